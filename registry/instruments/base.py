@@ -1,0 +1,283 @@
+"""What an instrument is. Pure Python: forms, database columns, constraints, CSV, API and codebook are built from this.
+
+An `Instrument` is an ordered set of `Item`s, one column each, and of `Derived` values that need every item.
+`Item.clean` is the only statement of what an item accepts; everything else asks it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A short text in the two languages of the product."""
+
+    en: str
+    ja: str
+
+    def __str__(self):
+        return self.en
+
+    def format(self, **values):
+        return Label(self.en.format(**values), self.ja.format(**values))
+
+    def in_language(self, code):
+        """The text for a language code such as `en`, `ja` or `ja-jp`; English for any other."""
+        return self.ja if (code or "").startswith("ja") else self.en
+
+
+MISSING_LABELS = {
+    "not_applicable": Label("Not applicable", "該当なし"),
+    "not_done": Label("Not done", "未実施"),
+    "unknown": Label("Unknown", "不明"),
+    "refused": Label("Refused", "拒否"),
+    "too_ill": Label("Too ill", "状態不良のため不可"),
+    "dead": Label("Dead", "死亡"),
+}
+
+
+class InvalidValue(ValueError):
+    """A value that an item does not accept. `reason` says what would be right, in both languages."""
+
+    def __init__(self, reason: Label):
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer of an item: the stored code, what it is called and, where there is more to say, its meaning."""
+
+    code: int | str
+    label: Label
+    meaning: Label | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question, stored in one column called `name`.
+
+    `kind` is `integer`, `code`, `date`, `text` or `levels` (a set of vertebral levels).
+    `choices` closes the set of values; otherwise `minimum` and `maximum` (inclusive) bound an integer and
+    `max_length` a text. `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
+    """
+
+    name: str
+    label: Label
+    kind: str = "integer"
+    choices: tuple[Choice, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int = 200
+    unit: str = ""
+    hint: Label | None = None
+    low_anchor: Label | None = None
+    high_anchor: Label | None = None
+    not_future: bool = True  # for dates: nothing in this registry is recorded before it happens
+    required: bool = True  # a complete form needs a value or a reason why there is none
+
+    @property
+    def codes(self):
+        return tuple(choice.code for choice in self.choices)
+
+    def choice(self, code):
+        """The `Choice` with this code; KeyError if there is none."""
+        for choice in self.choices:
+            if choice.code == code:
+                return choice
+        raise KeyError(code)
+
+    def clean(self, raw: Any, *, today: date | None = None):
+        """The value to store for what was typed or read: `None` for an empty one. Idempotent.
+
+        Raises InvalidValue with what would be right.
+        """
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
+            return None
+        return _CLEANERS[self.kind](self, raw, today)
+
+
+def _typed(raw):
+    """What was typed, short enough to be repeated in a message."""
+    text = str(raw)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _clean_integer(item, raw, today):
+    if isinstance(raw, bool) or not (
+        isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,12}", raw.strip()))
+    ):
+        raise InvalidValue(_expected(item, raw))
+    value = int(raw)
+    if item.choices:
+        if value not in item.codes:
+            raise InvalidValue(_expected(item, raw))
+    elif (item.minimum is not None and value < item.minimum) or (item.maximum is not None and value > item.maximum):
+        raise InvalidValue(_expected(item, raw))
+    return value
+
+
+def _clean_code(item, raw, today):
+    value = raw.strip() if isinstance(raw, str) else raw
+    if value not in item.codes:
+        raise InvalidValue(_expected(item, raw))
+    return value
+
+
+def _clean_date(item, raw, today):
+    if isinstance(raw, date):
+        value = raw
+    else:
+        text = str(raw).strip()
+        try:
+            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+                raise ValueError
+            value = date.fromisoformat(text)
+        except ValueError:
+            raise InvalidValue(
+                Label("must be a date written YYYY-MM-DD; got “{v}”", "日付はYYYY-MM-DDで入力してください（入力値「{v}」）").format(
+                    v=_typed(raw)
+                )
+            ) from None
+    if value.year < 1900:
+        raise InvalidValue(
+            Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=value.isoformat())
+        )
+    if item.not_future and value > (today or date.today()):
+        raise InvalidValue(Label("is in the future: {v}", "未来の日付です：{v}").format(v=value.isoformat()))
+    return value
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _clean_text(item, raw, today):
+    value = str(raw).strip()
+    if _CONTROL.search(value):
+        raise InvalidValue(Label("contains a control character", "制御文字が含まれています"))
+    if len(value) > item.max_length:
+        raise InvalidValue(
+            Label("must be at most {n} characters; got {m}", "{n}文字以内で入力してください（現在{m}文字）").format(
+                n=item.max_length, m=len(value)
+            )
+        )
+    return value
+
+
+def _clean_levels(item, raw, today):
+    codes = item.codes
+    parts = [part.strip() for part in raw.split(";")] if isinstance(raw, str) else list(raw)
+    unknown = [part for part in parts if part not in codes]
+    if unknown or not parts:
+        raise InvalidValue(
+            Label(
+                "must be levels from C1 to S separated by “;”; got “{v}”",
+                "C1からSまでの椎体レベルを「;」で区切って入力してください（入力値「{v}」）",
+            ).format(v=_typed(";".join(map(str, unknown))))
+        )
+    if len(set(parts)) != len(parts):
+        raise InvalidValue(
+            Label("names a level twice: “{v}”", "同じレベルが重複しています：「{v}」").format(v=_typed(";".join(parts)))
+        )
+    return tuple(sorted(parts, key=codes.index))
+
+
+def _expected(item, raw):
+    """“must be one of A, B, C” or “must be 0 to 100 mm”, with what was typed."""
+    unit = f" {item.unit}" if item.unit else ""
+    if item.choices:
+        codes = ", ".join(str(code) for code in item.codes)
+        return Label("must be one of {c}; got “{v}”", "{c} のいずれかを入力してください（入力値「{v}」）").format(c=codes, v=_typed(raw))
+    if item.minimum is not None and item.maximum is not None:
+        return Label(
+            "must be a whole number from {a} to {b}{u}; got “{v}”", "{a}から{b}{u}までの整数を入力してください（入力値「{v}」）"
+        ).format(a=item.minimum, b=item.maximum, u=unit, v=_typed(raw))
+    if item.minimum is not None:
+        return Label("must be a whole number of at least {a}{u}; got “{v}”", "{a}{u}以上の整数を入力してください（入力値「{v}」）").format(
+            a=item.minimum, u=unit, v=_typed(raw)
+        )
+    return Label("must be a whole number; got “{v}”", "整数を入力してください（入力値「{v}」）").format(v=_typed(raw))
+
+
+_CLEANERS = {
+    "integer": _clean_integer,
+    "code": _clean_code,
+    "date": _clean_date,
+    "text": _clean_text,
+    "levels": _clean_levels,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A value computed from items, null unless every one of them is there.
+
+    The three shapes below are all that the instruments here need; the database computes the same ones as
+    generated columns (`registry.models.columns`), and a test holds the two together.
+    """
+
+    name: str
+    label: Label
+    items: tuple[str, ...]
+    minimum: int | None = None
+    maximum: int | None = None
+
+    def compute(self, answers: Mapping[str, Any]):
+        """The value for `answers` (item name to value); None while an item is missing."""
+        values = [answers.get(name) for name in self.items]
+        return None if None in values else self._compute(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total(Derived):
+    """The sum of the items, e.g. the Barthel total."""
+
+    def _compute(self, values):
+        return sum(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Derived):
+    """The items written one after the other as a number, e.g. the EQ-5D state 21232."""
+
+    def _compute(self, values):
+        return int("".join(str(value) for value in values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands(Derived):
+    """The class of a sum: `bands` are (highest sum of the class, Choice), ascending, e.g. the SINS class."""
+
+    bands: tuple[tuple[int, Choice], ...]
+
+    def _compute(self, values):
+        total = sum(values)
+        return next(choice.code for upper, choice in self.bands if total <= upper)
+
+    @property
+    def choices(self):
+        return tuple(choice for _, choice in self.bands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """A named, versioned set of items that are answered together. A released version never changes."""
+
+    code: str
+    version: str
+    title: Label
+    items: tuple[Item, ...]
+    derived: tuple[Derived, ...] = ()
+    how_to: Label | None = None
+    higher_is: str = ""  # "better", "worse" or "" where it has no direction
+    completed_by: Label | None = None
+    citation: str = ""
+    licence: str = ""
+
+    def item(self, name):
+        return next(item for item in self.items if item.name == name)
