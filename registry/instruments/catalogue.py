@@ -3,6 +3,9 @@
 The order of the instruments is the order of the columns in the registry's files.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from .adverse_events import ADVERSE_EVENT
 from .barthel import BARTHEL
 from .base import Derived, Instrument, Item
@@ -61,3 +64,8 @@ def derived(name: str) -> Derived:
 def instrument_of(name: str) -> Instrument:
     """The instrument that the item or derived value `name` belongs to; KeyError if none."""
     return _INSTRUMENT_OF[name]
+
+
+def derive(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Every derived value of `answers` (item name to clean value); None for one whose items are not all there."""
+    return {name: value.compute(answers) for name, value in _DERIVED.items()}

@@ -1,5 +1,7 @@
 """The patient's own forms: enrolment, disease, surgery and follow-up."""
 
+from datetime import date
+
 from .base import Choice, Instrument, Item, Label
 from .levels import LEVEL_CHOICES
 
@@ -122,3 +124,8 @@ FOLLOW_UP = Instrument(
     ),
     completed_by=SITE_STAFF,
 )
+
+
+def age_on(day: date, birth_date: date) -> int:
+    """Age in completed years. Someone born on 29 February completes a year on 1 March of a common year."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

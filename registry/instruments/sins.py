@@ -63,6 +63,20 @@ ITEMS = (
 
 NAMES = tuple(item.name for item in ITEMS)
 
+# The location's points of each vertebra. `S` does not say which sacral segment: S1 is junctional, the rest is rigid.
+_LOCATION = {
+    3: ("C1", "C2", "C7", "T1", "T2", "T11", "T12", "L1", "L5", "S"),
+    2: ("C3", "C4", "C5", "C6", "L2", "L3", "L4"),
+    1: ("T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10"),
+    0: ("S",),
+}
+
+
+def location_points(levels):
+    """The points that the location of a lesion with these levels may score: a set, one for each vertebra."""
+    return {points for points, vertebrae in _LOCATION.items() if set(levels) & set(vertebrae)}
+
+
 STABILITY = (
     (6, Choice("stable", Label("stable", "安定"))),
     (12, Choice("potentially_unstable", Label("potentially unstable", "不安定の可能性"))),

@@ -63,6 +63,23 @@ ITEMS = (
 
 NAMES = tuple(item.name for item in ITEMS)
 
+PALSY_OF_FRANKEL = {"A": 0, "B": 0, "C": 1, "D": 1, "E": 2}
+
+# The points of the primary site that a primary tumour of the registry may score.
+PRIMARY_OF_TUMOUR = {
+    "lung": {0},
+    "digestive": {0, 1, 2, 4},
+    "renal": {3},
+    "breast": {5},
+    "prostate": {5},
+    "hematological": {2},
+    "thyroid": {5},
+    "unknown": {1},
+    "other": {0, 2, 3, 5},
+}
+
+VERTEBRAE_OF_POINTS = {2: 1, 1: 2}  # the most vertebrae that the points of `tokuhashi_vertebral` allow; 0 allows any
+
 PROGNOSIS = (
     (8, Choice("under_6_months", Label("under 6 months", "6か月未満"))),
     (11, Choice("at_least_6_months", Label("6 months or more", "6か月以上"))),
