@@ -7,7 +7,7 @@ An `Instrument` is an ordered set of `Item`s, one column each, and of `Derived` 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
@@ -80,10 +80,17 @@ class Item:
     high_anchor: Label | None = None
     not_future: bool = True  # for dates: nothing in this registry is recorded before it happens
     required: bool = True  # a complete form needs a value or a reason why there is none
+    identifying: bool = False  # stays with the patient's site: in no central page, export or log
+    hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
 
     @property
     def codes(self):
         return tuple(choice.code for choice in self.choices)
+
+    @property
+    def form_choices(self):
+        """The choices that a form offers."""
+        return tuple(choice for choice in self.choices if choice.code not in self.hidden_codes)
 
     def choice(self, code):
         """The `Choice` with this code; KeyError if there is none."""
@@ -97,23 +104,34 @@ class Item:
 
         Raises InvalidValue with what would be right.
         """
-        if raw is None or (isinstance(raw, str) and not raw.strip()):
+        if isinstance(raw, str):
+            raw = raw.strip()
+        if raw is None or raw in ("", (), []):
             return None
         return _CLEANERS[self.kind](self, raw, today)
 
 
+# A Japanese keyboard types digits and signs in full width until someone switches it.
+_HALF_WIDTH = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
+
+
+def _half_width(raw):
+    return raw.translate(_HALF_WIDTH) if isinstance(raw, str) else raw
+
+
 def _typed(raw):
-    """What was typed, short enough to be repeated in a message."""
-    text = str(raw)
+    """What was typed, short enough to be repeated in a message, and fit to be encoded."""
+    text = str(raw).encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _clean_integer(item, raw, today):
+    text = _half_width(raw)
     if isinstance(raw, bool) or not (
-        isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,12}", raw.strip()))
+        isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,12}", text))
     ):
         raise InvalidValue(_expected(item, raw))
-    value = int(raw)
+    value = int(text)
     if item.choices:
         if value not in item.codes:
             raise InvalidValue(_expected(item, raw))
@@ -123,41 +141,47 @@ def _clean_integer(item, raw, today):
 
 
 def _clean_code(item, raw, today):
-    value = raw.strip() if isinstance(raw, str) else raw
-    if value not in item.codes:
+    value = _half_width(raw)
+    if not isinstance(value, str) or value not in item.codes:
         raise InvalidValue(_expected(item, raw))
     return value
 
 
 def _clean_date(item, raw, today):
-    if isinstance(raw, date):
+    if isinstance(raw, datetime):
+        value = raw.date()  # a moment is a date too for Python, yet the two do not compare
+    elif isinstance(raw, date):
         value = raw
     else:
-        text = str(raw).strip()
+        text = str(_half_width(raw))
         try:
             if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
                 raise ValueError
             value = date.fromisoformat(text)
         except ValueError:
             raise InvalidValue(
-                Label("must be a date written YYYY-MM-DD; got “{v}”", "日付はYYYY-MM-DDで入力してください（入力値「{v}」）").format(
-                    v=_typed(raw)
-                )
+                Label(
+                    "must be a date written YYYY-MM-DD; got “{v}”",
+                    "日付はYYYY-MM-DDで入力してください（入力値「{v}」）",
+                ).format(v=_typed(raw))
             ) from None
     if value.year < 1900:
-        raise InvalidValue(
-            Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=value.isoformat())
-        )
+        raise InvalidValue(Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=value.isoformat()))
     if item.not_future and value > (today or date.today()):
         raise InvalidValue(Label("is in the future: {v}", "未来の日付です：{v}").format(v=value.isoformat()))
     return value
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Control characters, and half a surrogate pair, which JSON can spell and UTF-8 cannot.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def _clean_text(item, raw, today):
-    value = str(raw).strip()
+    if not isinstance(raw, str):
+        raise InvalidValue(
+            Label("must be text; got “{v}”", "文字で入力してください（入力値「{v}」）").format(v=_typed(raw))
+        )
+    value = raw
     if _CONTROL.search(value):
         raise InvalidValue(Label("contains a control character", "制御文字が含まれています"))
     if len(value) > item.max_length:
@@ -171,9 +195,12 @@ def _clean_text(item, raw, today):
 
 def _clean_levels(item, raw, today):
     codes = item.codes
-    parts = [part.strip() for part in raw.split(";")] if isinstance(raw, str) else list(raw)
+    if isinstance(raw, str):
+        parts = [part.strip() for part in _half_width(raw).split(";")]
+    else:
+        parts = list(raw) if isinstance(raw, (list, tuple)) else [raw]
     unknown = [part for part in parts if part not in codes]
-    if unknown or not parts:
+    if unknown:
         raise InvalidValue(
             Label(
                 "must be levels from C1 to S separated by “;”; got “{v}”",
@@ -192,15 +219,19 @@ def _expected(item, raw):
     unit = f" {item.unit}" if item.unit else ""
     if item.choices:
         codes = ", ".join(str(code) for code in item.codes)
-        return Label("must be one of {c}; got “{v}”", "{c} のいずれかを入力してください（入力値「{v}」）").format(c=codes, v=_typed(raw))
+        return Label("must be one of {c}; got “{v}”", "{c} のいずれかを入力してください（入力値「{v}」）").format(
+            c=codes, v=_typed(raw)
+        )
     if item.minimum is not None and item.maximum is not None:
         return Label(
-            "must be a whole number from {a} to {b}{u}; got “{v}”", "{a}から{b}{u}までの整数を入力してください（入力値「{v}」）"
+            "must be a whole number from {a} to {b}{u}; got “{v}”",
+            "{a}から{b}{u}までの整数を入力してください（入力値「{v}」）",
         ).format(a=item.minimum, b=item.maximum, u=unit, v=_typed(raw))
     if item.minimum is not None:
-        return Label("must be a whole number of at least {a}{u}; got “{v}”", "{a}{u}以上の整数を入力してください（入力値「{v}」）").format(
-            a=item.minimum, u=unit, v=_typed(raw)
-        )
+        return Label(
+            "must be a whole number of at least {a}{u}; got “{v}”",
+            "{a}{u}以上の整数を入力してください（入力値「{v}」）",
+        ).format(a=item.minimum, u=unit, v=_typed(raw))
     return Label("must be a whole number; got “{v}”", "整数を入力してください（入力値「{v}」）").format(v=_typed(raw))
 
 

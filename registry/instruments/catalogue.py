@@ -1,0 +1,71 @@
+"""Every instrument of the registry, by the record that it belongs to. A new instrument is a file and a line here.
+
+The order of the instruments is the order of the columns in the registry's files.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .adverse_events import ADVERSE_EVENT
+from .barthel import BARTHEL
+from .base import Derived, Instrument, Item
+from .ecog import ECOG_PS
+from .eq5d5l import EQ5D5L, EQ_VAS
+from .frankel import FRANKEL
+from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, PATIENT_KEYS
+from .pain import PAIN_VAS
+from .patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
+from .sins import SINS
+from .tokuhashi import TOKUHASHI
+
+PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
+ASSESSMENT = (FRANKEL, ECOG_PS, PAIN_VAS, BARTHEL, EQ5D5L, EQ_VAS)
+ADVERSE_EVENTS = (ADVERSE_EVENT,)
+
+INSTRUMENTS = (*PATIENT, *ASSESSMENT, *ADVERSE_EVENTS)
+
+
+def items(instruments: tuple[Instrument, ...]) -> tuple[Item, ...]:
+    """The items of some instruments, in order."""
+    return tuple(item for instrument in instruments for item in instrument.items)
+
+
+PATIENT_ITEMS = PATIENT_KEYS + items(PATIENT)
+ASSESSMENT_ITEMS = ASSESSMENT_KEYS + items(ASSESSMENT)
+ADVERSE_EVENT_ITEMS = ADVERSE_EVENT_KEYS + items(ADVERSE_EVENTS)
+
+PATIENT_COLUMNS = tuple(item.name for item in PATIENT_ITEMS)
+ASSESSMENT_COLUMNS = tuple(item.name for item in ASSESSMENT_ITEMS)
+ADVERSE_EVENT_COLUMNS = tuple(item.name for item in ADVERSE_EVENT_ITEMS)
+
+_INSTRUMENTS = {instrument.code: instrument for instrument in INSTRUMENTS}
+_ITEMS = {item.name: item for item in (*PATIENT_ITEMS, *ASSESSMENT_ITEMS, *ADVERSE_EVENT_ITEMS)}
+_DERIVED = {derived.name: derived for instrument in INSTRUMENTS for derived in instrument.derived}
+_INSTRUMENT_OF = {
+    part.name: instrument for instrument in INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+}
+
+
+def instrument(code: str) -> Instrument:
+    """The instrument with this code; KeyError if there is none."""
+    return _INSTRUMENTS[code]
+
+
+def item(name: str) -> Item:
+    """The item in the column `name`, keys such as `patient_id` included; KeyError if there is none."""
+    return _ITEMS[name]
+
+
+def derived(name: str) -> Derived:
+    """The derived value `name`; KeyError if there is none."""
+    return _DERIVED[name]
+
+
+def instrument_of(name: str) -> Instrument:
+    """The instrument that the item or derived value `name` belongs to; KeyError if none."""
+    return _INSTRUMENT_OF[name]
+
+
+def derive(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Every derived value of `answers` (item name to clean value); None for one whose items are not all there."""
+    return {name: value.compute(answers) for name, value in _DERIVED.items()}

@@ -1,0 +1,270 @@
+"""Checks across items. An item's own rule is in `Item.clean`; here are the rules that need two answers.
+
+Hard checks are broken or not, and a record that breaks one cannot be stored. They are declared by shape, so the
+database states the same ones as constraints. Soft checks point at answers that hardly go together; nothing is refused.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import catalogue
+from .base import Label
+from .levels import number
+from .patient import age_on
+from .sins import location_points
+from .timepoints import SCHEDULE, Timepoint
+from .tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR, VERTEBRAE_OF_POINTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateOrder:
+    """`earlier` is on or before `later`; before it if `strict`. Holds while one of the two is missing."""
+
+    name: str
+    earlier: str
+    later: str
+    strict: bool = False
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return self.earlier, self.later
+
+    @property
+    def message(self) -> Label:
+        earlier, later = (catalogue.item(name).label for name in self.items)
+        if self.strict:
+            return Label(
+                f"{later.en} must be after {_inside(earlier.en)}",
+                f"「{later.ja}」は「{earlier.ja}」より後の日付にしてください",
+            )
+        return Label(
+            f"{later.en} must not be before {_inside(earlier.en)}",
+            f"「{later.ja}」は「{earlier.ja}」以降の日付にしてください",
+        )
+
+    def is_broken(self, answers: Mapping[str, Any]) -> bool:
+        first, second = answers.get(self.earlier), answers.get(self.later)
+        if first is None or second is None:
+            return False
+        return first >= second if self.strict else first > second
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyWith:
+    """`item` has a value only where `other` is `value`; so not where `other` is missing."""
+
+    name: str
+    item: str
+    other: str
+    value: str
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return self.item, self.other
+
+    @property
+    def message(self) -> Label:
+        item, other = (catalogue.item(name) for name in self.items)
+        choice = other.choice(self.value).label
+        return Label(
+            f"{item.label.en} is only for {_inside(other.label.en)} “{choice.en}”",
+            f"「{item.label.ja}」は「{other.label.ja}」が「{choice.ja}」の場合のみ入力できます",
+        )
+
+    def is_broken(self, answers: Mapping[str, Any]) -> bool:
+        return answers.get(self.item) is not None and answers.get(self.other) != self.value
+
+
+def _inside(text):
+    """A label as it reads inside a sentence."""
+    return text[0].lower() + text[1:]
+
+
+PATIENT_CHECKS = (
+    DateOrder(name="birth_before_consent", earlier="birth_date", later="consent_date", strict=True),
+    DateOrder(name="birth_before_surgery", earlier="birth_date", later="surgery_date", strict=True),
+    DateOrder(name="consent_not_after_surgery", earlier="consent_date", later="surgery_date"),
+    DateOrder(name="surgery_not_after_last_contact", earlier="surgery_date", later="last_contact_date"),
+    DateOrder(name="surgery_not_after_death", earlier="surgery_date", later="death_date"),
+    DateOrder(name="consent_not_after_death", earlier="consent_date", later="death_date"),
+    DateOrder(name="last_contact_not_after_death", earlier="last_contact_date", later="death_date"),
+    OnlyWith(name="death_date_only_with_dead", item="death_date", other="vital_status", value="dead"),
+)
+
+
+def hard_errors(answers: Mapping[str, Any], checks=PATIENT_CHECKS) -> tuple[DateOrder | OnlyWith, ...]:
+    """The hard checks that `answers` (item name to clean value) break."""
+    return tuple(check for check in checks if check.is_broken(answers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftCheck:
+    """Answers that hardly go together. `items` may name derived values; a missing one makes the check silent."""
+
+    name: str
+    items: tuple[str, ...]
+    unlikely: Callable[..., bool]  # takes the values of `items`, in order
+    message: Label
+
+    def applies(self, answers: Mapping[str, Any]) -> bool:
+        values = [answers.get(name) for name in self.items]
+        return None not in values and self.unlikely(*values)
+
+
+SOFT_CHECKS = (
+    SoftCheck(
+        name="severe_palsy_but_walks",
+        items=("frankel", "barthel_mobility"),
+        unlikely=lambda frankel, mobility: frankel in ("A", "B") and mobility == 15,
+        message=Label(
+            "Frankel A or B, yet walks independently (Barthel mobility 15)",
+            "Frankel AまたはBですが、Barthelの移動が歩行自立（15点）です",
+        ),
+    ),
+    SoftCheck(
+        name="bedbound_but_independent",
+        items=("ecog_ps", "barthel_total"),
+        unlikely=lambda ecog, barthel: ecog == 4 and barthel >= 90,
+        message=Label(
+            "ECOG 4 (no self-care), yet a Barthel total of 90 or more",
+            "ECOG 4（全介助）ですが、Barthel合計が90点以上です",
+        ),
+    ),
+    SoftCheck(
+        name="active_but_dependent",
+        items=("ecog_ps", "barthel_total"),
+        unlikely=lambda ecog, barthel: ecog == 0 and barthel <= 40,
+        message=Label(
+            "ECOG 0 (fully active), yet a Barthel total of 40 or less",
+            "ECOG 0（制限なし）ですが、Barthel合計が40点以下です",
+        ),
+    ),
+    SoftCheck(
+        name="dead_but_assessed",
+        items=("ecog_ps", "frankel"),
+        unlikely=lambda ecog, frankel: ecog == 5,
+        message=Label(
+            "ECOG 5 (dead), yet a Frankel grade is recorded", "ECOG 5（死亡）ですが、Frankel分類が記録されています"
+        ),
+    ),
+    SoftCheck(
+        name="good_health_but_severe_pain",
+        items=("eq_vas", "pain_vas_mm"),
+        unlikely=lambda health, pain: health >= 80 and pain >= 80,
+        message=Label(
+            "EQ VAS and pain VAS are both 80 or more: high is good for the first and bad for the second",
+            "EQ VASと疼痛VASがともに80以上です（EQ VASは高いほど良好、疼痛VASは高いほど痛みが強い）",
+        ),
+    ),
+    SoftCheck(
+        name="no_problems_but_pain",
+        items=("eq5d_state", "pain_vas_mm"),
+        unlikely=lambda state, pain: state == 11111 and pain >= 70,
+        message=Label(
+            "EQ-5D-5L 11111 (no problems), yet a pain VAS of 70 mm or more",
+            "EQ-5D-5Lが11111（問題なし）ですが、疼痛VASが70 mm以上です",
+        ),
+    ),
+    SoftCheck(
+        name="cannot_walk_but_walks",
+        items=("eq5d_mobility", "barthel_mobility"),
+        unlikely=lambda eq5d, barthel: eq5d == 5 and barthel == 15,
+        message=Label(
+            "EQ-5D-5L mobility 5 (unable), yet walks independently (Barthel mobility 15)",
+            "EQ-5D-5Lの移動の程度が5（できない）ですが、Barthelの移動が歩行自立（15点）です",
+        ),
+    ),
+    SoftCheck(
+        name="tokuhashi_palsy_against_frankel",
+        items=("timepoint", "tokuhashi_palsy", "frankel"),
+        unlikely=lambda when, palsy, frankel: when == "preop" and palsy != PALSY_OF_FRANKEL[frankel],
+        message=Label(
+            "The Tokuhashi palsy item does not match the Frankel grade before surgery",
+            "徳橋スコアの麻痺の項目が術前のFrankel分類と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="tokuhashi_primary_against_tumour",
+        items=("tokuhashi_primary", "primary_tumour"),
+        unlikely=lambda points, tumour: points not in PRIMARY_OF_TUMOUR[tumour],
+        message=Label(
+            "The Tokuhashi primary site does not match the primary tumour",
+            "徳橋スコアの原発巣が原発腫瘍と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="tokuhashi_vertebrae_against_levels",
+        items=("tokuhashi_vertebral", "lesion_levels"),
+        unlikely=lambda points, levels: number(levels) > VERTEBRAE_OF_POINTS.get(points, number(levels)),
+        message=Label(
+            "The lesion has more levels than the Tokuhashi number of vertebral metastases",
+            "病変高位の数が徳橋スコアの脊椎転移の数を超えています",
+        ),
+    ),
+    SoftCheck(
+        name="sins_location_against_levels",
+        items=("sins_location", "lesion_levels"),
+        unlikely=lambda points, levels: points not in location_points(levels),
+        message=Label(
+            "The SINS location does not match any level of the lesion",
+            "SINSの部位が病変高位のいずれとも一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="large_blood_loss",
+        items=("blood_loss_ml",),
+        unlikely=lambda blood_loss: blood_loss > 5000,
+        message=Label("Blood loss is over 5000 mL", "出血量が5000 mLを超えています"),
+    ),
+    SoftCheck(
+        name="long_operation",
+        items=("operative_time_min",),
+        unlikely=lambda minutes: minutes > 900,
+        message=Label("Operative time is over 15 hours", "手術時間が15時間を超えています"),
+    ),
+    SoftCheck(
+        name="unusual_age",
+        items=("birth_date", "surgery_date"),
+        unlikely=lambda birth, surgery: not 18 <= age_on(surgery, birth) <= 100,
+        message=Label("Age at surgery is under 18 or over 100 years", "手術時年齢が18歳未満または100歳を超えています"),
+    ),
+    SoftCheck(
+        name="assessed_after_death",
+        items=("assessment_date", "death_date"),
+        unlikely=lambda assessed, died: assessed > died,
+        message=Label("The assessment is dated after the death", "評価日が死亡日より後です"),
+    ),
+    SoftCheck(
+        name="event_before_surgery",
+        items=("onset_date", "surgery_date"),
+        unlikely=lambda onset, surgery: onset < surgery,
+        message=Label("The event began before the surgery", "発生日が手術日より前です"),
+    ),
+    SoftCheck(
+        name="event_after_death",
+        items=("onset_date", "death_date"),
+        unlikely=lambda onset, died: onset > died,
+        message=Label("The event began after the death", "発生日が死亡日より後です"),
+    ),
+)
+
+
+def outside_window(schedule: tuple[Timepoint, ...]) -> SoftCheck:
+    """The check that an assessment falls in the window of its timepoint, for a registry's own schedule."""
+    visits = {visit.code: visit for visit in schedule}
+    return SoftCheck(
+        name="outside_visit_window",
+        items=("timepoint", "assessment_date", "surgery_date"),
+        unlikely=lambda code, day, surgery: code in visits and not visits[code].is_in_window(day, surgery),
+        message=Label("The assessment is outside the window of its visit", "評価日が来院の許容期間の外です"),
+    )
+
+
+def warnings(answers: Mapping[str, Any], *, schedule: tuple[Timepoint, ...] = SCHEDULE) -> tuple[SoftCheck, ...]:
+    """The soft checks that `answers` meet: an assessment's or event's, with those of its patient where known.
+
+    `answers` is item name to clean value. Derived values are computed here where they are not given.
+    """
+    known = catalogue.derive(answers) | dict(answers)
+    return tuple(check for check in (*SOFT_CHECKS, outside_window(schedule)) if check.applies(known))

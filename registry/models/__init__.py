@@ -1,0 +1,15 @@
+from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
+from registry.models.outcomes import Change, Utility
+from registry.models.runs import ComparisonRun
+
+__all__ = [
+    "AdverseEvent",
+    "Assessment",
+    "Change",
+    "ComparisonRun",
+    "Identity",
+    "Patient",
+    "State",
+    "Timepoint",
+    "Utility",
+]

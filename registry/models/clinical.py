@@ -1,0 +1,234 @@
+"""The clinical record: patients with their operation, assessments, adverse events.
+
+Every table carries `site`, the column that row-level security hangs on. Columns come from the instruments.
+"""
+
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThan, In
+from django.utils.translation import gettext_lazy as _
+
+from registry.instruments import catalogue, checks, levels
+from registry.models import columns as build
+from sites.models import Site
+
+
+class State(models.TextChoices):
+    """The life of a form. A form not begun has no row (an assessment) or is a draft without values."""
+
+    DRAFT = "draft", _("Draft")
+    COMPLETE = "complete", _("Complete")
+    VERIFIED = "verified", _("Verified")
+    LOCKED = "locked", _("Signed")
+
+
+def state_field(verbose_name):
+    return models.CharField(
+        verbose_name, max_length=8, choices=State, default=State.DRAFT, db_default=State.DRAFT.value
+    )
+
+
+def state_constraint(name, field):
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": State.values}), name=name)
+
+
+class Record(models.Model):
+    """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger."""
+
+    missing = models.JSONField(
+        _("reasons for missing values"), default=dict, db_default=Value("{}", models.JSONField())
+    )
+    version = models.IntegerField(default=1, db_default=1, editable=False)
+    updated_at = models.DateTimeField(null=True, editable=False)
+    updated_by_id = models.BigIntegerField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+def segment_group():
+    """The default segment rule (`levels.DEFAULT_RULE`) as a generated column over the bit mask of the levels.
+
+    One run of at most three levels, divided by its lowest bit, is 1, 3 or 7; such a run cannot join cervical with TLS.
+    """
+    mask = Cast(F("lesion_levels"), models.IntegerField())
+    run = mask / mask.bitand(Value(0, models.IntegerField()) - mask)
+    cervical, tls = levels.mask(levels.CERVICAL), levels.mask(levels.DEFAULT_RULE.tls)
+    return models.GeneratedField(
+        expression=Case(
+            When(lesion_levels__isnull=True, then=Value("unknown")),
+            When(~Q(In(run, [1, 3, 7])), then=Value("multisegment")),
+            When(GreaterThan(mask.bitand(cervical), 0), then=Value("cervical")),
+            When(GreaterThan(mask.bitand(tls), 0), then=Value("tls")),
+            default=Value("thoracic"),
+        ),
+        output_field=models.CharField(max_length=12),
+        db_persist=True,
+        verbose_name=_("segment group"),
+    )
+
+
+PATIENT_ITEMS = build.stored_items(catalogue.PATIENT)
+BASELINE = (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.TOKUHASHI, catalogue.SINS)
+SURGERY = (catalogue.SURGERY,)
+
+
+def of_patient(related_name):
+    """The patient of a record; the composite key to (site, patient) in the database makes a key of its own needless."""
+    return models.ForeignKey(Patient, models.CASCADE, related_name=related_name, db_index=False, db_constraint=False)
+
+
+def site_of_patient():
+    return models.ForeignKey(Site, models.PROTECT, db_index=False, db_constraint=False, verbose_name=_("site"))
+
+
+class PatientQuerySet(models.QuerySet):
+    def visible_to(self, access):
+        """Patients of the sites that `access` may read. The row-level-security policy says the same."""
+        return self.filter(site_id__in=access.scope().read)
+
+
+class Patient(Record):
+    """One enrolled patient, with baseline and the index operation.
+
+    The operation is part of this row: the protocol has one for each patient, and the order of consent, surgery and
+    death is then a constraint on one row. Direct identifiers are in `Identity`.
+    """
+
+    patient_id = models.CharField(_("patient ID"), max_length=40, primary_key=True, db_collation="C")
+    site = models.ForeignKey(Site, models.PROTECT, db_index=False, verbose_name=_("site"))
+    vars().update(build.columns(catalogue.PATIENT))
+    segment_group = segment_group()
+    segment_adjudicated = models.CharField(_("adjudicated segment group"), max_length=12, null=True, blank=True)
+    age_at_surgery = models.SmallIntegerField(_("age at surgery"), null=True, editable=False)
+    baseline_state = state_field(_("baseline"))
+    surgery_state = state_field(_("surgery"))
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
+        ordering = ["patient_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(patient_id__regex=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"), name="patient_id_shape"
+            ),
+            # The target of the composite foreign keys that keep a child's site equal to its patient's.
+            models.UniqueConstraint(fields=["site", "patient_id"], name="patient_site_unique"),
+            models.CheckConstraint(condition=Q(age_at_surgery__range=(0, 130)), name="patient_age_accepted"),
+            models.CheckConstraint(
+                condition=Q(segment_adjudicated__in=[choice.code for choice in levels.SEGMENT_GROUPS]),
+                name="patient_segment_adjudicated_known",
+            ),
+            state_constraint("patient_baseline_state_known", "baseline_state"),
+            state_constraint("patient_surgery_state_known", "surgery_state"),
+            *filter(None, (build.value_constraint("patient", item) for item in PATIENT_ITEMS)),
+            *build.check_constraints("patient", checks.PATIENT_CHECKS, PATIENT_ITEMS),
+            *build.missing_constraints("patient", PATIENT_ITEMS),
+            build.complete_constraint("patient_baseline", build.stored_items(BASELINE), "baseline_state"),
+            build.complete_constraint("patient_surgery", build.stored_items(SURGERY), "surgery_state"),
+        ]
+
+    def __str__(self):
+        return self.patient_id
+
+
+class Identity(models.Model):
+    """Direct identifiers of a patient, encrypted by the application with a key of the patient's own.
+
+    Only the key is encrypted with the deployment's key, so that rotation touches nothing else and deleting this row
+    makes the ciphertext in the audit trail and in backups unreadable.
+    """
+
+    patient = models.OneToOneField(
+        Patient, models.CASCADE, primary_key=True, related_name="identity", db_constraint=False
+    )
+    site = site_of_patient()
+    key = models.BinaryField()
+    birth_date = models.BinaryField(null=True)
+    hospital_number = models.BinaryField(null=True)
+    initials = models.BinaryField(null=True)
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+
+
+class Timepoint(models.Model):
+    """A planned visit: target day from surgery, and its window in days before and after."""
+
+    code = models.CharField(_("code"), max_length=8, primary_key=True)
+    label = models.CharField(_("label"), max_length=40)
+    label_ja = models.CharField(_("Japanese label"), max_length=40)
+    target_day = models.SmallIntegerField(_("target day"))
+    days_before = models.PositiveSmallIntegerField(_("days before"))
+    days_after = models.PositiveSmallIntegerField(_("days after"))
+    position = models.PositiveSmallIntegerField(_("position"), unique=True)
+
+    class Meta:
+        verbose_name = _("timepoint")
+        verbose_name_plural = _("timepoints")
+        ordering = ["position"]
+
+    def __str__(self):
+        return self.label
+
+
+ASSESSMENT_ITEMS = build.stored_items(catalogue.ASSESSMENT)
+
+
+class Assessment(Record):
+    """What was assessed at one timepoint: one row a patient and timepoint, one column an item."""
+
+    patient = of_patient("assessments")
+    site = site_of_patient()
+    timepoint = models.ForeignKey(Timepoint, models.PROTECT, related_name="assessments", db_index=False)
+    assessment_date = models.DateField(_("date of assessment"), null=True, blank=True)
+    vars().update(build.columns(catalogue.ASSESSMENT))
+    state = state_field(_("state"))
+
+    class Meta:
+        verbose_name = _("assessment")
+        verbose_name_plural = _("assessments")
+        ordering = ["patient", "timepoint__position"]
+        indexes = [models.Index(fields=["site", "patient"], name="assessment_by_site")]
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "timepoint"], name="assessment_once_a_timepoint"),
+            models.CheckConstraint(condition=Q(assessment_date__gte=build.EARLIEST), name="assessment_date_accepted"),
+            state_constraint("assessment_state_known", "state"),
+            *filter(None, (build.value_constraint("assessment", item) for item in ASSESSMENT_ITEMS)),
+            *build.missing_constraints("assessment", ASSESSMENT_ITEMS),
+            build.complete_constraint("assessment", ASSESSMENT_ITEMS),
+        ]
+
+    def __str__(self):
+        return f"{self.patient_id} · {self.timepoint_id}"
+
+
+ADVERSE_EVENT_ITEMS = catalogue.items(catalogue.ADVERSE_EVENTS)
+
+
+class AdverseEvent(Record):
+    """One adverse event of a patient."""
+
+    patient = of_patient("adverse_events")
+    site = site_of_patient()
+    vars().update({item.name: build.field_for(item) for item in ADVERSE_EVENT_ITEMS})
+
+    class Meta:
+        verbose_name = _("adverse event")
+        verbose_name_plural = _("adverse events")
+        ordering = ["patient", "onset_date", "kind"]
+        indexes = [models.Index(fields=["site", "patient"], name="adverse_event_by_site")]
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "kind", "onset_date"], name="adverse_event_once"),
+            models.CheckConstraint(
+                condition=Q(kind__isnull=False, onset_date__isnull=False), name="adverse_event_named"
+            ),
+            *filter(None, (build.value_constraint("adverse_event", item) for item in ADVERSE_EVENT_ITEMS)),
+        ]
+
+    def __str__(self):
+        return f"{self.patient_id} · {self.kind} · {self.onset_date}"

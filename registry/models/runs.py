@@ -1,0 +1,49 @@
+"""Comparison runs: what was asked, how far it is, what came out. The row is the job; Celery only carries its id."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class ComparisonRun(models.Model):
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    plan = models.JSONField()  # registry.analysis: variables, kinds, tests, adjustments, value set, timepoints
+    cohort = models.JSONField()  # registry.analysis: the filters, in order
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)  # a running run without a recent one has lost its worker
+    finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    progress = models.FloatField(default=0)  # 0 to 1
+    stage = models.CharField(max_length=80, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    error = models.TextField(blank=True)
+    result = models.JSONField(null=True)
+    snapshot = models.CharField(max_length=80, blank=True)  # sha256 of the data that went in
+
+    class Meta:
+        verbose_name = _("comparison run")
+        verbose_name_plural = _("comparison runs")
+        ordering = ["-requested_at"]
+        constraints = [
+            # A result never changes after the fact: a trigger refuses it too.
+            models.CheckConstraint(
+                condition=models.Q(status="done", result__isnull=False) | ~models.Q(status="done"),
+                name="comparison_run_done_has_result",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.id} · {self.status}"

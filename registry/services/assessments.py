@@ -1,0 +1,51 @@
+"""Recording and correcting assessments."""
+
+from django.db import transaction
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.models import Assessment, State
+from registry.services.answers import InvalidAnswers, clean
+from registry.services.records import Conflict, check_may_change, require, set_values, store_update
+from sites.access import Can
+
+ITEMS = catalogue.items(catalogue.ASSESSMENT)
+DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
+
+
+@transaction.atomic
+def save_assessment(
+    *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", today=None
+):
+    """Save the assessment of `patient` at `timepoint` (a code) and return it.
+
+    raw, missing  item name to what was typed, and to reason code; `assessment_date` is in raw
+    complete      every item needs a value or a reason, and the form leaves the draft state
+    version       the version that was read, or None for a new assessment
+    Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    row = Assessment.objects.select_for_update().filter(patient_id=patient.pk, timepoint_id=timepoint).first()
+    if row is not None and row.version != version:
+        raise Conflict(row)
+    if row is not None:
+        check_may_change(row.state, reason)
+    stays_complete = complete or (row is not None and row.state != State.DRAFT)
+    answers = clean((ASSESSMENT_DATE, *ITEMS), raw, missing or {}, complete=stays_complete, today=today)
+    if answers.values["assessment_date"] is None:
+        raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
+    if row is None:
+        return Assessment.objects.create(
+            patient_id=patient.pk,
+            site_id=patient.site_id,
+            timepoint_id=timepoint,
+            missing=answers.missing,
+            state=State.COMPLETE if complete else State.DRAFT,
+            **answers.values,
+        )
+    changed = set_values(row, answers)
+    if complete and row.state == State.DRAFT:
+        row.state = State.COMPLETE
+        changed.append("state")
+    return store_update(row, changed, reason)

@@ -1,0 +1,43 @@
+"""What Celery runs. Every task takes plain values, calls one function, and may run twice without harm.
+
+A task is carried by Redis, which may lose or repeat it; the truth about what is to be done is in the database, and
+`sweep` finds what was lost.
+"""
+
+from django.db import transaction
+
+from registry.celery import app
+from registry.models import Patient
+from registry.services import outcomes
+from sites.models import Site
+from sites.scope import everything
+
+
+@app.task
+def compute_patient_outcomes(patient_id):
+    """Utilities and changes of one patient, by the default value set of the patient's site."""
+    with everything(reason="outcomes computed"):
+        value_set = Patient.objects.filter(pk=patient_id).values_list("site__value_set", flat=True).first()
+        if value_set is not None:
+            outcomes.compute_utilities(value_set, patient_id)
+            outcomes.compute_changes(value_set, patient_id)
+
+
+def start_patient_outcomes(patient_id):
+    """Compute a patient's outcomes once what was saved is committed."""
+    transaction.on_commit(lambda: compute_patient_outcomes.delay(patient_id), robust=True)
+
+
+@app.task
+def compute_all_outcomes():
+    """Utilities and changes of every assessment, by every value set that a site uses."""
+    with everything(reason="outcomes computed"), transaction.atomic():
+        for value_set in Site.objects.order_by().values_list("value_set", flat=True).distinct():
+            outcomes.compute_utilities(value_set)
+            outcomes.compute_changes(value_set)
+
+
+@app.task
+def sweep():
+    """Do what a lost task left undone."""
+    compute_all_outcomes()

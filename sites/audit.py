@@ -1,0 +1,16 @@
+"""Acts that are not changes of a row: sign-ins, exports, views of identifiers."""
+
+import json
+
+from django.db import connection
+
+
+def record(action, *, site_id=None, table="", row_id="", detail=None):
+    """Append one act to the audit trail, by whom and in which request the scope says.
+
+    `detail` must hold no identifiers and no clinical values: only what was done, such as a count or a file name.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT audit_act(%s, %s, %s, %s, %s)", [action, site_id, table, str(row_id), json.dumps(detail or {})]
+        )

@@ -1,0 +1,163 @@
+"""Sites, people, their roles, and the audit trail that everything above writes to by triggers."""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from registry.instruments import value_sets
+from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
+
+
+class UserManager(BaseUserManager):
+    def get_by_natural_key(self, email):
+        return self.get(email__iexact=email)
+
+    def create_user(self, email, password=None, **fields):
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email, password=None, **fields):
+        """Someone who may open the admin screens; still without clinical data."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    email = models.EmailField(_("e-mail address"), unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    language = models.CharField(
+        _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
+    )
+    is_staff = models.BooleanField(_("may open the admin screens"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case_unique")]
+
+    def __str__(self):
+        return self.name or self.email
+
+
+def value_set_choices():
+    return [(one.code, f"{one.country} ({one.code})") for one in value_sets.ALL]
+
+
+class Site(models.Model):
+    code = models.CharField(
+        _("code"), max_length=8, unique=True, help_text=_("Short and stable, e.g. S07. Starts every patient number.")
+    )
+    name = models.CharField(_("name"), max_length=200)
+    name_ja = models.CharField(_("Japanese name"), max_length=200, blank=True)
+    region = models.CharField(_("region"), max_length=60, blank=True)
+    enrolment_target = models.PositiveIntegerField(_("enrolment target"), null=True, blank=True)
+    value_set = models.CharField(
+        _("EQ-5D-5L value set"),
+        max_length=8,
+        default="JP",
+        choices=value_set_choices,
+        help_text=_("Used for the HSUV shown at this site; a comparison names its own."),
+    )
+
+    class Meta:
+        verbose_name = _("site")
+        verbose_name_plural = _("sites")
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(condition=Q(code__regex=r"^[A-Z][A-Z0-9]{0,7}$"), name="site_code_shape"),
+            models.CheckConstraint(
+                condition=Q(value_set__in=[one.code for one in value_sets.ALL]), name="site_value_set_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.code} {self.name}"
+
+
+class MembershipQuerySet(models.QuerySet):
+    def running(self, day):
+        return self.filter(Q(starts_on__lte=day), Q(ends_on=None) | Q(ends_on__gte=day))
+
+
+class Membership(models.Model):
+    """One role of one person, at one site or (central roles) at all, from a day to a day."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    role = models.CharField(
+        _("role"), max_length=12, choices=[(role.value, label) for role, label in ROLE_LABELS.items()]
+    )
+    site = models.ForeignKey(
+        Site,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+        verbose_name=_("site"),
+        help_text=_("Empty for central roles: data manager, statistician, administrator."),
+    )
+    starts_on = models.DateField(_("from"), default=timezone.localdate)
+    ends_on = models.DateField(_("until"), null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(site=None, role__in=sorted(CENTRAL_ROLES))
+                | (Q(site__isnull=False) & ~Q(role__in=sorted(CENTRAL_ROLES))),
+                name="membership_site_fits_role",
+                violation_error_message=_("A central role has no site; every other role needs one."),
+            ),
+            models.CheckConstraint(condition=Q(role__in=[role.value for role in Role]), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="membership_ends_after_start"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "site", "starts_on"], nulls_distinct=False, name="membership_once"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
+
+    def clean(self):
+        if self.role and (self.role in CENTRAL_ROLES) != (self.site_id is None):
+            raise ValidationError(_("A central role has no site; every other role needs one."))
+
+
+class AuditEvent(models.Model):
+    """One recorded change or act. Written by triggers and by `sites.audit.record`; nobody updates or deletes it."""
+
+    at = models.DateTimeField(db_default=Now())
+    site_id = models.BigIntegerField(null=True)
+    table_name = models.CharField(max_length=63)
+    row_id = models.CharField(max_length=64)
+    action = models.CharField(max_length=32)  # insert, update, delete, or the name of an act such as sign_in
+    user_id = models.BigIntegerField(null=True)
+    request_id = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True)
+    transaction_id = models.BigIntegerField()
+    old = models.JSONField(null=True)
+    new = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name = _("audit event")
+        indexes = [
+            models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        ]

@@ -1,0 +1,20 @@
+"""Django's PostgreSQL backend, which starts every transaction by setting the tenancy scope.
+
+`SET LOCAL` in a middleware would be lost: the view's transaction starts later, and streamed responses and tasks start
+their own. The start of a transaction is the one place none of them can go around.
+"""
+
+from django.db.backends.postgresql import base
+
+from sites import scope
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def _set_autocommit(self, autocommit):
+        super()._set_autocommit(autocommit)
+        current = scope.current()
+        if not autocommit and current is not scope.NOTHING:
+            # self.connection is open and its transaction is just beginning; Django's own bookkeeping of the atomic
+            # block is not finished, so the cursor is psycopg's, not Django's.
+            with self.connection.cursor() as cursor:
+                scope.execute(cursor, current)

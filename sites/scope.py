@@ -1,0 +1,105 @@
+"""The tenancy scope of a transaction: which sites may be read, written and identified, by whom and why.
+
+The database backend (`sites.postgresql`) hands the scope to PostgreSQL at the start of every transaction, where the
+row-level-security policies and the audit triggers read it. Outside `scope()` no clinical row exists.
+"""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.pq import TransactionStatus
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Site ids that may be read, written, and whose patients' direct identifiers may be read; and who acts, why.
+
+    `administers` opens the part of the audit trail that belongs to no site.
+    """
+
+    read: tuple[int, ...] = ()
+    write: tuple[int, ...] = ()
+    identify: tuple[int, ...] = ()
+    administers: bool = False
+    user_id: int | None = None
+    request_id: str = ""
+    reason: str = ""
+
+
+NOTHING = Scope()
+_current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
+
+_APPLY = (
+    "SELECT set_config('app.read_sites', %s, true), set_config('app.write_sites', %s, true), "
+    "set_config('app.identify_sites', %s, true), set_config('app.user_id', %s, true), "
+    "set_config('app.request_id', %s, true), set_config('app.reason', %s, true), "
+    "set_config('app.administers', %s, true)"
+)
+
+
+def current():
+    return _current.get()
+
+
+def _array(ids):
+    return "{" + ",".join(str(int(one)) for one in ids) + "}"
+
+
+def execute(cursor, scope):
+    """Tell PostgreSQL the scope for the rest of the transaction that `cursor` is in."""
+    cursor.execute(
+        _APPLY,
+        [
+            _array(scope.read),
+            _array(scope.write),
+            _array(scope.identify),
+            str(scope.user_id or ""),
+            scope.request_id,
+            scope.reason,
+            "on" if scope.administers else "off",
+        ],
+    )
+
+
+def _apply(connection, scope):
+    with connection.cursor() as cursor:
+        execute(cursor, scope)
+
+
+@contextmanager
+def entered(scope, using=DEFAULT_DB_ALIAS):
+    """Everything inside runs under `scope`, also when a transaction is already open."""
+    connection = connections[using]
+    token = _current.set(scope)
+    try:
+        if connection.in_atomic_block:
+            _apply(connection, scope)
+        yield scope
+    finally:
+        _current.reset(token)
+        # A failed transaction accepts no statement; rolling back, if only to a savepoint, undoes the setting too.
+        failed = connection.needs_rollback or (
+            connection.connection is not None
+            and connection.connection.info.transaction_status == TransactionStatus.INERROR
+        )
+        if connection.in_atomic_block and not failed:
+            _apply(connection, _current.get())
+
+
+def everything(*, user_id=None, reason="", using=DEFAULT_DB_ALIAS):
+    """The scope of all sites, for commands, tasks and the coordinating centre's own jobs; a context manager.
+
+    Site ids are read when it is entered: enter it again after creating a site.
+    """
+    from sites.models import Site
+
+    ids = tuple(Site.objects.using(using).order_by("pk").values_list("pk", flat=True))
+    scope = Scope(ids, ids, ids, administers=True, user_id=user_id, request_id=current().request_id, reason=reason)
+    return entered(scope, using)
+
+
+def because(reason, using=DEFAULT_DB_ALIAS):
+    """The same scope with a reason for change, which the audit trail keeps; a context manager."""
+    return entered(replace(current(), reason=reason), using)

@@ -1,0 +1,117 @@
+"""The cast and the database.
+
+Alice enters data at North, Bob analyses all sites, Charlie enters at South, Dana manages data, Ivo signs at North,
+Ada administers. The database is real: migrated by the owner role, used by the application's role, policies and all.
+"""
+
+import datetime as dt
+from contextlib import contextmanager
+
+import pytest
+from django.db import connections
+
+from registry.services import patients
+from sites.access import Can, Role, access_of
+from sites.models import Membership, Site, User
+from sites.scope import entered, everything
+
+PASSWORD = "correct horse battery"
+TODAY = dt.date(2026, 6, 1)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker):
+    """One test database, created and migrated by the owner role."""
+    owner, application = connections["owner"], connections["default"]
+    name = f"test_{owner.settings_dict['NAME']}"
+    with django_db_blocker.unblock():
+        owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        application.close()
+        application.settings_dict["NAME"] = name
+    yield
+    with django_db_blocker.unblock():
+        application.close()
+        owner.creation.destroy_test_db(name, verbosity=0)
+
+
+@pytest.fixture
+def north(db):
+    return Site.objects.create(code="N01", name="North Hospital", name_ja="北病院")
+
+
+@pytest.fixture
+def south(db):
+    return Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
+
+
+def person(name, role, site=None, **fields):
+    user = User.objects.create_user(f"{name.lower()}@example.org", PASSWORD, name=name, **fields)
+    Membership.objects.create(user=user, role=role, site=site, starts_on=dt.date(2018, 1, 1))
+    return user
+
+
+@pytest.fixture
+def alice(north):
+    return person("Alice", Role.COORDINATOR, north)
+
+
+@pytest.fixture
+def charlie(south):
+    return person("Charlie", Role.COORDINATOR, south)
+
+
+@pytest.fixture
+def ivo(north):
+    return person("Ivo", Role.INVESTIGATOR, north)
+
+
+@pytest.fixture
+def mona(north):
+    return person("Mona", Role.MONITOR, north)
+
+
+@pytest.fixture
+def bob(north, south):
+    return person("Bob", Role.STATISTICIAN)
+
+
+@pytest.fixture
+def dana(north, south):
+    return person("Dana", Role.DATA_MANAGER)
+
+
+@pytest.fixture
+def ada(db):
+    return person("Ada", Role.ADMIN, is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def as_person():
+    """`with as_person(alice) as access:` acts under a person's own scope."""
+
+    @contextmanager
+    def act(user):
+        access = access_of(user)
+        with entered(access.scope()):
+            yield access
+
+    return act
+
+
+@pytest.fixture
+def as_system(db):
+    """`with as_system():` reaches every site there is at that moment."""
+    return everything
+
+
+@pytest.fixture
+def enrolled(as_person):
+    """`enrolled(alice)` is a patient of that person's first site."""
+
+    def enrol_one(user, **changes):
+        with as_person(user) as access:
+            site = Site.objects.get(pk=access.sites_for(Can.ENTER)[0])
+            raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"} | changes
+            return patients.enrol(access=access, site=site, raw=raw, consented=True, today=TODAY)
+
+    return enrol_one
