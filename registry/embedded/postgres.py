@@ -5,6 +5,7 @@ never stops again once a client was killed.
 """
 
 import contextlib
+import os
 import shutil
 import time
 
@@ -121,25 +122,35 @@ def write_configuration(place):
 
 
 def launch(place):
+    """Start a server that does not run."""
     disown_reused_number(place)
     deadline = time.monotonic() + START_SECONDS
-    while control(place, "start", "-t", str(START_SECONDS)).returncode:
-        complaint = last_line(log_file(place).read_text(errors="replace") if log_file(place).exists() else "")
-        # After a crash the dead server's last sessions take a moment to notice and go.
-        if "shared memory block" not in complaint or time.monotonic() > deadline:
-            raise CannotStart(f"PostgreSQL does not start ({log_file(place)} says: {complaint})")
-        time.sleep(0.3)
+    log_file(place).touch()
+    place.account.own(log_file(place))
+    with open(log_file(place), errors="replace") as log:
+        log.seek(0, os.SEEK_END)
+        while control(place, "start", "-t", str(START_SECONDS)).returncode:
+            said = log.read()
+            # After a crash the dead server's last sessions take a moment to notice and go.
+            if "shared memory block" not in said or time.monotonic() > deadline:
+                fatal = next(
+                    (line for line in said.splitlines() if "FATAL" in line or "PANIC" in line), last_line(said)
+                )
+                raise CannotStart(f"PostgreSQL does not start ({log_file(place)} says: {fatal})")
+            time.sleep(0.3)
 
 
 def disown_reused_number(place):
-    """Where a crash left a pid file and another program has that number now, PostgreSQL would wait for it forever.
+    """Where a crash left lock files and another program has that number now, PostgreSQL would refuse to start forever.
 
-    Only the number is replaced, by one no system gives out: the rest lets PostgreSQL look for surviving sessions.
+    In the cluster's only the number is replaced, by one no system gives out: the rest lets PostgreSQL look for
+    surviving sessions.
     """
+    for leftover in place.sockets.glob(".s.PGSQL.*"):
+        leftover.unlink()
     with contextlib.suppress(FileNotFoundError):
         lines = pid_file(place).read_text().splitlines()
-        if not running(place):
-            pid_file(place).write_text("\n".join([str(2**31 - 1), *lines[1:]]) + "\n")
+        pid_file(place).write_text("\n".join([str(2**31 - 1), *lines[1:]]) + "\n")
 
 
 def wait_until_ready(place):
