@@ -1,6 +1,7 @@
 """Real servers in folders of their own; nothing here touches the services the other tests run with."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -97,11 +98,33 @@ def launcher(tmp_path):
 
 
 @pytest.fixture
-def stand_in(tmp_path):
-    """A project with the launcher and the smallest worker, web process and commands it can start."""
+def demo(tmp_path):
+    """bin/demo's launcher in a project with the smallest commands, worker and web process it can start."""
     project = tmp_path / "project"
-    package = project / "registry"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "embedded").symlink_to(PROJECT / "registry/embedded")
-    return project
+    shutil.copytree(PROJECT / "registry/embedded", project / "registry/embedded")
+    for name, text in STAND_IN.items():
+        (project / name).write_text(text)
+    launcher = Launcher(tmp_path / "data of a study", project)
+    yield launcher
+    for process in survivors(launcher.data):
+        process.kill()
+
+
+STAND_IN = {
+    "manage.py": """
+import os, sys
+print(*sys.argv[1:], os.environ["METASPINE_SYNTHETIC"], os.environ["METASPINE_DEBUG"], flush=True)
+sys.exit(sys.argv[1] == os.environ.get("FAILING"))
+""",
+    "registry/__init__.py": "",
+    "registry/celery.py": """
+import os, celery
+app = celery.Celery(broker=os.environ["REDIS_URL"])
+""",
+    "registry/wsgi.py": """
+import os
+def application(environ, start_response):
+    start_response(os.environ.get("STATUS", "200 OK"), [])
+    return [b"here"]
+""",
+}
