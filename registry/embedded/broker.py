@@ -41,6 +41,7 @@ def launch(place):
     configuration = place.broker / "broker.conf"
     configuration.write_text(settings(place))
     place.account.own(configuration)
+    pid_file(place).unlink(missing_ok=True)
     done = place.run(program(), configuration, capture_output=True)
     if done.returncode:
         raise CannotStart(f"The broker does not start: {done.stderr.strip() or done.stdout.strip()}")
@@ -61,7 +62,11 @@ def stop(place):
 
 def running(place):
     """The broker's process, or None."""
-    return living(place.broker / "broker.pid", lambda process: process.name() in {"redis-server", "valkey-server"})
+    return living(pid_file(place), lambda process: process.name() in {"redis-server", "valkey-server"})
+
+
+def pid_file(place):
+    return place.broker / "broker.pid"
 
 
 def settings(place):
@@ -70,7 +75,7 @@ def settings(place):
         "unixsocket": socket_path(place),
         "unixsocketperm": "700",
         "port": "0",
-        "pidfile": place.broker / "broker.pid",
+        "pidfile": pid_file(place),
         "logfile": place.broker / "server.log",
         "daemonize": "yes",
         # Queued work survives a restart. Plain commands, no snapshots: these a Redis reads that a Valkey wrote.

@@ -62,8 +62,8 @@ class Launcher:
         return found
 
     def leaves_nothing(self):
-        """Whether no process of any kind has this folder in its command line or environment any more."""
-        return not self.servers() and not until(lambda: survivors(self.data), wanted=[])
+        """Whether no process of any kind works in this folder or names it in command line or environment."""
+        return not until(lambda: survivors(self.data), wanted=[])
 
 
 def survivors(data):
@@ -71,8 +71,8 @@ def survivors(data):
     for process in psutil.process_iter():
         try:
             alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
-            mentions = str(data) in " ".join(process.cmdline()) or process.environ().get("METASPINE_DATA") == str(data)
-            if alive and mentions:
+            traces = [process.cwd(), process.environ().get("METASPINE_DATA", ""), *process.cmdline()]
+            if alive and any(str(data) in trace for trace in traces):
                 found.append(process)
         except psutil.Error:
             continue
