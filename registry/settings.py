@@ -55,7 +55,7 @@ CSRF_TRUSTED_ORIGINS = listed("METASPINE_CSRF_TRUSTED_ORIGINS")
 SYNTHETIC = flag("METASPINE_SYNTHETIC")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "sites.apps.AdminScreensConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
