@@ -1,108 +1,156 @@
-"""A scratch registry of any size for the benchmarks, written by set-based SQL; synthetic throughout.
+"""A scratch database with as many synthetic patients as wanted, made by PostgreSQL itself and dropped afterwards.
 
-Benchmarks run by `bin/bench NAME` in a temporary embedded database. Each prints ratios of things measured in one run.
+The server and the roles are those of DATABASE_URL and OWNER_DATABASE_URL; the owner role needs CREATEDB, as it does to
+run the tests. Values are random over each scale's range: what they mean does not matter here, how many differ does.
 """
 
 import os
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
-PROJECT = Path(__file__).resolve().parent.parent
-SITES = 38
-TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
+from django.db import connections
 
-
-def django():
-    """Set Django up for a script and bring the database's schema up to date."""
-    sys.path.insert(0, str(PROJECT))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
-    import django as framework
-
-    framework.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
+SITES = 50
+LEVELS = 25
 
 
-def items_sql(items):
-    """Item name to SQL that draws a random value of it."""
-    sql = {}
-    for item in items:
-        if item.kind == "levels":
-            # One to three consecutive levels, as a bit mask.
-            sql[item.name] = "((1 << (1 + (random() * 2)::int)) - 1) << (random() * 22)::int"
-        elif item.choices:
-            codes = ", ".join(f"'{code}'" if item.kind == "code" else str(code) for code in item.codes)
-            sql[item.name] = f"(ARRAY[{codes}])[1 + floor(random() * {len(item.codes)})::int]"
-        elif item.kind == "integer":
-            sql[item.name] = f"({item.minimum} + floor(random() * {min(item.maximum, 1000) - item.minimum + 1}))::int"
-    return sql
+def chosen(codes, seed):
+    """SQL that picks one of some codes evenly."""
+    return f"(ARRAY[{', '.join(repr(str(code)) for code in codes)}])[1 + floor(random() * {len(codes)})::int]"
 
 
-def fill(patients, timepoints=TIMEPOINTS, seed=0.5):
-    """Insert `patients` patients over 38 sites, each assessed at `timepoints`. Triggers that keep history are off
-    while the rows are written, and the constraints are not."""
-    from django.db import connection, connections, transaction
+def number(low, high, share_missing=0.05):
+    """SQL for an evenly spread integer, now and then null."""
+    return f"CASE WHEN random() >= {share_missing} THEN {low} + floor(random() * {high - low + 1})::int END"
 
-    from registry.models.clinical import ASSESSMENT_ITEMS, PATIENT_ITEMS
-    from sites.models import Site
-    from sites.scope import everything
 
-    for number in range(1, SITES + 1):
-        Site.objects.get_or_create(code=f"S{number:02d}", defaults={"name": f"Benchmark hospital {number} (synthetic)"})
-    skipped = {"vital_status", "death_date", "consent_date", "surgery_date", "last_contact_date"}
-    patient = items_sql([item for item in PATIENT_ITEMS if item.name not in skipped])
-    patient |= {
+def patients_sql(count):
+    from registry.instruments import catalogue
+    from registry.instruments.patient import PRIMARY_TUMOURS, PROCEDURES
+
+    points = {
+        item.name: chosen(item.codes, 0) + "::int"
+        for instrument in (catalogue.TOKUHASHI, catalogue.SINS)
+        for item in instrument.items
+    }
+    values = {
+        "patient_id": f"format('B%s-%s', lpad(((i % {SITES}) + 1)::text, 2, '0'), i)",
+        "site_id": f"(SELECT array_agg(id ORDER BY id) FROM study_sites_site)[(i % {SITES}) + 1]",
+        "missing": "'{}'::jsonb",
+        "sex": chosen(("male", "female"), 0),
         "consent_date": "day",
         "surgery_date": "day + 3",
-        "last_contact_date": "day + 40 + (random() * 600)::int",
-        "vital_status": "'alive'",
-        "age_at_surgery": "(40 + random() * 45)::int",
+        "primary_tumour": chosen([choice.code for choice in PRIMARY_TUMOURS], 0),
+        "lesion_levels": f"(ARRAY[1, 3, 7, 5])[1 + floor(random() * 4)::int] << floor(random() * {LEVELS - 3})::int",
+        "procedure": chosen([choice.code for choice in PROCEDURES], 0),
+        "operative_time_min": number(30, 600),
+        "blood_loss_ml": number(0, 3000),
+        **points,
+        "vital_status": "CASE WHEN dead THEN 'dead' ELSE 'alive' END",
+        "death_date": "CASE WHEN dead THEN day + 400 END",
+        "last_contact_date": "CASE WHEN random() < 0.95 THEN day + 3 + floor(random() * 390)::int END",
+        "age_at_surgery": number(20, 95, 0),
     }
-    assessment = items_sql(ASSESSMENT_ITEMS)
-    tables = ("registry_patient", "registry_assessment")
-    with connections["owner"].cursor() as owner:
-        for table in tables:
-            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    with everything(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT setseed(%s)", [seed])
-        cursor.execute(
-            f"""INSERT INTO registry_patient (patient_id, site_id, {", ".join(patient)})
-            SELECT s.code || '-' || lpad((n / {SITES} + 1)::text, 5, '0'), s.id, {", ".join(patient.values())}
-            FROM (SELECT n, date '2018-10-01' + (random() * 900)::int AS day FROM generate_series(0, %s) AS n) AS x
-            JOIN (SELECT id, code, row_number() OVER (ORDER BY code) - 1 AS place FROM study_sites_site) AS s
-              ON s.place = n %% {SITES}""",
-            [patients - 1],
+    return f"""
+        INSERT INTO registry_patient ({", ".join(values)})
+        SELECT {", ".join(values.values())}
+        FROM (SELECT i, date '2019-01-01' + (i % 2000) AS day, random() < 0.2 AS dead
+              FROM generate_series(1, {count}) AS i) AS made
+    """
+
+
+def assessments_sql(timepoint, days, share):
+    from registry.instruments import catalogue
+
+    values = {
+        item.name: number(item.minimum, item.maximum)
+        if item.minimum is not None and not item.choices
+        else (
+            f"CASE WHEN random() < 0.95 THEN {chosen(item.codes, 0)}{'::int' if item.kind == 'integer' else ''} END"
+            if item.name in ("frankel", "ecog_ps")
+            else chosen(item.codes, 0) + "::int"
         )
-        cursor.execute(
-            f"""INSERT INTO registry_assessment (site_id, patient_id, timepoint_id, assessment_date, state,
-                {", ".join(assessment)})
-            SELECT p.site_id, p.patient_id, t.code, p.surgery_date + t.target_day, 'complete',
-                {", ".join(assessment.values())}
-            FROM registry_patient AS p CROSS JOIN registry_timepoint AS t WHERE t.code = ANY (%s)""",
-            [list(timepoints)],
-        )
-    with connections["owner"].cursor() as owner:
-        for table in tables:
-            owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ANALYZE {table}")
+        for instrument in catalogue.ASSESSMENT
+        for item in instrument.items
+    }
+    return f"""
+        INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, missing, assessment_date,
+                                         {", ".join(values)})
+        SELECT patient_id, site_id, '{timepoint}', '{{}}'::jsonb, surgery_date + {days}, {", ".join(values.values())}
+        FROM registry_patient WHERE random() < {share}
+    """
+
+
+EVENTS_SQL = """
+    INSERT INTO registry_adverseevent (patient_id, site_id, missing, kind, onset_date)
+    SELECT patient_id, site_id, '{}'::jsonb,
+           (ARRAY['surgical_site_infection', 'wound_problem', 'neurological_deterioration'])
+               [1 + floor(random() * 3)::int],
+           surgery_date + 10
+    FROM registry_patient WHERE random() < 0.1
+"""
+TABLES = ("registry_patient", "registry_assessment", "registry_adverseevent")
+
+
+def at_database(url, name):
+    """The same address with another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 @contextmanager
-def timed(label, results):
-    """Store the seconds that the block took under `label`."""
-    start = time.perf_counter()
-    yield
-    results[label] = time.perf_counter() - start
+def registry_of(count):
+    """A migrated registry with `count` patients, as the default database of this process and of its children."""
+    import django
+
+    name = f"metaspine_bench_{os.getpid()}"
+    home = os.environ.get("OWNER_DATABASE_URL", os.environ["DATABASE_URL"])
+    execute_at(home, f"CREATE DATABASE {name}")
+    try:
+        for variable in ("DATABASE_URL", "OWNER_DATABASE_URL"):
+            os.environ[variable] = at_database(os.environ.get(variable, home), name)
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
+        django.setup()
+        fill(count)
+        yield name
+    finally:
+        connections.close_all()
+        execute_at(home, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def report(title, rows):
-    """Print a table of (what, value, limit) rows."""
-    print(f"\n{title}")
-    width = max(len(what) for what, _, _ in rows)
-    for what, value, limit in rows:
-        print(f"  {what:<{width}}  {value:>14}  {limit}")
+def execute_at(url, sql):
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql)
+
+
+def fill(count):
+    from django.core.management import call_command
+
+    from sites.models import Site
+    from sites.scope import everything
+
+    call_command("migrate", verbosity=0)
+    Site.objects.bulk_create(
+        Site(code=f"B{place:02}", name=f"Bench hospital {place}", region="East" if place % 2 else "West")
+        for place in range(1, SITES + 1)
+    )
+    owner = connections["owner"]
+    started = time.perf_counter()
+    with everything(using="owner"), owner.cursor() as cursor:
+        cursor.execute("BEGIN")
+        from sites.scope import current, execute
+
+        execute(cursor, current())
+        for table in TABLES:  # the audit trail of made-up patients would be most of the work
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(patients_sql(count))
+        cursor.execute(assessments_sql("preop", -2, 0.97))
+        cursor.execute(assessments_sql("1m", 30, 0.9))
+        cursor.execute(EVENTS_SQL)
+        cursor.execute("COMMIT")
+        for table in TABLES:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            cursor.execute(f"VACUUM ANALYZE {table}")
+    print(f"{count:,} patients made in {time.perf_counter() - started:.0f} s", flush=True)
