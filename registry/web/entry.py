@@ -224,9 +224,9 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
     errors = errors or {}
     row = conflict["row"] if conflict else sheet.row
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
-    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, value_set)
+    local_values = value_sets.get(sheet.patient.site.value_set)
+    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
     leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
-    value_set = value_sets.get(sheet.patient.site.value_set)
     return render(
         request,
         "registry/form.html",
@@ -246,7 +246,7 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
             "saved_at": row.updated_at if row is not None else None,
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
-            "live": forms.live(sheet.instruments, value_set),
+            "live": forms.live(sheet.instruments, local_values),
         },
         status=status,
     )

@@ -313,7 +313,7 @@ def facts(patient):
         (
             _("Site"),
             patient.site.code,
-            patient.site.name_ja if wording.in_japanese() and patient.site.name_ja else patient.site.name,
+            wording.site_name(patient.site),
         ),
         (_("Sex"), in_words(patient, "sex"), ""),
         (_("Age at surgery"), patient.age_at_surgery if patient.age_at_surgery is not None else "–", ""),
@@ -321,7 +321,7 @@ def facts(patient):
         (_("Levels"), in_words(patient, "lesion_levels"), ""),
         (
             _("Segment group"),
-            wording.segment(patient.segment_adjudicated or patient.segment_group),
+            wording.segment_of(patient),
             rule if patient.lesion_levels else "",
         ),
         (_("Surgery"), in_words(patient, "surgery_date"), in_words(patient, "procedure") if patient.procedure else ""),

@@ -27,6 +27,8 @@ STATES = {
 register.filter("words", wording.words)
 register.filter("day", wording.day)
 register.filter("moment", wording.moment)
+register.filter("segment", wording.segment_of)
+register.filter("site_name", wording.site_name)
 
 
 @register.simple_tag
@@ -56,9 +58,3 @@ def state(code, word=True):
 def answer(record, name):
     """What a record holds for an item, in words."""
     return wording.shown(catalogue.item(name), getattr(record, name))
-
-
-@register.filter
-def segment(patient):
-    """The segment group that counts for a patient, in words."""
-    return wording.segment(patient.segment_adjudicated or patient.segment_group)

@@ -68,6 +68,11 @@ def _reason(assessment, name):
     return wording.reason(reason) if reason else ""
 
 
+def _place(item, code):
+    # Who has died has no performance status, not a poor one.
+    return None if code is None or (item.name == "ecog_ps" and code == DEAD) else item.codes.index(code)
+
+
 def _graded(assessments, name):
     """A coded item: the code is shown; its place among the codes is what changes."""
     item, higher_is = catalogue.item(name), catalogue.instrument_of(name).higher_is

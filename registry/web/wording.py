@@ -72,3 +72,12 @@ def reason(code):
 def segment(code):
     """What a segment group is called."""
     return words(next(one.label for one in levels.SEGMENT_GROUPS if one.code == code))
+
+
+def segment_of(patient):
+    """The segment group that counts for a patient, in words: the adjudicated one if there is one."""
+    return segment(patient.segment_adjudicated or patient.segment_group)
+
+
+def site_name(site):
+    return site.name_ja if in_japanese() and site.name_ja else site.name
