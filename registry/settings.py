@@ -55,7 +55,7 @@ CSRF_TRUSTED_ORIGINS = listed("METASPINE_CSRF_TRUSTED_ORIGINS")
 SYNTHETIC = flag("METASPINE_SYNTHETIC")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "sites.apps.AdminScreensConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -92,6 +92,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "registry.web.tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

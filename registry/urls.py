@@ -1,8 +1,10 @@
 """Every address of the product."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("registry.web.urls")),
+    # Each further part of the site adds one line here, in the order of the navigation.
     path("admin/", admin.site.urls),
 ]

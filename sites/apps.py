@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class SitesConfig(AppConfig):
@@ -8,3 +9,10 @@ class SitesConfig(AppConfig):
 
     def ready(self):
         from sites import checks, signals  # noqa: F401  registers them
+
+
+class AdminScreensConfig(admin_apps.AdminConfig):
+    """Django's admin with our rule of who may open it; stands in INSTALLED_APPS in place of `django.contrib.admin`."""
+
+    default = False
+    default_site = "sites.admin_site.AdminScreens"

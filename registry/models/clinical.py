@@ -5,7 +5,7 @@ Every table carries `site`, the column that row-level security hangs on. Columns
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, NullIf
 from django.db.models.lookups import GreaterThan, In
 from django.utils.translation import gettext_lazy as _
 
@@ -53,7 +53,7 @@ def segment_group():
     One run of at most three levels, divided by its lowest bit, is 1, 3 or 7; such a run cannot join cervical with TLS.
     """
     mask = Cast(F("lesion_levels"), models.IntegerField())
-    run = mask / mask.bitand(Value(0, models.IntegerField()) - mask)
+    run = mask / NullIf(mask.bitand(Value(0, models.IntegerField()) - mask), Value(0, models.IntegerField()))
     cervical, tls = levels.mask(levels.CERVICAL), levels.mask(levels.DEFAULT_RULE.tls)
     return models.GeneratedField(
         expression=Case(

@@ -43,7 +43,7 @@ class LevelsField(models.IntegerField):
 
 
 def field_for(item):
-    """The nullable model field that stores one item. Labels and choices stay with the item: rewording is no migration."""
+    """The nullable model field that stores one item. Labels stay with the item: rewording one is no migration."""
     common = {"null": True, "blank": True}
     if item.kind == "integer":
         big = item.maximum is not None and item.maximum > 32_767

@@ -78,7 +78,7 @@ def sealed(patient_id, values, key=None):
 
 
 def opened(patient_id, wrapped_key, ciphertexts):
-    """Plain values for ciphertexts (field to bytes or None); the birth date as a date. UnreadableIdentity on failure."""
+    """Plain values for ciphertexts (field to bytes or None), the birth date as a date; or UnreadableIdentity."""
     cipher = AESGCM(_unwrap(wrapped_key, patient_id))
     values = {}
     for field, ciphertext in ciphertexts.items():

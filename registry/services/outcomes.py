@@ -1,4 +1,4 @@
-"""Utilities and changes from baseline, computed by PostgreSQL in whole sets; running any of it twice changes nothing."""
+"""Utilities and changes from baseline, computed by PostgreSQL in whole sets; doing it twice changes nothing."""
 
 from django.db import connection, transaction
 

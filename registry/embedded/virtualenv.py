@@ -1,0 +1,102 @@
+"""Make the project's virtual environment; run by bin/environment with any Python 3.11+, before anything is installed.
+
+    python registry/embedded/virtualenv.py FOLDER KIND      KIND: run | test
+
+A stamp in the folder, written last, says for which requirements it is whole; an interrupted installation has none.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+RUN = ("requirements.txt", "requirements-embedded.txt")
+KINDS = {"run": RUN, "test": (*RUN, "requirements-dev.txt")}
+EXAMPLE = "METASPINE_VENV=/path/to/folder METASPINE_DATA=/path/to/another"
+
+
+def stamp(folder, kind):
+    """(path, content) of the stamp. bin/environment compares the same content before it starts Python at all."""
+    texts = [(PROJECT / name).read_text() for name in KINDS[kind]]
+    return folder / f"whole-for-{kind}", f"{folder}\n" + "".join(texts)
+
+
+def whole(folder, kind):
+    path, content = stamp(folder, kind)
+    return path.exists() and path.read_text() == content
+
+
+def prepare(folder, kind):
+    """Make or complete the environment. Two at once: the second waits and finds it whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder.parent, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if whole(folder, kind):
+        return
+    if not whole(folder, "run"):
+        make(folder)
+        install(folder, "run")
+    if kind != "run":
+        install(folder, kind)
+
+
+def make(folder):
+    shutil.rmtree(folder)
+    say(f"Making a virtual environment in {folder} (once, about a minute) ...")
+    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True, check=False)
+    if made.returncode:
+        if "ensurepip" in made.stdout + made.stderr:
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            stop(f"Python's venv module is incomplete: apt-get install python{version}-venv, then try again.")
+        stop(f"Cannot make a virtual environment in {folder}: {last_line(made.stdout + made.stderr)}")
+
+
+def install(folder, kind):
+    path, content = stamp(folder, kind)
+    sources = [option for name in KINDS[kind] for option in ("-r", PROJECT / name)]
+    log = folder / "install.log"
+    with open(log, "w") as output:
+        pip = [
+            folder / "bin/python",
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            *sources,
+        ]
+        done = subprocess.run(pip, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        lines = log.read_text(errors="replace")
+        if "No space left" in lines:
+            stop(f"The disk is full: free some space for {folder}, then try again.")
+        if "DO NOT MATCH THE HASHES" in lines:
+            stop(f"A downloaded package is not the one that was locked: see {log} before you trust your network.")
+        stop(f"pip could not install the packages: check the network (or a mirror's settings) and try again; see {log}")
+    path.write_text(content)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def stop(sentence):
+    say(sentence)
+    sys.exit(1)
+
+
+def last_line(text):
+    return (text.strip().splitlines() or ["no reason given"])[-1]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    try:
+        prepare(folder, sys.argv[2])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        stop(f"Cannot write to {error.filename or folder} ({error.strerror}): choose other folders, {EXAMPLE}")

@@ -1,0 +1,83 @@
+"""Student's, Welch's and the paired t test with confidence intervals.
+
+A group is whatever `Moments.of` takes: an array, Counts, a mapping value -> count, or `Moments.summary(n, mean, sd)`.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from registry.stats.arrays import Moments, NotEstimable
+from registry.stats.tails import t_quantile, t_two_sided
+
+
+@dataclass(frozen=True)
+class TTest:
+    """estimate is the mean, or the difference mean(x) - mean(y), with its standard error and confidence interval."""
+
+    method: str
+    statistic: float
+    df: float
+    p: float
+    n: int
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    confidence: float
+
+
+def student_t(x, y, confidence=0.95):
+    """Two-sample t test with pooled variance.
+
+    Raises NotEstimable: `empty_group`; `too_few` when both groups have one observation; `constant` when neither
+    group varies (R: "data are essentially constant").
+    R: t.test(x, y, var.equal = TRUE)
+    """
+    x, y = two_groups(x, y)
+    df = x.n + y.n - 2
+    if df < 1:
+        raise NotEstimable("too_few")
+    error = sqrt((x.squares + y.squares) / df * (1 / x.n + 1 / y.n))
+    return tested("student_t", x.mean - y.mean, error, df, x.n + y.n, confidence)
+
+
+def welch_t(x, y, confidence=0.95):
+    """Two-sample t test without the assumption of equal variances.
+
+    Raises NotEstimable: `empty_group`; `too_few` when a group has one observation; `constant` when neither varies.
+    R: t.test(x, y)
+    """
+    x, y = two_groups(x, y)
+    a, b = x.variance / x.n, y.variance / y.n
+    if a + b == 0:
+        raise NotEstimable("constant")
+    df = (a + b) ** 2 / (a * a / (x.n - 1) + b * b / (y.n - 1))
+    return tested("welch_t", x.mean - y.mean, sqrt(a + b), df, x.n + y.n, confidence)
+
+
+def paired_t(differences, confidence=0.95):
+    """Paired t test on the differences after - before of complete pairs (`arrays.differences` makes them).
+
+    Raises NotEstimable: `empty`; `too_few` with one pair; `constant` when all differences are equal.
+    R: t.test(after, before, paired = TRUE)
+    """
+    d = Moments.of(differences)
+    if d.n == 0:
+        raise NotEstimable("empty")
+    return tested("paired_t", d.mean, d.sd / sqrt(d.n), d.n - 1, d.n, confidence)
+
+
+def two_groups(x, y):
+    x, y = Moments.of(x), Moments.of(y)
+    if x.n == 0 or y.n == 0:
+        raise NotEstimable("empty_group")
+    return x, y
+
+
+def tested(method, estimate, error, df, n, confidence):
+    if error == 0:
+        raise NotEstimable("constant")
+    t = estimate / error
+    margin = t_quantile((1 + confidence) / 2, df) * error
+    p = t_two_sided(t, df)
+    return TTest(method, t, df, p, n, estimate, error, estimate - margin, estimate + margin, confidence)

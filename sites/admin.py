@@ -1,0 +1,263 @@
+"""Administration of sites, people and memberships, and the platform's own part of the audit trail."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from import_export.admin import ExportMixin, ImportExportMixin
+from import_export.forms import ExportForm
+from import_export.tmp_storages import CacheStorage
+
+from sites import resources
+from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
+from sites.admin_site import Administered, is_referred_to
+from sites.administrators import none_would_last
+from sites.models import AuditEvent, Membership, Site, User
+
+LAST_ADMINISTRATOR = _(
+    "This is the last administrator. Give somebody else an administrator membership without an end first."
+)
+
+# Permissions come from memberships; groups are nothing here.
+admin.site.unregister(Group)
+
+
+class Transfer:
+    """What the import and export screens have in common."""
+
+    formats = resources.FORMATS
+    export_form_class = ExportForm  # the default form's tick boxes need inline scripts, which the pages forbid
+    tmp_storage_class = CacheStorage  # the file between check and import: any web process may be asked next
+    skip_admin_log = True  # the audit trail has every row
+
+
+class MembershipForm(forms.ModelForm):
+    class Meta:
+        model = Membership
+        fields = ("user", "role", "site", "starts_on", "ends_on")
+        help_texts = {"ends_on": _("The last day with access; yesterday ends it now. Empty: no end.")}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Who had which role where, and since when, is history once it has begun: another role is another membership.
+        if self.instance.pk and self.instance.starts_on <= timezone.localdate():
+            for name in {"user", "role", "site", "starts_on"}.intersection(self.fields):
+                self.fields[name].disabled = True
+
+    def clean(self):
+        cleaned = super().clean()
+        if self.instance.pk and cleaned.get("ends_on"):
+            if none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
+                self.add_error("ends_on", LAST_ADMINISTRATOR)
+        return cleaned
+
+
+class MembershipsOfOnePerson(forms.BaseInlineFormSet):
+    def clean(self):
+        super().clean()
+        ending = [form.instance.pk for form in self.forms if form.instance.pk and form.cleaned_data.get("ends_on")]
+        if len(ending) > 1 and none_would_last(timezone.localdate(), without=Q(pk__in=ending)):
+            raise ValidationError(LAST_ADMINISTRATOR)
+
+
+class MembershipInline(Administered, admin.TabularInline):
+    model = Membership
+    form = MembershipForm
+    extra = 0
+    verbose_name_plural = _("memberships (ended by a last day, never removed)")
+
+
+class MembershipOfPersonInline(MembershipInline):
+    formset = MembershipsOfOnePerson
+    autocomplete_fields = ("site",)
+
+
+class MembershipOfSiteInline(MembershipInline):
+    autocomplete_fields = ("user",)
+
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        if db_field.name == "role":  # a central role has no site
+            kwargs["choices"] = [
+                ("", "---------"),
+                *((role.value, label) for role, label in ROLE_LABELS.items() if role not in CENTRAL_ROLES),
+            ]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+
+class RunningFilter(admin.SimpleListFilter):
+    title = _("running")
+    parameter_name = "running"
+
+    def lookups(self, request, model_admin):
+        return [("now", _("Today")), ("future", _("Not yet begun")), ("past", _("Ended"))]
+
+    def queryset(self, request, queryset):
+        today = timezone.localdate()
+        match self.value():
+            case "now":
+                return queryset.running(today)
+            case "future":
+                return queryset.filter(starts_on__gt=today)
+            case "past":
+                return queryset.filter(ends_on__lt=today)
+        return queryset
+
+
+@admin.register(Membership)
+class MembershipAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
+    form = MembershipForm
+    resource_classes = [resources.MembershipResource]
+    list_display = ("user", "role", "site", "starts_on", "ends_on")
+    list_filter = (RunningFilter, "role", "site")
+    list_select_related = ("user", "site")
+    search_fields = ("user__name", "user__email", "site__code", "site__name", "site__name_ja")
+    autocomplete_fields = ("user", "site")
+    ordering = ("user__name", "role", "site__code", "starts_on")
+
+    def has_delete_permission(self, request, obj=None):
+        """Only what has not begun: what once gave access ends, and stays on record."""
+        return self.has_change_permission(request) and obj is not None and obj.starts_on > timezone.localdate()
+
+
+@admin.register(Site)
+class SiteAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
+    resource_classes = [resources.SiteResource]
+    list_display = ("code", "name", "name_ja", "region", "enrolment_target", "value_set", "people_today")
+    list_filter = ("region", "value_set")
+    search_fields = ("code", "name", "name_ja", "region")
+    fields = ("code", ("name", "name_ja"), "region", "enrolment_target", "value_set")
+    inlines = [MembershipOfSiteInline]
+
+    def get_queryset(self, request):
+        running = Membership.objects.running(timezone.localdate())
+        people = Count("memberships__user", filter=Q(memberships__in=running), distinct=True)
+        return super().get_queryset(request).annotate(people_today=people)
+
+    @admin.display(description=_("people"), ordering="people_today")
+    def people_today(self, site):
+        return site.people_today
+
+    def get_readonly_fields(self, request, obj=None):
+        """The code starts every patient's number: it stays once a patient or a person is there."""
+        return ("code",) if obj and is_referred_to(obj) else ()
+
+    def has_delete_permission(self, request, obj=None):
+        return self.has_change_permission(request) and obj is not None and not is_referred_to(obj)
+
+
+class NewPersonForm(AdminUserCreationForm):
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+        fields = ("email", "name", "language")
+
+    def clean_email(self):
+        return self.cleaned_data["email"].lower()
+
+
+class PersonForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("email", "name", "language", "is_active")
+        help_texts = {"is_active": _("Without the tick this person can no longer sign in. People are never deleted.")}
+
+    def clean_email(self):
+        return self.cleaned_data["email"].lower()
+
+    def clean_is_active(self):
+        active = self.cleaned_data["is_active"]
+        if not active and none_would_last(timezone.localdate(), without=Q(user=self.instance)):
+            raise ValidationError(LAST_ADMINISTRATOR)
+        return active
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role today")
+    parameter_name = "role"
+
+    def lookups(self, request, model_admin):
+        return [*((role.value, label) for role, label in ROLE_LABELS.items()), ("none", _("None"))]
+
+    def queryset(self, request, queryset):
+        running = Membership.objects.running(timezone.localdate())
+        if self.value() == "none":
+            return queryset.exclude(pk__in=running.values("user"))
+        if self.value():
+            return queryset.filter(pk__in=running.filter(role=self.value()).values("user"))
+        return queryset
+
+
+@admin.register(User)
+class PersonAdmin(Transfer, Administered, ImportExportMixin, UserAdmin):
+    resource_classes = [resources.PersonResource]
+    form, add_form = PersonForm, NewPersonForm
+    list_display = ("name", "email", "roles_today", "language", "is_active", "last_login")
+    list_filter = ("is_active", RoleFilter, ("memberships__site", admin.RelatedOnlyFieldListFilter), "language")
+    search_fields = ("name", "email")
+    ordering = ("name", "email")
+    filter_horizontal = ()
+    readonly_fields = ("password_state", "last_login", "date_joined")
+    fieldsets = [
+        (None, {"fields": ("email", "name", "language", "is_active")}),
+        (_("Sign-in"), {"fields": ("password_state", "last_login", "date_joined")}),
+    ]
+    add_fieldsets = [
+        (None, {"fields": ("email", "name", "language")}),
+        (_("Sign-in"), {"fields": ("usable_password", "password1", "password2")}),
+    ]
+
+    def get_queryset(self, request):
+        running = Membership.objects.running(timezone.localdate()).select_related("site").order_by("pk")
+        return super().get_queryset(request).prefetch_related(Prefetch("memberships", running, to_attr="running"))
+
+    def get_inlines(self, request, obj):
+        return [MembershipOfPersonInline] if obj else []
+
+    @admin.display(description=_("roles today"))
+    def roles_today(self, user):
+        return ", ".join(
+            str(ROLE_LABELS[Role(one.role)]) + (f" {one.site.code}" if one.site else "") for one in user.running
+        )
+
+    @admin.display(description=_("password"))
+    def password_state(self, user):
+        text, act = (
+            (_("Set."), _("Change it")) if user.has_usable_password() else (_("None: cannot sign in."), _("Set one"))
+        )
+        address = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('{} <a href="{}">{}</a>', text, address, act)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(Transfer, Administered, ExportMixin, admin.ModelAdmin):
+    """The part of the trail that belongs to no site: sites, people, memberships, the schedule, sign-ins."""
+
+    list_display = ("at", "action", "table_name", "row_id", "who", "reason")
+    list_filter = ("action", "table_name")
+    date_hierarchy = "at"
+    search_fields = ("row_id", "request_id", "reason")
+    search_help_text = _("Search by row, request or reason.")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    list_per_page = 50
+    fields = ("at", "action", "table_name", "row_id", "who", "request_id", "transaction_id", "reason", "old", "new")
+
+    def get_queryset(self, request):
+        names = User.objects.filter(pk=OuterRef("user_id")).values("name")
+        return super().get_queryset(request).filter(site_id=None).annotate(who=Subquery(names))
+
+    @admin.display(description=_("by"), ordering="who")
+    def who(self, event):
+        return event.who
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False

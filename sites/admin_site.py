@@ -1,0 +1,64 @@
+"""The admin screens as a whole: who may open them, and that they look at home.
+
+Access comes from memberships alone. `is_staff`, `is_superuser`, groups and model permissions mean nothing here.
+"""
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+
+from sites.access import Can
+
+
+class AdminScreens(AdminSite):
+    site_title = _("Metaspine administration")
+    site_header = _("Administration")
+    index_title = _("Sites, people and schedule")
+    empty_value_display = "–"
+
+    def has_permission(self, request):
+        return request.access.may(Can.ADMINISTER)
+
+    @method_decorator(never_cache)
+    def login(self, request, extra_context=None):
+        """One sign-in page for the whole product; who is signed in and lands here may not administer."""
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+
+class Administered:
+    """For a ModelAdmin or an inline: an administrator may view, add and change; nothing is deleted unless it says so."""
+
+    def has_module_permission(self, request):
+        return request.access.may(Can.ADMINISTER)
+
+    def has_view_permission(self, request, obj=None):
+        return request.access.may(Can.ADMINISTER)
+
+    def has_add_permission(self, request, obj=None):
+        return request.access.may(Can.ADMINISTER)
+
+    def has_change_permission(self, request, obj=None):
+        return request.access.may(Can.ADMINISTER)
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+def is_referred_to(row):
+    """Whether any row anywhere refers to `row`; asked under the scope of all sites, and only yes or no comes out.
+
+    An administrator's own scope reaches no clinical row, so Django's check before deleting would find none.
+    """
+    from sites.scope import current, everything
+
+    with everything(user_id=current().user_id):
+        return any(
+            relation.related_model._base_manager.filter(**{relation.field.name: row}).exists()
+            for relation in row._meta.related_objects
+        )

@@ -1,0 +1,92 @@
+"""What the admin screens import and export, and how: natural keys, no passwords, no formulas for spreadsheets."""
+
+from import_export import fields, resources, widgets
+from import_export.formats import base_formats
+
+from sites.models import Membership, Site, User
+
+# What a spreadsheet takes for a formula when a cell begins with it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CSV(base_formats.CSV):
+    """CSV whose text cells no spreadsheet runs: `'` goes before what would be a formula, and comes off on import."""
+
+    def export_data(self, dataset, **kwargs):
+        return super().export_data(_each_cell(dataset, guarded), **kwargs)
+
+    def create_dataset(self, in_stream, **kwargs):
+        return _each_cell(super().create_dataset(in_stream, **kwargs), unguarded)
+
+
+def guarded(cell):
+    return "'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def unguarded(cell):
+    return cell[1:] if isinstance(cell, str) and cell[:1] == "'" and cell[1:].startswith(FORMULA) else cell
+
+
+def _each_cell(dataset, change):
+    for number, row in enumerate(dataset):
+        dataset[number] = [change(cell) for cell in row]
+    return dataset
+
+
+FORMATS = (CSV, base_formats.JSON)
+
+
+class Checked(resources.ModelResource):
+    """A row is checked as a form would check it, and what is already stored as it stands is not written again."""
+
+    class Meta:
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+        use_transactions = True
+
+
+class SiteResource(Checked):
+    class Meta(Checked.Meta):
+        model = Site
+        import_id_fields = ("code",)
+        fields = export_order = ("code", "name", "name_ja", "region", "enrolment_target", "value_set")
+
+
+class EmailWidget(widgets.CharWidget):
+    """E-mail addresses are kept in lower case, so that one person is not two."""
+
+    def clean(self, value, row=None, **kwargs):
+        return super().clean(value, row, **kwargs).strip().lower()
+
+
+class PersonResource(Checked):
+    """People by e-mail address. Someone new has no password until an administrator sets one."""
+
+    email = fields.Field("email", "email", widget=EmailWidget())
+
+    class Meta(Checked.Meta):
+        model = User
+        import_id_fields = ("email",)
+        fields = export_order = ("email", "name", "language")
+
+    def before_save_instance(self, instance, row, **kwargs):
+        if not instance.pk:
+            instance.set_unusable_password()
+
+
+class MembershipResource(Checked):
+    """Adds memberships; one that is already there stays as it is, so that a file ends nobody's access."""
+
+    person = fields.Field("user", "person", widget=widgets.ForeignKeyWidget(User, "email"))
+    site = fields.Field("site", "site", widget=widgets.ForeignKeyWidget(Site, "code"))
+
+    class Meta(Checked.Meta):
+        model = Membership
+        import_id_fields = ("person", "role", "site", "starts_on")
+        fields = export_order = ("person", "role", "site", "starts_on", "ends_on")
+
+    def skip_row(self, instance, original, row, import_validation_errors=None):
+        return bool(original.pk) or super().skip_row(instance, original, row, import_validation_errors)
+
+

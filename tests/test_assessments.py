@@ -1,0 +1,88 @@
+"""Recording and correcting assessments."""
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from registry.models import Assessment
+from registry.services.answers import InvalidAnswers
+from registry.services.assessments import ITEMS, save_assessment
+from registry.services.records import Conflict, Locked, ReasonRequired
+from sites.access import access_of
+from tests.conftest import TODAY
+
+DATED = {"assessment_date": "2026-02-01"}
+
+
+@pytest.fixture
+def save(enrolled, alice, as_person):
+    """Save alice's patient's preoperative assessment."""
+    patient = enrolled(alice)
+
+    def save_one(raw, **more):
+        with as_person(alice) as access:
+            return save_assessment(
+                access=access, patient=patient, timepoint="preop", raw=raw, today=TODAY, **more
+            )  # fmt: skip
+
+    save_one.patient = patient
+    return save_one
+
+
+def reasons(*without):
+    return {item.name: "too_ill" for item in ITEMS if item.name not in without}
+
+
+def test_a_draft_grows_into_a_complete_form(save):
+    draft = save(DATED | {"frankel": "C", "eq_vas": "55"})
+    assert (draft.state, draft.frankel, draft.eq_vas, draft.barthel_total) == ("draft", "C", 55, None)
+    done = save(DATED | {"frankel": "C"}, missing=reasons("frankel"), complete=True, version=draft.version)
+    assert (done.state, done.eq_vas, done.missing["eq_vas"]) == ("complete", None, "too_ill")
+
+
+def test_a_correction_needs_a_reason_and_stays_complete(save):
+    done = save(DATED | {"frankel": "C"}, missing=reasons("frankel"), complete=True)
+    with pytest.raises(ReasonRequired):
+        save(DATED | {"frankel": "D"}, missing=reasons("frankel"), version=done.version)
+    corrected = save(DATED | {"frankel": "D"}, missing=reasons("frankel"), version=done.version, reason="misread")
+    assert (corrected.frankel, corrected.state) == ("D", "complete")
+    with pytest.raises(InvalidAnswers, match="frankel: needs a value"):
+        save(DATED, missing=reasons("frankel"), version=corrected.version, reason="emptied")
+
+
+def test_every_fault_is_named_at_once_and_nothing_is_stored(save):
+    with pytest.raises(InvalidAnswers) as caught:
+        save(DATED | {"frankel": "F", "pain_vas_mm": "101", "barthel_feeding": "7", "eq_vas": "5.5", "ecog_ps": "1"})
+    assert set(caught.value.errors) == {"frankel", "pain_vas_mm", "barthel_feeding", "eq_vas"}
+    with pytest.raises(InvalidAnswers, match="needs the day"):
+        save({"frankel": "A"})
+    with pytest.raises(InvalidAnswers, match="has a value and a reason"):
+        save(DATED | {"frankel": "A"}, missing={"frankel": "unknown"})
+    with pytest.raises(InvalidAnswers, match="not a reason"):
+        save(DATED, missing={"frankel": "lost"})
+    save(DATED | {"frankel": "A"})
+
+
+def test_two_people_do_not_overwrite_each_other(save):
+    first = save(DATED | {"frankel": "A"})
+    with pytest.raises(Conflict):  # a second person who began with an empty form
+        save(DATED | {"frankel": "B"})
+    second = save(DATED | {"frankel": "B"}, version=first.version)
+    with pytest.raises(Conflict) as conflict:
+        save(DATED | {"frankel": "C"}, version=first.version)
+    assert conflict.value.current.frankel == second.frankel == "B"
+
+
+def test_a_signed_form_is_closed(save, as_system):
+    done = save(DATED, missing=reasons(), complete=True)
+    with as_system(reason="signed"):
+        Assessment.objects.update(state="locked")
+    with pytest.raises(Locked):
+        save(DATED | {"frankel": "D"}, missing=reasons("frankel"), version=done.version + 1, reason="late")
+
+
+@pytest.mark.parametrize("who", ["charlie", "bob", "mona", "ada"])
+def test_only_the_sites_own_people_enter(save, request, who):
+    with pytest.raises(PermissionDenied):
+        save_assessment(
+            access=access_of(request.getfixturevalue(who)), patient=save.patient, timepoint="preop", raw=DATED
+        )  # fmt: skip
