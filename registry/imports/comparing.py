@@ -1,5 +1,7 @@
 """What only whole sets show: rows named twice, rows that belong to nothing, and what differs from what is stored."""
 
+import json
+
 from django.db import connection
 
 from registry.imports.report import SHOWN, Finding
@@ -236,10 +238,9 @@ def _differences(file, names, line, birth_differs, reasons, stored_reasons, *val
         if items[name].identifying:
             yield Finding(file.filename, line, name, HIDDEN, DIFFERS)
         else:
-            yield Finding(
-                file.filename, line, name, _shown(items[name], new), STORED.format(v=_shown(items[name], old))
-            )
-    new, old = _json(reasons), _json(stored_reasons)
+            was = STORED.format(v=_shown(items[name], old))
+            yield Finding(file.filename, line, name, _shown(items[name], new), was)
+    new, old = json.loads(reasons), json.loads(stored_reasons)
     for name in sorted(new.keys() | old.keys()):
         if new.get(name) != old.get(name):
             was = STORED.format(v=old.get(name, NOTHING))

@@ -1,4 +1,4 @@
-"""Writing what is new or changed, in whole sets: one statement a table, under the triggers and policies of any write."""
+"""Writing what is new or changed in whole sets: one statement a table, under the triggers and policies of any write."""
 
 from registry.imports.comparing import complete_sql, same_key, touched
 from registry.imports.staging import stage

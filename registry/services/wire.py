@@ -114,6 +114,5 @@ def unguarded(text):
 def guarded_sql(expression):
     """SQL of `expression` with the apostrophe where a spreadsheet needs it."""
     characters = GUARDED.replace("'", "''").replace("\\", "\\\\")
-    return (
-        f"CASE WHEN strpos('{characters}', left({expression}, 1)) > 0 THEN '''' || {expression} ELSE {expression} END"
-    )
+    begins = f"strpos('{characters}', left({expression}, 1)) > 0"
+    return f"CASE WHEN {begins} THEN '''' || {expression} ELSE {expression} END"
