@@ -35,9 +35,8 @@ def test_out_and_in_and_out_again_is_the_same_to_the_byte(good, bring_in, take_o
     given = [one | {"detail": re.sub("^(?=['=＝])", "'", one["detail"])} for one in events]
     write_csv(good / "adverse_events.csv", given)
     reasons = {"frankel": "", "frankel_missing": "too_ill", "eq_vas": "", "eq_vas_missing": "refused"}
-    write_csv(
-        good / "assessments.csv", [ASSESSMENT, ASSESSMENT | {"timepoint": "1m"} | reasons], [*ASSESSMENT, *reasons]
-    )
+    assessments = [ASSESSMENT, ASSESSMENT | {"timepoint": "1m"} | reasons]
+    write_csv(good / "assessments.csv", assessments, list(ASSESSMENT | reasons))
     assert bring_in(good).stored
     first = take_out("first")
     with everything():
