@@ -188,6 +188,11 @@ class Section:
         return len(self.questions) == 1
 
     @property
+    def names_owner(self):
+        """Whether the instrument belongs to someone who is to be named with it."""
+        return "©" in self.instrument.licence
+
+    @property
     def offers_not_done(self):
         return len(self.counted) > 2
 
