@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.sessions.models import Session
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.db import connections, transaction
+from django.db import connection, transaction
 from django.test.testcases import LiveServerThread
 
 from registry.celery import app
@@ -85,6 +85,7 @@ def cast(django_db_setup, django_db_blocker):
         _followed(access, followed)
         yield SimpleNamespace(alice=alice, bob=bob, followed=followed.pk, new=new.pk, access=access)
         _removed([north, south], [alice, bob])
+        connection.close()  # or the test database could not be dropped
     app.conf.task_always_eager = False
 
 
@@ -98,8 +99,12 @@ def server(cast):
         raise thread.error
     yield f"http://127.0.0.1:{thread.port}"
     thread.terminate()
-    for connection in connections.all():
-        connection.close()
+    with connection.cursor() as cursor:
+        # A browser that keeps a connection open keeps its thread's database session open too.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(scope="module")

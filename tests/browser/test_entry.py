@@ -3,7 +3,7 @@
 import pytest
 
 ANSWERS = "D2"  # Frankel D, ECOG 2
-BARTHEL = "3122332331"  # the place of each answer: 10 0 5 5 10 10 5 10 10 0, in this order of items
+BARTHEL = ["10", "0", "5", "5", "10", "10", "5", "10", "10", "0"]
 EQ5D = "21232"
 
 
@@ -20,8 +20,8 @@ def test_an_assessment_is_entered_by_keyboard_alone(opened, cast, assessments):
         keyboard.press("Enter")
     keyboard.type("40")
     keyboard.press("Enter")
-    for key in BARTHEL:
-        keyboard.press(key)
+    for points in BARTHEL:
+        keyboard.type(points)
         keyboard.press("Enter")
     assert page.locator("[data-derived=barthel] strong").inner_text() == "65 of 100"
     for key in EQ5D[:-1]:
@@ -48,6 +48,10 @@ def test_arrows_move_in_a_group_and_tab_leaves_it(opened, cast):
     page.focus("[name=frankel][value=A]")
     page.keyboard.press("ArrowDown")
     assert page.locator("[name=frankel]:checked").get_attribute("value") == "B"
+    page.focus("[name=barthel_mobility][value='0']")
+    page.keyboard.type("15")
+    assert page.locator("[name=barthel_mobility]:checked").get_attribute("value") == "15"
+    page.focus("[name=frankel]:checked")
     page.keyboard.press("Backspace")
     assert page.locator("[name=frankel]:checked").count() == 0
     page.focus("[name=eq_vas]")
