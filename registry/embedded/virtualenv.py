@@ -48,6 +48,8 @@ def prepare(folder, kind):
 
 
 def make(folder):
+    # Called from inside the old environment (`activate`), we must not lose the Python that runs this.
+    python = getattr(sys, "_base_executable", sys.executable)
     (folder / OURS).touch()
     for old in folder.iterdir():  # all but our sign, so that an interruption leaves it
         if old.is_dir() and not old.is_symlink():
@@ -55,7 +57,7 @@ def make(folder):
         elif old.name != OURS:
             old.unlink()
     say(f"Making a virtual environment in {folder} (once, about a minute) ...")
-    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True, check=False)
+    made = subprocess.run([python, "-m", "venv", folder], capture_output=True, text=True, check=False)
     if made.returncode:
         if any(word in made.stdout + made.stderr for word in ("ensurepip", "No module named venv")):
             version = f"{sys.version_info.major}.{sys.version_info.minor}"
