@@ -1,12 +1,13 @@
 """Administration of sites, people and memberships, and the platform's own part of the audit trail."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -37,6 +38,13 @@ class Transfer:
     tmp_storage_class = CacheStorage  # the file between check and import: any web process may be asked next
     skip_admin_log = True  # the audit trail has every row
 
+    def process_result(self, result, request):
+        """The data may have changed since the preview: what fails now is said, not reported as imported."""
+        if not (result.has_errors() or result.has_validation_errors()):
+            return super().process_result(result, request)
+        messages.error(request, _("Nothing was imported: the data changed since the preview. Upload the file again."))
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
+
 
 class MembershipForm(forms.ModelForm):
     class Meta:
@@ -53,9 +61,9 @@ class MembershipForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        if self.instance.pk and cleaned.get("ends_on"):
-            if none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
-                self.add_error("ends_on", LAST_ADMINISTRATOR)
+        ends = self.instance.pk and cleaned.get("ends_on")
+        if ends and none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
+            self.add_error("ends_on", LAST_ADMINISTRATOR)
         return cleaned
 
 

@@ -4,6 +4,7 @@ Access comes from memberships alone. `is_staff`, `is_superuser`, groups and mode
 """
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
@@ -23,7 +24,7 @@ class AdminScreens(AdminSite):
     def has_permission(self, request):
         return request.access.may(Can.ADMINISTER)
 
-    @method_decorator(never_cache)
+    @method_decorator([never_cache, login_not_required])
     def login(self, request, extra_context=None):
         """One sign-in page for the whole product; who is signed in and lands here may not administer."""
         if request.user.is_authenticated:
@@ -32,7 +33,7 @@ class AdminScreens(AdminSite):
 
 
 class Administered:
-    """For a ModelAdmin or an inline: an administrator may view, add and change; nothing is deleted unless it says so."""
+    """For a ModelAdmin or an inline: administrators view, add and change; deleting is for each to allow."""
 
     def has_module_permission(self, request):
         return request.access.may(Can.ADMINISTER)

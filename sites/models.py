@@ -2,7 +2,6 @@
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -134,10 +133,6 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
-
-    def clean(self):
-        if self.role and (self.role in CENTRAL_ROLES) != (self.site_id is None):
-            raise ValidationError(_("A central role has no site; every other role needs one."))
 
 
 class AuditEvent(models.Model):

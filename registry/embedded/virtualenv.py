@@ -48,7 +48,7 @@ def make(folder):
     say(f"Making a virtual environment in {folder} (once, about a minute) ...")
     made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True, check=False)
     if made.returncode:
-        if "ensurepip" in made.stdout + made.stderr:
+        if any(word in made.stdout + made.stderr for word in ("ensurepip", "No module named venv")):
             version = f"{sys.version_info.major}.{sys.version_info.minor}"
             stop(f"Python's venv module is incomplete: apt-get install python{version}-venv, then try again.")
         stop(f"Cannot make a virtual environment in {folder}: {last_line(made.stdout + made.stderr)}")

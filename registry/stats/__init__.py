@@ -1,4 +1,4 @@
-"""Statistics: pure functions on arrays or on counts of distinct values. No framework; numpy, and SciPy at the first call.
+"""Statistics: pure functions on arrays or on counts of distinct values. No framework; numpy, and SciPy when called.
 
 A *sample* is an (n,) array in which NaN is missing, `arrays.Counts(values, counts, missing=0)`, or a mapping
 value -> count; a *group* may also be `arrays.Moments.summary(n, mean, sd)`, the numbers a paper prints. Every function
