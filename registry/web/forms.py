@@ -8,6 +8,7 @@ from datetime import date
 
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -82,7 +83,7 @@ class Question:
 
     @property
     def in_columns(self):
-        return len(self.item.choices) > 6
+        return len(self.item.choices) > 6 and not self.says_code
 
     @property
     def answered(self):
@@ -109,8 +110,8 @@ class Question:
         return [
             Option(
                 code=code,
-                label=words(choice.label),
-                meaning=words(choice.meaning) if choice.meaning else "",
+                label=capfirst(words(choice.label)),
+                meaning=capfirst(words(choice.meaning)) if choice.meaning else "",
                 key=key,
                 checked=code == self.value,
                 previous=code == self.previous,
@@ -181,6 +182,11 @@ class Section:
             {"label": words(one.label), "text": _derived_text(one, answers, self.value_set)}
             for one in self.instrument.derived
         ]
+
+    @property
+    def is_single(self):
+        """Whether the card's title already says what the one question is."""
+        return len(self.questions) == 1
 
     @property
     def offers_not_done(self):
