@@ -140,14 +140,13 @@ def _clean_date(item, raw, today):
             value = date.fromisoformat(text)
         except ValueError:
             raise InvalidValue(
-                Label("must be a date written YYYY-MM-DD; got “{v}”", "日付はYYYY-MM-DDで入力してください（入力値「{v}」）").format(
-                    v=_typed(raw)
-                )
+                Label(
+                    "must be a date written YYYY-MM-DD; got “{v}”",
+                    "日付はYYYY-MM-DDで入力してください（入力値「{v}」）",
+                ).format(v=_typed(raw))
             ) from None
     if value.year < 1900:
-        raise InvalidValue(
-            Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=value.isoformat())
-        )
+        raise InvalidValue(Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=value.isoformat()))
     if item.not_future and value > (today or date.today()):
         raise InvalidValue(Label("is in the future: {v}", "未来の日付です：{v}").format(v=value.isoformat()))
     return value
@@ -192,15 +191,19 @@ def _expected(item, raw):
     unit = f" {item.unit}" if item.unit else ""
     if item.choices:
         codes = ", ".join(str(code) for code in item.codes)
-        return Label("must be one of {c}; got “{v}”", "{c} のいずれかを入力してください（入力値「{v}」）").format(c=codes, v=_typed(raw))
+        return Label("must be one of {c}; got “{v}”", "{c} のいずれかを入力してください（入力値「{v}」）").format(
+            c=codes, v=_typed(raw)
+        )
     if item.minimum is not None and item.maximum is not None:
         return Label(
-            "must be a whole number from {a} to {b}{u}; got “{v}”", "{a}から{b}{u}までの整数を入力してください（入力値「{v}」）"
+            "must be a whole number from {a} to {b}{u}; got “{v}”",
+            "{a}から{b}{u}までの整数を入力してください（入力値「{v}」）",
         ).format(a=item.minimum, b=item.maximum, u=unit, v=_typed(raw))
     if item.minimum is not None:
-        return Label("must be a whole number of at least {a}{u}; got “{v}”", "{a}{u}以上の整数を入力してください（入力値「{v}」）").format(
-            a=item.minimum, u=unit, v=_typed(raw)
-        )
+        return Label(
+            "must be a whole number of at least {a}{u}; got “{v}”",
+            "{a}{u}以上の整数を入力してください（入力値「{v}」）",
+        ).format(a=item.minimum, u=unit, v=_typed(raw))
     return Label("must be a whole number; got “{v}”", "整数を入力してください（入力値「{v}」）").format(v=_typed(raw))
 
 
