@@ -26,6 +26,9 @@ returns a small frozen dataclass (`p`, `statistic`, `df`, `n`, `method`, …) or
 | fisher.fisher_monte_carlo(table, resamples, seed) | fisher.test(table, simulate.p.value = TRUE, B = resamples)       |
 | fisher.fisher(table)                              | the exact test, or Monte Carlo where it would take too long      |
 | adjust.adjust(p_values, method)                   | p.adjust(p, "BH" or "holm" or "bonferroni")                      |
+| survival.kaplan_meier(time, event)                | survfit(Surv(time, event) ~ 1)                                   |
+| survival.survival_at(curve, times)                | summary(curve, times = times)                                    |
+| survival.log_rank(groups)                         | survdiff(Surv(time, event) ~ g)                                  |
 
 `arrays.differences(before, after)` makes the differences of complete pairs; `arrays.tabulate(sample)` makes Counts.
 """

@@ -13,7 +13,7 @@ Costs are integers (log factorials rounded to 2^-36 or a little coarser), so equ
 """
 
 from dataclasses import dataclass
-from math import comb, log, prod
+from math import log, prod
 from time import monotonic
 
 import numpy as np
@@ -24,6 +24,7 @@ TOGETHER = 64  # middle states handled together
 WALKS = 1 << 16  # walks handled together: few enough to stay in the processor's cache
 BYTES_A_WALK = 96  # in a layer, its making and its counterpart, measured
 SECONDS_A_WALK = 4e-8  # on a fast machine: a forecast should not refuse what might be done
+MOST_OBSERVATIONS = 4_000_000
 FINEST, COARSEST = 36, 30  # binary digits of a cost after the point
 
 
@@ -126,7 +127,9 @@ def tail_probability(table, tie, seconds, memory_mb):
 def refuse_hopeless(rows, columns, seconds, memory_mb):
     """Raise TooLarge where looking at each state once per filled column would already take too long."""
     states = prod(int(r) + 1 for r in rows[:-1])
-    ways = [comb(int(c) + rows.size - 1, rows.size - 1) for c in columns]
+    ways = [prod(min(int(c), int(r)) + 1 for r in rows[:-1]) for c in columns]
+    if rows.sum() > MOST_OBSERVATIONS:
+        raise TooLarge("costs of so many observations do not fit 64 bits")
     if states > 1 << 22 or max(ways) > 1 << 22 or states * sum(ways) > seconds * 1e8 or states * 64 > memory_mb * 2**20:
         raise TooLarge("the table has too many states")
 

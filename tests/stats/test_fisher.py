@@ -129,7 +129,6 @@ GROUPS = (31, 82, 90)
 
 def test_a_hopeless_table_is_refused_at_once():
     table = independent(1_000_000, [1] * 9, GROUPS)
-    fisher_exact([[1, 2], [3, 4]])
     start = perf_counter()
     with pytest.raises(TooLarge):
         fisher_exact(table)
@@ -145,6 +144,16 @@ def test_limits_of_time_and_memory_hold():
     with pytest.raises(TooLarge, match="memory"):
         fisher_exact(table, memory_mb=10)
     assert fisher_exact(independent(60, [1] * 12, [1] * 3), seconds=30, memory_mb=100).method == "fisher_exact"
+
+
+def test_rare_events_among_a_million_are_exact():
+    """The network on a 2 x 3 table, against the short way; then more columns, against sampling."""
+    table = [[3, 9, 2], [300_000, 250_000, 450_000]]
+    assert tail_probability(np.array(table), 1e-7, 60, 500) == pytest.approx(fisher_exact(table).p, rel=1e-8)
+    table = [[3, 9, 2, 6], [300_000, 250_000, 150_000, 300_000]]
+    exact, sampled = fisher(table), fisher_monte_carlo(table, resamples=50_000)
+    assert exact.method == "fisher_exact"
+    assert abs(exact.p - sampled.p) < 5 * sampled.standard_error
 
 
 def test_a_million_observations_in_small_tables_are_exact():

@@ -255,5 +255,21 @@ def test_zheng_ordinal(hybrid, en_bloc, p):
     assert mann_whitney(x, y).p == pytest.approx(float(p), abs=0.003)
 
 
+# Zheng, Table 1: t.test(x, y, var.equal = TRUE); some "SD" in print are standard errors, turned back here
+@pytest.mark.parametrize(
+    ("hybrid", "en_bloc", "p"),
+    [
+        ((56.64, 0.74 * 64**0.5), (58.73, 0.72 * 93**0.5), "0.051"),
+        ((10.39, 0.11 * 64**0.5), (10.43, 0.90), "0.783"),
+        ((7.16, 0.11 * 64**0.5), (7.42, 0.87), "0.069"),
+        ((12.86, 0.20 * 64**0.5), (13.20, 0.18 * 93**0.5), "0.215"),
+        ((63.72, 0.89 * 64**0.5), (64.88, 0.70 * 93**0.5), "0.302"),
+    ],
+    ids=["age", "tokuhashi", "vas", "sins", "sosg-oq"],
+)
+def test_zheng_continuous(hybrid, en_bloc, p):
+    assert rounds_to(student_t(Moments.summary(64, *hybrid), Moments.summary(93, *en_bloc)).p, p)
+
+
 def test_zheng_hospital_stay():
     assert rounds_to(student_t(*three("11.98 2.65, 13.35 4.56", (55, 55))).p, "0.057")
