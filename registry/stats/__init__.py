@@ -3,7 +3,8 @@
 A *sample* is an (n,) array in which NaN is missing, `arrays.Counts(values, counts, missing=0)`, or a mapping
 value -> count; a *group* may also be `arrays.Moments.summary(n, mean, sd)`, the numbers a paper prints. Every function
 returns a small frozen dataclass (`p`, `statistic`, `df`, `n`, `method`, …) or raises `arrays.NotEstimable`, whose
-`reason` is a key of `arrays.REASONS`, where R would print NaN or stop. Nothing returns NaN.
+`reason` is a key of `arrays.REASONS`, where R would print NaN or stop. Nothing returns NaN but a
+survival curve's limits where none exist (R: NA).
 
 | function                                          | R 4                                                              |
 |---------------------------------------------------|------------------------------------------------------------------|
