@@ -157,6 +157,7 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
+FORMAT_MODULE_PATH = "registry.formats"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -3,6 +3,8 @@
 Access comes from memberships alone. `is_staff`, `is_superuser`, groups and model permissions mean nothing here.
 """
 
+from functools import wraps
+
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -30,6 +32,16 @@ class AdminScreens(AdminSite):
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+    def admin_view(self, view, cacheable=False):
+        """Render inside the view's transaction: outside it there is no scope, so a lazy query would find no row."""
+
+        @wraps(view)
+        def rendered(request, *args, **kwargs):
+            response = view(request, *args, **kwargs)
+            return response.render() if hasattr(response, "render") else response
+
+        return super().admin_view(rendered, cacheable)
 
 
 class Administered:

@@ -156,3 +156,6 @@ class AuditEvent(models.Model):
             models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
             models.Index(fields=["at"], name="audit_by_time"),
         ]
+
+    def __str__(self):
+        return f"{self.action} {self.table_name} {self.row_id}"

@@ -138,8 +138,6 @@
   // Radio groups can be emptied again.
   if (!readOnly) {
     all(".question-rows[data-item]", entry).forEach((question) => {
-      const details = question.querySelector("details.no-answer");
-      if (!details) return;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "clear-answer";
@@ -150,7 +148,7 @@
         clear(question);
         question.querySelector("input").focus();
       });
-      details.before(button);
+      question.append(button);
     });
   }
 

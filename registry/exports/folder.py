@@ -21,8 +21,7 @@ def readme(selection, rows):
         "",
         "Encoding UTF-8, cells separated by commas, dates YYYY-MM-DD, decimal point. An empty cell means no value;",
         f"the column <name>{wire.MISSING_SUFFIX} gives the reason where there is one.",
-        f"A text that a spreadsheet would take for a formula has an apostrophe before it ({wire.GUARD}=1+1); the import",
-        "takes it away again.",
+        "A text that a spreadsheet would take for a formula has an apostrophe before it; the import takes it away.",
     ]
     if selection.identified:
         lines += ["", "Contains direct identifiers (dates of birth). Keep it at the patients' own site."]

@@ -11,6 +11,7 @@ from registry.imports import comparing, plausibility, staging, storing
 from registry.imports.report import Counts, Finding, Report
 from registry.instruments.base import Label
 from registry.services import wire
+from sites import audit
 from sites.scope import everything
 
 NO_FILE = Label(
@@ -65,6 +66,7 @@ def _import(folder, files, report, scope, dry_run, create_sites, today):
         if not report.errors:
             _store(cursor, files, staged, report, dry_run)
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            audit.record("import", detail={name: vars(counts) for name, counts in report.counts.items()})
 
 
 def _stage(cursor, folder, files, errors, today):

@@ -41,9 +41,9 @@ NOT_COMMAS = Label(
     "has one column: cells must be separated by commas.", "列が1つしかありません。セルはカンマで区切ってください。"
 )
 
-LACKS = Label("lacks {n} of its columns: {names}.", "列が足りません（{n}列）：{names}")
-UNKNOWN = Label("has {n} unknown columns: {names}.", "登録されていない列があります（{n}列）：{names}")
-TWICE = Label("names {n} columns twice: {names}.", "列名が重複しています（{n}列）：{names}")
+LACKS = Label("lacks {n} of its columns: {names}", "列が足りません（{n}列）：{names}")
+UNKNOWN = Label("has {n} unknown columns: {names}", "登録されていない列があります（{n}列）：{names}")
+TWICE = Label("names {n} columns twice: {names}", "列名が重複しています（{n}列）：{names}")
 
 
 class Unreadable(Exception):

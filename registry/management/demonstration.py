@@ -49,7 +49,7 @@ def require_synthetic():
     """Refuse, with exit code 2, to touch a registry that is not set up for synthetic patients alone."""
     if not settings.SYNTHETIC:
         raise CommandError(
-            "This is no demonstration: METASPINE_SYNTHETIC is not 1. Synthetic patients are never mixed with real ones.",
+            "This is no demonstration: METASPINE_SYNTHETIC is not 1. Synthetic and real patients never mix.",
             returncode=2,
         )
 

@@ -79,9 +79,14 @@ class Sheet:
         )
 
     @property
+    def plain(self):
+        """Whether the form is one short record: stored whole, without reasons for missing values."""
+        return self.instruments == catalogue.ADVERSE_EVENTS
+
+    @property
     def drafts(self):
         """Whether the form can be left half done."""
-        return self.instruments != catalogue.ADVERSE_EVENTS
+        return not self.plain
 
     @property
     def needs_reason(self):

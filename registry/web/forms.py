@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -82,7 +82,7 @@ class Question:
 
     @property
     def in_columns(self):
-        return len(self.item.choices) > 6
+        return len(self.item.choices) > 6 and not self.says_code
 
     @property
     def answered(self):
@@ -109,8 +109,8 @@ class Question:
         return [
             Option(
                 code=code,
-                label=words(choice.label),
-                meaning=words(choice.meaning) if choice.meaning else "",
+                label=capfirst(words(choice.label)),
+                meaning=capfirst(words(choice.meaning)) if choice.meaning else "",
                 key=key,
                 checked=code == self.value,
                 previous=code == self.previous,
@@ -183,6 +183,11 @@ class Section:
         ]
 
     @property
+    def is_single(self):
+        """Whether the card's title already says what the one question is."""
+        return len(self.questions) == 1
+
+    @property
     def offers_not_done(self):
         return len(self.counted) > 2
 
@@ -210,7 +215,7 @@ def _derived_text(derived, answers, value_set):
     if isinstance(derived, Bands):
         return words(next(choice.label for choice in derived.choices if choice.code == value))
     if isinstance(derived, Digits) and value_set:
-        return f"{value} · HSUV {number_format(value_set.hsuv(value), 3)} ({words(value_set.label)})"
+        return f"{value} · HSUV {value_set.hsuv(value):.3f} ({words(value_set.label)})"
     return _of(value, derived.maximum)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q
 from django.shortcuts import render
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -24,6 +25,13 @@ MODELS = {
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
+# Every item and derived value, in the order of the forms.
+ORDER = {
+    part.name: place
+    for place, part in enumerate(
+        part for instrument in catalogue.INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -120,9 +128,7 @@ def _lines(event, identifies):
             if name not in KEYS
         ]
     lines = []
-    for name in dict.fromkeys((*old, *new)):
-        if name in KEYS:
-            continue
+    for name in sorted({*old, *new} - KEYS, key=_place):
         if name == "missing":
             lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):
@@ -149,6 +155,10 @@ def _reason_lines(old, new):
     ]
 
 
+def _place(name):
+    return ORDER.get(name, len(ORDER) if name != "assessment_date" else -1), name
+
+
 def _item(name):
     try:
         return catalogue.item(name)
@@ -161,13 +171,16 @@ def _label(table, name):
     identity_labels = {"hospital_number": _("Hospital number"), "initials": _("Initials")}
     if name in identity_labels:
         return identity_labels[name]
-    for find in (catalogue.item, catalogue.derived):
-        try:
-            return wording.words(find(name).label)
-        except KeyError:
-            pass
+    if name in ORDER:
+        instrument = catalogue.instrument_of(name)
+        part = _item(name) or catalogue.derived(name)
+        label = wording.words(part.label)
+        # An item of a scored instrument says little by itself: pain, location, bladder.
+        return f"{wording.words(instrument.title)}: {label}" if instrument.derived and _item(name) else label
+    if item := _item(name):
+        return wording.words(item.label)
     model = MODELS.get(table)
-    return str(model._meta.get_field(name).verbose_name) if model else name
+    return capfirst(model._meta.get_field(name).verbose_name) if model else name
 
 
 def _value(name, item, value):

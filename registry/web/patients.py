@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -31,7 +32,6 @@ LEGEND = ("empty", "due", "overdue", "missed", "draft", "complete", "verified", 
 ORDERS = {
     "patient_id": gettext_lazy("Patient"),
     "surgery_date": gettext_lazy("Surgery"),
-    "updated_at": gettext_lazy("Last change"),
 }
 
 
@@ -52,7 +52,7 @@ class Filter:
 def _filters(request, sites):
     def declared(name):
         item = catalogue.item(name)
-        return [(str(choice.code), wording.words(choice.label)) for choice in item.choices]
+        return [(str(choice.code), capfirst(wording.words(choice.label))) for choice in item.choices]
 
     offered = [
         ("tumour", _("Primary tumour"), declared("primary_tumour")),

@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import get_language
 
@@ -39,8 +40,8 @@ def said(item, reason):
 
 
 def says_code(item):
-    """Whether an item's codes mean something to the clinic: points, grades and levels do, database words do not."""
-    return bool(item.choices) and all(len(str(code)) <= 2 for code in item.codes)
+    """Whether an item's codes mean something to the clinic: points and grades do, words of the database do not."""
+    return bool(item.choices) and all(isinstance(code, int) or code[:1].isupper() for code in item.codes)
 
 
 def shown(item, value):
@@ -61,7 +62,7 @@ def _coded(item, value):
         label = words(item.choice(value).label)
     except KeyError:
         return str(value)
-    return f"{value} {label}" if says_code(item) else label
+    return f"{value} {label}" if says_code(item) else capfirst(label)
 
 
 def reason(code):
@@ -75,7 +76,9 @@ def segment(code):
 
 
 def segment_of(patient):
-    """The segment group that counts for a patient, in words: the adjudicated one if there is one."""
+    """The segment group that counts for a patient, in words: the adjudicated one if there is one; a dash before."""
+    if not (patient.lesion_levels or patient.segment_adjudicated):
+        return NOTHING
     return segment(patient.segment_adjudicated or patient.segment_group)
 
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
-from kombu.exceptions import OperationalError
 
 from registry.imports import import_files
-from registry.tasks import compute_all_outcomes
+from registry.tasks import start_all_outcomes
 
 
 class Command(BaseCommand):
@@ -37,8 +36,11 @@ class Command(BaseCommand):
             raise CommandError("Nothing was stored.", returncode=2)
         if dry_run:
             self.stdout.write("Dry run: nothing was stored.")
-        elif not no_compute:
-            self._compute()
+        elif not no_compute and not start_all_outcomes():
+            self.stderr.write(
+                "The broker cannot be reached: utilities and changes follow with the next sweep, or now with "
+                "`manage.py compute_utilities`."
+            )
 
     def _tell(self, report):
         out = self.stderr if not report.acceptable else self.stdout
@@ -67,15 +69,6 @@ class Command(BaseCommand):
             )
         if findings.not_shown > 0:
             out.write(f"  … and {findings.not_shown} more")
-
-    def _compute(self):
-        try:
-            compute_all_outcomes.apply_async(retry=False)
-        except (OperationalError, OSError) as error:
-            self.stderr.write(
-                f"The broker cannot be reached ({type(error).__name__}): utilities and changes follow with the next "
-                "sweep, or now with `manage.py compute_utilities`."
-            )
 
 
 def _plural(what):

@@ -7,10 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from registry import tasks
+from registry.analysis import cohorts, plans
 from registry.demo import make_cohort, write_cohort
 from registry.imports import import_files
 from registry.management import demonstration
 from registry.models import ComparisonRun
+from sites.access import access_of
 from sites.models import Membership, Site, User
 from sites.scope import Scope, entered
 
@@ -62,11 +64,10 @@ class Command(BaseCommand):
 
     def start_computing(self):
         transaction.on_commit(tasks.compute_all_outcomes.delay)
-        wanted = ComparisonRun.objects.exclude(
-            status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED]
-        )
+        wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
         if not wanted.exists():
-            tasks.start_comparison(requested_by=User.objects.get(email=demonstration.STATISTICIAN))
+            access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
+            tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
 
 
 def create(login):
