@@ -4,13 +4,18 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 `sweep` finds what was lost.
 """
 
+import logging
+
 from django.db import transaction
 
 from registry.celery import app
 from registry.models import Patient
 from registry.services import outcomes
+from sites import sealing
 from sites.models import Site
 from sites.scope import everything
+
+logger = logging.getLogger(__name__)
 
 
 @app.task
@@ -41,3 +46,10 @@ def compute_all_outcomes():
 def sweep():
     """Do what a lost task left undone."""
     compute_all_outcomes()
+
+
+@app.task
+def seal_audit():
+    """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
+    for one in sealing.seal():
+        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
