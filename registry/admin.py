@@ -7,8 +7,8 @@ from import_export.admin import ImportExportMixin
 
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Timepoint
-from sites.admin import Transfer
-from sites.admin_site import Administered, is_referred_to
+from sites.admin import Screen
+from sites.admin_site import is_referred_to
 from sites.resources import Checked
 
 # The protocol's own timepoints: analyses name them.
@@ -36,7 +36,7 @@ class TimepointForm(forms.ModelForm):
 
 
 @admin.register(Timepoint)
-class TimepointAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
+class TimepointAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     form = TimepointForm
     resource_classes = [TimepointResource]
     list_display = ("label", "label_ja", "code", "target_day", "window", "position")

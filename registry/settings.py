@@ -116,8 +116,8 @@ REDIS_URL = env("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        # Celery spells a unix socket redis+socket://, redis-py unix://.
-        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1),
+        # Celery spells a unix socket redis+socket://…?virtual_host=1, redis-py unix://…?db=1.
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db="),
         "KEY_PREFIX": "metaspine",
     }
 }
@@ -158,6 +158,7 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
+FORMAT_MODULE_PATH = "registry.formats"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

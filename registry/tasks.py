@@ -7,6 +7,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 import logging
 
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from registry.celery import app
 from registry.models import Patient
@@ -40,6 +41,15 @@ def compute_all_outcomes():
         for value_set in Site.objects.order_by().values_list("value_set", flat=True).distinct():
             outcomes.compute_utilities(value_set)
             outcomes.compute_changes(value_set)
+
+
+def start_all_outcomes():
+    """Have every outcome computed; False where the broker cannot be reached, and the sweeper will do it later."""
+    try:
+        compute_all_outcomes.apply_async(retry=False)
+    except OperationalError:
+        return False
+    return True
 
 
 @app.task

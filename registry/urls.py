@@ -5,6 +5,8 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("registry.web.urls")),
+    path("", include("registry.web.transfer_urls")),
     # Each further part of the site adds one line here, in the order of the navigation.
+    path("", include("registry.web.people_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,15 +1,19 @@
 """Administration of sites, people and memberships, and the platform's own part of the audit trail."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin, ImportExportMixin
 from import_export.forms import ExportForm
@@ -29,13 +33,31 @@ LAST_ADMINISTRATOR = _(
 admin.site.unregister(Group)
 
 
-class Transfer:
-    """What the import and export screens have in common."""
+class Screen(Administered):
+    """What the screens have in common: titles, history from the audit trail, files in and out."""
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": self.opts.verbose_name_plural} | (extra_context or {}))
+
+    def history_view(self, request, object_id, extra_context=None):
+        """The audit trail instead of Django's log, which knows only what was done on these screens."""
+        row = {"table_name": self.opts.db_table, "row_id": unquote(object_id)}
+        return redirect(f"{reverse('admin:study_sites_auditevent_changelist')}?{urlencode(row)}")
+
+    def get_import_form_initial(self, request):
+        return super().get_import_form_initial(request) | {"format": "0"}
 
     formats = resources.FORMATS
     export_form_class = ExportForm  # the default form's tick boxes need inline scripts, which the pages forbid
     tmp_storage_class = CacheStorage  # the file between check and import: any web process may be asked next
     skip_admin_log = True  # the audit trail has every row
+
+    def process_result(self, result, request):
+        """The data may have changed since the preview: what fails now is said, not reported as imported."""
+        if not (result.has_errors() or result.has_validation_errors()):
+            return super().process_result(result, request)
+        messages.error(request, _("Nothing was imported: the data changed since the preview. Upload the file again."))
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
 
 
 class MembershipForm(forms.ModelForm):
@@ -53,9 +75,9 @@ class MembershipForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        if self.instance.pk and cleaned.get("ends_on"):
-            if none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
-                self.add_error("ends_on", LAST_ADMINISTRATOR)
+        ends = self.instance.pk and cleaned.get("ends_on")
+        if ends and none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
+            self.add_error("ends_on", LAST_ADMINISTRATOR)
         return cleaned
 
 
@@ -67,7 +89,17 @@ class MembershipsOfOnePerson(forms.BaseInlineFormSet):
             raise ValidationError(LAST_ADMINISTRATOR)
 
 
-class MembershipInline(Administered, admin.TabularInline):
+class PlainChoices:
+    """Choosing a person or a site without the buttons that would change it on the way."""
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field and field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+
+class MembershipInline(PlainChoices, Administered, admin.TabularInline):
     model = Membership
     form = MembershipForm
     extra = 0
@@ -111,11 +143,11 @@ class RunningFilter(admin.SimpleListFilter):
 
 
 @admin.register(Membership)
-class MembershipAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
+class MembershipAdmin(PlainChoices, Screen, ImportExportMixin, admin.ModelAdmin):
     form = MembershipForm
     resource_classes = [resources.MembershipResource]
     list_display = ("user", "role", "site", "starts_on", "ends_on")
-    list_filter = (RunningFilter, "role", "site")
+    list_filter = (RunningFilter, "role", ("site", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("user", "site")
     search_fields = ("user__name", "user__email", "site__code", "site__name", "site__name_ja")
     autocomplete_fields = ("user", "site")
@@ -127,10 +159,10 @@ class MembershipAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmi
 
 
 @admin.register(Site)
-class SiteAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
+class SiteAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     resource_classes = [resources.SiteResource]
     list_display = ("code", "name", "name_ja", "region", "enrolment_target", "value_set", "people_today")
-    list_filter = ("region", "value_set")
+    list_filter = ("region", ("value_set", admin.AllValuesFieldListFilter))
     search_fields = ("code", "name", "name_ja", "region")
     fields = ("code", ("name", "name_ja"), "region", "enrolment_target", "value_set")
     inlines = [MembershipOfSiteInline]
@@ -152,7 +184,24 @@ class SiteAdmin(Transfer, Administered, ImportExportMixin, admin.ModelAdmin):
         return self.has_change_permission(request) and obj is not None and not is_referred_to(obj)
 
 
+def explain_password_choice(form):
+    """In the words of this registry: there is no other way to sign in that Django's own words speak of."""
+    field = form.fields["usable_password"]
+    field.label, field.help_text = _("Password"), _("Without one nobody can sign in as this person.")
+    field.choices = [("true", _("Set here")), ("false", _("None for now"))]
+
+
+class PasswordForm(AdminPasswordChangeForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        explain_password_choice(self)
+
+
 class NewPersonForm(AdminUserCreationForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        explain_password_choice(self)
+
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("email", "name", "language")
@@ -194,9 +243,10 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(Transfer, Administered, ImportExportMixin, UserAdmin):
+class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
     resource_classes = [resources.PersonResource]
-    form, add_form = PersonForm, NewPersonForm
+    form, add_form, change_password_form = PersonForm, NewPersonForm, PasswordForm
+    add_form_template = "admin/study_sites/user/add_form.html"
     list_display = ("name", "email", "roles_today", "language", "is_active", "last_login")
     list_filter = ("is_active", RoleFilter, ("memberships__site", admin.RelatedOnlyFieldListFilter), "language")
     search_fields = ("name", "email")
@@ -235,7 +285,7 @@ class PersonAdmin(Transfer, Administered, ImportExportMixin, UserAdmin):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(Transfer, Administered, ExportMixin, admin.ModelAdmin):
+class AuditEventAdmin(Screen, ExportMixin, admin.ModelAdmin):
     """The part of the trail that belongs to no site: sites, people, memberships, the schedule, sign-ins."""
 
     list_display = ("at", "action", "table_name", "row_id", "who", "reason")

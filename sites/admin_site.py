@@ -3,7 +3,10 @@
 Access comes from memberships alone. `is_staff`, `is_superuser`, groups and model permissions mean nothing here.
 """
 
+from functools import wraps
+
 from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
@@ -23,16 +26,26 @@ class AdminScreens(AdminSite):
     def has_permission(self, request):
         return request.access.may(Can.ADMINISTER)
 
-    @method_decorator(never_cache)
+    @method_decorator([never_cache, login_not_required])
     def login(self, request, extra_context=None):
         """One sign-in page for the whole product; who is signed in and lands here may not administer."""
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
+    def admin_view(self, view, cacheable=False):
+        """Render inside the view's transaction: outside it there is no scope, so a lazy query would find no row."""
+
+        @wraps(view)
+        def rendered(request, *args, **kwargs):
+            response = view(request, *args, **kwargs)
+            return response.render() if hasattr(response, "render") else response
+
+        return super().admin_view(rendered, cacheable)
+
 
 class Administered:
-    """For a ModelAdmin or an inline: an administrator may view, add and change; nothing is deleted unless it says so."""
+    """For a ModelAdmin or an inline: administrators view, add and change; deleting is for each to allow."""
 
     def has_module_permission(self, request):
         return request.access.may(Can.ADMINISTER)

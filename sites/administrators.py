@@ -1,7 +1,5 @@
 """Somebody must always be able to administer the registry."""
 
-from django.db.models import Q
-
 from sites.access import Role
 from sites.models import Membership
 
@@ -18,7 +16,7 @@ def lasting(today):
     )
 
 
-def none_would_last(today, *, without=Q()):
+def none_would_last(today, *, without):
     """Whether there are lasting administrators today but none but those that `without` (a Q on Membership) selects."""
     ids = set(lasting(today).values_list("pk", flat=True))
     gone = set(Membership.objects.filter(without, pk__in=ids).values_list("pk", flat=True))

@@ -2,7 +2,6 @@
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -135,10 +134,6 @@ class Membership(models.Model):
     def __str__(self):
         return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
 
-    def clean(self):
-        if self.role and (self.role in CENTRAL_ROLES) != (self.site_id is None):
-            raise ValidationError(_("A central role has no site; every other role needs one."))
-
 
 class AuditEvent(models.Model):
     """One recorded change or act. Written by triggers and by `sites.audit.record`; nobody updates or deletes it."""
@@ -161,3 +156,6 @@ class AuditEvent(models.Model):
             models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
             models.Index(fields=["at"], name="audit_by_time"),
         ]
+
+    def __str__(self):
+        return f"{self.action} {self.table_name} {self.row_id}"

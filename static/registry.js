@@ -1,2 +1,290 @@
 "use strict";
 // What the pages do beyond plain HTML. Everything here is an addition: each page works without it.
+
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // Lists: a filter takes effect at once; a click anywhere in a row opens it.
+  all("form[data-submit-on-change] select").forEach((select) => {
+    select.addEventListener("change", () => select.form.requestSubmit());
+  });
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-href]");
+    if (row && !event.target.closest("a, button, input, label") && !String(window.getSelection())) {
+      window.location = row.dataset.href;
+    }
+  });
+
+  // What went wrong is read first.
+  const summary = document.querySelector("[data-focus]");
+  if (summary) summary.focus();
+
+  // A filter form sends no empty fields, so that addresses stay short.
+  all("form.filters, form.topsearch").forEach((form) => {
+    form.addEventListener("formdata", (event) => {
+      for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+    });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") all("details.person[open]").forEach((one) => { one.open = false; one.querySelector("summary").focus(); });
+    if (event.key === "/" && !event.target.closest("input, textarea, select")) {
+      const search = document.getElementById("topsearch");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  });
+
+  const entry = document.querySelector("form[data-entry]");
+  if (!entry) return;
+  const live = JSON.parse(document.getElementById("live").textContent);
+  const readOnly = "readOnly" in entry.dataset;
+  let values = null; // state of EQ-5D-5L to its value, as the server computed it
+
+  // Answers
+
+  function answer(name) {
+    const fields = all(`[name="${CSS.escape(name)}"]`, entry);
+    const choices = fields.filter((field) => field.type === "radio" || field.type === "checkbox");
+    if (choices.length) {
+      const chosen = choices.filter((field) => field.checked && field.value !== "");
+      return chosen.length ? chosen.map((field) => field.value).join(";") : null;
+    }
+    return fields[0] && fields[0].value.trim() !== "" ? fields[0].value.trim() : null;
+  }
+
+  function reasonField(name) {
+    return entry.querySelector(`[name="${CSS.escape(name)}_missing"]`);
+  }
+
+  function answered(question) {
+    const reason = reasonField(question.dataset.item);
+    return answer(question.dataset.item) !== null || Boolean(reason && reason.value);
+  }
+
+  function clear(question) {
+    all(`[name="${CSS.escape(question.dataset.item)}"]`, question).forEach((field) => {
+      if (field.type === "radio" || field.type === "checkbox") field.checked = false;
+      else field.value = "";
+    });
+    question.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  // Derived values and progress
+
+  function derivedText(derived) {
+    const answers = derived.items.map(answer);
+    const open = answers.filter((value) => value === null).length;
+    if (open) return live.words.left[open];
+    if (derived.kind === "digits") {
+      const state = answers.join("");
+      const value = values && values[state];
+      return value === null || value === undefined ? state : `${state} · HSUV ${value.toFixed(3)} (${live.country})`;
+    }
+    const total = answers.reduce((sum, value) => sum + Number(value), 0);
+    if (derived.kind === "bands") return derived.bands.find(([upper]) => total <= upper)[1];
+    return live.words.of.replace("{value}", total).replace("{maximum}", derived.maximum);
+  }
+
+  function refresh() {
+    all("[data-section]", entry).forEach((section) => {
+      const required = all("[data-required]", section);
+      const count = document.querySelector(`[data-progress="${section.dataset.section}"] [data-answered]`);
+      const done = required.filter(answered).length;
+      if (count) {
+        count.textContent = done;
+        count.closest("a").classList.toggle("is-done", done === required.length);
+      }
+      const place = section.querySelector("[data-derived]");
+      if (place) {
+        const lines = live.derived.filter((one) => one.section === section.dataset.section);
+        all("strong", place).forEach((strong, position) => {
+          const text = derivedText(lines[position]);
+          if (strong.textContent !== text) strong.textContent = text;
+        });
+      }
+    });
+  }
+
+  // A choice and a reason exclude each other.
+  entry.addEventListener("change", (event) => {
+    const question = event.target.closest("[data-item]");
+    if (question) {
+      const reason = reasonField(question.dataset.item);
+      if (event.target === reason && reason.value) clear(question);
+      else if (reason && reason.value && answer(question.dataset.item) !== null) {
+        reason.value = "";
+        reason.closest("details").open = false;
+      }
+      const button = question.querySelector(".clear-answer");
+      if (button) button.hidden = answer(question.dataset.item) === null;
+    }
+    refresh();
+  });
+  entry.addEventListener("input", refresh);
+
+  all("[data-not-done]", entry).forEach((select) => {
+    select.addEventListener("change", () => {
+      all("[data-required]", select.closest("[data-section]")).forEach((question) => {
+        const reason = reasonField(question.dataset.item);
+        if (reason && answer(question.dataset.item) === null) {
+          reason.value = select.value;
+          reason.closest("details").open = Boolean(select.value);
+        }
+      });
+      refresh();
+    });
+  });
+
+  // Radio groups can be emptied again.
+  if (!readOnly) {
+    all(".question-rows[data-item]", entry).forEach((question) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "clear-answer";
+      button.textContent = live.words.clear;
+      button.setAttribute("aria-label", `${live.words.clear}: ${question.querySelector("legend").textContent.trim()}`);
+      button.hidden = answer(question.dataset.item) === null;
+      button.addEventListener("click", () => {
+        clear(question);
+        question.querySelector("input").focus();
+      });
+      question.append(button);
+    });
+  }
+
+  // Keyboard: a key picks the answer of the group that has the focus; Enter goes to the next question.
+  const focusable = (question) => question.querySelector("input:checked, input:not([type=hidden]), select, textarea");
+  entry.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const question = event.target.closest("[data-item]");
+    if (!question) return;
+    if (event.target.type === "radio") {
+      const option = all("[data-key]", question).find((one) => one.dataset.key === event.key.toUpperCase());
+      if (option) {
+        event.preventDefault();
+        option.focus();
+        if (!option.checked) option.click();
+        return;
+      }
+      if (event.key === "Backspace" || event.key === "Delete") {
+        event.preventDefault();
+        clear(question);
+        return;
+      }
+    }
+    if (event.key === "Enter" && ["radio", "text", "date"].includes(event.target.type)) {
+      event.preventDefault();
+      const questions = all("[data-item]", entry);
+      const next = questions[questions.indexOf(question) + 1];
+      const target = next ? focusable(next) : entry.querySelector(".form-buttons button");
+      if (target) target.focus();
+    }
+  });
+
+  // Ranges, said while there is still time
+  function check(field) {
+    const { min, max, unit } = field.dataset;
+    if (min === undefined) return;
+    const text = field.value.trim().normalize("NFKC");
+    const number = Number(text);
+    const good = text === "" || (/^[+-]?\d+$/.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));
+    const question = field.closest("[data-item]");
+    const id = `error-${question.dataset.item}`;
+    let message = document.getElementById(id);
+    question.classList.toggle("has-error", !good);
+    field.setAttribute("aria-invalid", String(!good));
+    if (good) {
+      if (message) message.remove();
+      return;
+    }
+    if (!message) {
+      message = document.createElement("p");
+      message.id = id;
+      message.className = "field-error";
+      field.closest(".measure").before(message);
+    }
+    message.textContent = (max === undefined ? live.words.least : live.words.range)
+      .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace(/ ([.。])$/, "$1");
+  }
+  entry.addEventListener("focusout", (event) => {
+    if (event.target.matches("input[data-min]")) check(event.target);
+  });
+
+  // Visual analogue scales: the mark follows the number, and a click on the scale sets it.
+  all("[data-scale-for]", entry).forEach((scale) => {
+    const field = document.getElementById(scale.dataset.scaleFor);
+    const svg = scale.querySelector("svg");
+    const vertical = "vertical" in scale.dataset;
+    const [low, high] = [Number(scale.dataset.min), Number(scale.dataset.max)];
+    const place = (line, value) => {
+      const share = (value - low) / (high - low);
+      const at = vertical ? 1020 - 1000 * share : 20 + 1000 * share;
+      const [from, to] = vertical ? ["y1", "y2"] : ["x1", "x2"];
+      line.setAttribute(from, at);
+      line.setAttribute(to, at);
+    };
+    const show = () => {
+      const text = field.value.trim().normalize("NFKC");
+      const inside = /^\d+$/.test(text) && Number(text) >= low && Number(text) <= high;
+      place(scale.querySelector(".scale-mark"), inside ? Number(text) : -1000);
+    };
+    if (scale.dataset.previous) place(scale.querySelector(".scale-previous"), Number(scale.dataset.previous));
+    show();
+    field.addEventListener("input", show);
+    field.addEventListener("change", show);
+    if (readOnly) return;
+    const set = (event) => {
+      const box = svg.getBoundingClientRect();
+      const share = vertical
+        ? 1 - (event.clientY - box.top - box.height * 20 / 1040) / (box.height * 1000 / 1040)
+        : (event.clientX - box.left - box.width * 20 / 1040) / (box.width * 1000 / 1040);
+      field.value = Math.round(low + Math.min(1, Math.max(0, share)) * (high - low));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      check(field);
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      svg.setPointerCapture(event.pointerId);
+      set(event);
+      field.focus();
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (svg.hasPointerCapture(event.pointerId)) set(event);
+    });
+    field.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const now = /^\d+$/.test(field.value) ? Number(field.value) : step > 0 ? low - 1 : high + 1;
+      field.value = Math.min(high, Math.max(low, now + step));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  });
+
+  // Nothing typed is lost unasked, and nothing is sent twice.
+  let changed = Boolean(document.querySelector(".error-summary"));
+  const note = entry.querySelector("[data-save-state]");
+  entry.addEventListener("input", () => {
+    changed = true;
+    if (note) note.textContent = live.words.unsaved;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (changed) event.preventDefault();
+  });
+  entry.addEventListener("submit", (event) => {
+    if (entry.dataset.sent) event.preventDefault();
+    entry.dataset.sent = "yes";
+    changed = false;
+  });
+  window.addEventListener("pageshow", () => delete entry.dataset.sent);
+
+  if (live.derived.some((one) => one.kind === "digits")) {
+    fetch(live.values).then((response) => response.json()).then((table) => {
+      values = table;
+      refresh();
+    }).catch(() => {});
+  }
+  refresh();
+})();

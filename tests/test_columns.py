@@ -108,3 +108,13 @@ def test_every_item_of_an_event_has_a_column():
 
     names = {field.name for field in AdverseEvent._meta.get_fields()}
     assert names.issuperset(item.name for item in ADVERSE_EVENT_ITEMS)
+
+
+@pytest.mark.parametrize("table", ["registry_patient", "registry_assessment", "registry_adverseevent"])
+def test_a_row_written_by_sql_alone_starts_without_reasons(db, table):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_default FROM information_schema.columns WHERE table_name = %s AND column_name = 'missing'",
+            [table],
+        )
+        assert cursor.fetchone() == ("'{}'::jsonb",)

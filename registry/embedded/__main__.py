@@ -67,21 +67,25 @@ def other(arguments):
 
 def foreground(command, services):
     """Run a command at the terminal, as if it had been called directly: its exit code, its signals."""
-    environment = os.environ | services.environment
-    child = subprocess.Popen(command, env=environment, pass_fds=[services.lease])
+    child, early = None, []
 
     def forward(number, frame):
-        child.send_signal(number)
-
-    def interrupt(number, frame):
         # At a terminal Ctrl-C reaches the whole foreground group, the child included.
-        if not at_terminal():
+        if number == signal.SIGINT and at_terminal():
+            return
+        if child:
             child.send_signal(number)
+        else:
+            early.append(number)  # while the child is being started
 
-    before = {number: signal.signal(number, forward) for number in ENDING}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, forward) for number in (*ENDING, signal.SIGINT)}
     try:
+        child = subprocess.Popen(command, env=services.environ(), pass_fds=[services.lease])
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
+    except OSError as error:
+        raise CannotStart(f"Cannot run {command[0]}: {error.strerror}.") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -82,8 +82,8 @@ class Demo:
         self.address = f"http://127.0.0.1:{port}/"
         self.bind = f"127.0.0.1:{port}"
         self.processes = {}
-        chosen = {"METASPINE_SYNTHETIC": "1", "METASPINE_DEBUG": "0", "METASPINE_TLS": "0"}
-        self.environment = os.environ | services.environment | chosen
+        # Settings meant for a real installation (host names, TLS) stay out; the defaults fit this machine.
+        self.environment = services.environ(without="METASPINE_") | {"METASPINE_SYNTHETIC": "1"}
         os.makedirs(f"{self.data}/logs", mode=0o700, exist_ok=True)
 
     def manage(self, *arguments):
@@ -103,8 +103,7 @@ class Demo:
         self.launch("worker", ["-m", "celery", "-A", "registry", "worker", *options], log=True)
 
     def start_web(self):
-        options = ["--bind", self.bind, "--worker-class", "gthread", "--workers", "2", "--threads", "4"]
-        self.launch("web", ["-m", "gunicorn", *options, "registry.wsgi"], log=True)
+        self.launch("web", ["-m", "gunicorn", "--bind", self.bind, "registry.wsgi"], log=True)
 
     def launch(self, name, arguments, log=False):
         """Start Python in a group of its own; it is told to stop should this process be killed."""

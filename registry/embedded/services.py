@@ -21,6 +21,15 @@ class Services(NamedTuple):
     environment: dict  # what registry/settings.py reads
     lease: int  # file descriptor; who inherits it counts as a user of the services
 
+    def environ(self, without="-"):
+        """The process's environment with ours in it, less what would override it and what begins with `without`."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name.removesuffix("_FILE") not in self.environment and not name.startswith(without)
+        }
+        return kept | self.environment
+
 
 @contextlib.contextmanager
 def running(data):
@@ -74,6 +83,7 @@ def ensure(place):
         "OWNER_DATABASE_URL": postgres.url(place, postgres.OWNER, roles[postgres.OWNER]),
         "REDIS_URL": broker.url(place),
         "METASPINE_DATA": str(place.data),
+        "DJANGO_SETTINGS_MODULE": "registry.settings",
         "PATH": f"{os.environ.get('PATH', os.defpath)}:{postgres.program('psql').parent}",  # for `manage.py dbshell`
     }
 

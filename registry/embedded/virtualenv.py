@@ -44,11 +44,15 @@ def prepare(folder, kind):
 
 
 def make(folder):
+    if any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+        stop(f"{folder} holds something else than a virtual environment: choose another METASPINE_VENV.")
+    # Whoever calls from inside the old environment, with `activate`, must not lose the Python that runs this.
+    python = getattr(sys, "_base_executable", sys.executable)
     shutil.rmtree(folder)
     say(f"Making a virtual environment in {folder} (once, about a minute) ...")
-    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True, check=False)
+    made = subprocess.run([python, "-m", "venv", folder], capture_output=True, text=True, check=False)
     if made.returncode:
-        if "ensurepip" in made.stdout + made.stderr:
+        if any(word in made.stdout + made.stderr for word in ("ensurepip", "No module named venv")):
             version = f"{sys.version_info.major}.{sys.version_info.minor}"
             stop(f"Python's venv module is incomplete: apt-get install python{version}-venv, then try again.")
         stop(f"Cannot make a virtual environment in {folder}: {last_line(made.stdout + made.stderr)}")

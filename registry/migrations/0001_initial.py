@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "missing",
                     models.JSONField(
-                        db_default=models.Value("{}", models.JSONField()),
+                        db_default=models.Value({}, models.JSONField()),
                         default=dict,
                         verbose_name="reasons for missing values",
                     ),
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 (
                     "missing",
                     models.JSONField(
-                        db_default=models.Value("{}", models.JSONField()),
+                        db_default=models.Value({}, models.JSONField()),
                         default=dict,
                         verbose_name="reasons for missing values",
                     ),
@@ -264,7 +264,7 @@ class Migration(migrations.Migration):
                 (
                     "missing",
                     models.JSONField(
-                        db_default=models.Value("{}", models.JSONField()),
+                        db_default=models.Value({}, models.JSONField()),
                         default=dict,
                         verbose_name="reasons for missing values",
                     ),

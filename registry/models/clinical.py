@@ -37,7 +37,7 @@ class Record(models.Model):
     """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger."""
 
     missing = models.JSONField(
-        _("reasons for missing values"), default=dict, db_default=Value("{}", models.JSONField())
+        _("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField())
     )
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)

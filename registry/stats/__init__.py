@@ -1,0 +1,31 @@
+"""Statistics: pure functions on arrays or on counts of distinct values. No framework; numpy, and SciPy when called.
+
+A *sample* is an (n,) array in which NaN is missing, `arrays.Counts(values, counts, missing=0)`, or a mapping
+value -> count; a *group* may also be `arrays.Moments.summary(n, mean, sd)`, the numbers a paper prints. Every function
+returns a small frozen dataclass (`p`, `statistic`, `df`, `n`, `method`, …) or raises `arrays.NotEstimable`, whose
+`reason` is a key of `arrays.REASONS`, where R would print NaN or stop. Nothing returns NaN.
+
+| function                                          | R 4                                                              |
+|---------------------------------------------------|------------------------------------------------------------------|
+| describe.describe(sample)                         | mean, sd, quantile(type = 7), t.test(x)$conf.int                 |
+| describe.quantiles(sample, probabilities)         | quantile(x, probabilities)                                       |
+| anova.anova(groups)                               | summary(aov(y ~ g))                                              |
+| anova.welch_anova(groups)                         | oneway.test(y ~ g)                                               |
+| anova.tukey_hsd(groups)                           | TukeyHSD(aov(y ~ g))                                             |
+| ttest.student_t(x, y)                             | t.test(x, y, var.equal = TRUE)                                   |
+| ttest.welch_t(x, y)                               | t.test(x, y)                                                     |
+| ttest.paired_t(differences)                       | t.test(after, before, paired = TRUE)                             |
+| rank.wilcoxon_signed_rank(differences)            | wilcox.test(round(y - x, 9), correct = TRUE, exact = FALSE)      |
+| rank.mann_whitney(x, y)                           | wilcox.test(x, y, correct = TRUE, exact = FALSE)                 |
+| rank.kruskal_wallis(groups)                       | kruskal.test(y, g)                                               |
+| rank.dunn(groups, adjust_method)                  | written out in tests/stats/r/reference.R                         |
+| categorical.chi_square(table, correct=False)      | chisq.test(table, correct = FALSE)                               |
+| categorical.mcnemar(table)                        | mcnemar.test(table)                                              |
+| categorical.mcnemar_exact(table)                  | binom.test(b, b + c)                                             |
+| fisher.fisher_exact(table)                        | fisher.test(table)                                               |
+| fisher.fisher_monte_carlo(table, resamples, seed) | fisher.test(table, simulate.p.value = TRUE, B = resamples)       |
+| fisher.fisher(table)                              | the exact test, or Monte Carlo where it would take too long      |
+| adjust.adjust(p_values, method)                   | p.adjust(p, "BH" or "holm" or "bonferroni")                      |
+
+`arrays.differences(before, after)` makes the differences of complete pairs; `arrays.tabulate(sample)` makes Counts.
+"""

@@ -19,6 +19,7 @@ REASONS = {
     "all_differences_zero": "every difference is zero",
     "zero_margin": "a row or a column of the table is empty",
     "no_discordant_pairs": "no pair changed",
+    "no_events": "no event was observed",
 }
 SMALL_RANGE = 1 << 16  # integers spanning no more than this are counted in one pass, without sorting
 

@@ -52,14 +52,14 @@ class Dunn:
         return next(pair for pair in self.pairs if (pair.first, pair.second) == wanted)
 
 
-def wilcoxon_signed_rank(differences, decimals=9):
-    """Wilcoxon's signed-rank test with continuity correction and normal approximation.
+def wilcoxon_signed_rank(differences, decimals=9, correct=True):
+    """Wilcoxon's signed-rank test, normal approximation, with continuity correction unless told otherwise.
 
     differences  after - before of complete pairs (`arrays.differences` makes them), rounded to `decimals` places before
                  they are ranked, so that equal changes tie; zeros are left out.
     statistic    V, the sum of the ranks of positive differences; n counts the differences other than zero
     Raises NotEstimable: `empty` without pairs; `all_differences_zero` (R prints NaN).
-    R: wilcox.test(round(y - x, 9), correct = TRUE, exact = FALSE)
+    R: wilcox.test(round(y - x, 9), correct = correct, exact = FALSE)
     Source: Wilcoxon 1945, doi:10.2307/3001968; Hollander and Wolfe 1973, 27-33.
     """
     sample = rounded(differences, decimals)
@@ -76,16 +76,16 @@ def wilcoxon_signed_rank(differences, decimals=9):
     n = float(ties.sum())
     v = float(mid_ranks(ties) @ up)
     variance = n * (n + 1) * (2 * n + 1) / 24 - tie_sum(ties) / 48
-    z = corrected(v - n * (n + 1) / 4) / sqrt(variance)
+    z = corrected(v - n * (n + 1) / 4, correct) / sqrt(variance)
     return RankTest("wilcoxon_signed_rank", v, normal_two_sided(z), int(n), z)
 
 
-def mann_whitney(x, y):
-    """Mann-Whitney test (Wilcoxon's rank sum) with continuity correction and normal approximation.
+def mann_whitney(x, y, correct=True):
+    """Mann-Whitney test (Wilcoxon's rank sum), normal approximation, with continuity correction unless told otherwise.
 
     statistic  W, the number of pairs with x above y, ties counting half
     Raises NotEstimable: `empty_group`; `constant` when all values are equal (R prints NaN).
-    R: wilcox.test(x, y, correct = TRUE, exact = FALSE)
+    R: wilcox.test(x, y, correct = correct, exact = FALSE)
     Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491.
     """
     x, y = tabulate(x), tabulate(y)
@@ -99,7 +99,7 @@ def mann_whitney(x, y):
     n = nx + ny
     w = float(mid_ranks(ties) @ in_x) - nx * (nx + 1) / 2
     variance = nx * ny / 12 * ((n + 1) - tie_sum(ties) / (n * (n - 1)))
-    z = corrected(w - nx * ny / 2) / sqrt(variance)
+    z = corrected(w - nx * ny / 2, correct) / sqrt(variance)
     return RankTest("mann_whitney", w, normal_two_sided(z), int(n), z)
 
 
@@ -172,6 +172,8 @@ def tie_sum(ties):
     return float((ties**3 - ties).sum())
 
 
-def corrected(distance):
+def corrected(distance, correct):
     """A distance from the expected rank sum, half a unit nearer to it; zero stays zero."""
+    if not correct:
+        return distance
     return distance - (0.5 if distance > 0 else -0.5 if distance < 0 else 0.0)

@@ -9,6 +9,8 @@ from math import sqrt
 from registry.stats.arrays import Moments, NotEstimable
 from registry.stats.tails import t_quantile, t_two_sided
 
+EPSILON = 2.0**-52
+
 
 @dataclass(frozen=True)
 class TTest:
@@ -38,7 +40,7 @@ def student_t(x, y, confidence=0.95):
     if df < 1:
         raise NotEstimable("too_few")
     error = sqrt((x.squares + y.squares) / df * (1 / x.n + 1 / y.n))
-    return tested("student_t", x.mean - y.mean, error, df, x.n + y.n, confidence)
+    return tested("student_t", x, y, error, df, confidence)
 
 
 def welch_t(x, y, confidence=0.95):
@@ -52,7 +54,7 @@ def welch_t(x, y, confidence=0.95):
     if a + b == 0:
         raise NotEstimable("constant")
     df = (a + b) ** 2 / (a * a / (x.n - 1) + b * b / (y.n - 1))
-    return tested("welch_t", x.mean - y.mean, sqrt(a + b), df, x.n + y.n, confidence)
+    return tested("welch_t", x, y, sqrt(a + b), df, confidence)
 
 
 def paired_t(differences, confidence=0.95):
@@ -64,7 +66,7 @@ def paired_t(differences, confidence=0.95):
     d = Moments.of(differences)
     if d.n == 0:
         raise NotEstimable("empty")
-    return tested("paired_t", d.mean, d.sd / sqrt(d.n), d.n - 1, d.n, confidence)
+    return tested("paired_t", d, Moments(0, 0.0, 0.0), d.sd / sqrt(d.n), d.n - 1, confidence)
 
 
 def two_groups(x, y):
@@ -74,9 +76,11 @@ def two_groups(x, y):
     return x, y
 
 
-def tested(method, estimate, error, df, n, confidence):
-    if error == 0:
+def tested(method, x, y, error, df, confidence):
+    # As R: a scatter that is all rounding of the means is no scatter.
+    if error <= 10 * EPSILON * max(abs(x.mean), abs(y.mean)):
         raise NotEstimable("constant")
+    estimate, n = x.mean - y.mean, x.n + y.n
     t = estimate / error
     margin = t_quantile((1 + confidence) / 2, df) * error
     p = t_two_sided(t, df)

@@ -3,11 +3,24 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from registry.web import home, session
+from registry.web import entry, history, home, patients, session
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("login/", session.sign_in, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", session.set_language, name="set_language"),
+    path("patients/", patients.patient_list, name="patients"),
+    path("patients/new/", patients.enrol, name="enrol"),
+    path("patients/<str:patient_id>/", patients.patient_page, name="patient"),
+    path("patients/<str:patient_id>/identifiers/", patients.identifiers, name="patient_identifiers"),
+    path("patients/<str:patient_id>/history/", history.history, name="history"),
+    path("patients/<str:patient_id>/baseline/", entry.own_form, {"form": "baseline"}, name="patient_baseline"),
+    path("patients/<str:patient_id>/surgery/", entry.own_form, {"form": "surgery"}, name="patient_surgery"),
+    path("patients/<str:patient_id>/follow-up/", entry.own_form, {"form": "follow_up"}, name="patient_follow_up"),
+    path("patients/<str:patient_id>/assessments/<str:timepoint>/", entry.assessment, name="assessment"),
+    path("patients/<str:patient_id>/adverse-events/new/", entry.adverse_event, name="adverse_event_new"),
+    path("patients/<str:patient_id>/adverse-events/<int:event_id>/", entry.adverse_event, name="adverse_event"),
+    path("value-sets/<str:code>/<str:version>/", entry.value_set, name="value_set"),
+    path("segment-group/", entry.segment_group, name="segment_group"),
 ]

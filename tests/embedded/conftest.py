@@ -89,31 +89,49 @@ def until(look, wanted=None, seconds=10):
         time.sleep(0.02)
 
 
-@pytest.fixture
-def launcher(tmp_path):
-    launcher = Launcher(tmp_path / "data of a study")
-    yield launcher
-    for process in survivors(launcher.data):
+@pytest.fixture(scope="session")
+def used_before(tmp_path_factory):
+    """A data folder whose files a first start has made; copying it is quicker than making them again."""
+    data = tmp_path_factory.mktemp("used") / "data"
+    Launcher(data).shell("true")
+    return data
+
+
+def looked_after(data, project):
+    """A launcher whose processes are ended after the test, whatever the test left behind."""
+    yield Launcher(data, project)
+    for process in survivors(data):
         process.kill()
 
 
 @pytest.fixture
-def demo(tmp_path):
+def fresh(tmp_path):
+    """For first starts: the data folder does not exist yet."""
+    yield from looked_after(tmp_path / "data of a study", PROJECT)
+
+
+@pytest.fixture
+def launcher(tmp_path, used_before):
+    data = tmp_path / "data of a study"
+    subprocess.run(["cp", "-a", used_before, data], check=True)
+    yield from looked_after(data, PROJECT)
+
+
+@pytest.fixture
+def demo(tmp_path, used_before):
     """bin/demo's launcher in a project with the smallest commands, worker and web process it can start."""
-    project = tmp_path / "project"
+    project, data = tmp_path / "project", tmp_path / "data of a study"
     shutil.copytree(PROJECT / "registry/embedded", project / "registry/embedded")
     for name, text in STAND_IN.items():
         (project / name).write_text(text)
-    launcher = Launcher(tmp_path / "data of a study", project)
-    yield launcher
-    for process in survivors(launcher.data):
-        process.kill()
+    subprocess.run(["cp", "-a", used_before, data], check=True)
+    yield from looked_after(data, project)
 
 
 STAND_IN = {
     "manage.py": """
 import os, sys
-print(*sys.argv[1:], os.environ["METASPINE_SYNTHETIC"], os.environ["METASPINE_DEBUG"], flush=True)
+print(*sys.argv[1:], os.environ["METASPINE_SYNTHETIC"], os.environ.get("METASPINE_TLS"), flush=True)
 sys.exit(sys.argv[1] == os.environ.get("FAILING"))
 """,
     "registry/__init__.py": "",

@@ -19,11 +19,19 @@ KEEP = 'psql -qX "$DATABASE_URL" -c "CREATE TEMP TABLE t (n int)" -c "INSERT INT
 FLAGS = "SELECT rolname, rolsuper, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = current_user"
 
 
-def test_a_first_start_makes_both_roles_and_leaves_nothing_running(launcher):
+def test_a_first_start_makes_both_roles_and_leaves_nothing_running(fresh):
     urls = ("DATABASE_URL", "OWNER_DATABASE_URL")
-    out = launcher.shell("; ".join(f'psql -X "${url}" -Atc "{FLAGS}"' for url in urls) + "; echo $METASPINE_DATA")
-    assert out.splitlines() == ["metaspine_app|f|f|f", "metaspine_owner|f|t|f", str(launcher.data)]
-    assert launcher.leaves_nothing()
+    out = fresh.shell("; ".join(f'psql -X "${url}" -Atc "{FLAGS}"' for url in urls) + "; echo $METASPINE_DATA")
+    assert out.splitlines() == ["metaspine_app|f|f|f", "metaspine_owner|f|t|f", str(fresh.data)]
+    assert fresh.leaves_nothing()
+
+
+def test_settings_of_the_terminal_do_not_lead_elsewhere(launcher):
+    elsewhere = {"DATABASE_URL": "postgresql://other/", "REDIS_URL_FILE": "/nowhere", "PGPORT": "1", "PGHOST": "other"}
+    launcher.environment |= elsewhere
+    out = launcher.shell(KEEP + '; echo $REDIS_URL_FILE; echo "$DATABASE_URL"')
+    assert out.splitlines()[:2] == ["7", ""]
+    assert "postgresql://metaspine_app:" in out
 
 
 def test_a_very_long_path_is_no_obstacle(tmp_path):
@@ -45,7 +53,6 @@ def test_exit_code_and_signals_pass_through(launcher):
 
 
 def test_the_last_to_leave_stops_the_services(launcher):
-    launcher.data.mkdir()
     os.mkfifo(launcher.data / "go")
     first = launcher.start("run", "--", "sh", "-c", "echo ready; read line < $METASPINE_DATA/go; " + KEEP)
     assert first.stdout.readline() == "ready\n"
@@ -56,10 +63,10 @@ def test_the_last_to_leave_stops_the_services(launcher):
     assert launcher.leaves_nothing()
 
 
-def test_two_first_starts_at_once(launcher):
-    both = [launcher.start("run", "--", "sh", "-c", KEEP) for _ in range(2)]
+def test_two_first_starts_at_once(fresh):
+    both = [fresh.start("run", "--", "sh", "-c", KEEP) for _ in range(2)]
     assert [process.communicate(timeout=60) for process in both] == [("7\n", "")] * 2
-    assert launcher.leaves_nothing()
+    assert fresh.leaves_nothing()
 
 
 def test_after_a_killed_client_the_next_one_finds_and_stops_the_services(launcher):
@@ -89,16 +96,15 @@ def test_crashed_servers_recover_what_was_committed(launcher):
 
 
 def test_pid_files_whose_numbers_other_programs_have_now(launcher):
-    launcher.shell("true")
     (launcher.data / "postgres/postmaster.pid").write_text(f"{os.getpid()}\n{launcher.data}/postgres\n")
     (launcher.data / "broker/broker.pid").write_text(f"{os.getpid()}\n")
     assert launcher.shell(KEEP) == "7\n"
     assert launcher.leaves_nothing()
 
 
-def test_an_interrupted_first_start_begins_again(launcher):
-    (launcher.data / "postgres.unfinished/base").mkdir(parents=True)
-    assert launcher.shell(KEEP) == "7\n"
+def test_an_interrupted_first_start_begins_again(fresh):
+    (fresh.data / "postgres.unfinished/base").mkdir(parents=True)
+    assert fresh.shell(KEEP) == "7\n"
 
 
 def test_a_broker_of_another_make_reads_what_was_queued(launcher, monkeypatch):
@@ -131,7 +137,6 @@ def test_services_in_use_are_not_stopped_from_outside(launcher):
 
 
 def test_secrets_are_private_and_their_loss_is_refused(launcher):
-    launcher.shell("true")
     secrets = launcher.data / "secrets.json"
     kept = secrets.read_text()
     assert secrets.stat().st_mode & 0o777 == 0o600
@@ -164,8 +169,8 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands over")
 @pytest.mark.parametrize(("owner", "runs_as"), [("root", "nobody"), ("daemon", "daemon")])
-def test_root_hands_the_servers_to_the_owner_of_the_folder_or_to_nobody(launcher, owner, runs_as):
-    private = launcher.data.parent / "private"
+def test_root_hands_the_servers_to_the_owner_of_the_folder_or_to_nobody(tmp_path, owner, runs_as):
+    private = tmp_path / "private"
     private.mkdir(mode=0o700)
     launcher = Launcher(private / "data")
     launcher.data.mkdir()
@@ -182,7 +187,6 @@ def test_root_hands_the_servers_to_the_owner_of_the_folder_or_to_nobody(launcher
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can make folders of other users")
 def test_a_cluster_of_another_user_is_refused(launcher):
-    launcher.shell("true")
     os.chown(launcher.data / "postgres", pwd.getpwnam("daemon").pw_uid, -1)
     with pytest.raises(CannotStart, match="belongs to another user"):
         ensure_services(launcher.data)

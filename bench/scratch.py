@@ -1,0 +1,156 @@
+"""A scratch database with as many synthetic patients as wanted, made by PostgreSQL itself and dropped afterwards.
+
+The server and the roles are those of DATABASE_URL and OWNER_DATABASE_URL; the owner role needs CREATEDB, as it does to
+run the tests. Values are random over each scale's range: what they mean does not matter here, how many differ does.
+"""
+
+import os
+import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connections
+
+SITES = 50
+LEVELS = 25
+
+
+def chosen(codes, seed):
+    """SQL that picks one of some codes evenly."""
+    return f"(ARRAY[{', '.join(repr(str(code)) for code in codes)}])[1 + floor(random() * {len(codes)})::int]"
+
+
+def number(low, high, share_missing=0.05):
+    """SQL for an evenly spread integer, now and then null."""
+    return f"CASE WHEN random() >= {share_missing} THEN {low} + floor(random() * {high - low + 1})::int END"
+
+
+def patients_sql(count):
+    from registry.instruments import catalogue
+    from registry.instruments.patient import PRIMARY_TUMOURS, PROCEDURES
+
+    points = {
+        item.name: chosen(item.codes, 0) + "::int"
+        for instrument in (catalogue.TOKUHASHI, catalogue.SINS)
+        for item in instrument.items
+    }
+    values = {
+        "patient_id": f"format('B%s-%s', lpad(((i % {SITES}) + 1)::text, 2, '0'), i)",
+        "site_id": f"(SELECT array_agg(id ORDER BY id) FROM study_sites_site)[(i % {SITES}) + 1]",
+        "missing": "'{}'::jsonb",
+        "sex": chosen(("male", "female"), 0),
+        "consent_date": "day",
+        "surgery_date": "day + 3",
+        "primary_tumour": chosen([choice.code for choice in PRIMARY_TUMOURS], 0),
+        "lesion_levels": f"(ARRAY[1, 3, 7, 5])[1 + floor(random() * 4)::int] << floor(random() * {LEVELS - 3})::int",
+        "procedure": chosen([choice.code for choice in PROCEDURES], 0),
+        "operative_time_min": number(30, 600),
+        "blood_loss_ml": number(0, 3000),
+        **points,
+        "vital_status": "CASE WHEN dead THEN 'dead' ELSE 'alive' END",
+        "death_date": "CASE WHEN dead THEN day + 400 END",
+        "last_contact_date": "CASE WHEN random() < 0.95 THEN day + 3 + floor(random() * 390)::int END",
+        "age_at_surgery": number(20, 95, 0),
+    }
+    return f"""
+        INSERT INTO registry_patient ({", ".join(values)})
+        SELECT {", ".join(values.values())}
+        FROM (SELECT i, date '2019-01-01' + (i % 2000) AS day, random() < 0.2 AS dead
+              FROM generate_series(1, {count}) AS i) AS made
+    """
+
+
+def assessments_sql(timepoint, days, share):
+    from registry.instruments import catalogue
+
+    values = {
+        item.name: number(item.minimum, item.maximum)
+        if item.minimum is not None and not item.choices
+        else (
+            f"CASE WHEN random() < 0.95 THEN {chosen(item.codes, 0)}{'::int' if item.kind == 'integer' else ''} END"
+            if item.name in ("frankel", "ecog_ps")
+            else chosen(item.codes, 0) + "::int"
+        )
+        for instrument in catalogue.ASSESSMENT
+        for item in instrument.items
+    }
+    return f"""
+        INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, missing, assessment_date,
+                                         {", ".join(values)})
+        SELECT patient_id, site_id, '{timepoint}', '{{}}'::jsonb, surgery_date + {days}, {", ".join(values.values())}
+        FROM registry_patient WHERE random() < {share}
+    """
+
+
+EVENTS_SQL = """
+    INSERT INTO registry_adverseevent (patient_id, site_id, missing, kind, onset_date)
+    SELECT patient_id, site_id, '{}'::jsonb,
+           (ARRAY['surgical_site_infection', 'wound_problem', 'neurological_deterioration'])
+               [1 + floor(random() * 3)::int],
+           surgery_date + 10
+    FROM registry_patient WHERE random() < 0.1
+"""
+TABLES = ("registry_patient", "registry_assessment", "registry_adverseevent")
+
+
+def at_database(url, name):
+    """The same address with another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def registry_of(count):
+    """A migrated registry with `count` patients, as the default database of this process and of its children."""
+    import django
+
+    name = f"metaspine_bench_{os.getpid()}"
+    home = os.environ.get("OWNER_DATABASE_URL", os.environ["DATABASE_URL"])
+    execute_at(home, f"CREATE DATABASE {name}")
+    try:
+        for variable in ("DATABASE_URL", "OWNER_DATABASE_URL"):
+            os.environ[variable] = at_database(os.environ.get(variable, home), name)
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
+        django.setup()
+        fill(count)
+        yield name
+    finally:
+        connections.close_all()
+        execute_at(home, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute_at(url, sql):
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql)
+
+
+def fill(count):
+    from django.core.management import call_command
+
+    from sites.models import Site
+    from sites.scope import everything
+
+    call_command("migrate", verbosity=0)
+    Site.objects.bulk_create(
+        Site(code=f"B{place:02}", name=f"Bench hospital {place}", region="East" if place % 2 else "West")
+        for place in range(1, SITES + 1)
+    )
+    owner = connections["owner"]
+    started = time.perf_counter()
+    with everything(using="owner"), owner.cursor() as cursor:
+        cursor.execute("BEGIN")
+        from sites.scope import current, execute
+
+        execute(cursor, current())
+        for table in TABLES:  # the audit trail of made-up patients would be most of the work
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(patients_sql(count))
+        cursor.execute(assessments_sql("preop", -2, 0.97))
+        cursor.execute(assessments_sql("1m", 30, 0.9))
+        cursor.execute(EVENTS_SQL)
+        cursor.execute("COMMIT")
+        for table in TABLES:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            cursor.execute(f"VACUUM ANALYZE {table}")
+    print(f"{count:,} patients made in {time.perf_counter() - started:.0f} s", flush=True)

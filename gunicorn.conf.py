@@ -1,0 +1,10 @@
+"""The web process, in containers and in the demo; gunicorn reads this file from the folder it starts in."""
+
+worker_class = "gthread"
+workers = 2
+threads = 4  # each keeps its database connection for a minute (CONN_MAX_AGE), which matters more than the server chosen
+max_requests = 5000  # renew a worker now and then, not all at once
+max_requests_jitter = 500
+control_socket_disable = True  # it would lie in the home folder, which a container does not have and demos would share
+# No access log: the addresses of patients' one-time links are secrets, and the audit trail knows who did what.
+accesslog = None

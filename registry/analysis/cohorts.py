@@ -1,0 +1,368 @@
+"""Who comes into an analysis: declared steps over a frame, each counted, with its reason.
+
+A cohort is data: a name, a version and an ordered list of steps, each a code of STEPS with its parameters. It goes to
+JSON and back unchanged, so that a result can say exactly who came in and why the others did not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from registry.analysis import frame as frames
+from registry.analysis.groupings import SEGMENTS
+from registry.analysis.samples import coded
+from registry.instruments import catalogue, levels, timepoints, variables
+from registry.instruments.base import Label
+
+
+class UnknownStep(ValueError):
+    """A cohort that cannot be read; the message says what would be right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepKind:
+    """A kind of step: what remains, why the others leave, and how its parameters are checked.
+
+    keep      (frame, rule, **parameters) -> (n,) bool
+    check     (**parameters) -> None; ValueError for parameters that make no sense
+    """
+
+    code: str
+    label: Label
+    reason: Label
+    keep: Callable[..., np.ndarray]
+    check: Callable[..., None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a cohort: a code of STEPS and its parameters."""
+
+    code: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.code not in STEPS:
+            raise UnknownStep(f"“{self.code}” is no step of a cohort; one of {', '.join(STEPS)}")
+        try:
+            self.kind.check(**self.parameters)
+        except TypeError as error:
+            raise UnknownStep(f"step “{self.code}”: {error}") from error
+
+    @property
+    def kind(self):
+        return STEPS[self.code]
+
+    @property
+    def label(self):
+        return self.kind.label.format(**self._shown())
+
+    @property
+    def reason(self):
+        return self.kind.reason.format(**self._shown())
+
+    def _shown(self):
+        return {
+            name: ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            for name, value in self.parameters.items()
+        }
+
+    def keep(self, frame, rule):
+        """(n,) bool: the patients of the frame who stay, each step asked by itself."""
+        return self.kind.keep(frame, rule, **self.parameters)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A named, versioned list of steps."""
+
+    name: str
+    version: str
+    label: Label
+    steps: tuple[Step, ...]
+
+    def to_json(self):
+        return {
+            "name": self.name,
+            "version": self.version,
+            "steps": [{"step": step.code, **step.parameters} for step in self.steps],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Who came in: `chosen` (k,) places in the frame; `flow` counts each step, `left_at` (n,) says which step took out
+    a patient (−1: nobody did)."""
+
+    cohort: Cohort
+    chosen: np.ndarray
+    flow: list
+    left_at: np.ndarray
+
+    def per_site(self, frame):
+        """Enrolled, excluded at each step, and analysed, by site code."""
+        result = {}
+        for pk, code in frame.site_codes.items():
+            left = self.left_at[frame["site"] == pk]
+            if left.size:
+                result[code] = {
+                    "enrolled": int(left.size),
+                    "excluded": {step.code: int((left == i).sum()) for i, step in enumerate(self.cohort.steps)},
+                    "analysed": int((left < 0).sum()),
+                }
+        return result
+
+
+def select(cohort, frame, rule=levels.DEFAULT_RULE):
+    """The Selection of a cohort. RuntimeError if enrolled is not analysed plus excluded, which would be a defect."""
+    inside = np.ones(frame.n, bool)
+    left_at = np.full(frame.n, -1, np.int16)
+    flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
+    for place, step in enumerate(cohort.steps):
+        leaving = inside & ~step.keep(frame, rule)
+        left_at[leaving] = place
+        inside &= ~leaving
+        flow.append(
+            {
+                "step": step.code,
+                "label": step.label.en,
+                "n": int(inside.sum()),
+                "excluded": int(leaving.sum()),
+                "reason": step.reason.en,
+            }
+        )
+    chosen = np.flatnonzero(inside).astype(np.int32)
+    if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
+        raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
+    return Selection(cohort, chosen, flow, left_at)
+
+
+ENROLLED = Label("Enrolled", "登録")
+
+# Steps
+
+
+def _in_one_segment(frame, rule):
+    return np.isin(frame.segment_group(rule), [frames.GROUPS.index(code) for code in SEGMENTS])
+
+
+def _followed(frame, rule, days):
+    return frame["followup_days"] >= days
+
+
+def _not_negative(days):
+    if not isinstance(days, int) or days < 0:
+        raise ValueError(f"days must be a whole number of at least 0; got {days!r}")
+
+
+def _among(column):
+    """Keep patients whose code in `column` is one of `values`; one without a value leaves."""
+
+    def keep(frame, rule, values):
+        return np.isin(frame[column], [frame.codes[column].index(value) for value in values])
+
+    return keep
+
+
+def _known(codes):
+    def check(values):
+        if not values:
+            raise ValueError("name at least one value")
+        if unknown := [value for value in values if value not in codes]:
+            raise ValueError(f"{', '.join(map(str, unknown))}: must be one of {', '.join(codes)}")
+
+    return check
+
+
+def _choice_step(code, name, label_ja):
+    part = _part(name)
+    codes = tuple(choice.code for choice in part.choices)
+    return StepKind(
+        code=code,
+        label=Label(f"{part.label.en}: {{values}}", f"{part.label.ja}：{{values}}"),
+        reason=Label(f"another {part.label.en.lower()}, or not known", f"{label_ja}が該当しない、または不明"),
+        keep=_among(name),
+        check=_known(codes),
+    )
+
+
+def _part(name):
+    try:
+        return catalogue.derived(name)
+    except KeyError:
+        return catalogue.item(name)
+
+
+def _without_procedure(frame, rule, values):
+    return ~_among("procedure")(frame, rule, values)
+
+
+def _at_sites(frame, rule, values):
+    pks = [pk for pk, code in frame.site_codes.items() if code in values]
+    return np.isin(frame["site"], pks)
+
+
+def _in_regions(frame, rule, values):
+    pks = [pk for pk, region in frame.regions.items() if region in values]
+    return np.isin(frame["site"], pks)
+
+
+def _some(values):
+    if not values:
+        raise ValueError("name at least one value")
+
+
+def _level_range(frame, rule, first, last):
+    allowed = levels.mask(levels.LEVELS[levels.LEVELS.index(first) : levels.LEVELS.index(last) + 1])
+    lesion = frame["lesion_levels"]
+    return (lesion != 0) & (lesion & ~np.int32(allowed) == 0)
+
+
+def _two_levels(first, last):
+    for one in (first, last):
+        if one not in levels.LEVELS:
+            raise ValueError(f"{one}: must be a level from C1 to S")
+    if levels.LEVELS.index(first) > levels.LEVELS.index(last):
+        raise ValueError(f"{first} is below {last}")
+
+
+def _operated_between(frame, rule, first, last):
+    days = frame["surgery_date"]
+    epoch = date.fromisoformat(frames.EPOCH).toordinal()
+    start, end = (date.fromisoformat(one).toordinal() - epoch for one in (first, last))
+    return (days != frames.MISSING) & (days >= start) & (days <= end)
+
+
+def _two_dates(first, last):
+    if date.fromisoformat(first) > date.fromisoformat(last):
+        raise ValueError(f"{first} is after {last}")
+
+
+def _aged(frame, rule, minimum):
+    return frame["age_at_surgery"] >= minimum
+
+
+def _age(minimum):
+    _not_negative(minimum)
+
+
+def _has(frame, rule, variable, timepoint):
+    return coded(variable, frame, timepoint).codes >= 0
+
+
+def _measured(variable, timepoint):
+    if variable not in {one.name for one in (*variables.OUTCOMES, *variables.DOMAINS)}:
+        raise ValueError(f"“{variable}” is not assessed at a timepoint")
+    timepoints.timepoint(timepoint)
+
+
+_KINDS = (
+    StepKind(
+        code="one_to_three_consecutive_vertebrae",
+        label=Label("1–3 consecutive vertebrae", "連続する1～3椎体の病変"),
+        reason=Label(
+            "more than three vertebrae, a gap between them, or levels not known", "4椎体以上、非連続、または高位不明"
+        ),
+        keep=_in_one_segment,
+    ),
+    StepKind(
+        code="no_tes",
+        label=Label("no total en bloc spondylectomy", "腫瘍脊椎骨全摘術（TES）以外"),
+        reason=Label("total en bloc spondylectomy", "腫瘍脊椎骨全摘術（TES）"),
+        keep=lambda frame, rule: _without_procedure(frame, rule, ["tes"]),
+    ),
+    StepKind(
+        code="followed_at_least",
+        label=Label("followed for at least {days} days", "{days}日以上の追跡"),
+        reason=Label("followed for less than {days} days, or not known how long", "追跡期間が{days}日未満、または不明"),
+        keep=_followed,
+        check=_not_negative,
+    ),
+    StepKind(
+        code="site",
+        label=Label("site: {values}", "施設：{values}"),
+        reason=Label("another site", "他の施設"),
+        keep=_at_sites,
+        check=_some,
+    ),
+    StepKind(
+        code="region",
+        label=Label("region: {values}", "地域：{values}"),
+        reason=Label("another region", "他の地域"),
+        keep=_in_regions,
+        check=_some,
+    ),
+    _choice_step("sex", "sex", "性別"),
+    _choice_step("primary_tumour", "primary_tumour", "原発腫瘍"),
+    _choice_step("procedure", "procedure", "術式"),
+    _choice_step("sins_class", "sins_class", "SINS分類"),
+    StepKind(
+        code="levels_within",
+        label=Label("lesion between {first} and {last}", "病変高位 {first}～{last}"),
+        reason=Label("lesion outside {first}–{last}, or levels not known", "病変高位が{first}～{last}の外、または不明"),
+        keep=_level_range,
+        check=_two_levels,
+    ),
+    StepKind(
+        code="operated_between",
+        label=Label("operated between {first} and {last}", "手術日 {first}～{last}"),
+        reason=Label("operated at another time, or not known when", "手術日が期間外、または不明"),
+        keep=_operated_between,
+        check=_two_dates,
+    ),
+    StepKind(
+        code="aged_at_least",
+        label=Label("{minimum} years or older at surgery", "手術時{minimum}歳以上"),
+        reason=Label("younger than {minimum}, or age not known", "{minimum}歳未満、または年齢不明"),
+        keep=_aged,
+        check=_age,
+    ),
+    StepKind(
+        code="measured",
+        label=Label("{variable} known at {timepoint}", "{timepoint}の{variable}あり"),
+        reason=Label("{variable} not known at {timepoint}", "{timepoint}の{variable}なし"),
+        keep=_has,
+        check=_measured,
+    ),
+)
+STEPS = {kind.code: kind for kind in _KINDS}
+
+SEGI2024 = Cohort(
+    "segi2024",
+    "1",
+    Label("Palliative surgery of one segment (Segi et al.)", "単一分節に対する姑息的手術（Segiら）"),
+    (
+        Step("one_to_three_consecutive_vertebrae"),
+        Step("no_tes"),
+        Step("followed_at_least", {"days": 30}),
+    ),
+)
+ALL = Cohort("all", "1", Label("All enrolled patients", "登録された全患者"), ())
+COHORTS = {cohort.name: cohort for cohort in (SEGI2024, ALL)}
+
+
+def get(name):
+    """The declared cohort of this name. UnknownStep if there is none."""
+    try:
+        return COHORTS[name]
+    except KeyError:
+        raise UnknownStep(f"“{name}” is no cohort; one of {', '.join(COHORTS)}") from None
+
+
+def from_json(data):
+    """The Cohort that `to_json` wrote, checked. UnknownStep or ValueError says what is wrong."""
+    try:
+        name, version, steps = data["name"], data["version"], data["steps"]
+        read = tuple(Step(one["step"], {k: v for k, v in one.items() if k != "step"}) for one in steps)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnknownStep("a cohort has a name, a version and a list of steps, each with its code") from error
+    declared = COHORTS.get(name)
+    return Cohort(str(name), str(version), declared.label if declared else Label(str(name), str(name)), read)
+
+
+def timepoints_needed(cohort):
+    """The timepoints that the cohort's own steps look at."""
+    return tuple(dict.fromkeys(s.parameters["timepoint"] for s in cohort.steps if "timepoint" in s.parameters))

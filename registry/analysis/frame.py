@@ -1,0 +1,253 @@
+"""The data of an analysis: one row a patient, compact integer columns, read by one binary COPY.
+
+Every scale of the registry is discrete, so a column is small integers and MISSING where there is no value. The
+five EQ-5D answers travel as one number in base 6 (digit 0: no answer), so that any value set can be applied, and
+any dimension counted, without another scan.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from django.db import connection, transaction
+
+from registry.instruments import adverse_events, catalogue, eq5d5l, levels
+from registry.instruments.timepoints import SCHEDULE
+from sites.models import Site
+
+MISSING = -32768
+EPOCH = "2000-01-01"  # dates are days from here
+PREOP = "preop"
+EVENTS = tuple(choice.code for choice in adverse_events.KINDS)  # bit i of the column `events` stands for EVENTS[i]
+EQ5D_BASE = 6
+EQ5D_CODES = EQ5D_BASE ** len(eq5d5l.DIMENSIONS)
+
+_PG_TYPES = {"i2": "int2", "i4": "int4"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One integer column: how PostgreSQL computes it (null for no value) and, for a code, what 0, 1, … stand for."""
+
+    name: str
+    sql: str
+    dtype: str = "i2"
+    codes: tuple = ()
+    empty: int = MISSING
+
+    @property
+    def select(self):
+        return f"coalesce({self._code_sql}, {self.empty})::{_PG_TYPES[self.dtype]}"
+
+    @property
+    def _code_sql(self):
+        if not self.codes:
+            return self.sql
+        whens = " ".join(f"WHEN '{code}' THEN {place}" for place, code in enumerate(self.codes))
+        return f"CASE {self.sql} {whens} END"
+
+
+def _codes(name):
+    try:
+        return tuple(choice.code for choice in catalogue.derived(name).choices)
+    except KeyError:
+        return catalogue.item(name).codes
+
+
+def _coded(name):
+    return Column(name, f"p.{name}", codes=_codes(name))
+
+
+def _number(name, dtype="i2"):
+    return Column(name, f"p.{name}", dtype)
+
+
+GROUPS = tuple(choice.code for choice in levels.SEGMENT_GROUPS)
+
+# Follow-up ends with death, else with the last contact, else with the last assessment after surgery. COALESCE looks
+# for that assessment only where nothing else is known.
+_END_OF_FOLLOW_UP = f"""coalesce(
+    CASE WHEN p.vital_status = 'dead' THEN p.death_date END, p.last_contact_date,
+    (SELECT max(x.assessment_date) FROM registry_assessment AS x
+     WHERE x.patient_id = p.patient_id AND x.timepoint_id <> '{PREOP}')
+)"""
+
+PATIENT_COLUMNS = (
+    Column("site", "p.site_id", "i4"),
+    Column("lesion_levels", "p.lesion_levels", "i4", empty=0),
+    Column("segment_adjudicated", "p.segment_adjudicated", codes=GROUPS),
+    _number("age_at_surgery"),
+    _coded("sex"),
+    _coded("primary_tumour"),
+    _number("tokuhashi_total"),
+    _number("sins_total"),
+    _coded("sins_class"),
+    _coded("procedure"),
+    _number("operative_time_min"),
+    _number("blood_loss_ml", "i4"),
+    Column("surgery_date", f"p.surgery_date - date '{EPOCH}'", "i4"),
+    Column("followup_days", f"{_END_OF_FOLLOW_UP} - p.surgery_date", "i4"),
+    _coded("vital_status"),
+    Column("events", "e.kinds", "i4", empty=0),
+)
+
+
+def _assessment_columns(timepoint, alias):
+    """What one timepoint adds: `frankel@1m` and so on."""
+    eq5d = "0"
+    for dimension in eq5d5l.DIMENSIONS:
+        eq5d = f"({eq5d}) * {EQ5D_BASE} + coalesce({alias}.{dimension.name}, 0)"
+    return (
+        Column(f"frankel@{timepoint}", f"{alias}.frankel", codes=_codes("frankel")),
+        *(
+            Column(f"{name}@{timepoint}", f"{alias}.{name}")
+            for name in ("ecog_ps", "pain_vas_mm", "barthel_total", "eq_vas")
+        ),
+        Column(f"eq5d@{timepoint}", eq5d),
+    )
+
+
+def columns(timepoints):
+    """Every column of a frame with these timepoints, in order."""
+    return PATIENT_COLUMNS + tuple(
+        column for place, code in enumerate(timepoints) for column in _assessment_columns(code, f"a{place}")
+    )
+
+
+def select(timepoints):
+    """The one statement that reads a frame: a key of the patient, then every column. ValueError: unknown timepoint."""
+    known = {timepoint.code for timepoint in SCHEDULE}
+    if unknown := [code for code in timepoints if code not in known]:
+        raise ValueError(f"not a timepoint: {', '.join(map(str, unknown))}; one of {', '.join(sorted(known))}")
+    joins = "\n".join(
+        f"LEFT JOIN registry_assessment AS a{place} ON a{place}.patient_id = p.patient_id "
+        f"AND a{place}.timepoint_id = '{code}'"
+        for place, code in enumerate(timepoints)
+    )
+    kinds = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
+    return f"""
+        SELECT {_KEY}, {", ".join(column.select for column in columns(timepoints))}
+        FROM registry_patient AS p
+        {joins}
+        LEFT JOIN (
+            SELECT patient_id, bit_or(CASE kind {kinds} END) AS kinds FROM registry_adverseevent GROUP BY patient_id
+        ) AS e ON e.patient_id = p.patient_id
+    """
+
+
+# Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.
+_KEY = "substring(sha256(convert_to(p.patient_id, 'UTF8')) FOR 8)"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """`data` maps a column's name to an (n,) array; `codes` a coded column's name to what its numbers stand for.
+
+    `regions` maps a site's id to its region, `site_codes` to its code; `snapshot` is the hash of all that was read.
+    """
+
+    data: dict
+    codes: dict
+    timepoints: tuple
+    site_codes: dict
+    regions: dict
+    snapshot: str
+
+    @property
+    def n(self):
+        return self.data["site"].size
+
+    def __getitem__(self, name):
+        return self.data[name]
+
+    @cached_property
+    def _groups(self):
+        return {}
+
+    def segment_group(self, rule=levels.DEFAULT_RULE):
+        """(n,) places in GROUPS by a rule; what the coordinating centre adjudicated goes before any rule."""
+        if rule not in self._groups:
+            masks, place = np.unique(self["lesion_levels"], return_inverse=True)
+            of_mask = [GROUPS.index(rule.group(levels.from_mask(mask))) for mask in masks.tolist()]
+            by_rule = np.array(of_mask, np.int16)[place] if masks.size else np.empty(0, np.int16)
+            adjudicated = self["segment_adjudicated"]
+            self._groups[rule] = np.where(adjudicated == MISSING, by_rule, adjudicated)
+        return self._groups[rule]
+
+
+def read(timepoints, on_rows=None):
+    """The Frame of every patient in scope, with the assessments of these timepoints (codes).
+
+    on_rows  called with the number of rows read so far, now and then; may raise to stop the reading
+    ValueError for a timepoint that there is not.
+    """
+    timepoints = tuple(dict.fromkeys(timepoints))
+    declared = columns(timepoints)
+    sql = select(timepoints)
+    with transaction.atomic():
+        places = list(Site.objects.values_list("pk", "code", "region"))
+        data = _copied(sql, declared, on_rows or (lambda count: None))
+    snapshot = _hash(data)
+    del data["key"]
+    return Frame(
+        data=data,
+        codes={column.name: column.codes for column in declared if column.codes},
+        timepoints=timepoints,
+        site_codes={pk: code for pk, code, _ in places},
+        regions={pk: region for pk, _, region in places},
+        snapshot=snapshot,
+    )
+
+
+def _hash(data):
+    """The hash of every value read, whatever order the rows came in: columns in turn, each sorted by patient."""
+    order = np.argsort(data["key"])
+    digest = hashlib.sha256()
+    for name, column in data.items():
+        digest.update(f"{name}:{column.dtype.str}:{column.size};".encode())
+        digest.update(np.ascontiguousarray(column[order]))
+    return f"sha256:{digest.hexdigest()}"
+
+
+# A binary COPY starts with an 11-byte signature, flags and the length of an extension; a row is the number of fields
+# (2 bytes), then each field's length (4 bytes) and bytes, big-endian; the end is a row of −1 fields.
+_HEADER = 19
+_CHUNK = 1 << 14  # rows parsed at once
+
+
+def _row_type(declared):
+    fields = [("field count", ">i2"), ("key length", ">i4"), ("key", ">u8")]
+    for column in declared:
+        fields += [(f"{column.name} length", ">i4"), (column.name, f">{column.dtype}")]
+    return np.dtype(fields)
+
+
+def _copied(sql, declared, on_rows):
+    """Column name to (n,) array in the machine's byte order, `key` first."""
+    row_type = _row_type(declared)
+    wanted = {"key": np.dtype("u8")} | {column.name: np.dtype(column.dtype) for column in declared}
+    parts = {name: [] for name in wanted}
+    count = 0
+    for block in _blocks(sql, row_type.itemsize * _CHUNK):
+        rows = np.frombuffer(block, row_type)
+        for name, kind in wanted.items():
+            parts[name].append(rows[name].astype(kind))
+        count += rows.size
+        on_rows(count)
+    data = {}
+    for name, kind in wanted.items():
+        data[name] = np.concatenate(parts.pop(name) or [np.empty(0, kind)])
+    return data
+
+
+def _blocks(sql, size):
+    """The rows of a binary COPY, without its header and its end, in blocks of `size` bytes (the last one: the rest)."""
+    buffer = bytearray()
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
+        for part in copy:
+            buffer += part
+            if len(buffer) >= _HEADER + size:
+                yield bytes(buffer[_HEADER : _HEADER + size])
+                del buffer[_HEADER : _HEADER + size]
+    yield bytes(buffer[_HEADER:-2])

@@ -1,0 +1,94 @@
+"""The statistical tests that a plan may name: what each takes, what it is called, and the function of `registry.stats`.
+
+A test takes samples as `stats` Counts (continuous) or a table of counts (categorical), and raises NotEstimable where
+the data do not determine it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.instruments.base import Label
+from registry.stats import anova, categorical, fisher, rank, ttest
+from registry.stats.adjust import METHODS
+
+
+@dataclass(frozen=True)
+class Test:
+    """`two_groups` marks a test of two groups alone; `adjusted` one whose pairs are already adjusted for each other.
+
+    run  groups, continuous: list of Counts -> object with `p`
+         groups and times, categorical: (r, c) table -> object with `p`
+         pairs of groups, continuous: list of Counts -> object with `pair(first, second)`, or, for two groups, with `p`
+         before and after, continuous: Counts of differences -> object with `p`
+         before and after, paired categorical: (k, k) table of pairs -> object with `p`
+    """
+
+    code: str
+    label: Label
+    run: Callable
+    two_groups: bool = False
+    adjusted: bool = False
+
+
+def _by_code(*tests):
+    return {test.code: test for test in tests}
+
+
+FISHER = Test("fisher_exact", Label("Fisher's exact test", "Fisherの正確確率検定"), fisher.fisher)
+CHI_SQUARE = Test("chi_square", Label("Pearson's chi-square test", "Pearsonのカイ二乗検定"), categorical.chi_square)
+CHI_SQUARE_CORRECTED = Test(
+    "chi_square_corrected",
+    Label("chi-square test with Yates' correction", "Yates補正カイ二乗検定"),
+    lambda t: categorical.chi_square(t, correct=True),
+)
+MCNEMAR = Test("mcnemar", Label("McNemar's test", "McNemar検定"), categorical.mcnemar)
+T_TEST = Test("t_test", Label("Student's t test", "Studentのt検定"), lambda g: ttest.student_t(*g), two_groups=True)
+MANN_WHITNEY = Test(
+    "mann_whitney",
+    Label("Mann–Whitney U test", "Mann-WhitneyのU検定"),
+    lambda g: rank.mann_whitney(*g),
+    two_groups=True,
+)
+
+# Of all groups at once, of pairs of groups, and of one group before and after; by the kind of variable.
+OVERALL = {
+    "continuous": _by_code(
+        Test("anova", Label("one-way ANOVA", "一元配置分散分析"), anova.anova),
+        Test("kruskal_wallis", Label("Kruskal–Wallis test", "Kruskal-Wallis検定"), rank.kruskal_wallis),
+        T_TEST,
+        MANN_WHITNEY,
+    ),
+    "categorical": _by_code(FISHER, CHI_SQUARE, CHI_SQUARE_CORRECTED),
+}
+PAIRWISE = {
+    "continuous": _by_code(
+        Test("tukey_hsd", Label("Tukey's HSD test", "TukeyのHSD検定"), anova.tukey_hsd, adjusted=True),
+        Test("dunn", Label("Dunn's test", "Dunn検定"), lambda g: rank.dunn(g, "none")),
+        T_TEST,
+        MANN_WHITNEY,
+    ),
+    "categorical": _by_code(FISHER, CHI_SQUARE, CHI_SQUARE_CORRECTED),
+}
+BEFORE_AFTER = {
+    "continuous": _by_code(
+        Test(
+            "wilcoxon_signed_rank",
+            Label("Wilcoxon signed-rank test with continuity correction", "Wilcoxonの符号付順位検定（連続性補正あり）"),
+            rank.wilcoxon_signed_rank,
+        ),
+        Test("paired_t", Label("paired t test", "対応のあるt検定"), ttest.paired_t),
+    ),
+    "categorical": _by_code(FISHER, MCNEMAR),
+}
+ADJUSTMENTS = {
+    "none": Label("no correction", "補正なし"),
+    "benjamini_hochberg": Label("Benjamini–Hochberg correction", "Benjamini-Hochberg補正"),
+    "holm": Label("Holm correction", "Holm補正"),
+    "bonferroni": Label("Bonferroni correction", "Bonferroni補正"),
+}
+if set(ADJUSTMENTS) != set(METHODS):
+    raise RuntimeError("the adjustments offered are not those of registry.stats")
+
+BY_CODE = {
+    test.code: test for table in (OVERALL, PAIRWISE, BEFORE_AFTER) for kind in table.values() for test in kind.values()
+}

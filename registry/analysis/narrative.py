@@ -1,0 +1,220 @@
+"""A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
+
+from registry.analysis import methods as tests
+from registry.analysis.formats import number, p_phrase, percent
+from registry.analysis.groupings import GROUPINGS
+from registry.analysis.words import Words, cohort_label, plan_label, variable_of
+from registry.instruments import value_sets
+from registry.instruments.base import Label
+
+TITLE = Label("{plan}: {times}", "{plan}：{times}")
+NOBODY = Label("No patient came into this comparison.", "対象となる患者はいませんでした。")
+ANALYSED = Label(
+    "{n} of {enrolled} enrolled patients were analysed: {groups}.", "登録{enrolled}例中{n}例を解析：{groups}。"
+)
+IN_NO_GROUP = Label("{n} of them belong to no group that is compared.", "うち{n}例は比較群のいずれにも属しません。")
+BETTER = Label(
+    "{what}: better {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に改善（P < {alpha}）。",
+)
+WORSE = Label(
+    "{what}: worse {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に悪化（P < {alpha}）。",
+)
+HIGHER = Label(
+    "{what}: higher {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に高値（P < {alpha}）。",
+)
+LOWER = Label(
+    "{what}: lower {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に低値（P < {alpha}）。",
+)
+DIFFERS = Label(
+    "{what}, {when}: {first} lower than {second} ({a} against {b}, {p}).",
+    "{what}（{when}）：{first}は{second}より低値（{a} 対 {b}、{p}）。",
+)
+CHANGE_DIFFERS = Label(
+    "{what}, {when}: {first} {a} against {second} {b} ({p}).",
+    "{what}（{when}）：{first} {a}、{second} {b}（{p}）。",
+)
+SHARE_DIFFERS = Label(
+    "{what}, {when}: “{category}” less frequent in {first} than in {second} ({a} against {b}, {p}).",
+    "{what}（{when}）：「{category}」は{first}で{second}より少ない（{a} 対 {b}、{p}）。",
+)
+EVENT_DIFFERS = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
+NO_DIFFERENCE = Label(
+    "No difference between groups at P < {alpha}: {what}.", "群間差なし（P < {alpha}の差を認めず）：{what}。"
+)
+NOT_ESTIMATED = Label("Not estimable from these data: {what}.", "このデータからは推定不能：{what}。")
+JOIN = Label(", ", "、")
+AND = Label(" and ", "と")
+
+
+def title(result, language="en"):
+    words, method = Words(result, language), result["method"]
+    times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
+    return words(TITLE, plan=words(plan_label(method["plan"])), times=times)
+
+
+def answer(result, language="en"):
+    """Sentences, the most general first. Differences are named only where P < the plan's alpha."""
+    words = Words(result, language)
+    if not any(result["cohort"]["groups"].values()):
+        return [words(NOBODY)]
+    return [*_who(result, words), *_changes(result, words), *_differences(result, words)]
+
+
+def _who(result, words):
+    cohort = result["cohort"]
+    groups = words(JOIN).join(f"{name} {cohort['groups'][code]}" for code, name in words.groups.items())
+    yield words(ANALYSED, n=cohort["n"], enrolled=cohort["flow"][0]["n"], groups=groups)
+    if cohort["in_no_group"]:
+        yield words(IN_NO_GROUP, n=cohort["in_no_group"])
+
+
+def _changes(result, words):
+    """Outcomes that changed in the same direction in the same groups share a sentence."""
+    alpha, found = result["method"]["alpha"], {}
+    for row in result["recovery"]:
+        if row["p"] is not None and row["p"] < alpha:
+            what, wording = _direction(row, words)
+            found.setdefault((row["timepoint"], wording, what), []).append(words.groups[row["group"]])
+    shared = {}
+    for (after, wording, what), groups in found.items():
+        shared.setdefault((after, wording, tuple(groups)), []).append(what)
+    for (after, wording, groups), what in shared.items():
+        yield words(
+            wording,
+            what=words(JOIN).join(what),
+            groups=words(JOIN).join(groups),
+            before=words.at(result["method"]["baseline"]),
+            after=words.at(after),
+            alpha=alpha,
+        )
+
+
+def _direction(row, words):
+    """What changed, and which wording says in which direction."""
+    variable = variable_of(row)
+    if variable.kind == "categorical":
+        category = variable.categories[0]
+        before, after = (_share(row[part], str(category.code)) for part in ("baseline", "followup"))
+        return f"{words(variable.label)} {words(category.label)}", HIGHER if after > before else LOWER
+    rises = row["followup"]["mean"] > row["baseline"]["mean"]
+    if not variable.higher_is:
+        return words(variable.label), HIGHER if rises else LOWER
+    return words(variable.label), BETTER if rises == (variable.higher_is == "better") else WORSE
+
+
+def _share(told, code):
+    return told["counts"][code] / told["n"] if told["n"] else 0
+
+
+def _differences(result, words):
+    alpha, equal, unknown = result["method"]["alpha"], {}, {}
+    for row in result["between_groups"]:
+        p = row["p"].values()
+        different = [pair for pair, value in row["p"].items() if value is not None and value < alpha]
+        yield from (_difference(row, pair, words) for pair in different)
+        if p and not different:
+            place = unknown if None in p else equal
+            place.setdefault(words(variable_of(row).label), []).append(words.at(_when(row)))
+    for row in result["adverse_events"]:
+        what = words(variable_of(row).label)
+        if row["p"] is None:
+            unknown[what] = []
+        elif row["p"] < alpha:
+            yield words(EVENT_DIFFERS, what=what, p=p_phrase(row["p"]))
+        else:
+            equal[what] = []
+    if equal:
+        yield words(NO_DIFFERENCE, alpha=alpha, what=_listed(equal, words))
+    if unknown:
+        yield words(NOT_ESTIMATED, what=_listed(unknown, words))
+
+
+def _listed(named, words):
+    """“HSUV (before surgery, at 1 month), EQ VAS (at 1 month)”."""
+    shown = (what + (f" ({words(JOIN).join(when)})" if when else "") for what, when in named.items())
+    return words(JOIN).join(shown)
+
+
+def _when(row):
+    return row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
+
+
+def _difference(row, pair, words):
+    """One pair that differs, the group with less first."""
+    variable, codes = variable_of(row), words.codes_of_pair(pair)
+    first, second = sorted(codes, key=lambda code: _level(variable, row["groups"][code]))
+    shown = [_shown(variable, row["groups"][code]) for code in (first, second)]
+    said = {
+        "what": words(variable.label),
+        "when": words.at(_when(row)),
+        "first": words.groups[first],
+        "second": words.groups[second],
+        "a": shown[0],
+        "b": shown[1],
+        "p": p_phrase(row["p"][pair]),
+    }
+    if variable.kind == "categorical":
+        return words(SHARE_DIFFERS, category=words(variable.categories[0].label), **said)
+    return words(CHANGE_DIFFERS if row["timepoint"] == "delta" else DIFFERS, **said)
+
+
+def _level(variable, told):
+    return told["mean"] if variable.kind == "continuous" else _share(told, str(variable.categories[0].code))
+
+
+def _shown(variable, told):
+    if variable.kind == "continuous":
+        return number(told["mean"], variable.decimals)
+    return percent(told["counts"][str(variable.categories[0].code)], told["n"])
+
+
+METHODS = Label(
+    "Outcomes {times} were compared between groups ({grouping}). "
+    "Cohort: {cohort}. Characteristics and adverse events: {overall_continuous} (continuous variables) or "
+    "{overall_categorical} (categorical variables). Within each group, baseline against follow-up: "
+    "{before_after_continuous} on complete pairs, or {before_after_categorical}. Between pairs of groups: "
+    "{pairwise_continuous}, or {pairwise_categorical} ({adjust}). Health state utility values were computed from the "
+    "EQ-5D-5L with the value set of {value_set}. Patients without a value were left out of that "
+    "analysis and are counted as unknown; no value was imputed. P < {alpha} was considered significant. {software}.",
+    "{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
+    "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。"
+    "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。"
+    "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。"
+    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。"
+    "欠測例は当該解析から除き不明として示し、補完は行っていない。P < {alpha}を有意とした。{software}。",
+)
+SOURCE = Label(
+    "Computed from the data with the fingerprint {snapshot}; value set {value_set}, version {value_set_version}; "
+    "segment rule {segment_rule}; {software}.",
+    "データの識別値 {snapshot}、換算表 {value_set}（版 {value_set_version}）、分節規則 {segment_rule}、{software}。",
+)
+
+
+def methods(result, language="en"):
+    """The methods paragraph, written from what was in fact done."""
+    words, method = Words(result, language), result["method"]
+    used = method["tests"]
+    named = {place: words(tests.BY_CODE[code].label) for place, code in used.items() if code in tests.BY_CODE}
+    published = value_sets.get(method["value_set"])
+    return words(
+        METHODS,
+        **{place: named.get(place, "") for place in used if place != "adjust"},
+        adjust=words(tests.ADJUSTMENTS[used["adjust"]]),
+        times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
+        grouping=words(GROUPINGS[method["grouping"]].label),
+        cohort=words(cohort_label(result["cohort"]["name"])),
+        value_set=f"{words(published.label)} (doi:{published.doi})",
+        alpha=method["alpha"],
+        software=method["software"],
+    )
+
+
+def source(result, language="en"):
+    """What the result was computed from."""
+    words, method = Words(result, language), result["method"]
+    names = ("snapshot", "value_set", "value_set_version", "segment_rule", "software")
+    return words(SOURCE, **{name: method[name] for name in names})

@@ -1,0 +1,352 @@
+"""One runner that turns a plan, a cohort and a frame into results, row by row.
+
+The rows' names and fields are a contract with whoever reads the JSON. A statistic that the data do not determine is
+None, and `reason` says why; it never keeps another row from being computed.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from registry.analysis import cohorts
+from registry.analysis import frame as frames
+from registry.analysis.groupings import GROUPINGS
+from registry.analysis.samples import coded, differences, joint_counts
+from registry.analysis.versions import software
+from registry.instruments import value_sets, variables
+from registry.stats.adjust import adjust
+from registry.stats.arrays import REASONS, NotEstimable
+from registry.stats.describe import describe
+
+NOT_ESTIMABLE = "not estimable because {}"
+
+
+def run(plan, cohort, frame, on_progress=lambda share, stage: None):
+    """The result of a plan for a cohort of a frame: a dict of plain numbers, texts, lists and dicts, ready for JSON.
+
+    on_progress  called with a share from 0 to 1 and the name of a stage; may raise to stop
+    """
+    selection = cohorts.select(cohort, frame, plan.rule)
+    data = _Data(plan, frame, selection)
+    result = {"cohort": _cohort(data), "method": _method(plan, frame)}
+    tables = {
+        "characteristics": _characteristics,
+        "recovery": _recovery,
+        "adverse_events": _adverse_events,
+        "between_groups": _between_groups,
+        "eq5d_domains": _domains,
+    }
+    if len(plan.value_sets) > 1:
+        tables["sensitivity"] = _sensitivity
+    for place, (name, rows) in enumerate(tables.items()):
+        on_progress(place / len(tables), name)
+        result[name] = list(rows(data))
+    return result
+
+
+def compare(plan, cohort, on_progress=lambda share, stage: None):
+    """Read every patient in scope and `run`: what the command, the task and whoever else wants a result call."""
+    on_progress(0.0, "reading")
+    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"))
+    return run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+
+
+def timepoints_needed(plan, cohort):
+    """What `frame.read` must read for a plan and a cohort."""
+    return tuple(dict.fromkeys((*plan.timepoints, *cohorts.timepoints_needed(cohort))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """A plan's view of the data: which patients are in each group."""
+
+    plan: object
+    frame: frames.Frame
+    selection: cohorts.Selection
+
+    @cached_property
+    def groups(self):
+        """Group code to the places of its patients in the frame."""
+        choices, places = GROUPINGS[self.plan.grouping].places(self.frame, self.plan.rule)
+        mine = places[self.selection.chosen]
+        return {choice.code: self.selection.chosen[mine == place] for place, choice in enumerate(choices)}
+
+    @cached_property
+    def pairs(self):
+        """Pairs of group places: neighbours first, as the study prints them, with the name of each."""
+        codes = list(self.groups)
+        found = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
+        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found}
+
+    def coded(self, name, timepoint=None, value_set=None):
+        return coded(name, self.frame, timepoint, value_set or self.plan.value_sets[0])
+
+
+# What is said of one group
+
+
+def _described(variable, sample, chosen):
+    """One entry of `groups`, `baseline` or `followup`, and what a test takes of it: Counts, or a row of a table."""
+    if variable.kind == "continuous":
+        counts = sample.sample(chosen)
+        return described_counts(counts), counts
+    counts, missing = sample.counts(chosen)
+    return {
+        "n": int(counts.sum()),
+        "missing": int(missing),
+        "counts": {str(code): int(count) for code, count in zip(sample.values, counts, strict=True)},
+    }, counts
+
+
+def described_counts(counts):
+    """What is said of a continuous variable in one group."""
+    told = describe(counts)
+    names = {"mean": "mean", "sd": "sd", "median": "median", "q1": "first_quartile", "q3": "third_quartile"}
+    names |= {"min": "minimum", "max": "maximum"}
+    return {"n": told.n, "missing": told.missing} | {name: getattr(told, source) for name, source in names.items()}
+
+
+def _all_described(variable, sample, groups):
+    told, taken = {}, []
+    for code, chosen in groups.items():
+        told[code], one = _described(variable, sample, chosen)
+        taken.append(one)
+    return told, taken
+
+
+# Tests, and why there is none
+
+
+def _tested(test, taken, field="p"):
+    """{field: P}, with the reason where there is none."""
+    try:
+        found = test.run(taken)
+    except NotEstimable as why:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
+    return {field: found.p} | _sampled(found, field)
+
+
+def _reason_field(field):
+    return "reason" + field.removeprefix("p")
+
+
+def _sampled(found, field="p"):
+    """What a Monte Carlo P is worth; nothing for an exact one."""
+    if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
+        return {}
+    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed}
+    return {"monte_carlo" + field.removeprefix("p"): told}
+
+
+def _categorical(test, taken, field="p"):
+    """A test of independence of a table, whose rows are groups or times. Empty rows and columns are left out, as R's
+    drop of unused levels does; a variable that does not vary leaves Fisher's test with P = 1 and others without one."""
+    table = np.array(taken)
+    seen = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    if min(seen.shape) == 0:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(REASONS["empty"])}
+    if len(seen) < 2:
+        why = REASONS["one_group" if len(table) > 2 else "empty_group"]
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
+    if seen.shape[1] < 2:
+        seen = np.column_stack([seen, np.zeros(len(seen), np.int64)])
+    return _tested(test, seen, field)
+
+
+def _pairwise_continuous(data, taken):
+    test = data.plan.test("pairwise_continuous")
+    if test.two_groups or len(taken) < 2:
+        return _adjusted(data, {name: _tested(test, [taken[i], taken[j]]) for name, (i, j) in data.pairs.items()})
+    try:
+        found = test.run(taken)
+    except NotEstimable as why:
+        nothing = dict.fromkeys(data.pairs)
+        return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
+    answers = {name: _of_pair(found.pair(*places)) for name, places in data.pairs.items()}
+    if test.adjusted:
+        return _collected(answers)
+    return _adjusted(data, answers)
+
+
+def _of_pair(pair):
+    if pair.p is None:
+        return {"p": None, "reason": NOT_ESTIMABLE.format(REASONS["empty_group"])}
+    return {"p": pair.p}
+
+
+def _pairwise_categorical(data, taken):
+    test = data.plan.test("pairwise_categorical")
+    return _adjusted(data, {n: _categorical(test, [taken[i], taken[j]]) for n, (i, j) in data.pairs.items()})
+
+
+def _adjusted(data, answers):
+    """P of each pair before and after adjustment over the row's pairs."""
+    raw = [answer["p"] for answer in answers.values()]
+    collected = _collected(answers)
+    return {
+        "adjust": data.plan.adjust,
+        **{"p_raw" if name == "p" else name: value for name, value in collected.items()},
+        "p": dict(zip(answers, adjust(raw, data.plan.adjust), strict=True)),
+    }
+
+
+def _collected(answers):
+    """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
+    result = {"p": {name: answer["p"] for name, answer in answers.items()}}
+    for field in ("reason", "monte_carlo"):
+        if told := {name: answer[field] for name, answer in answers.items() if field in answer}:
+            result[field] = told
+    return result
+
+
+# The tables
+
+
+def _overall(data, name):
+    """A row of Tables 2 and 5."""
+    variable, plan = variables.get(name), data.plan
+    told, taken = _all_described(variable, data.coded(name), data.groups)
+    test = plan.test(f"overall_{variable.kind}")
+    row = {"variable": name, "kind": variable.kind, "test": test.code}
+    if variable.kind == "continuous":
+        return row | _tested(test, taken) | {"groups": told}
+    second = plan.test("second_overall_categorical")
+    if second and second is not test:
+        row |= _categorical(second, taken, f"p_{second.code}")
+    return row | _categorical(test, taken) | {"groups": told}
+
+
+def _characteristics(data):
+    return (_overall(data, name) for name in data.plan.characteristics)
+
+
+def _adverse_events(data):
+    return (_overall(data, name) for name in data.plan.events)
+
+
+def _recovery(data):
+    return (
+        _before_after(data, name, code, followup)
+        for name in data.plan.outcomes
+        for followup in data.plan.followups
+        for code in data.groups
+    )
+
+
+def _before_after(data, name, group, followup, value_set=None):
+    """A row of Table 4."""
+    variable, plan, chosen = variables.get(name), data.plan, data.groups[group]
+    before = data.coded(name, plan.baseline, value_set)
+    after = data.coded(name, followup, value_set)
+    told_before, taken_before = _described(variable, before, chosen)
+    told_after, taken_after = _described(variable, after, chosen)
+    test = plan.test(f"before_after_{variable.kind}")
+    if variable.kind == "continuous":
+        change = differences(before, after, chosen)
+        tested, pairs = _tested(test, change), change.n
+    else:
+        tested, pairs = _categorical_change(plan, test, before, after, chosen, [taken_before, taken_after])
+    row = {"variable": name, "group": group, "timepoint": followup, "kind": variable.kind, "test": test.code}
+    return row | tested | {"pairs": pairs, "baseline": told_before, "followup": told_after}
+
+
+def _categorical_change(plan, test, before, after, chosen, taken):
+    """Fisher's test of the two times' counts, as the study did, and McNemar's of the patients with both."""
+    first, second, counts, _ = joint_counts(before, after, chosen)
+    paired = np.zeros((len(before.values),) * 2, np.int64)
+    paired[first, second] = counts
+
+    def done(one, field="p"):
+        return _tested(one, paired, field) if one.code == "mcnemar" else _categorical(one, taken, field)
+
+    tested = done(test)
+    other = plan.test("second_before_after_categorical")
+    if other and other is not test:
+        tested |= done(other, f"p_{other.code}")
+    return tested, int(counts.sum())
+
+
+def _between_groups(data):
+    plan = data.plan
+    for name in plan.outcomes:
+        for timepoint in plan.timepoints:
+            yield _between(data, name, timepoint)
+        if name in plan.deltas:
+            for followup in plan.followups:
+                yield _between_deltas(data, name, followup)
+
+
+def _between(data, name, timepoint, value_set=None):
+    """A row of Table 6 or of Figure 5."""
+    variable = variables.get(name)
+    told, taken = _all_described(variable, data.coded(name, timepoint, value_set), data.groups)
+    pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
+    test = data.plan.test(f"pairwise_{variable.kind}")
+    row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
+    return row | pairwise(data, taken) | {"groups": told}
+
+
+def _between_deltas(data, name, followup, value_set=None):
+    """The row of changes from baseline: only patients with both values have one."""
+    plan = data.plan
+    before, after = data.coded(name, plan.baseline, value_set), data.coded(name, followup, value_set)
+    taken = [differences(before, after, chosen) for chosen in data.groups.values()]
+    told = {
+        code: described_counts(counts) | {"missing": chosen.size - counts.n}
+        for (code, chosen), counts in zip(data.groups.items(), taken, strict=True)
+    }
+    row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
+    return row | {"test": plan.test("pairwise_continuous").code} | _pairwise_continuous(data, taken) | {"groups": told}
+
+
+def _domains(data):
+    return (_between(data, name, timepoint) for name in data.plan.domains for timepoint in data.plan.timepoints)
+
+
+def _sensitivity(data):
+    """The HSUV rows again, by each further value set."""
+    plan = data.plan
+    if "hsuv" not in plan.outcomes:
+        return
+    for code in plan.value_sets[1:]:
+        recovery = [_before_after(data, "hsuv", g, f, code) for f in plan.followups for g in data.groups]
+        between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
+        if "hsuv" in plan.deltas:
+            between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
+        yield {"value_set": code, "recovery": recovery, "between_groups": between}
+
+
+# What was computed from what
+
+
+def _cohort(data):
+    selection, grouped = data.selection, {code: int(chosen.size) for code, chosen in data.groups.items()}
+    return selection.cohort.to_json() | {
+        "flow": selection.flow,
+        "n": int(selection.chosen.size),
+        "groups": grouped,
+        "in_no_group": int(selection.chosen.size) - sum(grouped.values()),
+    }
+
+
+def _method(plan, frame):
+    return {
+        "plan": plan.name,
+        "plan_version": plan.version,
+        "value_set": plan.value_sets[0],
+        "value_set_version": value_sets.get(plan.value_sets[0]).version,
+        "segment_rule": plan.rule.version,
+        "grouping": plan.grouping,
+        "baseline": plan.baseline,
+        "followups": list(plan.followups),
+        "snapshot": frame.snapshot,
+        "software": software(),
+        "tests": {
+            name: getattr(plan, name)
+            for name in plan.to_json()
+            if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
+        },
+        "alpha": plan.alpha,
+    }

@@ -1,0 +1,137 @@
+"""From a frame's columns to what a test takes: small codes, and what each code is worth.
+
+A variable of a million patients is an integer a patient and a short table of values, so that counting is all that is
+ever done with the patients themselves.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING
+from registry.instruments import value_sets, variables
+from registry.instruments.eq5d5l import DIMENSIONS
+from registry.stats.arrays import Counts
+
+DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
+SMALL_TABLE = 1 << 20  # joint tables of no more cells are counted in one pass, without sorting
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """`codes` (n,) is a place in `values`, negative where there is no value; `values` are numbers or category codes."""
+
+    codes: np.ndarray
+    values: np.ndarray | tuple
+
+    def counts(self, chosen):
+        """How often each value occurs among the patients at the places `chosen`, (k,); and how many have none."""
+        codes = self.codes[chosen]
+        known = codes[codes >= 0]
+        return np.bincount(known, minlength=len(self.values)), codes.size - known.size
+
+    def sample(self, chosen):
+        """`stats` Counts of a continuous variable."""
+        counts, missing = self.counts(chosen)
+        return Counts(self.values, counts, missing)
+
+
+def joint_counts(before, after, chosen):
+    """Pairs of codes that occur among the patients with both, and how often.
+
+    Returns (codes before (m,), codes after (m,), counts (m,), patients without a pair).
+    """
+    first, second = before.codes[chosen], after.codes[chosen]
+    both = (first >= 0) & (second >= 0)
+    width = len(after.values)
+    pair = first[both].astype(np.int32) * width + second[both]
+    if len(before.values) * width <= SMALL_TABLE:
+        counts = np.bincount(pair)
+        found = np.flatnonzero(counts)
+        counts = counts[found]
+    else:
+        found, counts = np.unique(pair, return_counts=True)
+    return found // width, found % width, counts, first.size - pair.size
+
+
+def differences(before, after, chosen):
+    """`stats` Counts of after − before over the patients with both, not rounded."""
+    first, second, counts, missing = joint_counts(before, after, chosen)
+    return Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing)
+
+
+def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):
+    """The Coded variable `name` (of `instruments.variables`), at a timepoint where it is assessed at one.
+
+    Raises KeyError for a variable or a value set that there is not.
+    """
+    variable = variables.get(name)
+    if name == "hsuv":
+        places, values = _hsuv(value_set)
+        return Coded(places[frame[f"eq5d@{timepoint}"]], values)
+    if name in _DOMAIN_PLACES:
+        return Coded(_DOMAIN_PLACES[name][frame[f"eq5d@{timepoint}"]], _categories(variable))
+    if name == "followup_months":
+        return _numbers(frame["followup_days"], DAYS_A_MONTH)
+    if isinstance(variable, variables.EventVariable):
+        return _event(variable, frame)
+    column = variable.recode.source if variable.recode else name
+    stored = column if timepoint is None else f"{column}@{timepoint}"
+    if variable.recode:
+        return _recoded(variable, frame, stored)
+    if variable.kind == "continuous":
+        return _numbers(frame[stored])
+    return Coded(frame[stored], _categories(variable))
+
+
+def _categories(variable):
+    return tuple(choice.code for choice in variable.categories)
+
+
+def _numbers(column, divisor=1):
+    highest = int(column.max(initial=0))
+    return Coded(column, np.arange(max(highest, 0) + 1) / divisor)
+
+
+def _recoded(variable, frame, stored):
+    """The places of a recoded item, whose column holds codes (Frankel A … E) or plain numbers (ECOG 0 … 5)."""
+    recode, categories = variable.recode, _categories(variable)
+    known = frame.codes.get(stored) or tuple(range(1 + max((*recode.groups, *recode.missing))))
+    place = [categories.index(group) if (group := recode(code)) is not None else MISSING for code in known]
+    table = np.array([*place, MISSING], np.int16)
+    column = frame[stored]
+    return Coded(table[np.where(column < 0, len(known), column)], categories)
+
+
+def _event(variable, frame):
+    """Whether a patient had any of the events; a patient without a record of one had none."""
+    wanted = sum(1 << EVENTS.index(kind) for kind in variable.events)
+    had = (frame["events"] & wanted) != 0
+    categories = _categories(variable)
+    return Coded(np.where(had, categories.index("yes"), categories.index("no")).astype(np.int16), categories)
+
+
+def _digits():
+    """(EQ5D_CODES, 5) levels of each packed state, 0 where there was no answer."""
+    codes = np.arange(EQ5D_CODES)
+    powers = EQ5D_BASE ** np.arange(len(DIMENSIONS))[::-1]
+    return (codes[:, None] // powers) % EQ5D_BASE
+
+
+_DOMAIN_PLACES = {
+    item.name: np.where(levels > 0, levels - 1, MISSING).astype(np.int16)
+    for item, levels in zip(DIMENSIONS, _digits().T, strict=True)
+}
+
+
+@cache
+def _hsuv(value_set):
+    """Place of each packed state among the 3125 complete ones (MISSING otherwise), and their values."""
+    table = value_sets.get(value_set).table()
+    digits = _digits()
+    complete = (digits > 0).all(axis=1)
+    places = np.full(EQ5D_CODES, MISSING, np.int16)
+    places[complete] = np.arange(complete.sum())
+    states = digits[complete] @ 10 ** np.arange(len(DIMENSIONS))[::-1]
+    return places, np.array([table[state] for state in states.tolist()])

@@ -1,0 +1,107 @@
+"""What a result's codes are called, in one language."""
+
+from registry.analysis import cohorts, methods, plans
+from registry.analysis.groupings import GROUPINGS
+from registry.instruments import timepoints, variables
+from registry.instruments.base import Label
+
+MONTE_CARLO = Label(
+    "* Sampled (Monte Carlo), because the exact test is beyond reach for this table.",
+    "* 正確計算が困難なためモンテカルロ法による推定値。",
+)
+NOTE = Label(
+    "Values are mean ± SD or n (%) of the patients whose value is known.",
+    "値は平均±標準偏差またはn（既知例に対する%）。",
+)
+P_NOTE = Label("P: {tests}.", "P値：{tests}。")
+
+
+class Words:
+    """Called with a Label, its text in the language."""
+
+    def __init__(self, result, language):
+        self.result, self.language = result, language
+        method = result["method"]
+        grouping = GROUPINGS[method["grouping"]]
+        known = {choice.code: choice.label for choice in grouping.groups or ()}
+        self.groups = {
+            code: known[code].in_language(language) if code in known else code for code in result["cohort"]["groups"]
+        }
+
+    def __call__(self, label, **values):
+        return (label.format(**values) if values else label).in_language(self.language)
+
+    def groups_with_n(self):
+        sizes = self.result["cohort"]["groups"]
+        return [f"{name} (n = {sizes[code]})" for code, name in self.groups.items()]
+
+    def label(self, variable):
+        return self(variable.label) + (f", {variable.unit}" if variable.unit else "")
+
+    @property
+    def baseline(self):
+        return self.timepoint(self.result["method"]["baseline"])
+
+    def timepoint(self, code):
+        return self(timepoints.timepoint(code).label) if code else ""
+
+    def at(self, code):
+        """A timepoint inside a sentence: “before surgery”, “at 1 month”."""
+        label = timepoints.timepoint(code).label
+        if self.language.startswith("ja"):
+            return label.ja
+        return label.en[0].lower() + label.en[1:] if code == timepoints.SCHEDULE[0].code else f"at {label.en}"
+
+    def codes_of_pair(self, pair):
+        """The two group codes of a pair such as `cervical_vs_thoracic`."""
+        return next((a, b) for a in self.groups for b in self.groups if a != b and f"{a}_vs_{b}" == pair)
+
+    def pairs(self, rows):
+        """Pair code to text, of all the pairs in some rows."""
+        found = rows[0]["p"] if rows else ()
+        return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in found}
+
+    def flow(self):
+        """The cohort's flow with labels and reasons in the language."""
+        cohort = self.result["cohort"]
+        told = {step.code: step for step in cohorts.from_json(cohort).steps}
+        for one in cohort["flow"]:
+            step = told.get(one["step"])
+            yield one | {
+                "label": self(step.label if step else cohorts.ENROLLED),
+                "reason": self(step.reason) if step else "",
+            }
+
+    def test(self, code):
+        return self(methods.BY_CODE[code].label)
+
+    def footnotes(self, rows):
+        """How the values are given and which tests the P-values come from."""
+        if not rows:
+            return ()
+        used = dict.fromkeys(row["test"] for row in rows)
+        text = ", ".join(self._with_adjustment(code, rows) for code in used)
+        notes = [self(NOTE), self(P_NOTE, tests=text)]
+        if any("monte_carlo" in row for row in rows):
+            notes.append(self(MONTE_CARLO))
+        return tuple(notes)
+
+    def _with_adjustment(self, code, rows):
+        adjusted = next((row["adjust"] for row in rows if row["test"] == code and "adjust" in row), None)
+        if adjusted in (None, "none"):
+            return self.test(code)
+        return f"{self.test(code)} ({self(methods.ADJUSTMENTS[adjusted])})"
+
+
+def variable_of(row):
+    """The Variable of a row of a result, its change for a row of changes."""
+    variable = variables.get(row["variable"])
+    return variable.delta if row.get("timepoint") == "delta" else variable
+
+
+def cohort_label(name):
+    return cohorts.COHORTS[name].label if name in cohorts.COHORTS else Label(name, name)
+
+
+def plan_label(name):
+    return plans.LABELS.get(name, Label(name, name))

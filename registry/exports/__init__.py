@@ -1,0 +1,1 @@
+"""The registry's CSV files, streamed by PostgreSQL in constant memory."""

@@ -1,0 +1,107 @@
+"""Soft checks over what an import stored: counted and listed, never a reason to refuse.
+
+A check is a function of a few columns, so PostgreSQL hands over each combination of their values once.
+"""
+
+from registry.imports.comparing import same_key, touched
+from registry.imports.report import SHOWN, Finding
+from registry.imports.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
+from registry.instruments import checks, levels
+from registry.instruments.timepoints import Timepoint as Visit
+from registry.models import Timepoint
+from registry.services import wire
+from registry.services.wire import column_of
+
+
+def schedule():
+    """The registry's own visits, as the instruments know them."""
+    return tuple(
+        Visit(
+            code=one.code,
+            label=one.label,
+            day=one.target_day,
+            before=one.days_before,
+            after=one.days_after,
+        )
+        for one in Timepoint.objects.order_by("position")
+    )
+
+
+def _checks_of(file):
+    """The soft checks that speak about a row of `file`, alone or with its patient."""
+    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule())]
+    return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) is file]
+
+
+def _file_of(check):
+    for file in (wire.ADVERSE_EVENTS, wire.ASSESSMENTS):
+        if any(_has_own(file, name) for name in check.items):
+            return file
+    return wire.PATIENTS
+
+
+def _has_own(file, name):
+    """Whether `name` is a column of the file's table, derived values included, and not the patient's."""
+    if name in wire.PATIENTS.columns:
+        return False
+    return any(field.name == name for field in file.model._meta.get_fields() if field.concrete)
+
+
+def find_warnings(cursor, file, warnings):
+    """Add to `warnings` what is unlikely in the new and changed rows of `file`, which are stored by now."""
+    found = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file is wire.PATIENTS else [])
+    findings = [
+        Finding(file.filename, line, ", ".join(names), "", message)
+        for names, message, _, lines in found
+        for line in lines
+    ]
+    warnings.extend(sorted(findings, key=lambda one: one.row), sum(count for _, _, count, _ in found))
+
+
+def _unlikely(cursor, file):
+    """(names, message, how many rows, some of their lines) for each combination of values that hardly goes together."""
+    soft_checks = _checks_of(file)
+    _look_at(cursor, file, sorted({name for check in soft_checks for name in check.items}))
+    for check in soft_checks:
+        columns = ", ".join(check.items)
+        cursor.execute(
+            f"SELECT count(*), (array_agg(line))[:{SHOWN}], {columns} FROM looked_at "
+            f"WHERE {' AND '.join(f'{name} IS NOT NULL' for name in check.items)} GROUP BY {columns}"
+        )
+        for count, lines, *values in cursor.fetchall():
+            if check.unlikely(*map(_read, check.items, values)):
+                yield check.items, check.message, count, lines
+
+
+def _read(name, value):
+    return levels.from_mask(value) if name == "lesion_levels" else value
+
+
+def _look_at(cursor, file, names):
+    """The temporary table `looked_at`: lines and what the checks need, of the rows and of their patients."""
+    columns = [
+        f"{'t' if file is wire.PATIENTS or _has_own(file, name) else 'p'}.{column_of(name)} AS {name}" for name in names
+    ]
+    patient = "" if file is wire.PATIENTS else "JOIN registry_patient AS p ON p.patient_id = s.patient_id"
+    cursor.execute("DROP TABLE IF EXISTS looked_at")
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE looked_at ON COMMIT DROP AS
+        SELECT c.line, {", ".join(columns)} FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+        JOIN {file.table} AS t ON {same_key(file, "s", "t")} {patient}
+        """
+    )
+    cursor.execute("ANALYZE looked_at")
+
+
+def _unlikely_births(cursor):
+    """What was seen of the birth dates while they were in the clear."""
+    cursor.execute(
+        f"SELECT name, count(*), (array_agg(line))[:{SHOWN}] FROM {stage(wire.PATIENTS)} AS s "
+        f"JOIN {touched(wire.PATIENTS)} AS c USING (line), unnest(s.warned) AS name GROUP BY name ORDER BY name"
+    )
+    for name, count, lines in cursor.fetchall():
+        if name == UNDER_AGE:
+            yield ("birth_date", "consent_date"), UNDER_AGE_LABEL, count, lines
+        else:
+            yield BIRTH_WARNINGS[name].items, BIRTH_WARNINGS[name].message, count, lines

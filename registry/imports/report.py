@@ -1,0 +1,71 @@
+"""What an import found and did, for a terminal and for a page."""
+
+from dataclasses import dataclass, field
+
+from registry.instruments.base import Label
+
+SHOWN = 100  # of each kind; the rest is counted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about one cell. `row` is the line of the file, 1 for the header; None for the file as a whole."""
+
+    file: str
+    row: int | None
+    column: str
+    value: str
+    reason: Label
+
+
+@dataclass
+class Findings:
+    """The first hundred findings of a kind, and how many there are."""
+
+    shown: list[Finding] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, finding, count=1):
+        """One finding that stands for `count`."""
+        self.total += count
+        if len(self.shown) < SHOWN:
+            self.shown.append(finding)
+
+    def extend(self, findings, total):
+        """The first findings of `total` that there are."""
+        self.total += total
+        self.shown.extend(findings[: SHOWN - len(self.shown)])
+
+    def __bool__(self):
+        return self.total > 0
+
+    @property
+    def not_shown(self):
+        return self.total - len(self.shown)
+
+
+@dataclass
+class Counts:
+    """Rows of one file: new to the registry, changed by it, equal to what is stored."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass
+class Report:
+    """The outcome of an import. `differences.total` counts rows, its list names cells."""
+
+    errors: Findings = field(default_factory=Findings)
+    differences: Findings = field(default_factory=Findings)
+    warnings: Findings = field(default_factory=Findings)
+    counts: dict[str, Counts] = field(default_factory=dict)  # by name of file
+    sites_created: list[str] = field(default_factory=list)
+    update: bool = False
+    stored: bool = False
+
+    @property
+    def acceptable(self):
+        """Whether nothing stands against storing the files."""
+        return not self.errors and (self.update or not self.differences)

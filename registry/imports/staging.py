@@ -1,0 +1,295 @@
+"""Cleaning a file row by row and bringing it into a temporary table, where it is compared with what is stored.
+
+What a cell accepts is asked of `Item.clean`, once for each different text of a column: a file of 200 000 assessments
+has five million cells and a few hundred different ones.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from registry.imports import reading
+from registry.imports.report import Finding
+from registry.instruments import checks, levels
+from registry.instruments.base import InvalidValue, Label
+from registry.instruments.patient import age_on
+from registry.models import Patient
+from registry.services import wire
+from registry.services.answers import BOTH, broken
+from registry.services.identity import sealed
+from registry.services.patients import MINIMUM_AGE
+
+REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned anew
+BLOCK = 1 << 16
+
+EMPTY_KEY = Label("must not be empty", "空欄にできません")
+CELLS = Label("has {n} cells where the header has {m}", "セルが{n}個あります（見出しは{m}列）")
+PATIENT_ID = Label(
+    "must be 1 to 40 letters, digits, “-”, “_” or “.”, beginning with a letter or digit",
+    "半角英数字と「-」「_」「.」の40文字以内で、先頭は英数字にしてください",
+)
+HIDDEN = "…"
+UNDER_AGE = "under_minimum_age"
+
+
+def shape_of(model, constraint):
+    """The regular expression that a check constraint of `model` holds its text column to."""
+    condition = next(one for one in model._meta.constraints if one.name == constraint).condition
+    return re.compile(dict(condition.children)[next(iter(dict(condition.children)))])
+
+
+PATIENT_ID_SHAPE = shape_of(Patient, "patient_id_shape")
+
+
+class Cleaned(dict):
+    """The text of a cell to its clean value; raises InvalidValue."""
+
+    def __init__(self, item, today):
+        self.item, self.today = item, today
+
+    def __missing__(self, text):
+        raw = wire.unguarded(text) if self.item.kind == "text" else text
+        value = self.item.clean(raw, today=self.today)
+        if len(self) < REMEMBERED:
+            self[text] = value
+        return value
+
+
+class Copied(dict):
+    """A clean value to how COPY reads it."""
+
+    def __missing__(self, value):
+        text = copy_text(value)
+        if len(self) < REMEMBERED:
+            self[value] = text
+        return text
+
+
+def copy_text(value):
+    """A clean value in PostgreSQL's COPY text format."""
+    if value is None:
+        return r"\N"
+    if isinstance(value, tuple):
+        return str(levels.mask(value))
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    text = str(value)  # a date is written ISO 8601
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+            text = text.replace(character, escape)
+    return text
+
+
+def stage(file):
+    """The name of the temporary table that holds the rows of `file`."""
+    return f"stage_{file.name}"
+
+
+def create_stage(cursor, file):
+    """An empty temporary table for the rows of `file`, with the types of its own table."""
+    columns = [f"t.{wire.column_of(item.name)}" for item in file.stored]
+    if file is wire.PATIENTS:
+        columns += [
+            "''::text AS site_code",
+            "t.age_at_surgery",
+            "''::bytea AS key",
+            "''::bytea AS birth_date",
+            "NULL::text[] AS warned",
+        ]
+    cursor.execute(f"DROP TABLE IF EXISTS {stage(file)}")
+    cursor.execute(
+        f"CREATE TEMP TABLE {stage(file)} ON COMMIT DROP AS "
+        f"SELECT 0 AS line, {', '.join(columns)}, t.missing FROM {file.table} AS t WITH NO DATA"
+    )
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What was read of one file: how many rows, for which items it has a column of reasons, and whether all of it."""
+
+    rows: int = 0
+    reported: tuple[str, ...] = ()
+    is_complete: bool = True
+
+
+def read_into_stage(cursor, file, path, errors, today):
+    """Bring `path` into the stage of `file`, adding to `errors` (Findings); a faulty cell is staged empty."""
+    reader = _Reader(file, errors, today)
+    names = [wire.column_of(item.name) for item in file.stored] + [*reader.extra_columns, "missing"]
+    copy_into = f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
+    try:
+        with reading.table(path) as rows:
+            _, header = next(rows, (1, []))
+            if not reader.accepts_header([name.strip() for name in header]):
+                return Staged(is_complete=False)
+            with cursor.copy(copy_into) as copy:
+                _write(copy, reader.records(rows))
+    except reading.Unreadable as fault:
+        reader.stop(fault)
+    cursor.execute(f"ANALYZE {stage(file)}")
+    return Staged(rows=reader.count, reported=reader.reported, is_complete=reader.is_complete)
+
+
+def _write(copy, records):
+    block, size = [], 0
+    for record in records:
+        block.append(record)
+        size += len(record)
+        if size > BLOCK:
+            copy.write("".join(block))
+            block, size = [], 0
+    copy.write("".join(block))
+
+
+class _Reader:
+    """One file's rows as COPY records; what is wrong with them goes to `errors`."""
+
+    def __init__(self, file, errors, today):
+        self.file, self.errors, self.today = file, errors, today
+        self.count = 0
+        self.reported = ()
+        self.is_complete = True
+        self.extra_columns = ["site_code", "age_at_surgery", "key", "birth_date", "warned"] if self._of_patients else []
+
+    @property
+    def _of_patients(self):
+        return self.file is wire.PATIENTS
+
+    def accepts_header(self, header):
+        """Prepare for files with these columns; False, with the errors noted, where they are not the file's."""
+        faults = reading.header_faults(self.file, header)
+        for fault in faults:
+            self.errors.add(Finding(self.file.filename, 1, "", "", fault))
+        if faults:
+            return False
+        self.width = len(header)
+        position = {name: index for index, name in enumerate(header)}
+        # A column that may be left out is read from the empty cell that is put behind every row.
+        items = [(item, position.get(item.name, self.width)) for item in self.file.items]
+        self.items = self.file.items
+        self.names = [item.name for item in self.items]
+        self.cleaned = [(Cleaned(item, self.today), index) for item, index in items]
+        self.copied = [Copied() for item in self.file.stored]
+        self.stored_at = [self.names.index(item.name) for item in self.file.stored]
+        self.mandatory_at = [self.names.index(name) for name in self.file.mandatory]
+        self.reasons = [
+            (reason.name.removesuffix(wire.MISSING_SUFFIX), Cleaned(reason, self.today), position[reason.name])
+            for reason in self.file.reasons
+            if reason.name in position
+        ]
+        self.reported = tuple(name for name, _, _ in self.reasons)
+        self.reason_cells = [index for _, _, index in self.reasons]
+        return True
+
+    def stop(self, fault):
+        self.is_complete = False
+        self.errors.add(Finding(self.file.filename, fault.row, "", "", fault.reason))
+
+    def records(self, rows):
+        """COPY records of (line, cells), up to where the file can be read."""
+        try:
+            yield from self._records(rows)
+        except reading.Unreadable as fault:  # raised further, it would break off the COPY and the transaction with it
+            self.stop(fault)
+
+    def _records(self, rows):
+        cleaned, stored_at, copied = self.cleaned, self.stored_at, self.copied
+        mandatory_at, reason_cells, of_patients = self.mandatory_at, self.reason_cells, self._of_patients
+        for line, cells in rows:
+            self.count += 1
+            if len(cells) != self.width:
+                self._fault(line, "", "", CELLS.format(n=len(cells), m=self.width))
+                continue
+            cells.append("")
+            try:
+                values = [memory[cells[index]] for memory, index in cleaned]
+            except InvalidValue:
+                values = self._clean_each(line, cells)
+            for index in mandatory_at:
+                if values[index] is None and not cells[cleaned[index][1]].strip():
+                    self._fault(line, self.names[index], "", EMPTY_KEY)
+            missing = "{}"
+            for index in reason_cells:
+                if cells[index]:
+                    missing = self._missing(line, cells, values)
+                    break
+            fields = [memory[values[index]] for index, memory in zip(stored_at, copied, strict=True)]
+            if of_patients:
+                fields += self._of_patient(line, dict(zip(self.names, values, strict=True)))
+            yield f"{line}\t" + "\t".join(fields) + f"\t{missing}\n"
+
+    def _fault(self, line, column, value, reason):
+        self.errors.add(Finding(self.file.filename, line, column, value, reason))
+
+    def _clean_each(self, line, cells):
+        """The values of a row with faults; a faulty cell is None."""
+        values = []
+        for memory, index in self.cleaned:
+            try:
+                values.append(memory[cells[index]])
+            except InvalidValue as error:
+                values.append(None)
+                item = memory.item
+                reason = without_value(error.reason) if item.identifying else error.reason
+                self._fault(line, item.name, HIDDEN if item.identifying else cells[index][:80], reason)
+        return values
+
+    def _missing(self, line, cells, values):
+        """The reasons of a row, as JSON in COPY's text format: codes need no escape."""
+        given, by_name = {}, dict(zip(self.names, values, strict=True))
+        for name, memory, index in self.reasons:
+            try:
+                reason = memory[cells[index]]
+            except InvalidValue as error:
+                self._fault(line, memory.item.name, cells[index][:80], error.reason)
+                continue
+            if reason and by_name[name] is not None:
+                self._fault(line, name, "", BOTH)
+            elif reason:
+                given[name] = reason
+        return json.dumps(given)
+
+    def _of_patient(self, line, values):
+        """The fields of a patient beside its items: `extra_columns`."""
+        patient_id, born, operated = values["patient_id"], values["birth_date"], values["surgery_date"]
+        if patient_id and not PATIENT_ID_SHAPE.fullmatch(patient_id):
+            self._fault(line, "patient_id", patient_id[:80], PATIENT_ID)
+        for name, reasons in broken(values).items():
+            for reason in reasons:
+                hidden = self.file.items[self.names.index(name)].identifying
+                self._fault(line, name, HIDDEN if hidden else str(values[name]), reason)
+        if born is None:
+            age, columns, warned = None, {"key": None, "birth_date": None}, []
+        else:
+            age = age_on(operated, born) if operated and operated > born else None
+            columns = sealed(patient_id or "", {"birth_date": born})
+            warned = [name for name, applies in _warnings_on_birth(values) if applies]
+        return [
+            copy_text(values["site_code"]),
+            copy_text(age),
+            copy_text(columns["key"]),
+            copy_text(columns["birth_date"]),
+            f"{{{','.join(warned)}}}",
+        ]
+
+
+def _warnings_on_birth(values):
+    """Soft checks on the birth date, which is not in the clear beyond this point: (name, whether it applies)."""
+    consent, born = values["consent_date"], values["birth_date"]
+    yield UNDER_AGE, bool(consent) and consent > born and age_on(consent, born) < MINIMUM_AGE
+    for check in BIRTH_CHECKS:
+        yield check.name, check.applies(values)
+
+
+BIRTH_CHECKS = tuple(check for check in checks.SOFT_CHECKS if "birth_date" in check.items)
+BIRTH_WARNINGS = {check.name: check for check in BIRTH_CHECKS}
+UNDER_AGE_LABEL = Label(
+    f"The patient was under {MINIMUM_AGE} years on the day of consent", f"同意取得日の年齢が{MINIMUM_AGE}歳未満です"
+)
+
+_TYPED = re.compile(r"“[^”]*”|「[^」]*」|\d{4}-\d\d-\d\d")
+
+
+def without_value(reason):
+    """The reason without what was typed, which may identify someone."""
+    return Label(_TYPED.sub(HIDDEN, reason.en), _TYPED.sub(HIDDEN, reason.ja))

@@ -1,0 +1,78 @@
+"""Writing what is new or changed in whole sets: one statement a table, under the triggers and policies of any write."""
+
+from registry.imports.comparing import complete_sql, same_key, touched
+from registry.imports.staging import stage
+from registry.models import Patient, State
+from registry.services import wire
+from registry.services.identity import opened, write
+from registry.services.wire import column_of
+
+
+def _columns(file):
+    """Columns of the table that the file gives values for, the key included."""
+    return [column_of(item.name) for item in file.stored]
+
+
+def store_new(cursor, file):
+    """Insert the new rows of `file`; a form with everything answered is complete, any other a draft."""
+    columns = _columns(file)
+    values = [f"s.{column}" for column in columns]
+    if file is wire.PATIENTS:
+        columns, values = [*columns, "age_at_surgery"], [*values, "s.age_at_surgery"]
+        place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
+    else:
+        place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
+    for state, items in file.forms.items():
+        columns.append(state)
+        values.append(_state(complete_sql(file, items, "s", "c.missing")))
+    cursor.execute(
+        f"""
+        INSERT INTO {file.table} (site_id, missing, {", ".join(columns)})
+        SELECT {site}, c.missing, {", ".join(values)}
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) {place}
+        WHERE c.is_new
+        """
+    )
+    if file is wire.PATIENTS:
+        cursor.execute(
+            f"""
+            INSERT INTO registry_identity (patient_id, site_id, key, birth_date)
+            SELECT s.patient_id, p.site_id, s.key, s.birth_date
+            FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) JOIN registry_patient AS p USING (patient_id)
+            WHERE c.is_new AND s.birth_date IS NOT NULL
+            """
+        )
+
+
+def _state(complete):
+    return f"CASE WHEN {complete} THEN '{State.COMPLETE}' ELSE '{State.DRAFT}' END"
+
+
+def store_changes(cursor, file):
+    """Update the stored rows that differ; the transaction's scope carries the reason."""
+    assignments = ["missing = c.missing"]
+    assignments += [f"{column_of(item.name)} = s.{column_of(item.name)}" for item in file.stored]
+    if file is wire.PATIENTS:
+        assignments.append("age_at_surgery = s.age_at_surgery")
+    for state, items in file.forms.items():
+        advanced = _state(complete_sql(file, items, "s", "c.missing"))
+        assignments.append(f"{state} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {advanced} ELSE t.{state} END")
+    cursor.execute(
+        f"""
+        UPDATE {file.table} AS t SET {", ".join(assignments)}
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line)
+        WHERE {same_key(file, "s", "t")} AND NOT c.is_new
+        """
+    )
+    if file is wire.PATIENTS:
+        _store_birth_dates(cursor)
+
+
+def _store_birth_dates(cursor):
+    cursor.execute(
+        f"SELECT s.patient_id, s.key, s.birth_date FROM {stage(wire.PATIENTS)} AS s "
+        f"JOIN {touched(wire.PATIENTS)} AS c USING (line) WHERE c.birth_differs"
+    )
+    for patient_id, key, ciphertext in cursor.fetchall():
+        born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"] if ciphertext else None
+        write(Patient.objects.get(pk=patient_id), birth_date=born)

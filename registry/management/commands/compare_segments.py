@@ -1,0 +1,74 @@
+"""`manage.py compare_segments`: the segment comparison of everything in the registry, to a file or the terminal."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from registry.analysis import cohorts, plans, presentation, runner
+from registry.instruments import value_sets
+from sites.scope import everything
+
+
+class Command(BaseCommand):
+    help = "Compare outcomes between cervical, thoracic and TL/L/S lesions, as the segment study did."
+
+    def add_arguments(self, parser):
+        plan = plans.SEGMENT_COMPARISON
+        parser.add_argument(
+            "--cohort", default=cohorts.SEGI2024.name, metavar="NAME", help=f"one of {', '.join(cohorts.COHORTS)}"
+        )
+        parser.add_argument(
+            "--value-set",
+            nargs="+",
+            default=list(plan.value_sets),
+            metavar="CODE",
+            help=f"EQ-5D-5L value set, further ones as sensitivity analyses; of {len(value_sets.ALL)}, e.g. JP UK",
+        )
+        parser.add_argument("--baseline", default=plan.baseline, metavar="TIMEPOINT")
+        parser.add_argument("--followup", nargs="+", default=list(plan.followups), metavar="TIMEPOINT")
+        parser.add_argument(
+            "--format", default="json", metavar="FORMAT", help=f"one of {', '.join(presentation.FORMATS)}"
+        )
+        parser.add_argument("--output", metavar="FILE", help="instead of the terminal")
+        parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html and docx")
+
+    def handle(self, *, cohort, value_set, baseline, followup, format, output, language, **options):
+        try:
+            cohort = cohorts.get(cohort)
+            plan = plans.segment_comparison(value_sets=tuple(value_set), baseline=baseline, followups=tuple(followup))
+            render = presentation.renderer(format)
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        with self._opened(output, format) as write:
+            with everything(reason="compare_segments"):
+                result = runner.compare(plan, cohort)
+            write(render(result, language))
+
+    @contextmanager
+    def _opened(self, output, format):
+        """`write(bytes)`. A file is opened before anything is computed, and appears only when it is whole."""
+        if output is None:
+            if format == "docx" and self.stdout.isatty():
+                raise CommandError("a docx file is not for the terminal: name it with --output", returncode=2)
+            yield self._print
+            return
+        path = Path(output)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            file = part.open("wb")
+        except OSError as error:
+            raise CommandError(f"cannot write {output}: {error.strerror}", returncode=2) from error
+        try:
+            with file:
+                yield file.write
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _print(self, content):
+        if hasattr(self.stdout, "buffer"):  # the terminal or a pipe: bytes as they are
+            self.stdout.buffer.write(content)
+            self.stdout.buffer.flush()
+        else:
+            self.stdout.write(content.decode(), ending="")

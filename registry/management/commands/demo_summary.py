@@ -1,0 +1,86 @@
+"""`manage.py demo_summary`: where the demonstration is, how to sign in, and Table 6 beside the study's."""
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from registry.analysis.formats import ABSENT, p_value
+from registry.demo import table6
+from registry.instruments import variables
+from registry.instruments.timepoints import timepoint
+from registry.management import demonstration
+from registry.models import ComparisonRun, Patient
+from sites.models import Site
+from sites.scope import everything
+
+PAIR_TITLES = ("cervical–thoracic", "thoracic–TL/L/S", "cervical–TL/L/S")
+DIFFERS = "≠"
+
+
+class Command(BaseCommand):
+    help = "Print the demonstration's address and logins, and the study's Table 6 beside what was computed here."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--url", metavar="ADDRESS", help="where the pages are, to be printed first")
+
+    def handle(self, *, url, **options):
+        demonstration.require_synthetic()
+        if not demonstration.is_loaded():
+            raise CommandError("The demonstration is not loaded: manage.py load_demo does it.", returncode=2)
+        if url:
+            self.stdout.write(url)
+        self.stdout.write("\n".join([*contents(), "", *logins(), "", *comparison()]))
+
+
+def contents():
+    with transaction.atomic(), everything():
+        return [f"{Patient.objects.count()} synthetic patients at {Site.objects.count()} sites."]
+
+
+def logins():
+    rows = [
+        (one.role.replace("_", " "), one.email, ", ".join(one.sites) or "all sites") for one in demonstration.LOGINS
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
+    return [f"Sign in with the password {demonstration.password()} as", *(line.rstrip() for line in lines)]
+
+
+def comparison():
+    run = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE).order_by("-requested_at").first()
+    if run is None:
+        return ["The segment comparison has not been computed yet: manage.py demo_ready --wait waits for it."]
+    return table(table6.lines(run.result["between_groups"], p_value))
+
+
+def table(lines):
+    """Text: for each row and pair the study's P and ours."""
+    labels = [label(line) for line in lines]
+    width = max(len(one) for one in labels)
+    cell = 20
+    text = ["P between groups, Table 6: as the study prints it | as computed here"]
+    text.append(" " * width + "".join("  " + title.ljust(cell) for title in PAIR_TITLES))
+    for line, name in zip(lines, labels, strict=True):
+        cells = zip(line.study, line.ours, line.differing, strict=True)
+        text.append((name.ljust(width) + "".join("  " + shown(*one).ljust(cell) for one in cells)).rstrip())
+        if line.reason:
+            text.append(f"  {DIFFERS} {line.reason}")
+    return [*text, verdict(lines)]
+
+
+def label(line):
+    variable = variables.get(line.variable).label.en
+    if line.timepoint == "delta":
+        return f"{variable}, change"
+    return f"{variable}, {timepoint(line.timepoint).label.en.lower()}"
+
+
+def shown(study, ours, differs):
+    return f"{study or ABSENT:>6} | {ours:>6}" + (f" {DIFFERS}" if differs else "")
+
+
+def verdict(lines):
+    compared = sum(study is not None for line in lines for study in line.study)
+    differing = sum(sum(line.differing) for line in lines)
+    if not differing:
+        return f"All {compared} P-values print as in the study."
+    return f"{compared - differing} of {compared} P-values print as in the study; {DIFFERS} marks the others."

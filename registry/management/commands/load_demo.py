@@ -1,0 +1,77 @@
+"""`manage.py load_demo`: the demonstration registry, all or nothing; loaded already, it changes nothing."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from registry import tasks
+from registry.analysis import cohorts, plans
+from registry.demo import make_cohort, write_cohort
+from registry.imports import import_files
+from registry.management import demonstration
+from registry.models import ComparisonRun
+from sites.access import access_of
+from sites.models import Membership, Site, User
+from sites.scope import Scope, entered
+
+REASON = "demonstration loaded"
+
+
+class Command(BaseCommand):
+    help = "Load synthetic patients and one login for each role into an empty registry with METASPINE_SYNTHETIC=1."
+
+    def handle(self, **options):
+        demonstration.require_synthetic()
+        with transaction.atomic(), entered(Scope(reason=REASON)):
+            if not demonstration.is_loaded():
+                demonstration.require_empty()
+                self.load()
+            self.renew_passwords()
+            self.start_computing()
+
+    def load(self):
+        self.stdout.write("Making the synthetic patients ...")
+        cohort = make_cohort()
+        Site.objects.bulk_create(
+            Site(
+                code=one.code,
+                name=one.name,
+                name_ja=one.name_ja,
+                region=one.region,
+                enrolment_target=demonstration.SITE_TARGET,
+            )
+            for one in cohort.sites
+        )
+        with TemporaryDirectory() as folder:
+            write_cohort(cohort, Path(folder))
+            report = import_files(Path(folder), reason=REASON)
+        if not report.stored:
+            first = report.errors.shown[0]
+            raise CommandError(f"The synthetic patients were refused: {first.file} row {first.row}: {first.reason}")
+        for login in demonstration.LOGINS:
+            create(login)
+        self.stdout.write(", ".join(f"{counts.new} {name}" for name, counts in report.counts.items()) + " loaded.")
+
+    def renew_passwords(self):
+        """The password that the summary prints opens every login, whatever was tried out before."""
+        password = demonstration.password()
+        for user in User.objects.filter(email__in=[one.email for one in demonstration.LOGINS]):
+            if not user.check_password(password):
+                user.set_password(password)
+                user.save(update_fields=["password"])
+
+    def start_computing(self):
+        transaction.on_commit(tasks.compute_all_outcomes.delay)
+        wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
+        if not wanted.exists():
+            access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
+            tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+
+
+def create(login):
+    user = User.objects.create_user(login.email, name=login.name)
+    sites = Site.objects.filter(code__in=login.sites) if login.sites else [None]
+    for site in sites:
+        Membership.objects.create(user=user, role=login.role, site=site)

@@ -1,0 +1,62 @@
+"""The demonstration registry: who can sign in, with which password, and whether this database is one."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils.crypto import salted_hmac
+
+from sites.access import Role
+from sites.models import Site, User
+
+STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
+SITE_TARGET = 12  # patients a site, about what the study's sites enrolled
+
+
+@dataclass(frozen=True)
+class Login:
+    """Someone of the demonstration: one membership for each of `sites`, or one central membership where empty."""
+
+    email: str
+    name: str
+    role: Role
+    sites: tuple[str, ...] = ()
+
+
+LOGINS = (
+    Login("coordinator@demo.example", "Chika Coordinator", Role.COORDINATOR, ("S01",)),
+    Login("investigator@demo.example", "Ichiro Investigator", Role.INVESTIGATOR, ("S01",)),
+    Login("monitor@demo.example", "Mio Monitor", Role.MONITOR, ("S01", "S02")),
+    Login("data.manager@demo.example", "Daiki Data-Manager", Role.DATA_MANAGER),
+    Login(STATISTICIAN, "Satomi Statistician", Role.STATISTICIAN),
+    Login("admin@demo.example", "Akira Administrator", Role.ADMIN),
+    Login("coordinator.s02@demo.example", "Saki Coordinator", Role.COORDINATOR, ("S02",)),
+)
+
+
+def password():
+    """The one password of the demonstration. It follows from the installation's secret: no two have the same."""
+    digits = salted_hmac("metaspine.demonstration", "password", algorithm="sha256").hexdigest()
+    return f"demo-{digits[:4]}-{digits[4:8]}-{digits[8:12]}"
+
+
+def is_loaded():
+    """Whether this registry holds the demonstration."""
+    return User.objects.filter(email=LOGINS[0].email).exists()
+
+
+def require_synthetic():
+    """Refuse, with exit code 2, to touch a registry that is not set up for synthetic patients alone."""
+    if not settings.SYNTHETIC:
+        raise CommandError(
+            "This is no demonstration: METASPINE_SYNTHETIC is not 1. Synthetic and real patients never mix.",
+            returncode=2,
+        )
+
+
+def require_empty():
+    """Refuse, with exit code 2, a registry that has sites but is not the demonstration."""
+    if Site.objects.exists():
+        raise CommandError(
+            "This registry has sites already and is not the demonstration: nothing was loaded.", returncode=2
+        )

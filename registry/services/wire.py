@@ -1,0 +1,118 @@
+"""The registry's three files: which columns each has, in order, and how text is guarded for spreadsheets.
+
+Everything is derived from the instruments' catalogue; reading and writing the files both ask here.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.db.models import Model
+
+from registry.instruments import catalogue
+from registry.instruments.base import MISSING_LABELS, Choice, Item, Label
+from registry.models import AdverseEvent, Assessment, Patient
+from registry.models.clinical import BASELINE, SURGERY
+
+MISSING_SUFFIX = "_missing"
+MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
+
+# Columns of a file that are stored under another name, or elsewhere altogether.
+STORED_AS = {"timepoint": "timepoint_id"}
+NOT_IN_TABLE = ("site_code", "birth_date")
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One file: its items in the order of the columns, what names a row of it, and where its rows are stored.
+
+    key       columns that together name a row
+    mandatory columns that no row leaves empty
+    optional  columns that a file may leave out
+    forms     column with the state of a form, to the items that the form needs before it is complete
+    """
+
+    name: str
+    model: type[Model]
+    items: tuple[Item, ...]
+    key: tuple[str, ...]
+    mandatory: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    forms: dict[str, tuple[Item, ...]]
+
+    @property
+    def filename(self):
+        return f"{self.name}.csv"
+
+    @property
+    def table(self):
+        return self.model._meta.db_table
+
+    @property
+    def columns(self):
+        return tuple(item.name for item in self.items)
+
+    @property
+    def reasons(self):
+        """One item for each column with reasons for missing values."""
+        return tuple(_reason(item) for item in self.items if item.name not in self.mandatory)
+
+    @property
+    def stored(self):
+        """Items that are columns of the file's own table, keys included."""
+        return tuple(item for item in self.items if item.name not in NOT_IN_TABLE)
+
+
+def _reason(item):
+    label = Label(f"{item.label.en}: reason for a missing value", f"{item.label.ja}の欠測理由")
+    return Item(name=item.name + MISSING_SUFFIX, label=label, kind="code", choices=MISSING_CHOICES, required=False)
+
+
+def column_of(name):
+    """The database column of the file's column `name`, quoted."""
+    return f'"{STORED_AS.get(name, name)}"'
+
+
+PATIENTS = File(
+    name="patients",
+    model=Patient,
+    items=catalogue.PATIENT_ITEMS,
+    key=("patient_id",),
+    mandatory=("patient_id", "site_code"),
+    forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
+)
+ASSESSMENTS = File(
+    name="assessments",
+    model=Assessment,
+    items=catalogue.ASSESSMENT_ITEMS,
+    key=("patient_id", "timepoint"),
+    mandatory=("patient_id", "timepoint"),
+    forms={"state": tuple(item for item in catalogue.ASSESSMENT_ITEMS if item.name not in ("patient_id", "timepoint"))},
+)
+ADVERSE_EVENTS = File(
+    name="adverse_events",
+    model=AdverseEvent,
+    items=catalogue.ADVERSE_EVENT_ITEMS,
+    key=("patient_id", "kind", "onset_date"),
+    mandatory=("patient_id", "kind", "onset_date"),
+    optional=tuple(item.name for item in catalogue.ADVERSE_EVENT_ITEMS if not item.required),
+    forms={},
+)
+FILES = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+
+# A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
+# a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.
+GUARD = "'"
+GUARDED = "=+-@\t\r＝＋－＠'"
+_GUARDED_TEXT = re.compile(f"{GUARD}[{re.escape(GUARDED)}]")
+
+
+def unguarded(text):
+    """What a guarded text was before `guarded_sql` wrote it; any other text unchanged."""
+    return text[1:] if _GUARDED_TEXT.match(text) else text
+
+
+def guarded_sql(expression):
+    """SQL of `expression` with the apostrophe where a spreadsheet needs it."""
+    characters = GUARDED.replace("'", "''").replace("\\", "\\\\")
+    begins = f"strpos('{characters}', left({expression}, 1)) > 0"
+    return f"CASE WHEN {begins} THEN '''' || {expression} ELSE {expression} END"

@@ -1,0 +1,223 @@
+"""Fisher's exact test for tables of any size (Fisher-Freeman-Halton), and its Monte Carlo version.
+
+P is the probability, given the margins, of a table no more probable than the observed one; tables within a factor
+1 + 1e-7 of it count as equally probable, as in R.
+
+    2 x 2     one hypergeometric distribution
+    2 x 3     a hypergeometric distribution within each value of another
+    larger    `fisher_network`: two halves of the table, enumerated apart and met in the middle
+"""
+
+from dataclasses import dataclass
+from math import log, log1p, sqrt
+
+import numpy as np
+
+from registry.stats import fisher_network
+from registry.stats.arrays import NotEstimable, contingency
+from registry.stats.fisher_network import TooLarge
+
+__all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
+
+TIE = log1p(1e-7)
+NO_DOUBLE = -746.0  # exp() of less is zero in double precision
+CHUNK = 1 << 20  # cells handled at a time
+
+
+@dataclass(frozen=True)
+class Fisher:
+    """method is `fisher_exact` or `fisher_monte_carlo`; the last three belong to Monte Carlo alone."""
+
+    method: str
+    p: float
+    n: int
+    standard_error: float | None = None
+    resamples: int | None = None
+    seed: int | None = None
+
+
+def fisher(table, seconds=60.0, memory_mb=500, resamples=200_000, seed=20241):
+    """Fisher's exact test where it can be computed within the limits, Monte Carlo otherwise; `method` tells which.
+
+    table  (r, c) counts. Empty rows and columns do not matter; with fewer than two of either left P is 1, as in R.
+    Raises NotEstimable(`empty`) for a table without observations.
+    R: fisher.test(table); fisher.test(table, simulate.p.value = TRUE, B = resamples)
+    """
+    try:
+        return fisher_exact(table, seconds, memory_mb)
+    except TooLarge:
+        return fisher_monte_carlo(table, resamples, seed)
+
+
+def fisher_exact(table, seconds=60.0, memory_mb=500):
+    """Fisher's exact test.
+
+    seconds, memory_mb  limits on time and on the memory of the enumeration
+    Raises TooLarge, at once where the size already shows that the limits cannot be kept; NotEstimable(`empty`).
+    R: fisher.test(table)
+    """
+    table, n = occupied(table)
+    return Fisher("fisher_exact", exact_p(table, n, seconds, memory_mb), n)
+
+
+def exact_p(table, n, seconds, memory_mb):
+    if min(table.shape) < 2:
+        return 1.0
+    if table.shape[0] > table.shape[1]:
+        table = table.T
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    if log_probability(table) + log_number_of_tables(rows, columns) < NO_DOUBLE:
+        return 0.0
+    if table.shape[1] < 4 and len(table) == 2 and rows.min() * 64 > memory_mb * 2**20:
+        raise TooLarge("the distribution would not fit into memory")
+    if table.shape == (2, 2):
+        return two_by_two(table, n)
+    if table.shape == (2, 3):
+        return two_by_three(table, n)
+    return fisher_network.tail_probability(table, TIE, seconds, memory_mb)
+
+
+def fisher_monte_carlo(table, resamples=200_000, seed=20241):
+    """Fisher's test by sampling tables with the observed margins.
+
+    resamples       tables drawn; the time does not depend on the number of observations
+    seed            of numpy's PCG64 generator: the same seed gives the same P
+    standard_error  of P, from the binomial distribution of the count
+    P = (1 + tables no more probable than the observed) / (1 + resamples).
+    Raises NotEstimable(`empty`).
+    R: fisher.test(table, simulate.p.value = TRUE, B = resamples)
+    """
+    table, n = occupied(table)
+    p = sampled_p(table, resamples, seed) if min(table.shape) > 1 else 1.0
+    return Fisher("fisher_monte_carlo", p, n, sqrt(p * (1 - p) / resamples), resamples, seed)
+
+
+def sampled_p(table, resamples, seed):
+    if table.shape[0] < table.shape[1]:
+        table = table.T
+    generator = np.random.default_rng(seed)
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    limit = log_factorials(table).sum() - TIE
+    extreme, step = 0, max(1, CHUNK // table.size)
+    for start in range(0, resamples, step):
+        drawn = log_factorials_of_tables(generator, rows, columns, min(step, resamples - start))
+        extreme += int((drawn >= limit).sum())
+    return (1 + extreme) / (1 + resamples)
+
+
+def log_factorials_of_tables(generator, rows, columns, size):
+    """(size,) sums of log x! over the cells of random tables with these margins.
+
+    Cells are drawn one by one, each hypergeometric given the cells before it, for all tables at once.
+    """
+    total = np.zeros(size)
+    left = np.repeat(rows[:, None], size, axis=1)  # of each row, not yet placed in a column
+    for wanted in columns[:-1]:
+        need = np.full(size, wanted)
+        others = left.sum(axis=0)
+        for row in left[:-1]:
+            others -= row
+            cell = generator.hypergeometric(row, others, need)
+            row -= cell
+            need -= cell
+            total += log_factorials(cell)
+        left[-1] -= need
+        total += log_factorials(need)
+    return total + log_factorials(left).sum(axis=0)
+
+
+def two_by_two(table, n):
+    """Exact P of a 2 x 2 table by its whole hypergeometric distribution."""
+    low, log_p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
+    observed = log_p[table[0, 0] - low] + TIE
+    return min(1.0, float(np.exp(log_p[log_p <= observed]).sum()))
+
+
+def two_by_three(table, n):
+    """Exact P of a 2 x 3 table: its first cell is hypergeometric, and so is the second given the first.
+
+    Where even the likeliest first cell is no more probable than the observed table, all its tables count and none is
+    looked at. For the others Hoeffding's bound confines the second cell to a window around its mean: what is left out
+    weighs less than 1e-17 of the observed table.
+    """
+    table = table[:, np.argsort(-table.sum(axis=0))]
+    row, (c1, c2, _) = int(table[0].sum()), (int(c) for c in table.sum(axis=0))
+    low1, log_first = hypergeometric(row, c1, n)
+    low2, log_second = hypergeometric(row - int(table[0, 0]), c2, n - c1)
+    observed = log_first[table[0, 0] - low1] + log_second[table[0, 1] - low2] + TIE
+    live = np.flatnonzero(log_first > observed)
+    left = row - low1 - live  # for the second and third cell
+    width = window_width(int(left.max(initial=0)), c2, n - c1, log(1e17) - observed)
+    p = float(np.exp(log_first[log_first <= observed]).sum())
+    step = max(1, CHUNK // width)
+    for start in range(0, live.size, step):
+        chosen = slice(start, start + step)
+        log_p = log_first[live[chosen], None] + conditional_windows(left[chosen, None], c2, n - c1, width)
+        p += float(np.exp(log_p[log_p <= observed]).sum())
+    return min(1.0, p)
+
+
+def window_width(successes, draws, n, reach):
+    """An odd width such that a hypergeometric variable strays from it with probability below exp(-reach).
+
+    Source: Hoeffding 1963, doi:10.1080/01621459.1963.10500830: P(|X - mean| >= d) <= 2 exp(-2 d^2 / m), where m may be
+    the draws, the undrawn, or the successes.
+    """
+    m = min(successes, draws, n - draws)
+    return 2 * int(sqrt(m * (reach + 1) / 2) + 2) + 1
+
+
+def conditional_windows(successes, draws, n, width):
+    """Log P of hypergeometric distributions around their means.
+
+    successes  (m, 1) of n; draws, n  numbers
+    Returns (m, width); -inf outside the support.
+    """
+    x = (successes * (draws / n)).astype(np.int64) - width // 2 + np.arange(width)
+    low, high = np.maximum(0, draws - (n - successes)), np.minimum(draws, successes)
+    # Logarithms of P(x) / P(x - 1), summed along the window; steps from or to outside the support count as zero.
+    inside = (x > low) & (x <= high)
+    y = np.where(inside, x, low + 1)
+    ratio = (successes - y + 1) * (draws - y + 1.0) / np.where(inside, y * (n - successes - draws + y + 0.0), 1.0)
+    log_p = np.cumsum(np.log(np.where(inside, ratio, 1.0)), axis=1)
+    log_p[(x < low) | (x > high)] = -np.inf
+    log_p -= log_p.max(axis=1, keepdims=True)
+    return log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+
+
+def hypergeometric(successes, draws, n):
+    """The whole distribution: its first value, and log P of each.
+
+    Log factorials of a million lose nine digits to cancellation; ratios of neighbours, summed from the top, lose none.
+    """
+    low, high = max(0, successes + draws - n), min(successes, draws)
+    x = np.arange(low + 1, high + 1, dtype=float)
+    steps = np.log((successes - x + 1) * (draws - x + 1) / (x * (n - successes - draws + x)))
+    top = int((steps > 0).sum())  # the ratios fall, so the distribution climbs until they pass 1
+    log_p = np.concatenate([-np.cumsum(steps[:top][::-1])[::-1], [0.0], np.cumsum(steps[top:])])
+    return low, log_p - log(np.exp(log_p).sum())
+
+
+def occupied(table):
+    """The table without its empty rows and columns, and its n. Raises NotEstimable(`empty`)."""
+    table = contingency(table)
+    n = int(table.sum())
+    if n == 0:
+        raise NotEstimable("empty")
+    return table[table.any(axis=1)][:, table.any(axis=0)], n
+
+
+def log_factorials(x):
+    from scipy.special import gammaln
+
+    return gammaln(x + 1.0)
+
+
+def log_probability(table):
+    margins = log_factorials(table.sum(axis=0)).sum() + log_factorials(table.sum(axis=1)).sum()
+    return float(margins - log_factorials(table).sum() - log_factorials(table.sum()))
+
+
+def log_number_of_tables(rows, columns):
+    """An upper bound: each free cell by itself."""
+    return float(np.log(np.minimum.outer(np.sort(rows)[:-1], np.sort(columns)[:-1]) + 1.0).sum())

@@ -1,0 +1,439 @@
+"""Entering and correcting forms: one way through for every form, whatever its instruments.
+
+A `Sheet` says what a form is made of and how it is stored; `edit` shows it, takes what was typed, and turns what the
+services refuse into a page that keeps every typed value.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import Http404, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments import catalogue, checks, levels, value_sets
+from registry.instruments.base import Instrument, InvalidValue, Item
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.models import AdverseEvent, Assessment, State
+from registry.services import identity, patients
+from registry.services.answers import REQUIRED, InvalidAnswers
+from registry.services.assessments import save_assessment
+from registry.services.records import Conflict, Locked, ReasonRequired
+from registry.tasks import start_patient_outcomes
+from registry.web import forms, visits, wording
+from registry.web.patients import OWN_FORMS, facts
+from registry.web.reading import assessments_of, form_state, names_of, patient_of
+from sites.access import Can
+
+
+@dataclass(kw_only=True)
+class Sheet:
+    """One form of one patient.
+
+    row        the stored record, or None for one not begun; its `version` guards against lost updates
+    save       takes raw, missing, complete, version and reason, and returns the stored record
+    reload     gives the stored record as it is now
+    leading    items before the instruments, such as the date of an assessment
+    without    names of items that this form does not show
+    state      of the form; None for one that is never finished
+    previous   answers of the visit before, by item name, and `previous_label` says which
+    known      what else is known of the patient, for the checks across forms
+    """
+
+    patient: Any
+    title: str
+    instruments: tuple[Instrument, ...]
+    row: Any
+    save: Callable
+    reload: Callable
+    url: str
+    history_url: str = ""
+    leading: tuple[Item, ...] = ()
+    without: tuple[str, ...] = ()
+    state: str | None = None
+    state_column: str | None = "state"
+    visit: visits.Visit | None = None
+    previous: Mapping = field(default_factory=dict)
+    previous_label: str = ""
+    known: Mapping = field(default_factory=dict)
+    plan: tuple = ()
+
+    @property
+    def items(self):
+        own = tuple(item for item in catalogue.items(self.instruments) if item.name not in self.without)
+        return self.leading + own
+
+    def stored(self, row):
+        """What `row` holds, as the fields of the page hold it: (values, reasons)."""
+        if row is None:
+            return {}, {}
+        return {item.name: forms.typed(getattr(row, item.name)) for item in self.items}, dict(
+            getattr(row, "missing", {})
+        )
+
+    @property
+    def plain(self):
+        """Whether the form is one short record: stored whole, without reasons for missing values."""
+        return self.instruments == catalogue.ADVERSE_EVENTS
+
+    @property
+    def drafts(self):
+        """Whether the form can be left half done."""
+        return not self.plain
+
+    @property
+    def needs_reason(self):
+        """Whether a change of this form asks why: once it was completed."""
+        return self.state in (State.COMPLETE, State.VERIFIED)
+
+
+def edit(request, sheet):
+    """Show a form, or store what was sent and go on to where the person wants to be."""
+    request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
+    if request.method == "POST" and not request_is_reader:
+        return _store(request, sheet)
+    request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
+    values, missing = sheet.stored(sheet.row)
+    return _page(request, sheet, values, missing)
+
+
+def _store(request, sheet):
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    complete = "complete" in request.POST
+    version = request.POST.get("version", "")
+    reason = request.POST.get("reason", "").strip()
+    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason}
+    errors, row = _attempt(sheet, sent, int(version) if version.isdecimal() else None)
+    if row is not None:
+        # Stored by someone else first, or by the first of two clicks.
+        if differing := _differing(sheet, row, raw, missing):
+            return _page(request, sheet, raw, missing, conflict=_conflict(row, differing), status=409)
+        if complete and getattr(row, sheet.state_column or "", "") == State.DRAFT:
+            errors, row = _attempt(sheet, sent, row.version)
+    if errors:
+        return _page(request, sheet, raw, missing, errors=_sentences(sheet, errors), reason=reason, status=422)
+    return _stored(request, sheet, sheet.reload(), complete)
+
+
+def _attempt(sheet, sent, version):
+    """Save once. Returns the errors by item name, and the record as it is if it was stored by someone else first."""
+    try:
+        with transaction.atomic():
+            sheet.save(version=version, **sent)
+    except InvalidAnswers as error:
+        return error.errors, None
+    except ReasonRequired:
+        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None
+    except Locked:
+        return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None
+    except Conflict as error:
+        return {}, error.current
+    except IntegrityError:
+        # Two began the same form in the same instant; the database took the first.
+        if (row := sheet.reload()) is None:
+            raise
+        return {}, row
+    return {}, None
+
+
+def _stored(request, sheet, row, complete):
+    start_patient_outcomes(sheet.patient.pk)
+    warnings = _warnings(sheet, row)
+    if complete and not warnings:
+        messages.success(request, _("%(form)s saved.") % {"form": sheet.title})
+        return redirect("patient", sheet.patient.pk)
+    messages.success(request, _("Saved %(time)s.") % {"time": timezone.localtime().strftime("%H:%M")})
+    return redirect(sheet.url)
+
+
+def _sentences(sheet, errors):
+    """Errors by item name as sentences. Those of an item that the page does not show belong to the whole form."""
+    shown = {item.name: item for item in sheet.items}
+    sentences = {}
+    for name, reasons in errors.items():
+        for reason in reasons:
+            if isinstance(reason, str):
+                sentences.setdefault(name, []).append(reason)
+            elif name in shown:
+                sentences.setdefault(name, []).append(wording.said(shown[name], reason))
+            else:
+                item = catalogue.item(name) if name else None
+                sentences.setdefault("", []).append(wording.said(item, reason) if item else wording.words(reason))
+    return sentences
+
+
+def _cleaned(item, value):
+    try:
+        return item.clean(value)
+    except InvalidValue:
+        return value
+
+
+def _differing(sheet, row, raw, missing):
+    """Items whose stored answer is not the one that was sent: (item, stored in words, sent in words)."""
+    values, reasons = sheet.stored(row)
+    found = []
+    for item in sheet.items:
+        stored, sent = _cleaned(item, values[item.name]), _cleaned(item, raw.get(item.name))
+        if stored != sent or reasons.get(item.name, "") != missing.get(item.name, ""):
+            found.append(
+                (item, _in_words(item, stored, reasons.get(item.name)), _in_words(item, sent, missing.get(item.name)))
+            )
+    return found
+
+
+def _in_words(item, value, reason):
+    if reason:
+        return wording.reason(reason)
+    return wording.shown(item, value)
+
+
+def _conflict(row, differing):
+    return {
+        "rows": [
+            {"name": item.name, "label": wording.words(item.label), "stored": stored, "typed": sent}
+            for item, stored, sent in differing
+        ],
+        "by": names_of([row.updated_by_id]).get(row.updated_by_id, ""),
+        "at": row.updated_at,
+        "version": row.version,
+        "row": row,
+    }
+
+
+def _warnings(sheet, row):
+    """Soft warnings about what is stored: texts, each with the name of an item of this form to look at first."""
+    if row is None:
+        return []
+    answers = dict(sheet.known) | {item.name: getattr(row, item.name) for item in sheet.items}
+    own = {item.name for item in sheet.items} | {
+        derived.name for instrument in sheet.instruments for derived in instrument.derived
+    }
+    met = checks.warnings(answers, schedule=sheet.plan)
+    names = [item.name for item in sheet.items]
+    return [
+        {"text": wording.words(one.message), "name": next((name for name in one.items if name in names), names[0])}
+        for one in met
+        if own.intersection(one.items)
+    ]
+
+
+def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=None, status=200):
+    errors = errors or {}
+    row = conflict["row"] if conflict else sheet.row
+    may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
+    local_values = value_sets.get(sheet.patient.site.value_set)
+    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
+    leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
+    return render(
+        request,
+        "registry/form.html",
+        {
+            "sheet": sheet,
+            "patient": sheet.patient,
+            "facts": facts(sheet.patient),
+            "leading": leading,
+            "sections": cards,
+            "errors": errors,
+            "summary": _summary(errors, sheet),
+            "only_unanswered": bool(errors) and _all_unanswered(errors, sheet),
+            "conflict": conflict,
+            "warnings": _warnings(sheet, sheet.row) if status == 200 else [],
+            "version": row.version if row is not None else "",
+            "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
+            "saved_at": row.updated_at if row is not None else None,
+            "reason": reason,
+            "read_only": not may_enter or sheet.state == State.LOCKED,
+            "live": forms.live(sheet.instruments, local_values),
+        },
+        status=status,
+    )
+
+
+def _summary(errors, sheet):
+    """The error summary: (anchor of the field, sentence), in the order of the page."""
+    order = [item.name for item in sheet.items]
+    names = sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
+    return [(name, text) for name in names for text in errors[name]]
+
+
+def _all_unanswered(errors, sheet):
+    wanted = {item.name: wording.said(item, REQUIRED) for item in sheet.items}
+    return all(text == wanted.get(name) for name, found in errors.items() for text in found)
+
+
+@require_http_methods(["GET", "POST"])
+def assessment(request, patient_id, timepoint):
+    """The assessment of a patient at one timepoint."""
+    patient = patient_of(request, patient_id)
+    plan = visits.schedule()
+    if timepoint not in {one.code for one in plan}:
+        raise Http404
+    recorded = assessments_of(patient)
+    planned = visits.visits(patient, plan, recorded, timezone.localdate())
+    position = next(n for n, one in enumerate(planned) if one.code == timepoint)
+    visit = planned[position]
+    before = next((one for one in reversed(planned[:position]) if one.assessment), None)
+
+    def save(**answers):
+        return save_assessment(
+            access=request.access, patient=patient, timepoint=timepoint, today=timezone.localdate(), **answers
+        )
+
+    row = visit.assessment
+    items = catalogue.items(catalogue.ASSESSMENT)
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=visit.label,
+            instruments=catalogue.ASSESSMENT,
+            leading=(ASSESSMENT_DATE,),
+            row=row,
+            state=row.state if row else "empty",
+            save=save,
+            reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
+            url=reverse("assessment", args=[patient.pk, timepoint]),
+            history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
+            visit=visit,
+            previous={item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
+            if before
+            else {},
+            previous_label=before.label if before else "",
+            known=patients.answers_of(patient) | {"timepoint": timepoint},
+            plan=plan,
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def own_form(request, patient_id, form):
+    """Baseline, surgery or follow-up: the forms whose columns are the patient's own."""
+    patient = patient_of(request, patient_id)
+    instruments, column = patients.FORMS[form]
+    state = form_state(patient, form)
+
+    def save(*, raw, missing, complete, **more):
+        complete = complete or state not in ("empty", State.DRAFT)
+        if form == "baseline" and complete:
+            # The birth date is not on this page, but a complete baseline has one.
+            raw = raw | {"birth_date": (identity.read(patient) or {}).get("birth_date")}
+        elif form == "follow_up":
+            complete = True
+        return patients.save_form(
+            access=request.access,
+            patient=patient,
+            form=form,
+            raw=raw,
+            missing=missing,
+            complete=complete,
+            today=timezone.localdate(),
+            **more,
+        )
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=str(dict(OWN_FORMS)[form]),
+            instruments=instruments,
+            without=("birth_date",),
+            row=patient,
+            state=state if column else None,
+            state_column=column,
+            save=save,
+            reload=lambda: type(patient).objects.select_related("site").get(pk=patient.pk),
+            url=reverse(f"patient_{form}", args=[patient.pk]),
+            history_url=reverse("history", args=[patient.pk]) + "?record=patient",
+            known=patients.answers_of(patient),
+            plan=visits.schedule(),
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def adverse_event(request, patient_id, event_id=None):
+    """Record an adverse event, or correct one with a reason."""
+    patient = patient_of(request, patient_id)
+    events = AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id)
+    event = get_object_or_404(events, pk=event_id) if event_id is not None else None
+    may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
+
+    def save(*, raw, missing, complete, version, reason):
+        if event is not None and version is not None and event.version != version:
+            raise Conflict(event)
+        if event is None and _equal_event(events, raw):
+            return  # the same form sent twice
+        patients.save_adverse_event(
+            access=request.access, patient=patient, raw=raw, event=event, reason=reason, today=timezone.localdate()
+        )
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=_("Adverse event"),
+            instruments=catalogue.ADVERSE_EVENTS,
+            # Free text may name someone: it is for the site's own people.
+            without=() if may_identify else ("detail",),
+            row=event,
+            state=State.COMPLETE if event else "empty",
+            save=save,
+            reload=lambda: events.filter(pk=event.pk).first() if event else _equal_event(events, request.POST),
+            url=reverse("adverse_event", args=[patient.pk, event.pk])
+            if event
+            else reverse("adverse_event_new", args=[patient.pk]),
+            history_url=reverse("history", args=[patient.pk]) + f"?record=event-{event.pk}" if event else "",
+            known=patients.answers_of(patient),
+            plan=visits.schedule(),
+        ),
+    )
+
+
+def _equal_event(events, raw):
+    """The stored event that says exactly what is sent, if there is one."""
+    items = catalogue.items(catalogue.ADVERSE_EVENTS)
+    sent = {item.name: _cleaned(item, raw.get(item.name)) for item in items}
+    alike = events.filter(kind=str(sent["kind"]))
+    return next((one for one in alike if all(getattr(one, name) == value for name, value in sent.items())), None)
+
+
+@require_safe
+@cache_control(public=True, max_age=365 * 24 * 3600, immutable=True)
+def value_set(request, code, version):
+    """Every EQ-5D-5L state and its value, for the page that shows the HSUV while the answers are given."""
+    try:
+        found = value_sets.get(code)
+    except KeyError:
+        raise Http404 from None
+    if found.version != version:
+        raise Http404
+    return JsonResponse(found.table())
+
+
+@require_safe
+def segment_group(request):
+    """The segment group of some levels, in words: the rule itself answers while the levels are being ticked."""
+    item = catalogue.item("lesion_levels")
+    try:
+        chosen = item.clean(request.GET.getlist("lesion_levels"))
+    except InvalidValue:
+        raise Http404 from None
+    code = levels.DEFAULT_RULE.group(chosen)
+    return render(
+        request,
+        "registry/segment_group.html",
+        {
+            "levels": ", ".join(chosen or ()),
+            "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
+            "chosen": chosen,
+            "rule": levels.DEFAULT_RULE.version,
+        },
+    )

@@ -1,0 +1,203 @@
+"""The history of a patient's records, field by field, from the audit trail."""
+
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+from django.shortcuts import render
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from registry.instruments import catalogue
+from registry.instruments.levels import from_mask
+from registry.models import AdverseEvent, Assessment, Patient, State
+from registry.web import visits, wording
+from registry.web.reading import names_of, patient_of
+from registry.web.tags import STATES
+from sites.access import Can
+from sites.models import AuditEvent
+
+MODELS = {
+    "registry_patient": Patient,
+    "registry_assessment": Assessment,
+    "registry_adverseevent": AdverseEvent,
+}
+# Columns that say which row it is, not what was answered.
+KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
+SHOWN = 500
+# Every item and derived value, in the order of the forms.
+ORDER = {
+    part.name: place
+    for place, part in enumerate(
+        part for instrument in catalogue.INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+    )
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field that changed."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass
+class Entry:
+    """One stored change or act: when, by whom, why, and the fields that it touched."""
+
+    event: AuditEvent
+    who: str
+    what: str
+    record: str
+    lines: list[Line] = field(default_factory=list)
+
+
+@require_safe
+def history(request, patient_id):
+    """What happened to the records of a patient, newest first; `?record=` narrows it to one of them."""
+    patient = patient_of(request, patient_id)
+    records = _records(patient)
+    chosen = request.GET.get("record", "")
+    wanted = {chosen: records[chosen]} if chosen in records else records
+    condition = Q()
+    for _label, table, row_id in wanted.values():
+        condition |= Q(table_name=table, row_id=row_id)
+    events = list(AuditEvent.objects.filter(condition, site_id=patient.site_id).order_by("-pk")[:SHOWN])
+    names = names_of([event.user_id for event in events])
+    labels = {(table, row_id): label for label, table, row_id in records.values()}
+    identifies = request.access.may(Can.IDENTIFY, patient.site_id)
+    entries = [
+        Entry(
+            event,
+            names.get(event.user_id) or _("System"),
+            _act(event.action),
+            labels[event.table_name, event.row_id],
+            _lines(event, identifies),
+        )
+        for event in events
+    ]
+    return render(
+        request,
+        "registry/history.html",
+        {
+            "patient": patient,
+            "entries": [one for one in entries if one.lines or one.event.action not in ("insert", "update")],
+            "records": [(key, label) for key, (label, _table, _row) in records.items()],
+            "chosen": chosen if chosen in records else "",
+            "cut": len(events) == SHOWN,
+        },
+    )
+
+
+def _records(patient):
+    """Key in the address to (label, table, row id) of every record of the patient."""
+    records = {
+        "patient": (_("Patient, baseline, surgery, follow-up"), "registry_patient", patient.pk),
+        "identifiers": (_("Identifiers"), "registry_identity", patient.pk),
+    }
+    rows = dict(Assessment.objects.filter(patient=patient, site_id=patient.site_id).values_list("timepoint_id", "pk"))
+    for one in visits.schedule():
+        if one.code in rows:
+            records[one.code] = (wording.words(one.label), "registry_assessment", str(rows[one.code]))
+    kind = catalogue.item("kind")
+    for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
+        label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
+        records[f"event-{event.pk}"] = (label, "registry_adverseevent", str(event.pk))
+    return records
+
+
+def _act(action):
+    return {
+        "insert": _("Created"),
+        "update": _("Changed"),
+        "delete": _("Deleted"),
+        "identifiers_viewed": _("Identifiers viewed"),
+    }.get(action, action.replace("_", " "))
+
+
+def _lines(event, identifies):
+    if event.action not in ("insert", "update", "delete"):
+        return []
+    old, new = event.old or {}, event.new or {}
+    if event.table_name == "registry_identity":
+        return [
+            Line(wording.words(_label(event.table_name, name)), "", _("changed, not shown here"))
+            for name in (*new, *(one for one in old if one not in new))
+            if name not in KEYS
+        ]
+    lines = []
+    for name in sorted({*old, *new} - KEYS, key=_place):
+        if name == "missing":
+            lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
+        elif (before := old.get(name)) != (after := new.get(name)):
+            lines.append(Line(_label(event.table_name, name), *_values(name, before, after, identifies)))
+    return lines
+
+
+def _values(name, before, after, identifies):
+    item = _item(name)
+    if item is not None and item.identifying and not identifies:
+        return "", _("changed, for the site's own people only")
+    return _value(name, item, before), _value(name, item, after)
+
+
+def _reason_lines(old, new):
+    return [
+        Line(
+            f"{_label('', name)} · {_('no answer')}",
+            wording.reason(old.get(name)),
+            wording.reason(new.get(name)),
+        )
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _place(name):
+    return ORDER.get(name, len(ORDER) if name != "assessment_date" else -1), name
+
+
+def _item(name):
+    try:
+        return catalogue.item(name)
+    except KeyError:
+        return None
+
+
+def _label(table, name):
+    """What a column is called: by its declaration, or else by its model."""
+    identity_labels = {"hospital_number": _("Hospital number"), "initials": _("Initials")}
+    if name in identity_labels:
+        return identity_labels[name]
+    if name in ORDER:
+        instrument = catalogue.instrument_of(name)
+        part = _item(name) or catalogue.derived(name)
+        label = wording.words(part.label)
+        # An item of a scored instrument says little by itself: pain, location, bladder.
+        return f"{wording.words(instrument.title)}: {label}" if instrument.derived and _item(name) else label
+    if item := _item(name):
+        return wording.words(item.label)
+    model = MODELS.get(table)
+    return capfirst(model._meta.get_field(name).verbose_name) if model else name
+
+
+def _value(name, item, value):
+    if value is None:
+        return "–"
+    if name in ("state", "baseline_state", "surgery_state"):
+        return str(STATES.get(value, State(value).label))
+    if name in ("segment_group", "segment_adjudicated"):
+        return wording.segment(value)
+    if item is None:
+        return _derived(name, value)
+    return wording.shown(item, from_mask(value) if item.kind == "levels" else value)
+
+
+def _derived(name, value):
+    try:
+        choices = getattr(catalogue.derived(name), "choices", ())
+    except KeyError:
+        return str(value)
+    return next((wording.words(choice.label) for choice in choices if choice.code == value), str(value))

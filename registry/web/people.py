@@ -1,0 +1,99 @@
+"""Pages on people and sites: what a person can see, and how enrolment goes. Counts only, never a patient."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from registry.web.people_charts import bars
+from registry.web.people_counts import enrolment, sight
+from sites import audit
+from sites.access import ROLE_LABELS, Can, Role, access_of
+from sites.models import Membership, Site, User
+from sites.scope import entered, everything
+
+
+def people_list(request):
+    """Everybody with an account and their roles today, for administrators."""
+    request.access.require(Can.ADMINISTER)
+    running = Membership.objects.running(timezone.localdate()).select_related("site").order_by("pk")
+    people = User.objects.order_by("name", "email").prefetch_related(
+        Prefetch("memberships", running, to_attr="running")
+    )
+    return render(request, "people/list.html", {"rows": [(one, _roles(one.running)) for one in people]})
+
+
+def _roles(memberships):
+    return [(ROLE_LABELS[Role(one.role)], one.site) for one in memberships]
+
+
+def person_access(request, user_id):
+    """What one person can see, as the database answers under that person's own scope; for administrators."""
+    request.access.require(Can.ADMINISTER)
+    person = get_object_or_404(User, pk=user_id)
+    access = access_of(person)
+    scope = access.scope()
+    # The person's scope, but whoever asks stays who they are.
+    with entered(replace(scope, user_id=request.user.pk, request_id=request.id)):
+        seen = sight()
+    audit.record("access_counted", table="study_sites_user", row_id=person.pk)
+    reachable = {*scope.read, *scope.write, *scope.identify}
+    kinds = ["patients", *(one.pk for one in seen.timepoints), "adverse_events", "identities"]
+    context = {
+        "person": person,
+        "memberships": [
+            (one, ROLE_LABELS[Role(one.role)], _when(one))
+            for one in person.memberships.select_related("site").order_by("starts_on", "pk")
+        ],
+        "timepoints": seen.timepoints,
+        "rows": [
+            (site, _abilities(access, site), [seen.of(site.pk, kind) for kind in kinds])
+            for site in Site.objects.filter(pk__in=seen.site_ids.union(reachable))
+        ],
+        "totals": [seen.total(kind) for kind in kinds],
+    }
+    return render(request, "people/access.html", context)
+
+
+def _when(membership):
+    today = timezone.localdate()
+    if membership.starts_on > today:
+        return "future"
+    return "past" if membership.ends_on and membership.ends_on < today else "running"
+
+
+def _abilities(access, site):
+    return {ability.value for ability in Can if access.may(ability, site.pk)}
+
+
+def site_enrolment(request):
+    """Enrolment by site: all sites for administrators and central roles, their own for everybody else."""
+    access = request.access
+    if access.may(Can.ADMINISTER):
+        # An administrator's scope reaches no patient, by design: count under the scope of all sites, and let nothing
+        # but these counts a site leave the block.
+        scope, sites = everything(user_id=access.user_id), Site.objects.all()
+    elif access.may(Can.READ):
+        scope, sites = nullcontext(), Site.objects.filter(pk__in=access.scope().read)
+    else:
+        raise PermissionDenied
+    with scope:
+        counted = enrolment(sites)
+    context = {
+        "enrolment": counted,
+        "rows": [(one, bars(one.months, counted.busiest)) for one in counted.sites],
+        "bars": bars(counted.by_month, max(counted.by_month, default=0)),
+        "months": list(zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)),
+    }
+    return render(request, "people/enrolment.html", context)
+
+
+def _sums(counts):
+    total, sums = 0, []
+    for n in counts:
+        total += n
+        sums.append(total)
+    return sums

@@ -1,0 +1,127 @@
+"""Counts for the pages on people and enrolment. Nothing here returns a row of a patient."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from django.db.models import Count, Max, Min
+from django.db.models.functions import TruncMonth
+
+from registry.models import AdverseEvent, Assessment, Identity, Patient, Timepoint
+from sites.models import Site
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the database shows under the scope of the moment: `counts` is (site id, kind of form) to rows."""
+
+    counts: Counter
+    timepoints: tuple[Timepoint, ...]
+
+    def of(self, site_id, kind):
+        return self.counts[site_id, kind]
+
+    def total(self, kind):
+        return sum(n for (_, of), n in self.counts.items() if of == kind)
+
+    @property
+    def site_ids(self):
+        return {site_id for site_id, _ in self.counts}
+
+
+def sight():
+    """Rows by site and form, counted without any condition on the site: what is missing, the database withholds.
+
+    Kinds of form are `patients`, `identities`, `adverse_events` and the codes of the timepoints.
+    """
+    counts = Counter()
+    for kind, model in (("patients", Patient), ("identities", Identity), ("adverse_events", AdverseEvent)):
+        for site_id, n in model.objects.order_by().values_list("site_id").annotate(Count("pk")):
+            counts[site_id, kind] = n
+    by_timepoint = Assessment.objects.order_by().values_list("site_id", "timepoint_id").annotate(Count("pk"))
+    for site_id, timepoint, n in by_timepoint:
+        counts[site_id, timepoint] = n
+    return Sight(counts, tuple(Timepoint.objects.all()))
+
+
+@dataclass(frozen=True)
+class SiteEnrolment:
+    """Enrolment at one site, by the day of consent. `months` are the counts of each of the registry's months."""
+
+    site: Site
+    n: int = 0
+    first: date | None = None
+    last: date | None = None
+    months: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    sites: tuple[SiteEnrolment, ...]
+    months: tuple[date, ...] = field(default=())
+
+    @cached_property
+    def n(self):
+        return sum(one.n for one in self.sites)
+
+    @cached_property
+    def target(self):
+        """The sum of the sites' targets; None where none has one."""
+        targets = [one.site.enrolment_target for one in self.sites if one.site.enrolment_target is not None]
+        return sum(targets) if targets else None
+
+    @cached_property
+    def first(self):
+        return min((one.first for one in self.sites if one.first), default=None)
+
+    @cached_property
+    def last(self):
+        return max((one.last for one in self.sites if one.last), default=None)
+
+    @cached_property
+    def enrolling(self):
+        """How many sites have a patient."""
+        return sum(bool(one.n) for one in self.sites)
+
+    @cached_property
+    def by_month(self):
+        return tuple(sum(one.months[i] for one in self.sites) for i in range(len(self.months)))
+
+    @cached_property
+    def busiest(self):
+        """The most patients that one site enrolled in one month."""
+        return max((n for one in self.sites for n in one.months), default=0)
+
+
+def enrolment(sites):
+    """The enrolment of `sites` (an iterable of Site) under the scope of the moment; two queries over patients."""
+    sites = tuple(sites)
+    patients = Patient.objects.order_by().filter(site__in=sites)
+    spans = {
+        site_id: (n, first, last)
+        for site_id, n, first, last in patients.values_list("site_id").annotate(
+            Count("pk"), Min("consent_date"), Max("consent_date")
+        )
+    }
+    by_month = defaultdict(Counter)
+    counted = patients.exclude(consent_date=None).annotate(month=TruncMonth("consent_date"))
+    for site_id, month, n in counted.values_list("site_id", "month").annotate(Count("pk")):
+        by_month[site_id][month] = n
+    months = _months(month for counts in by_month.values() for month in counts)
+    return Enrolment(
+        tuple(
+            SiteEnrolment(site, *spans.get(site.pk, (0, None, None)), tuple(by_month[site.pk][m] for m in months))
+            for site in sites
+        ),
+        months,
+    )
+
+
+def _months(some):
+    """Every month from the first to the last of some, each as its first day."""
+    some = set(some)
+    if not some:
+        return ()
+    numbers = [month.year * 12 + month.month - 1 for month in some]
+    return tuple(date(n // 12, n % 12 + 1, 1) for n in range(min(numbers), max(numbers) + 1))

@@ -1,0 +1,43 @@
+"""Finding what a page is about. Another site's record does not exist: 404, never 403."""
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from registry.models import Assessment, Patient
+from registry.services.patients import FORMS
+from sites.access import Can
+from sites.models import User
+
+
+def patient_of(request, patient_id):
+    """The patient in the address, with the site; Http404 for one that the person may not see."""
+    return get_object_or_404(Patient.objects.visible_to(request.access).select_related("site"), pk=patient_id)
+
+
+def identifying_patient_of(request, patient_id):
+    """The patient, for the site's own people; Http404 for anyone else, as the identifiers do not exist for them."""
+    patient = patient_of(request, patient_id)
+    if not request.access.may(Can.IDENTIFY, patient.site_id):
+        raise Http404
+    return patient
+
+
+def assessments_of(patient):
+    """Timepoint code to `Assessment`."""
+    return {one.timepoint_id: one for one in Assessment.objects.filter(site_id=patient.site_id, patient=patient)}
+
+
+def names_of(user_ids):
+    """Person's id to name, for the ids that are not None."""
+    return dict(User.objects.filter(pk__in={one for one in user_ids if one}).values_list("pk", "name"))
+
+
+def form_state(patient, form):
+    """The state of one of a patient's own forms; `empty` for a draft in which nothing was answered yet."""
+    instruments, column = FORMS[form]
+    own = [item.name for one in instruments if one.code != "enrolment" for item in one.items]
+    begun = any(getattr(patient, name) is not None or name in patient.missing for name in own)
+    if column is None:
+        return "complete" if begun else "empty"
+    state = getattr(patient, column)
+    return "empty" if state == "draft" and not begun else state

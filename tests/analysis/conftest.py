@@ -1,0 +1,136 @@
+"""Small registries made on the spot, as plain dicts first, so that a test can compute from the same dicts by itself."""
+
+import datetime as dt
+import random
+
+import pytest
+
+from registry.instruments import catalogue
+from registry.instruments.eq5d5l import DIMENSIONS
+from registry.models import AdverseEvent, Assessment, Patient
+from sites.scope import everything
+
+SURGERY = dt.date(2024, 3, 1)
+PATIENT = {
+    "sex": "male",
+    "consent_date": dt.date(2024, 2, 20),
+    "primary_tumour": "lung",
+    "lesion_levels": ("T5",),
+    "procedure": "psf",
+    "surgery_date": SURGERY,
+    "operative_time_min": 200,
+    "blood_loss_ml": 300,
+    "age_at_surgery": 65,
+    "vital_status": "alive",
+    "last_contact_date": SURGERY + dt.timedelta(days=200),
+}
+EVENTS = ["wound_problem", "neurological_deterioration", "pneumonia"]
+BARTHEL = [item.name for item in catalogue.BARTHEL.items]
+
+
+def patient(**changes):
+    """A patient of the default cohort; `visits` maps a timepoint to its answers, `events` lists kinds."""
+    return PATIENT | {"visits": {}, "events": ()} | changes
+
+
+def answers(state=None, barthel=None, **values):
+    """What an assessment holds: `state` such as "21232", `barthel` as a total that is a multiple of 5."""
+    if state:
+        values |= {item.name: int(level) for item, level in zip(DIMENSIONS, state, strict=True)}
+    if barthel is not None:
+        left = barthel
+        for item in catalogue.BARTHEL.items:
+            values[item.name] = max(code for code in item.codes if code <= left)
+            left -= values[item.name]
+    return values
+
+
+def store(site, patients):
+    """Put patients into the registry and give each its `patient_id`."""
+    with everything(reason="test"):
+        Patient.objects.bulk_create(
+            Patient(
+                patient_id=one.setdefault("patient_id", f"{site.code}-{place:04}"),
+                site=site,
+                **{name: value for name, value in one.items() if name not in {"visits", "events", "patient_id"}},
+            )
+            for place, one in enumerate(patients, 1)
+        )
+        Assessment.objects.bulk_create(
+            Assessment(
+                patient_id=one["patient_id"],
+                site=site,
+                timepoint_id=code,
+                **{"assessment_date": SURGERY + dt.timedelta(days={"preop": -1}.get(code, 30))} | values,
+            )
+            for one in patients
+            for code, values in one["visits"].items()
+        )
+        AdverseEvent.objects.bulk_create(
+            AdverseEvent(
+                patient_id=one["patient_id"],
+                site=site,
+                kind=kind,
+                onset_date=SURGERY + dt.timedelta(days=place),
+            )
+            for one in patients
+            for place, kind in enumerate(one["events"], 1)
+        )
+    return patients
+
+
+@pytest.fixture
+def stored(north):
+    return lambda patients: store(north, patients)
+
+
+def some(generate, share, value):
+    """A value, missing now and then."""
+    return value() if generate.random() < share else None
+
+
+def random_visit(generate, better):
+    codes = [*"AABCDDE"] if not better else [*"BCDDEEE"]
+    state = "".join(str(min(5, max(1, generate.randint(1, 5) - better))) for _ in range(5))
+    visit = {
+        "frankel": some(generate, 0.9, lambda: generate.choice(codes)),
+        "ecog_ps": some(generate, 0.9, lambda: generate.randint(0, 5 - better)),
+        "pain_vas_mm": some(generate, 0.9, lambda: generate.randint(0, 100 - 40 * better)),
+        "eq_vas": some(generate, 0.8, lambda: generate.randint(20 * better, 100)),
+    }
+    barthel = 5 * generate.randint(4 * better, 20)
+    return answers(some(generate, 0.9, lambda: state), some(generate, 0.9, lambda: barthel), **visit)
+
+
+def random_patient(generate):
+    lesion = generate.choice(
+        [("C3",), ("C7", "T1"), ("T1", "T2"), ("T6",), ("T9", "T10"), ("T10", "T11"), ("L1",), ("L4", "L5", "S")]
+        + [("T2", "T4"), ("T3", "T4", "T5", "T6"), None]
+    )
+    dead = generate.random() < 0.2
+    end = SURGERY + dt.timedelta(days=generate.choice([5, 29, 30, 31, 100, 400, 700]))
+    return patient(
+        sex=generate.choice(["male", "female"]),
+        primary_tumour=some(generate, 0.95, lambda: generate.choice(["lung", "breast", "renal", "other"])),
+        lesion_levels=lesion,
+        procedure=generate.choice(["psf", "psf", "pps", "decompression", "tes", None]),
+        operative_time_min=some(generate, 0.9, lambda: generate.randint(60, 400)),
+        blood_loss_ml=some(generate, 0.9, lambda: generate.randint(0, 3000)),
+        age_at_surgery=some(generate, 0.95, lambda: generate.randint(35, 90)),
+        vital_status="dead" if dead else "alive",
+        death_date=end if dead else None,
+        last_contact_date=None if dead or generate.random() < 0.2 else end,
+        visits={
+            code: random_visit(generate, place)
+            for place, code in enumerate(("preop", "1m"))
+            if generate.random() < 0.93
+        },
+        events=tuple(generate.sample(EVENTS, generate.choice([0, 0, 0, 1, 2]))),
+        **{item.name: generate.choice(item.codes) for item in (*catalogue.TOKUHASHI.items, *catalogue.SINS.items)},
+    )
+
+
+@pytest.fixture
+def random_patients(stored):
+    generate = random.Random(20240613)
+    return stored([random_patient(generate) for _ in range(260)])

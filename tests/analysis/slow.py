@@ -1,0 +1,151 @@
+"""The segment comparison again, slowly and obviously, from the dicts that a test stored: lists, SciPy and no codes."""
+
+import datetime as dt
+import statistics as st
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from registry.instruments import levels, value_sets
+from registry.instruments.eq5d5l import DIMENSIONS
+from tests.analysis.conftest import BARTHEL
+
+GROUPS = ("cervical", "thoracic", "tls")
+PAIRS = (("cervical", "thoracic"), ("thoracic", "tls"), ("cervical", "tls"))
+
+
+def followup_days(one):
+    end = one["death_date"] if one["vital_status"] == "dead" and one.get("death_date") else one["last_contact_date"]
+    if end is None:
+        after = [code for code in one["visits"] if code != "preop"]
+        end = one["surgery_date"] + dt.timedelta(days=30) if after else None
+    return None if end is None or one["surgery_date"] is None else (end - one["surgery_date"]).days
+
+
+def in_cohort(one):
+    return (
+        levels.DEFAULT_RULE.group(one["lesion_levels"]) in GROUPS
+        and one["procedure"] != "tes"
+        and (followup_days(one) or 0) >= 30
+    )
+
+
+def total(values, names):
+    return sum(values[name] for name in names) if all(values.get(name) is not None for name in names) else None
+
+
+def value(one, name, timepoint=None):
+    """The value of a variable for one patient; None where there is none."""
+    if timepoint:
+        visit = one["visits"].get(timepoint, {})
+        return {
+            "frankel_abc": lambda: visit.get("frankel") and ("A/B/C" if visit["frankel"] in "ABC" else "D/E"),
+            "ecog_ps_over_2": lambda: (
+                None if visit.get("ecog_ps") in (None, 5) else (">2" if visit["ecog_ps"] > 2 else "<=2")
+            ),
+            "barthel_total": lambda: total(visit, BARTHEL),
+            "hsuv": lambda: hsuv(visit),
+        }.get(name, lambda: visit.get(name))()
+    sins = total(one, [n for n in one if n.startswith("sins_")])
+    return {
+        "tokuhashi_total": lambda: total(one, [n for n in one if n.startswith("tokuhashi_")]),
+        "sins_total": lambda: sins,
+        "sins_class": lambda: "stable" if sins <= 6 else "potentially_unstable" if sins <= 12 else "unstable",
+        "followup_months": lambda: followup_days(one) / 30.4375,
+        "died": lambda: {"dead": "yes", "alive": "no"}[one["vital_status"]],
+        "ssi_or_wound": lambda: yes({"surgical_site_infection", "wound_problem"} & set(one["events"])),
+        "neurological": lambda: yes("neurological_deterioration" in one["events"]),
+    }.get(name, lambda: one[name])()
+
+
+def yes(had):
+    return "yes" if had else "no"
+
+
+def hsuv(visit, code="JP"):
+    digits = [visit.get(item.name) for item in DIMENSIONS]
+    return None if None in digits else value_sets.get(code).hsuv(int("".join(map(str, digits))))
+
+
+def known(values):
+    return [one for one in values if one is not None]
+
+
+def described(values):
+    there = known(values)
+    return {
+        "n": len(there),
+        "missing": len(values) - len(there),
+        "mean": st.fmean(there),
+        "sd": st.stdev(there),
+        "median": st.median(there),
+    }
+
+
+def counted(values, categories):
+    there = known(values)
+    return {
+        "n": len(there),
+        "missing": len(values) - len(there),
+        "counts": {category: there.count(category) for category in categories},
+    }
+
+
+def grouped(patients):
+    return {
+        group: [one for one in patients if levels.DEFAULT_RULE.group(one["lesion_levels"]) == group] for group in GROUPS
+    }
+
+
+def pairwise_fisher(tables):
+    raw = [stats.fisher_exact([tables[a], tables[b]]).pvalue for a, b in PAIRS]
+    return raw, stats.false_discovery_control(raw, method="bh")
+
+
+def tukey(samples):
+    found = stats.tukey_hsd(*(samples[group] for group in GROUPS))
+    return [found.pvalue[GROUPS.index(a), GROUPS.index(b)] for a, b in PAIRS]
+
+
+def wilcoxon(before, after):
+    difference = np.round(np.array(after) - np.array(before), 9)
+    return stats.wilcoxon(difference, zero_method="wilcox", correction=True, method="asymptotic").pvalue
+
+
+def fisher_by_enumeration(table):
+    """Exact P of an r × c table by visiting every table with its margins. For small tables."""
+    table = np.array(table)
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    from math import lgamma
+
+    def weight(cells):
+        return -sum(lgamma(cell + 1) for cell in cells)
+
+    def fill(rows, columns):
+        """Every way to fill the remaining rows, as lists of cells."""
+        if len(rows) == 1:
+            yield list(columns)
+            return
+        for first in split(rows[0], columns):
+            left = [column - cell for column, cell in zip(columns, first, strict=True)]
+            for rest in fill(rows[1:], left):
+                yield [*first, *rest]
+
+    def split(total, columns):
+        if len(columns) == 1:
+            if total <= columns[0]:
+                yield [total]
+            return
+        for cell in range(min(total, columns[0]) + 1):
+            for rest in split(total - cell, columns[1:]):
+                yield [cell, *rest]
+
+    weights = np.array([weight(cells) for cells in fill(list(rows), list(columns))])
+    chances = np.exp(weights - weights.max())
+    seen = np.exp(weight(table.ravel()) - weights.max())
+    return chances[chances <= seen * (1 + 1e-7)].sum() / chances.sum()
+
+
+def pairs_of(groups):
+    return list(combinations(groups, 2))

@@ -1,0 +1,292 @@
+"""The administration screens: who opens them, what they change, what they refuse."""
+
+import datetime as dt
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+
+from registry.models import AdverseEvent, Assessment, Identity, Patient, Timepoint
+from sites.access import Role, access_of
+from sites.models import AuditEvent, Membership, Site, User
+from tests.conftest import PASSWORD, person
+
+TODAY = timezone.localdate()
+YESTERDAY, TOMORROW = TODAY - dt.timedelta(days=1), TODAY + dt.timedelta(days=1)
+
+PAGES = [
+    "index",
+    "study_sites_site_changelist",
+    "study_sites_site_add",
+    "study_sites_site_export",
+    "study_sites_site_import",
+    "study_sites_user_changelist",
+    "study_sites_user_add",
+    "study_sites_membership_changelist",
+    "study_sites_auditevent_changelist",
+    "registry_timepoint_changelist",
+]
+
+
+@pytest.fixture
+def admin_client(client, ada):
+    client.force_login(ada)
+    return client
+
+
+def trail(table, row_id):
+    """What administrators read of the trail on one row: (action, user id) in order."""
+    return list(
+        AuditEvent.objects.filter(table_name=table, row_id=str(row_id)).order_by("pk").values_list("action", "user_id")
+    )
+
+
+def inline(rows, *, prefix="memberships"):
+    """The posted management form and rows of an inline."""
+    initial = sum("id" in row for row in rows)
+    posted = {
+        f"{prefix}-TOTAL_FORMS": len(rows),
+        f"{prefix}-INITIAL_FORMS": initial,
+        f"{prefix}-MIN_NUM_FORMS": 0,
+        f"{prefix}-MAX_NUM_FORMS": 1000,
+    }
+    return posted | {f"{prefix}-{i}-{name}": value for i, row in enumerate(rows) for name, value in row.items()}
+
+
+def person_post(user, memberships, **changes):
+    fields = {"email": user.email, "name": user.name, "language": user.language, "is_active": "on"} | changes
+    return {name: value for name, value in fields.items() if value is not None} | inline(memberships)
+
+
+def kept(membership, **changes):
+    return {"id": membership.pk, "user": membership.user_id, "ends_on": membership.ends_on or ""} | changes
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_administrator_opens_every_screen(admin_client, page):
+    assert admin_client.get(reverse(f"admin:{page}")).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("reader", ["alice", "bob", "dana", "mona"])
+def test_nobody_else_opens_one(client, request, page, reader):
+    client.force_login(request.getfixturevalue(reader))
+    assert client.get(reverse(f"admin:{page}"), follow=True).status_code == 403
+
+
+def test_who_is_not_signed_in_signs_in_on_the_products_page(client, db):
+    response = client.get(reverse("admin:index"), follow=True)
+    assert response.redirect_chain[-1] == (f"{reverse('login')}?next={reverse('admin:index')}", 302)
+
+
+def test_being_staff_or_superuser_opens_nothing(client, db):
+    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD, name="Root"))
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+
+
+def test_a_membership_alone_opens_everything(client, db):
+    client.force_login(person("Plain", Role.ADMIN))
+    page = client.get(reverse("admin:index"))
+    listed = {model["object_name"] for app in page.context["app_list"] for model in app["models"]}
+    assert listed == {"Site", "User", "Membership", "AuditEvent", "Timepoint"}
+
+
+def test_an_ended_membership_opens_nothing(client, ada):
+    Membership.objects.filter(user=ada).update(ends_on=YESTERDAY)
+    client.force_login(ada)
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+
+
+@pytest.mark.parametrize("model", [Patient, Assessment, AdverseEvent, Identity])
+def test_clinical_tables_have_no_screen(model):
+    assert not admin.site.is_registered(model)
+
+
+def test_a_site_is_added_and_on_record(admin_client, ada, as_person):
+    posted = {"code": "N02", "name": "Second", "value_set": "JP"} | inline([])
+    assert admin_client.post(reverse("admin:study_sites_site_add"), posted).status_code == 302
+    site = Site.objects.get(code="N02")
+    with as_person(ada):
+        assert trail("study_sites_site", site.pk) == [("insert", ada.pk)]
+
+
+def test_the_code_of_a_site_in_use_stays(admin_client, ada, enrolled, alice, as_system):
+    enrolled(alice)
+    site = Site.objects.get(code="N01")
+    member = site.memberships.get()
+    posted = {"code": "X01", "name": "Renamed", "value_set": "JP"} | inline([kept(member, site=site.pk)])
+    address = reverse("admin:study_sites_site_change", args=[site.pk])
+    assert admin_client.post(address, posted).status_code == 302
+    site.refresh_from_db()
+    assert (site.code, site.name) == ("N01", "Renamed")
+
+
+def test_the_code_of_an_unused_site_can_be_put_right(admin_client, north):
+    address = reverse("admin:study_sites_site_change", args=[north.pk])
+    posted = {"code": "N09", "name": "North", "value_set": "JP"} | inline([])
+    assert admin_client.post(address, posted).status_code == 302
+    north.refresh_from_db()
+    assert north.code == "N09"
+
+
+@pytest.mark.parametrize(("used", "status"), [(False, 302), (True, 403)])
+def test_only_a_site_that_nothing_refers_to_is_deleted(admin_client, north, enrolled, request, used, status):
+    if used:
+        alice = request.getfixturevalue("alice")
+        enrolled(alice)
+        Membership.objects.filter(site=north).delete()  # an administrator's own scope shows no reason to keep it
+    response = admin_client.post(reverse("admin:study_sites_site_delete", args=[north.pk]), {"post": "yes"})
+    assert (response.status_code, Site.objects.filter(pk=north.pk).exists()) == (status, used)
+
+
+def test_a_person_is_created_by_address_and_signs_in(admin_client, client, ada):
+    posted = {"email": "New@Example.org", "name": "New", "language": "ja", "usable_password": "true"}
+    posted |= {"password1": PASSWORD, "password2": PASSWORD}
+    assert admin_client.post(reverse("admin:study_sites_user_add"), posted).status_code == 302
+    new = User.objects.get(email="new@example.org")
+    assert (new.name, new.language, new.is_staff, new.check_password(PASSWORD)) == ("New", "ja", False, True)
+    client.logout()
+    assert client.login(username="new@example.org", password=PASSWORD)
+
+
+def test_a_person_may_be_created_without_a_password(admin_client):
+    posted = {"email": "new@example.org", "name": "New", "language": "en", "usable_password": "false"}
+    assert admin_client.post(reverse("admin:study_sites_user_add"), posted).status_code == 302
+    assert not User.objects.get(email="new@example.org").has_usable_password()
+
+
+def test_one_address_is_one_person_whatever_its_case(admin_client, alice):
+    posted = {"email": "ALICE@example.org", "name": "Twin", "language": "en", "usable_password": "false"}
+    response = admin_client.post(reverse("admin:study_sites_user_add"), posted)
+    assert response.status_code == 200
+    assert "email" in response.context["adminform"].form.errors
+
+
+def test_a_password_is_set_by_the_administrator(admin_client, alice):
+    address = reverse("admin:auth_user_password_change", args=[alice.pk])
+    new = "another horse battery"
+    posted = {"usable_password": "true", "password1": new, "password2": new, "set-password": "1"}
+    assert admin_client.post(address, posted).status_code == 302
+    alice.refresh_from_db()
+    assert alice.check_password(new)
+
+
+def test_a_role_is_given_on_the_persons_page_and_on_record(admin_client, ada, alice, south, as_person):
+    old = alice.memberships.get()
+    new = {"user": alice.pk, "role": "monitor", "site": south.pk, "starts_on": TODAY, "ends_on": ""}
+    address = reverse("admin:study_sites_user_change", args=[alice.pk])
+    assert admin_client.post(address, person_post(alice, [kept(old), new])).status_code == 302
+    assert access_of(alice).sites_for("verify") == (south.pk,)
+    with as_person(ada):
+        assert trail("study_sites_membership", alice.memberships.get(role="monitor").pk) == [("insert", ada.pk)]
+
+
+@pytest.mark.parametrize(("role", "with_site"), [("statistician", True), ("coordinator", False)])
+def test_central_roles_have_no_site_and_others_need_one(admin_client, alice, south, role, with_site):
+    new = {"user": alice.pk, "role": role, "site": south.pk if with_site else "", "starts_on": TODAY, "ends_on": ""}
+    address = reverse("admin:study_sites_user_change", args=[alice.pk])
+    response = admin_client.post(address, person_post(alice, [new]))
+    assert response.status_code == 200
+    assert response.content.decode().count("A central role has no site; every other role needs one.") == 1
+    assert alice.memberships.count() == 1
+
+
+def test_what_a_membership_gave_is_history_and_only_its_end_changes(admin_client, alice, south):
+    old = alice.memberships.get()
+    address = reverse("admin:study_sites_user_change", args=[alice.pk])
+    posted = person_post(alice, [kept(old, role="investigator", site=south.pk, ends_on=YESTERDAY)])
+    assert admin_client.post(address, posted).status_code == 302
+    old.refresh_from_db()
+    assert (old.role, old.site.code, old.ends_on) == ("coordinator", "N01", YESTERDAY)
+    assert access_of(alice).grants == ()
+
+
+@pytest.mark.parametrize(("starts_on", "deleted"), [(TOMORROW, True), (TODAY, False), (YESTERDAY, False)])
+def test_only_a_membership_that_has_not_begun_is_deleted(admin_client, alice, south, starts_on, deleted):
+    one = Membership.objects.create(user=alice, role="monitor", site=south, starts_on=starts_on)
+    admin_client.post(reverse("admin:study_sites_membership_delete", args=[one.pk]), {"post": "yes"})
+    assert Membership.objects.filter(pk=one.pk).exists() is not deleted
+
+
+@pytest.mark.parametrize(("another", "status"), [(True, 302), (False, 200)])
+@pytest.mark.parametrize("page", ["user", "membership"])
+def test_the_last_administrator_stays(admin_client, ada, page, another, status):
+    if another:
+        person("Second", Role.ADMIN)
+    mine = ada.memberships.get()
+    if page == "user":
+        address, posted = reverse("admin:study_sites_user_change", args=[ada.pk]), person_post(ada, [kept(mine)])
+        posted["memberships-0-ends_on"] = TOMORROW
+    else:
+        address = reverse("admin:study_sites_membership_change", args=[mine.pk])
+        posted = {"ends_on": TOMORROW}
+    response = admin_client.post(address, posted)
+    assert response.status_code == status
+    assert ("This is the last administrator" in response.content.decode()) is not another
+    mine.refresh_from_db()
+    assert mine.ends_on == (TOMORROW if another else None)
+
+
+@pytest.mark.parametrize(("another", "active"), [(True, False), (False, True)])
+def test_the_last_administrator_stays_active(admin_client, ada, another, active):
+    if another:
+        person("Second", Role.ADMIN)
+    address = reverse("admin:study_sites_user_change", args=[ada.pk])
+    admin_client.post(address, person_post(ada, [kept(ada.memberships.get())], is_active=None))
+    ada.refresh_from_db()
+    assert ada.is_active is active
+
+
+def test_somebody_inactive_does_not_count_as_another_administrator(admin_client, ada):
+    person("Gone", Role.ADMIN, is_active=False)
+    mine = ada.memberships.get()
+    admin_client.post(reverse("admin:study_sites_membership_change", args=[mine.pk]), {"ends_on": TOMORROW})
+    mine.refresh_from_db()
+    assert mine.ends_on is None
+
+
+def test_the_window_of_a_timepoint_changes_and_is_on_record(admin_client, ada, as_person):
+    address = reverse("admin:registry_timepoint_change", args=["3m"])
+    posted = {"code": "x", "label": "3 months", "label_ja": "術後3か月", "target_day": 90, "days_before": 14}
+    assert admin_client.post(address, posted | {"days_after": 28, "position": 2}).status_code == 302
+    changed = Timepoint.objects.get(pk="3m")
+    assert (changed.target_day, changed.days_before, changed.days_after) == (90, 14, 28)
+    with as_person(ada):
+        assert trail("registry_timepoint", "3m")[-1] == ("update", ada.pk)
+
+
+@pytest.mark.parametrize(("code", "status"), [("36m", 302), ("1m", 403)])
+def test_only_a_timepoint_outside_the_protocol_is_deleted(admin_client, code, status):
+    if code == "36m":
+        Timepoint.objects.create(
+            code=code, label="3 years", label_ja="術後3年", target_day=1095, days_before=60, days_after=60, position=6
+        )
+    response = admin_client.post(reverse("admin:registry_timepoint_delete", args=[code]), {"post": "yes"})
+    assert response.status_code == status
+    assert Timepoint.objects.filter(pk=code).exists() is (status == 403)
+
+
+def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enrolled, alice, as_person):
+    enrolled(alice)
+    address = reverse("admin:study_sites_auditevent_changelist")
+    page = admin_client.get(address, {"action": "insert"})
+    assert {event.table_name for event in page.context["cl"].result_list} <= {
+        "study_sites_site",
+        "study_sites_user",
+        "study_sites_membership",
+        "registry_timepoint",
+    }
+    event = page.context["cl"].result_list[0]
+    change = reverse("admin:study_sites_auditevent_change", args=[event.pk])
+    assert admin_client.get(change).status_code == 200
+    assert admin_client.post(change, {"reason": "x"}).status_code == 403
+    assert admin_client.get(reverse("admin:study_sites_auditevent_add")).status_code == 403
+
+
+def test_lists_cost_the_same_however_many_people(admin_client, north, django_assert_max_num_queries):
+    for number in range(30):
+        person(f"P{number}", Role.COORDINATOR, north)
+    for page in ("user", "site", "membership", "auditevent"):
+        with django_assert_max_num_queries(16):
+            assert admin_client.get(reverse(f"admin:study_sites_{page}_changelist")).status_code == 200

@@ -1,0 +1,116 @@
+"""What can this person see, and enrolment by site: who opens the pages and what stands there."""
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+
+from sites.models import AuditEvent, Membership, Site
+
+
+@pytest.fixture
+def patients(enrolled, alice, charlie):
+    """Two patients at North, in January and March, and one at South, in March."""
+    enrolled(alice)
+    enrolled(alice, consent_date="2026-03-05")
+    enrolled(charlie, consent_date="2026-03-09")
+
+
+def seen(client, user):
+    """The page's counts: site code to [patients, one a timepoint …, adverse events, identities]."""
+    page = client.get(reverse("person_access", args=[user.pk]))
+    return {site.code: counts for site, _, counts in page.context["rows"]}
+
+
+@pytest.mark.parametrize(
+    ("who", "counts"),
+    [
+        ("alice", {"N01": (2, 2)}),  # patients, identities
+        ("charlie", {"S01": (1, 1)}),
+        ("mona", {"N01": (2, 0)}),
+        ("bob", {"N01": (2, 0), "S01": (1, 0)}),
+        ("ada", {}),
+    ],
+)
+def test_counts_are_those_of_the_persons_own_scope(client, request, ada, patients, who, counts):
+    user = request.getfixturevalue(who)
+    client.force_login(ada)
+    assert {code: (row[0], row[-1]) for code, row in seen(client, user).items()} == counts
+
+
+def test_an_ended_membership_sees_nothing(client, ada, alice, patients):
+    Membership.objects.filter(user=alice).update(ends_on=dt.date(2020, 1, 1))
+    client.force_login(ada)
+    assert seen(client, alice) == {}
+    assert "Ended" in client.get(reverse("person_access", args=[alice.pk])).content.decode()
+
+
+def test_asking_is_on_record_as_done_by_who_asked(client, ada, alice, patients, as_person):
+    client.force_login(ada)
+    seen(client, alice)
+    with as_person(ada):
+        event = AuditEvent.objects.get(action="access_counted")
+        assert (event.user_id, event.row_id) == (ada.pk, str(alice.pk))
+
+
+@pytest.mark.parametrize(("reader", "status"), [("ada", 200), ("alice", 403), ("bob", 403), ("dana", 403)])
+@pytest.mark.parametrize("page", ["people", "person_access"])
+def test_only_administrators_open_the_pages_on_people(client, request, charlie, page, reader, status):
+    client.force_login(request.getfixturevalue(reader))
+    address = reverse(page, args=[charlie.pk] if page == "person_access" else [])
+    assert client.get(address).status_code == status
+
+
+def test_nobody_of_that_number_is_not_found(client, ada):
+    client.force_login(ada)
+    assert client.get(reverse("person_access", args=[999_999])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("reader", "counts"),
+    [
+        ("alice", {"N01": 2}),
+        ("charlie", {"S01": 1}),
+        ("mona", {"N01": 2}),
+        ("bob", {"N01": 2, "S01": 1}),
+        ("dana", {"N01": 2, "S01": 1}),
+        ("ada", {"N01": 2, "S01": 1}),
+    ],
+)
+def test_enrolment_shows_the_sites_that_one_may_count(client, request, patients, reader, counts):
+    client.force_login(request.getfixturevalue(reader))
+    page = client.get(reverse("enrolment"))
+    assert {one.site.code: one.n for one in page.context["enrolment"].sites} == counts
+
+
+def test_enrolment_is_for_people_with_a_role(client, alice):
+    client.force_login(alice)
+    assert client.get(reverse("enrolment")).status_code == 200
+    Membership.objects.filter(user=alice).update(ends_on=dt.date(2020, 1, 1))
+    assert client.get(reverse("enrolment")).status_code == 403
+
+
+def test_enrolment_by_month_and_target(client, ada, patients, north):
+    Site.objects.filter(pk=north.pk).update(enrolment_target=8)
+    client.force_login(ada)
+    page = client.get(reverse("enrolment"))
+    enrolment = page.context["enrolment"]
+    assert enrolment.months == (dt.date(2026, 1, 1), dt.date(2026, 2, 1), dt.date(2026, 3, 1))
+    assert [(one.months, one.first, one.last) for one in enrolment.sites] == [
+        ((1, 0, 1), dt.date(2026, 1, 10), dt.date(2026, 3, 5)),
+        ((0, 0, 1), dt.date(2026, 3, 9), dt.date(2026, 3, 9)),
+    ]
+    assert (enrolment.n, enrolment.target, enrolment.by_month) == (3, 8, (1, 0, 2))
+    assert 'value="2"' in page.content.decode()
+
+
+def test_enrolment_of_nobody_says_so(client, ada, north):
+    client.force_login(ada)
+    assert "No patient is enrolled yet." in client.get(reverse("enrolment")).content.decode()
+
+
+def test_the_number_of_queries_does_not_grow_with_sites(client, ada, patients, django_assert_max_num_queries):
+    Site.objects.bulk_create(Site(code=f"X{number}", name="Other") for number in range(40))
+    client.force_login(ada)
+    with django_assert_max_num_queries(20):
+        assert client.get(reverse("enrolment")).status_code == 200

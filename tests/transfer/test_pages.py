@@ -1,0 +1,180 @@
+"""The pages: who sees them, what leaves for whom, and that nothing is stored before it is confirmed."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+
+from registry.imports import uploads
+from registry.models import Assessment, Patient
+from sites.models import AuditEvent
+from sites.scope import everything
+from tests.transfer.conftest import ASSESSMENT, write_csv
+
+
+@pytest.fixture
+def signed_in(client, request):
+    def sign_in(name):
+        client.force_login(request.getfixturevalue(name))
+        return client
+
+    return sign_in
+
+
+def download(client, what, **fields):
+    response = client.post("/export/download/", {"what": what} | fields)
+    return response, b"".join(response.streaming_content) if response.streaming else b""
+
+
+@pytest.mark.parametrize(
+    ("name", "export", "importing"),
+    [
+        ("alice", 200, 404),
+        ("ivo", 200, 404),
+        ("bob", 200, 404),
+        ("dana", 200, 200),
+        ("mona", 404, 404),
+        ("ada", 404, 404),
+    ],
+)
+def test_who_opens_the_pages(signed_in, name, export, importing):
+    client = signed_in(name)
+    assert (client.get("/export/").status_code, client.get("/import/").status_code) == (export, importing)
+    assert client.post("/export/download/", {"what": "patients"}).status_code == export
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("alice", ["N01-0001", "N01-0002"]), ("charlie", ["S01-0001"]), ("bob", ["N01-0001", "N01-0002", "S01-0001"])],
+)
+def test_each_gets_the_patients_of_the_own_sites(good, bring_in, signed_in, name, ids):
+    bring_in(good)
+    client = signed_in(name)
+    _, content = download(client, "patients")
+    assert [row["patient_id"] for row in csv.DictReader(io.StringIO(content.decode()))] == ids
+    page = client.get("/export/").content.decode()
+    assert [one for one in ("N01-0001", "N01-0002", "S01-0001") if one in page] == ids
+
+
+@pytest.mark.parametrize(("name", "status"), [("alice", 200), ("bob", 404), ("dana", 404)])
+def test_birth_dates_leave_only_for_the_sites_own_people(good, bring_in, signed_in, name, status):
+    bring_in(good)
+    client = signed_in(name)
+    response, content = download(client, "patients", identified="on")
+    assert (response.status_code, b"1950-04-03" in content) == (status, status == 200)
+    assert b"S01-0001" not in content
+    _, plain = download(client, "patients")
+    assert b"age_at_surgery" in plain
+    assert b"birth_date" not in plain
+    assert ('name="identified"' in client.get("/export/").content.decode()) == (status == 200)
+
+
+def test_the_zip_holds_every_file_and_is_recorded(good, bring_in, signed_in, alice):
+    bring_in(good)
+    response, content = download(signed_in("alice"), "zip")
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    assert archive.testzip() is None
+    assert sorted(archive.namelist()) == ["README.txt", "adverse_events.csv", "assessments.csv", "patients.csv"]
+    assert archive.read("assessments.csv").count(b"\n") == 3
+    assert response["Cache-Control"] == "no-store"
+    with everything():
+        event = AuditEvent.objects.get(action="export")
+        assert (event.user_id, event.site.code if hasattr(event, "site") else event.site_id) == (
+            alice.pk,
+            alice.memberships.get().site_id,
+        )
+        assert event.new == {
+            "rows": {"patients": 2, "assessments": 2, "adverse_events": 1},
+            "identified": False,
+            "sites": 1,
+        }
+
+
+def upload(client, folder):
+    files = {path.stem: path.open("rb") for path in folder.glob("*.csv")}
+    return client.post("/import/", files)
+
+
+def test_an_import_is_checked_then_confirmed(good, signed_in, dana):
+    client = signed_in("dana")
+    response = upload(client, good)
+    address = response.headers["Location"]
+    page = client.get(address)
+    assert (page.status_code, page.context["report"].counts["patients"].new) == (200, 3)
+    with everything():
+        assert Patient.objects.count() == 0
+    assert client.post(address, {"reason": " "}).status_code == 422
+    assert client.post(address, {"reason": "legacy data"}).status_code == 302
+    with everything():
+        assert Patient.objects.count() == 3
+        assert set(AuditEvent.objects.filter(table_name="registry_patient").values_list("user_id", "reason")) == {
+            (dana.pk, "legacy data")
+        }
+    assert client.get(address).status_code == 302  # the files are gone
+
+
+def test_differences_are_stored_only_when_ticked(good, bring_in, signed_in):
+    bring_in(good)
+    write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D"}])
+    client = signed_in("dana")
+    address = upload(client, good).headers["Location"]
+    assert "stored: C" in client.get(address).content.decode()
+    assert client.post(address, {"reason": "chart"}).status_code == 422
+    assert client.post(address, {"reason": "chart", "update": "on"}).status_code == 302
+    with everything():
+        assert Assessment.objects.get(patient="N01-0001", timepoint="preop").frankel == "D"
+
+
+def test_faults_are_shown_and_nothing_is_stored(good, signed_in):
+    write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "<b>F</b>"}])
+    client = signed_in("dana")
+    address = upload(client, good).headers["Location"]
+    page = client.get(address).content.decode()
+    assert "&lt;b&gt;F" in page
+    assert client.post(address, {"reason": "anyway"}).status_code == 422
+    with everything():
+        assert Patient.objects.count() == 0
+
+
+def test_uploads_are_their_uploaders_own_and_do_not_last(good, signed_in, dana, bob, monkeypatch):
+    address = upload(signed_in("dana"), good).headers["Location"]
+    token = address.rstrip("/").rsplit("/", 1)[1]
+    assert uploads.held(dana.pk, token).stat().st_mode & 0o077 == 0
+    assert uploads.held(bob.pk, token) is None
+    assert signed_in("bob").get(address).status_code == 404
+    assert uploads.held(dana.pk, "../" + token) is None
+    monkeypatch.setattr(uploads, "KEPT", -1)
+    assert uploads.held(dana.pk, token) is None
+    uploads.forget_old()
+    monkeypatch.undo()
+    assert uploads.held(dana.pk, token) is None
+
+
+def test_discarded_files_are_gone(good, signed_in, dana):
+    client = signed_in("dana")
+    address = upload(client, good).headers["Location"]
+    assert client.post(f"{address}discard/").status_code == 302
+    assert client.get(address).status_code == 302
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_sentence(good, signed_in, monkeypatch):
+    client = signed_in("dana")
+    monkeypatch.setattr(uploads, "LARGEST", 100)
+    response = upload(client, good)
+    assert (response.status_code, "is larger than" in response.content.decode()) == (422, True)
+    monkeypatch.undo()
+    assert upload(client, good).status_code == 302
+
+
+def test_no_file_is_a_sentence(signed_in):
+    response = signed_in("dana").post("/import/", {})
+    assert (response.status_code, "Choose at least one file" in response.content.decode()) == (422, True)
+
+
+@pytest.mark.parametrize("address", ["/export/", "/import/"])
+def test_the_pages_need_no_inline_script_or_style(signed_in, address):
+    page = signed_in("dana").get(address).content.decode()
+    assert "<style" not in page
+    assert " style=" not in page
+    assert "<script>" not in page
