@@ -34,8 +34,12 @@ HEAD = """jsonb_build_array(s.number, encode(s.previous, 'hex'), s.ids::text, s.
     s.ceiling, s.events, extract(epoch FROM s.first_at), extract(epoch FROM s.last_at),
     extract(epoch FROM s.made_at))::text"""
 HASH = f"sha256(convert_to({HEAD}, 'UTF8') || s.content)"
-# Ids of a range `r` that may have no end.
-WITHIN = "e.id >= lower(r) AND e.id < coalesce(upper(r), 9223372036854775807)"
+# The events of a range `r` of ids, which may have no end. OFFSET keeps the planner from one join of all with all.
+OF_RANGE = f"""LATERAL (
+    SELECT * FROM {TRAIL}
+    WHERE id >= coalesce(lower(r), -9223372036854775808) AND id < coalesce(upper(r), 9223372036854775807)
+    ORDER BY id OFFSET 0
+) AS e"""
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def _recomputed(cursor):
                s.ids::text AS ids, {HASH} AS hash_now, now.found, now.content AS content_now
         FROM {SEALS} AS s CROSS JOIN LATERAL (
             SELECT count(*) AS found, {CONTENT} AS content
-            FROM unnest(s.ids) AS r JOIN {TRAIL} AS e ON {WITHIN}
+            FROM unnest(s.ids) AS r CROSS JOIN {OF_RANGE}
         ) AS now
         ORDER BY s.number
         """
@@ -192,7 +196,7 @@ def _broken_batch(cursor, one):
     cursor.execute(
         f"""
         SELECT (s.ids - coalesce(range_agg(int8range(e.id, e.id + 1)), '{{}}'))::text
-        FROM {SEALS} AS s CROSS JOIN unnest(s.ids) AS r LEFT JOIN {TRAIL} AS e ON {WITHIN}
+        FROM {SEALS} AS s CROSS JOIN unnest(s.ids) AS r LEFT JOIN {OF_RANGE} ON true
         WHERE s.number = %s GROUP BY s.ids
         """,
         [one["number"]],
@@ -221,14 +225,13 @@ def _seals_on_record_only(cursor):
 _LATE = f"""
     SELECT s.number AS seal, e.id, e.at, e.transaction_id
     FROM (SELECT number, ids, lag(last_id) OVER (ORDER BY number) AS before FROM {SEALS}) AS s
-    CROSS JOIN unnest(s.ids) AS r JOIN {TRAIL} AS e ON {WITHIN}
-    WHERE lower(r) <= s.before AND e.id <= s.before
+    CROSS JOIN unnest(s.ids * int8multirange(int8range(NULL, s.before, '[]'))) AS r CROSS JOIN {OF_RANGE}
+    WHERE s.before IS NOT NULL
 """
 _UNSEALED = f"""
     FROM unnest(int8multirange(int8range(NULL, NULL))
          - (SELECT coalesce(range_agg(ids), '{{}}') FROM {SEALS})) AS r
-    JOIN {TRAIL} AS e ON e.id >= coalesce(lower(r), -9223372036854775808)
-                     AND e.id < coalesce(upper(r), 9223372036854775807)
+    CROSS JOIN {OF_RANGE}
 """
 
 
