@@ -135,6 +135,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
+    "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 
 AUTH_USER_MODEL = "study_sites.User"
