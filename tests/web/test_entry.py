@@ -84,7 +84,7 @@ def test_a_wrong_answer_is_said_and_kept(alice, browse, url, as_person, text, ch
     response = client.post(url, ASSESSMENT | changes)
     assert response.status_code == 422
     assert message in text(response)
-    (name, value), = changes.items()
+    ((name, value),) = changes.items()
     if not name.endswith("_missing") and value:
         assert value in text(response).split('id="input-' + name, 1)[-1] or value in text(response)
     with as_person(alice):
@@ -261,7 +261,12 @@ def test_the_value_set_is_the_declared_one(alice, browse):
 
 @pytest.mark.parametrize(
     ("levels", "group"),
-    [("C7", "Cervical"), ("T4&lesion_levels=T5", "Thoracic"), ("T11", "TL/L/S"), ("C1&lesion_levels=L1", "Multisegment")],
+    [
+        ("C7", "Cervical"),
+        ("T4&lesion_levels=T5", "Thoracic"),
+        ("T11", "TL/L/S"),
+        ("C1&lesion_levels=L1", "Multisegment"),
+    ],
 )
 def test_the_segment_group_is_said_while_levels_are_ticked(alice, browse, text, levels, group):
     assert f"<strong>{group}</strong>" in text(browse(alice).get(f"/segment-group/?lesion_levels={levels}"))

@@ -91,7 +91,9 @@ def test_the_number_of_queries_does_not_grow(enrolled, alice, as_person, browse,
     address = url.format(first=first.pk)
 
     def queries():
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             assert client.get(address).status_code == 200
         return len(captured)
 
@@ -149,11 +151,19 @@ def test_the_page_of_a_patient_shows_the_course(enrolled, alice, as_person, brow
     with as_person(alice) as access:
         Patient.objects.filter(pk=patient.pk).update(surgery_date="2026-01-15", lesion_levels=("T5", "T6"))
         save_assessment(access=access, patient=patient, timepoint="preop", raw=ASSESSMENT, complete=True)
-        later = ASSESSMENT | {"assessment_date": "2026-02-14", "pain_vas_mm": "15", "barthel_stairs": "5", "eq_vas": "40"}
+        later = ASSESSMENT | {
+            "assessment_date": "2026-02-14",
+            "pain_vas_mm": "15",
+            "barthel_stairs": "5",
+            "eq_vas": "40",
+        }
         save_assessment(access=access, patient=patient, timepoint="1m", raw=later, complete=True)
     response = browse(alice).get(f"/patients/{patient.pk}/")
     rows = {row.label: row.cells for row in response.context["timeline"]["rows"]}
-    assert [(c.text, c.change, c.direction) for c in rows["Pain (VAS)"][:2]] == [("40", "", ""), ("15", "−25", "better")]
+    assert [(c.text, c.change, c.direction) for c in rows["Pain (VAS)"][:2]] == [
+        ("40", "", ""),
+        ("15", "−25", "better"),
+    ]
     assert [(c.text, c.change, c.direction) for c in rows["Barthel index, total"][:2]] == [
         ("65", "", ""),
         ("70", "+5", "better"),
