@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -216,7 +215,7 @@ def _derived_text(derived, answers, value_set):
     if isinstance(derived, Bands):
         return words(next(choice.label for choice in derived.choices if choice.code == value))
     if isinstance(derived, Digits) and value_set:
-        return f"{value} · HSUV {number_format(value_set.hsuv(value), 3)} ({words(value_set.label)})"
+        return f"{value} · HSUV {value_set.hsuv(value):.3f} ({words(value_set.label)})"
     return _of(value, derived.maximum)
 
 

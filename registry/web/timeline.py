@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from registry.instruments import catalogue, value_sets, variables
@@ -34,10 +33,8 @@ MINUS = "\N{MINUS SIGN}"
 
 def signed(value, decimals):
     """A change as text: +0.120, −15, ±0."""
-    text = number_format(abs(value), decimals, use_l10n=True)
-    if not round(value, decimals):
-        return f"±{number_format(0, decimals)}"
-    return f"{'+' if value > 0 else MINUS}{text}"
+    sign = "±" if not round(value, decimals) else "+" if value > 0 else MINUS
+    return f"{sign}{abs(value):.{decimals}f}"
 
 
 def _direction(change, higher_is):
@@ -88,7 +85,7 @@ def _graded(assessments, name):
 def _measured(assessments, name):
     variable = variables.get(name)
     values = [getattr(one, name) if one else None for one in assessments]
-    texts = ["" if value is None else number_format(value) for value in values]
+    texts = ["" if value is None else str(value) for value in values]
     notes = [_reason(one, name) if one else "" for one in assessments]
     return Row(wording.words(variable.label), variable.unit, _cells(values, texts, variable.higher_is, notes=notes))
 
@@ -128,7 +125,7 @@ def of(patient, visits):
     hsuv = Row(
         "HSUV",
         wording.words(value_set.label),
-        _cells(values, ["" if one is None else number_format(one, 3) for one in values], "better", 3),
+        _cells(values, ["" if one is None else f"{one:.3f}" for one in values], "better", 3),
     )
     return {
         "rows": [

@@ -284,6 +284,20 @@ def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enroll
     assert admin_client.get(reverse("admin:study_sites_auditevent_add")).status_code == 403
 
 
+def test_the_trails_filters_offer_what_is_there(admin_client, north):
+    page = admin_client.get(reverse("admin:study_sites_auditevent_changelist")).content.decode()
+    assert "?table_name=study_sites_site" in page  # a page rendered after its transaction would find no event
+
+
+def test_the_history_of_a_row_is_its_audit_trail(admin_client, ada, north):
+    admin_client.post(
+        reverse("admin:study_sites_site_change", args=[north.pk]),
+        {"code": "N01", "name": "Renamed", "value_set": "JP"} | inline([]),
+    )
+    page = admin_client.get(reverse("admin:study_sites_site_history", args=[north.pk]), follow=True)
+    assert [event.action for event in page.context["cl"].result_list] == ["update", "insert"]
+
+
 def test_lists_cost_the_same_however_many_people(admin_client, north, django_assert_max_num_queries):
     for number in range(30):
         person(f"P{number}", Role.COORDINATOR, north)

@@ -56,8 +56,7 @@ def test_completing_lists_what_has_no_answer(alice, browse, url, as_person, text
     assert response.status_code == 422
     assert "5 items have no answer yet" in text(response)
     assert '<a href="#field-eq5d_mobility">Mobility needs a value or a reason why there is none.</a>' in text(response)
-    assert 'name="frankel" value="D" data-key="D" checked' not in text(response)  # the id stands on the first only
-    assert response.context["sections"][0].questions[0].value == "D"
+    assert 'name="frankel" value="D" data-key="D" checked' in text(response)
     with as_person(alice):
         assert not Assessment.objects.exists()
     response = client.post(url, unanswered | {"complete": "", "eq5d5l_not_done": "refused"})
@@ -85,8 +84,8 @@ def test_a_wrong_answer_is_said_and_kept(alice, browse, url, as_person, text, ch
     assert response.status_code == 422
     assert message in text(response)
     ((name, value),) = changes.items()
-    if not name.endswith("_missing") and value:
-        assert value in text(response).split('id="input-' + name, 1)[-1] or value in text(response)
+    if name in ("pain_vas_mm", "eq_vas", "assessment_date"):
+        assert f'value="{value}"' in text(response)
     with as_person(alice):
         assert not Assessment.objects.exists()
     assert client.post(url, ASSESSMENT).status_code == 302
