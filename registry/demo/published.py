@@ -79,8 +79,9 @@ CHARACTERISTICS = {
 }
 FOLLOWUP_MEAN, FOLLOWUP_RANGE = 10, (1, 31)
 
-# Table 3, its labels put right so that the bands, means and SDs of Table 2 come out: SINS total -> patients. Its cells of
-# TL/L/S add up to 55 PSF and 23 PPS, where its own last row and Table 2 say 56 and 22: one patient of SINS 12 is moved.
+# Table 3, its labels put right so that the bands, means and SDs of Table 2 come out: SINS total -> patients.
+# Its cells of TL/L/S add up to 55 PSF and 23 PPS, where its own last row and Table 2 say 56 and 22: one patient of
+# SINS 12 is moved.
 SINS = (
     {
         "psf": {6: 1, 7: 2, 8: 3, 9: 2, 10: 4, 11: 4, 12: 2, 13: 2, 14: 3, 15: 2, 16: 2},
