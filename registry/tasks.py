@@ -4,14 +4,20 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 `sweep` finds what was lost.
 """
 
+import logging
+
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from registry.analysis import runs
 from registry.celery import app
 from registry.models import Patient
 from registry.services import outcomes
+from sites import sealing
 from sites.models import Site
 from sites.scope import everything
+
+logger = logging.getLogger(__name__)
 
 
 @app.task
@@ -48,6 +54,36 @@ def start_all_outcomes():
 
 
 @app.task
+def run_comparison(run_id):
+    """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
+    runs.perform(run_id)
+
+
+def start_comparison(*, access, plan, cohort):
+    """Request a comparison and send it to a worker once the request is committed. Raises PermissionDenied."""
+    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort))
+
+
+def repeat_comparison(*, access, run):
+    """Send a run once more and return it, or the new one that repeats a finished run. Raises PermissionDenied."""
+    return send_comparison(runs.again(access=access, run=run))
+
+
+def send_comparison(run):
+    transaction.on_commit(lambda: run_comparison.delay(str(run.pk)), robust=True)
+    return run
+
+
+@app.task
 def sweep():
     """Do what a lost task left undone."""
+    for run_id in runs.recover():
+        run_comparison.delay(str(run_id))
     compute_all_outcomes()
+
+
+@app.task
+def seal_audit():
+    """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
+    for one in sealing.seal():
+        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin, ImportExportMixin
 from import_export.forms import ExportForm
@@ -37,7 +38,9 @@ class Screen(Administered):
     """What the screens have in common: titles, history from the audit trail, files in and out."""
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"title": self.opts.verbose_name_plural} | (extra_context or {}))
+        return super().changelist_view(
+            request, {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {})
+        )
 
     def history_view(self, request, object_id, extra_context=None):
         """The audit trail instead of Django's log, which knows only what was done on these screens."""

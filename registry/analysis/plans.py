@@ -11,6 +11,8 @@ from registry.analysis.groupings import GROUPINGS
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
 
+LONGEST_NOTE = 1000
+
 
 def _names(some):
     return tuple(variable.name for variable in some)
@@ -49,10 +51,13 @@ class Plan:
     before_after_categorical: str = "fisher_exact"
     second_before_after_categorical: str = "mcnemar"
     alpha: float = 0.05
+    note: str = ""  # what the comparison is for, in its requester's words
 
     def __post_init__(self):
         for place, check in _CHECKS.items():
             check(place, getattr(self, place))
+        if not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE:
+            raise ValueError(f"note: at most {LONGEST_NOTE} characters")
         if self.baseline in self.followups:
             raise ValueError(f"the baseline {self.baseline} cannot be a follow-up too")
         for name in self.deltas:
@@ -168,6 +173,12 @@ _CHECKS = {
     "alpha": _alpha,
     **{place: _one_of((*table, "") if place.startswith("second_") else table) for place, table in _TABLES.items()},
 }
+
+
+def tests_for(place):
+    """The Tests that fit at a place of the plan such as `pairwise_continuous`."""
+    return tuple(_TABLES[place].values())
+
 
 LABELS = {"segment_comparison": Label("Segment comparison", "分節別比較")}
 SEGMENT_COMPARISON = Plan(name="segment_comparison")

@@ -70,6 +70,11 @@ def tables(result, language="en"):
     return [table for table in built if table.rows]
 
 
+def flow(result, language="en"):
+    """The steps of the cohort with labels and reasons in the language: dicts with step, label, n, excluded, reason."""
+    return list(Words(result, language).flow())
+
+
 def _flow(result, words):
     header = words(Label("Step", "段階")), words(Label("Patients", "患者数")), words(Label("Excluded", "除外")), ""
     rows = [
@@ -167,6 +172,36 @@ def _between(code, rows, words, title=None):
 def _p_of_pair(row, pair):
     mark = "*" if pair in row.get("monte_carlo", {}) else ""
     return p_value(row["p"][pair]) + mark
+
+
+# The order of keys
+
+_KEYS = """
+    cohort method characteristics recovery adverse_events between_groups eq5d_domains sensitivity
+    name version steps step label n excluded reason flow groups in_no_group days values
+    variable group timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
+    mean sd median q1 q3 min max counts
+    plan plan_version value_set value_set_version segment_rule grouping followups snapshot software tests
+"""
+
+
+def in_order(result):
+    """A result read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
+    method = result["method"]
+    codes = [str(choice.code) for variable in variables.VARIABLES for choice in variable.categories]
+    rank = {
+        key: place
+        for place, key in enumerate(dict.fromkeys((*method["groups"], *method["pairs"], *_KEYS.split(), *codes)))
+    }
+
+    def ordered(part):
+        if isinstance(part, list):
+            return [ordered(one) for one in part]
+        if isinstance(part, dict):
+            return {key: ordered(part[key]) for key in sorted(part, key=lambda key: (rank.get(key, len(rank)), key))}
+        return part
+
+    return ordered(result)
 
 
 # Formats

@@ -30,7 +30,7 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
     """
     selection = cohorts.select(cohort, frame, plan.rule)
     data = _Data(plan, frame, selection)
-    result = {"cohort": _cohort(data), "method": _method(plan, frame)}
+    result = {"cohort": _cohort(data), "method": _method(data)}
     tables = {
         "characteristics": _characteristics,
         "recovery": _recovery,
@@ -41,8 +41,10 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
     if len(plan.value_sets) > 1:
         tables["sensitivity"] = _sensitivity
     for place, (name, rows) in enumerate(tables.items()):
-        on_progress(place / len(tables), name)
-        result[name] = list(rows(data))
+        result[name] = []
+        for row in rows(data):
+            on_progress(place / len(tables), name)
+            result[name].append(row)
     return result
 
 
@@ -331,7 +333,8 @@ def _cohort(data):
     }
 
 
-def _method(plan, frame):
+def _method(data):
+    plan = data.plan
     return {
         "plan": plan.name,
         "plan_version": plan.version,
@@ -339,9 +342,11 @@ def _method(plan, frame):
         "value_set_version": value_sets.get(plan.value_sets[0]).version,
         "segment_rule": plan.rule.version,
         "grouping": plan.grouping,
+        "groups": list(data.groups),
+        "pairs": list(data.pairs),
         "baseline": plan.baseline,
         "followups": list(plan.followups),
-        "snapshot": frame.snapshot,
+        "snapshot": data.frame.snapshot,
         "software": software(),
         "tests": {
             name: getattr(plan, name)

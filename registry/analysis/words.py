@@ -24,9 +24,7 @@ class Words:
         method = result["method"]
         grouping = GROUPINGS[method["grouping"]]
         known = {choice.code: choice.label for choice in grouping.groups or ()}
-        self.groups = {
-            code: known[code].in_language(language) if code in known else code for code in result["cohort"]["groups"]
-        }
+        self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
 
     def __call__(self, label, **values):
         return (label.format(**values) if values else label).in_language(self.language)
@@ -58,8 +56,8 @@ class Words:
 
     def pairs(self, rows):
         """Pair code to text, of all the pairs in some rows."""
-        found = rows[0]["p"] if rows else ()
-        return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in found}
+        pairs = self.result["method"]["pairs"] if rows else ()
+        return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in pairs}
 
     def flow(self):
         """The cohort's flow with labels and reasons in the language."""

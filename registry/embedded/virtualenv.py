@@ -2,7 +2,8 @@
 
     python registry/embedded/virtualenv.py FOLDER KIND      KIND: run | test
 
-A stamp in the folder, written last, says for which requirements it is whole; an interrupted installation has none.
+The folder is emptied first if we made it, and left alone otherwise. A stamp in it, written last, says for which
+requirements it is whole; an interrupted installation has none.
 """
 
 import fcntl
@@ -15,6 +16,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 RUN = ("requirements.txt", "requirements-embedded.txt")
 KINDS = {"run": RUN, "test": (*RUN, "requirements-dev.txt")}
+OURS = "made-by-metaspine"  # without this file in it, a folder is somebody else's and is left alone
 EXAMPLE = "METASPINE_VENV=/path/to/folder METASPINE_DATA=/path/to/another"
 
 
@@ -37,6 +39,8 @@ def prepare(folder, kind):
     if whole(folder, kind):
         return
     if not whole(folder, "run"):
+        if any(folder.iterdir()) and not (folder / OURS).exists():
+            stop(f"{folder} is in use for something else: name an empty or new folder, {EXAMPLE}")
         make(folder)
         install(folder, "run")
     if kind != "run":
@@ -44,11 +48,14 @@ def prepare(folder, kind):
 
 
 def make(folder):
-    if any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
-        stop(f"{folder} holds something else than a virtual environment: choose another METASPINE_VENV.")
-    # Whoever calls from inside the old environment, with `activate`, must not lose the Python that runs this.
+    # Called from inside the old environment (`activate`), we must not lose the Python that runs this.
     python = getattr(sys, "_base_executable", sys.executable)
-    shutil.rmtree(folder)
+    (folder / OURS).touch()
+    for old in folder.iterdir():  # all but our sign, so that an interruption leaves it
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        elif old.name != OURS:
+            old.unlink()
     say(f"Making a virtual environment in {folder} (once, about a minute) ...")
     made = subprocess.run([python, "-m", "venv", folder], capture_output=True, text=True, check=False)
     if made.returncode:

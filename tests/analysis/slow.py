@@ -2,10 +2,10 @@
 
 import datetime as dt
 import statistics as st
-from itertools import combinations
 
 import numpy as np
 from scipy import stats
+from scipy.special import gammaln
 
 from registry.instruments import levels, value_sets
 from registry.instruments.eq5d5l import DIMENSIONS
@@ -113,39 +113,15 @@ def wilcoxon(before, after):
     return stats.wilcoxon(difference, zero_method="wilcox", correction=True, method="asymptotic").pvalue
 
 
-def fisher_by_enumeration(table):
-    """Exact P of an r × c table by visiting every table with its margins. For small tables."""
-    table = np.array(table)
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
-    from math import lgamma
-
-    def weight(cells):
-        return -sum(lgamma(cell + 1) for cell in cells)
-
-    def fill(rows, columns):
-        """Every way to fill the remaining rows, as lists of cells."""
-        if len(rows) == 1:
-            yield list(columns)
-            return
-        for first in split(rows[0], columns):
-            left = [column - cell for column, cell in zip(columns, first, strict=True)]
-            for rest in fill(rows[1:], left):
-                yield [*first, *rest]
-
-    def split(total, columns):
-        if len(columns) == 1:
-            if total <= columns[0]:
-                yield [total]
-            return
-        for cell in range(min(total, columns[0]) + 1):
-            for rest in split(total - cell, columns[1:]):
-                yield [cell, *rest]
-
-    weights = np.array([weight(cells) for cells in fill(list(rows), list(columns))])
-    chances = np.exp(weights - weights.max())
-    seen = np.exp(weight(table.ravel()) - weights.max())
-    return chances[chances <= seen * (1 + 1e-7)].sum() / chances.sum()
-
-
-def pairs_of(groups):
-    return list(combinations(groups, 2))
+def fisher_of_two_rows(table):
+    """Exact P of a 2 × c table by laying out every first row with the same margins."""
+    first, columns = np.array(table[0]), np.array(table).sum(axis=0)
+    cells = np.meshgrid(*(np.arange(column + 1) for column in columns[:-1]), indexing="ij")
+    last = first.sum() - sum(cells)
+    possible = (last >= 0) & (last <= columns[-1])
+    rows = np.stack([*(cell[possible] for cell in cells), last[possible]])
+    left = columns[:, None] - rows
+    chances = -(gammaln(rows + 1) + gammaln(left + 1)).sum(axis=0)
+    seen = -(gammaln(first + 1) + gammaln(columns - first + 1)).sum()
+    weights = np.exp(chances - chances.max())
+    return weights[chances <= seen + 1e-7].sum() / weights.sum()

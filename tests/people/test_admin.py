@@ -1,6 +1,7 @@
 """The administration screens: who opens them, what they change, what they refuse."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.contrib import admin
@@ -66,6 +67,15 @@ def kept(membership, **changes):
 @pytest.mark.parametrize("page", PAGES)
 def test_an_administrator_opens_every_screen(admin_client, page):
     assert admin_client.get(reverse(f"admin:{page}")).status_code == 200
+
+
+# What the Content Security Policy would block: inline styles, scripts and handlers.
+BLOCKED = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_screen_needs_what_the_policy_blocks(admin_client, page):
+    assert BLOCKED.findall(admin_client.get(reverse(f"admin:{page}")).content.decode()) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -282,6 +292,20 @@ def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enroll
     assert admin_client.get(change).status_code == 200
     assert admin_client.post(change, {"reason": "x"}).status_code == 403
     assert admin_client.get(reverse("admin:study_sites_auditevent_add")).status_code == 403
+
+
+def test_the_trails_filters_offer_what_is_there(admin_client, north):
+    page = admin_client.get(reverse("admin:study_sites_auditevent_changelist")).content.decode()
+    assert "?table_name=study_sites_site" in page  # a page rendered after its transaction would find no event
+
+
+def test_the_history_of_a_row_is_its_audit_trail(admin_client, ada, north):
+    admin_client.post(
+        reverse("admin:study_sites_site_change", args=[north.pk]),
+        {"code": "N01", "name": "Renamed", "value_set": "JP"} | inline([]),
+    )
+    page = admin_client.get(reverse("admin:study_sites_site_history", args=[north.pk]), follow=True)
+    assert [event.action for event in page.context["cl"].result_list] == ["update", "insert"]
 
 
 def test_lists_cost_the_same_however_many_people(admin_client, north, django_assert_max_num_queries):

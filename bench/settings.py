@@ -1,0 +1,5 @@
+"""The product's settings with the benchmark's bare view beside its addresses."""
+
+from registry.settings import *  # noqa: F403
+
+ROOT_URLCONF = "bench.urls"
