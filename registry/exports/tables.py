@@ -69,7 +69,12 @@ def _value(item):
 ORDER = {"timepoint": "place.position"}
 
 
-def _select(file, selection, columns, limit):
+def select_sql(file, selection):
+    """The query behind a file, the birth date left empty."""
+    return _select(file, selection, _columns(file, selection))
+
+
+def _select(file, selection, columns, limit=None):
     joins = []
     if "site_code" in file.columns:
         joins.append("JOIN study_sites_site AS site ON site.id = t.site_id")
