@@ -8,10 +8,12 @@ from django.db import transaction
 from django.test import override_settings
 
 from registry import tasks
+from registry.analysis import cohorts, plans, runner
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership, Site, User
+from sites.scope import everything
 
 
 def call(name, *arguments):
@@ -37,9 +39,11 @@ def demo(loaded, db, settings):
 
 @pytest.fixture
 def computed(demo):
-    """What the worker does."""
+    """What the worker does, but for the claim and the heartbeat, which another connection would not see from here."""
     tasks.compute_all_outcomes()
-    tasks.run_comparison(str(ComparisonRun.objects.get().pk))
+    with everything():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+    ComparisonRun.objects.update(status=ComparisonRun.Status.DONE, result=result)
 
 
 def stored():
@@ -79,11 +83,6 @@ def test_a_password_that_was_tried_out_is_set_back(demo, client):
     assert client.login(username=user.email, password=demonstration.password())
 
 
-def test_ready_when_outcomes_and_comparison_are_there(computed):
-    said = call("demo_ready")
-    assert "Comparison: done" in said
-
-
 def test_not_ready_without_a_worker(demo):
     with pytest.raises(CommandError, match="Is a worker running") as refusal:
         call("demo_ready", "--wait", "0.1")
@@ -103,7 +102,8 @@ def test_a_failed_comparison_is_asked_for_again_by_the_next_load(demo):
     assert list(ComparisonRun.objects.order_by("requested_at").values_list("status", flat=True)) == ["failed", "queued"]
 
 
-def test_the_summary_says_how_to_sign_in_and_compares_with_the_study(computed):
+def test_once_computed_it_is_ready_and_the_summary_compares_with_the_study(computed):
+    assert call("demo_ready") == "Utilities: 1386 of 1386\nComparison: done\n"
     said = call("demo_summary", "--url", "http://127.0.0.1:8000/")
     assert said.startswith("http://127.0.0.1:8000/\n413 synthetic patients at 38 sites.\n")
     assert demonstration.password() in said
