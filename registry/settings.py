@@ -162,8 +162,8 @@ FORMAT_MODULE_PATH = "registry.formats"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env("METASPINE_STATIC_ROOT", str(BASE_DIR / "static_collected"))
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env("METASPINE_STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None  # without collectstatic, files are served from where they are
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
