@@ -97,7 +97,7 @@ HEADER = (
 
 @require_POST
 def audit_csv(request):
-    """The events that the filters in the address let through, newest first, as one file; that it was taken is an event."""
+    """The events that the filters let through, newest first, as one file; that it was taken is an event itself."""
     if not _may_export(request.access):
         raise PermissionDenied
     filters = Filters.of(request.GET)
@@ -109,7 +109,7 @@ def audit_csv(request):
         audit.record("audit_exported", site_id=site_id, detail={"filters": filters.as_address()})
     name = f"metaspine-audit-{timezone.localdate()}.csv"
     return StreamingHttpResponse(
-        _lines(request.access, filters, newest),
+        _lines(request.access, filters, newest, current()),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
@@ -120,10 +120,10 @@ class _Echo:
         return line
 
 
-def _lines(access, filters, newest):
+def _lines(access, filters, newest, scope):
     """Lines of the file. The request's transaction is over when they are sent: each chunk has its own, with the scope
     of the request, and between two chunks there is none."""
-    writer, scope, below = csv.writer(_Echo()), current(), newest + 1
+    writer, below = csv.writer(_Echo()), newest + 1
     yield "\ufeff" + writer.writerow(HEADER)
     while True:
         with entered(scope), transaction.atomic():

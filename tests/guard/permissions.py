@@ -139,6 +139,17 @@ RULES = {
         frozenset({"data_manager"}), frozenset({"data_manager"}), opened=405, acted=(302,), refused=404,
         arguments={"token": "0" * 32},
     ),
+    # Comparison
+    "comparison": page(CENTRAL, refused=404),
+    "comparison_new": Rule(CENTRAL, CENTRAL, acted=(302, 422), refused=404),
+    "comparison_run": page(CENTRAL, refused=404),
+    "comparison_progress": page(CENTRAL, refused=404),
+    "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
+    "comparison_again": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
+    "comparison_download": page(CENTRAL, refused=404, arguments={"format": "json"}),
+    # The trail
+    "audit": page(READERS | ADMIN),
+    "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
     # People
     "people": either(ADMIN),
     "person_access": either(ADMIN),

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from registry.models import AdverseEvent, Assessment
+from registry.analysis import cohorts, plans, runner
+from registry.models import AdverseEvent, Assessment, ComparisonRun
 from registry.services import patients
 from registry.services.assessments import save_assessment
 from sites.access import Role
@@ -67,8 +68,17 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "membership_id": user.memberships.get().pk,
         }
     with as_system():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+        run = ComparisonRun.objects.create(
+            status="done",
+            plan=plans.SEGMENT_COMPARISON.to_json(),
+            cohort=cohorts.SEGI2024.to_json(),
+            result=result,
+            requested_by=bob,
+        )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
-        for place in found.values:
+        for place in ("own", "other"):
+            found.values[place]["run_id"] = run.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}
