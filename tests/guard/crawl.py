@@ -111,20 +111,33 @@ _CHANCE = re.compile(
 )
 
 
-def ask(client, user, method, url, sent, as_system, before):
-    """The `Answer` to one request, of which nothing stays in the database; `before` is what `stored` said."""
-    if user is not None and client.session.get("_auth_user_id") != str(user.pk):
-        client.force_login(user)
-    client.cookies.pop("messages", None)  # what the request before had to say
-    answer = None
-    try:
-        with transaction.atomic():
-            response = getattr(client, method)(url, sent)
-            told = f"{response.headers} {response.cookies} {body_of(response)}"
-            with as_system():
-                after = stored()
-            came = {name: count - before[name] for name, count in after.items() if count != before[name]}
-            answer = Answer(response.status_code, _CHANCE.sub("", told), came)
-            raise Undone
-    except Undone:
-        return answer
+class Asker:
+    """Asks as one person; of no request does anything stay in the database."""
+
+    def __init__(self, client, user, as_system):
+        self.client, self.user, self.as_system = client, user, as_system
+        self._sign_in()
+
+    def _sign_in(self):
+        if self.user is not None:
+            self.client.force_login(self.user)
+        with self.as_system():
+            self.before = stored()
+
+    def __call__(self, method, url, sent):
+        """The `Answer` to one request."""
+        if self.user is not None and "_auth_user_id" not in self.client.session:
+            self._sign_in()  # after a request that signed out
+        self.client.cookies.pop("messages", None)  # what the request before had to say
+        answer = None
+        try:
+            with transaction.atomic():
+                response = getattr(self.client, method)(url, sent)
+                told = f"{response.headers} {response.cookies} {body_of(response)}"
+                with self.as_system():
+                    after = stored()
+                came = {name: count - self.before[name] for name, count in after.items() if count != self.before[name]}
+                answer = Answer(response.status_code, _CHANCE.sub("", told), came)
+                raise Undone
+        except Undone:
+            return answer

@@ -141,7 +141,7 @@ RULES = {
     ),
     # Comparison
     "comparison": page(CENTRAL, refused=404),
-    "comparison_new": Rule(CENTRAL, CENTRAL, acted=(302, 422), refused=404),
+    "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_run": page(CENTRAL, refused=404),
     "comparison_progress": page(CENTRAL, refused=404),
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),

@@ -1,7 +1,5 @@
 """Every address × every role × own and other site × GET and POST, against the one table in `permissions.py`."""
 
-from functools import partial
-
 import pytest
 
 from registry.analysis import cohorts, plans, runner
@@ -11,7 +9,7 @@ from registry.services.assessments import save_assessment
 from sites.access import Role
 from sites.models import AuditEvent, Membership
 from tests.conftest import TODAY, person
-from tests.guard.crawl import World, addresses, ask, stored
+from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import EVERYBODY, RULES
 
 ADDRESSES = addresses()
@@ -92,17 +90,9 @@ def test_every_address_has_its_rule_and_every_rule_an_address():
 
 @pytest.mark.parametrize("who", sorted(EVERYBODY))
 def test_everybody_gets_what_the_table_says_and_nothing_else(client, world, as_system, who):
-    asking = asker(client, world.people[who], as_system)
+    asking = Asker(client, world.people[who], as_system)
     wrong = [fault for address in ADDRESSES for fault in faults(asking, world, who, address)]
     assert wrong == [], "\n".join(wrong)
-
-
-def asker(client, user, as_system):
-    if user is not None:
-        client.force_login(user)
-    with as_system():
-        before = stored()
-    return partial(ask, client, user, as_system=as_system, before=before)
 
 
 def faults(asking, world, who, address):
@@ -131,7 +121,7 @@ def faults(asking, world, who, address):
 
 def test_the_crawl_would_see_a_leak(client, world, as_system):
     """The page of the patient tells of the patient, and the identifiers' page the identifiers, to the site's own."""
-    asking, own = asker(client, world.people["coordinator"], as_system), world.records["own"][0]
+    asking, own = Asker(client, world.people["coordinator"], as_system), world.records["own"][0]
     assert own in asking("get", "/patients/", {}).told
     answer = asking("get", f"/patients/{own}/identifiers/", {})
     assert sum(text in answer.told for text in world.secrets["own"]) >= 3
