@@ -154,3 +154,14 @@ def assessments(cast, django_db_blocker):
             return Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
 
     return read
+
+
+@pytest.fixture
+def patients_of_north(cast, django_db_blocker):
+    """How many patients Alice's site has now."""
+
+    def count():
+        with django_db_blocker.unblock(), entered(cast.access.scope()), transaction.atomic():
+            return Patient.objects.count()
+
+    return count
