@@ -29,9 +29,7 @@ MOST_ATTEMPTS = 3
 Status = ComparisonRun.Status
 
 # Why a run failed, as a page translates it.
-NO_ANSWER = gettext_noop(
-    "The database did not answer. Run the comparison again; tell the operator if that fails too."
-)
+NO_ANSWER = gettext_noop("The database did not answer. Run the comparison again; tell the operator if that fails too.")
 NO_MEMORY = gettext_noop("The server ran out of memory. Tell the operator, or compare fewer timepoints.")
 WORKER_LOST = gettext_noop("The worker was lost again and again while computing. Tell the operator, then run it again.")
 
