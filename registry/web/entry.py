@@ -219,7 +219,7 @@ def _warnings(sheet, row):
     met = checks.warnings(answers, schedule=sheet.plan)
     names = [item.name for item in sheet.items]
     return [
-        {"text": wording.words(one.message), "name": next((name for name in one.items if name in names), names[0])}
+        {"text": wording.sentence(one.message), "name": next((name for name in one.items if name in names), names[0])}
         for one in met
         if own.intersection(one.items)
     ]
