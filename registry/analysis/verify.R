@@ -46,17 +46,20 @@ read_bundle <- function(folder) {
   b$members <- lapply(b$groups, function(code) which(b$data$group == code))
   names(b$members) <- b$groups
   b$rows <- split(seq_len(nrow(b$expected)), b$expected$row)
-  b$pair_memory <- new.env()
+  b$pair_memory <- new.env(); b$typed <- new.env()
   b
 }
 split_codes <- function(text) if (text == "") character(0) else strsplit(text, "|", fixed = TRUE)[[1]]
 codes_of <- function(b, column) split_codes(b$codebook$codes[b$codebook$column == column])
 # A column as numbers, or as a factor whose levels are the codebook's codes.
 typed <- function(b, column) {
-  kind <- b$codebook$kind[b$codebook$column == column]
-  if (kind == "continuous") as.numeric(b$data[[column]])
-  else if (kind == "categorical") factor(b$data[[column]], levels = codes_of(b, column))
-  else b$data[[column]]
+  if (is.null(b$typed[[column]])) {
+    kind <- b$codebook$kind[b$codebook$column == column]
+    b$typed[[column]] <- if (kind == "continuous") as.numeric(b$data[[column]])
+      else if (kind == "categorical") factor(b$data[[column]], levels = codes_of(b, column))
+      else b$data[[column]]
+  }
+  b$typed[[column]]
 }
 column_for <- function(b, line, timepoint) {
   is <- b$codebook
@@ -200,17 +203,16 @@ ADJUSTMENTS <- c(none = "none", benjamini_hochberg = "BH", holm = "holm", bonfer
 
 # One claim ------------------------------------------------------------------------------------------------------------
 
-same_row <- function(b, line, statistic, group) {
-  mine <- b$expected[b$rows[[line$row]], ]
-  mine[mine$statistic == statistic & mine$group == group, ]
+# Of the row of a line, the values of another statistic of the same group or pair; character(0) if there is none.
+same_row <- function(b, line, statistic) {
+  of <- b$rows[[line$row]]
+  b$expected$value[of[b$expected$statistic[of] == statistic & b$expected$group[of] == line$group]]
 }
 # The Monte Carlo P that a claim is, and its standard error; NULL for an exact one.
 sampled_claim <- function(b, line) {
-  suffix <- sub("^p(_raw)?", "", line$statistic)
-  error <- same_row(b, line, paste0("monte_carlo", suffix, "/standard_error"), line$group)
-  if (nrow(error) == 0) return(NULL)
-  p <- same_row(b, line, line$statistic, line$group)
-  list(p = as.numeric(p$value[1]), error = as.numeric(error$value[1]))
+  error <- same_row(b, line, paste0(sub("^p(_raw)?", "monte_carlo", line$statistic), "/standard_error"))
+  if (length(error) == 0) return(NULL)
+  list(p = as.numeric(same_row(b, line, line$statistic)), error = as.numeric(error))
 }
 test_of <- function(line) {
   if (line$statistic %in% c("p", "p_raw")) line$test else sub("^p_", "", line$statistic)
@@ -245,8 +247,8 @@ remembered <- function(b, line, y, g) {
 }
 # P adjusted over the pairs of the row. A Monte Carlo P, checked by itself, enters as claimed: two samples never agree.
 p_adjusted <- function(b, line, quick) {
-  pairs <- b$expected[b$rows[[line$row]], ]
-  pairs <- pairs$group[pairs$statistic == "p"]
+  of <- b$rows[[line$row]]
+  pairs <- b$expected$group[of[b$expected$statistic[of] == "p"]]
   raw <- lapply(pairs, function(pair) p_of_pair(b, line, pair, quick))
   if (any(vapply(raw, `[[`, TRUE, "skipped"))) return(left_out("--quick: one of its tests was left out"))
   p <- vapply(seq_along(pairs), function(i) {
@@ -314,9 +316,9 @@ of_sampling <- function(b, line) {
   if (part %in% c("resamples", "seed")) return(found(as.numeric(line$value), "a setting, not a result", 0))
   if (part != "standard_error") return(NULL)
   suffix <- sub("^monte_carlo", "", sub("/.*", "", line$statistic))
-  raw <- same_row(b, line, "p_raw", line$group)
-  p <- as.numeric(if (suffix == "" && nrow(raw)) raw$value else same_row(b, line, paste0("p", suffix), line$group)$value)
-  resamples <- as.numeric(same_row(b, line, paste0("monte_carlo", suffix, "/resamples"), line$group)$value)
+  raw <- same_row(b, line, "p_raw")
+  p <- if (suffix == "" && length(raw)) raw else same_row(b, line, paste0("p", suffix))
+  p <- as.numeric(p); resamples <- as.numeric(same_row(b, line, paste0("monte_carlo", suffix, "/resamples")))
   found(sqrt(p * (1 - p) / resamples), "from P and the number of samples")
 }
 
@@ -393,9 +395,8 @@ verify <- function(folder, quick) {
     tell(if (unlike == 0) "ok" else "DIFFERS", "data", rules$column[i], "", "", "unlike its source", "0", unlike, "",
          sub(":.*", "", rules$rule[i]))
   }
-  lines <- split(b$expected, seq_len(nrow(b$expected)))
-  for (line in lines) {
-    line <- as.list(line)
+  for (i in seq_len(nrow(b$expected))) {
+    line <- lapply(b$expected, `[`, i)
     ours <- as.numeric(if (line$value == "") NA else line$value)
     r <- tryCatch(recompute(b, line, quick), error = function(e) {
       message(line$variable, " ", line$statistic, ": ", conditionMessage(e)); NULL
