@@ -10,21 +10,25 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 
-from registry.analysis import cohorts, expected
+from registry.analysis import cohorts, expected, plans, presentation, runner
+from registry.analysis import frame as frames
 from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES
 from registry.analysis.groupings import GROUPINGS
 from registry.analysis.samples import DAYS_A_MONTH, Coded, coded
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
 from registry.instruments.eq5d5l import DIMENSIONS
+from registry.models import Patient
 
 VERIFY = Path(__file__).with_name("verify.R")
 BETWEEN_CODES = "|"
+BLOCK = 1 << 12  # rows of data.csv put together at once
 MOMENT = (1980, 1, 1, 0, 0, 0)  # every file's date in the zip: the same comparison gives the same bytes
 
 
@@ -53,11 +57,14 @@ class Column:
     source: str = ""
     rule: str = ""
 
+    @cached_property
+    def _texts(self):
+        return np.array([*map(_text, self.coded.values), ""], object)
+
     def texts(self, chosen):
         """(k,) texts of the patients at these places; empty for no value."""
-        table = np.array([*map(_text, self.coded.values), ""], object)
         codes = self.coded.codes[chosen]
-        return table[np.where(codes < 0, len(self.coded.values), codes)]
+        return self._texts[np.where(codes < 0, len(self.coded.values), codes)]
 
 
 def _text(value):
@@ -80,25 +87,53 @@ def write(file, result, frame, plan, patient_ids=None):
     patient_ids  (n,) IDs in the frame's order, to stand in a column of their own; without them rows have a number only
     """
     if frame.snapshot != result["method"]["snapshot"]:
-        raise DataChanged("the data have changed since the comparison was run")
+        raise DataChanged("The data have changed since this comparison was run: run it again")
     chosen = cohorts.select(cohorts.from_json(result["cohort"]), frame, plan.rule).chosen
     declared = columns(plan, frame)
     contents = {
-        "README.txt": _readme(result, plan, chosen.size, patient_ids is not None),
+        "README.txt": [_readme(result, plan, chosen.size, patient_ids is not None)],
         "data.csv": _data(declared, chosen, patient_ids),
-        "codebook.csv": _codebook(declared, patient_ids is not None),
-        "value_sets.csv": _value_sets(plan),
-        "plan.json": json.dumps(plan.to_json(), ensure_ascii=False, indent=1) + "\n",
-        "result.json": json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
-        "expected.csv": _expected(result),
-        "verify.R": VERIFY.read_text(encoding="utf-8"),
+        "codebook.csv": [_codebook(declared, patient_ids is not None)],
+        "value_sets.csv": [_value_sets(plan)],
+        "plan.json": [json.dumps(plan.to_json(), ensure_ascii=False, indent=1), "\n"],
+        "result.json": [json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False), "\n"],
+        "expected.csv": [_expected(result)],
+        "verify.R": [VERIFY.read_text(encoding="utf-8")],
     }
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in contents.items():
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, texts in contents.items():
             entry = zipfile.ZipInfo(name, MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text.encode())
+            with archive.open(entry, "w") as inside:
+                for text in texts:
+                    inside.write(text.encode())
+
+
+def write_run(file, run):
+    """Write the bundle of a ComparisonRun that is done, from the data in scope, which must be those it was run on.
+
+    Returns how many patients it holds. Raises DataChanged.
+    """
+    plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
+    frame = frames.read(runner.timepoints_needed(plan, cohort))
+    write(file, presentation.in_order(run.result), frame, plan)
+    return run.result["cohort"]["n"]
+
+
+def write_new(file, plan, cohort, patient_ids=False):
+    """Carry out a plan for a cohort on the data in scope and write the bundle; returns the result."""
+    frame = frames.read(runner.timepoints_needed(plan, cohort), keep_key=patient_ids)
+    result = runner.run(plan, cohort, frame)
+    write(file, result, frame, plan, _patient_ids(frame) if patient_ids else None)
+    return result
+
+
+def _patient_ids(frame):
+    """(n,) patient IDs in the order of a frame that was read with its key."""
+    ids = Patient.objects.values_list("patient_id", flat=True)
+    by_key = {frames.key_of(one): one for one in ids}
+    return [by_key[key] for key in frame["key"].tolist()]
 
 
 # The columns
@@ -239,18 +274,28 @@ def _when(label, timepoint):
 def _csv(header, rows):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    if header is not None:
+        writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
 
 
 def _data(declared, chosen, patient_ids):
-    """Rows sorted by what they hold, so that their order tells nothing of when or where a patient was entered."""
-    cells = {column.name: column.texts(chosen) for column in declared}
-    if patient_ids is not None:
-        cells = {PATIENT_ID.name: np.asarray(patient_ids, object)[chosen]} | cells
-    rows = sorted(zip(*cells.values(), strict=True))
-    return _csv([ROW.name, *cells], ((place, *row) for place, row in enumerate(rows, 1)))
+    """Blocks of data.csv, the rows sorted by what they hold: their order tells nothing of when or where a patient was
+    entered. With IDs they are sorted by ID."""
+    if patient_ids is None:
+        order = np.lexsort([column.coded.codes[chosen] for column in reversed(declared)])
+    else:
+        ids = np.asarray(patient_ids, object)
+        order = np.argsort(ids[chosen])
+    chosen = chosen[order]
+    named = [] if patient_ids is None else [PATIENT_ID.name]
+    yield _csv([ROW.name, *named, *(column.name for column in declared)], ())
+    for start in range(0, chosen.size, BLOCK):
+        some = chosen[start : start + BLOCK]
+        numbers = range(start + 1, start + 1 + some.size)
+        cells = [] if patient_ids is None else [ids[some]]
+        yield _csv(None, zip(numbers, *cells, *(column.texts(some) for column in declared), strict=True))
 
 
 _CODEBOOK: dict[str, Callable] = {

@@ -1,11 +1,11 @@
-"""Frames drawn from a seed, without a database: ties, gaps, empty groups, groups of one and columns that do not vary."""
+"""Frames drawn from a seed, without a database: ties, gaps, groups of nobody and of one, columns that do not vary."""
 
 import hashlib
 
 import numpy as np
 
 from registry.analysis import frame as frames
-from registry.analysis.frame import EPOCH, EQ5D_BASE, EVENTS, MISSING
+from registry.analysis.frame import EQ5D_BASE, EVENTS, MISSING
 from registry.instruments import levels
 
 SITES = {1: "S01", 2: "S02", 3: "S03"}
@@ -15,7 +15,6 @@ NUMBERS = {  # highest value of a column of numbers; many share few values
     "age_at_surgery": 95, "tokuhashi_total": 15, "sins_total": 18, "operative_time_min": 500, "blood_loss_ml": 3000,
     "surgery_date": 9000, "followup_days": 800, "ecog_ps": 5, "pain_vas_mm": 100, "barthel_total": 100, "eq_vas": 100,
 }  # fmt: skip
-assert EPOCH
 
 
 class Draw:
