@@ -409,9 +409,9 @@ verify <- function(folder, quick) {
     tell(verdict, line$table, which, line$group, when, what, shown(ours), if (is.null(r) || r$skipped) "" else shown(r$value),
          difference_of(ours, r), if (is.null(r)) "" else r$how)
   }
-  summarise(verdicts, reasons)
+  summarise(basename(normalizePath(folder)), verdicts, reasons)
 }
-summarise <- function(verdicts, reasons) {
+summarise <- function(name, verdicts, reasons) {
   count <- function(verdict) sum(verdicts == verdict)
   cat(sprintf("\n%d agree, %d differ, %d not computed by R, %d skipped.\n",
               count("ok"), count("DIFFERS"), count("NOT COMPUTED"), count("skipped")))
@@ -419,8 +419,9 @@ summarise <- function(verdicts, reasons) {
   cat(sprintf("Tolerances: relative %g; counts and quantities of patients exactly; P of Tukey's test absolute %g;\n", RELATIVE, TUKEY),
       sprintf(" exact tests of tables larger than 2 x k relative %g, because R's FEXACT repeats only to about 1e-8;\n", FEXACT),
       sprintf(" sampled P %d standard errors; zero is zero within %g of the data's largest value.\n", SAMPLED_ERRORS, ROUNDING), sep = "")
-  cat(R.version.string, "\n")
-  all(verdicts %in% c("ok", "skipped"))
+  agreed <- all(verdicts %in% c("ok", "skipped"))
+  cat(sprintf("%s\n%s: %s\n\n", R.version.string, name, if (agreed) "VERIFIED" else "NOT VERIFIED"))
+  agreed
 }
 
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -433,5 +434,4 @@ agreed <- tryCatch(
   vapply(if (length(folders)) folders else own_folder(), verify, TRUE, "--quick" %in% arguments),
   error = function(e) { message("Cannot verify: ", conditionMessage(e)); quit(status = 2) }
 )
-cat(if (all(agreed)) "VERIFIED\n" else "NOT VERIFIED\n")
 quit(status = if (all(agreed)) 0 else 1)

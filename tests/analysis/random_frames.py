@@ -67,7 +67,7 @@ class Draw:
     def spoilt(self, values):
         """Gaps, and now and then a column without any value, or with one value in all, or in one group."""
         values = np.where(self.random.random(self.n) < 0.1, MISSING, values)
-        if self.random.random() > self.oddity:
+        if not self.n or self.random.random() > self.oddity:
             return values
         some = self.lesions == self.random.choice(self.lesions)
         return (

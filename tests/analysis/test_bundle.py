@@ -71,6 +71,13 @@ def wrong(done):
     return [line for line in done.stdout.splitlines() if not line.startswith(("ok ", " "))] + [done.stderr]
 
 
+def verdicts(done):
+    """Name of each folder to what R says of it at last."""
+    return dict(
+        line.split(": ") for line in done.stdout.splitlines() if line.endswith(": VERIFIED") or "NOT VERIFIED" in line
+    )
+
+
 def files(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
@@ -82,18 +89,21 @@ def table(text):
 
 # What R finds
 
+COHORTS = 16
+
 
 @pytest.mark.r
 @needs_r
 def test_r_computes_every_number_of_random_comparisons(tmp_path):
     folders = []
-    for seed in range(21):
+    for seed in range(COHORTS):
         plan = PLANS[seed % len(PLANS)]
         result, frame = compared(plan, seed=seed, cohort=cohorts.SEGI2024 if seed % 3 == 0 else cohorts.ALL)
         folders.append(unpacked(tmp_path / f"{seed}-{plan.grouping}", bundle.bundle(result, frame, plan)))
     done = verify(*folders)
     assert done.returncode == 0, "\n".join(wrong(done))
-    assert done.stdout.endswith("VERIFIED\n") and done.stdout.count(" 0 not computed by R, 0 skipped.") == 21
+    assert verdicts(done) == {folder.name: "VERIFIED" for folder in folders}
+    assert done.stdout.count(" 0 not computed by R, 0 skipped.") == COHORTS
 
 
 @pytest.mark.r
@@ -181,22 +191,37 @@ FORGERIES = {
 }
 
 
+FEW = plans.segment_comparison(
+    characteristics=("age_at_surgery", "sex"), outcomes=("frankel_abc", "pain_vas_mm", "hsuv"), deltas=("hsuv",)
+)
+
+
 @pytest.mark.r
 @needs_r
 def test_a_changed_number_is_found(tmp_path):
-    result, frame = compared(DEFAULT, cohorts.SEGI2024, seed=1, n=90, lesions=range(6), oddity=0)
-    content = bundle.bundle(result, frame, DEFAULT)
-    assert verify("--quick", unpacked(tmp_path / "true", content)).returncode == 0
-    started = []
+    result, frame = compared(FEW, cohorts.SEGI2024, seed=1, n=90, lesions=range(6), oddity=0)
+    content = bundle.bundle(result, frame, FEW)
+    folders = [unpacked(tmp_path / "as it was", content)]
     for name, (file, column, changed, where) in FORGERIES.items():
         folder = unpacked(tmp_path / name, content)
         text = (folder / file).read_text()
         (folder / file).write_text(falsified(text, column, changed, **where))
         assert (folder / file).read_text() != text
-        started.append((name, verify("--quick", folder)))
-    for name, done in started:
-        assert done.returncode == 1 and done.stdout.endswith("NOT VERIFIED\n"), name
-    assert "NOT COMPUTED" in dict(started)["an unknown statistic"].stdout
+        folders.append(folder)
+    done = verify(*folders)
+    assert done.returncode == 1
+    assert verdicts(done) == {"as it was": "VERIFIED"} | dict.fromkeys(FORGERIES, "NOT VERIFIED")
+    assert done.stdout.count("NOT COMPUTED ") == 1  # the unknown statistic
+
+
+@pytest.mark.r
+@needs_r
+def test_what_is_no_bundle_cannot_be_verified(tmp_path):
+    (tmp_path / "no.zip").write_text("no")
+    script = PROJECT / "bin" / "verify-with-r"
+    assert verify(tmp_path / "no.zip", script=script).returncode == 2
+    assert verify(tmp_path / "none.zip", script=script).returncode == 2
+    assert verify(tmp_path).returncode == 2
 
 
 # The files
@@ -348,7 +373,7 @@ def test_the_page_gives_the_bundle_and_records_an_export(client, done, bob, as_s
     assert len(table(text["data.csv"])) == done.result["cohort"]["n"]
     with as_system():
         event = AuditEvent.objects.get(action="export")
-    assert (event.user_id, event.row_id, event.detail["identified"]) == (bob.pk, str(done.pk), False)
+    assert (event.user_id, event.row_id, event.new["identified"]) == (bob.pk, str(done.pk), False)
 
 
 def test_nobody_else_gets_the_bundle(client, done, alice, ada):
