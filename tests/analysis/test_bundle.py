@@ -13,8 +13,11 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from registry.analysis import bundle, cohorts, expected, plans, runner
+from registry.demo import make_cohort, write_cohort
+from registry.imports import import_files
 from registry.models import ComparisonRun, Patient
-from sites.models import AuditEvent
+from sites.models import AuditEvent, Site
+from sites.scope import Scope, entered
 from tests.analysis.random_frames import Draw
 
 PROJECT = Path(__file__).parents[2]
@@ -325,6 +328,24 @@ def done(random_patients, as_system, bob):
         snapshot=result["method"]["snapshot"],
         progress=1,
     )
+
+
+@pytest.fixture
+def demonstration(db, tmp_path):
+    cohort = make_cohort()
+    with entered(Scope(reason="demonstration")):
+        Site.objects.bulk_create(Site(code=one.code, name=one.name, region=one.region) for one in cohort.sites)
+        write_cohort(cohort, tmp_path)
+        assert import_files(tmp_path, reason="demonstration").stored
+
+
+@pytest.mark.r
+@needs_r
+def test_the_demonstration_registry_is_verified(demonstration, tmp_path):
+    command(str(tmp_path / "demo.zip"))
+    checked = verify(tmp_path / "demo.zip", "--quick", script=PROJECT / "bin" / "verify-with-r")
+    assert checked.returncode == 0, "\n".join(wrong(checked))
+    assert "demo: 203 patients" in checked.stdout
 
 
 @pytest.mark.r
