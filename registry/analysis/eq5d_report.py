@@ -26,9 +26,7 @@ def eq5d_report(data):
     groups = {ALL: _together(data.groups)} | data.groups
     times, followups, baseline = data.plan.timepoints, data.plan.followups, data.plan.baseline
     profiles = {(g, t): _profiles(data.frame, chosen, t) for g, chosen in groups.items() for t in times}
-    changes = {
-        (g, t): _pairs(data.frame, chosen, baseline, t) for g, chosen in groups.items() for t in followups
-    }
+    changes = {(g, t): _pairs(data.frame, chosen, baseline, t) for g, chosen in groups.items() for t in followups}
     values = value_sets.get(data.plan.value_sets[0]).table()
     worth = np.array([values[state] for state in PROFILES])
     return {
@@ -49,7 +47,11 @@ def eq5d_report(data):
         ],
         "values": [_summary(data, "hsuv", group, groups[group], timepoint) for group, timepoint in profiles],
         "eq_vas": [_summary(data, "eq_vas", group, groups[group], timepoint) for group, timepoint in profiles],
-        "grid": [_grid(group, timepoint, changes[group, timepoint], worth) for group in data.groups for timepoint in followups],
+        "grid": [
+            _grid(group, timepoint, changes[group, timepoint], worth)
+            for group in data.groups
+            for timepoint in followups
+        ],
     }
 
 

@@ -24,7 +24,10 @@ def figures(data):
     return {
         "levels": [_levels(data, code) for code in data.groups],
         "distributions": [
-            _distribution(data, name, code, when) for name in continuous for code in data.groups for when in plan.timepoints
+            _distribution(data, name, code, when)
+            for name in continuous
+            for code in data.groups
+            for when in plan.timepoints
         ],
         "trajectories": [
             _trajectories(data, name, code, followup)
@@ -60,7 +63,12 @@ def _levels(data, code):
         level: int(counts[masks >> place & 1 == 1].sum()) if masks.size else 0
         for place, level in enumerate(levels.LEVELS)
     }
-    return {"group": code, "n": int(counts[masks != 0].sum()), "missing": int(counts[masks == 0].sum()), "counts": found}
+    return {
+        "group": code,
+        "n": int(counts[masks != 0].sum()),
+        "missing": int(counts[masks == 0].sum()),
+        "counts": found,
+    }
 
 
 def step_of(name):

@@ -1,0 +1,99 @@
+"""The health profile grid: the rank of each patient's EQ-5D-5L profile before and after. doi:10.1002/hec.1608."""
+
+from registry.analysis.figures.canvas import BETTER, MUTED, WORSE, color, note, panels, wrapped
+from registry.analysis.figures.chart import GROUP, MISSING, TIMEPOINT, Chart, Column, N, sentence
+from registry.instruments.base import Label
+
+TITLE = Label("EQ-5D-5L health profile grid", "EQ-5D-5L 健康プロファイルグリッド")
+ALT = Label(
+    "{group}, {when} (n = {n}): the value of the profile rose in {better}, stayed in {same}, fell in {worse}",
+    "{group}、{when}（n = {n}）：プロファイルの効用値が上昇{better}、不変{same}、低下{worse}",
+)
+X_AXIS = Label("Rank before (1 best, 3125 worst)", "術前の順位（1が最良、3125が最悪）")
+Y_AXIS = Label("Rank, {when}", "{when}の順位")
+NOTE = Label(
+    "Rank of the profile by its value ({value_set}); below the diagonal: better afterwards. "
+    "Area of a circle: patients, in cells of {step} ranks.",
+    "効用値（{value_set}）によるプロファイルの順位。対角線より下は改善。円の面積は{step}順位ごとの患者数。",
+)
+BETTER_TEXT = Label("better: {n}", "改善：{n}")
+WORSE_TEXT = Label("worse: {n}", "悪化：{n}")
+COLUMNS = (
+    GROUP,
+    TIMEPOINT,
+    N,
+    MISSING,
+    Column("better", Label("Better", "改善")),
+    Column("same", Label("Same rank", "同順位")),
+    Column("worse", Label("Worse", "悪化")),
+)
+RANKS = 3125
+
+
+def charts(result, words):
+    rows = result["eq5d_report"]["grid"]
+    names = [column.name for column in COLUMNS]
+    parts = [
+        words(
+            ALT,
+            group=words.groups[row["group"]],
+            when=words.timepoint(row["timepoint"]),
+            **{name: row[name] for name in ("n", "better", "same", "worse")},
+        )
+        for row in rows
+    ]
+    return [
+        Chart(
+            code="eq5d-grid",
+            title=words(TITLE),
+            alt=sentence(parts, words),
+            columns=COLUMNS,
+            rows=tuple(tuple(row[name] for name in names) for row in rows),
+            draw=lambda w: draw(result["eq5d_report"], w),
+        )
+    ]
+
+
+def draw(report, words):
+    rows = report["grid"]
+    groups, followups = list(words.groups), list(dict.fromkeys(row["timepoint"] for row in rows))
+    width = max(6.4, 2.4 * len(groups))
+    size = {"width": width, "height": 0.5 + (width / len(groups) + 0.25) * len(followups)}
+    figure, axes = panels(len(followups), len(groups), **size, sharex=True, sharey=True)
+    for row in rows:
+        place = groups.index(row["group"])
+        axis = axes[followups.index(row["timepoint"])][place]
+        _panel(axis, row, color(place), words)
+        axis.set_title(f"{wrapped(words.groups[row['group']], 24)}\nn = {row['n']}")
+    for row_of_axes, followup in zip(axes, followups, strict=True):
+        row_of_axes[0].set_ylabel(words(Y_AXIS, when=words.timepoint(followup)))
+    for axis in axes[-1]:
+        axis.set_xlabel(words(X_AXIS), fontsize=6.5)
+    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]), int(width * 20))
+    return figure
+
+
+def _panel(axis, row, colour, words):
+    axis.plot([0, RANKS], [0, RANKS], color=MUTED, linewidth=0.9)
+    if row["counts"]:
+        before, after, counts = zip(*row["counts"], strict=True)
+        most, step = max(counts), row["step"]
+        axis.scatter(
+            [(one + 0.5) * step for one in before],
+            [(one + 0.5) * step for one in after],
+            s=[10 + 80 * (count - 1) / max(most - 1, 1) for count in counts],
+            color=colour,
+            edgecolor="#33414d",
+            linewidth=0.5,
+            alpha=0.85,
+        )
+    axis.text(
+        0.96, 0.04, words(BETTER_TEXT, n=row["better"]), transform=axis.transAxes, ha="right", color=BETTER, fontsize=7
+    )
+    axis.text(
+        0.04, 0.96, words(WORSE_TEXT, n=row["worse"]), transform=axis.transAxes, va="top", color=WORSE, fontsize=7
+    )
+    axis.set(
+        xlim=(0, RANKS), ylim=(0, RANKS), aspect="equal", xticks=(1, 1000, 2000, 3125), yticks=(1, 1000, 2000, 3125)
+    )
+    axis.tick_params(labelsize=6.5)
