@@ -24,7 +24,8 @@ ALT = Label(
 )
 DIFFER = Label("{pair} differ, P {marks}", "{pair}に差あり（P {marks}）")
 NOTE = Label(
-    "Numbers under the bars: patients who answered. Brackets: pairwise {test}{adjust}; * P < 0.05, ** P < 0.01, *** P < 0.001.",
+    "Numbers under the bars: patients who answered. Brackets: pairwise {test}{adjust}; "
+    "* P < 0.05, ** P < 0.01, *** P < 0.001.",
     "棒の下の数字は回答した患者数。括弧は2群間の{test}{adjust}：* P < 0.05、** P < 0.01、*** P < 0.001。",
 )
 AXIS = Label("Patients, %", "患者の割合（%）")
@@ -94,8 +95,8 @@ def draw(result, words):
     names = list(dict.fromkeys(row["variable"] for row in rows))
     bars = len(words.groups) * len({row["timepoint"] for row in rows})
     columns = 3 if bars <= 9 else 1
-    height = -(-(len(names) + 1) // columns)
-    figure, axes = panels(height, columns, width=max(8.4, 0.35 * bars + 2), height=3.1 * height, sharey=True)
+    height, width = -(-(len(names) + 1) // columns), max(8.4, 0.35 * bars + 2)
+    figure, axes = panels(height, columns, width=width, height=3.1 * height, sharey=True)
     flat = list(axes.flat)
     stories = max(min(len(_significant(row, words, result["method"]["alpha"])), MOST_BRACKETS) for row in rows)
     for axis, name in zip(flat, names, strict=False):
@@ -107,7 +108,7 @@ def draw(result, words):
         row_of_axes[0].set_ylabel(words(AXIS))
     _legend(flat[len(names)], words)
     adjust = words._with_adjustment(rows[0]["test"], rows).removeprefix(words.test(rows[0]["test"]))
-    note(figure, words(NOTE, test=words.test(rows[0]["test"]), adjust=adjust))
+    note(figure, words(NOTE, test=words.test(rows[0]["test"]), adjust=adjust), int(width * 25))
     return figure
 
 

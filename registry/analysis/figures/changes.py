@@ -34,9 +34,11 @@ RESPONDERS_ALT = Label(
     "{outcome}、{when}、{group}（n = {n}）：{threshold}以上の改善{responders}例",
 )
 RESPONDERS_NOTE = Label(
-    "Responders: change for the better by the threshold or more (inclusive), of the patients with both values. {sources}",
+    "Responders: change for the better by the threshold or more (inclusive), of the patients with both values. "
+    "{sources}",
     "レスポンダー：両時点の値がある患者のうち、閾値以上（閾値を含む）改善した患者。{sources}",
 )
+IMPROVED = Label("{outcome}: improved by ≥ {threshold}", "{outcome}：{threshold}以上の改善")
 THRESHOLD = Column("threshold", Label("MCID", "MCID"), lambda value, words: f"{value:g}")
 RESPONDED = Column("responders", Label("Improved by MCID", "MCID以上改善"))
 WORSENED = Column("worsened", Label("Worsened by MCID", "MCID以上悪化"))
@@ -126,7 +128,7 @@ def _draw_changes(result, words):
         _change_panel(axis, variables.get(name), mine, lines, words)
     for axis in list(axes.flat)[len(names) :]:
         axis.axis("off")
-    note(figure, words(NOTE, sources=sources(result, words)), int(width * 20))
+    note(figure, words(NOTE, sources=sources(result, words)), int(width * 25))
     return figure
 
 
@@ -226,10 +228,12 @@ def _draw_responders(result, words):
         axis.set_ylim(0, 124)
         axis.set_yticks([0, 25, 50, 75, 100])
         axis.spines["left"].set_bounds(0, 100)
-        axis.set_title(f"{words(variables.get(name).label)} ≥ {threshold:g}", loc="left")
+        axis.set_title(
+            words(IMPROVED, outcome=words(variables.get(name).label), threshold=f"{threshold:g}"), loc="left"
+        )
     for axis in list(axes.flat)[len(by_threshold) :]:
         axis.axis("off")
     for row_of_axes in axes:
         row_of_axes[0].set_ylabel(words(AXIS))
-    note(figure, words(RESPONDERS_NOTE, sources=sources(result, words)), int(width * 20))
+    note(figure, words(RESPONDERS_NOTE, sources=sources(result, words)), int(width * 25))
     return figure

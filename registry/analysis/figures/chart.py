@@ -1,11 +1,12 @@
-"""A chart: its numbers as a table, its words for those who cannot see it, and how it is drawn."""
+"""Numbers as a table and as CSV; a chart: numbers, words for those who cannot see it, and how it is drawn."""
 
 import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from registry.analysis.formats import number, p_value
+from registry.analysis.formats import count_percent, number, p_value
 from registry.analysis.presentation import Row, Table
 from registry.instruments import variables
 from registry.instruments.base import Label
@@ -19,21 +20,15 @@ class Column:
     label: Label
     show: Callable = lambda value, words: str(value)
 
-    @property
-    def is_text(self):
-        return self.name in {"group", "timepoint", "variable", "dimension", "level", "step", "reason", "class"}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Chart:
-    """`rows` are tuples of plain values, one for each column; `draw` (words) -> matplotlib Figure."""
+class Numbers:
+    """A table as plain values: `rows` are tuples, one value for each column."""
 
     code: str
     title: str
-    alt: str
     columns: tuple
     rows: tuple
-    draw: Callable
 
     def table(self, words):
         """The numbers as a Table, rounded for reading."""
@@ -52,10 +47,31 @@ class Chart:
         return out.getvalue().encode()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chart(Numbers):
+    """Numbers with `alt`, a text for those who cannot see the drawing, and `draw` (words) -> matplotlib Figure."""
+
+    alt: str
+    draw: Callable
+
+
+class Part(NamedTuple):
+    """A count out of n: on a page with its percentage, in CSV alone."""
+
+    count: int
+    n: int
+
+
+def part(name, label):
+    return Column(name, label, lambda one, words: count_percent(*one))
+
+
 def _cell(value):
     """None as an empty cell; a text that a spreadsheet would take for a formula behind an apostrophe."""
     if value is None:
         return ""
+    if isinstance(value, Part):
+        return value.count
     return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
 
 
@@ -86,10 +102,5 @@ def share(count, n):
 
 def sentence(parts, words):
     """Parts of an alternative text as one text."""
-    return ("。" if words.language.startswith("ja") else ". ").join(part for part in parts if part) + (
-        "。" if words.language.startswith("ja") else "."
-    )
-
-
-def n_of(n, words):
-    return f"n = {n}"
+    stop = "。" if words.language.startswith("ja") else "."
+    return (stop + ("" if stop == "。" else " ")).join(part for part in parts if part) + stop

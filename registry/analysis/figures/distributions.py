@@ -78,7 +78,7 @@ def draw(variable, rows, words):
         axis.tick_params(axis="x", length=0)
         horizontal_grid(axis)
     axes[0].set_ylabel(words.label(variable))
-    note(figure, words(NOTE, step=number(rows[0]["step"], 2 if rows[0]["step"] < 1 else 0)), int(width * 20))
+    note(figure, words(NOTE, step=number(rows[0]["step"], 2 if rows[0]["step"] < 1 else 0)), int(width * 25))
     return figure
 
 

@@ -68,7 +68,9 @@ def draw(result, words):
                 text,
             )
             y -= gap
-        _box(axes, left, y - tall / 2, tall, wrapped(one["label"], 44), f"n = {one['n']}")
+        _box(
+            axes, left, y - tall / 2, tall, wrapped(one["label"][:1].upper() + one["label"][1:], 44), f"n = {one['n']}"
+        )
         y -= tall
     _split(axes, groups, middle, y, gap, words, result["cohort"]["in_no_group"])
     return figure

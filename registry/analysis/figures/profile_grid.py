@@ -1,6 +1,6 @@
 """The health profile grid: the rank of each patient's EQ-5D-5L profile before and after. doi:10.1002/hec.1608."""
 
-from registry.analysis.figures.canvas import BETTER, MUTED, WORSE, color, note, panels, wrapped
+from registry.analysis.figures.canvas import MUTED, color, note, panels, wrapped
 from registry.analysis.figures.chart import GROUP, MISSING, TIMEPOINT, Chart, Column, N, sentence
 from registry.instruments.base import Label
 
@@ -16,8 +16,7 @@ NOTE = Label(
     "Area of a circle: patients, in cells of {step} ranks.",
     "効用値（{value_set}）によるプロファイルの順位。対角線より下は改善。円の面積は{step}順位ごとの患者数。",
 )
-BETTER_TEXT = Label("better: {n}", "改善：{n}")
-WORSE_TEXT = Label("worse: {n}", "悪化：{n}")
+PANEL = Label("{group}\nn = {n}: {better} better, {worse} worse", "{group}\nn = {n}：改善{better} 悪化{worse}")
 COLUMNS = (
     GROUP,
     TIMEPOINT,
@@ -63,17 +62,18 @@ def draw(report, words):
     for row in rows:
         place = groups.index(row["group"])
         axis = axes[followups.index(row["timepoint"])][place]
-        _panel(axis, row, color(place), words)
-        axis.set_title(f"{wrapped(words.groups[row['group']], 24)}\nn = {row['n']}")
+        _panel(axis, row, color(place))
+        told = {name: row[name] for name in ("n", "better", "worse")}
+        axis.set_title(words(PANEL, group=wrapped(words.groups[row["group"]], 24), **told), fontsize=7.5)
     for row_of_axes, followup in zip(axes, followups, strict=True):
         row_of_axes[0].set_ylabel(words(Y_AXIS, when=words.timepoint(followup)))
     for axis in axes[-1]:
         axis.set_xlabel(words(X_AXIS), fontsize=6.5)
-    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]), int(width * 20))
+    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]), int(width * 25))
     return figure
 
 
-def _panel(axis, row, colour, words):
+def _panel(axis, row, colour):
     axis.plot([0, RANKS], [0, RANKS], color=MUTED, linewidth=0.9)
     if row["counts"]:
         before, after, counts = zip(*row["counts"], strict=True)
@@ -86,14 +86,9 @@ def _panel(axis, row, colour, words):
             edgecolor="#33414d",
             linewidth=0.5,
             alpha=0.85,
+            clip_on=False,
+            zorder=3,
         )
-    axis.text(
-        0.96, 0.04, words(BETTER_TEXT, n=row["better"]), transform=axis.transAxes, ha="right", color=BETTER, fontsize=7
-    )
-    axis.text(
-        0.04, 0.96, words(WORSE_TEXT, n=row["worse"]), transform=axis.transAxes, va="top", color=WORSE, fontsize=7
-    )
-    axis.set(
-        xlim=(0, RANKS), ylim=(0, RANKS), aspect="equal", xticks=(1, 1000, 2000, 3125), yticks=(1, 1000, 2000, 3125)
-    )
+    ticks = (1, 1000, 2000, RANKS)
+    axis.set(xlim=(0, RANKS), ylim=(0, RANKS), aspect="equal", xticks=ticks, yticks=ticks)
     axis.tick_params(labelsize=6.5)

@@ -135,5 +135,6 @@ def _at_risk(axis, told, words):
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_title(words(AT_RISK), loc="left", fontsize=7.5)
     axis.tick_params(length=0, labelbottom=False)
+    axis.tick_params(axis="y", pad=14)
     for side in ("left", "bottom"):
         axis.spines[side].set_visible(False)

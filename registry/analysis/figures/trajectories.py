@@ -21,6 +21,7 @@ NOTE = Label(
     "値は{step}単位に丸め、線の太さは患者数を表す。両時点の値がある患者のみ。不変は丸めた値が同じことを示す。",
 )
 NAMES = {"better": Label("better", "改善"), "same": Label("same", "不変"), "worse": Label("worse", "悪化")}
+THIN_UNTIL = 8  # patients on one line, below which no line takes its full width
 LOOKS = {"same": (SAME, "-"), "better": (BETTER, "-"), "worse": (WORSE, (0, (4, 1.5)))}  # drawn in this order
 
 
@@ -87,14 +88,14 @@ def draw(variable, rows, words, baseline):
         _panel(axis, variable, row)
         name = wrapped(words.groups[row["group"]], 24)
         axis.set_title(words(PANEL, group=name, n=row["n"], **_kinds(variable, row)), fontsize=7.5)
-        axis.set_xticks([0, 1], [words.timepoint(code) for code in (baseline, row["timepoint"])])
+        axis.set_xticks([0, 1], [wrapped(words.timepoint(code), 9) for code in (baseline, row["timepoint"])])
         axis.set_xlim(-0.12, 1.12)
     for row_of_axes in axes:
         row_of_axes[0].set_ylabel(words.label(variable))
     handles = [Line2D([], [], color=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5) for kind in NAMES]
-    figure.legend(handles, [words(label) for label in NAMES.values()], loc="outside right upper")
+    figure.legend(handles, [words(label) for label in NAMES.values()], loc="outside upper left", ncols=3)
     step = rows[0]["step"]
-    note(figure, words(NOTE, step=number(step, 2 if step < 1 else 0)), int(width * 20))
+    note(figure, words(NOTE, step=number(step, 2 if step < 1 else 0)), int(width * 25))
     return figure
 
 
@@ -104,5 +105,5 @@ def _panel(axis, variable, row):
     for kind, (colour, style) in LOOKS.items():
         for before, after, count in row["counts"]:
             if _kind(variable, before, after) == kind:
-                width = thin + (3 * (count - 1) / (most - 1) if most > 1 else 0)
+                width = thin + 3 * (count - 1) / max(most - 1, THIN_UNTIL)
                 axis.plot([0, 1], [before, after], color=colour, linestyle=style, linewidth=width, alpha=0.6)
