@@ -12,6 +12,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connection, transaction
+from django.test import Client
 from django.test.testcases import LiveServerThread
 
 from registry.celery import app
@@ -21,7 +22,7 @@ from registry.services.assessments import save_assessment
 from sites.access import Can, Role, access_of
 from sites.models import Membership, Site, User
 from sites.scope import entered, everything
-from tests.conftest import PASSWORD, person
+from tests.conftest import person
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -118,7 +119,7 @@ def chromium():
 
 
 @pytest.fixture
-def opened(chromium, server):
+def opened(chromium, server, cast, django_db_blocker):
     """`opened("alice", size="tablet")` is a page on which that person is signed in. A script's error fails the test."""
     contexts, errors = [], []
 
@@ -130,12 +131,11 @@ def opened(chromium, server):
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
-        page.goto("/login/")
         if who:
-            page.fill("#id_username", f"{who}@example.org")
-            page.fill("#id_password", PASSWORD)
-            page.click(".sign-in button")
-            page.wait_for_url("**/")
+            with django_db_blocker.unblock():
+                client = Client()
+                client.force_login(getattr(cast, who))
+            context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
         return page
 
     yield open_page

@@ -157,6 +157,6 @@ RULES = {
     "admin:auth_user_password_change": screen(arguments={"id": "user_id"}),
     **screens("study_sites_membership", "membership_id", changes=(200, 302)),
     # One event of a site, which an administrator does not see.
-    **screens("study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(302,), deletes=302),
+    **screens("study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(302,), deletes=302),  # noqa: E501
     **screens("registry_timepoint", "timepoint"),
 }  # fmt: skip

@@ -27,6 +27,7 @@ COLUMNS = (
     Column("worse", Label("Worse", "悪化")),
 )
 RANKS = 3125
+POINT, LARGEST = 14, 160  # square points: a circle for one patient, and the largest of a panel at most
 
 
 def charts(result, words):
@@ -77,11 +78,11 @@ def _panel(axis, row, colour):
     axis.plot([0, RANKS], [0, RANKS], color=MUTED, linewidth=0.9)
     if row["counts"]:
         before, after, counts = zip(*row["counts"], strict=True)
-        most, step = max(counts), row["step"]
+        step, area = row["step"], min(POINT, LARGEST / max(counts))
         axis.scatter(
             [(one + 0.5) * step for one in before],
             [(one + 0.5) * step for one in after],
-            s=[10 + 80 * (count - 1) / max(most - 1, 1) for count in counts],
+            s=[area * count for count in counts],
             color=colour,
             edgecolor="#33414d",
             linewidth=0.5,
