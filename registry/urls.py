@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("registry.web.comparison_urls")),
     path("", include("registry.web.figures_urls")),
     path("", include("registry.web.people_urls")),
+    path("", include("registry.web.audit_urls")),
     path("admin/", admin.site.urls),
 ]
