@@ -135,6 +135,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
+    "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 
 AUTH_USER_MODEL = "study_sites.User"
@@ -161,8 +162,8 @@ FORMAT_MODULE_PATH = "registry.formats"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env("METASPINE_STATIC_ROOT", str(BASE_DIR / "static_collected"))
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env("METASPINE_STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None  # without collectstatic, files are served from where they are
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -4,6 +4,8 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 `sweep` finds what was lost.
 """
 
+import logging
+
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -11,8 +13,11 @@ from registry.analysis import runs
 from registry.celery import app
 from registry.models import Patient
 from registry.services import outcomes
+from sites import sealing
 from sites.models import Site
 from sites.scope import everything
+
+logger = logging.getLogger(__name__)
 
 
 @app.task
@@ -75,3 +80,10 @@ def sweep():
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
     compute_all_outcomes()
+
+
+@app.task
+def seal_audit():
+    """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
+    for one in sealing.seal():
+        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())

@@ -152,14 +152,28 @@
     });
   }
 
-  // Keyboard: a key picks the answer of the group that has the focus; Enter goes to the next question.
+  // Keyboard: typing a code (5, 10, D) picks the answer of the group that has the focus; Enter goes to the next question.
+  let typed = { text: "", group: null, at: 0 };
+  function typedOption(question, key) {
+    const going = typed.group === question && Date.now() - typed.at < 1000;
+    for (const text of going ? [typed.text + key, key] : [key]) {
+      const options = all("[data-key]", question);
+      const option = options.find((one) => one.dataset.key.toUpperCase() === text) ||
+        options.find((one) => one.dataset.key.toUpperCase().startsWith(text));
+      if (option) {
+        typed = { text, group: question, at: Date.now() };
+        return option;
+      }
+    }
+    return null;
+  }
   const focusable = (question) => question.querySelector("input:checked, input:not([type=hidden]), select, textarea");
   entry.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const question = event.target.closest("[data-item]");
     if (!question) return;
     if (event.target.type === "radio") {
-      const option = all("[data-key]", question).find((one) => one.dataset.key === event.key.toUpperCase());
+      const option = event.key.length === 1 && event.key !== " " ? typedOption(question, event.key.toUpperCase()) : null;
       if (option) {
         event.preventDefault();
         option.focus();

@@ -8,6 +8,7 @@ import datetime as dt
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from registry.services import patients
@@ -16,6 +17,13 @@ from sites.models import Membership, Site, User
 from sites.scope import entered, everything
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_configure():
+    # Argon2 is slow on purpose, and nearly every test creates people.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
 TODAY = dt.date(2026, 6, 1)
 
 

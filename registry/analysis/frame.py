@@ -224,20 +224,26 @@ def _row_type(declared):
 
 
 def _copied(sql, declared, on_rows):
-    """Column name to (n,) array in the machine's byte order, `key` first."""
+    """Column name to (n,) array in the machine's byte order, `key` first.
+
+    The arrays grow in place: unlike chunks joined at the end, a million patients then never take twice their memory.
+    """
     row_type = _row_type(declared)
-    wanted = {"key": np.dtype("u8")} | {column.name: np.dtype(column.dtype) for column in declared}
-    parts = {name: [] for name in wanted}
-    count = 0
+    kinds = {"key": "u8"} | {column.name: column.dtype for column in declared}
+    data = {name: np.empty(_CHUNK, kind) for name, kind in kinds.items()}
+    count = room = 0
     for block in _blocks(sql, row_type.itemsize * _CHUNK):
         rows = np.frombuffer(block, row_type)
-        for name, kind in wanted.items():
-            parts[name].append(rows[name].astype(kind))
+        if count + rows.size > room:
+            room = max(2 * room, _CHUNK)
+            for column in data.values():
+                column.resize(room, refcheck=False)
+        for name, column in data.items():
+            column[count : count + rows.size] = rows[name]
         count += rows.size
         on_rows(count)
-    data = {}
-    for name, kind in wanted.items():
-        data[name] = np.concatenate(parts.pop(name) or [np.empty(0, kind)])
+    for column in data.values():
+        column.resize(count, refcheck=False)
     return data
 
 

@@ -34,7 +34,15 @@ def _by_code(*tests):
     return {test.code: test for test in tests}
 
 
-FISHER = Test("fisher_exact", Label("Fisher's exact test", "Fisherの正確確率検定"), fisher.fisher)
+MANY = 100_000  # observations, from where on fewer sampled tables say as much about any difference that matters
+
+
+def _fisher(table):
+    """Exact where it can be had, sampled otherwise; the seed is fixed, so that a result can be had again."""
+    return fisher.fisher(table, resamples=50_000 if table.sum() > MANY else 200_000)
+
+
+FISHER = Test("fisher_exact", Label("Fisher's exact test", "Fisherの正確確率検定"), _fisher)
 CHI_SQUARE = Test("chi_square", Label("Pearson's chi-square test", "Pearsonのカイ二乗検定"), categorical.chi_square)
 CHI_SQUARE_CORRECTED = Test(
     "chi_square_corrected",

@@ -174,5 +174,11 @@ _CHECKS = {
     **{place: _one_of((*table, "") if place.startswith("second_") else table) for place, table in _TABLES.items()},
 }
 
+
+def tests_for(place):
+    """The Tests that fit at a place of the plan such as `pairwise_continuous`."""
+    return tuple(_TABLES[place].values())
+
+
 LABELS = {"segment_comparison": Label("Segment comparison", "分節別比較")}
 SEGMENT_COMPARISON = Plan(name="segment_comparison")

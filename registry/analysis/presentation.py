@@ -70,6 +70,11 @@ def tables(result, language="en"):
     return [table for table in built if table.rows]
 
 
+def flow(result, language="en"):
+    """The steps of the cohort with labels and reasons in the language: dicts with step, label, n, excluded, reason."""
+    return list(Words(result, language).flow())
+
+
 def _flow(result, words):
     header = words(Label("Step", "段階")), words(Label("Patients", "患者数")), words(Label("Excluded", "除外")), ""
     rows = [

@@ -80,6 +80,8 @@ CHARACTERISTICS = {
 FOLLOWUP_MEAN, FOLLOWUP_RANGE = 10, (1, 31)
 
 # Table 3, its labels put right so that the bands, means and SDs of Table 2 come out: SINS total -> patients.
+# Its cells of TL/L/S add up to 55 PSF and 23 PPS, where its own last row and Table 2 say 56 and 22: one patient of
+# SINS 12 is moved.
 SINS = (
     {
         "psf": {6: 1, 7: 2, 8: 3, 9: 2, 10: 4, 11: 4, 12: 2, 13: 2, 14: 3, 15: 2, 16: 2},
@@ -93,8 +95,8 @@ SINS = (
         "anterior": {4: 1, 7: 1, 8: 1, 9: 1},
     },
     {
-        "psf": {6: 2, 7: 4, 8: 6, 9: 6, 10: 11, 11: 10, 12: 6, 13: 3, 14: 4, 15: 1, 16: 2},
-        "pps": {1: 1, 3: 1, 7: 1, 9: 1, 10: 4, 11: 4, 12: 7, 13: 1, 14: 2, 15: 1},
+        "psf": {6: 2, 7: 4, 8: 6, 9: 6, 10: 11, 11: 10, 12: 7, 13: 3, 14: 4, 15: 1, 16: 2},
+        "pps": {1: 1, 3: 1, 7: 1, 9: 1, 10: 4, 11: 4, 12: 6, 13: 1, 14: 2, 15: 1},
         "decompression": {5: 1, 6: 1, 7: 1, 8: 1, 9: 2},
         "anterior": {8: 1, 11: 1},
         "bkp": {8: 2, 9: 1, 12: 1},

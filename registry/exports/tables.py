@@ -13,6 +13,7 @@ import psycopg
 from django.db import connection, transaction
 
 from registry.instruments import levels
+from registry.instruments.timepoints import SCHEDULE
 from registry.services import wire
 from registry.services.identity import opened
 from registry.services.wire import column_of
@@ -65,16 +66,20 @@ def _value(item):
     return column
 
 
-# What names a row orders the rows. The timepoints' places are few, so they are joined, not sorted by.
-ORDER = {"timepoint": "place.position"}
+# What names a row orders the rows; timepoints stand in the order of the schedule.
+_VISITS = ", ".join(f"'{visit.code}'" for visit in SCHEDULE)
+ORDER = {"timepoint": f"array_position(ARRAY[{_VISITS}]::varchar[], t.timepoint_id)"}
 
 
-def _select(file, selection, columns, limit):
+def select_sql(file, selection):
+    """The query behind a file, the birth date left empty."""
+    return _select(file, selection, _columns(file, selection))
+
+
+def _select(file, selection, columns, limit=None):
     joins = []
     if "site_code" in file.columns:
         joins.append("JOIN study_sites_site AS site ON site.id = t.site_id")
-    if "timepoint" in file.key:
-        joins.append("JOIN registry_timepoint AS place ON place.code = t.timepoint_id")
     if any(name == SEALED for name, _ in columns):
         joins.append("LEFT JOIN registry_identity AS i ON i.patient_id = t.patient_id")
     order = ", ".join(ORDER.get(name, f"t.{column_of(name)}") for name in file.key)

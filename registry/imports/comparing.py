@@ -165,7 +165,7 @@ def find_touched(cursor, file, staged):
         """,
         [births, births],
     )
-    cursor.execute(f"ANALYZE {touched(file)}")
+    cursor.execute(f"ANALYZE {touched(file)} (line)")
     cursor.execute(f"SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM {touched(file)}")
     return cursor.fetchone()
 

@@ -91,7 +91,6 @@ def _look_at(cursor, file, names):
         JOIN {file.table} AS t ON {same_key(file, "s", "t")} {patient}
         """
     )
-    cursor.execute("ANALYZE looked_at")
 
 
 def _unlikely_births(cursor):

@@ -36,9 +36,7 @@ def state_constraint(name, field):
 class Record(models.Model):
     """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger."""
 
-    missing = models.JSONField(
-        _("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField())
-    )
+    missing = models.JSONField(_("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField()))
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)

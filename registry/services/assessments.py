@@ -26,7 +26,9 @@ def save_assessment(
     Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied.
     """
     require(access, Can.ENTER, patient.site_id)
-    row = Assessment.objects.select_for_update().filter(patient_id=patient.pk, timepoint_id=timepoint).first()
+    # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
+    rows = Assessment.objects.select_for_update().order_by("pk")
+    row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
     if row is not None and row.version != version:
         raise Conflict(row)
     if row is not None:

@@ -3,7 +3,8 @@
 A *sample* is an (n,) array in which NaN is missing, `arrays.Counts(values, counts, missing=0)`, or a mapping
 value -> count; a *group* may also be `arrays.Moments.summary(n, mean, sd)`, the numbers a paper prints. Every function
 returns a small frozen dataclass (`p`, `statistic`, `df`, `n`, `method`, …) or raises `arrays.NotEstimable`, whose
-`reason` is a key of `arrays.REASONS`, where R would print NaN or stop. Nothing returns NaN.
+`reason` is a key of `arrays.REASONS`, where R would print NaN or stop. Nothing returns NaN but a
+survival curve's limits where none exist (R: NA).
 
 | function                                          | R 4                                                              |
 |---------------------------------------------------|------------------------------------------------------------------|
@@ -26,6 +27,9 @@ returns a small frozen dataclass (`p`, `statistic`, `df`, `n`, `method`, …) or
 | fisher.fisher_monte_carlo(table, resamples, seed) | fisher.test(table, simulate.p.value = TRUE, B = resamples)       |
 | fisher.fisher(table)                              | the exact test, or Monte Carlo where it would take too long      |
 | adjust.adjust(p_values, method)                   | p.adjust(p, "BH" or "holm" or "bonferroni")                      |
+| survival.kaplan_meier(time, event)                | survfit(Surv(time, event) ~ 1)                                   |
+| survival.survival_at(curve, times)                | summary(curve, times = times)                                    |
+| survival.log_rank(groups)                         | survdiff(Surv(time, event) ~ g)                                  |
 
 `arrays.differences(before, after)` makes the differences of complete pairs; `arrays.tabulate(sample)` makes Counts.
 """

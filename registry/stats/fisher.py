@@ -9,7 +9,7 @@ P is the probability, given the margins, of a table no more probable than the ob
 """
 
 from dataclasses import dataclass
-from math import log, log1p, sqrt
+from math import lgamma, log, log1p, sqrt
 
 import numpy as np
 
@@ -214,8 +214,13 @@ def log_factorials(x):
 
 
 def log_probability(table):
-    margins = log_factorials(table.sum(axis=0)).sum() + log_factorials(table.sum(axis=1)).sum()
-    return float(margins - log_factorials(table).sum() - log_factorials(table.sum()))
+    """To the digits a refusal needs, which must not wait for SciPy to be imported."""
+
+    def log_factorial_sum(counts):
+        return sum(lgamma(count + 1) for count in counts.ravel().tolist())
+
+    margins = log_factorial_sum(table.sum(axis=0)) + log_factorial_sum(table.sum(axis=1))
+    return margins - log_factorial_sum(table) - lgamma(int(table.sum()) + 1)
 
 
 def log_number_of_tables(rows, columns):

@@ -13,7 +13,7 @@ Costs are integers (log factorials rounded to 2^-36 or a little coarser), so equ
 """
 
 from dataclasses import dataclass
-from math import comb, log, prod
+from math import log, prod
 from time import monotonic
 
 import numpy as np
@@ -22,6 +22,9 @@ FAR = np.int64(1) << 61  # a cost no walk reaches
 PAIRS = 1 << 17  # transitions looked at together
 TOGETHER = 64  # middle states handled together
 WALKS = 1 << 16  # walks handled together: few enough to stay in the processor's cache
+BYTES_A_WALK = 96  # in a layer, its making and its counterpart, measured
+SECONDS_A_WALK = 4e-8  # on a fast machine: a forecast should not refuse what might be done
+MOST_OBSERVATIONS = 4_000_000
 FINEST, COARSEST = 36, 30  # binary digits of a cost after the point
 
 
@@ -81,6 +84,13 @@ class Passage:
     begin: np.ndarray
     length: np.ndarray
 
+    def part(self, first, last):
+        """The same for the targets at these positions alone."""
+        states = slice(first, last)
+        moves = slice(*np.searchsorted(self.target, [self.states[first], self.states[last - 1] + 1]))
+        each = (self.target, self.way, self.source, self.begin, self.length)
+        return Passage(self.states[states], self.cut[states], *(values[moves] for values in each))
+
 
 class Budget:
     """The limits, asked about as the work goes on."""
@@ -92,8 +102,12 @@ class Budget:
         if monotonic() > self.until:
             raise TooLarge("the time is used up")
 
+    def check_forecast(self, walks):
+        if monotonic() + walks * SECONDS_A_WALK > self.until:
+            raise TooLarge("the time would not suffice")
+
     def check_walks(self, walks):
-        if walks * 48 > self.bytes:
+        if walks * BYTES_A_WALK > self.bytes:
             raise TooLarge("the memory would not suffice")
 
 
@@ -113,7 +127,9 @@ def tail_probability(table, tie, seconds, memory_mb):
 def refuse_hopeless(rows, columns, seconds, memory_mb):
     """Raise TooLarge where looking at each state once per filled column would already take too long."""
     states = prod(int(r) + 1 for r in rows[:-1])
-    ways = [comb(int(c) + rows.size - 1, rows.size - 1) for c in columns]
+    ways = [prod(min(int(c), int(r)) + 1 for r in rows[:-1]) for c in columns]
+    if rows.sum() > MOST_OBSERVATIONS:
+        raise TooLarge("costs of so many observations do not fit 64 bits")
     if states > 1 << 22 or max(ways) > 1 << 22 or states * sum(ways) > seconds * 1e8 or states * 64 > memory_mb * 2**20:
         raise TooLarge("the table has too many states")
 
@@ -166,6 +182,8 @@ class Network:
         """P: the joined weight of both halves, over the weight of all tables."""
         left, right = self.split()
         best_left, best_right = self.cheapest(left, self.start()), self.cheapest(right, self.start())
+        if (best_left[-1] + best_right[-1][self.mirror()]).min() >= self.limit:
+            return 1.0  # the observed table is the most probable one
         bounds_left, bounds_right = self.bounds(left, best_right[-1]), self.bounds(right, best_left[-1])
         a, b = self.enumerate(left[:-1], bounds_left), self.enumerate(right[:-1], bounds_right)
         weight = self.join(a, self.columns[left[-1]], bounds_left[-1], b, self.columns[right[-1]], bounds_right[-1])
@@ -218,7 +236,9 @@ class Network:
         """The layer after these columns."""
         layer = Layer(np.zeros(1, np.int64), np.ones(1), np.ones(1), np.zeros(self.states), 0)
         for total, bound in zip(totals, bounds, strict=False):
-            layer = self.grow(layer, self.columns[total], bound, self.reachable(layer.used + total))
+            column, targets = self.columns[total], self.reachable(layer.used + total)
+            self.forecast(layer, column, bound, targets)
+            layer = self.grow(layer, column, bound, targets)
         return layer
 
     def reachable(self, used):
@@ -255,7 +275,21 @@ class Network:
         return total
 
     def passages(self, layer, column, bound, targets):
-        """How the walks of a layer pass through a column into the target states, some targets at a time."""
+        """How the walks of a layer pass through a column into the target states, in parts that fit the cache."""
+        for whole in self.crossings(layer, column, bound, targets):
+            for first, last in portions(np.searchsorted(whole.states, whole.target), whole.length, whole.states.size):
+                yield whole.part(first, last)
+
+    def forecast(self, layer, column, bound, targets):
+        """How many walks `passages` will hold. Raises TooLarge if they cannot be walked in the time left."""
+        walks = 0
+        for crossing in self.crossings(layer, column, bound, targets):
+            walks += int(crossing.length.sum())
+            self.budget.check_forecast(walks)
+        return walks
+
+    def crossings(self, layer, column, bound, targets):
+        """The same in larger parts, before anything is walked."""
         edges = np.searchsorted(layer.codes, np.arange(self.states + 1) << self.shift)
         beyond = np.append(layer.beyond, 0.0)
         step = max(1, PAIRS // column.steps.size)
@@ -271,18 +305,7 @@ class Network:
             cut = np.bincount(to, lost * column.weight[way], states.size)
             walked = stop > begin
             to, way, source, begin = to[walked], way[walked], source[walked], begin[walked]
-            length = stop[walked] - begin
-            for first, last in portions(to, length, states.size):
-                chosen = slice(*np.searchsorted(to, [first, last]))
-                yield Passage(
-                    states[first:last],
-                    cut[first:last],
-                    states[to[chosen]],
-                    way[chosen],
-                    source[chosen],
-                    begin[chosen],
-                    length[chosen],
-                )
+            yield Passage(states, cut, states[to], way, source, begin, stop[walked] - begin)
 
     def transitions(self, targets, column):
         """Pairs (target, way to fill the column) whose source is a state, ordered by target."""
@@ -298,6 +321,8 @@ class Network:
         """
         mirror = self.mirror()
         middle = self.reachable(a.used + column_a.total)
+        walks_a = self.forecast(a, column_a, bound_a, middle)
+        self.budget.check_forecast(walks_a + self.forecast(b, column_b, bound_b, mirror[middle][::-1]))
         weight_b = self.weight_of_state(b.used + column_b.total)[mirror]
         weight = 0.0
         for states in np.array_split(middle, -(-middle.size // TOGETHER)):

@@ -25,7 +25,7 @@ NAVIGATION = (
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
-    Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="plus"),
+    Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )

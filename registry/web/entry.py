@@ -5,15 +5,16 @@ services refuse into a page that keeps every typed value.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
@@ -45,6 +46,7 @@ class Sheet:
     state      of the form; None for one that is never finished
     previous   answers of the visit before, by item name, and `previous_label` says which
     known      what else is known of the patient, for the checks across forms
+    look       gives those of the fields above that only the page needs, so that storing does not read them
     """
 
     patient: Any
@@ -64,6 +66,11 @@ class Sheet:
     previous_label: str = ""
     known: Mapping = field(default_factory=dict)
     plan: tuple = ()
+    look: Callable[[], Mapping] = dict
+
+    def shown(self):
+        """This form with everything that its page shows."""
+        return replace(self, look=dict, **self.look())
 
     @property
     def items(self):
@@ -100,6 +107,7 @@ def edit(request, sheet):
     if request.method == "POST" and not request_is_reader:
         return _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
+    sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
     return _page(request, sheet, values, missing)
 
@@ -110,37 +118,38 @@ def _store(request, sheet):
     version = request.POST.get("version", "")
     reason = request.POST.get("reason", "").strip()
     sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason}
-    errors, row = _attempt(sheet, sent, int(version) if version.isdecimal() else None)
+    errors, row, saved = _attempt(sheet, sent, int(version) if version.isdecimal() else None)
     if row is not None:
         # Stored by someone else first, or by the first of two clicks.
         if differing := _differing(sheet, row, raw, missing):
             return _page(request, sheet, raw, missing, conflict=_conflict(row, differing), status=409)
         if complete and getattr(row, sheet.state_column or "", "") == State.DRAFT:
-            errors, row = _attempt(sheet, sent, row.version)
+            errors, row, saved = _attempt(sheet, sent, row.version)
     if errors:
         return _page(request, sheet, raw, missing, errors=_sentences(sheet, errors), reason=reason, status=422)
-    return _stored(request, sheet, sheet.reload(), complete)
+    return _stored(request, sheet, saved or sheet.reload(), complete)
 
 
 def _attempt(sheet, sent, version):
-    """Save once. Returns the errors by item name, and the record as it is if it was stored by someone else first."""
+    """Save once: the errors by item name, the record as it is if someone else stored it first, and what was saved.
+
+    Each service runs in a transaction of its own, so a refusal leaves the request's transaction usable.
+    """
     try:
-        with transaction.atomic():
-            sheet.save(version=version, **sent)
+        return {}, None, sheet.save(version=version, **sent)
     except InvalidAnswers as error:
-        return error.errors, None
+        return error.errors, None, None
     except ReasonRequired:
-        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None
+        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None, None
     except Locked:
-        return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None
+        return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
-        return {}, error.current
+        return {}, error.current, None
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
         if (row := sheet.reload()) is None:
             raise
-        return {}, row
-    return {}, None
+        return {}, row, None
 
 
 def _stored(request, sheet, row, complete):
@@ -219,13 +228,14 @@ def _warnings(sheet, row):
     met = checks.warnings(answers, schedule=sheet.plan)
     names = [item.name for item in sheet.items]
     return [
-        {"text": wording.words(one.message), "name": next((name for name in one.items if name in names), names[0])}
+        {"text": wording.sentence(one.message), "name": next((name for name in one.items if name in names), names[0])}
         for one in met
         if own.intersection(one.items)
     ]
 
 
 def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=None, status=200):
+    sheet = sheet.shown()
     errors = errors or {}
     row = conflict["row"] if conflict else sheet.row
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
@@ -276,37 +286,36 @@ def assessment(request, patient_id, timepoint):
     plan = visits.schedule()
     if timepoint not in {one.code for one in plan}:
         raise Http404
-    recorded = assessments_of(patient)
-    planned = visits.visits(patient, plan, recorded, timezone.localdate())
-    position = next(n for n, one in enumerate(planned) if one.code == timepoint)
-    visit = planned[position]
-    before = next((one for one in reversed(planned[:position]) if one.assessment), None)
+    position = next(n for n, one in enumerate(plan) if one.code == timepoint)
+
+    def look():
+        planned = visits.visits(patient, plan, assessments_of(patient), timezone.localdate())
+        row = planned[position].assessment
+        seen = {"row": row, "state": row.state if row else "empty", "visit": planned[position]}
+        if before := next((one for one in reversed(planned[:position]) if one.assessment), None):
+            items = catalogue.items(catalogue.ASSESSMENT)
+            seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
+            seen["previous_label"] = before.label
+        return seen
 
     def save(**answers):
         return save_assessment(
             access=request.access, patient=patient, timepoint=timepoint, today=timezone.localdate(), **answers
         )
 
-    row = visit.assessment
-    items = catalogue.items(catalogue.ASSESSMENT)
     return edit(
         request,
         Sheet(
             patient=patient,
-            title=visit.label,
+            title=plan[position].label.in_language(get_language()),
             instruments=catalogue.ASSESSMENT,
             leading=(ASSESSMENT_DATE,),
-            row=row,
-            state=row.state if row else "empty",
+            row=None,
+            look=look,
             save=save,
             reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
             url=reverse("assessment", args=[patient.pk, timepoint]),
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
-            visit=visit,
-            previous={item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
-            if before
-            else {},
-            previous_label=before.label if before else "",
             known=patients.answers_of(patient) | {"timepoint": timepoint},
             plan=plan,
         ),

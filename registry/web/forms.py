@@ -44,7 +44,7 @@ def typed(value):
 
 @dataclass(frozen=True)
 class Option:
-    """One choice on the page. `key` is the key that picks it while the group has the focus."""
+    """One choice on the page. `key` is what picks it when typed while the group has the focus."""
 
     code: str
     label: str
@@ -105,7 +105,7 @@ class Question:
     def options(self):
         choices = [c for c in self.item.choices if c in self.item.form_choices or str(c.code) == self.value]
         codes = [str(choice.code) for choice in choices]
-        keys = codes if max(map(len, codes)) == 1 else [str(n) for n in range(1, len(codes) + 1)]
+        keys = codes if self.says_code else [str(n) for n in range(1, len(codes) + 1)]
         return [
             Option(
                 code=code,
@@ -186,6 +186,11 @@ class Section:
     def is_single(self):
         """Whether the card's title already says what the one question is."""
         return len(self.questions) == 1
+
+    @property
+    def names_owner(self):
+        """Whether the instrument belongs to someone who is to be named with it."""
+        return "©" in self.instrument.licence
 
     @property
     def offers_not_done(self):

@@ -39,6 +39,12 @@ def said(item, reason):
     return f"{item.label.ja}：{reason.ja}" if in_japanese() else f"{item.label.en} {reason.en}."
 
 
+def sentence(label):
+    """A declared message with the full stop that its language ends a sentence with."""
+    text = words(label)
+    return text if text[-1] in ".。" else f"{text}{'。' if in_japanese() else '.'}"
+
+
 def says_code(item):
     """Whether an item's codes mean something to the clinic: points and grades do, words of the database do not."""
     return bool(item.choices) and all(isinstance(code, int) or code[:1].isupper() for code in item.codes)

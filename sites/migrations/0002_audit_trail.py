@@ -19,15 +19,20 @@ CREATE FUNCTION audit_shown(r jsonb, arguments text[]) RETURNS jsonb LANGUAGE sq
 $$;
 
 CREATE FUNCTION audit_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    key_column text := TG_ARGV[0];
+    site_column text := TG_ARGV[1];
+    left_out text[] := TG_ARGV[2:];
+    hides boolean := EXISTS (SELECT FROM unnest(TG_ARGV[2:]) AS one WHERE one LIKE '*%');
 BEGIN
     INSERT INTO study_sites_auditevent
         (site_id, table_name, row_id, action, user_id, request_id, reason, transaction_id, old, new)
-    SELECT (r ->> TG_ARGV[1])::bigint, TG_TABLE_NAME, r ->> TG_ARGV[0], lower(TG_OP), {SCOPE},
+    SELECT (shown ->> site_column)::bigint, TG_TABLE_NAME, shown ->> key_column, lower(TG_OP), {SCOPE},
            CASE TG_OP WHEN 'DELETE' THEN shown END, CASE TG_OP WHEN 'INSERT' THEN shown END
-    FROM (SELECT to_jsonb(c) AS r,
-                 CASE WHEN TG_NARGS > 2 THEN audit_shown(jsonb_strip_nulls(to_jsonb(c)), TG_ARGV[2:])
-                      ELSE jsonb_strip_nulls(to_jsonb(c)) END AS shown
-          FROM changed AS c) AS rows;
+    FROM (SELECT CASE WHEN hides THEN audit_shown(jsonb_strip_nulls(to_jsonb(c)), left_out)
+                      ELSE jsonb_strip_nulls(to_jsonb(c)) - coalesce(left_out, '{{}}') END AS shown
+          -- OFFSET keeps the row from being turned into JSON again for each use: half the time of a bulk load.
+          FROM changed AS c OFFSET 0) AS rows;
     RETURN NULL;
 END $$;
 

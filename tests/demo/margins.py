@@ -23,15 +23,26 @@ PAIRS = ((0, 1), (1, 2), (0, 2))
 DAYS_PER_MONTH = 30.4375
 BARTHEL = tuple(
     f"barthel_{name}"
-    for name in "feeding bathing grooming dressing bowels bladder toilet transfer mobility stairs".split()
+    for name in [
+        "feeding",
+        "bathing",
+        "grooming",
+        "dressing",
+        "bowels",
+        "bladder",
+        "toilet",
+        "transfer",
+        "mobility",
+        "stairs",
+    ]
 )
 EQ5D = tuple(
-    f"eq5d_{name}" for name in "mobility self_care usual_activities pain_discomfort anxiety_depression".split()
+    f"eq5d_{name}" for name in ["mobility", "self_care", "usual_activities", "pain_discomfort", "anxiety_depression"]
 )
 TOKUHASHI = tuple(
-    f"tokuhashi_{name}" for name in "general_condition extraspinal_bone vertebral organs primary palsy".split()
+    f"tokuhashi_{name}" for name in ["general_condition", "extraspinal_bone", "vertebral", "organs", "primary", "palsy"]
 )
-SINS = tuple(f"sins_{name}" for name in "location pain bone_lesion alignment collapse posterolateral".split())
+SINS = tuple(f"sins_{name}" for name in ["location", "pain", "bone_lesion", "alignment", "collapse", "posterolateral"])
 
 
 def read(folder, name):

@@ -48,6 +48,12 @@ def test_a_file_with_a_wrong_row_stores_nothing(admin_client, north):
     assert list(Site.objects.values_list("code", flat=True)) == ["N01"]
 
 
+def test_the_preview_shows_the_change_without_inline_styles(admin_client, north):
+    page = upload(admin_client, "site", "code,name,value_set\nN01,North Clinic,JP\n").content.decode()
+    assert "<ins>Clinic</ins>" in page
+    assert "style=" not in page
+
+
 def test_people_come_by_address_without_a_password(admin_client, alice):
     upload(admin_client, "user", "email,name,language\nALICE@example.org,Alice Abe,ja\nnew@example.org,New,en\n")
     alice.refresh_from_db()

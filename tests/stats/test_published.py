@@ -78,8 +78,10 @@ def test_segi_tables_2_and_5_categorical(table, chi_square_p, fisher_p):
 
 
 def test_segi_primary_tumours():
-    """Nine kinds in three groups. fisher.test(t, workspace = 2e8)$p.value is 0.182710927395237 after 90 s; R's own joins of near-equal costs, to a
-    relative 1e-8, make the difference in the eighth digit. An independent enumeration gives 0.182710928677197."""
+    """Nine kinds in three groups. fisher.test(t, workspace = 2e8)$p.value is
+    0.182710927395237 after 90 s; R joins nearly equal costs, which moves the eighth digit. An enumeration by other
+    code gives 0.182710928677197.
+    """
     assert rounds_to(chi_square(PRIMARY).p, "0.236")
     p = fisher_exact(PRIMARY).p
     assert rounds_to(p, "0.1827109")
@@ -241,7 +243,7 @@ def test_zheng_histology():
     assert rounds_to(fisher_exact([[24, 19, 4, 4, 10, 3], [34, 22, 8, 9, 13, 7]]).p, "0.888")
 
 
-# Zheng, Table 1: wilcox.test(x, y, exact = FALSE, correct = FALSE); SPSS prints the uncorrected P. With correction: 0.681
+# Zheng, Table 1: wilcox.test(x, y, exact = FALSE, correct = FALSE); as SPSS prints it. With correction: 0.681
 @pytest.mark.parametrize(
     ("hybrid", "en_bloc", "p"),
     [((10, 33, 21), (14, 45, 34), "0.679"), ((45, 19), (62, 31), "0.631"), ((13, 24, 27), (24, 33, 36), "0.499")],
@@ -251,6 +253,22 @@ def test_zheng_ordinal(hybrid, en_bloc, p):
     x, y = (Counts(np.arange(len(counts)), counts) for counts in (hybrid, en_bloc))
     assert rounds_to(mann_whitney(x, y, correct=False).p, p)
     assert mann_whitney(x, y).p == pytest.approx(float(p), abs=0.003)
+
+
+# Zheng, Table 1: t.test(x, y, var.equal = TRUE); some "SD" in print are standard errors, turned back here
+@pytest.mark.parametrize(
+    ("hybrid", "en_bloc", "p"),
+    [
+        ((56.64, 0.74 * 64**0.5), (58.73, 0.72 * 93**0.5), "0.051"),
+        ((10.39, 0.11 * 64**0.5), (10.43, 0.90), "0.783"),
+        ((7.16, 0.11 * 64**0.5), (7.42, 0.87), "0.069"),
+        ((12.86, 0.20 * 64**0.5), (13.20, 0.18 * 93**0.5), "0.215"),
+        ((63.72, 0.89 * 64**0.5), (64.88, 0.70 * 93**0.5), "0.302"),
+    ],
+    ids=["age", "tokuhashi", "vas", "sins", "sosg-oq"],
+)
+def test_zheng_continuous(hybrid, en_bloc, p):
+    assert rounds_to(student_t(Moments.summary(64, *hybrid), Moments.summary(93, *en_bloc)).p, p)
 
 
 def test_zheng_hospital_stay():

@@ -65,7 +65,7 @@ def state():
 
 def described(run):
     if run is None:
-        return "not requested"
+        raise CommandError("No comparison was requested: manage.py load_demo does it.")
     if run.status in (Status.FAILED, Status.CANCELLED):
         raise CommandError(f"The comparison is {run.status}" + (f": {run.error}" if run.error else "."))
     if run.status == Status.RUNNING:

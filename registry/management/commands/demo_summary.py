@@ -9,6 +9,7 @@ from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
+from sites.access import PERMISSIONS, Can
 from sites.models import Site
 from sites.scope import everything
 
@@ -37,12 +38,16 @@ def contents():
 
 
 def logins():
-    rows = [
-        (one.role.replace("_", " "), one.email, ", ".join(one.sites) or "all sites") for one in demonstration.LOGINS
-    ]
+    rows = [(one.role.replace("_", " "), one.email, place(one)) for one in demonstration.LOGINS]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return [f"Sign in with the password {demonstration.password()} as", *(line.rstrip() for line in lines)]
+
+
+def place(login):
+    if Can.READ not in PERMISSIONS[login.role]:
+        return "sites and people, no patients"
+    return ", ".join(login.sites) or "all sites"
 
 
 def comparison():
@@ -58,7 +63,7 @@ def table(lines):
     width = max(len(one) for one in labels)
     cell = 20
     text = ["P between groups, Table 6: as the study prints it | as computed here"]
-    text.append(" " * width + "".join("  " + title.ljust(cell) for title in PAIR_TITLES))
+    text.append((" " * width + "".join("  " + title.ljust(cell) for title in PAIR_TITLES)).rstrip())
     for line, name in zip(lines, labels, strict=True):
         cells = zip(line.study, line.ours, line.differing, strict=True)
         text.append((name.ljust(width) + "".join("  " + shown(*one).ljust(cell) for one in cells)).rstrip())

@@ -9,9 +9,9 @@ GRANTS = """
 GRANT USAGE ON SCHEMA public TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
-REVOKE INSERT, UPDATE, DELETE ON study_sites_auditevent FROM {role};
-REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role};
 """
+# What the application reads and never writes; functions of the owner's write the trail and its seals.
+READ_ONLY = ("study_sites_auditevent", "study_sites_auditseal", "django_migrations")
 
 
 class Command(migrate.Command):
@@ -25,5 +25,7 @@ class Command(migrate.Command):
         if connection.settings_dict["USER"] == connections[DEFAULT_DB_ALIAS].settings_dict["USER"]:
             return
         with connection.cursor() as cursor:
-            if "study_sites_auditevent" in connection.introspection.table_names(cursor):
-                cursor.execute(GRANTS.format(role=app_role()))
+            tables = set(connection.introspection.table_names(cursor)).intersection(READ_ONLY)
+            if "study_sites_auditevent" in tables:
+                revoke = f"REVOKE INSERT, UPDATE, DELETE ON {', '.join(sorted(tables))} FROM {app_role()}"
+                cursor.execute(GRANTS.format(role=app_role()) + revoke)  # one statement: there is no moment between

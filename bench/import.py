@@ -1,0 +1,132 @@
+"""Assessments in, with every check, policy and the audit trail, against a raw COPY into a bare table.
+
+200 000 assessments of patients who are stored. Limits: at least 0.1 times the raw COPY's rows a second, and at least
+10 times django-import-export's default path, measured on a sample.
+"""
+
+import csv
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.scratch import registry_of  # noqa: E402
+
+ASSESSMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+SAMPLE = 2_000
+
+
+def main():
+    with registry_of(int(ASSESSMENTS / 1.87)), tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        path = folder / "assessments.csv"
+        rows = written(path)
+        empty()
+        raw = rows / by_copy(path)
+        sample = folder / "sample.csv"
+        with path.open() as whole, sample.open("w") as part:
+            # The library stores an empty cell as an empty text, which the database refuses: only full rows then.
+            full = (line for line in whole if ",," not in line and not line.endswith(",\n"))
+            part.writelines(islice(full, SAMPLE + 1))
+        library = SAMPLE / by_import_export(sample)
+        empty()
+        ours = rows / by_import(folder)
+        print(f"{rows:,} assessments; django-import-export on {SAMPLE:,} of them")
+        print(f"raw COPY into a bare table {raw:10,.0f} rows a second")
+        print(f"django-import-export       {library:10,.0f} rows a second")
+        print(f"import_csv                 {ours:10,.0f} rows a second")
+        print(f"ratio to the raw COPY      {ours / raw:10.3f}   (limit: at least 0.100)")
+        print(f"ratio to the library       {ours / library:10.1f}   (limit: at least 10)")
+
+
+def written(path):
+    """Write the scratch registry's assessments to `path`, as the contract has them; returns their number."""
+    from django.db import transaction
+
+    from registry.exports import tables
+    from registry.services import wire
+    from sites.scope import current, everything
+
+    with everything(), transaction.atomic(), path.open("wb") as stream:
+        selection = tables.Selection(current().read)
+        header = tables.header(wire.ASSESSMENTS, selection)
+        wanted = len(wire.ASSESSMENTS.columns)
+        assert header[:wanted] == list(wire.ASSESSMENTS.columns)
+        text = b"".join(tables.blocks(wire.ASSESSMENTS, selection)).decode().splitlines()
+    with path.open("w") as stream:
+        stream.writelines(",".join(line.split(",")[:wanted]) + "\n" for line in text)
+    return len(text) - 1
+
+
+def empty():
+    from django.db import connections
+
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("TRUNCATE registry_assessment, study_sites_auditevent")
+        cursor.execute("VACUUM ANALYZE registry_assessment")
+
+
+def by_copy(path):
+    """Seconds of COPY into a table with the same columns and nothing else."""
+    from django.db import connections
+
+    from registry.services import wire
+
+    columns = ", ".join(wire.column_of(name) for name in wire.ASSESSMENTS.columns)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE bench_raw AS SELECT {columns} FROM registry_assessment WITH NO DATA")
+        started = time.perf_counter()
+        with cursor.copy("COPY bench_raw FROM STDIN WITH (FORMAT csv, HEADER)") as copy, path.open("rb") as stream:
+            while block := stream.read(1 << 16):
+                copy.write(block)
+        return time.perf_counter() - started
+
+
+def by_import(folder):
+    from registry.imports import import_files
+
+    started = time.perf_counter()
+    report = import_files(folder)
+    seconds = time.perf_counter() - started
+    assert report.stored, report.errors.shown[:3]
+    return seconds
+
+
+def by_import_export(path):
+    """Seconds of the library's default path: a ModelResource, row by row, with its diffs and savepoints."""
+    from django.db import connections, transaction
+    from import_export.resources import ModelResource
+    from tablib import Dataset
+
+    from registry.models import Assessment, Patient
+    from registry.services import wire
+    from sites.scope import everything
+
+    class Assessments(ModelResource):
+        class Meta:
+            model = Assessment
+            import_id_fields = ("patient", "timepoint")
+            fields = ("patient", "site", *wire.ASSESSMENTS.columns[1:], "missing")
+
+    with connections["owner"].cursor() as cursor:  # the library sets the sequence anew after an import
+        application = connections["default"].settings_dict["USER"]
+        cursor.execute(f"GRANT UPDATE ON SEQUENCE registry_assessment_id_seq TO {application}")
+    with path.open() as stream:
+        rows = list(csv.DictReader(stream))
+    with everything(), transaction.atomic():
+        places = dict(Patient.objects.values_list("pk", "site_id"))
+    for row in rows:
+        row |= {"patient": row["patient_id"], "site": places[row["patient_id"]], "missing": "{}"}
+    data = Dataset(*([text or None for text in row.values()] for row in rows), headers=list(rows[0]))
+    started = time.perf_counter()
+    with everything():
+        result = Assessments().import_data(data, dry_run=False, use_transactions=True, raise_errors=True)
+    assert result.totals["new"] == len(rows), result.totals
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The comparison pages: runs, a new run, one run with its answer, flow, figures, tables and downloads.
+
+For those who may compare; to everyone else none of these addresses exists.
+"""
+
+from functools import wraps
+
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_POST, require_safe
+
+from registry.analysis import narrative, presentation, runs
+from registry.models import ComparisonRun
+from registry.tasks import repeat_comparison, start_comparison
+from registry.web.comparison_figures import figures
+from registry.web.comparison_form import ComparisonForm
+from registry.web.comparison_stages import STAGES, stage_label
+from registry.web.comparison_words import described
+from sites import audit
+from sites.access import Can
+
+PAGE = 50
+UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
+
+
+def for_comparing(view):
+    """The view for those who may compare; 404 for everyone else, who need not know that it exists."""
+
+    @wraps(view)
+    def guarded(request, *args, **kwargs):
+        if not request.access.may(Can.COMPARE):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_safe
+@for_comparing
+def run_list(request):
+    without_results = ComparisonRun.objects.defer("result").select_related("requested_by")
+    page = Paginator(without_results.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
+    rows = [(run, described(run)) for run in page]
+    return render(request, "comparison/list.html", {"page": page, "rows": rows})
+
+
+@for_comparing
+def new(request):
+    """The form of a new comparison; a run named by `from` fills it in."""
+    earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
+    form = ComparisonForm(request.POST or None, earlier=earlier)
+    if request.method == "POST" and form.is_valid():
+        started = start_comparison(access=request.access, plan=form.plan, cohort=form.cohort)
+        return redirect("comparison_run", started.pk)
+    return render(request, "comparison/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _uuid(text):
+    from uuid import UUID
+
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+@require_safe
+@for_comparing
+def run(request, run_id):
+    one = get_object_or_404(ComparisonRun.objects.select_related("requested_by"), pk=run_id)
+    context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
+    if result := runs.result_of(one):
+        context |= _shown(result)
+    return render(request, "comparison/run.html", context)
+
+
+def _shown(result):
+    language = get_language() or "en"
+    tables = presentation.tables(result, language)
+    return {
+        "answer": narrative.answer(result, language),
+        "flow": presentation.flow(result, language),
+        "figures": figures(result, language),
+        "tables": [table for table in tables if table.code != "flow"],
+        "methods": narrative.methods(result, language),
+        "method": result["method"],
+        "formats": list(presentation.FORMATS),
+    }
+
+
+@require_safe
+@for_comparing
+def progress(request, run_id):
+    """How far a run is, for the page to poll; asks the page to load anew once the run has ended."""
+    one = get_object_or_404(ComparisonRun.objects.defer("result"), pk=run_id)
+    context = {"run": one, "stage": stage_label(one), "stages": STAGES}
+    response = render(request, "comparison/progress.html", context)
+    if one.status not in UNDER_WAY:
+        response["HX-Refresh"] = "true"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@for_comparing
+def cancel(request, run_id):
+    runs.cancel(access=request.access, run=get_object_or_404(ComparisonRun.objects.defer("result"), pk=run_id))
+    return redirect("comparison_run", run_id)
+
+
+@require_POST
+@for_comparing
+def again(request, run_id):
+    repeated = repeat_comparison(access=request.access, run=get_object_or_404(ComparisonRun, pk=run_id))
+    return redirect("comparison_run", repeated.pk)
+
+
+@require_safe
+@for_comparing
+def download(request, run_id, format):
+    """The result as a file. What it tells is of groups, yet leaving the registry is recorded."""
+    one = get_object_or_404(ComparisonRun, pk=run_id)
+    result = runs.result_of(one)
+    if result is None or format not in presentation.FORMATS:
+        raise Http404
+    content = presentation.renderer(format)(result, get_language() or "en")
+    audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
+    name = f"comparison-{one.requested_at:%Y%m%d}-{str(one.pk)[:8]}.{format}"
+    return HttpResponse(
+        content,
+        content_type=presentation.CONTENT_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,141 @@
+"""Seals over the audit trail (`sites/sealing.py`), and nobody but the owner may hang its triggers on a table."""
+
+from django.db import migrations
+
+from sites.protection import audited
+
+# Text of an event and of a seal: `sites.sealing.EVENT` and `HEAD` recompute the same.
+EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
+    e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""
+HEAD = """jsonb_build_array(s.number, encode(s.previous, 'hex'), s.ids::text, s.last_id, s.settled_id, s.snapshot,
+    s.ceiling, s.events, extract(epoch FROM s.first_at), extract(epoch FROM s.last_at),
+    extract(epoch FROM s.made_at))::text"""
+
+TABLE = """
+CREATE TABLE study_sites_auditseal (
+    number bigint PRIMARY KEY,
+    made_at timestamptz NOT NULL,
+    ids int8multirange NOT NULL,   -- of the events in this seal
+    events integer NOT NULL,
+    first_at timestamptz NOT NULL, -- of those events
+    last_at timestamptz NOT NULL,
+    last_id bigint NOT NULL,       -- the greatest id in this or an earlier seal
+    settled_id bigint NOT NULL,    -- every event up to this id is in this or an earlier seal
+    snapshot text NOT NULL,        -- pg_snapshot: the transactions that had ended before the events were read
+    ceiling bigint NOT NULL,       -- transactions from here on began after they were read
+    content bytea NOT NULL,        -- sha256 over the events' hashes, by id
+    previous bytea NOT NULL,       -- the hash of the seal before
+    hash bytea NOT NULL,
+    signature bytea
+);
+
+CREATE POLICY read_to_seal ON study_sites_auditevent FOR SELECT
+    USING ((SELECT current_setting('app.sealing', true)) = 'on');
+
+-- Page by page through one site's trail.
+CREATE INDEX audit_by_site ON study_sites_auditevent (site_id, id);
+"""
+
+FUNCTIONS = f"""
+CREATE FUNCTION audit_seal(at_most integer) RETURNS TABLE (number bigint, events integer, hash bytea)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    before study_sites_auditseal;
+    s study_sites_auditseal;
+    covered int8multirange;
+    only_seals boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('audit_seal'));
+    PERFORM set_config('app.sealing', 'on', true);
+    SELECT * INTO before FROM study_sites_auditseal ORDER BY number DESC LIMIT 1;
+    s.settled_id := coalesce(before.settled_id, 0);
+    s.snapshot := pg_current_snapshot();
+    SELECT coalesce(range_agg(ids), '{{}}') INTO covered FROM study_sites_auditseal WHERE last_id > s.settled_id;
+
+    SELECT count(*), min(e.at), max(e.at), max(e.id), range_agg(int8range(e.id, e.id + 1)),
+           sha256(string_agg(sha256(convert_to({EVENT}, 'UTF8')), ''::bytea ORDER BY e.id)),
+           bool_and(e.table_name = 'study_sites_auditseal' AND e.action = 'insert')
+    INTO s.events, s.first_at, s.last_at, s.last_id, s.ids, s.content, only_seals
+    FROM (
+        SELECT found.*
+        FROM unnest(int8multirange(int8range(s.settled_id + 1, NULL)) - covered) AS r
+        CROSS JOIN LATERAL (
+            SELECT * FROM study_sites_auditevent
+            WHERE id >= lower(r) AND id < coalesce(upper(r), 9223372036854775807) ORDER BY id LIMIT at_most
+        ) AS found
+        ORDER BY found.id LIMIT at_most
+    ) AS e;
+    PERFORM set_config('app.sealing', '', true);
+    IF s.events = 0 OR only_seals THEN
+        RETURN;
+    END IF;
+
+    s.number := coalesce(before.number, 0) + 1;
+    s.made_at := clock_timestamp();
+    s.previous := coalesce(before.hash, '');
+    s.ceiling := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    -- Everything that was under way at an earlier seal has ended: no id up to its last can still turn up, and those that
+    -- did are in this batch unless it was cut. The hour covers the moment between taking an id and a transaction number.
+    s.settled_id := greatest(s.settled_id, (
+        SELECT max(last_id) FROM study_sites_auditseal
+        WHERE ceiling <= pg_snapshot_xmin(s.snapshot::pg_snapshot)::text::bigint AND made_at < clock_timestamp() - interval '1 hour' AND s.events < at_most
+    ));
+    s.last_id := greatest(s.last_id, before.last_id);
+    s.hash := sha256(convert_to({HEAD}, 'UTF8') || s.content);
+    INSERT INTO study_sites_auditseal SELECT s.*;
+    RETURN QUERY SELECT s.number, s.events, s.hash;
+END $$;
+
+-- The signature is made outside, with a key that the database does not have, in the transaction that sealed.
+CREATE FUNCTION audit_sign(seal bigint, with_signature bytea) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE study_sites_auditseal SET signature = with_signature WHERE number = seal AND signature IS NULL
+$$;
+
+-- A trigger function runs for whoever changes the table; who may create a trigger with it could forge events, on a
+-- temporary table of a clinical table's name for instance.
+REVOKE EXECUTE ON FUNCTION audit_rows(), audit_update() FROM PUBLIC;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("study_sites", "0002_audit_trail")]
+
+    operations = [
+        migrations.RunSQL(
+            TABLE,
+            """
+            DROP INDEX audit_by_site;
+            DROP POLICY read_to_seal ON study_sites_auditevent;
+            DROP TABLE study_sites_auditseal;
+            """,
+        ),
+        migrations.RunSQL(
+            FUNCTIONS,
+            """
+            GRANT EXECUTE ON FUNCTION audit_rows(), audit_update() TO PUBLIC;
+            DROP FUNCTION audit_sign(bigint, bytea);
+            DROP FUNCTION audit_seal(integer);
+            """,
+        ),
+        # The trail tells of each seal: so the loss of the newest one shows.
+        audited(
+            "study_sites_auditseal",
+            key="number",
+            site="",
+            without=(
+                "made_at",
+                "ids",
+                "first_at",
+                "last_at",
+                "last_id",
+                "settled_id",
+                "snapshot",
+                "ceiling",
+                "content",
+                "previous",
+                "signature",
+            ),
+        ),
+    ]

@@ -1,0 +1,232 @@
+"""The comparison pages, for those who may compare and for everyone else."""
+
+import io
+import json
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from registry.analysis import cohorts, plans, runner, runs
+from registry.models import ComparisonRun
+from sites.models import AuditEvent
+
+FORM = {
+    "cohort_name": "segi2024",
+    "grouping": "segment_group",
+    "baseline": "preop",
+    "followups": ["1m"],
+    "value_set": "JP",
+    "overall_continuous": "anova",
+    "overall_categorical": "fisher_exact",
+    "pairwise_continuous": "tukey_hsd",
+    "pairwise_categorical": "fisher_exact",
+    "before_after_continuous": "wilcoxon_signed_rank",
+    "before_after_categorical": "fisher_exact",
+    "adjust": "benjamini_hochberg",
+    "note": "",
+}
+
+
+def a_run(by, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024, **fields):
+    return ComparisonRun.objects.create(plan=plan.to_json(), cohort=cohort.to_json(), requested_by=by, **fields)
+
+
+@pytest.fixture
+def done(random_patients, as_system, bob):
+    with as_system():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+    return a_run(bob, status="done", result=result, snapshot=result["method"]["snapshot"], progress=1)
+
+
+PAGES = ["comparison", "comparison_new", "comparison_run", "comparison_progress"]
+
+
+def address(name, run):
+    return reverse(name, args=[] if name in {"comparison", "comparison_new"} else [run.pk])
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("who", "status"), [("bob", 200), ("dana", 200), ("alice", 404), ("mona", 404), ("ada", 404)])
+def test_only_those_who_may_compare_know_the_pages(client, bob, request, name, who, status):
+    run = a_run(bob)
+    client.force_login(request.getfixturevalue(who))
+    assert client.get(address(name, run)).status_code == status
+
+
+@pytest.mark.parametrize("name", ["comparison_cancel", "comparison_again"])
+@pytest.mark.parametrize(("who", "status"), [("bob", 302), ("alice", 404)])
+def test_only_those_who_may_compare_act_on_a_run(client, bob, request, name, who, status):
+    run = a_run(bob)
+    client.force_login(request.getfixturevalue(who))
+    assert client.post(address(name, run)).status_code == status
+
+
+def test_a_stranger_is_asked_to_sign_in(client, bob):
+    assert client.get(address("comparison", None)).status_code == 302
+
+
+def test_a_new_comparison_is_queued_with_what_was_asked(client, bob, as_system):
+    client.force_login(bob)
+    sent = FORM | {
+        "followups": ["1m", "6m"],
+        "further_value_sets": ["UK", "JP"],
+        "note": "for a talk",
+        "adjust": "holm",
+    }
+    response = client.post(reverse("comparison_new"), sent)
+    run = ComparisonRun.objects.get()
+    assert (response.status_code, response["Location"]) == (302, address("comparison_run", run))
+    plan = plans.from_json(run.plan)
+    assert (plan.followups, plan.value_sets, plan.adjust, plan.note) == (
+        ("1m", "6m"),
+        ("JP", "UK"),
+        "holm",
+        "for the report",
+    )
+    assert (run.status, run.requested_by, run.cohort["name"]) == ("queued", bob, "segi2024")
+    with as_system():
+        assert AuditEvent.objects.get(action="comparison_requested", row_id=str(run.pk)).user_id == bob.pk
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"followups": []}, "This field is required"),
+        ({"baseline": "1m"}, "cannot be a follow-up too"),
+        ({"overall_continuous": "t_test"}, "compares two groups"),
+        ({"value_set": "XX"}, "not one of the available choices"),
+    ],
+)
+def test_what_does_not_fit_is_said_and_nothing_starts(client, bob, changes, says):
+    client.force_login(bob)
+    response = client.post(reverse("comparison_new"), FORM | changes)
+    assert response.status_code == 422
+    assert says in response.content.decode()
+    assert ComparisonRun.objects.count() == 0
+
+
+def test_a_new_comparison_may_start_from_an_earlier_one(client, bob):
+    client.force_login(bob)
+    run = a_run(bob, plans.segment_comparison(followups=("3m",), value_sets=("NL",)), cohorts.ALL)
+    form = client.get(reverse("comparison_new"), {"from": run.pk}).context["form"]
+    assert (form["followups"].value(), form["value_set"].value(), form["cohort_name"].value()) == (("3m",), "NL", "all")
+    assert client.get(reverse("comparison_new"), {"from": "nonsense"}).status_code == 200
+
+
+def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
+    client.force_login(bob)
+    page = client.get(address("comparison_run", done)).content.decode()
+    flow = done.result["cohort"]["flow"]
+    assert f"{flow[-1]['n']} of {flow[0]['n']} enrolled patients were analysed" in page
+    for text in ("Patient characteristics", "Before and after surgery, within each group", "Comparison between groups"):
+        assert text in page
+    assert done.result["method"]["snapshot"] in page
+    assert page.count("<svg viewBox") == 4 + 5
+    assert "style=" not in page  # the content security policy would drop it
+
+
+def test_a_finished_run_is_shown_in_japanese(client, bob, done):
+    client.force_login(bob)
+    client.cookies["django_language"] = "ja"
+    page = client.get(address("comparison_run", done)).content.decode()
+    assert "患者背景" in page and "分節群" in page
+
+
+def test_a_run_under_way_polls_and_can_be_cancelled(client, bob):
+    client.force_login(bob)
+    run = a_run(bob)
+    page = client.get(address("comparison_run", run)).content.decode()
+    assert 'http-equiv="refresh"' in page and "hx-get" in page
+    assert "HX-Refresh" not in client.get(address("comparison_progress", run))
+    client.post(address("comparison_cancel", run))
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+    assert client.get(address("comparison_progress", run))["HX-Refresh"] == "true"
+    assert "hx-get" not in client.get(address("comparison_run", run)).content.decode()
+
+
+def test_a_failed_run_says_why_and_runs_again_in_its_own_row(client, bob):
+    client.force_login(bob)
+    run = a_run(bob, status="failed", error="The database did not answer.", attempts=3)
+    assert "The database did not answer." in client.get(address("comparison_run", run)).content.decode()
+    client.post(address("comparison_again", run))
+    run.refresh_from_db()
+    assert (run.status, run.attempts, run.error, ComparisonRun.objects.count()) == ("queued", 0, "", 1)
+
+
+def test_repeating_a_finished_run_makes_a_new_one_and_leaves_the_result(client, bob, done):
+    client.force_login(bob)
+    response = client.post(address("comparison_again", done))
+    (new,) = ComparisonRun.objects.exclude(pk=done.pk)
+    assert response["Location"] == address("comparison_run", new)
+    assert (new.plan, new.cohort, new.status) == (done.plan, done.cohort, "queued")
+    done.refresh_from_db()
+    assert done.status == "done"
+
+
+@pytest.mark.parametrize(
+    ("format", "kind"),
+    [("json", "application/json"), ("csv", "text/csv; charset=utf-8"), ("html", "text/html; charset=utf-8"),
+     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document")],
+)  # fmt: skip
+@pytest.mark.parametrize(("who", "status"), [("bob", 200), ("alice", 404)])
+def test_downloads(client, done, request, format, kind, who, status):
+    client.force_login(request.getfixturevalue(who))
+    response = client.get(reverse("comparison_download", args=[done.pk, format]))
+    assert response.status_code == status
+    if status == 200:
+        assert response["Content-Type"] == kind
+        assert response["Content-Disposition"].startswith("attachment; ") and len(response.content) > 1000
+
+
+def test_the_json_download_keeps_the_order_of_the_contract(client, bob, done, as_system):
+    client.force_login(bob)
+    sent = json.loads(client.get(reverse("comparison_download", args=[done.pk, "json"])).content)
+    with as_system():
+        fresh = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+    assert sent == fresh
+    for name in ("characteristics", "between_groups", "eq5d_domains"):
+        for one, other in zip(sent[name], fresh[name], strict=True):
+            assert json.dumps(one["groups"]) == json.dumps(other["groups"])
+            assert json.dumps(one["p"]) == json.dumps(other["p"])
+
+
+def test_a_word_document_has_every_table(client, bob, done):
+    from docx import Document
+
+    client.force_login(bob)
+    content = client.get(reverse("comparison_download", args=[done.pk, "docx"])).content
+    assert len(Document(io.BytesIO(content)).tables) == 6
+
+
+@pytest.mark.parametrize("format", ["xlsx", "json"])
+def test_there_is_nothing_to_download_before_there_is_a_result_or_in_another_format(client, bob, format):
+    client.force_login(bob)
+    assert client.get(reverse("comparison_download", args=[a_run(bob).pk, format])).status_code == 404
+    assert client.get(reverse("comparison_run", args=[uuid.uuid4()])).status_code == 404
+
+
+def test_the_list_takes_the_same_queries_for_many_runs(client, bob, django_assert_num_queries):
+    client.force_login(bob)
+    client.get(reverse("comparison"))
+    a_run(bob)
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as one:
+        client.get(reverse("comparison"))
+    for _ in range(20):
+        a_run(bob)
+    with django_assert_num_queries(len(one)):
+        client.get(reverse("comparison"))
+
+
+def test_requesting_needs_the_permission(as_person, alice, bob, north):
+    from django.core.exceptions import PermissionDenied
+
+    plan, cohort = plans.SEGMENT_COMPARISON, cohorts.SEGI2024
+    with as_person(alice) as access, pytest.raises(PermissionDenied):
+        runs.request(access=access, plan=plan, cohort=cohort)
+    with as_person(bob) as access:
+        assert runs.request(access=access, plan=plan, cohort=cohort).status == "queued"

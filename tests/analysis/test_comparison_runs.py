@@ -1,0 +1,253 @@
+"""Runs as jobs: claims, heartbeats, cancellation, failures; with a real broker and a real worker, also a killed one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections, transaction
+from django.db.utils import DatabaseError
+from django.utils import timezone
+
+from registry import tasks
+from registry.analysis import cohorts, plans, runs
+from registry.models import ComparisonRun
+from sites.access import Role, access_of
+from sites.models import Site
+from sites.scope import entered
+from tests.analysis.conftest import answers, patient, store
+from tests.conftest import person
+
+ROOT = Path(__file__).parents[2]
+EMPTIED = (
+    "registry_comparisonrun, registry_patient, registry_assessment, registry_adverseevent, registry_identity, "
+    "registry_utility, registry_change, study_sites_auditevent, study_sites_membership, study_sites_site, "
+    "study_sites_user"
+)
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker):
+    """A registry that other processes see: everything is committed, and swept away afterwards by the owner."""
+    with django_db_blocker.unblock():
+        owner = connections["owner"]
+        owner.close()
+        owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
+        try:
+            yield
+        finally:
+            connection.close()
+            with owner.cursor() as cursor:
+                cursor.execute(f"TRUNCATE {EMPTIED} CASCADE")
+            owner.close()
+
+
+@pytest.fixture
+def bob(committed):
+    north = Site.objects.create(code="N01", name="North Hospital")
+    bob = person("Bob", Role.STATISTICIAN)
+    levels = [("C3",), ("T6",), ("L1",)]
+    visits = [
+        {"preop": answers("45344", 30, pain_vas_mm=40 + i), "1m": answers("13315", 90, pain_vas_mm=i)} for i in range(9)
+    ]
+    store(north, [patient(lesion_levels=levels[i % 3], visits=visits[i]) for i in range(9)])
+    return bob
+
+
+@pytest.fixture
+def access(bob):
+    access = access_of(bob)
+    with entered(access.scope()):
+        yield access
+
+
+@pytest.fixture
+def run(access):
+    return runs.request(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+
+
+def stored(run):
+    run.refresh_from_db()
+    return run
+
+
+def silent(run, seconds=3600):
+    """As if the worker had not been heard of for so long."""
+    ComparisonRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=seconds))
+
+
+def test_a_queued_run_is_carried_out_once(run):
+    assert runs.perform(run.pk)
+    assert not runs.perform(run.pk)
+    done = stored(run)
+    assert (done.status, done.progress, done.attempts, done.error) == ("done", 1, 1, "")
+    assert done.snapshot == done.result["method"]["snapshot"]
+    assert done.result["cohort"]["n"] == 9
+
+
+def test_a_result_never_changes(run):
+    runs.perform(run.pk)
+    with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
+        ComparisonRun.objects.filter(pk=run.pk).update(result={"cohort": "another"})
+    assert stored(run).result["cohort"]["n"] == 9
+
+
+def test_a_running_run_is_left_alone_until_its_heartbeat_stops(run):
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=1, heartbeat_at=timezone.now())
+    assert not runs.perform(run.pk)
+    silent(run, 31)
+    assert runs.perform(run.pk)
+    assert (stored(run).status, run.attempts) == ("done", 2)
+
+
+def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
+    attempt = runs._claim(run.pk)
+    silent(run, 31)
+    assert runs.perform(run.pk)
+    runs._finish(run.pk, attempt, "failed", error="too late")
+    assert (stored(run).status, run.error) == ("done", "")
+
+
+def test_a_cancelled_run_is_not_begun(run, access):
+    runs.cancel(access=access, run=run)
+    assert not runs.perform(run.pk)
+    assert (stored(run).status, run.result) == ("cancelled", None)
+
+
+def test_a_plan_that_cannot_be_read_fails_with_a_sentence_and_may_run_again(run, access):
+    good = run.plan
+    ComparisonRun.objects.filter(pk=run.pk).update(plan=good | {"value_sets": ["XX"]})
+    runs.perform(run.pk)
+    assert stored(run).status == "failed"
+    assert run.error.startswith("The plan cannot be carried out: value_sets: “XX” does not fit")
+    ComparisonRun.objects.filter(pk=run.pk).update(plan=good)
+    assert runs.again(access=access, run=run) == run
+    assert runs.perform(run.pk)
+    assert (stored(run).status, run.error, ComparisonRun.objects.count()) == ("done", "", 1)
+
+
+def test_what_was_lost_is_sent_again_but_not_for_ever(run, access):
+    fresh = runs.request(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.ALL)
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=1)
+    assert runs.recover() == []
+    silent(run)
+    assert runs.recover() == [run.pk]
+    assert (stored(run).status, stored(fresh).status) == ("queued", "queued")
+    assert runs.recover() == []  # it has just been sent
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=runs.MOST_ATTEMPTS)
+    silent(run)
+    assert runs.recover() == []
+    assert stored(run).status == "failed" and "worker was lost" in run.error
+
+
+def test_a_run_to_be_cancelled_whose_worker_is_lost_is_cancelled(run, access):
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=1)
+    runs.cancel(access=access, run=run)
+    assert stored(run).cancel_requested
+    silent(run)
+    assert runs.recover() == []
+    assert stored(run).status == "cancelled"
+
+
+# With a worker
+
+
+def worker_environment():
+    name = connection.settings_dict["NAME"]
+    environment = dict(os.environ)
+    for variable in ("DATABASE_URL", "OWNER_DATABASE_URL"):
+        environment[variable] = urlunsplit(urlsplit(environment[variable])._replace(path=f"/{name}"))
+    return environment
+
+
+@contextmanager
+def a_worker(tmp_path, name="worker"):
+    """A Celery worker on the test database, in a process group of its own."""
+    with (tmp_path / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "registry", "worker", "-c", "1", "-l", "info", "-n", f"{name}@test"],
+            cwd=ROOT,
+            env=worker_environment(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("did not happen in time")
+
+
+@pytest.fixture
+def broker():
+    """An empty queue before and after."""
+    tasks.app.control.purge()
+    yield settings.REDIS_URL
+    tasks.app.control.purge()
+
+
+@contextmanager
+def patients_locked():
+    """Nobody reads a patient meanwhile: a worker that has claimed a run stays in the middle of it."""
+    owner = connections["owner"]
+    with transaction.atomic(using="owner"):
+        with owner.cursor() as cursor:
+            cursor.execute("LOCK TABLE registry_patient IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@pytest.mark.celery
+def test_a_worker_carries_a_comparison_out(access, broker, tmp_path):
+    run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+    with a_worker(tmp_path):
+        until(lambda: stored(run).status == "done")
+    assert (run.attempts, run.result["cohort"]["n"]) == (1, 9)
+
+
+@pytest.mark.celery
+def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(access, broker, tmp_path):
+    run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+    with patients_locked(), a_worker(tmp_path, "first") as first:
+        until(lambda: stored(run).status == "running")
+        beat = run.heartbeat_at
+        until(lambda: stored(run).heartbeat_at > beat)  # it shows life while it waits inside its transaction
+        os.killpg(first.pid, signal.SIGKILL)
+    assert stored(run).status == "running"
+    silent(run)
+    tasks.sweep()
+    assert stored(run).status == "queued"
+    with a_worker(tmp_path, "second"):
+        until(lambda: stored(run).status == "done")
+        tasks.run_comparison.delay(str(run.pk))  # delivered once more: nothing happens
+        time.sleep(2)
+    assert (stored(run).status, run.attempts, ComparisonRun.objects.count()) == ("done", 2, 1)
+
+
+@pytest.mark.celery
+def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
+    run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+    with a_worker(tmp_path):
+        with patients_locked():
+            until(lambda: stored(run).status == "running")
+            runs.cancel(access=access, run=run)
+            time.sleep(2.5 * runs.HEARTBEAT)
+        until(lambda: stored(run).status == "cancelled")
+    assert run.result is None

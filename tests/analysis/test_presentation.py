@@ -1,0 +1,103 @@
+"""Numbers as the study prints them, tables as the journal has them, and words that claim no more than P carries."""
+
+import csv
+import io
+
+import pytest
+
+from registry.analysis import cohorts, narrative, plans, presentation, runner
+from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
+from tests.analysis.conftest import answers, patient
+
+
+@pytest.mark.parametrize(
+    ("p", "printed"),
+    [(0.75, "0.75"), (0.1049, "0.10"), (0.1, "0.10"), (0.0996, "0.10"), (0.0994, "0.099"), (0.0515, "0.051"),
+     (0.001, "0.001"), (0.00099, "<0.001"), (0.0, "<0.001"), (0.99, "0.99"), (0.9901, ">0.99"), (1.0, ">0.99"),
+     (None, "–")],
+)  # fmt: skip
+def test_p_is_printed_as_the_study_does(p, printed):
+    assert p_value(p) == printed
+
+
+def test_p_in_a_sentence():
+    assert [p_phrase(p) for p in (0.011, 0.0001, 1)] == ["P = 0.011", "P < 0.001", "P > 0.99"]
+
+
+def test_means_and_shares():
+    assert mean_sd({"mean": 67.42, "sd": 11.68}, 1) == "67.4 ± 11.7"
+    assert mean_sd({"mean": -26.04, "sd": 30.3}, 1) == "−26.0 ± 30.3"
+    assert mean_sd({"mean": 1.0, "sd": None}, 3) == "1.000"
+    assert mean_sd({"mean": None, "sd": None}, 3) == "–"
+    assert number(-0.0001, 3) == "0.000"
+    assert (count_percent(17, 31), count_percent(0, 0)) == ("17 (55%)", "–")
+
+
+@pytest.fixture
+def result(stored, as_system):
+    """Thoracic lesions with much pain before surgery, TL/L/S with little; relief in both; no cervical lesion."""
+    stored(
+        [
+            patient(
+                lesion_levels=lesion,
+                visits={"preop": answers(pain_vas_mm=before + i), "1m": answers(pain_vas_mm=10 + i % 3)},
+                events=("wound_problem",) if i == 0 else (),
+            )
+            for lesion, before in ((("T6",), 70), (("L2",), 40))
+            for i in range(12)
+        ]
+    )
+    with as_system():
+        return runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+
+
+def cells(result, code, label, language="en"):
+    table = next(one for one in presentation.tables(result, language) if one.code == code)
+    return next(row.cells for row in table.rows if row.label == label)
+
+
+def test_tables_of_the_journal(result):
+    tables = presentation.tables(result)
+    assert [table.code for table in tables] == [
+        "flow", "characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains",
+    ]  # fmt: skip
+    assert tables[1].header == ("Variable", "Cervical (n = 0)", "Thoracic (n = 12)", "TL/L/S (n = 12)", "P")
+    assert all(len(row.cells) == len(table.header) - 1 for table in tables for row in table.rows)
+    assert cells(result, "adverse_events", "SSI / wound") == ("–", "1 (8%)", "1 (8%)", ">0.99")
+    assert cells(result, "recovery", "Pain (VAS), mm")[3:6] == ("75.5 ± 3.6", "11.0 ± 0.9", "0.002")
+    assert cells(result, "between_groups", "Pain (VAS), mm, before surgery") == (
+        "–", "75.5 ± 3.6", "45.5 ± 3.6", "–", "<0.001", "–",
+    )  # fmt: skip
+
+
+def test_the_answer_names_differences_with_their_p_and_nothing_else(result):
+    sentences = narrative.answer(result)
+    assert sentences[0] == "24 of 24 enrolled patients were analysed: Cervical 0, Thoracic 12, TL/L/S 12."
+    assert "Pain (VAS): better at 1 month than before surgery in Thoracic, TL/L/S (P < 0.05)." in sentences
+    assert "Pain (VAS), before surgery: TL/L/S lower than Thoracic (45.5 against 75.5, P < 0.001)." in sentences
+    assert "Δ Pain (VAS), at 1 month: Thoracic −64.5 against TL/L/S −34.5 (P < 0.001)." in sentences
+    assert not any(sentence.startswith("Pain (VAS), at 1 month") for sentence in sentences)
+
+
+def test_words_follow_the_language(result):
+    assert cells(result, "adverse_events", "手術部位感染・創部トラブル", "ja")[1] == "1 (8%)"
+    assert any("疼痛" in sentence for sentence in narrative.answer(result, "ja"))
+    assert "Wilcoxonの符号付順位検定" in narrative.methods(result, "ja")
+
+
+def test_the_methods_paragraph_names_what_was_done(result):
+    text = narrative.methods(result)
+    for named in ("one-way ANOVA", "Tukey's HSD test", "Benjamini–Hochberg", "Wilcoxon signed-rank", "Japan", "SciPy"):
+        assert named in text
+    assert result["method"]["snapshot"] in narrative.source(result)
+
+
+def test_a_name_that_looks_like_a_formula_is_harmless(stored, north, as_system):
+    north.region = '=HYPERLINK("x")<script>'
+    north.save()
+    stored([patient()])
+    with as_system():
+        result = runner.compare(plans.segment_comparison(grouping="region"), cohorts.ALL)
+    lines = list(csv.reader(io.StringIO(presentation.to_csv(result).decode())))
+    assert {line[2] for line in lines if "HYPERLINK" in line[2]} == {"'" + north.region}
+    assert "<script>" not in presentation.to_html(result).decode()

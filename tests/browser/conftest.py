@@ -1,0 +1,155 @@
+"""A real browser against a real server, as the application's own role.
+
+Django's live server flushes the database after each test, which the application's role may not; so the data of these
+tests are committed once for a module and deleted row by row afterwards. The audit trail keeps its rows.
+"""
+
+import datetime as dt
+import os
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.db import connection, transaction
+from django.test import Client
+from django.test.testcases import LiveServerThread
+
+from registry.celery import app
+from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.services import patients
+from registry.services.assessments import save_assessment
+from sites.access import Can, Role, access_of
+from sites.models import Membership, Site, User
+from sites.scope import entered, everything
+from tests.conftest import person
+from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SIZES = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (360, 740)}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(os.path.dirname(__file__)):
+            item.add_marker(pytest.mark.browser)
+
+
+def _enrolled(access, site):
+    with entered(access.scope()), transaction.atomic():
+        raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
+        return patients.enrol(access=access, site=site, raw=raw, consented=True, today=dt.date(2026, 6, 1))
+
+
+def _followed(access, patient):
+    with entered(access.scope()), transaction.atomic():
+        patients.save_form(
+            access=access,
+            patient=patient,
+            form="baseline",
+            raw=BASELINE | {"birth_date": "1955-04-03", "sins_pain": "1"},
+            complete=True,
+        )
+        patients.save_form(access=access, patient=patient, form="surgery", raw=SURGERY, complete=True)
+        save_assessment(access=access, patient=patient, timepoint="preop", raw=ASSESSMENT, complete=True)
+        later = ASSESSMENT | {"assessment_date": "2026-02-14", "pain_vas_mm": "15", "eq_vas": "75", "frankel": "E"}
+        save_assessment(access=access, patient=patient, timepoint="1m", raw=later, complete=True)
+        patients.save_adverse_event(
+            access=access, patient=patient, raw={"kind": "pneumonia", "onset_date": "2026-01-20", "clavien_dindo": "II"}
+        )
+
+
+def _removed(sites, people):
+    with everything(), transaction.atomic():
+        for model in (AdverseEvent, Assessment, Identity, Patient):
+            model.objects.filter(site__in=sites).delete()
+        Membership.objects.filter(user__in=people).delete()
+        Session.objects.all().delete()
+        User.objects.filter(pk__in=[one.pk for one in people]).delete()
+        Site.objects.filter(pk__in=[one.pk for one in sites]).delete()
+
+
+@pytest.fixture(scope="module")
+def cast(django_db_setup, django_db_blocker):
+    """Alice at North with a followed patient and a new one; Bob, who analyses; committed for the whole module."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs its loop in this thread
+    app.conf.task_always_eager = True
+    with django_db_blocker.unblock():
+        north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
+        south = Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
+        alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
+        access = access_of(alice)
+        assert access.may(Can.ENTER, north.pk)
+        followed, new = _enrolled(access, north), _enrolled(access, north)
+        _followed(access, followed)
+        yield SimpleNamespace(alice=alice, bob=bob, followed=followed.pk, new=new.pk, access=access)
+        _removed([north, south], [alice, bob])
+        connection.close()  # or the test database could not be dropped
+    app.conf.task_always_eager = False
+
+
+@pytest.fixture(scope="module")
+def server(cast):
+    thread = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    if thread.error:
+        raise thread.error
+    yield f"http://127.0.0.1:{thread.port}"
+    thread.terminate()
+    with connection.cursor() as cursor:
+        # A browser that keeps a connection open keeps its thread's database session open too.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium, server, cast, django_db_blocker):
+    """`opened("alice", size="tablet")` is a page on which that person is signed in. A script's error fails the test."""
+    contexts, errors = [], []
+
+    def open_page(who, size="desktop", **options):
+        width, height = SIZES[size]
+        context = chromium.new_context(viewport={"width": width, "height": height}, base_url=server, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda one: errors.append(one.text) if "Content Security Policy" in one.text else None)
+        if who:
+            with django_db_blocker.unblock():
+                client = Client()
+                client.force_login(getattr(cast, who))
+            context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def assessments(cast, django_db_blocker):
+    """`assessments(patient_id, timepoint)` is what is stored."""
+
+    def read(patient_id, timepoint):
+        with django_db_blocker.unblock(), entered(cast.access.scope()), transaction.atomic():
+            return Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
+
+    return read

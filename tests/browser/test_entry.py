@@ -1,0 +1,119 @@
+"""Entering an assessment: by keyboard alone, on a tablet, and without JavaScript."""
+
+import pytest
+
+ANSWERS = "D2"  # Frankel D, ECOG 2
+BARTHEL = ["10", "0", "5", "5", "10", "10", "5", "10", "10", "0"]
+EQ5D = "21232"
+
+
+def test_an_assessment_is_entered_by_keyboard_alone(opened, cast, assessments):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/preop/")
+    page.wait_for_load_state("networkidle")
+    page.focus("[name=assessment_date]")
+    keyboard = page.keyboard
+    keyboard.type("01122026")
+    keyboard.press("Enter")
+    for key in ANSWERS:
+        keyboard.press(key)
+        keyboard.press("Enter")
+    keyboard.type("40")
+    keyboard.press("Enter")
+    for points in BARTHEL:
+        keyboard.type(points)
+        keyboard.press("Enter")
+    assert page.locator("[data-derived=barthel] strong").inner_text() == "65 of 100"
+    for key in EQ5D[:-1]:
+        keyboard.press(key)
+        keyboard.press("Enter")
+    assert page.locator("[data-derived=eq5d5l] strong").inner_text() == "1 item left"
+    keyboard.press(EQ5D[-1])
+    assert page.locator("[data-derived=eq5d5l] strong").inner_text() == "21232 · HSUV 0.685 (Japan)"
+    keyboard.press("Enter")
+    keyboard.type("60")
+    keyboard.press("Enter")  # to the buttons: Save draft
+    assert page.evaluate("document.activeElement.name") == "save"
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    page.wait_for_url(f"**/patients/{cast.new}/")
+    stored = assessments(cast.new, "preop")
+    assert (stored.state, stored.barthel_total, stored.eq5d_state, stored.eq_vas) == ("complete", 65, 21232, 60)
+    assert page.locator(".timeline").get_by_text("0.685").is_visible()
+
+
+def test_arrows_move_in_a_group_and_tab_leaves_it(opened, cast):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/12m/")
+    page.focus("[name=frankel][value=A]")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("[name=frankel]:checked").get_attribute("value") == "B"
+    page.focus("[name=barthel_mobility][value='0']")
+    page.keyboard.type("15")
+    assert page.locator("[name=barthel_mobility]:checked").get_attribute("value") == "15"
+    page.focus("[name=frankel]:checked")
+    page.keyboard.press("Backspace")
+    assert page.locator("[name=frankel]:checked").count() == 0
+    page.focus("[name=eq_vas]")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert page.input_value("[name=eq_vas]") == "1"
+
+
+def test_a_tablet_takes_an_assessment_by_touch(opened, cast, assessments):
+    page = opened("alice", "tablet", has_touch=True)
+    page.goto(f"/patients/{cast.new}/assessments/3m/")
+    page.fill("[name=assessment_date]", "2026-04-14")
+    rows = page.locator(".row-option")
+    heights = {round(rows.nth(n).bounding_box()["height"]) for n in range(0, rows.count(), 5)}
+    assert min(heights) >= 44
+    page.locator("[name=frankel][value=C]").tap()
+    page.locator("#section-barthel summary").first.tap()
+    page.select_option("[name=barthel_not_done]", "too_ill")
+    assert page.locator("[data-progress=barthel] [data-answered]").inner_text() == "10"
+    scale = page.locator(".thermometer svg")
+    scale.scroll_into_view_if_needed()
+    box = scale.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 270 / 1040)
+    assert page.input_value("[name=eq_vas]") == "75"
+    page.click("text=Save draft")
+    page.wait_for_selector(".note-success")
+    stored = assessments(cast.new, "3m")
+    assert (stored.state, stored.frankel, stored.eq_vas) == ("draft", "C", 75)
+    assert stored.missing["barthel_stairs"] == "too_ill"
+
+
+def test_a_range_is_said_before_anything_is_sent(opened, cast):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/6m/")
+    page.fill("[name=pain_vas_mm]", "140")
+    page.keyboard.press("Tab")
+    assert page.locator("#error-pain_vas_mm").inner_text() == "Must be a whole number from 0 to 100 mm."
+    page.fill("[name=pain_vas_mm]", "14")
+    page.keyboard.press("Tab")
+    assert page.locator("#error-pain_vas_mm").count() == 0
+
+
+def test_levels_say_their_segment_group_as_they_are_ticked(opened, cast):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/baseline/")
+    page.check("[name=lesion_levels][value=T4]", force=True)
+    page.check("[name=lesion_levels][value=T5]", force=True)
+    page.wait_for_selector("text=T4, T5")
+    assert "Thoracic" in page.locator("#segment-lesion_levels").inner_text()
+    page.check("[name=lesion_levels][value=L5]", force=True)
+    page.wait_for_selector("text=Multisegment")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_forms_work_with_and_without_javascript(opened, cast, assessments, javascript):
+    timepoint = "6m" if javascript else "24m"
+    page = opened("alice", java_script_enabled=javascript)
+    page.goto(f"/patients/{cast.new}/assessments/{timepoint}/")
+    page.fill("[name=assessment_date]", "2026-05-14")
+    page.check("[name=frankel][value=E]")
+    page.fill("[name=eq_vas]", "80")
+    page.click("text=Save draft")
+    page.wait_for_selector(".note-success")
+    stored = assessments(cast.new, timepoint)
+    assert (stored.state, stored.frankel, stored.eq_vas) == ("draft", "E", 80)

@@ -1,0 +1,82 @@
+"""Every page: no accessibility fault that axe finds, no sideways scrolling, on a desktop, a tablet and a phone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import SIZES
+from tests.conftest import PASSWORD
+
+AXE = (Path(__file__).parent.parent / "vendor" / "axe" / "axe.min.js").read_text()
+PAGES = {
+    "start": ("alice", "/"),
+    "start of a statistician": ("bob", "/"),
+    "list": ("alice", "/patients/"),
+    "list of all sites": ("bob", "/patients/?site=N01"),
+    "enrol": ("alice", "/patients/new/"),
+    "patient": ("alice", "/patients/{followed}/"),
+    "new patient": ("alice", "/patients/{new}/"),
+    "patient read by a statistician": ("bob", "/patients/{followed}/"),
+    "baseline": ("alice", "/patients/{followed}/baseline/"),
+    "surgery": ("alice", "/patients/{new}/surgery/"),
+    "follow-up": ("alice", "/patients/{followed}/follow-up/"),
+    "assessment": ("alice", "/patients/{new}/assessments/preop/"),
+    "completed assessment": ("alice", "/patients/{followed}/assessments/1m/"),
+    "assessment read by a statistician": ("bob", "/patients/{followed}/assessments/1m/"),
+    "adverse event": ("alice", "/patients/{followed}/adverse-events/new/"),
+    "identifiers": ("alice", "/patients/{followed}/identifiers/"),
+    "history": ("alice", "/patients/{followed}/history/"),
+    "not found": ("alice", "/nothing/"),
+    "sign in": (None, "/login/"),
+}
+
+
+def faults(page):
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{one['id']}: {one['help']} — {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_and_fits(opened, cast, name):
+    who, path = PAGES[name]
+    page = opened(who)
+    page.goto(path.format(followed=cast.followed, new=cast.new))
+    page.wait_for_load_state("networkidle")
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        assert faults(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_person_signs_in(opened):
+    page = opened(None)
+    page.goto("/patients/")
+    page.fill("#id_username", "alice@example.org")
+    page.fill("#id_password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/patients/")
+
+
+def test_a_page_with_errors_is_accessible(opened, cast):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/preop/")
+    page.fill("[name=pain_vas_mm]", "101")
+    page.click("button[name=complete]")
+    page.wait_for_selector(".error-summary")
+    assert page.evaluate("document.activeElement.className") == "error-summary"
+    assert faults(page) == []
+
+
+def test_a_page_in_japanese_is_accessible(opened, cast):
+    page = opened("alice")
+    page.goto("/")
+    page.click("button[value=ja]")
+    page.goto(f"/patients/{cast.followed}/assessments/1m/")
+    assert page.locator("html").get_attribute("lang") == "ja"
+    assert faults(page) == []
+    page.click("button[value=en]")

@@ -1,0 +1,53 @@
+"""What the tests of the guards share: real commits, and the powers of the database's owner."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import connections
+
+WIPE = "TRUNCATE study_sites_auditevent, study_sites_auditseal, study_sites_site, study_sites_user CASCADE"
+
+
+def as_owner(*statements, params=()):
+    """Run statements in one transaction as the tables' owner."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("BEGIN; SET LOCAL lock_timeout = '5s'")
+        for statement in statements:
+            cursor.execute(statement, params or None)
+        cursor.execute("COMMIT")
+
+
+def tamper(*statements, params=()):
+    """What an intruder with the owner's powers could do: no policy and no trigger is in the way."""
+    as_owner(
+        "ALTER TABLE study_sites_auditevent DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE study_sites_auditseal DISABLE TRIGGER USER",
+        *statements,
+        "ALTER TABLE study_sites_auditseal ENABLE TRIGGER USER",
+        "ALTER TABLE study_sites_auditevent ENABLE ROW LEVEL SECURITY",
+        params=params,
+    )
+
+
+def wipe():
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(WIPE)
+
+
+@contextmanager
+def wiped():
+    """Commits inside stay in the database until the end; sites, people and events go before and after."""
+    wipe()
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        wipe()
+        connections["owner"].close()
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker):
+    """No transaction around the test, unlike `db`: what commits is seen by other connections, threads, processes."""
+    with django_db_blocker.unblock(), wiped():
+        yield

@@ -1,0 +1,115 @@
+"""The demonstration: loaded once, into nothing else, computed, summed up."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import override_settings
+
+from registry import tasks
+from registry.analysis import cohorts, plans, runner
+from registry.management import demonstration
+from registry.models import ComparisonRun, Patient
+from sites.access import Role, access_of
+from sites.models import AuditEvent, Membership, Site, User
+from sites.scope import everything
+
+
+def call(name, *arguments):
+    out = io.StringIO()
+    call_command(name, *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def loaded(django_db_setup, django_db_blocker):
+    """The demonstration, loaded once in a transaction around those of all tests here."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with override_settings(SYNTHETIC=True):
+            call("load_demo")
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def demo(loaded, db, settings):
+    settings.SYNTHETIC = True
+
+
+@pytest.fixture
+def computed(demo):
+    """What the worker does, but for the claim and the heartbeat, which another connection would not see from here."""
+    tasks.compute_all_outcomes()
+    with everything():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+    ComparisonRun.objects.update(status=ComparisonRun.Status.DONE, result=result)
+
+
+def stored():
+    """How much is stored, of everything that a second load might touch."""
+    return [model.objects.count() for model in (Patient, Site, User, Membership, AuditEvent, ComparisonRun)]
+
+
+def test_it_loads_the_studys_registry(demo, as_system):
+    with as_system():
+        assert Patient.objects.count() == 413
+        assert Patient.objects.exclude(site__code__regex=r"^S\d\d$").count() == 0
+    assert Site.objects.count() == 38
+    assert all(site.name and site.name_ja for site in Site.objects.all())
+
+
+def test_a_second_load_changes_nothing(demo, as_system):
+    with as_system():
+        before = stored()
+    call("load_demo")
+    with as_system():
+        assert stored() == before
+
+
+def test_one_login_for_each_role_and_two_coordinators(demo, client):
+    assert {login.role for login in demonstration.LOGINS} == set(Role)
+    for login in demonstration.LOGINS:
+        user = User.objects.get(email=login.email)
+        assert access_of(user).roles == {login.role}
+        assert client.login(username=login.email, password=demonstration.password())
+
+
+def test_a_password_that_was_tried_out_is_set_back(demo, client):
+    user = User.objects.get(email="coordinator@demo.example")
+    user.set_password("something else 123")
+    user.save()
+    call("load_demo")
+    assert client.login(username=user.email, password=demonstration.password())
+
+
+def test_not_ready_without_a_worker(demo):
+    with pytest.raises(CommandError, match="Is a worker running") as refusal:
+        call("demo_ready", "--wait", "0.1")
+    assert refusal.value.returncode == 1
+
+
+def test_a_failed_comparison_is_the_reason(demo):
+    ComparisonRun.objects.update(status=ComparisonRun.Status.FAILED, error="no space left")
+    with pytest.raises(CommandError, match="The comparison is failed: no space left") as refusal:
+        call("demo_ready", "--wait", "60")
+    assert refusal.value.returncode == 1
+
+
+def test_a_failed_comparison_is_asked_for_again_by_the_next_load(demo):
+    ComparisonRun.objects.update(status=ComparisonRun.Status.FAILED)
+    call("load_demo")
+    assert list(ComparisonRun.objects.order_by("requested_at").values_list("status", flat=True)) == ["failed", "queued"]
+
+
+def test_once_computed_it_is_ready_and_the_summary_compares_with_the_study(computed):
+    assert call("demo_ready") == "Utilities: 1386 of 1386\nComparison: done\n"
+    said = call("demo_summary", "--url", "http://127.0.0.1:8000/")
+    assert said.startswith("http://127.0.0.1:8000/\n413 synthetic patients at 38 sites.\n")
+    assert demonstration.password() in said
+    assert all(login.email in said for login in demonstration.LOGINS)
+    assert "All 45 P-values print as in the study." in said
+
+
+def test_the_summary_before_the_comparison_says_what_to_do(demo):
+    assert "demo_ready --wait" in call("demo_summary")

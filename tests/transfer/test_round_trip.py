@@ -1,0 +1,135 @@
+"""Twenty thousand rows of everything that the declarations allow: in, out, in and out again, bounded in time."""
+
+import csv
+import datetime as dt
+import random
+import time
+
+from registry.instruments import levels
+from registry.instruments.base import MISSING_REASONS
+from registry.instruments.timepoints import SCHEDULE
+from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.services import wire
+from sites.scope import everything
+from tests.transfer.conftest import EVENT, texts
+
+PATIENTS, ASSESSMENTS = 3_500, 16_000
+SECONDS = 120  # some 8 on an idle machine
+TEXTS = (
+    "=SUM(A1)",
+    "'",
+    "''=",
+    "+81",
+    "@",
+    "a;b,c",
+    '"',
+    "two\nlines",
+    "\\N",
+    "\\",
+    "日本語",
+    "−5",
+    "x" * 500,
+    "é\u0301",
+)
+WIDE = {code: code + 0xFEE0 for code in range(0x30, 0x3A)}  # a Japanese keyboard's digits
+
+
+def answer(item, chance):
+    """Text that the item accepts, now and then typed unusually."""
+    if item.kind == "levels":
+        return ";".join(chance.sample(levels.LEVELS, chance.randint(1, 5)))
+    if item.kind == "text":
+        return chance.choice(TEXTS)
+    if item.choices:
+        text = str(chance.choice(item.codes))
+    else:
+        text = str(chance.choice([item.minimum, item.maximum, chance.randint(item.minimum, item.maximum)]))
+    if item.kind == "integer":
+        text = chance.choice([text, text, text, f" {text} ", text.translate(WIDE), f"0{text}"])
+    return text
+
+
+def row_of(file, chance, known):
+    """A row: `known` values, else an answer, a reason, or nothing."""
+    row = dict(known)
+    for item in file.items:
+        if item.name in row:
+            continue
+        drawn = chance.random()
+        if item.kind == "date" or drawn < 0.05:
+            row[item.name] = ""
+        elif drawn < 0.15:
+            row[item.name], row[item.name + wire.MISSING_SUFFIX] = "", chance.choice(MISSING_REASONS)
+        else:
+            row[item.name] = answer(item, chance)
+    return row
+
+
+def patient(number, chance):
+    surgery = dt.date(2018, 10, 1) + dt.timedelta(chance.randint(0, 800))
+    last = surgery + dt.timedelta(chance.randint(0, 900))
+    died = chance.random() < 0.3
+    return {
+        "patient_id": f"{chance.choice('NS')}{number}.x_{number % 7}",
+        "site_code": chance.choice(["N01", "S01"]),
+        "birth_date": chance.choice(["", (surgery - dt.timedelta(chance.randint(1, 36_000))).isoformat()]),
+        "consent_date": "",
+        "surgery_date": surgery.isoformat(),
+        "last_contact_date": last.isoformat(),
+        "vital_status": "dead" if died else "alive",
+        "death_date": (last + dt.timedelta(chance.randint(0, 99))).isoformat() if died else "",
+    }
+
+
+def write(path, file, rows):
+    names = [*file.columns, *(reason.name for reason in file.reasons)]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, names, restval="", lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows({name: guarded(file, name, text) for name, text in row.items()} for row in rows)
+
+
+def guarded(file, name, text):
+    """What someone who knows the rule writes."""
+    return f"'{text}" if name == "detail" and text.startswith(tuple(wire.GUARDED)) else text
+
+
+def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
+    chance = random.Random(20261121)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    patients = [row_of(wire.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
+    visits = [(one, visit) for one in patients for visit in SCHEDULE]
+    assessments = [
+        row_of(
+            wire.ASSESSMENTS,
+            chance,
+            {
+                "patient_id": one["patient_id"],
+                "timepoint": visit.code,
+                "assessment_date": (dt.date.fromisoformat(one["surgery_date"]) + dt.timedelta(visit.day)).isoformat(),
+            },
+        )
+        for one, visit in chance.sample(visits, ASSESSMENTS)
+    ]
+    events = [
+        row_of(
+            wire.ADVERSE_EVENTS, chance, EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]}
+        )
+        for one in patients[:500]
+    ]
+    for file, rows in zip(wire.FILES, (patients, assessments, events), strict=True):
+        write(folder / file.filename, file, rows)
+
+    started = time.monotonic()
+    report = bring_in(folder)
+    assert (report.errors.shown, report.stored) == ([], True)
+    assert [one.new for one in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500]
+    first = take_out("first")
+    assert {(one.new, one.changed) for one in bring_in(first).counts.values()} == {(0, 0)}
+    with everything():
+        for model in (AdverseEvent, Assessment, Identity, Patient):
+            model.objects.all()._raw_delete("default")  # no collecting: the rows go in one statement
+    assert bring_in(first).stored
+    assert texts(take_out("second")) == texts(first)
+    assert time.monotonic() - started < SECONDS
