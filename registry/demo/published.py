@@ -168,8 +168,8 @@ SCALES = {
     ),
 }
 
-# Figure 5, of which the paper tells only this: whether the groups differ significantly in a domain (pairs as in `PAIRS`,
-# pairwise Fisher tests of the level counts, Benjamini-Hochberg); None where it says nothing.
+# Figure 5, of which the paper tells only this: whether the groups differ significantly in a domain, pairs as in `PAIRS`
+# (Fisher's tests of the level counts, Benjamini-Hochberg); None where it says nothing.
 _NONE = (False, False, False)
 FIGURE_5 = {
     "preop": {
