@@ -18,10 +18,10 @@ from django.views.decorators.http import require_POST, require_safe
 from registry.analysis import bundle, narrative, presentation, runs
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
-from registry.web.comparison_figures import figures
 from registry.web.comparison_form import ComparisonForm
 from registry.web.comparison_stages import STAGES, stage_label
 from registry.web.comparison_words import described
+from registry.web.figure_sections import sections
 from sites import audit
 from sites.access import Can
 from sites.scope import everything
@@ -89,11 +89,11 @@ def _shown(result):
     return {
         "answer": narrative.answer(result, language),
         "flow": presentation.flow(result, language),
-        "figures": figures(result, language),
         "tables": [table for table in tables if table.code != "flow"],
         "methods": narrative.methods(result, language),
         "method": result["method"],
         "formats": list(presentation.FORMATS),
+        **sections(result, language),
     }
 
 
