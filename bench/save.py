@@ -65,7 +65,7 @@ def main():
             owner.execute("ALTER TABLE bench_bare SET LOGGED")
             for (column,) in _required(owner):
                 owner.execute(f"ALTER TABLE bench_bare ALTER {column} DROP NOT NULL")
-            owner.execute(f"GRANT INSERT ON bench_bare TO {connections['default'].settings_dict['USER']}")
+            owner.execute(f"GRANT SELECT, INSERT ON bench_bare TO {connections['default'].settings_dict['USER']}")
         sites = list(Site.objects.order_by("code")[:CONNECTIONS])
         with everything(), transaction.atomic():
             stored = Assessment.objects.count()

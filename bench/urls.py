@@ -1,23 +1,31 @@
 """The product's addresses and one bare view: the same row inserted with no session, validation, policy or history."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
+from django.db import models
 from django.http import HttpResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.instruments import catalogue
 
-COLUMNS = tuple({"timepoint": "timepoint_id"}.get(item.name, item.name) for item in catalogue.ASSESSMENT_ITEMS)
 FIELDS = tuple(item.name for item in catalogue.ASSESSMENT_ITEMS)
-INSERT = f"INSERT INTO bench_bare ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+
+
+class Bare(models.Model):
+    """The columns of an assessment in a table with no key, constraint, policy or trigger."""
+
+    vars().update({"timepoint_id" if name == "timepoint" else name: models.TextField() for name in FIELDS})
+
+    class Meta:
+        app_label = "registry"
+        db_table = "bench_bare"
+        managed = False
 
 
 @csrf_exempt
 @login_not_required
 def bare(request):
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT, [request.POST[name] for name in FIELDS])
+    Bare.objects.create(**{"timepoint_id" if name == "timepoint" else name: request.POST[name] for name in FIELDS})
     return HttpResponse("stored")
 
 

@@ -9,5 +9,6 @@ urlpatterns = [
     # Each further part of the site adds one line here, in the order of the navigation.
     path("", include("registry.web.comparison_urls")),
     path("", include("registry.web.people_urls")),
+    path("", include("registry.web.audit_urls")),
     path("admin/", admin.site.urls),
 ]

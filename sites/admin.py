@@ -255,10 +255,10 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
     search_fields = ("name", "email")
     ordering = ("name", "email")
     filter_horizontal = ()
-    readonly_fields = ("password_state", "last_login", "date_joined")
+    readonly_fields = ("password_state", "last_login")
     fieldsets = [
         (None, {"fields": ("email", "name", "language", "is_active")}),
-        (_("Sign-in"), {"fields": ("password_state", "last_login", "date_joined")}),
+        (_("Sign-in"), {"fields": ("password_state", "last_login")}),
     ]
     add_fieldsets = [
         (None, {"fields": ("email", "name", "language")}),

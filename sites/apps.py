@@ -1,11 +1,12 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
+from django.utils.translation import gettext_lazy as _
 
 
 class SitesConfig(AppConfig):
     name = "sites"
     label = "study_sites"  # `sites` is the label of django.contrib.sites
-    verbose_name = "Sites and people"
+    verbose_name = _("Sites and people")
 
     def ready(self):
         from sites import checks, signals  # noqa: F401  registers them

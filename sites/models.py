@@ -152,6 +152,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
         indexes = [
             models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
             models.Index(fields=["at"], name="audit_by_time"),

@@ -78,7 +78,7 @@
     if (derived.kind === "digits") {
       const state = answers.join("");
       const value = values && values[state];
-      return value === null || value === undefined ? state : `${state} · HSUV ${value.toFixed(3)} (${live.country})`;
+      return value === null || value === undefined ? state : `${state} · HSUV ${value.toFixed(3).replace("-", "−")} (${live.country})`;
     }
     const total = answers.reduce((sum, value) => sum + Number(value), 0);
     if (derived.kind === "bands") return derived.bands.find(([upper]) => total <= upper)[1];

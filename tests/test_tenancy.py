@@ -5,7 +5,8 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.models import Assessment, Patient
 from registry.services.assessments import ITEMS, save_assessment
-from sites.models import AuditEvent
+from sites.access import Role, access_of
+from sites.models import AuditEvent, Membership
 from sites.scope import Scope, entered
 
 CLINICAL = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_identity")
@@ -117,3 +118,13 @@ def test_a_completed_form_changes_only_with_a_reason_even_by_raw_sql(enrolled, a
             Assessment.objects.filter(pk=saved.pk).update(frankel="D")
         with entered(Scope(access.scope().read, access.scope().write, user_id=alice.pk, reason="misread the chart")):
             assert Assessment.objects.filter(pk=saved.pk).update(frankel="D") == 1
+
+
+@pytest.mark.parametrize("day", ["2017-12-31", "2018-01-01", "2026-01-01", "2026-01-02"])
+def test_a_membership_counts_from_its_first_day_to_its_last(alice, north, day):
+    Membership.objects.filter(user=alice).update(ends_on="2026-01-01")
+    Membership.objects.create(user=alice, role=Role.MONITOR, site=north, starts_on="2026-01-02")
+    running = Membership.objects.running(day).order_by("pk").values_list("role", "site_id")
+    granted = access_of(alice, day).grants
+    assert [(grant.role, grant.site_id) for grant in granted] == list(running)
+    assert len(granted) == (day != "2017-12-31")

@@ -29,18 +29,19 @@ LOWER = Label(
     "{what}: lower {after} than {before} in {groups} (P < {alpha}).",
     "{what}：{groups}で{before}より{after}に低値（P < {alpha}）。",
 )
-DIFFERS = Label(
-    "{what}, {when}: {first} lower than {second} ({a} against {b}, {p}).",
-    "{what}（{when}）：{first}は{second}より低値（{a} 対 {b}、{p}）。",
+# {one} has less, or more, than each of {others}, which name their value and P.
+LESS = Label("{what}, {when}: lower in {one} than in {others}.", "{what}（{when}）：{one}は{others}より低値。")
+MORE = Label("{what}, {when}: higher in {one} than in {others}.", "{what}（{when}）：{one}は{others}より高値。")
+RARER = Label(
+    "{what}, {when}: “{category}” less frequent in {one} than in {others}.",
+    "{what}（{when}）：「{category}」は{one}で{others}より少ない。",
 )
-CHANGE_DIFFERS = Label(
-    "{what}, {when}: {first} {a} against {second} {b} ({p}).",
-    "{what}（{when}）：{first} {a}、{second} {b}（{p}）。",
+COMMONER = Label(
+    "{what}, {when}: “{category}” more frequent in {one} than in {others}.",
+    "{what}（{when}）：「{category}」は{one}で{others}より多い。",
 )
-SHARE_DIFFERS = Label(
-    "{what}, {when}: “{category}” less frequent in {first} than in {second} ({a} against {b}, {p}).",
-    "{what}（{when}）：「{category}」は{first}で{second}より少ない（{a} 対 {b}、{p}）。",
-)
+VALUE = Label("{group} ({value})", "{group}（{value}）")
+VALUE_P = Label("{group} ({value}, {p})", "{group}（{value}、{p}）")
 EVENT_DIFFERS = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
 NO_DIFFERENCE = Label(
     "No difference between groups at P < {alpha}: {what}.", "群間差なし（P < {alpha}の差を認めず）：{what}。"
@@ -115,7 +116,7 @@ def _differences(result, words):
     for row in result["between_groups"]:
         p = row["p"].values()
         different = [pair for pair, value in row["p"].items() if value is not None and value < alpha]
-        yield from (_difference(row, pair, words) for pair in different)
+        yield from _pairs_that_differ(row, different, words)
         if p and not different:
             place = unknown if None in p else equal
             place.setdefault(words(variable_of(row).label), []).append(words.at(_when(row)))
@@ -143,23 +144,37 @@ def _when(row):
     return row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
 
 
-def _difference(row, pair, words):
-    """One pair that differs, the group with less first."""
-    variable, codes = variable_of(row), words.codes_of_pair(pair)
-    first, second = sorted(codes, key=lambda code: _level(variable, row["groups"][code]))
-    shown = [_shown(variable, row["groups"][code]) for code in (first, second)]
-    said = {
+def _pairs_that_differ(row, pairs, words):
+    """One sentence for each group that is lower than others, or higher, whichever takes fewer sentences."""
+    variable = variable_of(row)
+    ranked = [
+        (*sorted(words.codes_of_pair(pair), key=lambda code: _level(variable, row["groups"][code])), row["p"][pair])
+        for pair in pairs
+    ]
+    by_lower, by_higher = {}, {}
+    for lower, higher, p in ranked:
+        by_lower.setdefault(lower, []).append((higher, p))
+        by_higher.setdefault(higher, []).append((lower, p))
+    if variable.kind == "continuous":
+        wording = (MORE, by_higher) if len(by_higher) < len(by_lower) else (LESS, by_lower)
+    else:
+        wording = (RARER, by_lower) if len(by_lower) < len(by_higher) else (COMMONER, by_higher)
+    label, grouped = wording
+    for one, others in grouped.items():
+        yield words(label, **_named_pair(row, variable, one, others, words))
+
+
+def _named_pair(row, variable, one, others, words):
+    def value(code):
+        return {"group": words.groups[code], "value": _shown(variable, row["groups"][code])}
+
+    return {
         "what": words(variable.label),
         "when": words.at(_when(row)),
-        "first": words.groups[first],
-        "second": words.groups[second],
-        "a": shown[0],
-        "b": shown[1],
-        "p": p_phrase(row["p"][pair]),
+        "one": words(VALUE, **value(one)),
+        "others": words(AND).join(words(VALUE_P, **value(code), p=p_phrase(p)) for code, p in others),
+        "category": words(variable.categories[0].label) if variable.categories else "",
     }
-    if variable.kind == "categorical":
-        return words(SHARE_DIFFERS, category=words(variable.categories[0].label), **said)
-    return words(CHANGE_DIFFERS if row["timepoint"] == "delta" else DIFFERS, **said)
 
 
 def _level(variable, told):

@@ -40,6 +40,7 @@ class Table:
 
 UNKNOWN = Label("unknown", "不明")
 P = Label("P", "P値")
+SECOND = {"p_chi_square": "P (χ²)", "p_chi_square_corrected": "P (χ², Yates)", "p_fisher_exact": "P (Fisher)"}
 VARIABLE = Label("Variable", "変数")
 TITLES = {
     "flow": Label("Patients", "対象患者"),
@@ -84,12 +85,14 @@ def _flow(result, words):
 
 
 def _overall(code, rows, words):
-    """Tables 2 and 5: a column a group, and one P."""
-    header = (words(VARIABLE), *words.groups_with_n(), words(P))
+    """Tables 2 and 5: a column a group, then P; and P of the further test where the plan has one."""
+    second = next((name for row in rows for name in row if name.startswith("p_")), None)
+    header = (words(VARIABLE), *words.groups_with_n(), words(P), *([SECOND[second]] if second else []))
     lines = []
     for row in rows:
         variable = variables.get(row["variable"])
-        lines += _block(words, variable, list(row["groups"].values()), (_p(row),), words.label(variable))
+        ends = (_p(row), *([p_value(row[second]) if second in row else ""] if second else []))
+        lines += _block(words, variable, [row["groups"][group] for group in words.groups], ends, words.label(variable))
     return Table(code, words(TITLES[code]), header, tuple(lines), notes=words.footnotes(rows))
 
 
@@ -164,7 +167,7 @@ def _between(code, rows, words, title=None):
         when = row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
         p = tuple(_p_of_pair(row, pair) for pair in pairs)
         label = f"{words.label(variable)}, {words.at(when)}"
-        lines += _block(words, variable, list(row["groups"].values()), p, label)
+        lines += _block(words, variable, [row["groups"][group] for group in words.groups], p, label)
     spans = (("", 1 + len(words.groups)), (words(P), len(pairs)))
     return Table(code, title or words(TITLES[code]), header, tuple(lines), spans, words.footnotes(rows))
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.db import DatabaseError, connections
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from registry.analysis import cohorts, plans, presentation, runner
 from registry.models import ComparisonRun
@@ -26,6 +27,11 @@ UNSENT = timedelta(minutes=5)  # a queued run that nobody claimed for so long is
 MOST_ATTEMPTS = 3
 
 Status = ComparisonRun.Status
+
+# Why a run failed, as a page translates it.
+NO_ANSWER = gettext_noop("The database did not answer. Run the comparison again; tell the operator if that fails too.")
+NO_MEMORY = gettext_noop("The server ran out of memory. Tell the operator, or compare fewer timepoints.")
+WORKER_LOST = gettext_noop("The worker was lost again and again while computing. Tell the operator, then run it again.")
 
 
 class Cancelled(Exception):
@@ -123,9 +129,9 @@ def _computed(run, on_progress):
 def explained(error):
     """What a person is told of a failure; the log has the rest."""
     if isinstance(error, DatabaseError):
-        return "The database did not answer. Run the comparison again, and tell the operator if that fails too."
+        return NO_ANSWER
     if isinstance(error, MemoryError):
-        return "The server ran out of memory. Tell the operator, or run the comparison for fewer timepoints."
+        return NO_MEMORY
     if isinstance(error, ValueError):
         return f"The plan cannot be carried out: {error}."
     return (
@@ -219,7 +225,7 @@ def recover():
     lost.filter(attempts__gte=MOST_ATTEMPTS).update(
         status=Status.FAILED,
         finished_at=now,
-        error=f"The worker was lost {MOST_ATTEMPTS} times while computing. Tell the operator; it may be run again.",
+        error=WORKER_LOST,
     )
     lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
     unsent = ComparisonRun.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)

@@ -32,7 +32,6 @@ def _folder(user_id, token):
 
 def hold(user_id, files):
     """Keep `files`, a mapping of our own file names to uploaded files; returns a token."""
-    forget_old()
     token = secrets.token_urlsafe(24)
     folder = _folder(user_id, token)
     folder.mkdir(mode=0o700)

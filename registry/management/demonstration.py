@@ -10,7 +10,7 @@ from sites.access import Role
 from sites.models import Site, User
 
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
-SITE_TARGET = 12  # patients a site, about what the study's sites enrolled
+TARGETS = (10, 20, 40)  # patients a site: the least of these that its enrolment does not exceed
 
 
 @dataclass(frozen=True)

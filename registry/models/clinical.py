@@ -3,6 +3,8 @@
 Every table carries `site`, the column that row-level security hangs on. Columns come from the instruments.
 """
 
+from functools import cache
+
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast, NullIf
@@ -85,6 +87,23 @@ class PatientQuerySet(models.QuerySet):
     def visible_to(self, access):
         """Patients of the sites that `access` may read. The row-level-security policy says the same."""
         return self.filter(site_id__in=access.scope().read)
+
+    def one_visible_to(self, access, patient_id):
+        """The patient with this id, if `access` may read the site; DoesNotExist otherwise.
+
+        Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
+        PostgreSQL to answer it.
+        """
+        found = list(self.raw(_one_visible(), [patient_id, list(access.scope().read)]))
+        if not found:
+            raise self.model.DoesNotExist(patient_id)
+        return found[0]
+
+
+@cache
+def _one_visible():
+    columns = ", ".join(field.column for field in Patient._meta.concrete_fields)
+    return f"SELECT {columns} FROM {Patient._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
 
 
 class Patient(Record):

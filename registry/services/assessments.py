@@ -1,6 +1,6 @@
 """Recording and correcting assessments."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
@@ -26,28 +26,42 @@ def save_assessment(
     Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied.
     """
     require(access, Can.ENTER, patient.site_id)
+    if version is None:
+        return _record(patient, timepoint, raw, missing or {}, complete, today)
     # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
     rows = Assessment.objects.select_for_update().order_by("pk")
     row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
-    if row is not None and row.version != version:
+    if row is None or row.version != version:
         raise Conflict(row)
-    if row is not None:
-        check_may_change(row.state, reason)
-    stays_complete = complete or (row is not None and row.state != State.DRAFT)
-    answers = clean((ASSESSMENT_DATE, *ITEMS), raw, missing or {}, complete=stays_complete, today=today)
-    if answers.values["assessment_date"] is None:
-        raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
-    if row is None:
-        return Assessment.objects.create(
-            patient_id=patient.pk,
-            site_id=patient.site_id,
-            timepoint_id=timepoint,
-            missing=answers.missing,
-            state=State.COMPLETE if complete else State.DRAFT,
-            **answers.values,
-        )
+    check_may_change(row.state, reason)
+    answers = _clean(raw, missing or {}, complete or row.state != State.DRAFT, today)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
         row.state = State.COMPLETE
         changed.append("state")
     return store_update(row, changed, reason)
+
+
+def _record(patient, timepoint, raw, missing, complete, today):
+    answers = _clean(raw, missing, complete, today)
+    try:
+        with transaction.atomic():
+            return Assessment.objects.create(
+                patient_id=patient.pk,
+                site_id=patient.site_id,
+                timepoint_id=timepoint,
+                missing=answers.missing,
+                state=State.COMPLETE if complete else State.DRAFT,
+                **answers.values,
+            )
+    except IntegrityError as error:
+        if "assessment_once_a_timepoint" not in str(error):
+            raise
+        raise Conflict(Assessment.objects.get(patient_id=patient.pk, timepoint_id=timepoint)) from error
+
+
+def _clean(raw, missing, complete, today):
+    answers = clean((ASSESSMENT_DATE, *ITEMS), raw, missing, complete=complete, today=today)
+    if answers.values["assessment_date"] is None:
+        raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
+    return answers

@@ -27,6 +27,7 @@ NAVIGATION = (
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
+    Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )
 

@@ -171,7 +171,8 @@ def _sentences(sheet, errors):
             if isinstance(reason, str):
                 sentences.setdefault(name, []).append(reason)
             elif name in shown:
-                sentences.setdefault(name, []).append(wording.said(shown[name], reason))
+                may_lack = not sheet.plain and shown[name] not in sheet.leading
+                sentences.setdefault(name, []).append(wording.said(shown[name], reason, may_lack))
             else:
                 item = catalogue.item(name) if name else None
                 sentences.setdefault("", []).append(wording.said(item, reason) if item else wording.words(reason))

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from registry.instruments.base import MISSING_LABELS, Bands, Digits, Instrument, InvalidValue, Item, Total
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.value_sets import ValueSet
-from registry.web.wording import says_code, shown, words
+from registry.web.wording import says_code, shown, utility, words
 
 MOST_ROWS = 10  # more choices than this are a list to pick from
 WIDE_TEXT = 200
@@ -220,7 +220,7 @@ def _derived_text(derived, answers, value_set):
     if isinstance(derived, Bands):
         return words(next(choice.label for choice in derived.choices if choice.code == value))
     if isinstance(derived, Digits) and value_set:
-        return f"{value} · HSUV {value_set.hsuv(value):.3f} ({words(value_set.label)})"
+        return f"{value} · HSUV {utility(value_set.hsuv(value))} ({words(value_set.label)})"
     return _of(value, derived.maximum)
 
 

@@ -58,7 +58,7 @@ class Entry:
 def history(request, patient_id):
     """What happened to the records of a patient, newest first; `?record=` narrows it to one of them."""
     patient = patient_of(request, patient_id)
-    records = _records(patient)
+    records = records_of(patient)
     chosen = request.GET.get("record", "")
     wanted = {chosen: records[chosen]} if chosen in records else records
     condition = Q()
@@ -72,9 +72,9 @@ def history(request, patient_id):
         Entry(
             event,
             names.get(event.user_id) or _("System"),
-            _act(event.action),
+            act_in_words(event.action),
             labels[event.table_name, event.row_id],
-            _lines(event, identifies),
+            lines_of(event, identifies),
         )
         for event in events
     ]
@@ -91,7 +91,7 @@ def history(request, patient_id):
     )
 
 
-def _records(patient):
+def records_of(patient):
     """Key in the address to (label, table, row id) of every record of the patient."""
     records = {
         "patient": (_("Patient, baseline, surgery, follow-up"), "registry_patient", patient.pk),
@@ -108,7 +108,7 @@ def _records(patient):
     return records
 
 
-def _act(action):
+def act_in_words(action):
     return {
         "insert": _("Created"),
         "update": _("Changed"),
@@ -117,7 +117,7 @@ def _act(action):
     }.get(action, action.replace("_", " "))
 
 
-def _lines(event, identifies):
+def lines_of(event, identifies):
     if event.action not in ("insert", "update", "delete"):
         return []
     old, new = event.old or {}, event.new or {}

@@ -183,11 +183,7 @@ def enrol(request):
             messages.success(request, _("Enrolled. The patient's number is %(number)s.") % {"number": patient.pk})
             return redirect("patient", patient.pk)
     values = {item.name: post.get(item.name, "") for item in catalogue.ENROLMENT.items}
-    texts = {
-        name: [wording.said(catalogue.item(name), one) for one in found]
-        for name, found in errors.items()
-        if name in values
-    }
+    texts = _sentences({name: found for name, found in errors.items() if name in values})
     return render(
         request,
         "registry/enrol.html",
@@ -212,6 +208,14 @@ def enrol(request):
         },
         status=422 if errors else 200,
     )
+
+
+def _sentences(errors):
+    """Errors by item name as sentences; these pages offer no reasons for missing values."""
+    return {
+        name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
+        for name, found in errors.items()
+    }
 
 
 def _enrol_summary(errors, texts, post):
@@ -388,7 +392,8 @@ def _save_identifiers(request, patient):
             )
     except InvalidAnswers as error:
         return {
-            name: [wording.said(catalogue.item(name), one) for one in found] for name, found in error.errors.items()
+            name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
+            for name, found in error.errors.items()
         }
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}

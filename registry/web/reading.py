@@ -1,7 +1,6 @@
 """Finding what a page is about. Another site's record does not exist: 404, never 403."""
 
 from django.http import Http404
-from django.shortcuts import get_object_or_404
 
 from registry.models import Assessment, Patient
 from registry.services.patients import FORMS
@@ -10,8 +9,11 @@ from sites.models import User
 
 
 def patient_of(request, patient_id):
-    """The patient in the address, with the site; Http404 for one that the person may not see."""
-    return get_object_or_404(Patient.objects.visible_to(request.access).select_related("site"), pk=patient_id)
+    """The patient in the address; Http404 for one that the person may not see."""
+    try:
+        return Patient.objects.one_visible_to(request.access, patient_id)
+    except Patient.DoesNotExist:
+        raise Http404 from None
 
 
 def identifying_patient_of(request, patient_id):

@@ -28,12 +28,9 @@ class Row:
     cells: list[Cell]
 
 
-MINUS = "\N{MINUS SIGN}"
-
-
 def signed(value, decimals):
     """A change as text: +0.120, −15, ±0."""
-    sign = "±" if not round(value, decimals) else "+" if value > 0 else MINUS
+    sign = "±" if not round(value, decimals) else "+" if value > 0 else wording.MINUS
     return f"{sign}{abs(value):.{decimals}f}"
 
 
@@ -125,7 +122,7 @@ def of(patient, visits):
     hsuv = Row(
         "HSUV",
         wording.words(value_set.label),
-        _cells(values, ["" if one is None else f"{one:.3f}" for one in values], "better", 3),
+        _cells(values, ["" if one is None else wording.utility(one) for one in values], "better", 3),
     )
     return {
         "rows": [

@@ -99,6 +99,7 @@ def import_page(request):
     """Choose the files; they are kept on the server, checked on the next page, and stored only from there."""
     _only_with(request.access, Can.IMPORT)
     error = ""
+    uploads.forget_old()
     if request.method == "POST":
         chosen = {file.filename: request.FILES[file.name] for file in wire.FILES if file.name in request.FILES}
         if not chosen:

@@ -6,11 +6,14 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS
+from registry.services.answers import REQUIRED
 
 NOTHING = "–"
+MINUS = "\N{MINUS SIGN}"
 
 
 def in_japanese():
@@ -32,8 +35,13 @@ def moment(value):
     return f"{day(localtime(value))} {date_format(localtime(value), 'H:i')}" if value else NOTHING
 
 
-def said(item, reason):
-    """A reason as a sentence about `item`: those of `Item.clean` begin in the middle of one."""
+def said(item, reason, may_lack=True):
+    """A reason as a sentence about `item`: those of `Item.clean` begin in the middle of one.
+
+    may_lack  whether the page offers reasons for having no value
+    """
+    if reason == REQUIRED and not may_lack:
+        return _("%(item)s is needed.") % {"item": words(item.label)}
     if not reason.en[:1].islower():
         return words(reason)
     return f"{item.label.ja}：{reason.ja}" if in_japanese() else f"{item.label.en} {reason.en}."
@@ -69,6 +77,11 @@ def _coded(item, value):
     except KeyError:
         return str(value)
     return f"{value} {label}" if says_code(item) else capfirst(label)
+
+
+def utility(value):
+    """A health state utility value as it is shown: three decimals, a true minus sign."""
+    return f"{value:.3f}".replace("-", MINUS)
 
 
 def reason(code):

@@ -93,6 +93,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "audit event",
+                "verbose_name_plural": "audit events",
                 "indexes": [
                     models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
                     models.Index(fields=["at"], name="audit_by_time"),

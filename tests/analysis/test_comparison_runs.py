@@ -144,7 +144,7 @@ def test_what_was_lost_is_sent_again_but_not_for_ever(run, access):
     ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=runs.MOST_ATTEMPTS)
     silent(run)
     assert runs.recover() == []
-    assert stored(run).status == "failed" and "worker was lost" in run.error
+    assert stored(run).status == "failed" and run.error == runs.WORKER_LOST
 
 
 def test_a_run_to_be_cancelled_whose_worker_is_lost_is_cancelled(run, access):

@@ -61,9 +61,9 @@ def test_tables_of_the_journal(result):
     assert [table.code for table in tables] == [
         "flow", "characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains",
     ]  # fmt: skip
-    assert tables[1].header == ("Variable", "Cervical (n = 0)", "Thoracic (n = 12)", "TL/L/S (n = 12)", "P")
+    assert tables[1].header == ("Variable", "Cervical (n = 0)", "Thoracic (n = 12)", "TL/L/S (n = 12)", "P", "P (χ²)")
     assert all(len(row.cells) == len(table.header) - 1 for table in tables for row in table.rows)
-    assert cells(result, "adverse_events", "SSI / wound") == ("–", "1 (8%)", "1 (8%)", ">0.99")
+    assert cells(result, "adverse_events", "SSI / wound") == ("–", "1 (8%)", "1 (8%)", ">0.99", ">0.99")
     assert cells(result, "recovery", "Pain (VAS), mm")[3:6] == ("75.5 ± 3.6", "11.0 ± 0.9", "0.002")
     assert cells(result, "between_groups", "Pain (VAS), mm, before surgery") == (
         "–", "75.5 ± 3.6", "45.5 ± 3.6", "–", "<0.001", "–",
@@ -74,8 +74,8 @@ def test_the_answer_names_differences_with_their_p_and_nothing_else(result):
     sentences = narrative.answer(result)
     assert sentences[0] == "24 of 24 enrolled patients were analysed: Cervical 0, Thoracic 12, TL/L/S 12."
     assert "Pain (VAS): better at 1 month than before surgery in Thoracic, TL/L/S (P < 0.05)." in sentences
-    assert "Pain (VAS), before surgery: TL/L/S lower than Thoracic (45.5 against 75.5, P < 0.001)." in sentences
-    assert "Δ Pain (VAS), at 1 month: Thoracic −64.5 against TL/L/S −34.5 (P < 0.001)." in sentences
+    assert "Pain (VAS), before surgery: lower in TL/L/S (45.5) than in Thoracic (75.5, P < 0.001)." in sentences
+    assert "Δ Pain (VAS), at 1 month: lower in Thoracic (−64.5) than in TL/L/S (−34.5, P < 0.001)." in sentences
     assert not any(sentence.startswith("Pain (VAS), at 1 month") for sentence in sentences)
 
 

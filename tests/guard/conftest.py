@@ -3,7 +3,11 @@
 from contextlib import contextmanager
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
+
+from registry.services import patients
+from sites.access import access_of
+from sites.scope import entered
 
 WIPE = "TRUNCATE study_sites_auditevent, study_sites_auditseal, study_sites_site, study_sites_user CASCADE"
 
@@ -51,3 +55,11 @@ def committed(django_db_setup, django_db_blocker):
     """No transaction around the test, unlike `db`: what commits is seen by other connections, threads, processes."""
     with django_db_blocker.unblock(), wiped():
         yield
+
+
+def enrol(user, site, today, **changes):
+    """A patient of `site`, enrolled by `user` in a transaction of its own."""
+    access = access_of(user)
+    raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"} | changes
+    with entered(access.scope()), transaction.atomic():
+        return patients.enrol(access=access, site=site, raw=raw, consented=True, today=today)

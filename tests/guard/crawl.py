@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
+from tests.guard import permissions
+
 
 @dataclass(frozen=True)
 class Address:
@@ -44,14 +46,29 @@ class World:
     """Who asks (name to User; None is somebody not signed in), and what they ask for.
 
     values   "own", "other" and "ghost" (there is none of it) to the arguments of addresses, by name
-    secrets  site to texts that only its own people may read: direct identifiers
-    records  site to texts that only those who read its patients may see
+    secrets  "own" and "other" to direct identifiers, in every form that a page may show
+    records  "own" and "other" to the numbers of the site's patients
     """
 
     people: dict
     values: dict = field(default_factory=dict)
     secrets: dict = field(default_factory=dict)
     records: dict = field(default_factory=dict)
+
+    def arguments(self, rule, place):
+        values = self.values[place]
+        return values | {name: values.get(one, one) for name, one in rule.arguments.items()}
+
+    def hidden_from(self, who):
+        """Texts that no answer to this person may hold, whatever is asked."""
+        hidden = [*self.secrets["other"]]
+        if who not in permissions.ENTRY:
+            hidden += self.secrets["own"]
+        if who not in permissions.CENTRAL:
+            hidden += self.records["other"]
+        if who not in permissions.READERS:
+            hidden += self.records["own"]
+        return hidden
 
 
 def body_of(response):
@@ -75,19 +92,52 @@ def stored():
         return dict(cursor.fetchall())
 
 
+@dataclass(frozen=True)
+class Answer:
+    """`told` is the body and the headers without what differs every time; `stored` the rows that came or went."""
+
+    status: int
+    told: str
+    stored: dict
+
+
 class Undone(Exception):
     pass
 
 
-def ask(client, user, method, url, data=None):
-    """(status, body, headers) of one request, of which nothing stays in the database."""
-    result = None
-    try:
-        with transaction.atomic():
-            if user is not None and client.session.get("_auth_user_id") != str(user.pk):
-                client.force_login(user)
-            response = getattr(client, method)(url, data or {})
-            result = response.status_code, body_of(response), response.headers
-            raise Undone
-    except Undone:
-        return result
+_CHANCE = re.compile(
+    r"""name="(csrfmiddlewaretoken|submission)" value="[^"]*"|csrftoken=\S+|sessionid=\S+|expires=[^;]+"""
+    r"""|'Content-Length': '\d+'"""
+)
+
+
+class Asker:
+    """Asks as one person; of no request does anything stay in the database."""
+
+    def __init__(self, client, user, as_system):
+        self.client, self.user, self.as_system = client, user, as_system
+        self._sign_in()
+
+    def _sign_in(self):
+        if self.user is not None:
+            self.client.force_login(self.user)
+        with self.as_system():
+            self.before = stored()
+
+    def __call__(self, method, url, sent):
+        """The `Answer` to one request."""
+        if self.user is not None and "_auth_user_id" not in self.client.session:
+            self._sign_in()  # after a request that signed out
+        self.client.cookies.pop("messages", None)  # what the request before had to say
+        answer = None
+        try:
+            with transaction.atomic():
+                response = getattr(self.client, method)(url, sent)
+                told = f"{response.headers} {response.cookies} {body_of(response)}"
+                with self.as_system():
+                    after = stored()
+                came = {name: count - self.before[name] for name, count in after.items() if count != self.before[name]}
+                answer = Answer(response.status_code, _CHANCE.sub("", told), came)
+                raise Undone
+        except Undone:
+            return answer

@@ -23,7 +23,7 @@ class Rule:
     """Who may open an address (GET) and act there (POST), and what each gets.
 
     of_site    the address names a record: people of a site open their own site's, and others' do not exist (404)
-    opened     status of GET for the readers; 405 where only POST is understood
+    opened     status of GET for the readers; 405 where only POST is understood, None where any will do
     acted      statuses of POST for the writers, one of which must come
     refused    status for everybody else who is signed in; 404 does not even say that there is such a page
     bodies     what is posted, beside nothing at all
@@ -49,9 +49,11 @@ class Rule:
         if who == "anonymous" and not self.public:
             return {SIGN_IN}, False
         reads, writes = self.reaches(who, place, self.readers), self.reaches(who, place, self.writers)
+        if method == "get" and self.opened is None:
+            return {200, 302}, False
         if method == "get":
-            # A method that is not understood is refused before anybody is asked who they are.
-            return {self.opened if reads or self.opened == 405 else self.refused}, reads
+            # A method that is not understood may be refused before anybody is asked who they are.
+            return {self.opened} if reads else {self.refused} | ({405} & {self.opened}), reads
         if writes:
             return set(self.acted), True
         if not self.writers:
@@ -86,7 +88,7 @@ def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), d
         "export": screen(),
         "changelist": screen(),
         "add": screen(opened=adds, acted=(adds,)),
-        "history": screen(opened=opened, acted=(opened,), **of_row),
+        "history": screen(opened=302, acted=(302,), **of_row),  # the trail is the only history
         "delete": screen(opened=deletes, acted=(deletes,), **of_row),
         "change": screen(opened=opened, acted=changes, **of_row),
     }
@@ -137,13 +139,24 @@ RULES = {
         frozenset({"data_manager"}), frozenset({"data_manager"}), opened=405, acted=(302,), refused=404,
         arguments={"token": "0" * 32},
     ),
+    # Comparison
+    "comparison": page(CENTRAL, refused=404),
+    "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
+    "comparison_run": page(CENTRAL, refused=404),
+    "comparison_progress": page(CENTRAL, refused=404),
+    "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
+    "comparison_again": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
+    "comparison_download": page(CENTRAL, refused=404, arguments={"format": "json"}),
+    # The trail
+    "audit": page(READERS | ADMIN),
+    "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
     # People
     "people": either(ADMIN),
     "person_access": either(ADMIN),
     "enrolment": either(READERS | ADMIN),
     # Administration
     "admin:index": screen(),
-    "admin:login": Rule(NOBODY, NOBODY, opened=403),
+    "admin:login": Rule(SIGNED_IN, SIGNED_IN, opened=403, acted=(403,)),  # there is one sign-in page
     "admin:logout": screen(opened=405, acted=(302,)),
     "admin:password_change": screen(),
     "admin:password_change_done": screen(acted=(405,)),
@@ -157,6 +170,8 @@ RULES = {
     "admin:auth_user_password_change": screen(arguments={"id": "user_id"}),
     **screens("study_sites_membership", "membership_id", changes=(200, 302)),
     # One event of a site, which an administrator does not see.
-    **screens("study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(302,), deletes=302),  # noqa: E501
+    **screens(
+        "study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(403,), deletes=403
+    ),
     **screens("registry_timepoint", "timepoint"),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.views.defaults import server_error
 
 from sites.models import AuditEvent
 from tests.conftest import PASSWORD
@@ -85,6 +86,21 @@ def test_a_page_that_is_not_there_says_so(alice, browse):
     response = browse(alice).get("/nothing/")
     assert response.status_code == 404
     assert b"does not exist" in response.content
+
+
+def test_a_form_from_elsewhere_is_refused_kindly(alice):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    response = client.post("/patients/new/", {})
+    assert response.status_code == 403
+    assert b"Please send it again" in response.content
+
+
+def test_a_fault_of_the_server_says_what_to_do(rf):
+    response = server_error(rf.get("/"))
+    assert response.status_code == 500
+    assert "エラー".encode() in response.content
+    assert b"Something went wrong" in response.content
 
 
 def test_no_page_carries_inline_style_or_script(alice, browse, enrolled):

@@ -121,7 +121,7 @@ def test_enrolling_gives_the_next_number_and_keeps_identifiers_apart(alice, brow
         ({"eligible_age": ""}, "Confirm this"),
         ({"eligible_no_dementia": ""}, "Confirm this"),
         ({"birth_date": "2010-01-01"}, "The study takes patients of 20 years and over; this patient was 16"),
-        ({"birth_date": ""}, "Date of birth needs a value"),
+        ({"birth_date": ""}, "Date of birth is needed."),
         ({"birth_date": "1.2.1950"}, "got “1.2.1950”"),
         ({"consent_date": "2999-01-01"}, "Date of consent is in the future"),
         ({"sex": "other"}, "Sex must be one of male, female"),

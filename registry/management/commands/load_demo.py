@@ -1,5 +1,6 @@
 """`manage.py load_demo`: the demonstration registry, all or nothing; loaded already, it changes nothing."""
 
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,13 +36,14 @@ class Command(BaseCommand):
     def load(self):
         self.stdout.write("Making the synthetic patients ...")
         cohort = make_cohort()
+        enrolled = Counter(patient["site_code"] for patient in cohort.patients)
         Site.objects.bulk_create(
             Site(
                 code=one.code,
                 name=one.name,
                 name_ja=one.name_ja,
                 region=one.region,
-                enrolment_target=demonstration.SITE_TARGET,
+                enrolment_target=next((n for n in demonstration.TARGETS if n >= enrolled[one.code]), None),
             )
             for one in cohort.sites
         )

@@ -1,0 +1,144 @@
+"""The audit trail in the browser: who sees whose events, page by page, and the file."""
+
+import csv
+import io
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from registry.services import patients
+from sites import audit
+from sites.models import AuditEvent
+
+
+@pytest.fixture
+def both(enrolled, alice, charlie):
+    return enrolled(alice, birth_date="1951-02-23"), enrolled(charlie, birth_date="1947-11-29")
+
+
+def trail(client, user, **asked):
+    client.force_login(user)
+    return client.get("/audit/", asked)
+
+
+def rows_of(response):
+    return [(row["event"].table_name, row["event"].row_id, row["what"]) for row in response.context["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("who", "own", "other", "platform"),
+    [
+        ("alice", True, False, False),
+        ("mona", True, False, False),
+        ("bob", True, True, False),
+        ("dana", True, True, False),
+        ("ada", False, False, True),
+    ],
+)
+def test_each_sees_the_events_of_their_sites_and_administrators_the_platforms(
+    client, both, request, who, own, other, platform
+):
+    rows = rows_of(trail(client, request.getfixturevalue(who)))
+    north, south = both
+    assert (("registry_patient", north.pk, "Created") in rows) == own
+    assert (("registry_patient", south.pk, "Created") in rows) == other
+    assert any(table == "study_sites_membership" for table, _row, _what in rows) == platform
+
+
+def test_encrypted_values_are_never_shown(client, both, alice, as_person):
+    with as_person(alice):
+        stored = AuditEvent.objects.get(table_name="registry_identity", row_id=both[0].pk)
+    page = trail(client, alice, table="registry_identity")
+    assert rows_of(page) == [("registry_identity", both[0].pk, "Created")]
+    taken = b"".join(client.post("/audit/csv/").streaming_content).decode()
+    assert both[0].pk in taken
+    for body in (page.content.decode(), taken):
+        assert stored.new["birth_date"] not in body
+        assert stored.new["birth_date"].removeprefix("\\x") not in body
+        assert stored.new["key"] == "***"
+
+
+FILTERS = {
+    "row": lambda north, alice: north.pk,
+    "person": lambda north, alice: alice.pk,
+    "table": lambda north, alice: "registry_assessment",
+    "action": lambda north, alice: "acts",
+    "first": lambda north, alice: "2000-01-01",
+    "last": lambda north, alice: "2000-01-01",
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"), [("row", 3), ("person", 5), ("table", 1), ("action", 1), ("first", 5), ("last", 0)]
+)
+def test_filters_narrow_the_trail(client, both, north, alice, ivo, as_person, asked, count):
+    """Of five events by Alice three are about the patient's records; all are of today."""
+    from registry.services.assessments import save_assessment
+
+    with as_person(alice) as access:
+        save_assessment(access=access, patient=both[0], timepoint="preop", raw={"assessment_date": "2026-01-11"})
+        audit.record("noted", site_id=north.pk, table="t", row_id="x")
+        patients.save_form(access=access, patient=both[0], form="baseline", raw={"primary_tumour": "lung"})
+    page = trail(client, ivo, **{asked: FILTERS[asked](both[0], alice)})
+    expected = {"row": 4}.get(asked, count)
+    assert len(page.context["rows"]) == expected
+
+
+def test_pages_of_fifty_follow_each_other_without_gap(client, north, alice, as_person):
+    with as_person(alice):
+        for index in range(120):
+            audit.record("noted", site_id=north.pk, table="t", row_id=index)
+    seen, asked = [], {}
+    for _page in range(3):
+        page = trail(client, alice, **asked)
+        seen += [int(row_id) for _table, row_id, _what in rows_of(page)]
+        asked = {"before": page.context["rows"][-1]["event"].pk}
+    assert seen == list(range(119, -1, -1))
+    assert page.context["older"] == ""
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_events(client, north, alice, bob, as_person):
+    def queries():
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            client.get("/audit/")
+        return len(captured)
+
+    with as_person(alice):
+        audit.record("noted", site_id=north.pk, table="t", row_id="x")
+    client.force_login(bob)
+    queries()
+    few = queries()
+    with as_person(alice):
+        for index in range(60):
+            audit.record("noted", site_id=north.pk, table="t", row_id=index)
+    assert queries() == few
+
+
+def test_the_file_has_the_events_of_the_filters_and_is_on_record(client, both, alice, north, as_person):
+    with as_person(alice):
+        audit.record("noted", site_id=north.pk, table="t", row_id="=1+1")
+    client.force_login(alice)
+    response = client.post("/audit/csv/?action=acts")
+    lines = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    assert [(line["site"], line["row"], line["action"], line["person_name"]) for line in lines] == [
+        ("N01", "'=1+1", "noted", "Alice")
+    ]
+    with as_person(alice):
+        taken = AuditEvent.objects.get(action="audit_exported")
+        assert (taken.site_id, taken.new, taken.user_id) == (north.pk, {"filters": {"action": "acts"}}, alice.pk)
+
+
+def test_a_monitor_reads_the_trail_and_takes_no_file(client, both, mona, alice):
+    client.force_login(mona)
+    assert client.get("/audit/").status_code == 200
+    assert client.post("/audit/csv/").status_code == 403
+    client.force_login(alice)
+    assert client.post("/audit/csv/").status_code == 200
+
+
+def test_another_sites_patient_is_not_found_by_its_number(client, both, alice):
+    assert rows_of(trail(client, alice, row=both[1].pk)) == []
+    assert len(rows_of(trail(client, alice, row=both[0].pk))) == 2

@@ -1,0 +1,179 @@
+"""Guards that the database keeps for itself, read from its catalogue and tried as the application's role."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from registry.models import Assessment, Patient
+from sites.models import AuditEvent
+
+# Tables that need no audit trigger, each with the reason.
+NOT_AUDITED = {
+    "registry_utility": "derived from assessments, rebuilt at any time",
+    "registry_change": "derived from assessments, rebuilt at any time",
+    "registry_comparisonrun": "a job and its result, which a trigger keeps from changing; it holds no patient",
+    "study_sites_auditevent": "the trail itself",
+}
+# Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.
+UNUSED = {"study_sites_user_groups", "study_sites_user_user_permissions"}
+NOT_GUARDED = {"study_sites_membership": "who works where: read to compute the scope itself; it holds no patient"}
+READ_ONLY = {"study_sites_auditevent", "study_sites_auditseal", "django_migrations"}
+
+
+def rows(sql, *params):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def tables(condition="true"):
+    return {
+        name
+        for (name,) in rows(
+            "SELECT relname FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+            f"AND (relname LIKE 'registry\\_%%' OR relname LIKE 'study\\_sites\\_%%') AND {condition}"
+        )
+    }
+
+
+HAS_SITE = "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'site_id' AND NOT attisdropped)"
+
+
+def test_every_table_is_audited_unless_there_is_a_reason(db):
+    audited = {
+        name
+        for (name,) in rows(
+            """
+            SELECT c.relname FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgenabled = 'O'
+            JOIN pg_proc p ON p.oid = t.tgfoid AND p.proname IN ('audit_rows', 'audit_update')
+            GROUP BY c.relname HAVING bit_or(t.tgtype::int & 28) = 28  -- insert, delete and update
+            """
+        )
+    }
+    assert tables() - audited - UNUSED == set(NOT_AUDITED)
+
+
+def test_every_table_with_a_site_has_a_forced_policy_for_each_command(db):
+    assert tables(f"{HAS_SITE} AND NOT (relrowsecurity AND relforcerowsecurity)") == set(NOT_GUARDED)
+    commands = dict(
+        rows(
+            """
+            SELECT c.relname, string_agg(DISTINCT p.polcmd::text, '' ORDER BY p.polcmd::text)
+            FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid GROUP BY c.relname
+            """
+        )
+    )
+    # r: select, a: insert, w: update, d: delete. The trail can be read and appended to, by nobody else's power.
+    expected = dict.fromkeys(tables(HAS_SITE), "adrw") | {"study_sites_auditevent": "ar"}
+    assert commands == {name: letters for name, letters in expected.items() if name not in NOT_GUARDED}
+
+
+def test_every_child_is_tied_to_its_patients_site(db):
+    """A row with patient and site refers to both at once, so that neither can be another's."""
+    children = tables(f"{HAS_SITE} AND {HAS_SITE.replace('site_id', 'patient_id')} AND relname <> 'registry_patient'")
+    tied = {
+        name
+        for (name,) in rows(
+            """
+            SELECT conrelid::regclass::text FROM pg_constraint
+            WHERE contype = 'f' AND confrelid = 'registry_patient'::regclass AND cardinality(conkey) = 2
+            """
+        )
+    }
+    assert children == tied
+    assert len(children) >= 3
+
+
+def test_the_application_may_truncate_nothing_and_write_no_trail(db):
+    for right, expected in (("TRUNCATE", set()), ("TRIGGER", set()), ("REFERENCES", set())):
+        assert tables(f"has_table_privilege(c.oid, '{right}')") == expected
+    for right in ("INSERT", "UPDATE", "DELETE"):
+        allowed = {
+            name
+            for (name,) in rows(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+                "AND has_table_privilege(oid, %s)",
+                right,
+            )
+        }
+        assert not allowed & READ_ONLY
+        assert "registry_patient" in allowed
+
+
+def test_truncate_is_refused(enrolled, alice, as_system):
+    enrolled(alice)
+    for table in sorted(tables()):
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+            rows(f"TRUNCATE {table} CASCADE")
+    with as_system():
+        assert Patient.objects.count() == 1
+
+
+ESCAPES = {
+    "become the owner": "SET ROLE metaspine_owner",
+    "switch the policies off": "ALTER TABLE registry_patient DISABLE ROW LEVEL SECURITY",
+    "add a policy": "CREATE POLICY mine ON registry_patient USING (true)",
+    "switch the triggers off": "ALTER TABLE registry_patient DISABLE TRIGGER ALL",
+    "act as a replica, which fires no trigger": "SET session_replication_role = replica",
+    "replace a function": "CREATE OR REPLACE FUNCTION audit_shown(r jsonb, arguments text[]) RETURNS jsonb "
+    "LANGUAGE sql AS 'SELECT r'",
+    "drop a trigger": "DROP TRIGGER audit_insert ON registry_patient",
+    "put a table into the schema": "CREATE TABLE public.mine (id int)",
+    "read the server's files": "SELECT pg_read_file('/etc/passwd')",
+    "run a program": "COPY registry_timepoint TO PROGRAM 'true'",
+}
+
+
+@pytest.mark.parametrize("statement", ESCAPES.values(), ids=ESCAPES)
+def test_the_application_cannot(db, statement):
+    refusal = "permission denied|must be owner|must be able|must be superuser"
+    with pytest.raises(DatabaseError, match=refusal), transaction.atomic():
+        rows(statement)
+    assert rows("SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize("function", ["audit_rows", "audit_update"])
+def test_events_cannot_be_forged_through_a_table_of_ones_own(db, function):
+    """The trail's functions write for whoever fires them; only the owner may hang them on a table."""
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        rows("CREATE TEMPORARY TABLE registry_patient_ (patient_id text, site_id bigint)")
+        rows(
+            f"CREATE TRIGGER mine AFTER UPDATE ON registry_patient_ FOR EACH ROW "
+            f"EXECUTE FUNCTION {function}('patient_id', 'site_id')"
+        )
+
+
+@pytest.mark.parametrize("action", ["insert", "update", "delete"])
+def test_an_act_cannot_pass_for_a_change(db, action):
+    with pytest.raises(DatabaseError, match="by triggers only"), transaction.atomic():
+        rows("SELECT audit_act(%s, NULL, 't', 'r', '{}')", action)
+    rows("SELECT audit_act('noted', NULL, 't', 'r', '{}')")
+
+
+def test_bulk_writes_and_raw_sql_are_on_record_row_by_row(enrolled, alice, as_person):
+    patients = [enrolled(alice) for _ in range(3)]
+    with as_person(alice) as access:
+        site = access.scope().write[0]
+        Assessment.objects.bulk_create(
+            Assessment(patient=one, site_id=site, timepoint_id="preop", assessment_date="2026-01-11")
+            for one in patients
+        )
+        rows("UPDATE registry_assessment SET ecog_ps = 2")
+        Assessment.objects.all().delete()
+        events = AuditEvent.objects.filter(table_name="registry_assessment").order_by("pk")
+        assert [event.action for event in events] == ["insert"] * 3 + ["update"] * 3 + ["delete"] * 3
+        assert {event.user_id for event in events} == {alice.pk}
+
+
+def test_an_error_tells_nothing_of_a_row_out_of_sight(enrolled, alice, charlie, north, south, as_person):
+    """A filter with a side effect runs after the policy, so that it never meets another site's row."""
+    hidden = enrolled(charlie)
+    with as_person(alice):
+        assert rows("SELECT 1 / (site_id - site_id) FROM registry_patient") == []
+        assert rows("SELECT FROM registry_patient WHERE 1 / (site_id - %s) = 7", south.pk) == []
+        assert rows("UPDATE registry_patient SET sex = 'x' WHERE patient_id = %s", hidden.pk) == []
+        with pytest.raises(DatabaseError, match="duplicate key") as caught, transaction.atomic():
+            rows("INSERT INTO registry_patient (patient_id, site_id) VALUES (%s, %s)", hidden.pk, north.pk)
+        # That a number is taken does show to whoever can run SQL; whose it is and what is stored does not.
+        assert hidden.pk not in str(caught.value)
+    with as_person(charlie), pytest.raises(DatabaseError, match="division by zero"), transaction.atomic():
+        rows("SELECT 1 / (site_id - site_id) FROM registry_patient")
