@@ -1,6 +1,6 @@
 """The segment comparison of a million patients against one GROUP BY scan of the same columns.
 
-    python -m bench.compare [--patients 1000000]
+    bin/bench compare [--patients 1000000]
 
 Prints both times, their ratio (limit 5) and the peak memory of the comparison (limit 300 MB); exit 1 above a limit.
 """

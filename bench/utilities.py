@@ -1,6 +1,6 @@
 """The utilities of a million assessments against CREATE TABLE AS SELECT of the same columns.
 
-    python -m bench.utilities [--assessments 1000000]
+    bin/bench utilities [--assessments 1000000]
 
 Prints both times and their ratio (limit 5); exit 1 above it.
 """

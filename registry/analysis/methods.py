@@ -34,12 +34,20 @@ def _by_code(*tests):
     return {test.code: test for test in tests}
 
 
-MANY = 100_000  # observations, from where on fewer sampled tables say as much about any difference that matters
+# Which tables are sampled rather than enumerated, so that no registry waits minutes for one P: those larger than 2 x 3
+# with more observations than these, by their number of rows (or columns, whichever is smaller).
+MOST_EXACT = {2: 5_000, 3: 1_000}
+SMALL, SECONDS_SMALL, SECONDS = 400, 60, 10  # a small table may take its time: it is the published kind
+MANY = 5_000  # observations, from where on fewer samples do: still 25 times what R draws by itself
 
 
 def _fisher(table):
     """Exact where it can be had, sampled otherwise; the seed is fixed, so that a result can be had again."""
-    return fisher.fisher(table, resamples=50_000 if table.sum() > MANY else 200_000)
+    n, rows = table.sum(), min(table.shape)
+    resamples = 50_000 if n > MANY else 200_000
+    if table.size > 6 and n > MOST_EXACT.get(rows, MOST_EXACT[3]):
+        return fisher.fisher_monte_carlo(table, resamples)
+    return fisher.fisher(table, seconds=SECONDS_SMALL if n <= SMALL else SECONDS, resamples=resamples)
 
 
 FISHER = Test("fisher_exact", Label("Fisher's exact test", "Fisherの正確確率検定"), _fisher)

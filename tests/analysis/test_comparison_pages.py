@@ -82,7 +82,7 @@ def test_a_new_comparison_is_queued_with_what_was_asked(client, bob, as_system):
         ("1m", "6m"),
         ("JP", "UK"),
         "holm",
-        "for the report",
+        "for a talk",
     )
     assert (run.status, run.requested_by, run.cohort["name"]) == ("queued", bob, "segi2024")
     with as_system():
