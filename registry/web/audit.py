@@ -157,7 +157,7 @@ def _cells(event, names, codes, identifies):
 
 
 def _as_json(event, values, identifies):
-    """Values as they are on record, but encrypted ones, and identifying ones unless they are the person's own site's."""
+    """Values as they are on record, but encrypted ones, and identifying ones unless they are of the person's site."""
     if values is None:
         return ""
     if event.action in ROW_ACTIONS:

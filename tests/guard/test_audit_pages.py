@@ -147,7 +147,7 @@ def test_another_sites_patient_is_not_found_by_its_number(client, both, alice):
 @pytest.mark.parametrize(("who", "shown"), [("alice", True), ("mona", False), ("bob", False), ("dana", False)])
 def test_free_text_that_may_name_someone_stays_with_the_site(client, both, request, alice, as_person, who, shown):
     with as_person(alice) as access:
-        raw = {"kind": "other", "onset_date": "2026-03-11", "description": "fell while Mr Sato watched"}
+        raw = {"kind": "other", "onset_date": "2026-03-11", "detail": "fell while Mr Sato watched"}
         patients.save_adverse_event(access=access, patient=both[0], raw=raw)
     user = request.getfixturevalue(who)
     page = trail(client, user, table="registry_adverseevent").content.decode()
