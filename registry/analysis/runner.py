@@ -12,14 +12,18 @@ import numpy as np
 
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
+from registry.analysis.eq5d_report import eq5d_report
+from registry.analysis.figures.numbers import figures
 from registry.analysis.groupings import GROUPINGS
 from registry.analysis.samples import coded, differences, joint_counts
+from registry.analysis.survival_report import survival
 from registry.analysis.versions import software
 from registry.instruments import value_sets, variables
 from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, NotEstimable
 from registry.stats.describe import describe
 
+REPORTS = {"figures": figures, "survival": survival, "eq5d_report": eq5d_report}  # each a key of the result
 NOT_ESTIMABLE = "not estimable because {}"
 
 
@@ -40,11 +44,15 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
     }
     if len(plan.value_sets) > 1:
         tables["sensitivity"] = _sensitivity
+    stages = len(tables) + len(REPORTS)
     for place, (name, rows) in enumerate(tables.items()):
         result[name] = []
         for row in rows(data):
-            on_progress(place / len(tables), name)
+            on_progress(place / stages, name)
             result[name].append(row)
+    for place, (name, report) in enumerate(REPORTS.items(), len(tables)):
+        on_progress(place / stages, name)
+        result[name] = report(data)
     return result
 
 

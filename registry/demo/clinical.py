@@ -108,7 +108,7 @@ def expected_levels(frankel, ecog, pain, items, illness, mood, rng):
     else:
         mobility = MOBILITY_FELT[items["barthel_mobility"]] + 0.3 * illness
         self_care = 5 - 3.9 * sum(items[name] for name in SELF_CARE) / 40 + 0.3 * illness
-    activities = 1.6 + 0.8 * ecog if ecog is not None else 3.3 + 0.9 * illness
+    activities = 2.1 + 0.5 * ecog + 0.4 * illness if ecog is not None else 3.2 + 0.8 * illness
     discomfort = 3.0 + 1.1 * (pain if pain is not None else illness)
     return np.array([mobility, self_care, activities, discomfort, 2.5 + 0.9 * mood + 0.3 * illness]) + noise
 

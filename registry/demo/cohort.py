@@ -7,7 +7,7 @@ import numpy as np
 
 from registry.demo import published
 from registry.demo.later import course
-from registry.demo.people import AFTER, BEFORE, people
+from registry.demo.people import AFTER, BEFORE, people, study_people
 from registry.demo.strata import analysed, left_out
 from registry.instruments import catalogue
 from registry.instruments.patient import age_on
@@ -64,7 +64,8 @@ class Cohort:
 def make_cohort(seed=DEFAULT_SEED):
     """413 synthetic patients of 38 invented sites. The same seed gives the same patients; any seed the same margins."""
     rng = np.random.default_rng(seed)
-    persons = [person for stratum in (*analysed(rng), *left_out(rng)) for person in people(stratum, rng)]
+    persons = study_people(analysed(rng), rng)
+    persons += [person for stratum in left_out(rng) for person in people(stratum, rng)]
     sites = _sites()
     placed = _enrolled(persons, sites, rng)
     patients, assessments, events = [], [], []

@@ -14,6 +14,7 @@ from registry.demo.clinical import (
     sins_items,
     sins_location,
 )
+from registry.demo.figure5 import contradictions
 from registry.demo.health_states import (
     EQ5D_NAMES,
     GRID,
@@ -36,7 +37,17 @@ REACH = {
 }  # fmt: skip
 ALLOWED = {"age_at_surgery": (24, 91), "operative_time_min": (35, 900), "blood_loss_ml": (0, 4800)}
 
-PREFERENCE = 0.02  # what one squared level away from the expected one costs the search
+FIGURE_5_TRIALS = 24
+# In what the groups are worse off (before surgery, at one month), in levels of the five dimensions, so that they differ
+# domain by domain as Figure 5 says; their mean values are set by themselves.
+WORSE_IN = {
+    "cervical": ((-0.9, -1.2, 0.1, 0, 0), (0, 0, 0, 0, 0)),
+    "thoracic": ((1.2, 0.5, -0.2, 0, 0), (-0.2, -0.2, -0.1, 0.1, 0.0)),
+    "tls": ((-0.9, 0.1, 0.4, 0, 0), (0.1, 0.1, 0, 0, 0)),
+}
+
+RELIEF = (0.0, 0.9)  # how much less pain, and half as much less anxiety, before and at one month
+PREFERENCE = 0.08  # what one squared level away from the expected one costs the search
 
 
 @dataclass
@@ -63,7 +74,39 @@ class Person:
 
 
 def people(stratum, rng):
-    """The patients of `stratum`; the one the paper describes, if any, comes first."""
+    """The patients of a stratum that the cohort leaves out."""
+    draw = _drawn(stratum, rng)
+    draw.eq5d()
+    return draw.persons
+
+
+def study_people(strata, rng):
+    """The patients of the three groups; the one the paper describes comes first in each.
+
+    One group's health states after the other's are drawn again while that brings them nearer to what the paper says of
+    the domains. Where the trials end before all of it holds, the nearest draw stays: it is said in words only.
+    """
+    draws = [_drawn(stratum, rng) for stratum in strata]
+    for draw in draws:
+        draw.eq5d()
+    wrong = contradictions([draw.answers() for draw in draws])
+    for trial in range(FIGURE_5_TRIALS):
+        if not wrong:
+            break
+        draw = draws[trial % len(draws)]
+        before = [[dict(answers) for answers in person.answers] for person in draw.persons]
+        draw.eq5d()
+        now = contradictions([draw.answers() for draw in draws])
+        if now <= wrong:
+            wrong = now
+        else:
+            for person, answers in zip(draw.persons, before, strict=True):
+                person.answers = tuple(answers)
+    return [person for draw in draws for person in draw.persons]
+
+
+def _drawn(stratum, rng):
+    """Everything of the stratum's patients but the health states, which come last."""
     draw = _Draw(stratum, rng)
     draw.disease()
     draw.surgery()
@@ -71,11 +114,10 @@ def people(stratum, rng):
     draw.barthel()
     draw.ecog()
     draw.pain_and_self_rating()
-    draw.eq5d()
     draw.tokuhashi()
     draw.follow_up()
     draw.events()
-    return draw.persons
+    return draw
 
 
 def _standard(x):
@@ -146,6 +188,10 @@ class _Draw:
         moves = WholeNumbers([low], [high], REACH[name])
         frozen = self.frozen if frozen is None else frozen
         return repair([values], [self.stratum.once[name]], moves, self.rng, frozen=frozen)[0]
+
+    def answers(self):
+        """Per patient (before, after)."""
+        return [person.answers for person in self.persons]
 
     # -- who they are, and the operation ------------------------------------------------------------------------
 
@@ -347,7 +393,8 @@ class _Draw:
                     self.rng,
                 )
             )
-        return np.array(rows) - (0.0, 0.9)[time] * np.array([0, 0, 0, 1, 0.5])
+        worse_in = WORSE_IN.get(self.stratum.name, np.zeros((2, 5)))[time]
+        return np.array(rows) + np.array(worse_in) - RELIEF[time] * np.array([0, 0, 0, 1, 0.5])
 
     def _shifted(self, levels, allowed, wanted, time):
         """Expected levels moved up or down alike until their mean value is the wanted one.

@@ -168,6 +168,26 @@ SCALES = {
     ),
 }
 
+# Figure 5, of which the paper tells only this: whether the groups differ significantly in a domain, pairs as in `PAIRS`
+# (Fisher's tests of the level counts, Benjamini-Hochberg); None where it says nothing.
+_NONE = (False, False, False)
+FIGURE_5 = {
+    "preop": {
+        "eq5d_mobility": (True, True, None),
+        "eq5d_self_care": (True, None, None),
+        "eq5d_usual_activities": (None, None, None),
+        "eq5d_pain_discomfort": _NONE,
+        "eq5d_anxiety_depression": _NONE,
+    },
+    "month1": {
+        "eq5d_mobility": _NONE,
+        "eq5d_self_care": _NONE,
+        "eq5d_usual_activities": _NONE,
+        "eq5d_pain_discomfort": _NONE,
+        "eq5d_anxiety_depression": _NONE,
+    },
+}
+
 # Table 5: patients with at least one such event.
 WOUND_EVENT, NEUROLOGICAL_EVENT = (2, 5, 3), (1, 7, 5)
 WOUND_KINDS = ("surgical_site_infection", "wound_problem")

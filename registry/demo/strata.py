@@ -21,7 +21,7 @@ SD_TOLERANCE = 0.002  # of a printed unit: far inside what the P-values allow
 # Health state values come in lumps, so a sum is met only nearly. These leave the three Tukey P-values as chosen; the
 # rounding intervals of the smallest group are met because candidates stay 0.2 of their width away from the ends.
 HSUV_TOTAL_TOLERANCE = 2500  # in 0.000001
-HSUV_SD_TOLERANCE = 5000  # in 0.000001, divided by the number of patients
+HSUV_SD_TOLERANCE = 2500  # in 0.000001, divided by the number of patients
 EDGES = {"hsuv": 0.8}
 ECOG_CODES = (0, 1, 2, 3, 4)
 

@@ -10,6 +10,9 @@ STAGES = {
     "between_groups": _("Comparison between groups"),
     "eq5d_domains": _("EQ-5D-5L dimensions"),
     "sensitivity": _("Other value sets"),
+    "figures": _("Figures"),
+    "survival": _("Survival"),
+    "eq5d_report": _("EQ-5D report"),
 }
 
 

@@ -1,0 +1,166 @@
+"""What the figures need beyond the tables' rows, counted by the runner and kept in the result.
+
+With it a stored run draws its figures again without the patients. Nothing here is a patient's own: individual
+trajectories and distributions are counts of values rounded to the steps of STEPS, without identifiers.
+"""
+
+import numpy as np
+
+from registry.analysis import thresholds
+from registry.analysis.samples import differences, joint_counts
+from registry.instruments import levels, variables
+from registry.stats.arrays import rounded
+from registry.stats.describe import describe
+
+STEPS = {"hsuv": 0.05}  # what a value is rounded to before it is counted; 5 points of a scale of 100 for the others
+STEP = 5
+WHISKER = 1.5  # interquartile ranges that a whisker reaches at most, as Tukey drew it
+
+
+def figures(data):
+    """The key `figures` of a result, of the runner's view of the data: lists of plain dicts, one a row."""
+    plan = data.plan
+    continuous = [name for name in plan.outcomes if variables.get(name).kind == "continuous"]
+    return {
+        "levels": [_levels(data, code) for code in data.groups],
+        "distributions": [
+            _distribution(data, name, code, when)
+            for name in continuous
+            for code in data.groups
+            for when in plan.timepoints
+        ],
+        "trajectories": [
+            _trajectories(data, name, code, followup)
+            for name in continuous
+            for followup in plan.followups
+            for code in data.groups
+        ],
+        "changes": [
+            _change(data, name, code, followup)
+            for name in plan.deltas
+            for followup in plan.followups
+            for code in data.groups
+        ],
+        "responders": [
+            _responders(data, threshold, code, followup)
+            for name in plan.deltas
+            for threshold in _thresholds(plan, name)
+            for followup in plan.followups
+            for code in data.groups
+        ],
+        "thresholds": [one.to_json() for name in plan.deltas for one in _thresholds(plan, name)],
+    }
+
+
+def _thresholds(plan, name):
+    return thresholds.of(name, plan.value_sets[0])
+
+
+def _levels(data, code):
+    """How many patients have a lesion of each level; a lesion of several counts for each of them."""
+    masks, counts = np.unique(data.frame["lesion_levels"][data.groups[code]], return_counts=True)
+    found = {
+        level: int(counts[masks >> place & 1 == 1].sum()) if masks.size else 0
+        for place, level in enumerate(levels.LEVELS)
+    }
+    return {
+        "group": code,
+        "n": int(counts[masks != 0].sum()),
+        "missing": int(counts[masks == 0].sum()),
+        "counts": found,
+    }
+
+
+def step_of(name):
+    return STEPS.get(name, STEP)
+
+
+def _on_steps(values, step):
+    """The number of steps nearest to each value, halves upward."""
+    return np.floor(np.asarray(values, float) / step + 0.5).astype(np.int64)
+
+
+def _distribution(data, name, code, timepoint):
+    """A box: quartiles, whiskers to the last value within 1.5 interquartile ranges, and counts of rounded values."""
+    sample = data.coded(name, timepoint).sample(data.groups[code])
+    told, step = describe(sample), step_of(name)
+    row = {"variable": name, "group": code, "timepoint": timepoint, "n": told.n, "missing": told.missing}
+    row |= {"mean": told.mean, "median": told.median, "q1": told.first_quartile, "q3": told.third_quartile}
+    row |= dict(zip(("low", "high"), _whiskers(sample, told), strict=True)) | {"min": told.minimum, "max": told.maximum}
+    places, where = np.unique(_on_steps(sample.values, step), return_inverse=True)
+    counts = np.bincount(where, weights=sample.counts, minlength=places.size).astype(np.int64)
+    return row | {"step": step, "counts": [[_value(p, step), int(c)] for p, c in zip(places, counts, strict=True)]}
+
+
+def _value(place, step):
+    """So many steps as a number without binary dust: 13 × 0.05 is 0.65."""
+    return round(float(place * step), 6)
+
+
+def _whiskers(sample, told):
+    if not told.n:
+        return None, None
+    reach = WHISKER * (told.third_quartile - told.first_quartile)
+    inside = sample.values[
+        (sample.values >= told.first_quartile - reach) & (sample.values <= told.third_quartile + reach)
+    ]
+    return float(min(inside[0], told.first_quartile)), float(max(inside[-1], told.third_quartile))
+
+
+def _trajectories(data, name, code, followup):
+    """How many patients went from which rounded value to which."""
+    step, chosen = step_of(name), data.groups[code]
+    before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
+    first, second, counts, missing = joint_counts(before, after, chosen)
+    pairs = np.stack(
+        [_on_steps(np.asarray(one.values)[codes], step) for one, codes in ((before, first), (after, second))], axis=1
+    )
+    found, where = np.unique(pairs, axis=0, return_inverse=True)
+    summed = np.bincount(where.ravel(), weights=counts, minlength=len(found)).astype(np.int64)
+    return {
+        "variable": name,
+        "group": code,
+        "timepoint": followup,
+        "n": int(counts.sum()),
+        "missing": int(missing),
+        "step": step,
+        "counts": [[_value(a, step), _value(b, step), int(c)] for (a, b), c in zip(found, summed, strict=True)],
+    }
+
+
+def _differences(data, name, code, followup):
+    """Counts of changes from baseline in one group; `missing` counts who lacks one of the two values."""
+    before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
+    return rounded(differences(before, after, data.groups[code]))
+
+
+def _change(data, name, code, followup):
+    """Mean change with its confidence interval. R: t.test(after - before)$conf.int"""
+    told = describe(_differences(data, name, code, followup))
+    return {
+        "variable": name,
+        "group": code,
+        "timepoint": followup,
+        "n": told.n,
+        "missing": told.missing,
+        "mean": told.mean,
+        "sd": told.sd,
+        "low": told.mean_low,
+        "high": told.mean_high,
+    }
+
+
+def _responders(data, threshold, code, followup):
+    """How many changed for the better by the threshold or more, and how many for the worse by as much."""
+    changes = _differences(data, threshold.variable, code, followup)
+    better = changes.values if variables.get(threshold.variable).higher_is == "better" else -changes.values
+    return {
+        "variable": threshold.variable,
+        "group": code,
+        "timepoint": followup,
+        "threshold": threshold.value,
+        "n": changes.n,
+        "missing": changes.missing,
+        "responders": int(changes.counts[better >= threshold.value].sum()),
+        "worsened": int(changes.counts[better <= -threshold.value].sum()),
+    }

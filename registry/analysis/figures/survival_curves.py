@@ -1,0 +1,140 @@
+"""Survival after surgery by group, with those still at risk under the curves."""
+
+from registry.analysis.figures.canvas import color, dash, note, wrapped
+from registry.analysis.figures.chart import GROUP, MISSING, Chart, Column, N, numeric, sentence
+from registry.analysis.formats import number, p_phrase
+from registry.instruments.base import Label
+
+TITLE = Label("Survival after surgery", "術後生存")
+ALT = Label(
+    "{group} (n = {n}): {events} died; median survival {median} months; {survival}",
+    "{group}（n = {n}）：死亡{events}例、生存期間中央値{median}か月、{survival}",
+)
+AT = Label("{percent}% alive at {time} months", "{time}か月生存率{percent}%")
+LOG_RANK = Label("log-rank {p}", "ログランク検定 {p}")
+NO_P = Label("log-rank test not estimable", "ログランク検定は算出不能")
+X_AXIS = Label("Months after surgery", "術後月数")
+Y_AXIS = Label("Survival, %", "生存率（%）")
+AT_RISK = Label("At risk", "リスク集合")
+NOTE = Label(
+    "Kaplan–Meier estimates with 95% confidence limits (log scale); ticks: last contact alive.",
+    "Kaplan-Meier推定値と95%信頼区間（対数変換）。縦線は生存中の最終確認。",
+)
+SELECTED = Label(
+    "Only patients followed for at least {days} days were analysed, so nobody could die before.",
+    "{days}日以上追跡された患者のみを解析したため、それ以前の死亡は含まれない。",
+)
+NOT_REACHED = Label("not reached", "未到達")
+MEDIAN = Column(
+    "median",
+    Label("Median, months", "中央値（月）"),
+    lambda v, words: words(NOT_REACHED) if v is None else number(v, 1),
+)
+LANDMARK = Column("time", Label("Months", "月"), lambda value, words: f"{value:g}")
+COLUMNS = (
+    GROUP,
+    N,
+    MISSING,
+    Column("events", Label("Died", "死亡")),
+    MEDIAN,
+    LANDMARK,
+    Column("at_risk", Label("At risk", "リスク集合")),
+    numeric("survival", Label("Survival", "生存率"), 3),
+    numeric("low", Label("95% CI from", "95%CI下限"), 3),
+    numeric("high", Label("95% CI to", "95%CI上限"), 3),
+)
+
+
+def charts(result, words):
+    told = result["survival"]
+    if not any(curve["n"] for curve in told["curves"]):
+        return []
+    numbers = tuple(
+        (curve["group"], curve["n"], curve["missing"], curve["events"], curve["median"], *_landmark(point))
+        for curve in told["curves"]
+        for point in curve["landmarks"]
+    )
+    parts = [_alt(curve, words) for curve in told["curves"]] + [_p(told, words)]
+    return [
+        Chart(
+            code="survival",
+            title=words(TITLE),
+            alt=sentence(parts, words),
+            columns=COLUMNS,
+            rows=numbers,
+            draw=lambda w: draw(result, w),
+        )
+    ]
+
+
+def _landmark(point):
+    return tuple(point[name] for name in ("time", "at_risk", "survival", "low", "high"))
+
+
+def _alt(curve, words):
+    points = [
+        words(AT, percent=f"{100 * point['survival']:.0f}", time=f"{point['time']:g}")
+        for point in curve["landmarks"]
+        if point["survival"] is not None
+    ]
+    median = words(NOT_REACHED) if curve["median"] is None else number(curve["median"], 1)
+    group = words.groups[curve["group"]]
+    return words(ALT, group=group, n=curve["n"], events=curve["events"], median=median, survival=", ".join(points))
+
+
+def _p(told, words):
+    p = told["log_rank"]["p"]
+    return words(NO_P) if p is None else words(LOG_RANK, p=p_phrase(p))
+
+
+def draw(result, words):
+    told = result["survival"]
+    under = 0.3 + 0.17 * len(told["curves"])
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
+    axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
+    for place, curve in enumerate(told["curves"]):
+        _curve(axis, curve, place, words)
+    axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=words(X_AXIS))
+    axis.set_xlim(0, told["ticks"][-1] or 1)
+    axis.set_xticks(told["ticks"])
+    axis.tick_params(labelbottom=True)
+    axis.set_yticks([0, 25, 50, 75, 100])
+    axis.grid(axis="y")
+    axis.legend(loc="lower left")
+    axis.text(0.99, 0.97, _p(told, words), transform=axis.transAxes, ha="right", va="top", fontsize=8)
+    _at_risk(table, told, words)
+    selected = [step["days"] for step in result["cohort"]["steps"] if step["step"] == "followed_at_least"]
+    texts = [words(NOTE), *(words(SELECTED, days=days) for days in selected)]
+    note(figure, " ".join(texts), 130)
+    return figure
+
+
+def _curve(axis, curve, place, words):
+    steps = curve["steps"]
+    label = f"{words.groups[curve['group']]} (n = {curve['n']})"
+    if not curve["n"]:
+        return
+    time = [0, *steps["time"]]
+    survival = [100, *(100 * one for one in steps["survival"])]
+    axis.step(time, survival, where="post", color=color(place), linestyle=dash(place), linewidth=1.8, label=label)
+    bounds = [[100, *(100 * (one if one is not None else 0) for one in steps[side])] for side in ("low", "high")]
+    axis.fill_between(time, *bounds, step="post", color=color(place), alpha=0.13, linewidth=0)
+    left = [(t, s) for t, s, c in zip(time[1:], survival[1:], steps["censored"], strict=True) if c]
+    if left:
+        axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)
+
+
+def _at_risk(axis, told, words):
+    names = [wrapped(words.groups[curve["group"]], 24).replace("\n", "") for curve in told["curves"]]
+    for place, curve in enumerate(told["curves"]):
+        for tick, count in zip(told["ticks"], curve["at_risk_at_ticks"], strict=True):
+            axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
+    axis.set_yticks(range(len(names)), names, fontsize=7)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_title(words(AT_RISK), loc="left", fontsize=7.5)
+    axis.tick_params(length=0, labelbottom=False)
+    axis.tick_params(axis="y", pad=14)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_visible(False)

@@ -1,0 +1,82 @@
+"""The figures and the EQ-5D report of a comparison as files."""
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from registry.analysis import eq5d_tables, runs
+from registry.analysis.figures import drawings
+from registry.analysis.versions import product_version
+from registry.models import ComparisonRun
+from registry.web.comparison import for_comparing
+from sites import audit
+
+DAY = 24 * 3600
+# An SVG brings its own style; the pages' policy would refuse it where somebody opens the file by itself.
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@require_safe
+@for_comparing
+def figure(request, run_id, code, format):
+    """One figure as SVG, PNG, PDF or its numbers as CSV; with `?download` as a file to keep, which is recorded."""
+    if format not in drawings.FORMATS:
+        raise Http404
+    language = _language(request)
+    get_object_or_404(ComparisonRun.objects.only("pk"), pk=run_id, status=ComparisonRun.Status.DONE)
+    content = _drawn(run_id, code, format, language)
+    response = HttpResponse(content, content_type=drawings.FORMATS[format])
+    # A result never changes.
+    response["Cache-Control"] = f"private, max-age={DAY}"
+    if format == "svg":
+        response["Content-Security-Policy"] = SVG_POLICY
+    return _kept(request, response, run_id, code, format)
+
+
+def _language(request):
+    """That of the address, so that a browser keeps one drawing for each; otherwise that of the page."""
+    asked = request.GET.get("language")
+    return asked if asked in dict(settings.LANGUAGES) else get_language() or "en"
+
+
+def _drawn(run_id, code, format, language):
+    """The file, drawn once for all who ask. 404 for a figure that the run does not have."""
+    key = f"figure:{product_version()}:{run_id}:{code}:{format}:{language}:{settings.SYNTHETIC}"
+    content = cache.get(key)
+    if content is None:
+        result = runs.result_of(ComparisonRun.objects.get(pk=run_id))
+        try:
+            content = drawings.drawn(result, code, format, language, settings.SYNTHETIC)
+        except KeyError:
+            raise Http404 from None
+        cache.set(key, content, DAY)
+    return content
+
+
+def _kept(request, response, run_id, code, format):
+    if "download" not in request.GET:
+        return response
+    audit.record(
+        "comparison_downloaded",
+        table=ComparisonRun._meta.db_table,
+        row_id=run_id,
+        detail={"figure": code, "format": format},
+    )
+    name = f"comparison-{str(run_id)[:8]}-{code}.{format}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@require_safe
+@for_comparing
+def eq5d_table(request, run_id, code):
+    """One table of the EQ-5D report as CSV, at full precision."""
+    one = get_object_or_404(ComparisonRun, pk=run_id, status=ComparisonRun.Status.DONE)
+    tables = {table.code: table for table in eq5d_tables.numbers(runs.result_of(one), get_language() or "en")}
+    if code not in tables:
+        raise Http404
+    response = HttpResponse(tables[code].csv(), content_type="text/csv; charset=utf-8")
+    return _kept(request, response, run_id, f"eq5d-{code}", "csv")
