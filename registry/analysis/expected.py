@@ -4,11 +4,13 @@ The result is walked without a list of what it ought to hold: whatever number or
 and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
+from registry.analysis.runner import REPORTS
+
 COLUMNS = (
     "table", "row", "value_set", "variable", "kind", "group", "timepoint", "followup", "baseline", "test", "adjust",
     "statistic", "code", "value",
 )  # fmt: skip
-NOT_TABLES = ("cohort", "method")
+NOT_TABLES = ("cohort", "method", *REPORTS)
 CONTEXT = ("variable", "kind", "group", "timepoint", "followup", "test", "adjust")  # texts of a row that place it
 
 
