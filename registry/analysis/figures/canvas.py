@@ -170,10 +170,14 @@ def wrapped(text, width):
 
 
 def _wrapped_japanese(text, width):
-    """Broken between words where it may be: after a middle dot in a name, else anywhere but inside Latin."""
+    """Broken between words where it may be: after a middle dot in a name, else anywhere but inside Latin.
+
+    What is too long for a line by itself is broken wherever the line ends.
+    """
     parts = (
         re.findall(r"[^・]+・?", text) if "・" in text and width < 40 else re.findall(r"[!-~–]+[ ]?|.[、。）]*", text)
     )
+    parts = [piece for part in parts for piece in ([part] if _breadth(part) <= width else list(part))]
     lines = [""]
     for part in parts:
         if lines[-1] and _breadth(lines[-1] + part) > width:

@@ -16,6 +16,7 @@ NOTE = Label(
     "shape behind: all values, rounded to {step}.",
     "箱は四分位数と中央値、ひげは四分位範囲の1.5倍以内の最遠値、菱形は平均、背景は{step}単位に丸めた全値の分布。",
 )
+WIDE_FROM = 3  # patients with one value, from where on its bar may take the full width
 FIELDS = (
     ("mean", Label("Mean", "平均")),
     ("low", Label("Lower whisker", "下ひげ")),
@@ -87,7 +88,7 @@ def _strip(axis, x, row, colour):
     if not row["n"]:
         return
     values, counts = zip(*row["counts"], strict=True)
-    widths = [0.9 * count / max(counts) for count in counts]
+    widths = [0.9 * count / max(*counts, WIDE_FROM) for count in counts]
     axis.barh(values, widths, row["step"], [x - width / 2 for width in widths], color=colour, alpha=0.55, linewidth=0)
 
 
