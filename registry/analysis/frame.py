@@ -176,10 +176,16 @@ class Frame:
         return self._groups[rule]
 
 
-def read(timepoints, on_rows=None):
+def key_of(patient_id):
+    """The number that stands for a patient ID in the column `key`."""
+    return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
+
+
+def read(timepoints, on_rows=None, keep_key=False):
     """The Frame of every patient in scope, with the assessments of these timepoints (codes).
 
-    on_rows  called with the number of rows read so far, now and then; may raise to stop the reading
+    on_rows   called with the number of rows read so far, now and then; may raise to stop the reading
+    keep_key  also gives the column `key`, by which the patients are known again (`key_of`)
     ValueError for a timepoint that there is not.
     """
     timepoints = tuple(dict.fromkeys(timepoints))
@@ -189,7 +195,8 @@ def read(timepoints, on_rows=None):
         places = list(Site.objects.values_list("pk", "code", "region"))
         data = _copied(sql, declared, on_rows or (lambda count: None))
     snapshot = _hash(data)
-    del data["key"]
+    if not keep_key:
+        del data["key"]
     return Frame(
         data=data,
         codes={column.name: column.codes for column in declared if column.codes},

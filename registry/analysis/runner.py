@@ -131,6 +131,8 @@ def _all_described(variable, sample, groups):
 
 def _tested(test, taken, field="p"):
     """{field: P}, with the reason where there is none."""
+    if test.two_groups and len(taken) != 2:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format("the test compares two groups")}
     try:
         found = test.run(taken)
     except NotEstimable as why:
@@ -153,7 +155,7 @@ def _sampled(found, field="p"):
 def _categorical(test, taken, field="p"):
     """A test of independence of a table, whose rows are groups or times. Empty rows and columns are left out, as R's
     drop of unused levels does; a variable that does not vary leaves Fisher's test with P = 1 and others without one."""
-    table = np.array(taken)
+    table = np.array(taken) if taken else np.zeros((0, 0), np.int64)
     seen = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     if min(seen.shape) == 0:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format(REASONS["empty"])}

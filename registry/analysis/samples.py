@@ -12,7 +12,7 @@ import numpy as np
 from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING
 from registry.instruments import value_sets, variables
 from registry.instruments.eq5d5l import DIMENSIONS
-from registry.stats.arrays import Counts
+from registry.stats.arrays import Counts, rounded
 
 DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 SMALL_TABLE = 1 << 20  # joint tables of no more cells are counted in one pass, without sorting
@@ -56,9 +56,9 @@ def joint_counts(before, after, chosen):
 
 
 def differences(before, after, chosen):
-    """`stats` Counts of after − before over the patients with both, not rounded."""
+    """`stats` Counts of after − before over the patients with both, rounded so that equal changes tie."""
     first, second, counts, missing = joint_counts(before, after, chosen)
-    return Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing)
+    return rounded(Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing))
 
 
 def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):

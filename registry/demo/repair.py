@@ -7,7 +7,7 @@ plausible at the start mostly stays so. Everything but the acceptance draw is in
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import log
 
 import numpy as np
 
@@ -117,91 +117,114 @@ def repair(
     """
     steered = within_p is not None and within_p[0] > 0
     for temperature in STEERED_TEMPERATURES if steered else TEMPERATURES:
-        found = _attempt(states, wanted, moves, rng, worth, cost, frozen, within_p, temperature)
+        found = _Search(states, wanted, moves, rng, worth, cost, frozen, within_p).run(temperature)
         if found is not None:
             return found
     raise NotFound(f"no values with {[w and w.moments for w in wanted]}")
 
 
-def _attempt(states, wanted, moves, rng, worth, cost, frozen, within_p, temperature):
-    draws = Draws(rng)
-    states = [list(vector) for vector in states]
-    worth_of = worth.__getitem__ if worth is not None else int
-    values = [[None if state is None else worth_of(state) for state in vector] for vector in states]
-    known = [[v for v in vector if v is not None] for vector in values]
-    complete = [i for i in range(len(states[0])) if all(vector[i] is not None for vector in states)]
-    if len(states) == 2:
-        known.append([values[1][i] - values[0][i] for i in complete])
-    vectors = [None if w is None else _Vector(w, v) for w, v in zip(wanted, known, strict=True)]
-    paired = set(complete) if len(vectors) == 3 and (vectors[2] or within_p) else set()
-    movable = [
-        (time, i)
-        for time, vector in enumerate(states)
-        for i, state in enumerate(vector)
-        if state is not None and i not in frozen
-    ]
+class _Search:
+    """One attempt: the states as they are now, what they are worth, and the running sums of that."""
 
-    def place(time, i, state):
-        old, new = values[time][i], worth_of(state)
-        states[time][i], values[time][i] = state, new
-        if vectors[time]:
-            vectors[time].replace(old, new)
-        if i in paired and vectors[2]:
-            sign, other = (1, -values[0][i]) if time else (-1, values[1][i])
-            vectors[2].replace(sign * old + other, sign * new + other)
+    def __init__(self, states, wanted, moves, rng, worth, cost, frozen, within_p):
+        self.draws, self.moves, self.cost = Draws(rng), moves, cost
+        self.frozen, self.within_p = frozenset(frozen), within_p
+        self.worth_of = worth.__getitem__ if worth is not None else int
+        self.states = [list(vector) for vector in states]
+        self.values = [[None if state is None else self.worth_of(state) for state in vector] for vector in states]
+        self.complete = [i for i in range(len(states[0])) if all(vector[i] is not None for vector in states)]
+        known = [[v for v in vector if v is not None] for vector in self.values]
+        if len(states) == 2:
+            known.append(self.changes())
+        vectors = [None if w is None else _Vector(w, v) for w, v in zip(wanted, known, strict=True)]
+        self.single, self.change = vectors[: len(states)], vectors[2] if len(states) == 2 else None
+        self.vectors = [vector for vector in vectors if vector]
+        self.paired = frozenset(self.complete) if self.change else frozenset()
+        self.movable = [
+            (time, i)
+            for time, vector in enumerate(states)
+            for i, state in enumerate(vector)
+            if state is not None and i not in self.frozen
+        ]
+        # A tiny P is a matter of course and looked at only in the end; otherwise the search must aim for it.
+        self.aims_at_p = within_p is not None and within_p[0] > 0
+        self.taken, self.price = [], 0.0
 
-    def steer():
-        return _steer([values[1][i] - values[0][i] for i in complete], within_p) if within_p else 0.0
+    def changes(self):
+        before, after = self.values
+        return [after[i] - before[i] for i in self.complete]
 
-    # A tiny P is a matter of course and looked at only in the end; otherwise the search must aim for it.
-    aim = within_p is not None and within_p[0] > 0
+    def place(self, time, i, state):
+        old, new = self.values[time][i], self.worth_of(state)
+        self.states[time][i], self.values[time][i] = state, new
+        if self.single[time]:
+            self.single[time].replace(old, new)
+        if i in self.paired:
+            sign, other = (1, -self.values[0][i]) if time else (-1, self.values[1][i])
+            self.change.replace(sign * old + other, sign * new + other)
 
-    def distance():
-        off = sum(vector.excess() for vector in vectors if vector)
-        return off + steer() if aim else off
-
-    def take(time, i, step):
+    def take(self, time, i, step):
         """Take a step if the patient may, and note how to undo it and what it costs."""
-        state = states[time][i]
-        if state is None or i in frozen or not moves.allows(time, i, state, step):
+        state = self.states[time][i]
+        if state is None or i in self.frozen or not self.moves.allows(time, i, state, step):
             return
-        taken.append((time, i, state))
-        price.append(cost(time, i, state + step) - cost(time, i, state) if cost else 0.0)
-        place(time, i, state + step)
+        self.taken.append((time, i, state))
+        if self.cost:
+            self.price += self.cost(time, i, state + step) - self.cost(time, i, state)
+        self.place(time, i, state + step)
 
-    now, cooling = distance(), (FINAL / temperature) ** (1 / MOVES)
-    for move in range(MOVES):
-        if now == 0:
-            if steer() == 0:
-                return states
-            aim, now = True, steer()
-        taken, price = [], []
-        kind, step = draws(), moves.step(draws)
-        time, i = movable[draws.below(len(movable))]
-        take(time, i, step)
-        if kind < 0.6:  # an exchange between two patients keeps a sum as it is, whatever else it changes
-            other = movable[draws.below(len(movable))][1]
-            take(time, other, -step)
-            if kind < 0.2 and len(states) == 2:  # at both times: keeps the changes as they are
-                take(1 - time, i, step)
-                take(1 - time, other, -step)
-        elif kind < 0.7 and len(states) == 2:
-            take(1 - time, i, step)
-        then = distance()
-        worse = then - now + sum(price)
-        heat = temperature * cooling**move
-        if worse <= 0 or draws() < exp(-worse / heat):
-            now = then
-        else:
-            for time, i, state in reversed(taken):
-                place(time, i, state)
-    return None
+    def move(self):
+        """A random move of one patient, or of two against each other, which keeps a sum whatever else it changes."""
+        draws, both_times = self.draws, len(self.states) == 2
+        self.taken, self.price = [], 0.0
+        kind, step = draws(), self.moves.step(draws)
+        time, i = self.movable[draws.below(len(self.movable))]
+        self.take(time, i, step)
+        if kind < 0.6:
+            other = self.movable[draws.below(len(self.movable))][1]
+            self.take(time, other, -step)
+            if kind < 0.2 and both_times:  # at both times: keeps the changes as they are
+                self.take(1 - time, i, step)
+                self.take(1 - time, other, -step)
+        elif kind < 0.7 and both_times:
+            self.take(1 - time, i, step)
 
+    def undo(self):
+        for time, i, state in reversed(self.taken):
+            self.place(time, i, state)
 
-def _steer(changes, within_p):
-    """0 while the signed-rank P of the changes lies in its window, otherwise its distance on a log scale."""
-    low, high = within_p
-    p = max(signed_rank_p(changes), 1e-12)
-    if low <= p < high:
-        return 0.0
-    return 2 * abs(float(np.log(p / (low if p < low and low > 0 else high))))
+    def moments_off(self):
+        off = 0.0
+        for vector in self.vectors:
+            off += vector.excess()
+        return off
+
+    def p_off(self):
+        """0 while the signed-rank P of the changes lies in its window, otherwise its distance on a log scale."""
+        low, high = self.within_p
+        p = max(signed_rank_p(self.changes()), 1e-12)
+        if low <= p < high:
+            return 0.0
+        return 2 * abs(log(p / (low if p < low else high))) + 1e-9
+
+    def run(self, temperature):
+        """The states once everything is as wanted, or None."""
+        cooling = (FINAL / temperature) ** (1 / MOVES)
+        now = self.moments_off() + (self.p_off() if self.aims_at_p else 0.0)
+        for _ in range(MOVES):
+            if now == 0:
+                if self.aims_at_p or not self.within_p or self.p_off() == 0:
+                    return self.states
+                self.aims_at_p, now = True, self.p_off()
+            temperature *= cooling
+            self.move()
+            # The worst that this move may lead to, and be kept: by chance a little worse than now.
+            limit = now - self.price - temperature * log(1 - self.draws())
+            then = self.moments_off()
+            if self.aims_at_p and then <= limit:
+                then += self.p_off()
+            if then <= limit:
+                now = then
+            else:
+                self.undo()
+        return None

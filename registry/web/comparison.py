@@ -3,16 +3,19 @@
 For those who may compare; to everyone else none of these addresses exists.
 """
 
+import tempfile
 from functools import wraps
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis import narrative, presentation, runs
+from registry.analysis import bundle, narrative, presentation, runs
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
 from registry.web.comparison_form import ComparisonForm
@@ -21,8 +24,10 @@ from registry.web.comparison_words import described
 from registry.web.figure_sections import sections
 from sites import audit
 from sites.access import Can
+from sites.scope import everything
 
 PAGE = 50
+BUNDLE = "bundle"  # beside the formats of a result: the result with its data
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
 
 
@@ -74,6 +79,7 @@ def run(request, run_id):
     context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
     if result := runs.result_of(one):
         context |= _shown(result)
+        context["bundle"] = BUNDLE if request.access.may(Can.EXPORT) else None
     return render(request, "comparison/run.html", context)
 
 
@@ -124,13 +130,35 @@ def download(request, run_id, format):
     """The result as a file. What it tells is of groups, yet leaving the registry is recorded."""
     one = get_object_or_404(ComparisonRun, pk=run_id)
     result = runs.result_of(one)
+    if result is not None and format == BUNDLE:
+        return _bundle(request, one)
     if result is None or format not in presentation.FORMATS:
         raise Http404
     content = presentation.renderer(format)(result, get_language() or "en")
     audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
-    name = f"comparison-{one.requested_at:%Y%m%d}-{str(one.pk)[:8]}.{format}"
     return HttpResponse(
         content,
         content_type=presentation.CONTENT_TYPES[format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": f'attachment; filename="{_filename(one, format)}"'},
     )
+
+
+def _filename(one, format):
+    return f"comparison-{one.requested_at:%Y%m%d}-{str(one.pk)[:8]}.{format}"
+
+
+def _bundle(request, one):
+    """The result with its data, patient by patient: for those who may also export, and recorded as an export."""
+    if not request.access.may(Can.EXPORT):
+        raise Http404
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+    try:
+        with everything(user_id=request.access.user_id, reason=f"bundle of comparison {one.pk}"):
+            patients = bundle.write_run(file, one)
+    except bundle.DataChanged:
+        messages.warning(request, _("The data have changed since. Run the comparison again to get its bundle."))
+        return redirect("comparison_run", one.pk)
+    detail = {"patients": patients, "identified": False}
+    audit.record("export", table=ComparisonRun._meta.db_table, row_id=one.pk, detail=detail)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=_filename(one, "zip"), content_type="application/zip")

@@ -109,15 +109,26 @@ def records_of(patient):
 
 
 def act_in_words(action):
+    """What an event of the trail did, in the language of the page."""
     return {
         "insert": _("Created"),
         "update": _("Changed"),
         "delete": _("Deleted"),
         "identifiers_viewed": _("Identifiers viewed"),
+        "access_counted": _("Somebody's access looked at"),
+        "audit_exported": _("Audit trail downloaded"),
+        "comparison_downloaded": _("Comparison downloaded"),
+        "comparison_requested": _("Comparison asked for"),
+        "export": _("Data exported"),
+        "import": _("Data imported"),
+        "sign_in": _("Signed in"),
+        "sign_in_failed": _("Sign-in failed"),
+        "sign_out": _("Signed out"),
     }.get(action, action.replace("_", " "))
 
 
 def lines_of(event, identifies):
+    """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
     if event.action not in ("insert", "update", "delete"):
         return []
     old, new = event.old or {}, event.new or {}

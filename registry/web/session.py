@@ -1,18 +1,26 @@
 """Signing in, and the language that a person reads."""
 
+import hashlib
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.utils.translation import check_for_language, override
 from django.utils.translation import gettext_lazy as _
 from django.views import i18n
 from django.views.decorators.http import require_POST
 
+ATTEMPTS = 10  # failed ones for one address
+PAUSE = 15 * 60  # seconds from the first of them
+
 
 class SignInForm(AuthenticationForm):
     error_messages = AuthenticationForm.error_messages | {
         "invalid_login": _("The e-mail address or the password is not right. Check both and try again."),
+        "too_many": _("There were too many attempts with this address. Wait a quarter of an hour and try again."),
     }
 
     def __init__(self, request=None, *args, **kwargs):
@@ -20,6 +28,21 @@ class SignInForm(AuthenticationForm):
         self.fields["username"].widget.attrs["inputmode"] = "email"
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-control form-control-lg"
+
+    def clean(self):
+        """Ten wrong passwords for one address, known or not, and no password is tried for a while."""
+        address = self.cleaned_data.get("username", "").lower()
+        failed = f"sign-in:{hashlib.sha256(address.encode()).hexdigest()}"
+        if cache.get(failed, 0) >= ATTEMPTS:
+            raise ValidationError(self.error_messages["too_many"], code="too_many")
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            cache.add(failed, 0, PAUSE)
+            cache.incr(failed)
+            raise
+        cache.delete(failed)
+        return cleaned
 
 
 class SignIn(LoginView):

@@ -73,19 +73,20 @@ def _removed(sites, people):
 
 @pytest.fixture(scope="module")
 def cast(django_db_setup, django_db_blocker):
-    """Alice at North with a followed patient and a new one; Bob, who analyses; committed for the whole module."""
+    """Alice at North with a followed patient and a new one; Bob, Dana and Ada; committed for the whole module."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs its loop in this thread
     app.conf.task_always_eager = True
     with django_db_blocker.unblock():
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
         south = Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
         alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
+        dana, ada = person("Dana", Role.DATA_MANAGER), person("Ada", Role.ADMIN, is_staff=True, is_superuser=True)
         access = access_of(alice)
         assert access.may(Can.ENTER, north.pk)
         followed, new = _enrolled(access, north), _enrolled(access, north)
         _followed(access, followed)
-        yield SimpleNamespace(alice=alice, bob=bob, followed=followed.pk, new=new.pk, access=access)
-        _removed([north, south], [alice, bob])
+        yield SimpleNamespace(alice=alice, bob=bob, dana=dana, ada=ada, followed=followed.pk, new=new.pk, access=access)
+        _removed([north, south], [alice, bob, dana, ada])
         connection.close()  # or the test database could not be dropped
     app.conf.task_always_eager = False
 
@@ -153,3 +154,14 @@ def assessments(cast, django_db_blocker):
             return Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
 
     return read
+
+
+@pytest.fixture
+def patients_of_north(cast, django_db_blocker):
+    """How many patients Alice's site has now."""
+
+    def count():
+        with django_db_blocker.unblock(), entered(cast.access.scope()), transaction.atomic():
+            return Patient.objects.count()
+
+    return count

@@ -117,3 +117,35 @@ def test_forms_work_with_and_without_javascript(opened, cast, assessments, javas
     page.wait_for_selector(".note-success")
     stored = assessments(cast.new, timepoint)
     assert (stored.state, stored.frankel, stored.eq_vas) == ("draft", "E", 80)
+
+
+SEND_TWICE = """async (button) => {
+    const form = document.querySelector('main form');
+    const body = new URLSearchParams(new FormData(form));
+    if (button) body.append(button, '');
+    const send = () => fetch(form.action || location.href, {method: 'POST', body, redirect: 'manual'});
+    return (await Promise.all([send(), send()])).map((response) => response.type);
+}"""
+
+
+def test_two_clicks_in_the_same_instant_store_one_assessment(opened, cast, assessments):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/1m/")
+    page.fill("[name=assessment_date]", "2026-02-14")
+    page.check("[name=frankel][value=D]")
+    assert page.evaluate(SEND_TWICE, "save") == ["opaqueredirect"] * 2
+    stored = assessments(cast.new, "1m")
+    assert (stored.version, stored.frankel) == (1, "D")
+
+
+def test_two_clicks_in_the_same_instant_enrol_one_patient(opened, cast, patients_of_north):
+    page = opened("alice")
+    page.goto("/patients/new/")
+    for name in ("age", "surgery", "consent", "no_dementia"):
+        page.check(f"[name=eligible_{name}]")
+    page.check("[name=sex][value=female]")
+    page.fill("[name=birth_date]", "1950-02-03")
+    page.fill("[name=consent_date]", "2026-01-10")
+    before = patients_of_north()
+    assert page.evaluate(SEND_TWICE, "") == ["opaqueredirect"] * 2
+    assert patients_of_north() == before + 1

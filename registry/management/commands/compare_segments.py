@@ -10,23 +10,51 @@ from registry.instruments import value_sets
 from sites.scope import everything
 
 
+def add_question(parser):
+    """The options that say what is compared in whom."""
+    plan = plans.SEGMENT_COMPARISON
+    parser.add_argument(
+        "--cohort", default=cohorts.SEGI2024.name, metavar="NAME", help=f"one of {', '.join(cohorts.COHORTS)}"
+    )
+    parser.add_argument(
+        "--value-set",
+        nargs="+",
+        default=list(plan.value_sets),
+        metavar="CODE",
+        help=f"EQ-5D-5L value set, further ones as sensitivity analyses; of {len(value_sets.ALL)}, e.g. JP UK",
+    )
+    parser.add_argument("--baseline", default=plan.baseline, metavar="TIMEPOINT")
+    parser.add_argument("--followup", nargs="+", default=list(plan.followups), metavar="TIMEPOINT")
+
+
+def question(cohort, value_set, baseline, followup):
+    """The Plan and the Cohort that these options name. ValueError says what does not fit."""
+    plan = plans.segment_comparison(value_sets=tuple(value_set), baseline=baseline, followups=tuple(followup))
+    return plan, cohorts.get(cohort)
+
+
+@contextmanager
+def whole_file(output):
+    """A binary file that is opened before anything is computed, and appears only when it is whole."""
+    path = Path(output)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        file = part.open("wb")
+    except OSError as error:
+        raise CommandError(f"cannot write {output}: {error.strerror}", returncode=2) from error
+    try:
+        with file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 class Command(BaseCommand):
     help = "Compare outcomes between cervical, thoracic and TL/L/S lesions, as the segment study did."
 
     def add_arguments(self, parser):
-        plan = plans.SEGMENT_COMPARISON
-        parser.add_argument(
-            "--cohort", default=cohorts.SEGI2024.name, metavar="NAME", help=f"one of {', '.join(cohorts.COHORTS)}"
-        )
-        parser.add_argument(
-            "--value-set",
-            nargs="+",
-            default=list(plan.value_sets),
-            metavar="CODE",
-            help=f"EQ-5D-5L value set, further ones as sensitivity analyses; of {len(value_sets.ALL)}, e.g. JP UK",
-        )
-        parser.add_argument("--baseline", default=plan.baseline, metavar="TIMEPOINT")
-        parser.add_argument("--followup", nargs="+", default=list(plan.followups), metavar="TIMEPOINT")
+        add_question(parser)
         parser.add_argument(
             "--format", default="json", metavar="FORMAT", help=f"one of {', '.join(presentation.FORMATS)}"
         )
@@ -35,8 +63,7 @@ class Command(BaseCommand):
 
     def handle(self, *, cohort, value_set, baseline, followup, format, output, language, **options):
         try:
-            cohort = cohorts.get(cohort)
-            plan = plans.segment_comparison(value_sets=tuple(value_set), baseline=baseline, followups=tuple(followup))
+            plan, cohort = question(cohort, value_set, baseline, followup)
             render = presentation.renderer(format)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
@@ -47,24 +74,14 @@ class Command(BaseCommand):
 
     @contextmanager
     def _opened(self, output, format):
-        """`write(bytes)`. A file is opened before anything is computed, and appears only when it is whole."""
+        """`write(bytes)`, to a file or the terminal."""
         if output is None:
             if format == "docx" and self.stdout.isatty():
                 raise CommandError("a docx file is not for the terminal: name it with --output", returncode=2)
             yield self._print
             return
-        path = Path(output)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            file = part.open("wb")
-        except OSError as error:
-            raise CommandError(f"cannot write {output}: {error.strerror}", returncode=2) from error
-        try:
-            with file:
-                yield file.write
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(output) as file:
+            yield file.write
 
     def _print(self, content):
         if hasattr(self.stdout, "buffer"):  # the terminal or a pipe: bytes as they are

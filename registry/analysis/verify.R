@@ -1,0 +1,437 @@
+#!/usr/bin/env Rscript
+# Computes every number of a comparison again from its data, and compares. Base R alone.
+#
+#   Rscript verify.R [--quick] [FOLDER ...]     folders of unpacked bundles; without one, the script's own
+#
+# data.csv is all that goes in; expected.csv says what was claimed. Each claim is printed beside R's number. The status
+# is 0 if every claim was computed again and agrees, 1 if any differs or was not computed, 2 if the files cannot be read.
+#
+# --quick leaves out exact tests that take R minutes; it names each. They are computed without it.
+
+RELATIVE <- 1e-9         # of every number, unless one of the next lines says otherwise
+ROUNDING <- 1e-13        # absolute, in units of the data's largest value: a mean of zero has no relative difference
+TUKEY <- 1e-9            # absolute. Where TukeyHSD is further away, ptukey itself may be the one that is out (by up to
+TUKEY_OUT <- 2e-4        # this, most with few degrees of freedom): the same P from the definition then decides
+FEXACT <- 1e-7           # relative, of exact tests of tables larger than 2 x k: R's FEXACT bins the probabilities of
+                         # partial tables by keys, and repeats to about 1e-8
+SAMPLED_ERRORS <- 5      # standard errors between two Monte Carlo P, or between one and an exact P
+RESAMPLES <- 100000      # of fisher.test(simulate.p.value = TRUE)
+LONG <- 18               # log10 of the bound on the number of tables from where --quick leaves an r x c table out
+BEYOND <- 28             # and from where R samples instead of enumerating
+
+# What R found: a number, NA for "R cannot estimate it either", or why it was left out.
+found <- function(value, how = "", relative = RELATIVE, absolute = 0, skipped = FALSE) {
+  list(value = value, how = how, relative = relative, absolute = absolute, skipped = skipped)
+}
+exactly <- function(value) found(value, "", 0)
+left_out <- function(why) found(NA_real_, why, skipped = TRUE)
+# The value of an expression; NA where R stops, or gives NaN or infinity.
+attempt <- function(expression) {
+  value <- tryCatch(suppressWarnings(as.numeric(expression)), error = function(e) NA_real_)
+  if (length(value) == 1 && is.finite(value)) value else NA_real_
+}
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+read_table <- function(folder, name) {
+  read.csv(file.path(folder, name), colClasses = "character", na.strings = "", check.names = FALSE, encoding = "UTF-8")
+}
+read_bundle <- function(folder) {
+  b <- new.env()
+  for (name in c("data", "codebook", "expected", "value_sets")) b[[name]] <- read_table(folder, paste0(name, ".csv"))
+  for (name in names(b$expected)) b$expected[[name]][is.na(b$expected[[name]])] <- ""
+  for (name in names(b$codebook)) b$codebook[[name]][is.na(b$codebook[[name]])] <- ""
+  if (!identical(names(b$data), b$codebook$column)) stop("data.csv and codebook.csv do not have the same columns")
+  b$groups <- codes_of(b, "group")
+  b$members <- lapply(b$groups, function(code) which(b$data$group == code))
+  names(b$members) <- b$groups
+  b$rows <- split(seq_len(nrow(b$expected)), b$expected$row)
+  b$pair_memory <- new.env(); b$typed <- new.env()
+  b
+}
+split_codes <- function(text) if (text == "") character(0) else strsplit(text, "|", fixed = TRUE)[[1]]
+codes_of <- function(b, column) split_codes(b$codebook$codes[b$codebook$column == column])
+# A column as numbers, or as a factor whose levels are the codebook's codes.
+typed <- function(b, column) {
+  if (is.null(b$typed[[column]])) {
+    kind <- b$codebook$kind[b$codebook$column == column]
+    b$typed[[column]] <- if (kind == "continuous") as.numeric(b$data[[column]])
+      else if (kind == "categorical") factor(b$data[[column]], levels = codes_of(b, column))
+      else b$data[[column]]
+  }
+  b$typed[[column]]
+}
+column_for <- function(b, line, timepoint) {
+  is <- b$codebook
+  one <- which(is$variable == line$variable & is$timepoint == timepoint & is$value_set == line$value_set)
+  if (length(one) != 1) stop("codebook.csv has no single column for ", line$variable, " at ", timepoint)
+  is$column[one]
+}
+# The values of all patients; changes from baseline are rounded so that equal ones tie.
+values_at <- function(b, line, timepoint) {
+  if (timepoint != "delta") return(typed(b, column_for(b, line, timepoint)))
+  round(typed(b, column_for(b, line, line$followup)) - typed(b, column_for(b, line, line$baseline)), 9)
+}
+values_in <- function(b, line, group, timepoint) values_at(b, line, timepoint)[b$members[[group]]]
+pair_codes <- function(b, pair) {
+  for (first in b$groups) for (second in b$groups) {
+    if (first != second && paste0(first, "_vs_", second) == pair) return(c(first, second))
+  }
+  stop("no pair of groups: ", pair)
+}
+
+# Description --------------------------------------------------------------------------------------------------------
+
+describe <- list(
+  mean = mean, sd = sd, median = median, min = min, max = max,
+  q1 = function(x) quantile(x, 0.25, names = FALSE), q3 = function(x) quantile(x, 0.75, names = FALSE)
+)
+described <- function(x, statistic) {
+  x <- x[!is.na(x)]
+  found(attempt(describe[[statistic]](x)), absolute = ROUNDING * max(0, abs(x)))
+}
+
+# Tests of a continuous variable ---------------------------------------------------------------------------------------
+
+# y and g of the patients with a value and a group; groups without any are dropped.
+grouped <- function(y, g) {
+  known <- !is.na(y) & !is.na(g)
+  list(y = y[known], g = droplevels(g[known]))
+}
+# Without scatter within groups F is 0/0, or what rounding left of it: aov() prints either.
+no_scatter <- function(d) all(tapply(d$y, d$g, function(x) all(x == x[1])))
+
+test_overall <- list(
+  anova = function(y, g) {
+    d <- grouped(y, g)
+    if (no_scatter(d)) return(found(NA_real_, "no scatter within groups"))
+    found(attempt(summary(aov(y ~ g, d))[[1]][1, "Pr(>F)"]), "aov")
+  },
+  kruskal_wallis = function(y, g) { d <- grouped(y, g); found(attempt(kruskal.test(d$y, d$g)$p.value), "kruskal.test") },
+  t_test = function(y, g) test_two$t_test(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]]),
+  mann_whitney = function(y, g) test_two$mann_whitney(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]])
+)
+test_two <- list(
+  t_test = function(x, y) found(attempt(t.test(x, y, var.equal = TRUE)$p.value), "t.test(var.equal)"),
+  mann_whitney = function(x, y) found(attempt(wilcox.test(x, y, correct = TRUE, exact = FALSE)$p.value), "wilcox.test")
+)
+# All pairs at once: a function of the data that takes two group codes.
+test_all_pairs <- list(
+  tukey_hsd = function(y, g) {
+    d <- grouped(y, g)
+    if (length(d$y) == 0 || no_scatter(d)) return(function(a, b, claim) found(NA_real_, "no scatter within groups"))
+    numbered <- factor(as.integer(factor(d$g, levels(g))))
+    fit <- tryCatch(aov(y ~ g, list(y = d$y, g = numbered)), error = function(e) NULL)
+    if (is.null(fit)) return(function(a, b, claim) found(NA_real_, "aov stops"))
+    table <- tryCatch(suppressWarnings(TukeyHSD(fit)$g), error = function(e) NULL)
+    function(a, b, claim) {
+      place <- sort(match(c(a, b), levels(g)))
+      name <- paste(rev(place), collapse = "-")
+      if (is.null(table) || !name %in% rownames(table)) return(found(NA_real_, "TukeyHSD has no such pair"))
+      p <- attempt(table[name, "p adj"])
+      apart <- abs(p - claim)
+      if (is.na(apart) || apart <= TUKEY || apart > TUKEY_OUT) return(found(p, "TukeyHSD", 0, TUKEY))
+      exact <- by_definition(d, levels(g)[place], fit$df.residual)
+      found(exact, sprintf("definition (TukeyHSD is out by %.0e)", abs(p - exact)), 0, TUKEY)
+    }
+  },
+  dunn = function(y, g) {
+    d <- grouped(y, g); r <- rank(d$y); n <- length(r); ties <- table(d$y)
+    spread <- n * (n + 1) / 12 - sum(ties^3 - ties) / (12 * (n - 1))
+    function(a, b, claim) {
+      x <- r[d$g == a]; y <- r[d$g == b]
+      z <- (mean(y) - mean(x)) / sqrt(spread * (1 / length(x) + 1 / length(y)))
+      found(attempt(2 * pnorm(-abs(z))), "Dunn's formula")
+    }
+  }
+)
+# P of Tukey's test from the definition of the studentized range: sums over fine grids, on which both integrands are
+# smooth and vanish at the ends, so that they are exact to about 1e-13.
+by_definition <- function(d, pair, df) {
+  n <- tapply(d$y, d$g, length); m <- tapply(d$y, d$g, mean); k <- nlevels(d$g)
+  within <- sum((d$y - m[as.character(d$g)])^2) / df
+  q <- unname(abs(m[pair[1]] - m[pair[2]]) / sqrt(within / 2 * (1 / n[pair[1]] + 1 / n[pair[2]])))
+  z <- seq(-9, 14, 0.05)
+  over <- function(w) k * 0.05 * sum(dnorm(z) * (pnorm(z)^(k - 1) - (pnorm(z) - pnorm(z - w))^(k - 1)))
+  u <- seq(-40 / df - 6 / sqrt(df), 8 / sqrt(df), length.out = 500); s <- exp(u)
+  (u[2] - u[1]) * sum(2 * df * s^2 * dchisq(df * s^2, df) * vapply(q * s, over, 0))
+}
+test_change <- list(
+  wilcoxon_signed_rank = function(change) {
+    found(attempt(wilcox.test(change, correct = TRUE, exact = FALSE)$p.value), "wilcox.test")
+  },
+  paired_t = function(change) found(attempt(t.test(change)$p.value), "t.test")
+)
+
+# Tests of tables ------------------------------------------------------------------------------------------------------
+
+# Rows and columns that hold nobody say nothing, as levels that do not occur.
+occupied <- function(table) table[rowSums(table) > 0, colSums(table) > 0, drop = FALSE]
+# claim: list(p, error) where the claim is a Monte Carlo P; NULL where it is exact.
+test_table <- list(
+  fisher_exact = function(table, claim, quick) {
+    if (nrow(table) < 2) return(found(NA_real_, "one group"))
+    if (ncol(table) < 2) return(found(1, "the variable does not vary"))
+    r <- sort(rowSums(table)); k <- sort(colSums(table))
+    bound <- sum(log10(outer(r[-length(r)], k[-length(k)], pmin) + 1))
+    large <- min(dim(table)) > 2
+    if (quick && large && bound > LONG && is.null(claim)) {
+      return(left_out(sprintf("--quick: exact test of a %d x %d table of %d", nrow(table), ncol(table), sum(table))))
+    }
+    if (is.null(claim) && bound < BEYOND) for (workspace in if (bound < 12) c(2e6, 2e8) else 2e8) {
+      p <- attempt(fisher.test(table, workspace = workspace, conf.int = FALSE)$p.value)
+      if (!is.na(p)) return(found(p, "fisher.test", if (large) FEXACT else RELATIVE))
+    }
+    sampled(table, claim)
+  },
+  chi_square = function(table, claim, quick) pearson(table, FALSE),
+  chi_square_corrected = function(table, claim, quick) pearson(table, TRUE)
+)
+sampled <- function(table, claim) {
+  set.seed(1)
+  p <- attempt(fisher.test(table, simulate.p.value = TRUE, B = RESAMPLES)$p.value)
+  error <- sqrt(p * (1 - p) / RESAMPLES + (if (is.null(claim)) 0 else claim$error)^2)
+  found(p, "fisher.test sampled: 5 standard errors", 0, SAMPLED_ERRORS * error)
+}
+pearson <- function(table, correct) {
+  if (min(dim(table)) < 2) return(found(NA_real_, "one row or column"))
+  found(attempt(chisq.test(table, correct = correct)$p.value), "chisq.test")
+}
+mcnemar <- function(before, after) found(attempt(mcnemar.test(table(before, after))$p.value), "mcnemar.test")
+
+ADJUSTMENTS <- c(none = "none", benjamini_hochberg = "BH", holm = "holm", bonferroni = "bonferroni")
+
+# One claim ------------------------------------------------------------------------------------------------------------
+
+# Of the row of a line, the values of another statistic of the same group or pair; character(0) if there is none.
+same_row <- function(b, line, statistic) {
+  of <- b$rows[[line$row]]
+  b$expected$value[of[b$expected$statistic[of] == statistic & b$expected$group[of] == line$group]]
+}
+# The Monte Carlo P that a claim is, and its standard error; NULL for an exact one.
+sampled_claim <- function(b, line) {
+  error <- same_row(b, line, paste0(sub("^p(_raw)?", "monte_carlo", line$statistic), "/standard_error"))
+  if (length(error) == 0) return(NULL)
+  list(p = as.numeric(same_row(b, line, line$statistic)), error = as.numeric(error))
+}
+test_of <- function(line) {
+  if (line$statistic %in% c("p", "p_raw")) line$test else sub("^p_", "", line$statistic)
+}
+
+p_overall <- function(b, line, quick) {
+  y <- values_at(b, line, ""); g <- typed(b, "group")
+  if (line$kind == "continuous") return(test_overall[[test_of(line)]](y, g))
+  test_table[[test_of(line)]](occupied(table(g, y)), sampled_claim(b, line), quick)
+}
+p_recovery <- function(b, line, quick) {
+  before <- values_in(b, line, line$group, line$baseline); after <- values_in(b, line, line$group, line$timepoint)
+  if (line$kind == "continuous") return(test_change[[test_of(line)]](round(after - before, 9)))
+  if (test_of(line) == "mcnemar") return(mcnemar(before, after))
+  counts <- rbind(table(before), table(after))
+  if (any(rowSums(counts) == 0)) return(found(NA_real_, "nobody at one of the times"))
+  test_table[[test_of(line)]](occupied(counts), sampled_claim(b, line), quick)
+}
+p_of_pair <- function(b, line, pair, quick) {
+  y <- values_at(b, line, line$timepoint); g <- factor(typed(b, "group"), b$groups)
+  two <- pair_codes(b, pair)
+  if (!is.null(test_all_pairs[[line$test]])) return(remembered(b, line, y, g)(two[1], two[2], as.numeric(line$value)))
+  if (line$kind == "continuous") return(test_two[[line$test]](y[g %in% two[1]], y[g %in% two[2]]))
+  line$group <- pair; line$statistic <- "p_raw"
+  counts <- table(factor(g, two), y)
+  if (any(rowSums(counts) == 0)) return(found(NA_real_, "an empty group"))
+  test_table[[line$test]](occupied(counts), sampled_claim(b, line), quick)
+}
+remembered <- function(b, line, y, g) {
+  if (is.null(b$pair_memory[[line$row]])) b$pair_memory[[line$row]] <- test_all_pairs[[line$test]](y, g)
+  b$pair_memory[[line$row]]
+}
+# P adjusted over the pairs of the row. A Monte Carlo P, checked by itself, enters as claimed: two samples never agree.
+p_adjusted <- function(b, line, quick) {
+  of <- b$rows[[line$row]]
+  pairs <- b$expected$group[of[b$expected$statistic[of] == "p"]]
+  raw <- lapply(pairs, function(pair) p_of_pair(b, line, pair, quick))
+  if (any(vapply(raw, `[[`, TRUE, "skipped"))) return(left_out("--quick: one of its tests was left out"))
+  p <- vapply(seq_along(pairs), function(i) {
+    one <- line; one$group <- pairs[i]; one$statistic <- "p_raw"
+    claim <- sampled_claim(b, one)
+    if (is.null(claim)) raw[[i]]$value else claim$p
+  }, 0)
+  adjusted <- p.adjust(p, ADJUSTMENTS[[line$adjust]])
+  found(adjusted[match(line$group, pairs)], paste("p.adjust", ADJUSTMENTS[[line$adjust]]),
+        max(vapply(raw, `[[`, 0, "relative")), max(vapply(raw, `[[`, 0, "absolute")))
+}
+p_value <- function(b, line, quick) {
+  if (line$table == "recovery") return(p_recovery(b, line, quick))
+  if (line$timepoint == "") return(p_overall(b, line, quick))
+  if (line$statistic == "p_raw" || line$adjust == "") return(p_of_pair(b, line, line$group, quick))
+  p_adjusted(b, line, quick)
+}
+
+# Counts of patients. What was excluded is not in the data: each step of the flow must follow from the next one.
+cohort_count <- function(b, line) {
+  everyone <- nrow(b$data)
+  flow <- function(statistic, place) {
+    all <- b$expected[b$expected$table == "cohort" & b$expected$statistic == statistic, ]
+    as.numeric(all$value[all$code == place])
+  }
+  place <- suppressWarnings(as.integer(line$code))
+  switch(line$statistic,
+    n = exactly(if (line$group == "") everyone else length(b$members[[line$group]])),
+    in_no_group = exactly(sum(is.na(b$data$group))),
+    flow_n = {
+      excluded <- flow("flow_excluded", place + 1)
+      if (length(excluded)) found(flow("flow_n", place + 1) + excluded, "the next step and its excluded", 0)
+      else exactly(everyone)
+    },
+    flow_excluded = found(flow("flow_n", place - 1) - line$number, "patients before less patients after", 0),
+    NULL
+  )
+}
+
+recompute <- function(b, line, quick) {
+  statistic <- line$statistic
+  if (line$table == "cohort") {
+    if (statistic == "flow_excluded") {
+      after <- b$expected[b$expected$table == "cohort" & b$expected$statistic == "flow_n" & b$expected$code == line$code, ]
+      line$number <- as.numeric(after$value)
+    }
+    return(cohort_count(b, line))
+  }
+  if (grepl("^p(_|$)", statistic)) return(p_value(b, line, quick))
+  if (grepl("^monte_carlo", statistic)) return(of_sampling(b, line))
+  if (statistic == "pairs") {
+    before <- values_in(b, line, line$group, line$baseline); after <- values_in(b, line, line$group, line$timepoint)
+    return(exactly(sum(!is.na(before) & !is.na(after))))
+  }
+  x <- values_in(b, line, line$group, line$timepoint)
+  if (statistic == "n") return(exactly(sum(!is.na(x))))
+  if (statistic == "missing") return(exactly(sum(is.na(x))))
+  if (statistic == "counts") return(exactly(sum(x == line$code, na.rm = TRUE)))
+  if (!is.null(describe[[statistic]])) return(described(x, statistic))
+  NULL
+}
+# How a P was sampled: its standard error follows from it; the number of samples and the seed are what was chosen.
+of_sampling <- function(b, line) {
+  part <- sub(".*/", "", line$statistic)
+  if (part %in% c("resamples", "seed")) return(found(as.numeric(line$value), "a setting, not a result", 0))
+  if (part != "standard_error") return(NULL)
+  suffix <- sub("^monte_carlo", "", sub("/.*", "", line$statistic))
+  raw <- same_row(b, line, "p_raw")
+  p <- if (suffix == "" && length(raw)) raw else same_row(b, line, paste0("p", suffix))
+  p <- as.numeric(p); resamples <- as.numeric(same_row(b, line, paste0("monte_carlo", suffix, "/resamples")))
+  found(sqrt(p * (1 - p) / resamples), "from P and the number of samples")
+}
+
+# Derived columns ------------------------------------------------------------------------------------------------------
+
+# Further terms of the published value sets, from the five levels.
+TERMS <- list(
+  any_problem = function(l) any(l > 1), any_4_or_5 = function(l) any(l > 3), any_5 = function(l) any(l > 4),
+  count_4_or_5_minus_1_squared = function(l) max(0, sum(l > 3) - 1)^2,
+  MO_x_AD = function(l) (l[1] - 1) * (l[5] - 1), PD_x_AD = function(l) (l[4] - 1) * (l[5] - 1)
+)
+hsuv_of <- function(state, terms) {
+  l <- as.integer(strsplit(state, "")[[1]])
+  main <- paste0(c("MO", "SC", "UA", "PD", "AD"), l)[l > 1]
+  further <- setdiff(names(terms), c("full_health", outer(c("MO", "SC", "UA", "PD", "AD"), 2:5, paste0)))
+  terms[["full_health"]] + sum(terms[main]) + sum(vapply(further, function(t) terms[[t]] * TERMS[[t]](l), 0))
+}
+derived <- function(b, source, rule) {
+  from <- b$data[[source]]
+  kind <- sub(":.*", "", rule); detail <- sub("^[^:]*:", "", rule)
+  if (kind == "divide") return(as.numeric(from) / as.numeric(detail))
+  if (kind == "recode") {
+    parts <- split_codes(detail); cut <- regexpr("=", parts, fixed = TRUE)
+    to <- substring(parts, cut + 1); to[to == ""] <- NA
+    return(to[match(from, substring(parts, 1, cut - 1))])
+  }
+  if (kind == "value_set") {
+    mine <- b$value_sets[b$value_sets$value_set == detail, ]
+    terms <- setNames(as.numeric(mine$coefficient), mine$term)
+    states <- unique(from[!is.na(from)])
+    values <- vapply(states, hsuv_of, 0, terms)
+    return(unname(values[match(from, states)]))
+  }
+  stop("no such rule: ", rule)
+}
+# How many patients have another value than the rule gives.
+check_derived <- function(b, column, source, rule) {
+  given <- b$data[[column]]
+  made <- derived(b, source, rule)
+  if (is.numeric(made)) {
+    given <- as.numeric(given)
+    unlike <- abs(given - made) > 1e-12
+  } else unlike <- given != made
+  sum(is.na(given) != is.na(made)) + sum(unlike, na.rm = TRUE)
+}
+
+# Comparing and printing -----------------------------------------------------------------------------------------------
+
+verdict_of <- function(ours, r) {
+  if (is.null(r)) return("NOT COMPUTED")
+  if (r$skipped) return("skipped")
+  if (is.na(ours) || is.na(r$value)) return(if (is.na(ours) && is.na(r$value)) "ok" else "DIFFERS")
+  if (abs(ours - r$value) <= max(r$relative * max(abs(ours), abs(r$value)), r$absolute)) "ok" else "DIFFERS"
+}
+shown <- function(x) if (is.na(x)) "not estimable" else sprintf("%.15g", x)
+difference_of <- function(ours, r) {
+  if (is.null(r) || r$skipped || is.na(ours) || is.na(r$value)) return("")
+  apart <- abs(ours - r$value)
+  if (apart == 0) "0" else if (r$relative == 0) sprintf("%.1e abs", apart)
+  else sprintf("%.1e", apart / max(abs(ours), abs(r$value)))
+}
+FORMAT <- "%-12s %-15s %-22s %-22s %-9s %-24s %22s %22s %11s  %s\n"
+
+verify <- function(folder, quick) {
+  b <- read_bundle(folder)
+  cat(sprintf("%s: %d patients, %d numbers\n\n", basename(normalizePath(folder)), nrow(b$data), nrow(b$expected)))
+  cat(sprintf(FORMAT, "", "table", "variable", "group or pair", "time", "statistic", "result", "R", "difference", "R by"))
+  verdicts <- character(0); reasons <- character(0)
+  tell <- function(verdict, ...) { verdicts <<- c(verdicts, verdict); cat(sprintf(FORMAT, verdict, ...)) }
+
+  rules <- b$codebook[b$codebook$rule != "", ]
+  for (i in seq_len(nrow(rules))) {
+    unlike <- check_derived(b, rules$column[i], rules$source[i], rules$rule[i])
+    tell(if (unlike == 0) "ok" else "DIFFERS", "data", rules$column[i], "", "", "unlike its source", "0", unlike, "",
+         sub(":.*", "", rules$rule[i]))
+  }
+  for (i in seq_len(nrow(b$expected))) {
+    line <- lapply(b$expected, `[`, i)
+    ours <- as.numeric(if (line$value == "") NA else line$value)
+    r <- tryCatch(recompute(b, line, quick), error = function(e) {
+      message(line$variable, " ", line$statistic, ": ", conditionMessage(e)); NULL
+    })
+    verdict <- verdict_of(ours, r)
+    if (verdict == "skipped") reasons <- c(reasons, paste0(line$variable, " ", line$statistic, ": ", r$how))
+    what <- paste0(line$statistic, if (line$code != "") paste0(" [", line$code, "]"))
+    when <- if (line$timepoint == "delta") paste0("d ", line$followup) else line$timepoint
+    which <- paste0(line$variable, if (line$value_set != "") paste0(" ", line$value_set))
+    tell(verdict, line$table, which, line$group, when, what, shown(ours), if (is.null(r) || r$skipped) "" else shown(r$value),
+         difference_of(ours, r), if (is.null(r)) "" else r$how)
+  }
+  summarise(basename(normalizePath(folder)), verdicts, reasons)
+}
+summarise <- function(name, verdicts, reasons) {
+  count <- function(verdict) sum(verdicts == verdict)
+  cat(sprintf("\n%d agree, %d differ, %d not computed by R, %d skipped.\n",
+              count("ok"), count("DIFFERS"), count("NOT COMPUTED"), count("skipped")))
+  for (reason in reasons) cat("  skipped:", reason, "\n")
+  cat(sprintf("Tolerances: relative %g; counts and quantities of patients exactly; P of Tukey's test absolute %g;\n", RELATIVE, TUKEY),
+      sprintf(" exact tests of tables larger than 2 x k relative %g, because R's FEXACT repeats only to about 1e-8;\n", FEXACT),
+      sprintf(" sampled P %d standard errors; zero is zero within %g of the data's largest value.\n", SAMPLED_ERRORS, ROUNDING), sep = "")
+  agreed <- all(verdicts %in% c("ok", "skipped"))
+  cat(sprintf("%s\n%s: %s\n\n", R.version.string, name, if (agreed) "VERIFIED" else "NOT VERIFIED"))
+  agreed
+}
+
+arguments <- commandArgs(trailingOnly = TRUE)
+own_folder <- function() {
+  file <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
+  if (length(file)) dirname(file) else "."
+}
+folders <- setdiff(arguments, "--quick")
+agreed <- tryCatch(
+  vapply(if (length(folders)) folders else own_folder(), verify, TRUE, "--quick" %in% arguments),
+  error = function(e) { message("Cannot verify: ", conditionMessage(e)); quit(status = 2) }
+)
+quit(status = if (all(agreed)) 0 else 1)

@@ -1,0 +1,175 @@
+"""Plans and cohorts as data: they go to JSON and back, and what does not fit is refused with what would."""
+
+import json
+
+import numpy as np
+import pytest
+
+from registry.analysis import cohorts, methods, plans, runner
+from registry.analysis import frame as frames
+from registry.analysis.cohorts import Cohort, Step
+from registry.instruments.base import Label
+from tests.analysis.conftest import answers, patient, store
+
+
+def through_json(data):
+    return json.loads(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"followups": ("3m", "12m"), "value_sets": ("NL", "UK"), "note": "x"},
+        {"grouping": "sex", "overall_continuous": "t_test", "adjust": "holm", "pairwise_continuous": "mann_whitney"},
+        {"segment_rule": (("segment_rule", "majority"), ("tl_starts_at", "T10"), ("majority_tie", "rostral"))},
+    ],
+)
+def test_a_plan_goes_to_json_and_back(changes):
+    plan = plans.segment_comparison(**changes)
+    assert plans.from_json(through_json(plan.to_json())) == plan
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"outcomes": ("karnofsky",)}, "outcomes: “karnofsky” does not fit; one of frankel_abc, ecog_ps_over_2"),
+        ({"overall_continuous": "fisher_exact"}, "“fisher_exact” does not fit; one of anova, kruskal_wallis"),
+        ({"overall_continuous": "t_test"}, "t_test compares two groups; segment_group has 3: use anova"),
+        ({"deltas": ("frankel_abc",)}, "frankel_abc is no continuous variable among the outcomes"),
+        ({"value_sets": ()}, "value_sets: name at least 1"),
+        ({"followups": ("1m", "1m")}, "none twice"),
+        ({"grouping": "eye_colour"}, "grouping: “eye_colour” does not fit; one of segment_group"),
+        ({"segment_rule": (("tl_starts_at", "T9"),)}, "tl_starts_at must be one of T11, T10"),
+        ({"alpha": 5}, "between 0 and 1"),
+    ],
+)
+def test_what_does_not_fit_a_plan_is_refused(changes, says):
+    with pytest.raises(ValueError, match="."):
+        plans.segment_comparison(**changes)
+    try:
+        plans.segment_comparison(**changes)
+    except ValueError as error:
+        assert says in str(error)
+
+
+@pytest.mark.parametrize("data", [None, {}, {"name": "x", "tests": []}])
+def test_what_is_no_plan_is_refused(data):
+    with pytest.raises(ValueError, match="a plan"):
+        plans.from_json(data)
+
+
+EVERY_STEP = Cohort(
+    "mine",
+    "2",
+    Label("mine", "mine"),
+    (
+        Step("site", {"values": ["N01"]}),
+        Step("region", {"values": ["East"]}),
+        Step("sex", {"values": ["male"]}),
+        Step("primary_tumour", {"values": ["lung", "breast"]}),
+        Step("procedure", {"values": ["psf"]}),
+        Step("sins_class", {"values": ["stable"]}),
+        Step("levels_within", {"first": "T4", "last": "T8"}),
+        Step("operated_between", {"first": "2024-01-01", "last": "2024-12-31"}),
+        Step("aged_at_least", {"minimum": 60}),
+        Step("followed_at_least", {"days": 90}),
+        Step("measured", {"variable": "hsuv", "timepoint": "1m"}),
+    ),
+)
+STABLE = dict.fromkeys(
+    ["sins_location", "sins_pain", "sins_bone_lesion", "sins_alignment", "sins_collapse", "sins_posterolateral"], 0
+)
+LEAVES = [  # one patient for each step of EVERY_STEP after the first, in order, who leaves there
+    {"sex": "female"},
+    {"primary_tumour": "renal"},
+    {"procedure": None},
+    {"sins_pain": 3, "sins_location": 3, "sins_alignment": 4},
+    {"lesion_levels": ("T8", "T9")},
+    {"surgery_date": None},
+    {"age_at_surgery": 59},
+    {"last_contact_date": None, "visits": {}},
+    {"visits": {"1m": {"eq5d_mobility": 1}}},
+]
+
+
+def test_a_cohort_goes_to_json_and_back():
+    for cohort in (cohorts.SEGI2024, cohorts.ALL, EVERY_STEP):
+        back = cohorts.from_json(through_json(cohort.to_json()))
+        assert (back.name, back.version, back.steps) == (cohort.name, cohort.version, cohort.steps)
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (("of_good_cheer", {}), "“of_good_cheer” is no step of a cohort; one of one_to_three"),
+        (("sex", {"values": ["m"]}), "m: must be one of male, female"),
+        (("followed_at_least", {"days": -1}), "days must be a whole number of at least 0"),
+        (("followed_at_least", {}), "missing 1 required"),
+        (("levels_within", {"first": "L1", "last": "T1"}), "L1 is below T1"),
+        (("operated_between", {"first": "2024-02-01", "last": "2024-01-01"}), "is after"),
+        (("measured", {"variable": "sex", "timepoint": "1m"}), "is not assessed at a timepoint"),
+    ],
+)
+def test_a_step_that_makes_no_sense_is_refused(step, says):
+    with pytest.raises(ValueError, match=says.replace("(", r"\(")):
+        Step(*step)
+
+
+def test_every_step_takes_out_those_it_names(north, south, as_system):
+    north.region, south.region = "East", "West"
+    north.save()
+    south.save()
+    fitting = STABLE | {"visits": {"1m": answers("11111")}}
+    store(north, [patient(**fitting), *(patient(**fitting | one) for one in LEAVES)])
+    store(south, [patient(**fitting)])
+    with as_system():
+        frame = frames.read(("preop", "1m"))
+        selection = cohorts.select(EVERY_STEP, frame)
+    # The other region's only patient has left with the other site already.
+    assert [step.get("excluded") for step in selection.flow] == [None, 1, 0, *(1 for _ in LEAVES)]
+    assert selection.flow[-1]["n"] == 1
+    assert selection.per_site(frame)["N01"]["analysed"] == 1
+    assert selection.per_site(frame)["S01"] == {
+        "enrolled": 1,
+        "excluded": {step.code: int(step.code == "site") for step in EVERY_STEP.steps},
+        "analysed": 0,
+    }
+
+
+@pytest.mark.parametrize("grouping", ["sex", "region", "primary_tumour", "procedure", "sins_class"])
+def test_other_groupings(random_patients, as_system, grouping):
+    with as_system():
+        result = runner.compare(plans.segment_comparison(grouping=grouping, domains=()), cohorts.SEGI2024)
+    groups = result["cohort"]["groups"]
+    assert sum(groups.values()) + result["cohort"]["in_no_group"] == result["cohort"]["n"]
+    assert len(result["method"]["pairs"]) == len(groups) * (len(groups) - 1) // 2
+
+
+@pytest.mark.parametrize("pairwise", ["dunn", "t_test", "mann_whitney"])
+@pytest.mark.parametrize("overall", ["kruskal_wallis", "anova"])
+def test_other_tests(random_patients, as_system, pairwise, overall):
+    chosen = {"pairwise_continuous": pairwise, "overall_continuous": overall, "before_after_continuous": "paired_t"}
+    plan = plans.segment_comparison(adjust="holm", domains=(), **chosen)
+    with as_system():
+        result = runner.compare(plan, cohorts.SEGI2024)
+    row = next(one for one in result["between_groups"] if one["variable"] == "pain_vas_mm")
+    assert (row["test"], row["adjust"]) == (pairwise, "holm")
+    assert all(row["p"][pair] >= p for pair, p in row["p_raw"].items())
+    assert result["characteristics"][0]["test"] == overall
+
+
+def test_a_test_of_two_groups_says_so_where_the_data_have_another_number(stored, as_system):
+    stored([patient()])
+    plan = plans.segment_comparison(grouping="region", overall_continuous="t_test")
+    with as_system():
+        row = runner.compare(plan, cohorts.ALL)["characteristics"][0]
+    assert (row["p"], row["reason"]) == (None, "not estimable because the test compares two groups")
+
+
+def test_a_large_table_is_sampled_and_says_so():
+    few, many = np.array([[30, 20, 10], [20, 30, 10], [10, 20, 30]]), np.array([[900, 800, 700]] * 3)
+    assert methods.FISHER.run(few).method == "fisher_exact"
+    sampled = methods.FISHER.run(many)
+    assert (sampled.method, sampled.p, methods.FISHER.run(many).p) == ("fisher_monte_carlo", 1.0, 1.0)
+    assert sampled.resamples == 50_000
