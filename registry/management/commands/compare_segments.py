@@ -42,10 +42,10 @@ def whole_file(output):
     A pipe or a device, such as /dev/stdout, is written to as it is.
     """
     path = Path(output)
-    part = path.with_name(f".{path.name}.part")
     try:
         if path.is_dir():
             raise IsADirectoryError(EISDIR, strerror(EISDIR))
+        part = path.with_name(f".{path.name}.part")
         replaceable = path.is_file() or not path.exists()
         file = (part if replaceable else path).open("wb")
     except OSError as error:
