@@ -278,7 +278,8 @@ def test_a_form_that_does_not_say_what_it_has_seen_overwrites_nothing(client, al
     address = reverse("patient_follow_up", args=[patient.pk])
     blind = client.post(address, {"vital_status": "alive", "save": ""})
     assert blind.status_code == 409
-    seen = client.post(address, {"vital_status": "alive", "version": patient.version, "save": ""})
+    answers = {"vital_status": "alive", "last_contact_date": "2026-02-01", "version": patient.version, "save": ""}
+    seen = client.post(address, answers)
     assert seen.status_code == 302
     with as_person(alice):
         assert Patient.objects.get(pk=patient.pk).vital_status == "alive"
