@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.instruments import catalogue
 from registry.web.audit_filters import (
     ROW_ACTIONS,
     Filters,
@@ -31,7 +32,8 @@ from sites.scope import current, entered
 
 PAGE = 50
 CHUNK = 2000
-HIDDEN = "changed"  # instead of a value that nobody sees here
+HIDDEN = "changed"  # instead of a value that the person may not see
+IDENTIFYING = frozenset(item.name for one in catalogue.INSTRUMENTS for item in one.items if item.identifying)
 
 
 def _require_any(access, *abilities):
@@ -123,7 +125,7 @@ class _Echo:
 def _lines(access, filters, newest, scope):
     """Lines of the file. The request's transaction is over when they are sent: each chunk has its own, with the scope
     of the request, and between two chunks there is none."""
-    writer, below = csv.writer(_Echo()), newest + 1
+    writer, below, identified = csv.writer(_Echo()), newest + 1, set(access.sites_for(Can.IDENTIFY))
     yield "\ufeff" + writer.writerow(HEADER)
     while True:
         with entered(scope), transaction.atomic():
@@ -132,11 +134,11 @@ def _lines(access, filters, newest, scope):
             codes = {site.pk: site.code for site in sites_of(access)}
         if not events:
             return
-        yield "".join(writer.writerow(_cells(one, names, codes)) for one in events)
+        yield "".join(writer.writerow(_cells(one, names, codes, one.site_id in identified)) for one in events)
         below = events[-1].pk
 
 
-def _cells(event, names, codes):
+def _cells(event, names, codes, identifies):
     return [
         event.pk,
         event.at.isoformat(),
@@ -149,15 +151,17 @@ def _cells(event, names, codes):
         guarded(event.reason),
         event.request_id,
         event.transaction_id,
-        _as_json(event, event.old),
-        _as_json(event, event.new),
+        _as_json(event, event.old, identifies),
+        _as_json(event, event.new, identifies),
     ]
 
 
-def _as_json(event, values):
+def _as_json(event, values, identifies):
+    """Values as they are on record, but encrypted ones, and identifying ones unless they are of the person's site."""
     if values is None:
         return ""
     if event.action in ROW_ACTIONS:
-        secret = encrypted().get(event.table_name, ())
+        secret = encrypted().get(event.table_name, frozenset())
+        secret = secret if identifies else secret | IDENTIFYING
         values = {name: HIDDEN if name in secret else value for name, value in values.items()}
     return json.dumps(values, ensure_ascii=False)

@@ -146,6 +146,8 @@ RULES = {
     "comparison_progress": page(CENTRAL, refused=404),
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_again": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
+    "comparison_figure": page(CENTRAL, refused=404, arguments={"code": "eq5d-answers", "format": "csv"}),
+    "comparison_eq5d_table": page(CENTRAL, refused=404, arguments={"code": "levels"}),
     "comparison_download": page(CENTRAL, refused=404, arguments={"format": "json"}),
     # The trail
     "audit": page(READERS | ADMIN),

@@ -142,3 +142,17 @@ def test_a_monitor_reads_the_trail_and_takes_no_file(client, both, mona, alice):
 def test_another_sites_patient_is_not_found_by_its_number(client, both, alice):
     assert rows_of(trail(client, alice, row=both[1].pk)) == []
     assert len(rows_of(trail(client, alice, row=both[0].pk))) == 2
+
+
+@pytest.mark.parametrize(("who", "shown"), [("alice", True), ("mona", False), ("bob", False), ("dana", False)])
+def test_free_text_that_may_name_someone_stays_with_the_site(client, both, request, alice, as_person, who, shown):
+    with as_person(alice) as access:
+        raw = {"kind": "other", "onset_date": "2026-03-11", "detail": "fell while Mr Sato watched"}
+        patients.save_adverse_event(access=access, patient=both[0], raw=raw)
+    user = request.getfixturevalue(who)
+    page = trail(client, user, table="registry_adverseevent").content.decode()
+    assert ("Mr Sato" in page) == shown
+    if who != "mona":
+        taken = b"".join(client.post("/audit/csv/").streaming_content).decode()
+        assert "registry_adverseevent" in taken
+        assert ("Mr Sato" in taken) == shown

@@ -50,7 +50,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 access=access, patient=patient, timepoint="preop", raw={"assessment_date": "2026-01-11"}, today=TODAY
             )
             event = patients.save_adverse_event(
-                access=access, patient=patient, raw={"kind": "csf_leak", "onset_date": "2026-03-11"}, today=TODAY
+                access=access,
+                patient=patient,
+                raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
+                today=TODAY,
             )
         year, month, day = (int(part) for part in born.split("-"))
         named = {2: "Feb", 11: "Nov"}[month]

@@ -1,6 +1,6 @@
 """Answers to EQ-5D-5L by level, before and after surgery and by group. Figure 5 of the segment study."""
 
-from registry.analysis.figures.canvas import INK, LEVEL_COLOURS, note, panels, wrapped
+from registry.analysis.figures.canvas import INK, LEVEL_COLOURS, note, panels, ticks, wrapped
 from registry.analysis.figures.chart import (
     COUNT,
     DIMENSION,
@@ -95,7 +95,7 @@ def draw(result, words):
     names = list(dict.fromkeys(row["variable"] for row in rows))
     bars = len(words.groups) * len({row["timepoint"] for row in rows})
     columns = 3 if bars <= 9 else 1
-    height, width = -(-(len(names) + 1) // columns), max(8.4, 0.35 * bars + 2)
+    height, width = -(-len(names) // columns), max(8.4, 0.45 * bars + 1 if columns == 1 else 0)
     figure, axes = panels(height, columns, width=width, height=3.1 * height, sharey=True)
     flat = list(axes.flat)
     stories = max(min(len(_significant(row, words, result["method"]["alpha"])), MOST_BRACKETS) for row in rows)
@@ -106,9 +106,9 @@ def draw(result, words):
         axis.axis("off")
     for row_of_axes in axes:
         row_of_axes[0].set_ylabel(words(AXIS))
-    _legend(flat[len(names)], words)
+    _legend(figure, words)
     adjust = words._with_adjustment(rows[0]["test"], rows).removeprefix(words.test(rows[0]["test"]))
-    note(figure, words(NOTE, test=words.test(rows[0]["test"]), adjust=adjust), int(width * 25))
+    note(figure, words(NOTE, test=words.test(rows[0]["test"]), adjust=adjust))
     return figure
 
 
@@ -119,7 +119,7 @@ def _panel(axis, rows, words, alpha, stories):
         for offset, (code, name) in enumerate(words.groups.items()):
             _bar(axis, start + offset, row["groups"][code])
             positions.append(start + offset)
-            labels.append(f"{wrapped(name, 9)}\n{row['groups'][code]['n']}")
+            labels.append(f"{wrapped(name, 10)}\n{row['groups'][code]['n']}")
         found = _significant(row, words, alpha)[:MOST_BRACKETS]
         for story, ((first, second), mark) in enumerate(found):
             _bracket(axis, start + first, start + second, 103 + STORY * story, mark)
@@ -127,8 +127,7 @@ def _panel(axis, rows, words, alpha, stories):
         axis.text(
             middle, 103 + STORY * stories, words.timepoint(row["timepoint"]), ha="center", va="bottom", fontsize=7.5
         )
-    axis.set_xticks(positions, labels, fontsize=6)
-    axis.tick_params(axis="x", length=0)
+    ticks(axis, labels, positions, size=6)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.set_ylim(0, 112 + STORY * stories)
     axis.spines["left"].set_bounds(0, 100)
@@ -158,11 +157,11 @@ def _bracket(axis, left, right, y, mark):
     axis.text((left + right) / 2, y - 0.5, mark, ha="center", va="bottom", fontsize=8)
 
 
-def _legend(axis, words):
+def _legend(figure, words):
     from matplotlib.patches import Patch
 
     names = [words(choice.label) for choice in eq5d5l.DIMENSIONS[0].choices]
     names[-1] += f" / {words(eq5d5l.EXTREME)}"
     handles = [Patch(facecolor=c, edgecolor="#33414d", linewidth=0.4) for c in LEVEL_COLOURS]
     labels = [f"{place} {name}" for place, name in enumerate(names, 1)]
-    axis.legend(handles[::-1], labels[::-1], loc="center left", title=words(LEVEL), alignment="left")
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))

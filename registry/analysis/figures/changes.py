@@ -1,6 +1,6 @@
 """The mean change of each outcome with what would matter to a patient, and how many patients changed by as much."""
 
-from registry.analysis.figures.canvas import INK, MUTED, color, horizontal_grid, note, panels, wrapped
+from registry.analysis.figures.canvas import INK, MUTED, color, horizontal_grid, note, panels, ticks, wrapped
 from registry.analysis.figures.chart import (
     GROUP,
     MISSING,
@@ -128,7 +128,7 @@ def _draw_changes(result, words):
         _change_panel(axis, variables.get(name), mine, lines, words)
     for axis in list(axes.flat)[len(names) :]:
         axis.axis("off")
-    note(figure, words(NOTE, sources=sources(result, words)), int(width * 25))
+    note(figure, words(NOTE, sources=sources(result, words)))
     return figure
 
 
@@ -168,9 +168,8 @@ def _group_ticks(axis, rows, words):
     labels = []
     for row in rows:
         when = f"\n{words.timepoint(row['timepoint'])}" if several else ""
-        labels.append(f"{wrapped(words.groups[row['group']], 12)}{when}\nn = {row['n']}")
-    axis.set_xticks(range(len(rows)), labels, fontsize=6.5)
-    axis.tick_params(axis="x", length=0)
+        labels.append(f"{wrapped(words.groups[row['group']], 14)}{when}\nn = {row['n']}")
+    ticks(axis, labels)
 
 
 def _responders(result, words):
@@ -235,5 +234,5 @@ def _draw_responders(result, words):
         axis.axis("off")
     for row_of_axes in axes:
         row_of_axes[0].set_ylabel(words(AXIS))
-    note(figure, words(RESPONDERS_NOTE, sources=sources(result, words)), int(width * 25))
+    note(figure, words(RESPONDERS_NOTE, sources=sources(result, words)))
     return figure

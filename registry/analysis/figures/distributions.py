@@ -1,6 +1,6 @@
 """Each outcome before and after surgery, by group: boxes over the distribution of the values."""
 
-from registry.analysis.figures.canvas import INK, color, horizontal_grid, note, panels, wrapped
+from registry.analysis.figures.canvas import INK, color, group_panels, horizontal_grid, note, ticks, title, wrapped
 from registry.analysis.figures.chart import GROUP, MISSING, TIMEPOINT, Chart, N, numeric, sentence
 from registry.analysis.formats import number
 from registry.instruments import variables
@@ -16,6 +16,7 @@ NOTE = Label(
     "shape behind: all values, rounded to {step}.",
     "箱は四分位数と中央値、ひげは四分位範囲の1.5倍以内の最遠値、菱形は平均、背景は{step}単位に丸めた全値の分布。",
 )
+WIDE_FROM = 3  # patients with one value, from where on its bar may take the full width
 FIELDS = (
     ("mean", Label("Mean", "平均")),
     ("low", Label("Lower whisker", "下ひげ")),
@@ -64,21 +65,21 @@ def _chart(variable, rows, words):
 def draw(variable, rows, words):
     groups = list(words.groups)
     slots = len(rows) // max(len(groups), 1)
-    width = max(6.0, len(groups) * (0.5 + 0.85 * slots))
-    figure, [axes] = panels(1, len(groups), width=width, height=3.3, sharey=True)
-    for place, (axis, code) in enumerate(zip(axes, groups, strict=True)):
+    figure, axes, firsts = group_panels(groups, [None], (0.5 + 0.85 * slots, 2.7), sharey=True)
+    for place, code in enumerate(groups):
+        axis = axes[None, code]
         mine = [row for row in rows if row["group"] == code]
         for x, row in enumerate(mine):
             _strip(axis, x, row, color(place))
         _boxes(axis, mine)
-        axis.set_title(wrapped(words.groups[code], 22))
-        labels = [f"{wrapped(words.timepoint(row['timepoint']), 10)}\nn = {row['n']}" for row in mine]
-        axis.set_xticks(range(len(mine)), labels)
+        title(axis, wrapped(words.groups[code], 22))
+        labels = [f"{wrapped(words.timepoint(row['timepoint']), 12)}\nn = {row['n']}" for row in mine]
+        ticks(axis, labels, size=7)
         axis.set_xlim(-0.6, len(mine) - 0.4)
-        axis.tick_params(axis="x", length=0)
         horizontal_grid(axis)
-    axes[0].set_ylabel(words.label(variable))
-    note(figure, words(NOTE, step=number(rows[0]["step"], 2 if rows[0]["step"] < 1 else 0)), int(width * 25))
+    for axis in firsts:
+        axis.set_ylabel(words.label(variable))
+    note(figure, words(NOTE, step=number(rows[0]["step"], 2 if rows[0]["step"] < 1 else 0)))
     return figure
 
 
@@ -87,7 +88,7 @@ def _strip(axis, x, row, colour):
     if not row["n"]:
         return
     values, counts = zip(*row["counts"], strict=True)
-    widths = [0.9 * count / max(counts) for count in counts]
+    widths = [0.9 * count / max(*counts, WIDE_FROM) for count in counts]
     axis.barh(values, widths, row["step"], [x - width / 2 for width in widths], color=colour, alpha=0.55, linewidth=0)
 
 

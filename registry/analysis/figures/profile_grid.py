@@ -1,6 +1,6 @@
 """The health profile grid: the rank of each patient's EQ-5D-5L profile before and after. doi:10.1002/hec.1608."""
 
-from registry.analysis.figures.canvas import MUTED, color, note, panels, wrapped
+from registry.analysis.figures.canvas import MUTED, color, group_panels, note, title, wrapped
 from registry.analysis.figures.chart import GROUP, MISSING, TIMEPOINT, Chart, Column, N, sentence
 from registry.instruments.base import Label
 
@@ -57,20 +57,17 @@ def charts(result, words):
 def draw(report, words):
     rows = report["grid"]
     groups, followups = list(words.groups), list(dict.fromkeys(row["timepoint"] for row in rows))
-    width = max(6.4, 2.4 * len(groups))
-    size = {"width": width, "height": 0.5 + (width / len(groups) + 0.25) * len(followups)}
-    figure, axes = panels(len(followups), len(groups), **size, sharex=True, sharey=True)
+    figure, axes, firsts = group_panels(groups, followups, (2.4, 2.6), sharex=True, sharey=True)
     for row in rows:
-        place = groups.index(row["group"])
-        axis = axes[followups.index(row["timepoint"])][place]
-        _panel(axis, row, color(place))
-        told = {name: row[name] for name in ("n", "better", "worse")}
-        axis.set_title(words(PANEL, group=wrapped(words.groups[row["group"]], 24), **told), fontsize=7.5)
-    for row_of_axes, followup in zip(axes, followups, strict=True):
-        row_of_axes[0].set_ylabel(words(Y_AXIS, when=words.timepoint(followup)))
-    for axis in axes[-1]:
+        axis = axes[row["timepoint"], row["group"]]
+        _panel(axis, row, color(groups.index(row["group"])))
         axis.set_xlabel(words(X_AXIS), fontsize=6.5)
-    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]), int(width * 25))
+        told = {name: row[name] for name in ("n", "better", "worse")}
+        title(axis, words(PANEL, group=wrapped(words.groups[row["group"]], 24), **told), fontsize=7.5)
+    lines = len(firsts) // len(followups)
+    for place, axis in enumerate(firsts):
+        axis.set_ylabel(words(Y_AXIS, when=words.timepoint(followups[place // lines])))
+    note(figure, words(NOTE, value_set=report["value_set"], step=rows[0]["step"]))
     return figure
 
 

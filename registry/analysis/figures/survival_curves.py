@@ -16,6 +16,7 @@ NO_P = Label("log-rank test not estimable", "ログランク検定は算出不�
 X_AXIS = Label("Months after surgery", "術後月数")
 Y_AXIS = Label("Survival, %", "生存率（%）")
 AT_RISK = Label("At risk", "リスク集合")
+MOST_BANDS = 4  # curves; the confidence bands of more would cover each other
 NOTE = Label(
     "Kaplan–Meier estimates with 95% confidence limits (log scale); ticks: last contact alive.",
     "Kaplan-Meier推定値と95%信頼区間（対数変換）。縦線は生存中の最終確認。",
@@ -95,7 +96,7 @@ def draw(result, words):
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
     for place, curve in enumerate(told["curves"]):
-        _curve(axis, curve, place, words)
+        _curve(axis, curve, place, words, banded=len(told["curves"]) <= MOST_BANDS)
     axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=words(X_AXIS))
     axis.set_xlim(0, told["ticks"][-1] or 1)
     axis.set_xticks(told["ticks"])
@@ -107,11 +108,11 @@ def draw(result, words):
     _at_risk(table, told, words)
     selected = [step["days"] for step in result["cohort"]["steps"] if step["step"] == "followed_at_least"]
     texts = [words(NOTE), *(words(SELECTED, days=days) for days in selected)]
-    note(figure, " ".join(texts), 130)
+    note(figure, " ".join(texts))
     return figure
 
 
-def _curve(axis, curve, place, words):
+def _curve(axis, curve, place, words, banded):
     steps = curve["steps"]
     label = f"{words.groups[curve['group']]} (n = {curve['n']})"
     if not curve["n"]:
@@ -120,7 +121,8 @@ def _curve(axis, curve, place, words):
     survival = [100, *(100 * one for one in steps["survival"])]
     axis.step(time, survival, where="post", color=color(place), linestyle=dash(place), linewidth=1.8, label=label)
     bounds = [[100, *(100 * (one if one is not None else 0) for one in steps[side])] for side in ("low", "high")]
-    axis.fill_between(time, *bounds, step="post", color=color(place), alpha=0.13, linewidth=0)
+    if banded:
+        axis.fill_between(time, *bounds, step="post", color=color(place), alpha=0.13, linewidth=0)
     left = [(t, s) for t, s, c in zip(time[1:], survival[1:], steps["censored"], strict=True) if c]
     if left:
         axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)

@@ -1,6 +1,6 @@
 """From before surgery to afterwards, line by line: rounded values that occurred together, and how often."""
 
-from registry.analysis.figures.canvas import BETTER, SAME, WORSE, note, panels, wrapped
+from registry.analysis.figures.canvas import BETTER, SAME, WORSE, group_panels, note, ticks, title, wrapped
 from registry.analysis.figures.chart import COUNT, GROUP, TIMEPOINT, Chart, numeric, sentence
 from registry.analysis.formats import number
 from registry.instruments import variables
@@ -81,21 +81,20 @@ def draw(variable, rows, words, baseline):
     from matplotlib.lines import Line2D
 
     groups, followups = list(words.groups), list(dict.fromkeys(row["timepoint"] for row in rows))
-    width = max(6.4, 2.3 * len(groups))
-    figure, axes = panels(len(followups), len(groups), width=width, height=0.5 + 2.7 * len(followups), sharey=True)
+    figure, axes, firsts = group_panels(groups, followups, (2.3, 2.7), sharey=True)
     for row in rows:
-        axis = axes[followups.index(row["timepoint"])][groups.index(row["group"])]
+        axis = axes[row["timepoint"], row["group"]]
         _panel(axis, variable, row)
         name = wrapped(words.groups[row["group"]], 24)
-        axis.set_title(words(PANEL, group=name, n=row["n"], **_kinds(variable, row)), fontsize=7.5)
-        axis.set_xticks([0, 1], [wrapped(words.timepoint(code), 9) for code in (baseline, row["timepoint"])])
+        title(axis, words(PANEL, group=name, n=row["n"], **_kinds(variable, row)), fontsize=7.5)
+        ticks(axis, [wrapped(words.timepoint(code), 12) for code in (baseline, row["timepoint"])], size=7)
         axis.set_xlim(-0.12, 1.12)
-    for row_of_axes in axes:
-        row_of_axes[0].set_ylabel(words.label(variable))
+    for axis in firsts:
+        axis.set_ylabel(words.label(variable))
     handles = [Line2D([], [], color=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5) for kind in NAMES]
     figure.legend(handles, [words(label) for label in NAMES.values()], loc="outside upper left", ncols=3)
     step = rows[0]["step"]
-    note(figure, words(NOTE, step=number(step, 2 if step < 1 else 0)), int(width * 25))
+    note(figure, words(NOTE, step=number(step, 2 if step < 1 else 0)))
     return figure
 
 
