@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+from django.conf import settings
 
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
@@ -358,6 +359,7 @@ def _method(data):
         "followups": list(plan.followups),
         "snapshot": data.frame.snapshot,
         "software": software(),
+        "synthetic": settings.SYNTHETIC,
         "tests": {
             name: getattr(plan, name)
             for name in plan.to_json()

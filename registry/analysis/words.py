@@ -5,6 +5,7 @@ from registry.analysis.groupings import GROUPINGS
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
+SYNTHETIC = Label("SYNTHETIC DATA: these patients do not exist", "架空データ：実在の患者ではありません")
 MONTE_CARLO = Label(
     "* Sampled (Monte Carlo), because the exact test is beyond reach for this table.",
     "* 正確計算が困難なためモンテカルロ法による推定値。",
