@@ -69,7 +69,9 @@ class Step:
     def _told(self, label):
         """The label with the parameters in it, each in the words of its language."""
         shown = {name: self._shown(name, value) for name, value in self.parameters.items()}
-        shown["when"] = Label(f" ({shown['timepoint'].en})", f"（{shown['timepoint'].ja}）") if "timepoint" in shown else ""
+        shown["when"] = (
+            Label(f" ({shown['timepoint'].en})", f"（{shown['timepoint'].ja}）") if "timepoint" in shown else ""
+        )
         return Label(
             label.en.format(**{name: str(value) for name, value in shown.items()}),
             label.ja.format(**{name: getattr(value, "ja", value) for name, value in shown.items()}),
@@ -283,7 +285,10 @@ def _in_groups(frame, rule, values):
 def _run_of(frame, rule, minimum, maximum):
     """Keep lesions of one run of so many vertebrae; each different lesion is looked at once."""
     masks, place = np.unique(frame["lesion_levels"], return_inverse=True)
-    fits = [minimum <= mask.bit_count() <= maximum and levels.is_consecutive(levels.from_mask(mask)) for mask in masks.tolist()]
+    fits = [
+        minimum <= mask.bit_count() <= maximum and levels.is_consecutive(levels.from_mask(mask))
+        for mask in masks.tolist()
+    ]
     return np.array(fits, bool)[place]
 
 
@@ -331,7 +336,9 @@ def _of_kind(kind, variable, timepoint):
     """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
     offered = BASELINE_CHARACTERISTICS if timepoint is None else ASSESSED
     if variable not in {one.name for one in offered if one.kind == kind}:
-        raise ValueError(f"“{variable}” is no {kind} variable {'of the patient' if timepoint is None else 'assessed then'}")
+        raise ValueError(
+            f"“{variable}” is no {kind} variable {'of the patient' if timepoint is None else 'assessed then'}"
+        )
     if timepoint is not None:
         timepoints.timepoint(timepoint)
 
@@ -427,7 +434,9 @@ _KINDS = (
     StepKind(
         code="consecutive_vertebrae",
         label=Label("{minimum}–{maximum} vertebrae without a gap", "連続する{minimum}～{maximum}椎体"),
-        reason=Label("another number of vertebrae, a gap between them, or not known", "椎体数が範囲外、非連続、または不明"),
+        reason=Label(
+            "another number of vertebrae, a gap between them, or not known", "椎体数が範囲外、非連続、または不明"
+        ),
         keep=_run_of,
         check=_two_numbers,
     ),

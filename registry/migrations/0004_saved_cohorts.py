@@ -60,13 +60,13 @@ class Migration(migrations.Migration):
                 "verbose_name": "saved cohort",
                 "verbose_name_plural": "saved cohorts",
                 "ordering": ["name", "-version"],
-                "constraints": [
-                    models.UniqueConstraint(fields=("name", "version"), name="saved_cohort_version_once")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("name", "version"), name="saved_cohort_version_once")],
             },
         ),
         migrations.AddField("comparisonrun", "patients", models.JSONField(null=True)),
         migrations.RunSQL(keeping(*BEFORE, "patients"), keeping(*BEFORE)),
-        migrations.RunSQL(KEEP_COHORT, "DROP TRIGGER keep_cohort ON registry_savedcohort; DROP FUNCTION keep_cohort();"),
+        migrations.RunSQL(
+            KEEP_COHORT, "DROP TRIGGER keep_cohort ON registry_savedcohort; DROP FUNCTION keep_cohort();"
+        ),
         audited("registry_savedcohort", site=""),
     ]

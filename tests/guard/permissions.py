@@ -147,6 +147,11 @@ RULES = {
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_again": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_download": page(CENTRAL, refused=404, arguments={"format": "json"}),
+    # Cohorts
+    "cohorts": page(CENTRAL, refused=404),
+    "cohort_new": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
+    "cohort": page(CENTRAL, refused=404),
+    "cohort_patients": page(CENTRAL, refused=404),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
