@@ -63,9 +63,8 @@ class Words:
     def flow(self):
         """The cohort's flow with labels and reasons in the language."""
         cohort = self.result["cohort"]
-        told = {step.code: step for step in cohorts.from_json(cohort).steps}
-        for one in cohort["flow"]:
-            step = told.get(one["step"])
+        told = (None, *cohorts.from_json(cohort).steps)
+        for one, step in zip(cohort["flow"], told, strict=True):
             yield one | {
                 "label": self(step.label if step else cohorts.ENROLLED),
                 "reason": self(step.reason) if step else "",

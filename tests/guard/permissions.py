@@ -149,6 +149,11 @@ RULES = {
     "comparison_figure": page(CENTRAL, refused=404, arguments={"code": "eq5d-answers", "format": "csv"}),
     "comparison_eq5d_table": page(CENTRAL, refused=404, arguments={"code": "levels"}),
     "comparison_download": page(CENTRAL, refused=404, arguments={"format": "json"}),
+    # Cohorts
+    "cohorts": page(CENTRAL, refused=404),
+    "cohort_new": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
+    "cohort": page(CENTRAL, refused=404),
+    "cohort_patients": page(CENTRAL, refused=404),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
