@@ -19,11 +19,13 @@ from sites.scope import everything
 
 logger = logging.getLogger(__name__)
 
+MANY = 500  # patients at which one computation of everything is quicker than one for each
+
 
 @app.task
 def compute_patient_outcomes(patient_id):
     """Utilities and changes of one patient, by the default value set of the patient's site."""
-    with everything(reason="outcomes computed"):
+    with everything(reason="outcomes computed"), transaction.atomic():
         value_set = Patient.objects.filter(pk=patient_id).values_list("site__value_set", flat=True).first()
         if value_set is not None:
             outcomes.compute_utilities(value_set, patient_id)
@@ -76,10 +78,19 @@ def send_comparison(run):
 
 @app.task
 def sweep():
-    """Do what a lost task left undone."""
+    """Do what a lost task left undone: stalled comparisons, and the outcomes of what was saved lately.
+
+    What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
+    """
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
-    compute_all_outcomes()
+    with everything(), transaction.atomic():
+        lately = outcomes.patients_saved_lately(MANY + 1)
+    if len(lately) > MANY:
+        compute_all_outcomes()
+    else:
+        for patient_id in lately:
+            compute_patient_outcomes(patient_id)
 
 
 @app.task

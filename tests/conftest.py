@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 
 from registry.services import patients
 from sites.access import Can, Role, access_of
@@ -17,6 +17,11 @@ from sites.models import Membership, Site, User
 from sites.scope import entered, everything
 
 PASSWORD = "correct horse battery"
+EMPTIED = (
+    "registry_comparisonrun, registry_patient, registry_assessment, registry_adverseevent, registry_identity, "
+    "registry_utility, registry_change, study_sites_auditevent, study_sites_membership, study_sites_site, "
+    "study_sites_user"
+)
 
 
 def pytest_configure():
@@ -40,6 +45,22 @@ def django_db_setup(django_test_environment, django_db_blocker):
     with django_db_blocker.unblock():
         application.close()
         owner.creation.destroy_test_db(name, verbosity=0)
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker):
+    """A registry that other processes see: everything is committed, and swept away afterwards by the owner."""
+    with django_db_blocker.unblock():
+        owner = connections["owner"]
+        owner.close()
+        owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
+        try:
+            yield
+        finally:
+            connection.close()
+            with owner.cursor() as cursor:
+                cursor.execute(f"TRUNCATE {EMPTIED} CASCADE")
+            owner.close()
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from registry.models import Patient
 
 VERIFY = Path(__file__).with_name("verify.R")
 BETWEEN_CODES = "|"
+# What the reports of survival and of EQ-5D are made from, whatever else the plan names.
+ALWAYS, ALWAYS_AT = ("followup_months", "died"), ("hsuv", "eq_vas")
 BLOCK = 1 << 12  # rows of data.csv put together at once
 MOMENT = (1980, 1, 1, 0, 0, 0)  # every file's date in the zip: the same comparison gives the same bytes
 
@@ -143,7 +145,7 @@ def columns(plan, frame):
     """Every Column of data.csv: the group, what it was made from, and each variable of the plan, raw ones before the
     ones recoded from them."""
     found = [_group(plan, frame), _levels(frame)]
-    for name in (*plan.characteristics, *plan.events):
+    for name in (*plan.characteristics, *ALWAYS, *plan.events):
         found += _of_variable(frame, name)
     for timepoint in plan.timepoints:
         found += _of_timepoint(plan, frame, timepoint)
@@ -165,7 +167,7 @@ def _levels(frame):
 
 
 def _of_timepoint(plan, frame, timepoint):
-    for name in dict.fromkeys((*plan.outcomes, *plan.domains)):
+    for name in dict.fromkeys((*plan.outcomes, *ALWAYS_AT, *plan.domains, *(item.name for item in DIMENSIONS))):
         yield from _of_variable(frame, name, timepoint, plan.value_sets)
 
 
@@ -310,6 +312,7 @@ _CODEBOOK: dict[str, Callable] = {
     "variable": lambda column: column.variable,
     "timepoint": lambda column: column.timepoint,
     "value_set": lambda column: column.value_set,
+    "higher_is": lambda column: variables.get(column.variable).higher_is if column.variable else "",
     "source": lambda column: column.source,
     "rule": lambda column: column.rule,
 }

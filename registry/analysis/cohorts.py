@@ -28,6 +28,7 @@ class StepKind:
 
     keep      (frame, rule, **parameters) -> (n,) bool
     check     (**parameters) -> None; ValueError for parameters that make no sense
+    words     (**parameters) -> what the codes in `values` are called: code to Label
     """
 
     code: str
@@ -35,6 +36,7 @@ class StepKind:
     reason: Label
     keep: Callable[..., np.ndarray]
     check: Callable[..., None] = lambda: None
+    words: Callable[..., Mapping] = lambda **parameters: {}
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,33 @@ class Step:
 
     @property
     def label(self):
-        return self.kind.label.format(**self._shown())
+        return self._told(self.kind.label)
 
     @property
     def reason(self):
-        return self.kind.reason.format(**self._shown())
+        return self._told(self.kind.reason)
 
-    def _shown(self):
-        return {
-            name: ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            for name, value in self.parameters.items()
-        }
+    def _told(self, label):
+        """The label with the parameters in it, each in the words of its language."""
+        shown = {name: self._shown(name, value) for name, value in self.parameters.items()}
+        shown["when"] = (
+            Label(f" ({shown['timepoint'].en})", f"（{shown['timepoint'].ja}）") if "timepoint" in shown else ""
+        )
+        return Label(
+            label.en.format(**{name: str(value) for name, value in shown.items()}),
+            label.ja.format(**{name: getattr(value, "ja", value) for name, value in shown.items()}),
+        )
+
+    def _shown(self, name, value):
+        if name == "timepoint":
+            return timepoints.timepoint(value).label
+        if name == "variable":
+            return variables.get(value).label
+        if isinstance(value, (list, tuple)):
+            known = self.kind.words(**self.parameters)
+            labels = [known.get(one, Label(str(one), str(one))) for one in value]
+            return Label(", ".join(one.en for one in labels), "、".join(one.ja for one in labels))
+        return value
 
     def keep(self, frame, rule):
         """(n,) bool: the patients of the frame who stay, each step asked by itself."""
@@ -103,14 +121,14 @@ class Selection:
     left_at: np.ndarray
 
     def per_site(self, frame):
-        """Enrolled, excluded at each step, and analysed, by site code."""
+        """By site code: enrolled, excluded at each step in the order of the steps, and analysed."""
         result = {}
         for pk, code in frame.site_codes.items():
             left = self.left_at[frame["site"] == pk]
             if left.size:
                 result[code] = {
                     "enrolled": int(left.size),
-                    "excluded": {step.code: int((left == i).sum()) for i, step in enumerate(self.cohort.steps)},
+                    "excluded": [int((left == place).sum()) for place in range(len(self.cohort.steps))],
                     "analysed": int((left < 0).sum()),
                 }
         return result
@@ -186,6 +204,7 @@ def _choice_step(code, name, label_ja):
         reason=Label(f"another {part.label.en.lower()}, or not known", f"{label_ja}が該当しない、または不明"),
         keep=_among(name),
         check=_known(codes),
+        words=lambda values: {choice.code: choice.label for choice in part.choices},
     )
 
 
@@ -259,6 +278,91 @@ def _measured(variable, timepoint):
     timepoints.timepoint(timepoint)
 
 
+def _in_groups(frame, rule, values):
+    return np.isin(frame.segment_group(rule), [frames.GROUPS.index(value) for value in values])
+
+
+def _run_of(frame, rule, minimum, maximum):
+    """Keep lesions of one run of so many vertebrae; each different lesion is looked at once."""
+    masks, place = np.unique(frame["lesion_levels"], return_inverse=True)
+    fits = [
+        minimum <= mask.bit_count() <= maximum and levels.is_consecutive(levels.from_mask(mask))
+        for mask in masks.tolist()
+    ]
+    return np.array(fits, bool)[place]
+
+
+def _two_numbers(minimum, maximum):
+    for one in (minimum, maximum):
+        if not isinstance(one, int) or not 1 <= one <= len(levels.LEVELS):
+            raise ValueError(f"a number of vertebrae is from 1 to {len(levels.LEVELS)}; got {one!r}")
+    if minimum > maximum:
+        raise ValueError(f"{minimum} is more than {maximum}")
+
+
+def _operated_from(frame, rule, first):
+    return _operated_between(frame, rule, first, date.max.isoformat())
+
+
+def _operated_until(frame, rule, last):
+    return _operated_between(frame, rule, date.min.isoformat(), last)
+
+
+def _values(frame, variable, timepoint):
+    """(n,) values of a continuous variable, NaN for none."""
+    found = coded(variable, frame, timepoint)
+    values = np.append(np.asarray(found.values, float), np.nan)
+    return values[np.where(found.codes < 0, values.size - 1, found.codes)]
+
+
+def _at_least(frame, rule, variable, minimum, timepoint=None):
+    return _values(frame, variable, timepoint) >= minimum
+
+
+def _at_most(frame, rule, variable, maximum, timepoint=None):
+    return _values(frame, variable, timepoint) <= maximum
+
+
+def _in_categories(frame, rule, variable, values, timepoint=None):
+    found = coded(variable, frame, timepoint)
+    return np.isin(found.codes, [found.values.index(value) for value in values])
+
+
+BASELINE_CHARACTERISTICS = tuple(one for one in variables.CHARACTERISTICS if one is not variables.DIED)
+ASSESSED = (*variables.OUTCOMES, *variables.DOMAINS)
+
+
+def _of_kind(kind, variable, timepoint):
+    """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
+    offered = BASELINE_CHARACTERISTICS if timepoint is None else ASSESSED
+    if variable not in {one.name for one in offered if one.kind == kind}:
+        raise ValueError(
+            f"“{variable}” is no {kind} variable {'of the patient' if timepoint is None else 'assessed then'}"
+        )
+    if timepoint is not None:
+        timepoints.timepoint(timepoint)
+
+
+def _limit(variable, timepoint=None, **limit):
+    _of_kind("continuous", variable, timepoint)
+    (value,) = limit.values()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise ValueError(f"the limit must be a number; got {value!r}")
+
+
+def _least(variable, minimum, timepoint=None):
+    _limit(variable, timepoint, minimum=minimum)
+
+
+def _most(variable, maximum, timepoint=None):
+    _limit(variable, timepoint, maximum=maximum)
+
+
+def _categories(variable, values, timepoint=None):
+    _of_kind("categorical", variable, timepoint)
+    _known([choice.code for choice in variables.get(variable).categories])(values)
+
+
 _KINDS = (
     StepKind(
         code="one_to_three_consecutive_vertebrae",
@@ -326,6 +430,59 @@ _KINDS = (
         reason=Label("{variable} not known at {timepoint}", "{timepoint}の{variable}なし"),
         keep=_has,
         check=_measured,
+    ),
+    StepKind(
+        code="consecutive_vertebrae",
+        label=Label("{minimum}–{maximum} vertebrae without a gap", "連続する{minimum}～{maximum}椎体"),
+        reason=Label(
+            "another number of vertebrae, a gap between them, or not known", "椎体数が範囲外、非連続、または不明"
+        ),
+        keep=_run_of,
+        check=_two_numbers,
+    ),
+    StepKind(
+        code="segment_group",
+        label=Label("segment: {values}", "分節：{values}"),
+        reason=Label("another segment, or not known", "他の分節、または不明"),
+        keep=_in_groups,
+        check=_known(frames.GROUPS),
+        words=lambda values: {choice.code: choice.label for choice in levels.SEGMENT_GROUPS},
+    ),
+    StepKind(
+        code="operated_from",
+        label=Label("operated on {first} or later", "手術日 {first}以降"),
+        reason=Label("operated before {first}, or not known when", "手術日が{first}より前、または不明"),
+        keep=_operated_from,
+        check=lambda first: date.fromisoformat(first) and None,
+    ),
+    StepKind(
+        code="operated_until",
+        label=Label("operated on {last} or earlier", "手術日 {last}以前"),
+        reason=Label("operated after {last}, or not known when", "手術日が{last}より後、または不明"),
+        keep=_operated_until,
+        check=lambda last: date.fromisoformat(last) and None,
+    ),
+    StepKind(
+        code="at_least",
+        label=Label("{variable}{when}: {minimum} or more", "{variable}{when}：{minimum}以上"),
+        reason=Label("{variable} below {minimum}, or not known", "{variable}が{minimum}未満、または不明"),
+        keep=_at_least,
+        check=_least,
+    ),
+    StepKind(
+        code="at_most",
+        label=Label("{variable}{when}: {maximum} or less", "{variable}{when}：{maximum}以下"),
+        reason=Label("{variable} above {maximum}, or not known", "{variable}が{maximum}超、または不明"),
+        keep=_at_most,
+        check=_most,
+    ),
+    StepKind(
+        code="category",
+        label=Label("{variable}{when}: {values}", "{variable}{when}：{values}"),
+        reason=Label("another {variable}, or not known", "{variable}が該当しない、または不明"),
+        keep=_in_categories,
+        check=_categories,
+        words=lambda variable, **more: {choice.code: choice.label for choice in variables.get(variable).categories},
     ),
 )
 STEPS = {kind.code: kind for kind in _KINDS}

@@ -4,11 +4,14 @@ The result is walked without a list of what it ought to hold: whatever number or
 and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
+from registry.analysis.runner import REPORTS
+
 COLUMNS = (
     "table", "row", "value_set", "variable", "kind", "group", "timepoint", "followup", "baseline", "test", "adjust",
     "statistic", "code", "value",
 )  # fmt: skip
-NOT_TABLES = ("cohort", "method")
+NOT_TABLES = ("cohort", "method", *REPORTS)
+NAMED = {"dimension": "variable"}  # what a row of a report calls otherwise
 CONTEXT = ("variable", "kind", "group", "timepoint", "followup", "test", "adjust")  # texts of a row that place it
 
 
@@ -21,6 +24,8 @@ def lines(result):
         if table not in NOT_TABLES:
             for value_set, name, row in _rows(table, rows, result["method"]["value_set"]):
                 found += _row(result["method"], name, value_set, row)
+    for name in REPORTS:
+        found += _report(result["method"], name, result.get(name, {}))
     row, last = -1, None
     for line in found:
         own = line.pop("of")
@@ -61,6 +66,21 @@ def _row(method, table, value_set, row):
     base = {"table": table, "of": row, "baseline": method["baseline"]} | context
     for path, value in _leaves(row):
         yield base | _place(path, base, method) | {"value": value}
+
+
+def _report(method, name, report):
+    """Lines of a report: its lists of rows, its single row, and the numbers beside them. A path stands whole in
+    `statistic`."""
+    for part, content in report.items():
+        if isinstance(content, dict) or (isinstance(content, list) and all(isinstance(one, dict) for one in content)):
+            for row in content if isinstance(content, list) else [content]:
+                context = {NAMED.get(key, key): row[key] for key in (*NAMED, *CONTEXT) if isinstance(row.get(key), str)}
+                base = {"table": f"{name}/{part}", "of": row, "baseline": method["baseline"]} | context
+                for path, value in _leaves(row):
+                    yield base | {"statistic": "/".join(path), "value": value}
+        else:
+            for path, value in _leaves(content, (part,)):
+                yield {"table": name, "of": report, "statistic": "/".join(path), "value": value}
 
 
 def _leaves(part, path=()):

@@ -181,6 +181,14 @@ def key_of(patient_id):
     return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
 
 
+def patient_ids(keys):
+    """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
+    wanted = [int(key).to_bytes(8, "big") for key in keys]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT p.patient_id FROM registry_patient AS p WHERE {_KEY} = ANY(%s) ORDER BY 1", [wanted])
+        return [one for (one,) in cursor.fetchall()]
+
+
 def read(timepoints, on_rows=None, keep_key=False):
     """The Frame of every patient in scope, with the assessments of these timepoints (codes).
 

@@ -3,7 +3,7 @@
 from registry.analysis import methods as tests
 from registry.analysis.formats import number, p_phrase, percent
 from registry.analysis.groupings import GROUPINGS
-from registry.analysis.words import Words, cohort_label, plan_label, variable_of
+from registry.analysis.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
 from registry.instruments import value_sets
 from registry.instruments.base import Label
 
@@ -233,3 +233,8 @@ def source(result, language="en"):
     words, method = Words(result, language), result["method"]
     names = ("snapshot", "value_set", "value_set_version", "segment_rule", "software")
     return words(SOURCE, **{name: method[name] for name in names})
+
+
+def mark(result, language="en"):
+    """What stands above every file about patients who are made up; empty for real ones."""
+    return SYNTHETIC.in_language(language) if result["method"].get("synthetic") else ""

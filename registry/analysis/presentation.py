@@ -185,7 +185,7 @@ _KEYS = """
     name version steps step label n excluded reason flow groups in_no_group days values
     variable group timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
     mean sd median q1 q3 min max counts
-    plan plan_version value_set value_set_version segment_rule grouping followups snapshot software tests
+    plan plan_version value_set value_set_version segment_rule grouping followups snapshot software synthetic tests
 """
 
 
@@ -233,6 +233,8 @@ def _harmless(cell):
 
 
 def _lines(result):
+    if mark := narrative.mark(result):
+        yield "method", "synthetic", "", "", "", "text", mark
     for step in result["cohort"]["flow"]:
         yield "cohort", step["step"], "", "", "", "n", step["n"]
         if "excluded" in step:
@@ -286,6 +288,7 @@ th:first-child,td:first-child,th[scope=row]{text-align:left;font-weight:400}
 tr.indent th{padding-left:2em}
 thead{border-top:2px solid;border-bottom:1px solid}tbody{border-bottom:2px solid}
 thead th{font-weight:600}
+.synthetic{background:#fb0;padding:.3em 1em;font-weight:600}
 """
 
 
@@ -313,9 +316,11 @@ def to_html(result, language="en"):
     methods = escape(narrative.methods(result, language))
     parts = "".join(html_table(table) for table in tables(result, language))
     source = escape(narrative.source(result, language))
+    mark = narrative.mark(result, language)
+    mark = f'<p class="synthetic">{escape(mark)}</p>\n' if mark else ""
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n<ul>{answer}</ul>\n{parts}"
+        f"<style>{STYLE}</style></head>\n<body>{mark}<h1>{title}</h1>\n<ul>{answer}</ul>\n{parts}"
         f"<p>{methods}</p>\n<p><small>{source}</small></p></body></html>\n"
     ).encode()
 
@@ -334,6 +339,7 @@ def to_docx(result, language="en"):
     document.styles["Normal"].font.size = Pt(9)
     document.core_properties.title = narrative.title(result, language)
     document.core_properties.author = ""
+    section.header.paragraphs[0].text = narrative.mark(result, language)  # on every page
     document.add_heading(narrative.title(result, language), 1)
     for sentence in narrative.answer(result, language):
         document.add_paragraph(sentence, style="List Bullet")

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+from django.conf import settings
 
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
@@ -58,9 +59,19 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
 
 def compare(plan, cohort, on_progress=lambda share, stage: None):
     """Read every patient in scope and `run`: what the command, the task and whoever else wants a result call."""
+    return _read_and_run(plan, cohort, on_progress)[1]
+
+
+def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None):
+    """The result of `compare`, and the IDs of the patients analysed, ascending."""
+    frame, result = _read_and_run(plan, cohort, on_progress, keep_key=True)
+    return result, frames.patient_ids(frame["key"][cohorts.select(cohort, frame, plan.rule).chosen])
+
+
+def _read_and_run(plan, cohort, on_progress, keep_key=False):
     on_progress(0.0, "reading")
-    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"))
-    return run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"), keep_key)
+    return frame, run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
 
 
 def timepoints_needed(plan, cohort):
@@ -358,6 +369,7 @@ def _method(data):
         "followups": list(plan.followups),
         "snapshot": data.frame.snapshot,
         "software": software(),
+        "synthetic": settings.SYNTHETIC,
         "tests": {
             name: getattr(plan, name)
             for name in plan.to_json()

@@ -106,10 +106,9 @@ def perform(run_id):
     reporter = _Reporter(run_id, attempt)
     try:
         with reporter:
-            result = _computed(ComparisonRun.objects.get(pk=run_id), reporter.report)
-        _finish(
-            run_id, attempt, Status.DONE, result=result, snapshot=result["method"]["snapshot"], progress=1, stage=""
-        )
+            result, patients = _computed(ComparisonRun.objects.get(pk=run_id), reporter.report)
+        outcome = {"result": result, "patients": patients, "snapshot": result["method"]["snapshot"]}
+        _finish(run_id, attempt, Status.DONE, progress=1, stage="", **outcome)
     except Cancelled:
         _finish(run_id, attempt, Status.CANCELLED)
     except ClaimLost:
@@ -123,7 +122,7 @@ def perform(run_id):
 def _computed(run, on_progress):
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
     with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
-        return runner.compare(plan, cohort, on_progress)
+        return runner.compare_and_tell(plan, cohort, on_progress)
 
 
 def explained(error):

@@ -5,6 +5,7 @@ from registry.analysis.groupings import GROUPINGS
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
+SYNTHETIC = Label("SYNTHETIC DATA: these patients do not exist", "架空データ：実在の患者ではありません")
 MONTE_CARLO = Label(
     "* Sampled (Monte Carlo), because the exact test is beyond reach for this table.",
     "* 正確計算が困難なためモンテカルロ法による推定値。",
@@ -62,9 +63,8 @@ class Words:
     def flow(self):
         """The cohort's flow with labels and reasons in the language."""
         cohort = self.result["cohort"]
-        told = {step.code: step for step in cohorts.from_json(cohort).steps}
-        for one in cohort["flow"]:
-            step = told.get(one["step"])
+        told = (None, *cohorts.from_json(cohort).steps)
+        for one, step in zip(cohort["flow"], told, strict=True):
             yield one | {
                 "label": self(step.label if step else cohorts.ENROLLED),
                 "reason": self(step.reason) if step else "",

@@ -11,6 +11,11 @@ from registry.services import wire
 README = "README.txt"
 
 
+def download_name(name):
+    """The name under which a file leaves by the browser: of made-up patients it says so, since CSV cannot."""
+    return f"synthetic-{name}" if settings.SYNTHETIC else name
+
+
 def readme(selection, rows):
     """What a reader of the files must know. `rows` is name of file to number of rows; nothing in it but the data's."""
     lines = ["Metaspine: CSV export", ""]

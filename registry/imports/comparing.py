@@ -55,10 +55,11 @@ def find_twice(cursor, file, errors):
     """Rows whose key an earlier row of the same file has."""
     keys = ", ".join(column_of(name) for name in file.key)
     known = " AND ".join(f"{column_of(name)} IS NOT NULL" for name in file.key)
+    named = ", ".join(f"s.{column_of(name)}" for name in file.key)
     rows, total = _first(
         cursor,
         f"""
-        SELECT count(*) OVER (), s.line, first.line, s.patient_id
+        SELECT count(*) OVER (), s.line, first.line, concat_ws(', ', {named})
         FROM {stage(file)} AS s
         JOIN (
             SELECT {keys}, min(line) AS line FROM {stage(file)} WHERE {known} GROUP BY {keys} HAVING count(*) > 1

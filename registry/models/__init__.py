@@ -1,4 +1,5 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
+from registry.models.cohorts import SavedCohort
 from registry.models.outcomes import Change, Utility
 from registry.models.runs import ComparisonRun
 
@@ -9,6 +10,7 @@ __all__ = [
     "ComparisonRun",
     "Identity",
     "Patient",
+    "SavedCohort",
     "State",
     "Timepoint",
     "Utility",

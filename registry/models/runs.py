@@ -8,6 +8,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
+class WithoutPatients(models.Manager):
+    """Leaves out the patients of a run, who may be a million, until they are asked for."""
+
+    def get_queryset(self):
+        return super().get_queryset().defer("patients")
+
+
 class ComparisonRun(models.Model):
     class Status(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -32,6 +39,9 @@ class ComparisonRun(models.Model):
     error = models.TextField(blank=True)
     result = models.JSONField(null=True)
     snapshot = models.CharField(max_length=80, blank=True)  # sha256 of the data that went in
+    patients = models.JSONField(null=True)  # IDs of those analysed, ascending: for who may read all sites' records
+
+    objects = WithoutPatients()
 
     class Meta:
         verbose_name = _("comparison run")

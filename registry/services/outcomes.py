@@ -53,6 +53,17 @@ def compute_changes(value_set, patient_id=None):
     return _bring_up_to_date("registry_change", FROM_BASELINE, tuple(DELTAS), value_set, patient_id)
 
 
+def patients_saved_lately(most):
+    """Ids of up to `most` patients in scope with an assessment saved in the last five minutes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT patient_id FROM registry_assessment "
+            "WHERE updated_at > statement_timestamp() - interval '5 minutes' LIMIT %s",
+            [most],
+        )
+        return [patient_id for (patient_id,) in cursor.fetchall()]
+
+
 def _bring_up_to_date(table, select, columns, value_set, patient_id):
     valued = value_sets.get(value_set).table()
     parameters = {

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.web.audit_filters import (
     ROW_ACTIONS,
@@ -113,7 +114,7 @@ def audit_csv(request):
     return StreamingHttpResponse(
         _lines(request.access, filters, newest, current()),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
     )
 
 

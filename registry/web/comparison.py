@@ -56,7 +56,7 @@ def run_list(request):
 def new(request):
     """The form of a new comparison; a run named by `from` fills it in."""
     earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
-    form = ComparisonForm(request.POST or None, earlier=earlier)
+    form = ComparisonForm(request.POST or None, earlier=earlier, saved=request.GET.get("saved"))
     if request.method == "POST" and form.is_valid():
         started = start_comparison(access=request.access, plan=form.plan, cohort=form.cohort)
         return redirect("comparison_run", started.pk)

@@ -4,10 +4,12 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from registry.analysis import cohorts, methods, plans
+from registry.analysis import cohorts, methods, plans, saved_cohorts
 from registry.analysis.groupings import GROUPINGS
 from registry.instruments import timepoints, value_sets
+from registry.models import SavedCohort
 
+SAVED = "saved:"  # before the number of a saved cohort, which no declared one is called
 DEFAULT = plans.SEGMENT_COMPARISON
 TESTS = {
     "overall_continuous": _("All groups, continuous"),
@@ -32,12 +34,31 @@ def _sets():
     return [(code, f"{label} ({code})") for code, label in _labelled((one.code, one.label) for one in value_sets.ALL)]
 
 
-class ComparisonForm(forms.Form):
-    """`plan` and `cohort` after a valid POST. `earlier` is a run whose request is the starting point."""
+def _cohorts():
+    """The declared cohorts, then the saved ones, the newest version of each name first."""
+    saved = SavedCohort.objects.order_by("name", "-version")
+    return [
+        *_labelled((one.name, one.label) for one in cohorts.COHORTS.values()),
+        *((f"{SAVED}{one.pk}", f"{one.name} · {_('version')} {one.version}") for one in saved),
+    ]
 
-    cohort_name = forms.ChoiceField(
-        label=_("Patients"), choices=lambda: _labelled((one.name, one.label) for one in cohorts.COHORTS.values())
-    )
+
+def _cohort(chosen):
+    if chosen.startswith(SAVED):
+        return saved_cohorts.cohort_of(SavedCohort.objects.get(pk=chosen.removeprefix(SAVED)))
+    return cohorts.get(chosen)
+
+
+def _choice_of(cohort):
+    saved = saved_cohorts.saved_as(cohort)
+    return f"{SAVED}{saved.pk}" if saved else cohort.name
+
+
+class ComparisonForm(forms.Form):
+    """`plan` and `cohort` after a valid POST. `earlier` is a run whose request is the starting point, and `saved` the
+    number of a saved cohort to start with."""
+
+    cohort_name = forms.ChoiceField(label=_("Patients"), choices=_cohorts)
     grouping = forms.ChoiceField(
         label=_("Groups"), choices=lambda: _labelled((one.code, one.label) for one in GROUPINGS.values())
     )
@@ -60,12 +81,12 @@ class ComparisonForm(forms.Form):
         help_text=_("What this comparison is for. No names or patient numbers."),
     )
 
-    def __init__(self, data=None, *, earlier=None):
+    def __init__(self, data=None, *, earlier=None, saved=None):
         plan = plans.from_json(earlier.plan) if earlier else DEFAULT
         cohort = cohorts.from_json(earlier.cohort) if earlier else cohorts.SEGI2024
         initial = {place: getattr(plan, place) for place in (*TESTS, "adjust", "grouping", "baseline", "note")}
         initial |= {
-            "cohort_name": cohort.name,
+            "cohort_name": f"{SAVED}{saved}" if saved else _choice_of(cohort),
             "followups": plan.followups,
             "value_set": plan.value_sets[0],
             "further_value_sets": plan.value_sets[1:],
@@ -100,5 +121,5 @@ class ComparisonForm(forms.Form):
             )
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
-        self.cohort = cohorts.get(given["cohort_name"])
+        self.cohort = _cohort(given["cohort_name"])
         return given

@@ -23,6 +23,7 @@ NAVIGATION = (
     Entry("home", _("Overview"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
+    Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),

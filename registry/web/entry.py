@@ -331,6 +331,8 @@ def own_form(request, patient_id, form):
     state = form_state(patient, form)
 
     def save(*, raw, missing, complete, **more):
+        if more["version"] is None:
+            raise Conflict(patient)  # a form that does not say what it changes may overwrite what it has not seen
         complete = complete or state not in ("empty", State.DRAFT)
         if form == "baseline" and complete:
             # The birth date is not on this page, but a complete baseline has one.

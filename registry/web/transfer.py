@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registry.exports import tables
-from registry.exports.folder import zip_blocks
+from registry.exports.folder import download_name, zip_blocks
 from registry.exports.tables import Selection, one_moment
 from registry.imports import import_files, uploads
 from registry.services import wire
@@ -79,7 +79,7 @@ def export_download(request):
     return StreamingHttpResponse(
         stream,
         content_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
     )
 
 

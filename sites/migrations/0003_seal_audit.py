@@ -59,10 +59,14 @@ BEGIN
     INTO s.events, s.first_at, s.last_at, s.last_id, s.ids, s.content, only_seals
     FROM (
         SELECT found.*
-        FROM unnest(int8multirange(int8range(s.settled_id + 1, NULL)) - covered) AS r
+        FROM (
+            -- Taken apart here: under row-level security lower() and upper() in the condition would rule out the index.
+            SELECT lower(one) AS first, coalesce(upper(one), 9223372036854775807) AS beyond
+            FROM unnest(int8multirange(int8range(s.settled_id + 1, NULL)) - covered) AS one OFFSET 0
+        ) AS r
         CROSS JOIN LATERAL (
             SELECT * FROM study_sites_auditevent
-            WHERE id >= lower(r) AND id < coalesce(upper(r), 9223372036854775807) ORDER BY id LIMIT at_most
+            WHERE id >= r.first AND id < r.beyond ORDER BY id LIMIT at_most
         ) AS found
         ORDER BY found.id LIMIT at_most
     ) AS e;

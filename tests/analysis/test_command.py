@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import threading
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -35,6 +37,17 @@ def test_every_format_goes_to_a_file(random_patients, tmp_path, format):
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_pipe_is_written_to_and_stays_a_pipe(random_patients, tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    compared("--output", str(pipe))
+    reader.join(timeout=30)
+    assert json.loads(read[0])["cohort"]["name"] == "segi2024"
+    assert pipe.is_fifo()
+
+
 def test_csv_has_one_number_a_line(random_patients):
     import csv
 
@@ -64,6 +77,7 @@ def test_csv_has_one_number_a_line(random_patients):
         (["--followup", "2m"], "followups: “2m” does not fit; one of preop, 1m"),
         (["--baseline", "1m"], "the baseline 1m cannot be a follow-up too"),
         (["--format", "xml"], "“xml” is no format; one of json, csv, html, docx"),
+        (["--output", "."], "cannot write .: Is a directory"),
         (["--output", "/no/such/folder/out.json"], "cannot write /no/such/folder/out.json: No such file"),
     ],
 )

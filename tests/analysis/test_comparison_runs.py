@@ -26,27 +26,6 @@ from tests.analysis.conftest import answers, patient, store
 from tests.conftest import person
 
 ROOT = Path(__file__).parents[2]
-EMPTIED = (
-    "registry_comparisonrun, registry_patient, registry_assessment, registry_adverseevent, registry_identity, "
-    "registry_utility, registry_change, study_sites_auditevent, study_sites_membership, study_sites_site, "
-    "study_sites_user"
-)
-
-
-@pytest.fixture
-def committed(django_db_setup, django_db_blocker):
-    """A registry that other processes see: everything is committed, and swept away afterwards by the owner."""
-    with django_db_blocker.unblock():
-        owner = connections["owner"]
-        owner.close()
-        owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
-        try:
-            yield
-        finally:
-            connection.close()
-            with owner.cursor() as cursor:
-                cursor.execute(f"TRUNCATE {EMPTIED} CASCADE")
-            owner.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from docx import Document
 
 from registry.analysis import cohorts, narrative, plans, presentation, runner
 from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
@@ -101,3 +102,17 @@ def test_a_name_that_looks_like_a_formula_is_harmless(stored, north, as_system):
     lines = list(csv.reader(io.StringIO(presentation.to_csv(result).decode())))
     assert {line[2] for line in lines if "HYPERLINK" in line[2]} == {"'" + north.region}
     assert "<script>" not in presentation.to_html(result).decode()
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_every_file_about_made_up_patients_says_so(db, as_system, settings, synthetic):
+    settings.SYNTHETIC = synthetic
+    with as_system():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
+    settings.SYNTHETIC = False  # the result remembers whose it is
+    assert result["method"]["synthetic"] == synthetic
+    document = Document(io.BytesIO(presentation.to_docx(result)))
+    shown = [presentation.to_csv(result).decode(), presentation.to_html(result).decode()]
+    shown.append(document.sections[0].header.paragraphs[0].text)
+    assert ["SYNTHETIC DATA" in one for one in shown] == [synthetic] * 3
+    assert ("架空データ" in presentation.to_html(result, "ja").decode()) == synthetic

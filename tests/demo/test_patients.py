@@ -3,10 +3,12 @@
 import csv
 from collections import Counter
 from datetime import date, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 
-from registry.demo import make_cohort, published
+from registry.demo import published, write_cohort
 from registry.demo.cohort import LAST_VISIT
 from registry.instruments import catalogue, checks, value_sets
 from registry.instruments.base import MISSING_REASONS
@@ -122,8 +124,12 @@ def test_the_cases_have_the_printed_health_state_values():
         assert tuple(f"{hsuv(state):.3f}" for state in case.eq5d) == case.hsuv
 
 
-def test_a_seed_gives_the_same_patients_and_another_seed_others(cohort_of):
-    again, other = make_cohort(1), cohort_of(2)
-    assert again == cohort_of(1)
-    assert again.patients != other.patients
-    assert again.assessments != other.assessments
+def test_the_command_writes_the_same_files_for_a_seed_and_other_patients_for_another(cohort_of, tmp_path):
+    call_command("make_demo_cohort", tmp_path / "command", seed=1, stdout=StringIO())
+    write_cohort(cohort_of(1), tmp_path / "same")
+    names = sorted(path.name for path in (tmp_path / "same").iterdir())
+    assert names == ["README.txt", "adverse_events.csv", "assessments.csv", "patients.csv", "sites.csv"]
+    for name in names:
+        assert (tmp_path / "command" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
+    assert cohort_of(1).patients != cohort_of(2).patients
+    assert cohort_of(1).assessments != cohort_of(2).assessments

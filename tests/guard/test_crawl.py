@@ -3,7 +3,7 @@
 import pytest
 
 from registry.analysis import cohorts, plans, runner
-from registry.models import AdverseEvent, Assessment, ComparisonRun
+from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
 from registry.services import patients
 from registry.services.assessments import save_assessment
 from sites.access import Role
@@ -77,9 +77,13 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             result=result,
             requested_by=bob,
         )
+        saved = SavedCohort.objects.create(
+            name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
+        )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
         for place in ("own", "other"):
             found.values[place]["run_id"] = run.pk
+            found.values[place]["cohort_id"] = saved.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}

@@ -138,6 +138,7 @@ def test_rows_named_twice_are_told_with_both_lines(good, bring_in):
         ("assessments.csv", 3),
         ("adverse_events.csv", 3),
     ]
+    assert findings(report)[1][3] == "N01-0001, preop"
     assert "second assessment" in findings(report)[1][4]
     assert "line 2" in findings(report)[1][4]
 
@@ -325,9 +326,10 @@ def test_reasons_stay_where_the_file_has_no_column_for_them(good, bring_in):
         assert Assessment.objects.get(patient="N01-0001", timepoint="preop").missing == {}
 
 
-def test_sites_are_created_only_when_asked(good, db):
+def test_sites_are_created_only_when_asked(good, db, capsys):
     with pytest.raises(CommandError) as refusal:
         call_command("import_csv", good)
+    assert "created with --create-sites" in capsys.readouterr().err
     assert (refusal.value.returncode, Site.objects.count(), stored()) == (2, 0, (0, 0, 0))
     call_command("import_csv", good, "--create-sites", "--no-compute")
     assert (sorted(Site.objects.values_list("code", flat=True)), stored()) == (["N01", "S01"], (3, 3, 1))

@@ -27,6 +27,13 @@ def download(client, what, **fields):
     return response, b"".join(response.streaming_content) if response.streaming else b""
 
 
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_file_of_made_up_patients_is_named_so(signed_in, settings, synthetic):
+    settings.SYNTHETIC = synthetic
+    response, _ = download(signed_in("alice"), "patients")
+    assert ("synthetic-patients.csv" in response["Content-Disposition"]) == synthetic
+
+
 @pytest.mark.parametrize(
     ("name", "export", "importing"),
     [

@@ -1,6 +1,7 @@
 """Entering, completing and correcting forms in the browser."""
 
 import pytest
+from django.urls import reverse
 
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.assessments import ITEMS
@@ -269,3 +270,16 @@ def test_the_value_set_is_the_declared_one(alice, browse):
 )
 def test_the_segment_group_is_said_while_levels_are_ticked(alice, browse, text, levels, group):
     assert f"<strong>{group}</strong>" in text(browse(alice).get(f"/segment-group/?lesion_levels={levels}"))
+
+
+def test_a_form_that_does_not_say_what_it_has_seen_overwrites_nothing(client, alice, enrolled, as_person):
+    patient = enrolled(alice)
+    client.force_login(alice)
+    address = reverse("patient_follow_up", args=[patient.pk])
+    blind = client.post(address, {"vital_status": "alive", "save": ""})
+    assert blind.status_code == 409
+    answers = {"vital_status": "alive", "last_contact_date": "2026-02-01", "version": patient.version, "save": ""}
+    seen = client.post(address, answers)
+    assert seen.status_code == 302
+    with as_person(alice):
+        assert Patient.objects.get(pk=patient.pk).vital_status == "alive"

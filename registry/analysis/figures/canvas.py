@@ -10,7 +10,7 @@ import textwrap
 import threading
 from functools import cache
 
-from registry.instruments.base import Label
+from registry.analysis.words import SYNTHETIC
 
 INK, MUTED, GRID, AMBER = "#1d2b36", "#55636f", "#dde4ea", "#8a5a00"
 # Okabe and Ito's colours, one a group in the order of the plan, as in the stylesheet; then again from the first.
@@ -28,7 +28,6 @@ LONG = 40  # characters: a line of prose, not of a name
 JAPANESE = ("Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "TakaoGothic", "Hiragino Sans", "Yu Gothic")
 LATIN = ("Liberation Sans", "Arial", "Helvetica", "DejaVu Sans")
 FORMATS = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
-SYNTHETIC = Label("SYNTHETIC DATA: these patients do not exist", "架空データ：実在の患者ではありません")
 
 _DRAWING = threading.Lock()  # matplotlib's settings are the process's own, not the thread's
 

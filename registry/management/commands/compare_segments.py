@@ -1,6 +1,8 @@
 """`manage.py compare_segments`: the segment comparison of everything in the registry, to a file or the terminal."""
 
 from contextlib import contextmanager
+from errno import EISDIR
+from os import strerror
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -35,17 +37,24 @@ def question(cohort, value_set, baseline, followup):
 
 @contextmanager
 def whole_file(output):
-    """A binary file that is opened before anything is computed, and appears only when it is whole."""
+    """A binary file that is opened before anything is computed, and appears only when it is whole.
+
+    A pipe or a device, such as /dev/stdout, is written to as it is.
+    """
     path = Path(output)
-    part = path.with_name(f".{path.name}.part")
     try:
-        file = part.open("wb")
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, strerror(EISDIR))
+        part = path.with_name(f".{path.name}.part")
+        replaceable = path.is_file() or not path.exists()
+        file = (part if replaceable else path).open("wb")
     except OSError as error:
         raise CommandError(f"cannot write {output}: {error.strerror}", returncode=2) from error
     try:
         with file:
             yield file
-        part.replace(path)
+        if replaceable:
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

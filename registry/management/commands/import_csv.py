@@ -45,6 +45,8 @@ class Command(BaseCommand):
     def _tell(self, report):
         out = self.stderr if not report.acceptable else self.stdout
         self._list("error", report.errors, out)
+        if any(one.column == "site_code" for one in report.errors.shown):
+            out.write("A site of patients.csv that does not exist is created with --create-sites.")
         self._list("row that differs from what is stored", report.differences, out)
         if report.differences and not report.update:
             out.write("To replace what is stored, add --update --reason “why”.")
@@ -64,9 +66,8 @@ class Command(BaseCommand):
         for one in findings.shown:
             row = f"row {one.row}" if one.row else ""
             value = f"“{one.value}”" if one.value else ""
-            out.write(
-                f"  {', '.join(filter(None, (one.file, row, one.column, value)))}: {one.reason}".replace("\n", " ")
-            )
+            where = ", ".join(filter(None, (one.file, row, one.column, value)))
+            out.write(f"  {where}{': ' if where else ''}{one.reason}".replace("\n", " "))
         if findings.not_shown > 0:
             out.write(f"  … and {findings.not_shown} more")
 

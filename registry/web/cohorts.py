@@ -1,0 +1,151 @@
+"""The cohort pages: those saved, the builder with its flow, and the patients behind each number.
+
+For those who may compare; to everyone else none of these addresses exists.
+"""
+
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.analysis import cohorts, saved_cohorts
+from registry.analysis import frame as frames
+from registry.analysis.cohorts import ALL, ENROLLED, Cohort
+from registry.instruments.base import Label
+from registry.models import SavedCohort
+from registry.web.cohort_form import CohortForm, SaveForm, address_of
+from registry.web.comparison import for_comparing
+from sites.access import Can
+
+PAGE = 100
+ANALYSED = "analysed"  # beside the number of a step: those who remain, not those whom it takes out
+
+
+@require_safe
+@for_comparing
+def cohort_list(request):
+    rows = [(saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved()]
+    declared = [(one, _labels(one), address_of(one.steps)) for one in cohorts.COHORTS.values()]
+    return render(request, "cohorts/list.html", {"rows": rows, "declared": declared})
+
+
+def _saved():
+    return SavedCohort.objects.select_related("created_by").order_by("name", "-version")
+
+
+def _labels(cohort):
+    return [_told(step.label) for step in cohort.steps]
+
+
+def _told(label):
+    return label.in_language(get_language() or "en")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_comparing
+def cohort_new(request):
+    """The builder. The address is the cohort; a POST saves the cohort of its address under a name."""
+    form = CohortForm(request.GET)
+    if not form.is_valid():
+        return render(request, "cohorts/new.html", {"form": form}, status=422)
+    query = address_of(form.steps)
+    if request.method != "POST" and _has_empty(request.GET):
+        kept = {name: request.GET[name] for name in ("by", "name") if request.GET.get(name)}
+        return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(kept))))}")
+    save = SaveForm(request.POST or None, initial={"name": request.GET.get("name", "")})
+    if request.method == "POST" and (saved := _save(request, form.steps, save)) is not None:
+        return redirect("cohort", saved.pk)
+    context = {"form": form, "save": save} | _preview(request, Cohort("new", "0", ALL.label, form.steps), query)
+    return render(request, "cohorts/new.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _has_empty(query):
+    return any(value == "" for _name, values in query.lists() for value in values)
+
+
+def _save(request, steps, save):
+    if not save.is_valid():
+        return None
+    try:
+        with transaction.atomic():
+            return saved_cohorts.save(access=request.access, steps=steps, **save.cleaned_data)
+    except ValueError as error:
+        save.add_error("name", str(error))
+        return None
+
+
+@require_safe
+@for_comparing
+def cohort(request, cohort_id):
+    """One version of a saved cohort, with its flow today."""
+    saved = get_object_or_404(SavedCohort.objects.select_related("created_by"), pk=cohort_id)
+    read = saved_cohorts.cohort_of(saved)
+    versions = SavedCohort.objects.filter(name=saved.name).order_by("-version")
+    context = {"saved": saved, "versions": versions, "labels": _labels(read)}
+    return render(request, "cohorts/cohort.html", context | _preview(request, read, address_of(read.steps)))
+
+
+def _preview(request, cohort, query):
+    """The flow with count and reason of every step, by site where asked for; `query` is the cohort's address."""
+    frame, selection = _selected(cohort)
+    flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
+    for place, (step, told) in enumerate(zip(cohort.steps, selection.flow[1:], strict=True), 1):
+        flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
+    by_site = request.GET.get("by") == "site"
+    return {
+        "query": query,
+        "flow": flow,
+        "n": selection.chosen.size,
+        "enrolled": frame.n,
+        "by_site": selection.per_site(frame) if by_site else None,
+        "reasons": [step["reason"] for step in flow[1:]],
+        "may_list": request.access.may(Can.READ),
+    }
+
+
+def _selected(cohort, **more):
+    frame = frames.read(cohorts.timepoints_needed(cohort), **more)
+    return frame, cohorts.select(cohort, frame)
+
+
+@require_safe
+@for_comparing
+def cohort_patients(request):
+    """The patients behind a number of the flow: those whom step n takes out, all enrolled (0), or those analysed."""
+    form = CohortForm(request.GET)
+    if not request.access.may(Can.READ) or not form.is_valid():
+        raise Http404
+    cohort = Cohort("new", "0", ALL.label, form.steps)
+    frame, selection = _selected(cohort, keep_key=True)
+    label, inside = _behind(request.GET.get("step", ANALYSED), cohort, selection)
+    if at := request.GET.get("at", ""):
+        inside &= cohorts.Step("site", {"values": [at]}).keep(frame, None)
+    ids = frames.patient_ids(frame["key"][inside])
+    context = {
+        "page": Paginator(ids, PAGE).get_page(request.GET.get("page")),
+        "label": _told(label),
+        "at": at,
+        "query": address_of(form.steps),
+        "here": urlencode([(name, one) for name, values in request.GET.lists() for one in values if name != "page"]),
+    }
+    return render(request, "cohorts/patients.html", context)
+
+
+REMAIN = Label("Analysed", "解析対象")
+
+
+def _behind(step, cohort, selection):
+    """What a number of the flow is called, and (n,) bool: who is behind it. Http404 for a step that there is not."""
+    if step == ANALYSED:
+        return REMAIN, selection.left_at < 0
+    place = int(step) if step.isdecimal() and len(step) < 4 else -1
+    if place == 0:
+        return ENROLLED, selection.left_at > -2
+    if not 0 < place <= len(cohort.steps):
+        raise Http404(_("There is no such step."))
+    return cohort.steps[place - 1].reason, selection.left_at == place - 1
