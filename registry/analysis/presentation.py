@@ -181,6 +181,7 @@ def _p_of_pair(row, pair):
 
 _KEYS = """
     cohort method characteristics recovery adverse_events between_groups eq5d_domains sensitivity
+    figures survival eq5d_report
     name version steps step label n excluded reason flow groups in_no_group days values
     variable group timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
     mean sd median q1 q3 min max counts

@@ -7,9 +7,9 @@ trajectories and distributions are counts of values rounded to the steps of STEP
 import numpy as np
 
 from registry.analysis import thresholds
-from registry.analysis.samples import differences, joint_counts
+from registry.analysis.samples import joint_counts
 from registry.instruments import levels, variables
-from registry.stats.arrays import rounded
+from registry.stats.arrays import Counts, rounded
 from registry.stats.describe import describe
 
 STEPS = {"hsuv": 0.05}  # what a value is rounded to before it is counted; 5 points of a scale of 100 for the others
@@ -21,35 +21,34 @@ def figures(data):
     """The key `figures` of a result, of the runner's view of the data: lists of plain dicts, one a row."""
     plan = data.plan
     continuous = [name for name in plan.outcomes if variables.get(name).kind == "continuous"]
+    pairs = {
+        (name, code, followup): _pairs(data, name, code, followup)
+        for name in continuous
+        for followup in plan.followups
+        for code in data.groups
+    }
+    changes = {row: _changes(*found) for row, found in pairs.items() if row[0] in plan.deltas}
     return {
         "levels": [_levels(data, code) for code in data.groups],
         "distributions": [
-            _distribution(data, name, code, when)
+            _distribution(data, name, code, timepoint)
             for name in continuous
             for code in data.groups
-            for when in plan.timepoints
+            for timepoint in plan.timepoints
         ],
-        "trajectories": [
-            _trajectories(data, name, code, followup)
-            for name in continuous
-            for followup in plan.followups
-            for code in data.groups
-        ],
-        "changes": [
-            _change(data, name, code, followup)
-            for name in plan.deltas
-            for followup in plan.followups
-            for code in data.groups
-        ],
+        "trajectories": [_of(*row) | _trajectories(row[0], *found) for row, found in pairs.items()],
+        "changes": [_of(*row) | _mean_change(found) for row, found in changes.items()],
         "responders": [
-            _responders(data, threshold, code, followup)
-            for name in plan.deltas
-            for threshold in _thresholds(plan, name)
-            for followup in plan.followups
-            for code in data.groups
+            _of(*row) | _responders(threshold, found)
+            for row, found in changes.items()
+            for threshold in _thresholds(plan, row[0])
         ],
         "thresholds": [one.to_json() for name in plan.deltas for one in _thresholds(plan, name)],
     }
+
+
+def _of(name, code, timepoint):
+    return {"variable": name, "group": code, "timepoint": timepoint}
 
 
 def _thresholds(plan, name):
@@ -107,40 +106,36 @@ def _whiskers(sample, told):
     return float(min(inside[0], told.first_quartile)), float(max(inside[-1], told.third_quartile))
 
 
-def _trajectories(data, name, code, followup):
-    """How many patients went from which rounded value to which."""
-    step, chosen = step_of(name), data.groups[code]
+def _pairs(data, name, code, followup):
+    """Values before (m,) and after (m,) that occur together in one group, how often, and how many lack one of them."""
     before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
-    first, second, counts, missing = joint_counts(before, after, chosen)
-    pairs = np.stack(
-        [_on_steps(np.asarray(one.values)[codes], step) for one, codes in ((before, first), (after, second))], axis=1
-    )
-    found, where = np.unique(pairs, axis=0, return_inverse=True)
+    first, second, counts, missing = joint_counts(before, after, data.groups[code])
+    return np.asarray(before.values)[first], np.asarray(after.values)[second], counts, int(missing)
+
+
+def _trajectories(name, before, after, counts, missing):
+    """How many patients went from which rounded value to which."""
+    step = step_of(name)
+    places = np.stack([_on_steps(before, step), _on_steps(after, step)], axis=1)
+    found, where = np.unique(places, axis=0, return_inverse=True)
     summed = np.bincount(where.ravel(), weights=counts, minlength=len(found)).astype(np.int64)
     return {
-        "variable": name,
-        "group": code,
-        "timepoint": followup,
         "n": int(counts.sum()),
-        "missing": int(missing),
+        "missing": missing,
         "step": step,
         "counts": [[_value(a, step), _value(b, step), int(c)] for (a, b), c in zip(found, summed, strict=True)],
     }
 
 
-def _differences(data, name, code, followup):
-    """Counts of changes from baseline in one group; `missing` counts who lacks one of the two values."""
-    before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
-    return rounded(differences(before, after, data.groups[code]))
+def _changes(before, after, counts, missing):
+    """Counts of after − before; `missing` counts who lacks one of the two values."""
+    return rounded(Counts(after - before, counts, missing))
 
 
-def _change(data, name, code, followup):
+def _mean_change(changes):
     """Mean change with its confidence interval. R: t.test(after - before)$conf.int"""
-    told = describe(_differences(data, name, code, followup))
+    told = describe(changes)
     return {
-        "variable": name,
-        "group": code,
-        "timepoint": followup,
         "n": told.n,
         "missing": told.missing,
         "mean": told.mean,
@@ -150,14 +145,10 @@ def _change(data, name, code, followup):
     }
 
 
-def _responders(data, threshold, code, followup):
+def _responders(threshold, changes):
     """How many changed for the better by the threshold or more, and how many for the worse by as much."""
-    changes = _differences(data, threshold.variable, code, followup)
     better = changes.values if variables.get(threshold.variable).higher_is == "better" else -changes.values
     return {
-        "variable": threshold.variable,
-        "group": code,
-        "timepoint": followup,
         "threshold": threshold.value,
         "n": changes.n,
         "missing": changes.missing,
