@@ -1,5 +1,7 @@
 """The web process, in containers and in the demo; gunicorn reads this file from the folder it starts in."""
 
+import gc
+
 worker_class = "gthread"
 workers = 2
 threads = 4  # each keeps its database connection for a minute (CONN_MAX_AGE), which matters more than the server chosen
@@ -8,3 +10,10 @@ max_requests_jitter = 500
 control_socket_disable = True  # it would lie in the home folder, which a container does not have and demos would share
 # No access log: the addresses of patients' one-time links are secrets, and the audit trail knows who did what.
 accesslog = None
+
+
+def post_worker_init(worker):
+    """What is loaded by now lives as long as the worker: the collector need not look at it again for every request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

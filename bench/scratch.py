@@ -115,7 +115,20 @@ def registry_of(count):
         yield name
     finally:
         connections.close_all()
-        execute_at(home, f"DROP DATABASE {name} WITH (FORCE)")
+        drop(home, name)
+
+
+def drop(home, name):
+    """Drop a database once the connections to it have gone: the owner may not end those of the application's role."""
+    import psycopg
+
+    for attempt in range(60):
+        try:
+            return execute_at(home, f"DROP DATABASE {name}")
+        except psycopg.errors.ObjectInUse:
+            if attempt == 59:
+                raise
+            time.sleep(0.5)
 
 
 def execute_at(url, sql):

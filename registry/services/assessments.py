@@ -14,7 +14,6 @@ ITEMS = catalogue.items(catalogue.ASSESSMENT)
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
 
-@transaction.atomic
 def save_assessment(
     *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", today=None
 ):
@@ -28,13 +27,18 @@ def save_assessment(
     require(access, Can.ENTER, patient.site_id)
     if version is None:
         return _record(patient, timepoint, raw, missing or {}, complete, today)
+    return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, today)
+
+
+@transaction.atomic
+def _correct(patient, timepoint, raw, missing, complete, version, reason, today):
     # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
     rows = Assessment.objects.select_for_update().order_by("pk")
     row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
     if row is None or row.version != version:
         raise Conflict(row)
     check_may_change(row.state, reason)
-    answers = _clean(raw, missing or {}, complete or row.state != State.DRAFT, today)
+    answers = _clean(raw, missing, complete or row.state != State.DRAFT, today)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
         row.state = State.COMPLETE

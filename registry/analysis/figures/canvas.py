@@ -44,7 +44,6 @@ def dash(place):
 def _installed():
     from matplotlib import font_manager
 
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a family that is absent is expected
     return {entry.name for entry in font_manager.fontManager.ttflist}
 
 
@@ -100,6 +99,8 @@ def render(chart, words, format, synthetic=False):
     import matplotlib
 
     matplotlib.use("Agg", force=False)
+    for noisy in ("matplotlib.font_manager", "fontTools"):  # families that are absent, and each glyph put into a PDF
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     with _DRAWING, matplotlib.rc_context(_settings(words.language)):
         figure = chart.draw(words)
         if synthetic:
