@@ -6,16 +6,21 @@ For those who may compare; to everyone else none of these addresses exists.
 import tempfile
 from functools import wraps
 
+from django.conf import settings
 from django.contrib import messages
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from registry.analysis import bundle, narrative, presentation, runs
+from registry.analysis.versions import product_version
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
 from registry.web.comparison_form import ComparisonForm
@@ -27,6 +32,7 @@ from sites.access import Can
 from sites.scope import everything
 
 PAGE = 50
+DAY = 24 * 3600
 BUNDLE = "bundle"  # beside the formats of a result: the result with its data
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
 
@@ -75,16 +81,26 @@ def _uuid(text):
 @require_safe
 @for_comparing
 def run(request, run_id):
-    one = get_object_or_404(ComparisonRun.objects.select_related("requested_by"), pk=run_id)
+    one = get_object_or_404(ComparisonRun.objects.defer("result").select_related("requested_by"), pk=run_id)
     context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
-    if result := runs.result_of(one):
-        context |= _shown(result)
-        context["bundle"] = BUNDLE if request.access.may(Can.EXPORT) else None
+    if one.status == ComparisonRun.Status.DONE:
+        context["result"] = _rendered(one, BUNDLE if request.access.may(Can.EXPORT) else None)
     return render(request, "comparison/run.html", context)
 
 
-def _shown(result):
+def _rendered(one, bundle):
+    """What a finished run shows, rendered once for all who ask: a result never changes, and composing it takes long."""
     language = get_language() or "en"
+    key = f"comparison:{product_version()}:{one.pk}:{language}:{bundle}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
+    found = None if settings.DEBUG else cache.get(key)
+    if found is None:
+        shown = _shown(runs.result_of(one), language) | {"run": one, "bundle": bundle}
+        found = render_to_string("comparison/result.html", shown)
+        cache.set(key, found, DAY)
+    return mark_safe(found)  # noqa: S308 - a template's own output, escaped there
+
+
+def _shown(result, language):
     result = presentation.shown(result)
     tables = presentation.tables(result, language)
     return {
