@@ -5,6 +5,8 @@ import json
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from registry.analysis import cohorts, plans, runner, runs
@@ -231,3 +233,15 @@ def test_requesting_needs_the_permission(as_person, alice, bob, north):
         runs.request(access=access, plan=plan, cohort=cohort)
     with as_person(bob) as access:
         assert runs.request(access=access, plan=plan, cohort=cohort).status == "queued"
+
+
+def test_a_finished_page_is_composed_once_for_each_language(client, bob, done):
+    client.force_login(bob)
+    pages = {}
+    for code in ("en", "ja"):
+        client.cookies["django_language"] = code
+        pages[code] = client.get(address("comparison_run", done)).content.decode()
+    assert "患者背景" in pages["ja"] and "患者背景" not in pages["en"]
+    with CaptureQueriesContext(connection) as asked:
+        again = client.get(address("comparison_run", done)).content.decode()
+    assert "患者背景" in again and not any('"result"' in one["sql"] for one in asked)
