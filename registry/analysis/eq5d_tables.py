@@ -1,5 +1,6 @@
 """The EQ-5D report as tables, in the order of Devlin 2020: profiles, their change, EQ VAS, values."""
 
+from registry.analysis import small_cells
 from registry.analysis.eq5d_report import CLASSES, LEVELS, MOST_FREQUENT
 from registry.analysis.figures.chart import (
     COUNT,
@@ -134,7 +135,7 @@ def _profile_lines(row):
     """The most frequent profiles, then the worst of all, then those without a profile."""
     reached = 0
     for one in row["most_frequent"]:
-        reached += one["count"]
+        reached = small_cells.like(row, reached + one["count"])
         yield (
             row["group"],
             row["timepoint"],
@@ -168,6 +169,7 @@ def _change_no_problems(code, report, title):
         untroubled = row["no_problems"]
         troubled = row["n"] - untroubled
         classes = row["classes"] | {"no_change": row["classes"]["no_change"] - untroubled}
+        troubled, classes = small_cells.like(row, troubled), small_cells.like(row, classes)
         parts = [Part(classes[name], troubled) for name in CLASSES]
         rows.append((*_known(row), *parts, Part(troubled, row["n"]), Part(untroubled, row["n"])))
     return Numbers(code=code, title=title, columns=columns, rows=tuple(rows))

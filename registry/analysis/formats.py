@@ -1,5 +1,7 @@
 """How a number is printed: as the segment study prints it."""
 
+from registry.analysis.small_cells import Few
+
 ABSENT = "–"
 
 
@@ -24,6 +26,8 @@ def number(value, decimals):
     """With a true minus sign, and no minus before a zero."""
     if value is None:
         return ABSENT
+    if isinstance(value, Few):
+        return str(value)
     text = f"{value:.{decimals}f}"
     if float(text) == 0:
         text = text.removeprefix("-")
@@ -40,9 +44,13 @@ def mean_sd(told, decimals):
 
 
 def count_percent(count, n):
-    """“17 (55%)”, of the patients whose value is known."""
+    """“17 (55%)”, of the patients whose value is known; no share of a hidden count, as it would tell the count."""
+    if isinstance(count, Few) or isinstance(n, Few):
+        return str(count)
     return f"{count} ({100 * count / n:.0f}%)" if n else ABSENT
 
 
 def percent(count, n):
+    if isinstance(count, Few) or isinstance(n, Few):
+        return ABSENT
     return f"{100 * count / n:.0f}%" if n else ABSENT

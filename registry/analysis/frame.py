@@ -184,7 +184,7 @@ def key_of(patient_id):
 def patient_ids(keys):
     """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
     wanted = [int(key).to_bytes(8, "big") for key in keys]
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT p.patient_id FROM registry_patient AS p WHERE {_KEY} = ANY(%s) ORDER BY 1", [wanted])
         return [one for (one,) in cursor.fetchall()]
 

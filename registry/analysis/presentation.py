@@ -10,7 +10,9 @@ import json
 from dataclasses import dataclass
 from html import escape
 
-from registry.analysis import narrative
+from django.conf import settings
+
+from registry.analysis import narrative, small_cells
 from registry.analysis.formats import count_percent, mean_sd, p_value
 from registry.analysis.words import Words
 from registry.instruments import variables
@@ -211,6 +213,11 @@ def in_order(result):
 # Formats
 
 
+def shown(result):
+    """The result as it may be shown: small counts hidden where the installation asks for that."""
+    return small_cells.masked(result, settings.SMALL_CELLS)
+
+
 def to_json(result, language="en"):
     return (json.dumps(result, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
@@ -223,7 +230,7 @@ def to_csv(result, language="en"):
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_HEADER)
-    writer.writerows([_harmless(cell) for cell in line] for line in _lines(result))
+    writer.writerows([_harmless(cell) for cell in line] for line in numbers(shown(result)))
     return out.getvalue().encode()
 
 
@@ -232,7 +239,8 @@ def _harmless(cell):
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
 
 
-def _lines(result):
+def numbers(result):
+    """Every number of the tables, one a line, with the columns of CSV_HEADER."""
     if mark := narrative.mark(result):
         yield "method", "synthetic", "", "", "", "text", mark
     for step in result["cohort"]["flow"]:
@@ -311,6 +319,7 @@ def html_table(table):
 
 def to_html(result, language="en"):
     """A page of its own that needs nothing else."""
+    result = shown(result)
     title = escape(narrative.title(result, language))
     answer = "".join(f"<li>{escape(sentence)}</li>" for sentence in narrative.answer(result, language))
     methods = escape(narrative.methods(result, language))
@@ -331,6 +340,7 @@ def to_docx(result, language="en"):
     from docx.enum.section import WD_ORIENT
     from docx.shared import Cm, Pt
 
+    result = shown(result)
     document = Document()
     section = document.sections[0]
     section.orientation = WD_ORIENT.LANDSCAPE

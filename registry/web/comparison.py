@@ -85,6 +85,7 @@ def run(request, run_id):
 
 def _shown(result):
     language = get_language() or "en"
+    result = presentation.shown(result)
     tables = presentation.tables(result, language)
     return {
         "answer": narrative.answer(result, language),

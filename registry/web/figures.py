@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from registry.analysis import eq5d_tables, runs
+from registry.analysis import eq5d_tables, presentation, runs
 from registry.analysis.figures import drawings
 from registry.analysis.versions import product_version
 from registry.models import ComparisonRun
@@ -44,10 +44,10 @@ def _language(request):
 
 def _drawn(run_id, code, format, language):
     """The file, drawn once for all who ask. 404 for a figure that the run does not have."""
-    key = f"figure:{product_version()}:{run_id}:{code}:{format}:{language}:{settings.SYNTHETIC}"
+    key = f"figure:{product_version()}:{run_id}:{code}:{format}:{language}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
     content = cache.get(key)
     if content is None:
-        result = runs.result_of(ComparisonRun.objects.get(pk=run_id))
+        result = presentation.shown(runs.result_of(ComparisonRun.objects.get(pk=run_id)))
         try:
             content = drawings.drawn(result, code, format, language, settings.SYNTHETIC)
         except KeyError:
@@ -75,7 +75,8 @@ def _kept(request, response, run_id, code, format):
 def eq5d_table(request, run_id, code):
     """One table of the EQ-5D report as CSV, at full precision."""
     one = get_object_or_404(ComparisonRun, pk=run_id, status=ComparisonRun.Status.DONE)
-    tables = {table.code: table for table in eq5d_tables.numbers(runs.result_of(one), get_language() or "en")}
+    result = presentation.shown(runs.result_of(one))
+    tables = {table.code: table for table in eq5d_tables.numbers(result, get_language() or "en")}
     if code not in tables:
         raise Http404
     response = HttpResponse(tables[code].csv(), content_type="text/csv; charset=utf-8")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from registry.analysis.formats import count_percent, number, p_value
 from registry.analysis.presentation import Row, Table
+from registry.analysis.small_cells import Few
 from registry.instruments import variables
 from registry.instruments.base import Label
 
@@ -96,8 +97,8 @@ P = Column("p", Label("P", "P値"), lambda p, words: p_value(p))
 
 
 def share(count, n):
-    """Percent of n; None of nobody."""
-    return 100 * count / n if n else None
+    """Percent of n; None of nobody, and of a count that is hidden."""
+    return 100 * count / n if n and not isinstance(count, Few) and not isinstance(n, Few) else None
 
 
 def sentence(parts, words):

@@ -1,0 +1,67 @@
+"""Small counts hidden wherever a result is shown; the result that is stored keeps them."""
+
+COUNTS = frozenset(
+    {"n", "missing", "excluded", "pairs", "in_no_group", "groups", "count", "counts"}
+    | {"any_problem", "classes", "better", "same", "worse", "improve", "no_change", "worsen", "mixed", "no_problems"}
+    | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
+)
+
+
+class Few(int):
+    """A count that is told only to be below a threshold. It still counts as what it is, to draw and to sum up."""
+
+    def __new__(cls, count, threshold):
+        self = super().__new__(cls, count)
+        self.threshold = threshold
+        return self
+
+    def __str__(self):
+        return f"<{self.threshold}"
+
+    __repr__ = __str__
+
+    def __format__(self, spec):
+        return str(self)
+
+    def __reduce__(self):
+        return Few, (int(self), self.threshold)
+
+
+def masked(result, threshold):
+    """The result with every count from 1 to below the threshold a `Few`; itself for a threshold of 0.
+
+    A zero stays: it is nobody's. What follows from other numbers, such as the rest of a sum, is not looked for.
+    """
+    return _masked(result, threshold, counted=False) if threshold > 1 else result
+
+
+def _masked(part, threshold, counted):
+    if isinstance(part, dict):
+        return {name: _masked(value, threshold, _counts(name, value, counted)) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_masked(one, threshold, counted) for one in part]
+    if counted and isinstance(part, int) and not isinstance(part, bool) and 0 < part < threshold:
+        return Few(part, threshold)
+    return part
+
+
+def _counts(name, value, counted):
+    """Whether what is under a name are counts. Rows in a dict or a list say so themselves, each by its own names."""
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if any(isinstance(one, (dict, list)) for one in rows):
+        return False
+    return counted or name in COUNTS
+
+
+def like(row, derived):
+    """What was computed from a row, a count or a dict of counts, hidden where the row's own small counts are."""
+    threshold = max((one.threshold for one in _all(row) if isinstance(one, Few)), default=0)
+    return _masked(derived, threshold, counted=True) if threshold else derived
+
+
+def _all(part):
+    if isinstance(part, (dict, list)):
+        for one in part.values() if isinstance(part, dict) else part:
+            yield from _all(one)
+    else:
+        yield part

@@ -1,0 +1,100 @@
+"""Small counts are hidden where a result is shown, and nowhere else."""
+
+import io
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from registry.analysis import cohorts, plans, presentation, runner, small_cells
+from registry.analysis.figures import drawings
+from registry.analysis.formats import count_percent, number, percent
+from registry.analysis.small_cells import Few, masked
+from tests.analysis.test_comparison_pages import a_run
+
+THRESHOLD = 8
+
+
+@pytest.fixture
+def result(random_patients, as_system):
+    with as_system():
+        return runner.compare(plans.segment_comparison(value_sets=("JP", "UK")), cohorts.SEGI2024)
+
+
+def small(result):
+    lines = [line for line in presentation.numbers(result) if line[5] in {"n", "count", "missing", "excluded", "pairs"}]
+    return [line for line in lines if 0 < line[6] < THRESHOLD]
+
+
+def test_a_few_is_told_as_fewer_but_counts_as_it_is():
+    few = Few(3, 5)
+    assert (str(few), f"{few:.1f}", few + 4, json.dumps(few)) == ("<5", "<5", 7, "3")
+    assert (count_percent(few, 30), percent(few, 30), number(few, 1)) == ("<5", "–", "<5")
+    assert count_percent(6, 30) == "6 (20%)"
+
+
+def test_counts_below_the_threshold_are_hidden_and_no_others():
+    result = {
+        "cohort": {"n": 9, "flow": [{"n": 4, "excluded": 0}], "groups": {"a": 5, "b": 4}, "steps": [{"days": 3}]},
+        "rows": [{"n": 3, "counts": {"1": 0, "2": 2, "3": 7}, "p": 1, "groups": {"a": {"n": 1, "min": 2}}}],
+    }
+    told = masked(result, 5)
+    assert str(told["cohort"]) == (
+        "{'n': 9, 'flow': [{'n': <5, 'excluded': 0}], 'groups': {'a': 5, 'b': <5}, 'steps': [{'days': 3}]}"
+    )
+    assert str(told["rows"][0]["groups"]) == "{'a': {'n': <5, 'min': 2}}"
+    assert str(told["rows"][0]["counts"]) == "{'1': 0, '2': <5, '3': 7}"
+    assert told == result and result["cohort"]["groups"]["b"].__class__ is int
+    assert masked(result, 0) is result and masked(result, 1) is result
+
+
+def test_what_is_computed_from_hidden_counts_is_hidden():
+    assert str(small_cells.like({"n": Few(3, 5)}, {"a": 2, "b": 9})) == "{'a': <5, 'b': 9}"
+    assert small_cells.like({"n": 3}, 2).__class__ is int
+
+
+def test_csv_hides_every_small_count_and_nothing_else(result, settings):
+    assert small(result)
+    plain = presentation.to_csv(result).decode().splitlines()
+    settings.SMALL_CELLS = THRESHOLD
+    hidden = presentation.to_csv(result).decode().splitlines()
+    changed = [(a, b) for a, b in zip(plain, hidden, strict=True) if a != b]
+    assert len(changed) == len(small(result))
+    assert all(b == f"{a.rpartition(',')[0]},<{THRESHOLD}" for a, b in changed)
+
+
+def test_html_and_word_hide_small_counts(result, settings):
+    from docx import Document
+
+    percent_of_few = re.compile(rf"\b[1-{THRESHOLD - 1}] \(\d+%\)")
+    assert percent_of_few.search(presentation.to_html(result).decode())
+    settings.SMALL_CELLS = THRESHOLD
+    html = presentation.to_html(result).decode()
+    assert f"&lt;{THRESHOLD}" in html and not percent_of_few.search(html)
+    tables = Document(io.BytesIO(presentation.to_docx(result))).tables
+    cells = [cell for table in tables for cell in table._cells]
+    assert any(f"<{THRESHOLD}" in cell.text for cell in cells)
+    assert not any(percent_of_few.search(cell.text) for cell in cells)
+
+
+def test_json_and_the_stored_result_keep_every_number(result, settings):
+    settings.SMALL_CELLS = THRESHOLD
+    assert json.loads(presentation.to_json(result)) == json.loads(json.dumps(result))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_pages_and_figures_are_made_with_small_counts_hidden(client, bob, result, settings, language):
+    settings.SMALL_CELLS = THRESHOLD
+    run = a_run(bob, status="done", result=result, snapshot="x", progress=1)
+    client.force_login(bob)
+    client.cookies["django_language"] = language
+    page = client.get(reverse("comparison_run", args=[run.pk])).content.decode()
+    assert f"&lt;{THRESHOLD}" in page
+    assert not re.search(rf">[1-{THRESHOLD - 1}] \(\d+%\)<", page)
+    assert not re.search(rf"[^&]<{THRESHOLD}\b", page)
+    for chart in drawings.charts(presentation.shown(result), language):
+        address = reverse("comparison_figure", args=[run.pk, chart.code, "svg"])
+        assert client.get(address).status_code == 200
+    run.refresh_from_db()
+    assert run.result == json.loads(json.dumps(result))
