@@ -124,7 +124,8 @@ def drop(home, name):
 
     for attempt in range(60):
         try:
-            return execute_at(home, f"DROP DATABASE {name}")
+            execute_at(home, f"DROP DATABASE {name}")
+            return
         except psycopg.errors.ObjectInUse:
             if attempt == 59:
                 raise

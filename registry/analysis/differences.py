@@ -53,7 +53,7 @@ def of_versions(old, new):
 
 
 def of_numbers(old, new):
-    """Table to its Changes, named (variable, group, timepoint, category, statistic); no table that is the same."""
+    """Table to its Changes, named (variable, group, timepoint, category, statistic); only tables that differ."""
     found = {}
     for change in changes(dict(_numbers(old)), dict(_numbers(new))):
         table, *name = change.name

@@ -10,7 +10,7 @@ LONGEST_NAME = SavedCohort._meta.get_field("name").max_length
 
 
 def save(*, access, name, steps, note=""):
-    """The SavedCohort of these Steps: a new version of its name, or the newest one if that says the same.
+    """The SavedCohort of these Steps: a new version where the name exists, and the latest one if nothing has changed.
 
     Raises PermissionDenied, and ValueError for a name that is empty, too long, or that of a declared cohort.
     """
