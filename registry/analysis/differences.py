@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from registry.analysis import presentation
+from registry.analysis import cohorts, presentation
 from registry.instruments.base import Label
 
 REPORTS = ("survival", "eq5d_report")  # parts of a result that are no tables of rows
@@ -64,11 +64,26 @@ def of_numbers(old, new):
 def _numbers(result):
     """((table, variable, group, timepoint, category, statistic), value) of every number of a result."""
     for *name, value in presentation.numbers(result):
-        if name[0] != "method":
+        if name[0] not in ("method", "cohort"):
             yield tuple(name), value
+    for label, told in _flow(result):
+        for statistic in ("n", "excluded"):
+            if statistic in told:
+                yield ("cohort", label.en, "", "", "", statistic), told[statistic]
     for report in REPORTS:
         for path, value in _leaves(result.get(report, {})):
             yield (report, "", "", "", " · ".join(path[:-1]), path[-1]), value
+
+
+def _flow(result):
+    """(Label, counts) of each step: its label tells two steps of a kind apart, which their code does not."""
+    steps = cohorts.from_json(result["cohort"]).steps
+    return zip((cohorts.ENROLLED, *(step.label for step in steps)), result["cohort"]["flow"], strict=True)
+
+
+def labels_of_steps(result):
+    """What `of_numbers` calls the steps of a result's flow, to their Labels."""
+    return {label.en: label for label, _counts in _flow(result)}
 
 
 def _leaves(part, path=()):

@@ -96,8 +96,9 @@ def _compared(request, old, new):
 def _tables(old, new, language):
     """[(title, how many statistics differ, lines)]; a line: where, statistic, old and new."""
     words = [Words(result, language) for result in (new, old)]
+    steps = differences.labels_of_steps(old) | differences.labels_of_steps(new)
     return [
-        (_title(table, language), len(found), [_line(change, words) for change in found[:MOST_ROWS]])
+        (_title(table, language), len(found), [_line(change, words, steps) for change in found[:MOST_ROWS]])
         for table, found in differences.of_numbers(old, new).items()
     ]
 
@@ -110,10 +111,10 @@ def _title(table, language):
     return f"{title}: {value_set}" if value_set else title
 
 
-def _line(change, words):
+def _line(change, words, steps):
     variable, group, timepoint, category, statistic = change.name
     where = [
-        _variable(variable, words[0]),
+        words[0](steps[variable]) if variable in steps else _variable(variable, words[0]),
         _group(group, words),
         _timepoint(timepoint, words[0]),
         _category(variable, category, words[0]),
@@ -122,9 +123,6 @@ def _line(change, words):
 
 
 def _variable(name, words):
-    if name in cohorts.STEPS or name == "enrolled":
-        label = cohorts.STEPS[name].reason if name in cohorts.STEPS else cohorts.ENROLLED
-        return name.replace("_", " ") if "{" in words(label) else words(label)
     try:
         return words(variables.get(name).label)
     except (KeyError, ValueError):

@@ -60,6 +60,17 @@ def test_the_patients_of_a_run_are_those_of_its_cohort(finished, as_system):
     assert differences.of_patients(None, new.patients) is None
 
 
+def test_two_steps_of_a_kind_are_told_apart(finished):
+    known = [Step("measured", {"variable": "hsuv", "timepoint": when}) for when in ("preop", "1m")]
+    old, new = (finished(cohort=Cohort("known", "1", Label("known", "known"), tuple(known[:n]))) for n in (1, 2))
+    found = differences.of_numbers(runs.result_of(old), runs.result_of(new))["cohort"]
+    last = new.result["cohort"]["flow"][-1]
+    assert [(change.name[0], change.name[-1], change.old, change.new) for change in found] == [
+        (known[1].label.en, "n", None, last["n"]),
+        (known[1].label.en, "excluded", None, last["excluded"]),
+    ]
+
+
 def test_a_run_keeps_its_patients(bob, as_person, random_patients):
     with as_person(bob) as access:
         run = runs.request(access=access, plan=plans.segment_comparison(domains=()), cohort=FOLLOWED)
