@@ -65,7 +65,7 @@ def _together(groups):
 def _digits():
     """(EQ5D_CODES, 5) levels of each packed state, 0 for no answer."""
     powers = EQ5D_BASE ** np.arange(len(DIMENSIONS))[::-1]
-    return (np.arange(EQ5D_CODES)[:, None] // powers) % EQ5D_BASE
+    return ((np.arange(EQ5D_CODES)[:, None] // powers) % EQ5D_BASE).astype(np.int8)
 
 
 DIGITS = _digits()
@@ -91,7 +91,9 @@ def _pairs(frame, chosen, baseline, followup):
     before, after = _packed(frame, chosen, baseline), _packed(frame, chosen, followup)
     both = COMPLETE[before] & COMPLETE[after]
     found, counts = np.unique(before[both].astype(np.int64) * EQ5D_CODES + after[both], return_counts=True)
-    return found // EQ5D_CODES, found % EQ5D_CODES, counts, int(both.size - both.sum())
+    # Small integers, since every pair of a million patients may be another one.
+    first, second = (codes.astype(np.int16) for codes in np.divmod(found, EQ5D_CODES))
+    return first, second, counts.astype(np.int32), int(both.size - both.sum())
 
 
 # Rows
