@@ -4,6 +4,7 @@
 """
 
 import random
+import statistics
 import sys
 import threading
 import time
@@ -16,8 +17,8 @@ from bench.server import Visitor, person, serving  # noqa: E402
 
 STORED = 100_000
 CONNECTIONS = 4
-SAVES = 300  # for each connection, in each of the rounds
-ROUNDS = 3
+SAVES = 150  # for each connection, in each of the rounds
+ROUNDS = 6
 
 
 def answers(chance):
@@ -87,11 +88,12 @@ def main():
         with everything(), transaction.atomic():
             added = Assessment.objects.count() - stored
         assert added == sum(len(some) for some in patients), "a save is lost"
-        best = {name: max(found) for name, found in rates.items()}
+        # Of rounds that take turns, the middle one: neither a lucky nor a disturbed one decides.
+        middle = {name: statistics.median(found) for name, found in rates.items()}
         print(f"{stored:,} assessments stored, {CONNECTIONS} connections, {added:,} saves")
-        print(f"bare insert view   {best['bare']:8.0f} requests a second")
-        print(f"saving a form      {best['save']:8.0f} requests a second")
-        print(f"ratio              {best['save'] / best['bare']:8.2f}   (limit: at least 0.40)")
+        print(f"bare insert view   {middle['bare']:8.0f} requests a second")
+        print(f"saving a form      {middle['save']:8.0f} requests a second")
+        print(f"ratio              {middle['save'] / middle['bare']:8.2f}   (limit: at least 0.40)")
 
 
 def _required(cursor):
