@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.scratch import PROJECT, registry_of
+from bench.scratch import registry_of
+from bench.server import PROJECT
 
 TIMES = 20
 

@@ -453,7 +453,7 @@ ranks_of <- function(b) {
 
 kaplan_meier <- function(time, died) {
   t <- sort(unique(time)); left <- tabulate(match(time, t), length(t))
-  n <- rev(cumsum(rev(left))); d <- tabulate(match(time[died == 1], t), length(t))
+  n <- as.numeric(rev(cumsum(rev(left)))); d <- tabulate(match(time[died == 1], t), length(t))
   s <- cumprod(1 - d / n); factor <- exp(qnorm(0.975) * sqrt(cumsum(d / (n * (n - d)))))
   s[s < 1e-15] <- 0
   alive <- s; alive[s == 0] <- NA
