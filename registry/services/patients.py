@@ -30,11 +30,6 @@ NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない�
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
 
 
-def form_items(form):
-    instruments, _ = FORMS[form]
-    return catalogue.items(instruments)
-
-
 def answers_of(patient, identifiers=None):
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
     answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.PATIENT)}
