@@ -1,4 +1,4 @@
-"""Loaded before the settings (`-p tests.worker`): each of pytest-xdist's workers has a database and a broker of its own.
+"""Loaded before the settings (`-p tests.worker`): each worker of pytest-xdist has its own database and broker.
 
 The environment says so, hence the processes that the tests start (a web server, a Celery worker) follow.
 """

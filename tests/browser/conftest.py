@@ -67,7 +67,7 @@ def cast(django_db_setup, django_db_blocker):
     app.conf.task_always_eager = True
     with django_db_blocker.unblock(), swept_afterwards():
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
-        south = Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
+        Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
         alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
         dana, ada = person("Dana", Role.DATA_MANAGER), person("Ada", Role.ADMIN, is_staff=True, is_superuser=True)
         access = access_of(alice)
