@@ -7,6 +7,8 @@ urlpatterns = [
     path("", include("registry.web.urls")),
     path("", include("registry.web.transfer_urls")),
     # Each further part of the site adds one line here, in the order of the navigation.
+    path("", include("registry.web.queries_urls")),
+    path("", include("registry.web.signing_urls")),
     path("", include("registry.web.comparison_urls")),
     path("", include("registry.web.cohorts_urls")),
     path("", include("registry.web.figures_urls")),

@@ -61,8 +61,6 @@ PERMISSIONS = {
     Role.STATISTICIAN: {Can.READ, Can.COMPARE, Can.EXPORT, Can.FREEZE},
     Role.ADMIN: {Can.ADMINISTER},
 }
-# What changes clinical rows: the sites where one may do any of these are the sites one may write to.
-WRITES = (Can.ENTER, Can.SIGN, Can.VERIFY, Can.QUERY, Can.ADJUDICATE)
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,12 @@ class Access:
         """The row-level-security scope of this person's requests."""
         return Scope(
             read=self.sites_for(Can.READ),
-            write=self.sites_for(*WRITES),
+            write=self.sites_for(Can.ENTER),
             identify=self.sites_for(Can.IDENTIFY),
+            query=self.sites_for(Can.QUERY),
+            verify=self.sites_for(Can.VERIFY),
+            sign=self.sites_for(Can.SIGN),
+            adjudicate=self.sites_for(Can.ADJUDICATE),
             administers=self.may(Can.ADMINISTER),
             user_id=self.user_id,
             request_id=request_id,

@@ -9,13 +9,22 @@ from django.conf import settings
 from django.db import migrations
 
 
-def _sites(setting):
-    return f"ANY (ARRAY(SELECT unnest(coalesce(nullif(current_setting('{setting}', true), ''), '{{}}')::bigint[])))"
+def _ids(setting):
+    return f"SELECT unnest(coalesce(nullif(current_setting('{setting}', true), ''), '{{}}')::bigint[])"
+
+
+def _sites(*settings):
+    return f"ANY (ARRAY({' UNION ALL '.join(map(_ids, settings))}))"
 
 
 READ = _sites("app.read_sites")
 WRITE = _sites("app.write_sites")
 IDENTIFY = _sites("app.identify_sites")
+QUERY = _sites("app.query_sites")
+SIGN = _sites("app.sign_sites")
+# Whoever verifies, signs or adjudicates updates a record's row; a trigger keeps them to the columns that this is about.
+REVIEW = _sites("app.write_sites", "app.verify_sites", "app.sign_sites", "app.adjudicate_sites")
+DISCUSS = _sites("app.write_sites", "app.query_sites")  # queries are answered at the site, raised and closed by others
 
 
 def policies(table, *, read=READ, write=WRITE):
@@ -38,6 +47,36 @@ def policies(table, *, read=READ, write=WRITE):
         ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
         """,
     )
+
+
+def kept(table, *, insert, update=None, read=READ):
+    """Operation: as `policies`, for a table of which no row is ever deleted, nor updated without `update`.
+
+    Rows go only with the patient that they belong to, by the database's own cascade.
+    """
+    updating = f"CREATE POLICY update_in_scope ON {table} FOR UPDATE USING ({update}) WITH CHECK ({update});"
+    return migrations.RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY read_in_scope ON {table} FOR SELECT USING (site_id = {read});
+        CREATE POLICY insert_in_scope ON {table} FOR INSERT WITH CHECK ({insert});
+        {updating if update else ""}
+        """,
+        f"""
+        DROP POLICY read_in_scope ON {table};
+        DROP POLICY insert_in_scope ON {table};
+        {f"DROP POLICY update_in_scope ON {table};" if update else ""}
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )
+
+
+def updated_by(table, sites, *, before=WRITE):
+    """Operation: rows of `table` are updated in the scope of `sites` (an expression as above) from now on."""
+    sql = "ALTER POLICY update_in_scope ON {0} USING (site_id = {1}) WITH CHECK (site_id = {1})"
+    return migrations.RunSQL(sql.format(table, sites), sql.format(table, before))
 
 
 def audited(table, *, key="id", site="site_id", without=()):

@@ -14,14 +14,25 @@ from psycopg.pq import TransactionStatus
 
 @dataclass(frozen=True)
 class Scope:
-    """Site ids that may be read, written, and whose patients' direct identifiers may be read; and who acts, why.
+    """Site ids by what may be done there; and who acts, why.
 
+    read        records may be read
+    write       forms may be entered and corrected
+    identify    patients' direct identifiers may be read
+    query       queries may be raised and closed
+    verify      forms may be marked as verified against source
+    sign        forms may be signed, and unlocked again
+    adjudicate  a patient's segment group may be decided
     `administers` opens the part of the audit trail that belongs to no site.
     """
 
     read: tuple[int, ...] = ()
     write: tuple[int, ...] = ()
     identify: tuple[int, ...] = ()
+    query: tuple[int, ...] = ()
+    verify: tuple[int, ...] = ()
+    sign: tuple[int, ...] = ()
+    adjudicate: tuple[int, ...] = ()
     administers: bool = False
     user_id: int | None = None
     request_id: str = ""
@@ -31,12 +42,10 @@ class Scope:
 NOTHING = Scope()
 _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 
-_APPLY = (
-    "SELECT set_config('app.read_sites', %s, true), set_config('app.write_sites', %s, true), "
-    "set_config('app.identify_sites', %s, true), set_config('app.user_id', %s, true), "
-    "set_config('app.request_id', %s, true), set_config('app.reason', %s, true), "
-    "set_config('app.administers', %s, true)"
-)
+# The settings that hold site ids, each named after its part of the scope.
+SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
+_SETTINGS = (*(f"{one}_sites" for one in SITES), "user_id", "request_id", "reason", "administers")
+_APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 
 def current():
@@ -52,9 +61,7 @@ def execute(cursor, scope):
     cursor.execute(
         _APPLY,
         [
-            _array(scope.read),
-            _array(scope.write),
-            _array(scope.identify),
+            *(_array(getattr(scope, one)) for one in SITES),
             str(scope.user_id or ""),
             scope.request_id,
             scope.reason,
@@ -96,7 +103,8 @@ def everything(*, user_id=None, reason="", using=DEFAULT_DB_ALIAS):
     from sites.models import Site
 
     ids = tuple(Site.objects.using(using).order_by("pk").values_list("pk", flat=True))
-    scope = Scope(ids, ids, ids, administers=True, user_id=user_id, request_id=current().request_id, reason=reason)
+    every = dict.fromkeys(SITES, ids)
+    scope = Scope(**every, administers=True, user_id=user_id, request_id=current().request_id, reason=reason)
     return entered(scope, using)
 
 

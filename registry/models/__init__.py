@@ -1,7 +1,9 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.outcomes import Change, Utility
+from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
+from registry.models.signatures import Signature
 
 __all__ = [
     "AdverseEvent",
@@ -10,7 +12,12 @@ __all__ = [
     "ComparisonRun",
     "Identity",
     "Patient",
+    "Query",
+    "QueryForm",
+    "QueryMessage",
+    "QueryState",
     "SavedCohort",
+    "Signature",
     "State",
     "Timepoint",
     "Utility",

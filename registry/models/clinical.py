@@ -25,10 +25,8 @@ class State(models.TextChoices):
     LOCKED = "locked", _("Signed")
 
 
-def state_field(verbose_name):
-    return models.CharField(
-        verbose_name, max_length=8, choices=State, default=State.DRAFT, db_default=State.DRAFT.value
-    )
+def state_field(verbose_name, first=State.DRAFT):
+    return models.CharField(verbose_name, max_length=8, choices=State, default=first, db_default=first.value)
 
 
 def state_constraint(name, field):
@@ -36,9 +34,16 @@ def state_constraint(name, field):
 
 
 class Record(models.Model):
-    """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger."""
+    """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger.
+
+    `verified` maps a column to {"by": person's id, "at": moment} of its comparison with the source; the trigger adds
+    "changed_at" when the column changes afterwards.
+    """
 
     missing = models.JSONField(_("reasons for missing values"), default=dict, db_default=Value({}, models.JSONField()))
+    verified = models.JSONField(
+        _("verified against source"), default=dict, db_default=Value({}, models.JSONField()), editable=False
+    )
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)
@@ -238,11 +243,12 @@ ADVERSE_EVENT_ITEMS = catalogue.items(catalogue.ADVERSE_EVENTS)
 
 
 class AdverseEvent(Record):
-    """One adverse event of a patient."""
+    """One adverse event of a patient. It is stored whole, so it is complete from the beginning."""
 
     patient = of_patient("adverse_events")
     site = site_of_patient()
     vars().update({item.name: build.field_for(item) for item in ADVERSE_EVENT_ITEMS})
+    state = state_field(_("state"), State.COMPLETE)
 
     class Meta:
         verbose_name = _("adverse event")
@@ -253,6 +259,9 @@ class AdverseEvent(Record):
             models.UniqueConstraint(fields=["patient", "kind", "onset_date"], name="adverse_event_once"),
             models.CheckConstraint(
                 condition=Q(kind__isnull=False, onset_date__isnull=False), name="adverse_event_named"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[State.COMPLETE, State.VERIFIED, State.LOCKED]), name="adverse_event_state_known"
             ),
             *filter(None, (build.value_constraint("adverse_event", item) for item in ADVERSE_EVENT_ITEMS)),
         ]

@@ -7,30 +7,39 @@ from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, State
 from registry.services.answers import InvalidAnswers, clean
+from registry.services.findings import Form
+from registry.services.queries import settle
 from registry.services.records import Conflict, check_may_change, require, set_values, store_update
 from sites.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
+NAMES = (ASSESSMENT_DATE.name, *(item.name for item in ITEMS))
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
 
+@transaction.atomic
 def save_assessment(
-    *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", today=None
+    *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
 ):
     """Save the assessment of `patient` at `timepoint` (a code) and return it.
 
     raw, missing  item name to what was typed, and to reason code; `assessment_date` is in raw
     complete      every item needs a value or a reason, and the form leaves the draft state
     version       the version that was read, or None for a new assessment
-    Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied.
+    said          what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied, and Unlikely
+    if there is something to ask.
     """
     require(access, Can.ENTER, patient.site_id)
     if version is None:
-        return _record(patient, timepoint, raw, missing or {}, complete, today)
-    return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, today)
+        row = _record(patient, timepoint, raw, missing or {}, complete, today)
+    else:
+        row = _correct(patient, timepoint, raw, missing or {}, complete, version, reason, today)
+    if row.state != State.DRAFT:
+        settle(patient, forms=[Form("assessment", timepoint=timepoint)], about=NAMES, said=said)
+    return row
 
 
-@transaction.atomic
 def _correct(patient, timepoint, raw, missing, complete, version, reason, today):
     # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
     rows = Assessment.objects.select_for_update().order_by("pk")

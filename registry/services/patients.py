@@ -10,6 +10,8 @@ from registry.models import AdverseEvent, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import identity
 from registry.services.answers import InvalidAnswers, broken, clean
+from registry.services.findings import Form
+from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
 from sites.access import Can
 
@@ -83,10 +85,14 @@ def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="
 
 
 @transaction.atomic
-def save_form(*, access, patient, form, raw, missing=None, complete=False, version=None, reason="", today=None):
+def save_form(
+    *, access, patient, form, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
+):
     """Save one form of a patient (a key of FORMS) and return the stored Patient.
 
-    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied.
+    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
+    to ask.
     """
     require(access, Can.ENTER, patient.site_id)
     instruments, state_column = FORMS[form]
@@ -110,7 +116,9 @@ def save_form(*, access, patient, form, raw, missing=None, complete=False, versi
     if state_column and complete and getattr(row, state_column) == State.DRAFT:
         setattr(row, state_column, State.COMPLETE)
         changed.append(state_column)
-    return store_update(row, changed, reason)
+    row = store_update(row, changed, reason)
+    settle(row, about=[item.name for item in catalogue.items(instruments)], said=said)
+    return row
 
 
 def _age(answers):
@@ -119,8 +127,12 @@ def _age(answers):
 
 
 @transaction.atomic
-def save_adverse_event(*, access, patient, raw, event=None, reason="", today=None):
-    """Record an adverse event of `patient`, or correct `event` (with a reason). Raises InvalidAnswers and the like."""
+def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None, today=None):
+    """Record an adverse event of `patient`, or correct `event` (with a reason).
+
+    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something to ask.
+    """
     require(access, Can.ENTER, patient.site_id)
     answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
     twin = AdverseEvent.objects.filter(
@@ -129,7 +141,10 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", today=Non
     if twin.exists():
         raise InvalidAnswers({"kind": [ALREADY_RECORDED]})
     if event is None:
-        return AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
-    check_may_change(State.COMPLETE, reason)
-    row = locked_for_update(AdverseEvent, event.pk, None)
-    return store_update(row, set_values(row, answers), reason)
+        row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
+    else:
+        row = locked_for_update(AdverseEvent, event.pk, None)
+        check_may_change(row.state, reason)
+        row = store_update(row, set_values(row, answers), reason)
+    settle(patient, forms=[Form("adverse_event", event=row.pk)], about=answers.values, said=said)
+    return row

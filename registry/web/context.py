@@ -1,27 +1,35 @@
 """What every page's frame shows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from registry.web.queries import waiting
 from sites.access import Can
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the left navigation: the name of its address, and which ability opens it."""
+    """A line of the left navigation: the name of its address, and which ability opens it.
+
+    count  takes the person's access and says how much waits there
+    """
 
     url_name: str
     label: str
     abilities: tuple[Can, ...] = tuple(Can)
     icon: str = ""
+    count: Callable | None = None
 
 
 NAVIGATION = (
     Entry("home", _("Overview"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
+    Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
+    Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
@@ -48,7 +56,8 @@ def navigation(request, access):
         url = address(entry.url_name)
         if url and any(access.may(ability) for ability in entry.abilities):
             here = request.path == url if entry.url_name == "home" else request.path.startswith(url)
-            shown.append({"entry": entry, "url": url, "here": here})
+            count = entry.count(access) if entry.count else 0
+            shown.append({"entry": entry, "url": url, "here": here, "count": count})
     return shown
 
 

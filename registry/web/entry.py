@@ -19,16 +19,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.instruments import catalogue, checks, levels, value_sets
+from registry.instruments import catalogue, levels, value_sets
 from registry.instruments.base import Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import AdverseEvent, Assessment, State
 from registry.services import identity, patients
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
+from registry.services.findings import Form
+from registry.services.queries import Unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web import forms, visits, wording
+from registry.web import forms, queries_on_form, visits, wording
 from registry.web.patients import OWN_FORMS, facts
 from registry.web.reading import assessments_of, form_state, names_of, patient_of
 from sites.access import Can
@@ -38,14 +40,14 @@ from sites.access import Can
 class Sheet:
     """One form of one patient.
 
+    form       which form it is, for queries and verification; None for one that is not stored yet
     row        the stored record, or None for one not begun; its `version` guards against lost updates
-    save       takes raw, missing, complete, version and reason, and returns the stored record
+    save       takes raw, missing, complete, version, reason and said, and returns the stored record
     reload     gives the stored record as it is now
     leading    items before the instruments, such as the date of an assessment
     without    names of items that this form does not show
     state      of the form; None for one that is never finished
     previous   answers of the visit before, by item name, and `previous_label` says which
-    known      what else is known of the patient, for the checks across forms
     look       gives those of the fields above that only the page needs, so that storing does not read them
     """
 
@@ -56,6 +58,7 @@ class Sheet:
     save: Callable
     reload: Callable
     url: str
+    form: Form | None = None
     history_url: str = ""
     leading: tuple[Item, ...] = ()
     without: tuple[str, ...] = ()
@@ -64,8 +67,6 @@ class Sheet:
     visit: visits.Visit | None = None
     previous: Mapping = field(default_factory=dict)
     previous_label: str = ""
-    known: Mapping = field(default_factory=dict)
-    plan: tuple = ()
     look: Callable[[], Mapping] = dict
 
     def shown(self):
@@ -117,8 +118,17 @@ def _store(request, sheet):
     complete = "complete" in request.POST
     version = request.POST.get("version", "")
     reason = request.POST.get("reason", "").strip()
-    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason}
-    errors, row, saved = _attempt(sheet, sent, int(version) if version.isdecimal() else None)
+    said = queries_on_form.said_in(request.POST)
+    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
+    try:
+        return _try(request, sheet, sent, int(version) if version.isdecimal() else None)
+    except Unlikely as found:
+        return _page(request, sheet, raw, missing, reason=reason, asked=(found.findings, said), status=422)
+
+
+def _try(request, sheet, sent, version):
+    raw, missing, complete, reason = (sent[name] for name in ("raw", "missing", "complete", "reason"))
+    errors, row, saved = _attempt(sheet, sent, version)
     if row is not None:
         # Stored by someone else first, or by the first of two clicks.
         if differing := _differing(sheet, row, raw, missing):
@@ -154,8 +164,9 @@ def _attempt(sheet, sent, version):
 
 def _stored(request, sheet, row, complete):
     start_patient_outcomes(sheet.patient.pk)
-    warnings = _warnings(sheet, row)
-    if complete and not warnings:
+    if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
+        messages.warning(request, note)
+    if complete:
         messages.success(request, _("%(form)s saved.") % {"form": sheet.title})
         return redirect("patient", sheet.patient.pk)
     messages.success(request, _("Saved %(time)s.") % {"time": timezone.localtime().strftime("%H:%M")})
@@ -218,24 +229,8 @@ def _conflict(row, differing):
     }
 
 
-def _warnings(sheet, row):
-    """Soft warnings about what is stored: texts, each with the name of an item of this form to look at first."""
-    if row is None:
-        return []
-    answers = dict(sheet.known) | {item.name: getattr(row, item.name) for item in sheet.items}
-    own = {item.name for item in sheet.items} | {
-        derived.name for instrument in sheet.instruments for derived in instrument.derived
-    }
-    met = checks.warnings(answers, schedule=sheet.plan)
-    names = [item.name for item in sheet.items]
-    return [
-        {"text": wording.sentence(one.message), "name": next((name for name in one.items if name in names), names[0])}
-        for one in met
-        if own.intersection(one.items)
-    ]
-
-
-def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=None, status=200):
+def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=None, asked=(), status=200):
+    """The form with what is in its fields. `asked`: findings to be confirmed or mended, and what was said so far."""
     sheet = sheet.shown()
     errors = errors or {}
     row = conflict["row"] if conflict else sheet.row
@@ -243,6 +238,7 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
     local_values = value_sets.get(sheet.patient.site.value_set)
     cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
     leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
+    review, doubts = _review(request, sheet, row, leading, cards, asked)
     return render(
         request,
         "registry/form.html",
@@ -256,7 +252,11 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
             "summary": _summary(errors, sheet),
             "only_unanswered": bool(errors) and _all_unanswered(errors, sheet),
             "conflict": conflict,
-            "warnings": _warnings(sheet, sheet.row) if status == 200 else [],
+            "review": review,
+            "doubts": doubts,
+            "asked": bool(asked),
+            "may_enter": may_enter,
+            "warnings": _draft_warnings(sheet) if status == 200 else [],
             "version": row.version if row is not None else "",
             "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
             "saved_at": row.updated_at if row is not None else None,
@@ -266,6 +266,25 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
         },
         status=status,
     )
+
+
+def _review(request, sheet, row, leading, cards, asked):
+    """Queries and verification of the form, put beside its questions too; and the doubts to settle."""
+    if sheet.form is None:
+        form, review = Form("adverse_event"), queries_on_form.Review()
+    else:
+        form, review = sheet.form, queries_on_form.review(request, sheet.patient, sheet.form, row, sheet.state)
+    names = [item.name for item in sheet.items]
+    doubts = queries_on_form.doubts(asked[0], form, names, asked[1]) if asked else []
+    questions = [*leading, *(question for card in cards for question in card.questions)]
+    queries_on_form.attach(questions, review, sheet.patient, form, doubts)
+    return review, doubts
+
+
+def _draft_warnings(sheet):
+    if sheet.form is None or sheet.state != State.DRAFT:
+        return []
+    return queries_on_form.draft_doubts(sheet.patient, sheet.form, [item.name for item in sheet.items])
 
 
 def _summary(errors, sheet):
@@ -316,9 +335,8 @@ def assessment(request, patient_id, timepoint):
             save=save,
             reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
             url=reverse("assessment", args=[patient.pk, timepoint]),
+            form=Form("assessment", timepoint=timepoint),
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
-            known=patients.answers_of(patient) | {"timepoint": timepoint},
-            plan=plan,
         ),
     )
 
@@ -363,9 +381,8 @@ def own_form(request, patient_id, form):
             save=save,
             reload=lambda: type(patient).objects.select_related("site").get(pk=patient.pk),
             url=reverse(f"patient_{form}", args=[patient.pk]),
+            form=Form(form),
             history_url=reverse("history", args=[patient.pk]) + "?record=patient",
-            known=patients.answers_of(patient),
-            plan=visits.schedule(),
         ),
     )
 
@@ -378,13 +395,19 @@ def adverse_event(request, patient_id, event_id=None):
     event = get_object_or_404(events, pk=event_id) if event_id is not None else None
     may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
 
-    def save(*, raw, missing, complete, version, reason):
+    def save(*, raw, missing, complete, version, reason, said):
         if event is not None and version is not None and event.version != version:
             raise Conflict(event)
         if event is None and _equal_event(events, raw):
             return  # the same form sent twice
         patients.save_adverse_event(
-            access=request.access, patient=patient, raw=raw, event=event, reason=reason, today=timezone.localdate()
+            access=request.access,
+            patient=patient,
+            raw=raw,
+            event=event,
+            reason=reason,
+            said=said,
+            today=timezone.localdate(),
         )
 
     return edit(
@@ -396,15 +419,14 @@ def adverse_event(request, patient_id, event_id=None):
             # Free text may name someone: it is for the site's own people.
             without=() if may_identify else ("detail",),
             row=event,
-            state=State.COMPLETE if event else "empty",
+            state=event.state if event else "empty",
             save=save,
             reload=lambda: events.filter(pk=event.pk).first() if event else _equal_event(events, request.POST),
             url=reverse("adverse_event", args=[patient.pk, event.pk])
             if event
             else reverse("adverse_event_new", args=[patient.pk]),
+            form=Form("adverse_event", event=event.pk) if event else None,
             history_url=reverse("history", args=[patient.pk]) + f"?record=event-{event.pk}" if event else "",
-            known=patients.answers_of(patient),
-            plan=visits.schedule(),
         ),
     )
 

@@ -56,13 +56,22 @@ class Option:
 
 @dataclass
 class Question:
-    """One item on a page: what is in the field, the reason for a missing value, and what is wrong with them."""
+    """One item on a page: what is in the field, the reason for a missing value, and what is wrong with them.
+
+    doubts     soft checks that it meets, for which the page asks whether they are right
+    queries    unsettled queries about it; ask_url leads to where one is raised
+    compared   its comparison with the source: {"by", "at", "changed_at"}, or None
+    """
 
     item: Item
     value: str | list = ""
     reason: str = ""
     errors: list[str] = field(default_factory=list)
     previous: str | list = ""
+    doubts: list = field(default_factory=list)
+    queries: list = field(default_factory=list)
+    ask_url: str = ""
+    compared: dict | None = None
 
     @property
     def name(self):

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.levels import from_mask
-from registry.models import AdverseEvent, Assessment, Patient, State
+from registry.models import AdverseEvent, Assessment, Patient, Query, QueryMessage, QueryState, Signature
 from registry.web import visits, wording
 from registry.web.reading import names_of, patient_of
 from registry.web.tags import STATES
@@ -21,6 +21,9 @@ MODELS = {
     "registry_patient": Patient,
     "registry_assessment": Assessment,
     "registry_adverseevent": AdverseEvent,
+    "registry_query": Query,
+    "registry_querymessage": QueryMessage,
+    "registry_signature": Signature,
 }
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
@@ -121,6 +124,11 @@ def act_in_words(action):
         "comparison_requested": _("Comparison asked for"),
         "export": _("Data exported"),
         "import": _("Data imported"),
+        "queries_exported": _("Queries downloaded"),
+        "signed": _("Forms signed"),
+        "signing_refused": _("Signing refused: wrong password"),
+        "unlocked": _("Signed forms unlocked"),
+        "unlocking_refused": _("Unlocking refused: wrong password"),
         "sign_in": _("Signed in"),
         "sign_in_failed": _("Sign-in failed"),
         "sign_out": _("Signed out"),
@@ -198,7 +206,9 @@ def _value(name, item, value):
     if value is None:
         return "–"
     if name in ("state", "baseline_state", "surgery_state"):
-        return str(STATES.get(value, State(value).label))
+        return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
+    if name == "verified":
+        return ", ".join(_label("", one) for one in sorted(value, key=_place)) or "–"
     if name in ("segment_group", "segment_adjudicated"):
         return wording.segment(value)
     if item is None:

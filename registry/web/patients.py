@@ -17,8 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue, levels
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services import identity, patients
+from registry.services import identity, patients, signing
 from registry.services.answers import InvalidAnswers
+from registry.services.forms import forms_of
+from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.web import forms, timeline, visits, wording
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
@@ -272,6 +274,8 @@ def patient_page(request, patient_id):
     planned = visits.visits(patient, plan, recorded, today)
     events = list(AdverseEvent.objects.filter(site_id=patient.site_id, patient=patient))
     names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
+    unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
+    rows = forms_of(patient, [visit.assessment for visit in planned if visit.assessment], events)
     return render(
         request,
         "registry/patient.html",
@@ -281,11 +285,22 @@ def patient_page(request, patient_id):
             "visits": planned,
             "names": names,
             "timeline": timeline.of(patient, planned),
-            "events": [_event_line(event) for event in events],
+            "events": [_event_line(event, unsettled) for event in events],
+            "unsettled": unsettled,
+            "queries_count": sum(unsettled.values()),
+            "may_ask": request.access.may(Can.QUERY, patient.site_id),
+            "may_sign": request.access.may(Can.SIGN, patient.site_id),
+            "signatures": signing.checked(patient, rows),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
-                {"form": form, "label": label, "state": form_state(patient, form), "url": f"patient_{form}"}
+                {
+                    "form": form,
+                    "label": label,
+                    "state": form_state(patient, form),
+                    "url": f"patient_{form}",
+                    "queries": unsettled.get(form, 0),
+                }
                 for form, label in OWN_FORMS
             ],
         },
@@ -333,8 +348,13 @@ def facts(patient):
     ]
 
 
-def _event_line(event):
+def _discusses(access, patient):
+    return access.may(Can.ENTER, patient.site_id) or access.may(Can.QUERY, patient.site_id)
+
+
+def _event_line(event, unsettled):
     return {
+        "queries": unsettled.get(f"event-{event.pk}", 0),
         "event": event,
         "kind": wording.shown(catalogue.item("kind"), event.kind),
         "grade": wording.shown(catalogue.item("clavien_dindo"), event.clavien_dindo) if event.clavien_dindo else "–",

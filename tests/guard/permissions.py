@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 ENTRY = frozenset({"coordinator", "investigator"})
 OF_SITE = ENTRY | {"monitor"}
+ASKING = frozenset({"monitor", "data_manager"})
 CENTRAL = frozenset({"data_manager", "statistician"})
 READERS = OF_SITE | CENTRAL
 ADMIN = frozenset({"admin"})
@@ -120,6 +121,25 @@ RULES = {
     "assessment": record(writers=ENTRY, acted=(409, 422)),
     "adverse_event_new": record(writers=ENTRY, acted=(422,)),
     "adverse_event": record(writers=ENTRY, acted=(422,)),
+    # Queries: who enters or raises them takes part; a statistician does not
+    "queries": page(OF_SITE | {"data_manager"}),
+    "queries_csv": Rule(OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, opened=405, acted=(200,)),
+    "query_bulk": Rule(ASKING, ASKING, acted=(422,)),
+    "query": record(
+        OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, acted=(302, 403, 422),
+        bodies=({"step": "answer", "text": "=1+1"}, {"step": "close"}, {"step": "nothing"}),
+    ),
+    "query_new": record(ASKING, ASKING, acted=(302, 422), bodies=({"text": "Is it so?"},)),
+    # Verification and signatures
+    "to_verify": page(frozenset({"monitor"})),
+    "verify_form": record(
+        frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
+        bodies=({"all": ""}, {"column": "frankel"}),
+    ),
+    "signatures": record(
+        writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
+    ),
+    "unlock": record(READERS, frozenset({"investigator"}), opened=405, acted=(422,)),
     # Files
     "export": page(ENTRY | CENTRAL, refused=404),
     "export_download": Rule(

@@ -33,7 +33,7 @@ def two_sites(committed):
     return cast
 
 
-SETTINGS = ("read_sites", "write_sites", "identify_sites", "user_id", "reason", "administers", "sealing")
+SETTINGS = (*(f"{one}_sites" for one in scope.SITES), "user_id", "reason", "administers", "sealing")
 
 
 def backend_and_settings():
@@ -41,18 +41,7 @@ def backend_and_settings():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_backend_pid(), "
-            + ", ".join(
-                f"coalesce(current_setting('app.{name}', true), '')"
-                for name in (
-                    "read_sites",
-                    "write_sites",
-                    "identify_sites",
-                    "user_id",
-                    "reason",
-                    "administers",
-                    "sealing",
-                )
-            )
+            + ", ".join(f"coalesce(current_setting('app.{name}', true), '')" for name in SETTINGS)
         )
         backend, *settings = cursor.fetchone()
         return backend, settings

@@ -4,8 +4,9 @@ import pytest
 
 from registry.analysis import cohorts, plans, runner
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
-from registry.services import patients
+from registry.services import patients, queries
 from registry.services.assessments import save_assessment
+from registry.services.findings import Form
 from sites.access import Role
 from sites.models import AuditEvent, Membership
 from tests.conftest import TODAY, person
@@ -55,6 +56,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
                 today=TODAY,
             )
+        with as_person(dana) as access:
+            query = queries.raise_query(
+                access=access, patient=patient, form=Form("assessment", timepoint="preop"), text="Is this the day?"
+            )
         year, month, day = (int(part) for part in born.split("-"))
         named = {2: "Feb", 11: "Nov"}[month]
         found.secrets[place] = (born, f"{day} {named} {year}", f"{year}年{month}月{day}日", number, initials)
@@ -63,6 +68,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "patient_id": patient.pk,
             "timepoint": "preop",
             "event_id": event.pk,
+            "query_id": query.pk,
             "assessment_id": saved.pk,
             "site_id": site.pk,
             "user_id": user.pk,
@@ -86,7 +92,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             found.values[place]["cohort_id"] = saved.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
-    found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}
+    found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}
     return found
 
 

@@ -155,11 +155,18 @@ def test_completing_what_someone_else_saved_alike_completes_it(alice, ivo, brows
     assert stored().state == "complete"
 
 
-def test_answers_that_hardly_go_together_are_stored_and_shown(alice, browse, url, stored, text):
+def test_answers_that_hardly_go_together_are_asked_about_once(alice, browse, url, stored, text, as_person):
     client = browse(alice)
-    response = client.post(url, ASSESSMENT | {"frankel": "A", "barthel_mobility": "15", "complete": ""}, follow=True)
+    unlikely = ASSESSMENT | {"frankel": "A", "barthel_mobility": "15", "complete": ""}
+    response = client.post(url, unlikely)
+    assert response.status_code == 422
+    assert text(response).count("Frankel A or B, yet walks independently") == 3  # on top, beside the field, for readers
+    with as_person(alice):
+        assert not Assessment.objects.exists()
+    client.post(url, unlikely | {"asked": [one.key for one in response.context["doubts"]]})
     assert stored().state == "complete"
-    assert "Frankel A or B, yet walks independently" in text(response)
+    page = client.get(url)
+    assert "1 query about this form" in text(page)
     fine = client.get(url.replace("preop", "1m"))
     assert "yet walks independently" not in text(fine)
 

@@ -12,6 +12,12 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
 """
 # What the application reads and never writes; functions of the owner's write the trail and its seals.
 READ_ONLY = ("study_sites_auditevent", "study_sites_auditseal", "django_migrations")
+# What is added to and never changed, and what is never removed; a patient's rows go with the patient.
+APPEND_ONLY = {
+    "registry_querymessage": "UPDATE, DELETE",
+    "registry_signature": "UPDATE, DELETE",
+    "registry_query": "DELETE",
+}
 
 
 class Command(migrate.Command):
@@ -25,7 +31,8 @@ class Command(migrate.Command):
         if connection.settings_dict["USER"] == connections[DEFAULT_DB_ALIAS].settings_dict["USER"]:
             return
         with connection.cursor() as cursor:
-            tables = set(connection.introspection.table_names(cursor)).intersection(READ_ONLY)
+            withheld = dict.fromkeys(READ_ONLY, "INSERT, UPDATE, DELETE") | APPEND_ONLY
+            tables = set(connection.introspection.table_names(cursor)).intersection(withheld)
             if "study_sites_auditevent" in tables:
-                revoke = f"REVOKE INSERT, UPDATE, DELETE ON {', '.join(sorted(tables))} FROM {app_role()}"
+                revoke = "".join(f"REVOKE {withheld[one]} ON {one} FROM {app_role()};" for one in sorted(tables))
                 cursor.execute(GRANTS.format(role=app_role()) + revoke)  # one statement: there is no moment between

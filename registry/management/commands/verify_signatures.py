@@ -1,0 +1,33 @@
+"""`verify_signatures`: compute every signature's hash again; exit status 1 where signed data changed."""
+
+import sys
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from registry.services import signing
+from sites.scope import everything
+
+
+class Command(BaseCommand):
+    help = "Computes every signature's hash again and names those that do not hold (exit status 1)."
+
+    def handle(self, *args, **options):
+        counts = dict.fromkeys((signing.VALID, signing.UNLOCKED, signing.BROKEN), 0)
+        with everything(reason="verify_signatures"), transaction.atomic():
+            for one in signing.verify_all():
+                counts[one.status] += 1
+                if one.status == signing.BROKEN:
+                    what = f"unlocked since: {', '.join(one.open)}" if one.open else "CHANGED WHILE LOCKED"
+                    self.stderr.write(
+                        self.style.ERROR(
+                            f"signature {one.signature.pk} of {one.signature.patient_id}, signed "
+                            f"{one.signature.signed_at:%Y-%m-%d}, is broken; {what}"
+                        )
+                    )
+        self.stdout.write(
+            f"{sum(counts.values())} signatures: {counts[signing.VALID]} hold, {counts[signing.UNLOCKED]} hold and "
+            f"have unlocked forms, {counts[signing.BROKEN]} are broken."
+        )
+        if counts[signing.BROKEN]:
+            sys.exit(1)

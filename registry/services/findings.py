@@ -1,0 +1,189 @@
+"""What the soft checks find in a patient's forms, across all of them: for one patient here, for sets in `sweeping`."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+
+from registry.instruments import catalogue, checks, levels
+from registry.instruments.base import Label
+from registry.instruments.timepoints import Timepoint as Visit
+from registry.models import AdverseEvent, Assessment, QueryForm, State
+from registry.models.clinical import BASELINE, SURGERY
+
+OWN_FORMS = {
+    QueryForm.BASELINE: BASELINE,
+    QueryForm.SURGERY: SURGERY,
+    QueryForm.FOLLOW_UP: (catalogue.FOLLOW_UP,),
+}
+PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS)
+_SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
+_FOLLOW_UP = frozenset(item.name for item in catalogue.FOLLOW_UP.items)
+_EVENT = frozenset(catalogue.ADVERSE_EVENT_COLUMNS) - PATIENT_NAMES
+_ASSESSMENT = (
+    frozenset(catalogue.ASSESSMENT_COLUMNS)
+    | {one.name for instrument in catalogue.ASSESSMENT for one in instrument.derived}
+) - PATIENT_NAMES
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which form of a patient: the kind, and for an assessment its timepoint, for an adverse event its id."""
+
+    kind: str
+    timepoint: str | None = None
+    event: int | None = None
+
+    @property
+    def code(self):
+        """One word for it in addresses: baseline, 1m, event-17."""
+        return self.timepoint or (f"event-{self.event}" if self.event is not None else self.kind)
+
+    @classmethod
+    def of(cls, code, timepoints):
+        """The form of a code; None where there is none of that name. `timepoints` are the codes of the schedule."""
+        if code in (QueryForm.BASELINE, QueryForm.SURGERY, QueryForm.FOLLOW_UP):
+            return cls(str(code))
+        if code in timepoints:
+            return cls(QueryForm.ASSESSMENT.value, timepoint=code)
+        number = code.removeprefix("event-")
+        if code.startswith("event-") and number.isdecimal() and len(number) < 18:
+            return cls(QueryForm.ADVERSE_EVENT.value, event=int(number))
+        return None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A soft check that a form meets, with the answers that met it; `is_draft` while the form is one."""
+
+    form: Form
+    check: checks.SoftCheck
+    seen: dict
+    is_draft: bool = False
+
+    @property
+    def key(self):
+        return f"{self.form.code}:{self.check.name}"
+
+    @property
+    def field(self):
+        """The item to look at first: the last of the form's own that the check names."""
+        return field_of(self.check)
+
+
+def schedule():
+    """The timepoints of this registry, in order, as the declarations spell them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT code, label, label_ja, target_day, days_before, days_after "
+            "FROM registry_timepoint ORDER BY position"
+        )
+        return tuple(
+            Visit(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
+            for code, label, label_ja, day, before, after in cursor.fetchall()
+        )
+
+
+def every_check(plan):
+    return (*checks.SOFT_CHECKS, checks.outside_window(plan))
+
+
+def kind_of(check):
+    """The kind of form that a check is about: the one that has the most specific of its items."""
+    names = set(check.items)
+    if names & _EVENT:
+        return QueryForm.ADVERSE_EVENT
+    if names & _ASSESSMENT:
+        return QueryForm.ASSESSMENT
+    if names & _SURGERY:
+        return QueryForm.SURGERY
+    return QueryForm.FOLLOW_UP if names & _FOLLOW_UP else QueryForm.BASELINE
+
+
+def items_of(form_kind):
+    """Names of the items that a form of this kind shows."""
+    if form_kind == QueryForm.ASSESSMENT:
+        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.ASSESSMENT))])
+    if form_kind == QueryForm.ADVERSE_EVENT:
+        return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
+    return frozenset(item.name for item in catalogue.items(OWN_FORMS[form_kind]) if not item.identifying)
+
+
+def field_of(check):
+    own = [name for name in expanded(check.items) if name in items_of(kind_of(check))]
+    return own[-1] if own else None
+
+
+def expanded(names):
+    """The items behind some names: a derived value stands for the items that it is made of."""
+    found = []
+    for name in names:
+        try:
+            found += catalogue.derived(name).items
+        except KeyError:
+            found.append(name)
+    return found
+
+
+def stand_in_birth_date(surgery, age):
+    """A birth date that gives this age at surgery: checks of the age need no real one, and none is ever kept."""
+    if surgery is None or age is None:
+        return None
+    return date(surgery.year - age, surgery.month, min(surgery.day, 28))
+
+
+def patient_answers(patient):
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.PATIENT)}
+    answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
+    return answers
+
+
+def findings_of(patient, forms=None):
+    """The `Finding`s of a patient as stored now; with `forms`, of those assessments and events alone.
+
+    Three statements, or fewer with `forms`.
+    """
+    plan = schedule()
+    every = every_check(plan)
+    known = patient_answers(patient)
+    found = []
+    if forms is None:
+        for check in every:
+            kind = kind_of(check)
+            if kind not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT):
+                state = getattr(patient, f"{kind}_state", None)
+                found += _met(Form(str(kind)), [check], known, state == State.DRAFT)
+    for form, row, names in _records(patient, forms):
+        answers = known if forms is None else patient_answers(row.patient)
+        answers = answers | {name: getattr(row, name, None) for name in names} | {"timepoint": form.timepoint}
+        own = [check for check in every if kind_of(check) == form.kind]
+        found += _met(form, own, answers, row.state == State.DRAFT)
+    return found
+
+
+def _records(patient, forms):
+    """(form, row, names of its answers) of the assessments and events; with `forms` their patient is read anew."""
+    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+    if forms is None or (visits := [one.timepoint for one in forms if one.timepoint]):
+        rows = Assessment.objects.filter(**of_patient).order_by("pk")
+        for row in rows if forms is None else rows.filter(timepoint_id__in=visits).select_related("patient"):
+            yield Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id), row, _ASSESSMENT
+    if forms is None or (events := [one.event for one in forms if one.event is not None]):
+        rows = AdverseEvent.objects.filter(**of_patient).order_by("pk")
+        for row in rows if forms is None else rows.filter(pk__in=events).select_related("patient"):
+            yield Form(QueryForm.ADVERSE_EVENT.value, event=row.pk), row, _EVENT
+
+
+def _met(form, own, answers, is_draft):
+    return [Finding(form, check, seen(check, answers), is_draft) for check in own if check.applies(answers)]
+
+
+def seen(check, answers):
+    """The answers that a check looked at, as JSON holds them; identifying ones left out."""
+    return {name: as_json(answers[name]) for name in check.items if name != "birth_date"}
+
+
+def as_json(value):
+    if isinstance(value, date):
+        return value.isoformat()
+    return levels.mask(value) if isinstance(value, tuple) else value
