@@ -138,6 +138,7 @@ class Patient(Record):
         verbose_name = _("patient")
         verbose_name_plural = _("patients")
         ordering = ["patient_id"]
+        indexes = [models.Index(fields=["site", "surgery_date"], name="patient_by_surgery")]  # what is due, and where
         constraints = [
             models.CheckConstraint(
                 condition=Q(patient_id__regex=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"), name="patient_id_shape"
@@ -184,20 +185,20 @@ class Identity(models.Model):
 
 
 class Timepoint(models.Model):
-    """A planned visit: target day from surgery, and its window in days before and after."""
+    """A visit's code and name. When it is planned stands in the versions of the schedule (`ScheduledVisit`).
+
+    Visits outside the plan are timepoints too (`u1`, `u2` …), so that an assessment is one row a patient and timepoint.
+    """
 
     code = models.CharField(_("code"), max_length=8, primary_key=True)
     label = models.CharField(_("label"), max_length=40)
     label_ja = models.CharField(_("Japanese label"), max_length=40)
-    target_day = models.SmallIntegerField(_("target day"))
-    days_before = models.PositiveSmallIntegerField(_("days before"))
-    days_after = models.PositiveSmallIntegerField(_("days after"))
-    position = models.PositiveSmallIntegerField(_("position"), unique=True)
+    position = models.SmallIntegerField(_("position"))  # the target day; those outside the plan come last
 
     class Meta:
         verbose_name = _("timepoint")
         verbose_name_plural = _("timepoints")
-        ordering = ["position"]
+        ordering = ["position", "code"]
 
     def __str__(self):
         return self.label
