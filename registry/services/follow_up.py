@@ -13,7 +13,6 @@ from sites.scope import because
 ITEMS = FOLLOW_UP_END.items
 BEFORE_CONSENT = Label("is before the consent", "同意取得日より前です")
 AFTER_DEATH = Label("is after the death", "死亡日より後です")
-ONLY_WITHDRAWN = Label("is said only when consent is withdrawn", "同意撤回の場合のみ入力してください")
 
 
 def end_of(patient):
@@ -34,6 +33,8 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
     Raises InvalidAnswers, Conflict, ReasonRequired, PermissionDenied.
     """
     require(access, Can.ENTER, patient.site_id)
+    if raw.get("end_kind") == LOST:
+        raw = {**raw, "end_data_use": ""}  # a form without scripts cannot take back what was ticked for a withdrawal
     answers = clean(ITEMS, raw, {}, complete=True, today=today)
     _check(patient, answers.values)
     row = _locked(patient, version)
@@ -79,7 +80,5 @@ def _check(patient, values):
         errors["end_date"] = [AFTER_DEATH]
     if values["end_kind"] == WITHDRAWN and values["end_data_use"] is None:
         errors["end_data_use"] = [REQUIRED]
-    if values["end_kind"] == LOST and values["end_data_use"] is not None:
-        errors["end_data_use"] = [ONLY_WITHDRAWN]
     if errors:
         raise InvalidAnswers(errors)

@@ -8,10 +8,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
+from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
 from registry.services import form_states, schedule, visits
 from registry.web import wording
@@ -94,27 +95,23 @@ class Line:
         """“EQ VAS at 1 month is unknown for 16 of 90”; nothing where every value is known."""
         if self.unknown is None or not self.unknown.unknown:
             return ""
-        return _("%(measure)s at %(timepoint)s is unknown for %(unknown)s of %(reached)s") % {
+        said = _BEFORE_SURGERY if self.visit.code == schedule.BASELINE else _AT_TIMEPOINT
+        return said % {
             "measure": _measure(self.unknown.measure),
-            "timepoint": _in_sentence(self.label),
+            "timepoint": self.label,
             "unknown": self.unknown.unknown,
             "reached": self.unknown.reached,
         }
 
 
+_BEFORE_SURGERY = gettext_lazy("%(measure)s before surgery is unknown for %(unknown)s of %(reached)s")
+_AT_TIMEPOINT = gettext_lazy("%(measure)s at %(timepoint)s is unknown for %(unknown)s of %(reached)s")
+_SHORT = {"eq5d_state": Label("HSUV", "HSUV"), "barthel_total": catalogue.BARTHEL.title}
+
+
 def _measure(name):
     """What a measure is called in a line: HSUV needs the whole state."""
-    if name == "eq5d_state":
-        return "HSUV"
-    try:
-        label = catalogue.item(name).label
-    except KeyError:
-        label = catalogue.derived(name).label
-    return wording.words(label)
-
-
-def _in_sentence(label):
-    return label if wording.in_japanese() or label[:1].isdigit() else label[:1].lower() + label[1:]
+    return wording.words(_SHORT[name] if name in _SHORT else catalogue.item(name).label)
 
 
 def _work(sites, plans, today):

@@ -72,15 +72,14 @@ def schedule_new(request):
     """Publish another version: the newest plan to begin with, and empty rows for further timepoints."""
     request.access.require(Can.ADMINISTER)
     post, errors = request.POST, {}
-    plans = schedule.plans()
     if request.method == "POST":
-        rows = _rows_sent(post, plans)
+        rows = _rows_sent(post)
         errors = _publish(request, rows)
         if not errors:
             messages.success(request, _("Published. Patients operated before that day keep their schedule."))
             return redirect("schedule")
     else:
-        rows = _rows_known(plans)
+        rows = _rows_known(schedule.plans())
     return render(
         request,
         "registry/schedule_form.html",
@@ -100,7 +99,10 @@ def schedule_new(request):
 
 @dataclass(frozen=True)
 class Row:
-    """One timepoint on the page: what is in its fields by item name, and whether there is such a timepoint yet."""
+    """One timepoint on the page: what is in its fields by item name.
+
+    known    whether there was such a timepoint when the page was made: only then it has a tick to be left out by
+    """
 
     place: int
     values: dict
@@ -144,13 +146,12 @@ def _rows_known(plans):
     return rows + [Row(len(rows) + more, empty) for more in range(NEW_ROWS)]
 
 
-def _rows_sent(post, plans):
-    known = {one.code for one in plans.timepoints}
+def _rows_sent(post):
     rows = []
     for place in range(MOST_ROWS):
         if f"code-{place}" in post:
             values = {item.name: post.get(f"{item.name}-{place}", "").strip() for item in VISIT_ITEMS}
-            rows.append(Row(place, values, values["code"] in known, f"planned-{place}" in post))
+            rows.append(Row(place, values, f"known-{place}" in post, f"planned-{place}" in post))
     return rows
 
 

@@ -20,8 +20,8 @@ STATES = {
     "due": _("Due"),
     "overdue": _("Overdue"),
     "dead": _("Died"),
-    "withdrawn": _("Consent withdrawn"),
-    "lost": _("Lost to follow-up"),
+    "withdrawn": _("Withdrawn"),
+    "lost": _("Lost"),
     "query": _("Query"),
 }
 
