@@ -5,6 +5,7 @@ from django.db import transaction
 from registry.instruments.base import Label
 from registry.instruments.follow_up_end import FOLLOW_UP_END, LOST, WITHDRAWN
 from registry.models import FollowUpEnd, Patient
+from registry.models.clinical import records_of
 from registry.services.answers import REQUIRED, InvalidAnswers, clean
 from registry.services.records import Conflict, ReasonRequired, require, store_update
 from sites.access import Can
@@ -17,7 +18,7 @@ AFTER_DEATH = Label("is after the death", "死亡日より後です")
 
 def end_of(patient):
     """The patient's FollowUpEnd, or None while follow-up goes on."""
-    return FollowUpEnd.objects.filter(patient_id=patient.pk, site_id=patient.site_id).first()
+    return next(iter(records_of(FollowUpEnd, patient)), None)
 
 
 def ends_of(patient_ids):

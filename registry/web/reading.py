@@ -5,6 +5,7 @@ from functools import cache
 from django.http import Http404
 
 from registry.models import Assessment, Patient, State
+from registry.models.clinical import records_of
 from registry.services.patients import FORMS
 from sites.access import Can
 from sites.models import User
@@ -28,7 +29,7 @@ def identifying_patient_of(request, patient_id):
 
 def assessments_of(patient):
     """Timepoint code to `Assessment`."""
-    return {one.timepoint_id: one for one in Assessment.objects.filter(site_id=patient.site_id, patient=patient)}
+    return {one.timepoint_id: one for one in records_of(Assessment, patient)}
 
 
 def names_of(user_ids):
