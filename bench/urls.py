@@ -1,8 +1,12 @@
-"""The product's addresses and one bare view: the same row inserted with no session, validation, policy or history."""
+"""The product's addresses and two bare views to compare with.
+
+`bare` inserts the same row with no session, validation, policy or history; `empty` is the frame of a signed-in page.
+"""
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import models
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
@@ -29,4 +33,8 @@ def bare(request):
     return HttpResponse("stored")
 
 
-urlpatterns = [path("bare/", bare), path("", include("registry.urls"))]
+def empty(request):
+    return render(request, "base.html")
+
+
+urlpatterns = [path("bare/", bare), path("bench/empty/", empty), path("", include("registry.urls"))]

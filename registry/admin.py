@@ -1,60 +1,65 @@
 """Administration of the visit schedule. Clinical tables are not here: administering gives no clinical data."""
 
-from django import forms
 from django.contrib import admin
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
-from import_export.admin import ImportExportMixin
+from import_export.admin import ExportMixin
 
-from registry.instruments.timepoints import SCHEDULE
-from registry.models import Timepoint
+from registry.instruments.timepoints import unscheduled_number
+from registry.models import ScheduledVisit, ScheduleVersion, Timepoint
 from sites.admin import Screen
-from sites.admin_site import is_referred_to
+from sites.admin_site import Administered
 from sites.resources import Checked
-
-# The protocol's own timepoints: analyses name them.
-PLANNED = frozenset(one.code for one in SCHEDULE)
 
 
 class TimepointResource(Checked):
     class Meta(Checked.Meta):
         model = Timepoint
         import_id_fields = ("code",)
-        fields = export_order = ("code", "label", "label_ja", "target_day", "days_before", "days_after", "position")
-
-
-class TimepointForm(forms.ModelForm):
-    class Meta:
-        model = Timepoint
-        fields = ("code", "label", "label_ja", "target_day", "days_before", "days_after", "position")
-        help_texts = {
-            "code": _("Short and stable, e.g. 36m: it stands in files and addresses."),
-            "target_day": _("Counted from the day of surgery."),
-            "days_before": _("How many days before the target day the visit is still on time."),
-            "days_after": _("How many days after the target day the visit is still on time."),
-            "position": _("The order in lists and grids."),
-        }
+        fields = export_order = ("code", "label", "label_ja")
 
 
 @admin.register(Timepoint)
-class TimepointAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
-    form = TimepointForm
+class TimepointAdmin(Screen, ExportMixin, admin.ModelAdmin):
+    """The names of the visits. When they are planned is published as a version of the schedule."""
+
     resource_classes = [TimepointResource]
-    list_display = ("label", "label_ja", "code", "target_day", "window", "position")
+    list_display = ("label", "label_ja", "code", "target_day")
     search_fields = ("code", "label", "label_ja")
-    ordering = ("position",)
-    fields = ("code", ("label", "label_ja"), "target_day", ("days_before", "days_after"), "position")
+    ordering = ("position", "code")
+    fields = ("code", ("label", "label_ja"))
+    readonly_fields = ("code",)
 
-    @admin.display(description=_("on time from day to day"))
-    def window(self, timepoint):
-        return f"{timepoint.target_day - timepoint.days_before} … {timepoint.target_day + timepoint.days_after}"
+    @admin.display(description=_("target day"))
+    def target_day(self, timepoint):
+        return None if unscheduled_number(timepoint.code) else timepoint.position
 
-    def get_readonly_fields(self, request, obj=None):
-        return ("code",) if obj else ()
+    def has_add_permission(self, request):
+        return False  # a timepoint comes with the version of the schedule that first plans it
 
-    def has_delete_permission(self, request, obj=None):
-        return (
-            self.has_change_permission(request)
-            and obj is not None
-            and obj.pk not in PLANNED
-            and not is_referred_to(obj)
-        )
+
+class VisitInline(Administered, admin.TabularInline):
+    model = ScheduledVisit
+    fields = ("timepoint", "target_day", "days_before", "days_after")
+    extra = 0
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(ScheduleVersion)
+class ScheduleVersionAdmin(Screen, admin.ModelAdmin):
+    """The history of the schedule, for reading; another version is published on the schedule's own page."""
+
+    list_display = ("effective_from", "note", "created_by", "created_at")
+    ordering = ("-effective_from", "-pk")
+    inlines = [VisitInline]
+
+    def add_view(self, request, form_url="", extra_context=None):
+        return redirect("schedule_new")
+
+    def has_change_permission(self, request, obj=None):
+        return False

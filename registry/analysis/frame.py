@@ -70,7 +70,7 @@ GROUPS = tuple(choice.code for choice in levels.SEGMENT_GROUPS)
 _END_OF_FOLLOW_UP = f"""coalesce(
     CASE WHEN p.vital_status = 'dead' THEN p.death_date END, p.last_contact_date,
     (SELECT max(x.assessment_date) FROM registry_assessment AS x
-     WHERE x.patient_id = p.patient_id AND x.timepoint_id <> '{PREOP}')
+     WHERE x.patient_id = p.patient_id AND x.timepoint_id <> '{PREOP}' AND x.assessment_date >= p.surgery_date)
 )"""
 
 PATIENT_COLUMNS = (

@@ -66,9 +66,12 @@ def _value(item):
     return column
 
 
-# What names a row orders the rows; timepoints stand in the order of the schedule.
+# What names a row orders the rows; timepoints stand in the order of the protocol, and after them any others, `u2`
+# before `u10`.
 _VISITS = ", ".join(f"'{visit.code}'" for visit in SCHEDULE)
-ORDER = {"timepoint": f"array_position(ARRAY[{_VISITS}]::varchar[], t.timepoint_id)"}
+ORDER = {
+    "timepoint": f"array_position(ARRAY[{_VISITS}]::varchar[], t.timepoint_id), length(t.timepoint_id), t.timepoint_id"
+}
 
 
 def select_sql(file, selection):

@@ -7,29 +7,13 @@ from registry.imports.comparing import same_key, touched
 from registry.imports.report import SHOWN, Finding
 from registry.imports.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
 from registry.instruments import checks, levels
-from registry.instruments.timepoints import Timepoint as Visit
-from registry.models import Timepoint
-from registry.services import wire
+from registry.services import schedule, wire
 from registry.services.wire import column_of
-
-
-def schedule():
-    """The registry's own visits, as the instruments know them."""
-    return tuple(
-        Visit(
-            code=one.code,
-            label=one.label,
-            day=one.target_day,
-            before=one.days_before,
-            after=one.days_after,
-        )
-        for one in Timepoint.objects.order_by("position")
-    )
 
 
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
-    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule())]
+    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
     return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) is file]
 
 

@@ -5,6 +5,7 @@ from registry.imports.staging import stage
 from registry.models import Patient, State
 from registry.services import wire
 from registry.services.identity import opened, write
+from registry.services.schedule import ensure_timepoint
 from registry.services.wire import column_of
 
 
@@ -15,6 +16,8 @@ def _columns(file):
 
 def store_new(cursor, file):
     """Insert the new rows of `file`; a form with everything answered is complete, any other a draft."""
+    if file is wire.ASSESSMENTS:
+        _ensure_timepoints(cursor)
     columns = _columns(file)
     values = [f"s.{column}" for column in columns]
     if file is wire.PATIENTS:
@@ -42,6 +45,16 @@ def store_new(cursor, file):
             WHERE c.is_new AND s.birth_date IS NOT NULL
             """
         )
+
+
+def _ensure_timepoints(cursor):
+    """The timepoints of unscheduled visits that no visit had before."""
+    cursor.execute(
+        f"SELECT DISTINCT timepoint_id FROM {stage(wire.ASSESSMENTS)} AS s "
+        "WHERE NOT EXISTS (SELECT FROM registry_timepoint AS t WHERE t.code = s.timepoint_id)"
+    )
+    for (code,) in cursor.fetchall():
+        ensure_timepoint(code)
 
 
 def _state(complete):

@@ -82,6 +82,7 @@ class Item:
     required: bool = True  # a complete form needs a value or a reason why there is none
     identifying: bool = False  # stays with the patient's site: in no central page, export or log
     hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
+    further_codes: str = ""  # a pattern of codes that are valid beside those of the choices
 
     @property
     def codes(self):
@@ -142,7 +143,9 @@ def _clean_integer(item, raw, today):
 
 def _clean_code(item, raw, today):
     value = _half_width(raw)
-    if not isinstance(value, str) or value not in item.codes:
+    if not isinstance(value, str) or not (
+        value in item.codes or (item.further_codes and re.fullmatch(item.further_codes, value))
+    ):
         raise InvalidValue(_expected(item, raw))
     return value
 

@@ -13,7 +13,7 @@ from .base import Label
 from .levels import number
 from .patient import age_on
 from .sins import location_points
-from .timepoints import SCHEDULE, Timepoint
+from .timepoints import SCHEDULE, Plans, Timepoint
 from .tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR, VERTEBRAE_OF_POINTS
 
 
@@ -250,13 +250,17 @@ SOFT_CHECKS = (
 )
 
 
-def outside_window(schedule: tuple[Timepoint, ...]) -> SoftCheck:
-    """The check that an assessment falls in the window of its timepoint, for a registry's own schedule."""
-    visits = {visit.code: visit for visit in schedule}
+def outside_window(schedule: tuple[Timepoint, ...] | Plans) -> SoftCheck:
+    """The check that an assessment falls in the window of its timepoint, for one plan or a registry's own `Plans`."""
+
+    def is_outside(code, day, surgery):
+        plan = schedule.on(surgery) if isinstance(schedule, Plans) else schedule
+        return any(visit.code == code and not visit.is_in_window(day, surgery) for visit in plan)
+
     return SoftCheck(
         name="outside_visit_window",
         items=("timepoint", "assessment_date", "surgery_date"),
-        unlikely=lambda code, day, surgery: code in visits and not visits[code].is_in_window(day, surgery),
+        unlikely=is_outside,
         message=Label("The assessment is outside the window of its visit", "評価日が来院の許容期間の外です"),
     )
 

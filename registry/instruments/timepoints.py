@@ -1,9 +1,16 @@
-"""The visit schedule that a new registry starts with. An operator may change the days; the codes are stable."""
+"""The visit schedule: planned visits in versions, each in force from a day on, and visits outside the plan.
 
+A registry starts with `SCHEDULE`. An administrator may publish another version for patients operated from a day on
+(`registry.services.schedule`); the codes are stable.
+"""
+
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from .base import Choice, Label
+
+LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +22,14 @@ class Timepoint:
     day: int
     before: int
     after: int
+
+    @property
+    def first_day(self) -> int:
+        return self.day - self.before
+
+    @property
+    def last_day(self) -> int:
+        return self.day + self.after
 
     def window(self, surgery_date: date) -> tuple[date, date]:
         """The first and the last day, inclusive, on which the visit is on time."""
@@ -44,3 +59,65 @@ def timepoint(code: str) -> Timepoint:
         if candidate.code == code:
             return candidate
     raise KeyError(code)
+
+
+def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
+    """Days after surgery on which each planned visit turns from overdue to missed, by code.
+
+    A visit stays open until the next one opens, and at least for its own window.
+    """
+    following = [one.first_day for one in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
+    return {one.code: max(day, one.last_day + 1) for one, day in zip(plan, following, strict=True)}
+
+
+@dataclass(frozen=True)
+class Version:
+    """A plan and the day of surgery from which it holds, until the next version's day."""
+
+    effective_from: date
+    plan: tuple[Timepoint, ...]
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The versions of a registry's schedule, as they take effect; of those from the same day the last counts."""
+
+    versions: tuple[Version, ...]
+
+    def on(self, day: date) -> tuple[Timepoint, ...]:
+        """The plan in force on a day, in the order of the visits."""
+        return next((one.plan for one in reversed(self.versions) if one.effective_from <= day), self.versions[0].plan)
+
+    def of(self, patient, today: date) -> tuple[Timepoint, ...]:
+        """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
+        return self.on(patient.surgery_date or today)
+
+    def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
+        """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
+        found = []
+        for one in self.versions:
+            if found and found[-1][0] == one.effective_from:
+                found.pop()
+            found.append((one.effective_from, None, one.plan))
+        starts = [None, *(start for start, _, _ in found[1:]), None]
+        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(found)]
+
+    @property
+    def timepoints(self) -> tuple[Timepoint, ...]:
+        """Every timepoint of any version, as its latest version has it, in the order of the days."""
+        latest = {one.code: one for version in self.versions for one in version.plan}
+        return tuple(sorted(latest.values(), key=lambda one: (one.day, one.code)))
+
+
+# A visit outside the plan: `u1`, `u2` … in the order in which a patient had them. Any number of them.
+UNSCHEDULED_PATTERN = "u[1-9][0-9]{0,2}"
+
+
+def unscheduled(number: int) -> Choice:
+    """The code and the label of a patient's unscheduled visit, counted from 1."""
+    return Choice(f"u{number}", Label(f"Unscheduled {number}", f"予定外{number}"))
+
+
+def unscheduled_number(code: str) -> int | None:
+    """Which of a patient's unscheduled visits a code names; None for any other code."""
+    return int(code[1:]) if re.fullmatch(UNSCHEDULED_PATTERN, code) else None

@@ -3,6 +3,7 @@ from registry.models.cohorts import SavedCohort
 from registry.models.outcomes import Change, Utility
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
+from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Assessment",
     "Change",
     "ComparisonRun",
+    "FollowUpEnd",
     "Identity",
     "Patient",
     "Query",
@@ -18,6 +20,8 @@ __all__ = [
     "QueryState",
     "SavedCohort",
     "Signature",
+    "ScheduleVersion",
+    "ScheduledVisit",
     "State",
     "Timepoint",
     "Utility",

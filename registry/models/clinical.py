@@ -3,6 +3,7 @@
 Every table carries `site`, the column that row-level security hangs on. Columns come from the instruments.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 from django.db import connection, models
@@ -99,26 +100,45 @@ class PatientQuerySet(models.QuerySet):
         Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
         PostgreSQL to answer it.
         """
-        sql, names, converters = _one_visible()
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [patient_id, list(access.scope().read)])
-            row = cursor.fetchone()
-        if row is None:
+        columns = _columns(self.model)
+        sql = f"SELECT {columns.sql} FROM {self.model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
+        found = columns.read(sql, [patient_id, list(access.scope().read)])
+        if not found:
             raise self.model.DoesNotExist(patient_id)
-        values = list(row)
-        for place, convert in converters:
-            values[place] = convert(values[place], None, connection)
-        return self.model.from_db(self.db, names, values)
+        return found[0]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table for a statement of our own, and how those are read that need it: (place, converter)."""
+
+    model: type
+    sql: str
+    names: list
+    converters: list
+
+    def read(self, sql, parameters):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            rows = [list(row) for row in cursor.fetchall()]
+        for row in rows:
+            for place, convert in self.converters:
+                row[place] = convert(row[place], None, connection)
+        return [self.model.from_db(connection.alias, self.names, row) for row in rows]
 
 
 @cache
-def _one_visible():
-    """The query of one patient, the names of its columns, and how those are read that need it: (place, converter)."""
-    fields = Patient._meta.concrete_fields
-    columns = ", ".join(field.column for field in fields)
-    sql = f"SELECT {columns} FROM {Patient._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
+def _columns(model):
+    fields = model._meta.concrete_fields
     converters = [(place, one.from_db_value) for place, one in enumerate(fields) if hasattr(one, "from_db_value")]
-    return sql, [field.attname for field in fields], converters
+    return _Columns(model, ", ".join(one.column for one in fields), [one.attname for one in fields], converters)
+
+
+def records_of(model, patient):
+    """Every row of a patient in the table of `model`, in no order; as quick as `one_visible_to`."""
+    columns = _columns(model)
+    sql = f"SELECT {columns.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s"
+    return columns.read(sql, [patient.site_id, patient.pk])
 
 
 class Patient(Record):
@@ -143,6 +163,7 @@ class Patient(Record):
         verbose_name = _("patient")
         verbose_name_plural = _("patients")
         ordering = ["patient_id"]
+        indexes = [models.Index(fields=["site", "surgery_date"], name="patient_by_surgery")]  # what is due, and where
         constraints = [
             models.CheckConstraint(
                 condition=Q(patient_id__regex=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"), name="patient_id_shape"
@@ -189,20 +210,20 @@ class Identity(models.Model):
 
 
 class Timepoint(models.Model):
-    """A planned visit: target day from surgery, and its window in days before and after."""
+    """A visit's code and name. When it is planned stands in the versions of the schedule (`ScheduledVisit`).
+
+    Visits outside the plan are timepoints too (`u1`, `u2` …), so that an assessment is one row a patient and timepoint.
+    """
 
     code = models.CharField(_("code"), max_length=8, primary_key=True)
     label = models.CharField(_("label"), max_length=40)
     label_ja = models.CharField(_("Japanese label"), max_length=40)
-    target_day = models.SmallIntegerField(_("target day"))
-    days_before = models.PositiveSmallIntegerField(_("days before"))
-    days_after = models.PositiveSmallIntegerField(_("days after"))
-    position = models.PositiveSmallIntegerField(_("position"), unique=True)
+    position = models.SmallIntegerField(_("position"))  # the target day; those outside the plan come last
 
     class Meta:
         verbose_name = _("timepoint")
         verbose_name_plural = _("timepoints")
-        ordering = ["position"]
+        ordering = ["position", "code"]
 
     def __str__(self):
         return self.label

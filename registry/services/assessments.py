@@ -10,6 +10,7 @@ from registry.services.answers import InvalidAnswers, clean
 from registry.services.findings import Form
 from registry.services.queries import settle
 from registry.services.records import Conflict, check_may_change, require, set_values, store_update
+from registry.services.schedule import ensure_timepoint
 from sites.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
@@ -57,6 +58,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
 
 def _record(patient, timepoint, raw, missing, complete, today):
     answers = _clean(raw, missing, complete, today)
+    ensure_timepoint(timepoint)
     try:
         with transaction.atomic():
             return Assessment.objects.create(

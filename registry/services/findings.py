@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.db import connection
-
 from registry.instruments import catalogue, checks, levels
-from registry.instruments.base import Label
-from registry.instruments.timepoints import Timepoint as Visit
 from registry.models import AdverseEvent, Assessment, QueryForm, State
 from registry.models.clinical import BASELINE, SURGERY
+from registry.services import schedule
 
 OWN_FORMS = {
     QueryForm.BASELINE: BASELINE,
@@ -71,20 +68,8 @@ class Finding:
         return field_of(self.check)
 
 
-def schedule():
-    """The timepoints of this registry, in order, as the declarations spell them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT code, label, label_ja, target_day, days_before, days_after "
-            "FROM registry_timepoint ORDER BY position"
-        )
-        return tuple(
-            Visit(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
-            for code, label, label_ja, day, before, after in cursor.fetchall()
-        )
-
-
 def every_check(plan):
+    """The soft checks, that of the visits' windows by one plan or by the registry's `Plans`."""
     return (*checks.SOFT_CHECKS, checks.outside_window(plan))
 
 
@@ -143,8 +128,7 @@ def findings_of(patient, forms=None):
 
     Three statements, or fewer with `forms`.
     """
-    plan = schedule()
-    every = every_check(plan)
+    every = every_check(schedule.plans())
     known = patient_answers(patient)
     found = []
     if forms is None:

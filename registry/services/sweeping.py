@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 from django.db import connection, transaction
 
-from registry.instruments import catalogue, levels
+from registry.instruments import catalogue, checks, levels
 from registry.models import QueryForm, State
-from registry.services.findings import every_check, field_of, kind_of, schedule, stand_in_birth_date
+from registry.services import schedule
+from registry.services.findings import every_check, field_of, kind_of, stand_in_birth_date
 from registry.services.queries import reconcile
 
 ANCHOR = date(2000, 6, 15)
@@ -27,8 +28,8 @@ def sweep():
 
     Forms that are drafts are not asked about, but a query about them closes when they are mended.
     """
-    plan = schedule()
-    every = every_check(plan)
+    plans = schedule.plans()
+    every = every_check(plans)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sweep queries'))")
         cursor.execute("DROP TABLE IF EXISTS swept")
@@ -36,8 +37,10 @@ def sweep():
             "CREATE TEMP TABLE swept (site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, "
             "field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
         )
-        for check in every:
+        for check in checks.SOFT_CHECKS:
             _find(cursor, check)
+        for start, end, plan in plans.spans():
+            _find(cursor, checks.outside_window(plan), start, end)
     found = """
         SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
@@ -93,12 +96,18 @@ def _read(name, value):
     return levels.from_mask(value) if name == "lesion_levels" else value
 
 
-def _find(cursor, check):
+def _find(cursor, check, start=None, end=None):
+    """Add the forms that a check finds unlikely; of patients operated from `start` and before `end`, where given."""
     kind = kind_of(check)
     source = SOURCES.get(kind, PATIENTS)
     expressions, values = _grouped(kind, check)
     known = " AND ".join(f"{one} IS NOT NULL" for one in expressions)
-    cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE {known}")
+    span = (
+        "(%(start)s::date IS NULL OR p.surgery_date >= %(start)s) "
+        "AND (%(end)s::date IS NULL OR p.surgery_date < %(end)s)"
+    )
+    days = {"start": start, "end": end}
+    cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE {known} AND {span}", days)
     unlikely = [row for row in cursor.fetchall() if check.applies(values(row))]
     if not unlikely:
         return
@@ -116,8 +125,9 @@ def _find(cursor, check):
                {"r.id" if kind == QueryForm.ADVERSE_EVENT else "NULL"}::bigint,
                %(field)s, %(rule)s, jsonb_build_object({seen}), {_draft(kind)}
         FROM {source} JOIN unnest({unnested}) AS u({", ".join(arrays)}) ON {met}
+        WHERE {span}
         """,
-        {"form": str(kind), "field": field_of(check), "rule": check.name} | arrays,
+        days | {"form": str(kind), "field": field_of(check), "rule": check.name} | arrays,
     )
 
 

@@ -26,15 +26,17 @@ class Entry:
 
 
 NAVIGATION = (
-    Entry("home", _("Overview"), icon="home"),
+    Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
+    Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
+    Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),

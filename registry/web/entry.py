@@ -20,17 +20,18 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue, levels, value_sets
-from registry.instruments.base import Instrument, InvalidValue, Item
+from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
+from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
-from registry.services import identity, patients
+from registry.services import follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
 from registry.services.queries import Unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web import forms, queries_on_form, visits, wording
+from registry.web import forms, queries_on_form, wording
 from registry.web.patients import OWN_FORMS, facts
 from registry.web.reading import assessments_of, form_state, names_of, patient_of
 from sites.access import Can
@@ -303,31 +304,37 @@ def _all_unanswered(errors, sheet):
 def assessment(request, patient_id, timepoint):
     """The assessment of a patient at one timepoint."""
     patient = patient_of(request, patient_id)
-    plan = visits.schedule()
-    if timepoint not in {one.code for one in plan}:
-        raise Http404
-    position = next(n for n, one in enumerate(plan) if one.code == timepoint)
+    today = timezone.localdate()
+    plan = schedule.plans().of(patient, today)
+    planned = next((one for one in plan if one.code == timepoint), None)
+    label = planned.label if planned else _label_outside_the_plan(patient, timepoint)
 
     def look():
-        planned = visits.visits(patient, plan, assessments_of(patient), timezone.localdate())
-        row = planned[position].assessment
-        seen = {"row": row, "state": row.state if row else "empty", "visit": planned[position]}
-        if before := next((one for one in reversed(planned[:position]) if one.assessment), None):
+        recorded = assessments_of(patient)
+        own = visits.visits(patient, plan, recorded, today, follow_up.end_of(patient))
+        if planned:
+            visit = next(one for one in own if one.code == timepoint)
+        else:
+            row = recorded.get(timepoint)
+            visit = visits.Visit(Choice(timepoint, label), row.state if row else "empty", assessment=row)
+            own = [one for one in own if one.assessment]
+        row = visit.assessment
+        seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
+        before = own[: own.index(visit)] if visit in own else own
+        if before := next((one for one in reversed(before) if one.assessment), None):
             items = catalogue.items(catalogue.ASSESSMENT)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
 
     def save(**answers):
-        return save_assessment(
-            access=request.access, patient=patient, timepoint=timepoint, today=timezone.localdate(), **answers
-        )
+        return save_assessment(access=request.access, patient=patient, timepoint=timepoint, today=today, **answers)
 
     return edit(
         request,
         Sheet(
             patient=patient,
-            title=plan[position].label.in_language(get_language()),
+            title=label.in_language(get_language()),
             instruments=catalogue.ASSESSMENT,
             leading=(ASSESSMENT_DATE,),
             row=None,
@@ -339,6 +346,16 @@ def assessment(request, patient_id, timepoint):
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
+
+
+def _label_outside_the_plan(patient, timepoint):
+    """The label of an assessment that the patient's plan does not have: recorded earlier, or the next unscheduled."""
+    recorded = assessments_of(patient)
+    if timepoint in recorded:
+        return schedule.labels()[timepoint]
+    if timepoint != schedule.next_unscheduled(recorded):
+        raise Http404
+    return unscheduled(unscheduled_number(timepoint)).label
 
 
 @require_http_methods(["GET", "POST"])

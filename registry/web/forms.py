@@ -5,11 +5,15 @@ An item's rule stays in `Item.clean`, which the services call; here an item only
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
+from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from registry.instruments.base import MISSING_LABELS, Bands, Digits, Instrument, InvalidValue, Item, Total
 from registry.instruments.keys import ASSESSMENT_DATE
@@ -150,8 +154,15 @@ class Question:
             }
 
     @property
-    def reasons(self):
-        return [(code, words(label)) for code, label in MISSING_LABELS.items()]
+    def reason_options(self):
+        return reason_options(get_language(), self.reason)
+
+    @property
+    def html(self):
+        """The widget as HTML: what is clicked or typed in."""
+        if self.errors or self.item.kind not in ("integer", "code"):
+            return get_template(self.template).render({"question": self})
+        return _widget_html(get_language(), self.item, self.value, self.previous)
 
     @property
     def asks_reason(self):
@@ -202,8 +213,35 @@ class Section:
         return "©" in self.instrument.licence
 
     @property
+    def reason_options(self):
+        return reason_options(get_language(), "")
+
+    @property
     def offers_not_done(self):
         return len(self.counted) > 2
+
+
+# A form has some 150 options, and a template takes longer to write them out than everything else on the page together.
+# What they are is decided by the item and the answer; typed text and dates, which may identify, are not kept.
+
+
+@lru_cache(maxsize=4096)
+def _widget_html(language, item, value, previous):
+    question = Question(item, value=value, previous=previous)
+    return get_template(question.template).render({"question": question})
+
+
+@lru_cache(maxsize=64)
+def reason_options(language, chosen):
+    """The options of a list of reasons for a missing value, as HTML."""
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        (
+            (code, mark_safe(" selected") if code == chosen else "", words(label))  # noqa: S308 - a constant
+            for code, label in MISSING_LABELS.items()
+        ),
+    )
 
 
 def _cleaned(item, value):

@@ -9,9 +9,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
-from registry.models import AdverseEvent, Assessment, Patient, Query, QueryMessage, QueryState, Signature
-from registry.web import visits, wording
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    FollowUpEnd,
+    Patient,
+    Query,
+    QueryMessage,
+    QueryState,
+    Signature,
+)
+from registry.web import wording
 from registry.web.reading import names_of, patient_of
 from registry.web.tags import STATES
 from sites.access import Can
@@ -24,6 +35,7 @@ MODELS = {
     "registry_query": Query,
     "registry_querymessage": QueryMessage,
     "registry_signature": Signature,
+    "registry_followupend": FollowUpEnd,
 }
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
@@ -100,10 +112,10 @@ def records_of(patient):
         "patient": (_("Patient, baseline, surgery, follow-up"), "registry_patient", patient.pk),
         "identifiers": (_("Identifiers"), "registry_identity", patient.pk),
     }
-    rows = dict(Assessment.objects.filter(patient=patient, site_id=patient.site_id).values_list("timepoint_id", "pk"))
-    for one in visits.schedule():
-        if one.code in rows:
-            records[one.code] = (wording.words(one.label), "registry_assessment", str(rows[one.code]))
+    own = Assessment.objects.filter(patient=patient, site_id=patient.site_id).order_by("timepoint__position")
+    for code, label, label_ja, pk in own.values_list("timepoint_id", "timepoint__label", "timepoint__label_ja", "pk"):
+        records[code] = (wording.words(Label(label, label_ja)), "registry_assessment", str(pk))
+    records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
     kind = catalogue.item("kind")
     for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
         label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
@@ -182,7 +194,7 @@ def _item(name):
     try:
         return catalogue.item(name)
     except KeyError:
-        return None
+        return next((item for item in FOLLOW_UP_END.items if item.name == name), None)
 
 
 def _label(table, name):

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -16,13 +17,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue, levels
+from registry.instruments.follow_up_end import FOLLOW_UP_END
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services import identity, patients, signing
+from registry.services import follow_up, identity, patients, schedule, signing, visits
 from registry.services.answers import InvalidAnswers
 from registry.services.forms import forms_of
 from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
-from registry.web import forms, timeline, visits, wording
+from registry.web import forms, timeline, wording
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from sites import audit
 from sites.access import Can
@@ -112,14 +114,17 @@ def patient_list(request):
     ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
     rows = list(found.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
 
-    plan, today = visits.schedule(), timezone.localdate()
+    plans, today = schedule.plans(), timezone.localdate()
+    ends = follow_up.ends_of([row.pk for row in rows])
     recorded = {}
     for one in Assessment.objects.filter(
         site_id__in={row.site_id for row in rows}, patient_id__in=[row.pk for row in rows]
     ).only("id", "patient_id", "timepoint_id", "state"):
         recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
     for row in rows:
-        row.visits = visits.visits(row, plan, recorded.get(row.pk, {}), today)
+        row.visits = _in_columns(
+            plans, visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
+        )
         row.own_forms = [form_state(row, "baseline"), form_state(row, "surgery")]
 
     kept = chosen | ({"q": query} if query else {})
@@ -128,7 +133,7 @@ def patient_list(request):
         "registry/patient_list.html",
         {
             "rows": rows,
-            "plan": plan,
+            "plan": plans.timepoints,
             "several_sites": len(sites) > 1,
             "query": query,
             "filters": filters,
@@ -151,6 +156,12 @@ def patient_list(request):
             "page_query": urlencode(kept | ({"sort": order} if order != "patient_id" else {})),
         },
     )
+
+
+def _in_columns(plans, planned):
+    """The visits of one patient under the timepoints of every version; None where the own plan has none."""
+    by_code = {visit.code: visit for visit in planned}
+    return [by_code.get(one.code) for one in plans.timepoints]
 
 
 def _heading(name, order, kept):
@@ -270,8 +281,11 @@ def patient_page(request, patient_id):
     """One patient at a glance: who, which forms, how it went."""
     patient = patient_of(request, patient_id)
     recorded = assessments_of(patient)
-    plan, today = visits.schedule(), timezone.localdate()
-    planned = visits.visits(patient, plan, recorded, today)
+    plans, today = schedule.plans(), timezone.localdate()
+    plan, end = plans.of(patient, today), follow_up.end_of(patient)
+    planned = visits.visits(patient, plan, recorded, today, end)
+    others = visits.others(plan, recorded, schedule.labels()) if set(recorded) - {one.code for one in plan} else []
+    course = in_order(planned, others)
     events = list(AdverseEvent.objects.filter(site_id=patient.site_id, patient=patient))
     names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
     unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
@@ -283,14 +297,20 @@ def patient_page(request, patient_id):
             "patient": patient,
             "facts": facts(patient),
             "visits": planned,
+            "others": others,
+            "closed_states": (visits.DEAD, *FOLLOW_UP_END.item("end_kind").codes),
+            "next_unscheduled": schedule.next_unscheduled(recorded),
+            "end": end,
+            "end_words": end_in_words(end) if end else "",
+            "course": course,
             "names": names,
-            "timeline": timeline.of(patient, planned),
             "events": [_event_line(event, unsettled) for event in events],
             "unsettled": unsettled,
             "queries_count": sum(unsettled.values()),
             "may_ask": request.access.may(Can.QUERY, patient.site_id),
             "may_sign": request.access.may(Can.SIGN, patient.site_id),
             "signatures": signing.checked(patient, rows),
+            "timeline": timeline.of(patient, course),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
@@ -305,6 +325,28 @@ def patient_page(request, patient_id):
             ],
         },
     )
+
+
+def in_order(planned, others):
+    """The first planned visit, which changes are counted from, and then every other one by its day."""
+    if not others:
+        return planned
+    last = date.max
+
+    def day(visit):
+        return (visit.assessment and visit.assessment.assessment_date) or visit.target or last
+
+    return [planned[0], *sorted([*planned[1:], *others], key=day)]
+
+
+def end_in_words(end):
+    """“Consent withdrawn from 3 Mar 2026: moved away”."""
+    said = {item.name: wording.shown(item, getattr(end, item.name)) for item in FOLLOW_UP_END.items}
+    return _("%(kind)s from %(day)s: %(reason)s") % {
+        "kind": said["end_kind"],
+        "day": said["end_date"],
+        "reason": said["end_reason"],
+    }
 
 
 OWN_FORMS = (

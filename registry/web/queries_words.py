@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from registry.instruments import catalogue, checks
 from registry.models import Query, QueryForm, QueryState
-from registry.services.findings import schedule
+from registry.services import schedule
 from registry.services.queries import form_of
 from registry.web import wording
 from registry.web.reading import names_of
@@ -61,7 +61,7 @@ def item_label(name):
 
 
 def visit_labels():
-    return {one.code: wording.words(one.label) for one in schedule()}
+    return {code: wording.words(label) for code, label in schedule.labels().items()}
 
 
 @dataclass

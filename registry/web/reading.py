@@ -1,8 +1,11 @@
 """Finding what a page is about. Another site's record does not exist: 404, never 403."""
 
+from functools import cache
+
 from django.http import Http404
 
-from registry.models import Assessment, Patient
+from registry.models import Assessment, Patient, State
+from registry.models.clinical import records_of
 from registry.services.patients import FORMS
 from sites.access import Can
 from sites.models import User
@@ -26,7 +29,7 @@ def identifying_patient_of(request, patient_id):
 
 def assessments_of(patient):
     """Timepoint code to `Assessment`."""
-    return {one.timepoint_id: one for one in Assessment.objects.filter(site_id=patient.site_id, patient=patient)}
+    return {one.timepoint_id: one for one in records_of(Assessment, patient)}
 
 
 def names_of(user_ids):
@@ -34,12 +37,19 @@ def names_of(user_ids):
     return dict(User.objects.filter(pk__in={one for one in user_ids if one}).values_list("pk", "name"))
 
 
+@cache
+def own_items(form):
+    """The items that one of a patient's own forms begins with: enrolment has been answered before."""
+    return tuple(item for one in FORMS[form][0] if one.code != "enrolment" for item in one.items)
+
+
 def form_state(patient, form):
     """The state of one of a patient's own forms; `empty` for a draft in which nothing was answered yet."""
-    instruments, column = FORMS[form]
-    own = [item.name for one in instruments if one.code != "enrolment" for item in one.items]
-    begun = any(getattr(patient, name) is not None or name in patient.missing for name in own)
+    column = FORMS[form][1]
+    if column is not None and getattr(patient, column) != State.DRAFT:
+        return getattr(patient, column)
+    names = [item.name for item in own_items(form)]
+    begun = any(getattr(patient, name) is not None or name in patient.missing for name in names)
     if column is None:
         return "complete" if begun else "empty"
-    state = getattr(patient, column)
-    return "empty" if state == "draft" and not begun else state
+    return "draft" if begun else "empty"

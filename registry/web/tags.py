@@ -20,6 +20,8 @@ STATES = {
     "due": _("Due"),
     "overdue": _("Overdue"),
     "dead": _("Died"),
+    "withdrawn": _("Withdrawn"),
+    "lost": _("Lost"),
     "query": _("Query"),
 }
 

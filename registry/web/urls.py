@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from registry.web import entry, history, home, patients, session
+from registry.web import entry, follow_up_end, grid, history, home, patients, schedule, session
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,9 +18,13 @@ urlpatterns = [
     path("patients/<str:patient_id>/baseline/", entry.own_form, {"form": "baseline"}, name="patient_baseline"),
     path("patients/<str:patient_id>/surgery/", entry.own_form, {"form": "surgery"}, name="patient_surgery"),
     path("patients/<str:patient_id>/follow-up/", entry.own_form, {"form": "follow_up"}, name="patient_follow_up"),
+    path("patients/<str:patient_id>/end/", follow_up_end.follow_up_end, name="follow_up_end"),
     path("patients/<str:patient_id>/assessments/<str:timepoint>/", entry.assessment, name="assessment"),
     path("patients/<str:patient_id>/adverse-events/new/", entry.adverse_event, name="adverse_event_new"),
     path("patients/<str:patient_id>/adverse-events/<int:event_id>/", entry.adverse_event, name="adverse_event"),
+    path("grid/", grid.grid, name="grid"),
+    path("schedule/", schedule.schedule_page, name="schedule"),
+    path("schedule/new/", schedule.schedule_new, name="schedule_new"),
     path("value-sets/<str:code>/<str:version>/", entry.value_set, name="value_set"),
     path("segment-group/", entry.segment_group, name="segment_group"),
 ]

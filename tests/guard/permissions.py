@@ -111,9 +111,13 @@ RULES = {
     "segment_group": page(SIGNED_IN),
     # Patients
     "patients": page(READERS),
+    "grid": page(READERS),
+    "schedule": page(READERS | ADMIN),
+    "schedule_new": Rule(ADMIN, ADMIN, acted=(422,)),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),
+    "follow_up_end": record(writers=ENTRY, acted=(422,)),
     "patient_identifiers": record(ENTRY, ENTRY, acted=(302, 422)),
     "patient_baseline": record(writers=ENTRY, acted=(302, 409, 422)),
     "patient_surgery": record(writers=ENTRY, acted=(302, 409, 422)),
@@ -201,5 +205,13 @@ RULES = {
     **screens(
         "study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(403,), deletes=403
     ),
-    **screens("registry_timepoint", "timepoint"),
+    **screens("registry_timepoint", "timepoint", imports=False, adds=403, deletes=403),
+    # The history of the schedule: another version is published on its own page.
+    **{
+        name: rule
+        for name, rule in screens(
+            "registry_scheduleversion", "version_id", imports=False, adds=302, changes=(403,), deletes=403
+        ).items()
+        if not name.endswith("_export")
+    },
 }  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from registry.analysis import cohorts, plans, runner
-from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
+from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
 from registry.services import patients, queries
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
@@ -90,6 +90,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         for place in ("own", "other"):
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
+            found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 
-from registry.models import AdverseEvent, Assessment, Identity, Patient, Timepoint
+from registry.models import AdverseEvent, Assessment, Identity, Patient, ScheduleVersion, Timepoint
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership, Site, User
 from tests.conftest import PASSWORD, person
@@ -99,7 +99,7 @@ def test_a_membership_alone_opens_everything(client, db):
     client.force_login(person("Plain", Role.ADMIN))
     page = client.get(reverse("admin:index"))
     listed = {model["object_name"] for app in page.context["app_list"] for model in app["models"]}
-    assert listed == {"Site", "User", "Membership", "AuditEvent", "Timepoint"}
+    assert listed == {"Site", "User", "Membership", "AuditEvent", "Timepoint", "ScheduleVersion"}
 
 
 def test_an_ended_membership_opens_nothing(client, ada):
@@ -256,25 +256,21 @@ def test_somebody_inactive_does_not_count_as_another_administrator(admin_client,
     assert mine.ends_on is None
 
 
-def test_the_window_of_a_timepoint_changes_and_is_on_record(admin_client, ada, as_person):
+def test_the_name_of_a_visit_changes_and_is_on_record(admin_client, ada, as_person):
     address = reverse("admin:registry_timepoint_change", args=["3m"])
-    posted = {"code": "x", "label": "3 months", "label_ja": "術後3か月", "target_day": 90, "days_before": 14}
-    assert admin_client.post(address, posted | {"days_after": 28, "position": 2}).status_code == 302
-    changed = Timepoint.objects.get(pk="3m")
-    assert (changed.target_day, changed.days_before, changed.days_after) == (90, 14, 28)
+    assert admin_client.post(address, {"code": "x", "label": "Quarter", "label_ja": "3か月"}).status_code == 302
+    assert Timepoint.objects.get(pk="3m").label == "Quarter"
     with as_person(ada):
         assert trail("registry_timepoint", "3m")[-1] == ("update", ada.pk)
+    assert admin_client.post(reverse("admin:registry_timepoint_delete", args=["3m"]), {"post": "y"}).status_code == 403
 
 
-@pytest.mark.parametrize(("code", "status"), [("36m", 302), ("1m", 403)])
-def test_only_a_timepoint_outside_the_protocol_is_deleted(admin_client, code, status):
-    if code == "36m":
-        Timepoint.objects.create(
-            code=code, label="3 years", label_ja="術後3年", target_day=1095, days_before=60, days_after=60, position=6
-        )
-    response = admin_client.post(reverse("admin:registry_timepoint_delete", args=[code]), {"post": "yes"})
-    assert response.status_code == status
-    assert Timepoint.objects.filter(pk=code).exists() is (status == 403)
+def test_the_schedules_history_is_read_here_and_written_on_its_own_page(admin_client):
+    version = ScheduleVersion.objects.get()
+    page = admin_client.get(reverse("admin:registry_scheduleversion_change", args=[version.pk]))
+    assert page.status_code == 200
+    assert "24m" in page.content.decode() or "24 months" in page.content.decode()
+    assert admin_client.get(reverse("admin:registry_scheduleversion_add")).url == reverse("schedule_new")
 
 
 def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enrolled, alice, as_person):
@@ -286,6 +282,8 @@ def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enroll
         "study_sites_user",
         "study_sites_membership",
         "registry_timepoint",
+        "registry_scheduleversion",
+        "registry_scheduledvisit",
     }
     event = page.context["cl"].result_list[0]
     change = reverse("admin:study_sites_auditevent_change", args=[event.pk])

@@ -133,3 +133,17 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     assert bring_in(first).stored
     assert texts(take_out("second")) == texts(first)
     assert time.monotonic() - started < SECONDS
+
+
+def test_unscheduled_visits_come_in_and_go_out(good, tmp_path, bring_in, take_out):
+    path = good / "assessments.csv"
+    lines = path.read_text().splitlines()
+    unscheduled = [lines[1].replace("preop", code).replace("2024-01-09", "2024-03-01") for code in ("u1", "u2", "u10")]
+    path.write_text("\n".join([*lines, *unscheduled]) + "\n")
+    assert bring_in(good).stored
+    out = take_out("out")
+    written = (out / "assessments.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in written if line.startswith("N01-0001")] == ["preop", "1m", "u1", "u2", "u10"]
+    path.write_text("\n".join([*lines, lines[1].replace("preop", "u0")]) + "\n")
+    report = bring_in(good)
+    assert [one.column for one in report.errors.shown] == ["timepoint"]

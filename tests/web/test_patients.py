@@ -201,8 +201,8 @@ def test_the_start_page_says_what_waits(enrolled, alice, bob, as_person, browse,
     with as_person(alice):
         Patient.objects.filter(pk=patient.pk).update(surgery_date="2026-01-15")
     response = browse(alice).get("/")
-    assert response.context["enrolment"]["total"]["enrolled"] == 1
+    assert response.context["sites"]["total"]["enrolled"] == 1
     assert patient.pk in text(response)
     central = browse(bob).get("/")
-    assert [line["enrolled"] for line in central.context["enrolment"]["lines"]] == [1, 0]
+    assert [line["enrolled"] for line in central.context["sites"]["lines"]] == [1, 0]
     assert patient.pk not in text(central)

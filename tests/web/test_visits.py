@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from registry.instruments.timepoints import SCHEDULE
-from registry.web.visits import closes, visits
+from registry.instruments.timepoints import SCHEDULE, closes
+from registry.services.visits import visits
 
 SURGERY = dt.date(2026, 1, 1)
 

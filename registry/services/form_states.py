@@ -1,0 +1,39 @@
+"""What lies on top of a form's own state: an open query. The one place where lists, grid and start page ask.
+
+A form is named by `baseline`, `surgery`, `follow_up` or the code of a timepoint; queries about adverse events stand
+with the patient and belong to none of these.
+"""
+
+from django.db.models import Count, F
+from django.db.models.functions import Coalesce
+
+from registry.models import Query, QueryState
+
+OF_FORM = Coalesce(F("timepoint_id"), F("form"))
+
+
+def open_queries(patient_ids):
+    """(patient id, form) of every form with an open query, for some patients. One query."""
+    found = Query.objects.filter(patient_id__in=patient_ids, state=QueryState.OPEN).order_by()
+    return frozenset(found.values_list("patient_id", OF_FORM))
+
+
+def open_query_sql(form=""):
+    """SQL: whether the patient `p` has an open query, on the form that the parameter `form` names or on any."""
+    of_form = "coalesce(q.timepoint_id, q.form) = %(form)s" if form else "true"
+    return (
+        "EXISTS (SELECT FROM registry_query AS q WHERE q.site_id = p.site_id AND q.patient_id = p.patient_id "
+        f"AND q.state = '{QueryState.OPEN}' AND {of_form})"
+    )
+
+
+def open_queries_by_site(site_ids):
+    """Site id to the number of its open queries."""
+    found = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN).order_by()
+    return dict(found.values_list("site_id").annotate(Count("pk")))
+
+
+def queries_to_answer(site_ids, limit):
+    """The oldest open queries that wait for a site's answer."""
+    found = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN)
+    return found.order_by("raised_at", "pk")[:limit]
