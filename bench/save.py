@@ -22,6 +22,17 @@ ROUNDS = 6
 
 
 def answers(chance):
+    """Answers that no soft check asks about: a question is another page, not a save."""
+    from registry.instruments import catalogue, checks
+
+    while True:
+        given = _drawn(chance)
+        clean = {item.name: item.clean(given[item.name]) for item in catalogue.items(catalogue.ASSESSMENT)}
+        if not checks.warnings(clean):
+            return given
+
+
+def _drawn(chance):
     from registry.instruments import catalogue
 
     given = {}

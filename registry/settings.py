@@ -138,6 +138,7 @@ CELERY_BEAT_SCHEDULE = {
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
+    "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 

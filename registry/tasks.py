@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from registry.analysis import runs
 from registry.celery import app
 from registry.models import Patient
-from registry.services import outcomes
+from registry.services import outcomes, sweeping
 from sites import sealing
 from sites.models import Site
 from sites.scope import everything
@@ -46,10 +46,21 @@ def compute_all_outcomes():
             outcomes.compute_changes(value_set)
 
 
+@app.task
+def check_all_forms():
+    """The soft checks over every form: queries are raised, raised again and closed as the data say."""
+    with everything(reason="soft checks"), transaction.atomic():
+        return sweeping.sweep()
+
+
 def start_all_outcomes():
-    """Have every outcome computed; False where the broker cannot be reached, and the sweeper will do it later."""
+    """Have every outcome computed and every form checked, as after an import.
+
+    False where the broker cannot be reached; the hourly tasks will do it later.
+    """
     try:
         compute_all_outcomes.apply_async(retry=False)
+        check_all_forms.apply_async(retry=False)
     except OperationalError:
         return False
     return True

@@ -7,7 +7,6 @@ from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, State
 from registry.services.answers import InvalidAnswers, clean
-from registry.services.findings import Form
 from registry.services.queries import settle
 from registry.services.records import Conflict, check_may_change, require, set_values, store_update
 from registry.services.schedule import ensure_timepoint
@@ -37,7 +36,7 @@ def save_assessment(
     else:
         row = _correct(patient, timepoint, raw, missing or {}, complete, version, reason, today)
     if row.state != State.DRAFT:
-        settle(patient, forms=[Form("assessment", timepoint=timepoint)], about=NAMES, said=said)
+        settle(patient, record=row, about=NAMES, said=said)
     return row
 
 

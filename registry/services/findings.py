@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from registry.instruments import catalogue, checks, levels
 from registry.models import AdverseEvent, Assessment, QueryForm, State
@@ -73,9 +74,9 @@ def every_check(plan):
     return (*checks.SOFT_CHECKS, checks.outside_window(plan))
 
 
-def kind_of(check):
-    """The kind of form that a check is about: the one that has the most specific of its items."""
-    names = set(check.items)
+@cache
+def _kind(names):
+    names = set(names)
     if names & _EVENT:
         return QueryForm.ADVERSE_EVENT
     if names & _ASSESSMENT:
@@ -83,6 +84,11 @@ def kind_of(check):
     if names & _SURGERY:
         return QueryForm.SURGERY
     return QueryForm.FOLLOW_UP if names & _FOLLOW_UP else QueryForm.BASELINE
+
+
+def kind_of(check):
+    """The kind of form that a check is about: the one that has the most specific of its items."""
+    return _kind(check.items)
 
 
 def items_of(form_kind):
@@ -123,39 +129,38 @@ def patient_answers(patient):
     return answers
 
 
-def findings_of(patient, forms=None):
-    """The `Finding`s of a patient as stored now; with `forms`, of those assessments and events alone.
+def findings_of(patient, records=None):
+    """The `Finding`s of a patient as stored now. `patient` must be.
 
-    Three statements, or fewer with `forms`.
+    records  assessments and adverse events to look at, and nothing else; None for every form
     """
     every = every_check(schedule.plans())
     known = patient_answers(patient)
     found = []
-    if forms is None:
+    if records is None:
         for check in every:
             kind = kind_of(check)
             if kind not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT):
                 state = getattr(patient, f"{kind}_state", None)
                 found += _met(Form(str(kind)), [check], known, state == State.DRAFT)
-    for form, row, names in _records(patient, forms):
-        answers = known if forms is None else patient_answers(row.patient)
-        answers = answers | {name: getattr(row, name, None) for name in names} | {"timepoint": form.timepoint}
+        of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+        records = [
+            *Assessment.objects.filter(**of_patient).order_by("pk"),
+            *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
+        ]
+    for row in records:
+        form = form_of_record(row)
+        names = _EVENT if form.event is not None else _ASSESSMENT
+        answers = known | {name: getattr(row, name, None) for name in names} | {"timepoint": form.timepoint}
         own = [check for check in every if kind_of(check) == form.kind]
         found += _met(form, own, answers, row.state == State.DRAFT)
     return found
 
 
-def _records(patient, forms):
-    """(form, row, names of its answers) of the assessments and events; with `forms` their patient is read anew."""
-    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
-    if forms is None or (visits := [one.timepoint for one in forms if one.timepoint]):
-        rows = Assessment.objects.filter(**of_patient).order_by("pk")
-        for row in rows if forms is None else rows.filter(timepoint_id__in=visits).select_related("patient"):
-            yield Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id), row, _ASSESSMENT
-    if forms is None or (events := [one.event for one in forms if one.event is not None]):
-        rows = AdverseEvent.objects.filter(**of_patient).order_by("pk")
-        for row in rows if forms is None else rows.filter(pk__in=events).select_related("patient"):
-            yield Form(QueryForm.ADVERSE_EVENT.value, event=row.pk), row, _EVENT
+def form_of_record(row):
+    if isinstance(row, AdverseEvent):
+        return Form(QueryForm.ADVERSE_EVENT.value, event=row.pk)
+    return Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id)
 
 
 def _met(form, own, answers, is_draft):

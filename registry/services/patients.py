@@ -10,7 +10,6 @@ from registry.models import AdverseEvent, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import identity
 from registry.services.answers import InvalidAnswers, broken, clean
-from registry.services.findings import Form
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
 from sites.access import Can
@@ -146,5 +145,5 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
         row = locked_for_update(AdverseEvent, event.pk, None)
         check_may_change(row.state, reason)
         row = store_update(row, set_values(row, answers), reason)
-    settle(patient, forms=[Form("adverse_event", event=row.pk)], about=answers.values, said=said)
+    settle(patient, record=row, about=answers.values, said=said)
     return row

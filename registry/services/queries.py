@@ -15,7 +15,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue, Item, Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
 from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form, expanded, findings_of, items_of
+from registry.services.findings import Form, expanded, findings_of, form_of_record, items_of
 from registry.services.records import require
 from sites.access import Can
 from sites.scope import current
@@ -52,16 +52,17 @@ class WrongState(Exception):
         super().__init__(f"the query is {query.state}")
 
 
-def settle(patient, *, forms=None, about=(), said=None):
+def settle(patient, *, record=None, about=(), said=None):
     """Bring the rules' queries of `patient` in line with what is stored now. Call it inside the saving transaction.
 
-    forms  the assessment or event that was stored; None for one of the patient's own forms, which concerns them all
-    about  names of the items that were stored: only findings about these are asked about
-    said   the person's answers; None where nobody can be asked, and a finding simply becomes a query
+    record  the assessment or event that was stored; None for one of the patient's own forms, which concerns them all
+    about   names of the items that were stored: only findings about these are asked about
+    said    the person's answers; None where nobody can be asked, and a finding simply becomes a query
     Raises Unlikely, which must undo what was stored.
     """
-    found = findings_of(patient, forms)
-    stored = {_key(one): one for one in _of_rules(patient, forms)}
+    form = record and form_of_record(record)
+    found = findings_of(patient, record and [record])
+    stored = _of_rules(patient, form)
     if said is not None:
         names = set(about)
         unasked = [
@@ -78,7 +79,7 @@ def settle(patient, *, forms=None, about=(), said=None):
     right = said.right if said else {}
     found = [one for one in found if not one.is_draft or one.key in right or one.key in stored]
     if found or any(one.state != QueryState.CLOSED for one in stored.values()):
-        _reconcile_one(patient, found, forms)
+        _reconcile_one(patient, found, form)
         for one in found:
             if one.key in right and not _is_accepted(one, stored.get(one.key)):
                 _confirm(patient, one, right[one.key])
@@ -92,23 +93,35 @@ def _is_accepted(finding, query):
     return _is_known(finding, query) and query.state != QueryState.OPEN
 
 
-def _key(query):
-    return f"{form_of(query).code}:{query.rule}"
-
-
 def form_of(query):
     return Form(query.form, query.timepoint_id, query.event_id)
 
 
-def _of_rules(patient, forms):
-    queries = Query.objects.filter(patient_id=patient.pk, rule__isnull=False).order_by("pk")
-    if forms is not None:
-        queries = queries.filter(
-            form__in={one.kind for one in forms},
-            **({"timepoint_id__in": [one.timepoint for one in forms]} if forms[0].timepoint else {}),
-            **({"event_id__in": [one.event for one in forms]} if forms[0].event is not None else {}),
-        )
-    return queries
+@dataclass(frozen=True)
+class _Stored:
+    """What `settle` needs to know of a rule's query."""
+
+    state: str
+    mended: bool
+    seen: dict
+
+
+OF_RULES = """SELECT form, timepoint_id, event_id, rule, state, mended, seen FROM registry_query
+    WHERE patient_id = %s AND rule IS NOT NULL"""
+
+
+def _of_rules(patient, form):
+    """The rules' queries of a patient, or of one form, by key. Plain SQL: every save asks."""
+    sql, parameters = OF_RULES, [patient.pk]
+    if form is not None:
+        sql += " AND (timepoint_id = %s OR event_id = %s)"
+        parameters += [form.timepoint, form.event]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {
+            f"{Form(kind, timepoint, event).code}:{rule}": _Stored(state, mended, json.loads(seen))
+            for kind, timepoint, event, rule, state, mended, seen in cursor.fetchall()
+        }
 
 
 FOUND = """SELECT * FROM jsonb_to_recordset(%(found)s::jsonb) AS f(
@@ -156,7 +169,7 @@ def reconcile(found, which, parameters):
         return cursor.fetchone()
 
 
-def _reconcile_one(patient, found, forms):
+def _reconcile_one(patient, found, form):
     rows = [
         {
             "site_id": patient.site_id,
@@ -171,10 +184,9 @@ def _reconcile_one(patient, found, forms):
         for one in found
     ]
     which, parameters = "q.patient_id = %(patient)s", {"patient": patient.pk, "found": json.dumps(rows)}
-    if forms is not None:
-        which += " AND (q.timepoint_id = ANY (%(timepoints)s::varchar[]) OR q.event_id = ANY (%(events)s::bigint[]))"
-        parameters["timepoints"] = [one.timepoint for one in forms if one.timepoint]
-        parameters["events"] = [one.event for one in forms if one.event is not None]
+    if form is not None:
+        which += " AND (q.timepoint_id = %(timepoint)s OR q.event_id = %(event)s)"
+        parameters |= {"timepoint": form.timepoint, "event": form.event}
     reconcile(FOUND, which, parameters)
 
 

@@ -285,7 +285,7 @@ def _review(request, sheet, row, leading, cards, asked):
 def _draft_warnings(sheet):
     if sheet.form is None or sheet.state != State.DRAFT:
         return []
-    return queries_on_form.draft_doubts(sheet.patient, sheet.form, [item.name for item in sheet.items])
+    return queries_on_form.draft_doubts(sheet.patient, sheet.form, sheet.row, [item.name for item in sheet.items])
 
 
 def _summary(errors, sheet):

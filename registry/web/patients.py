@@ -308,7 +308,8 @@ def patient_page(request, patient_id):
             "unsettled": unsettled,
             "queries_count": sum(unsettled.values()),
             "may_ask": request.access.may(Can.QUERY, patient.site_id),
-            "may_sign": request.access.may(Can.SIGN, patient.site_id),
+            "may_sign": request.access.may(Can.SIGN, patient.site_id)
+            and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),

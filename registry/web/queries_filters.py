@@ -102,7 +102,7 @@ def choices(access, filters):
         ),
         (
             "age",
-            _("Age"),
+            _("Days waiting"),
             [("", _("All")), *((str(days), _("over %(days)s days") % {"days": days}) for days in AGES)],
             "" if filters.age is None else str(filters.age),
         ),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -65,9 +66,9 @@ def doubts(findings, form, item_names, said=None):
     return found
 
 
-def draft_doubts(patient, form, item_names):
+def draft_doubts(patient, form, row, item_names):
     """What a draft would be asked about when it is completed."""
-    own = [form] if form.timepoint or form.event is not None else None
+    own = None if row is patient else [row]
     return doubts([one for one in findings_of(patient, own) if one.form == form], form, item_names)
 
 
@@ -110,9 +111,13 @@ def attach(questions, found, patient, form, asked):
         question.ask_url = ask_url + question.name if ask_url else ""
 
 
+LEFT_OPEN = """SELECT EXISTS (SELECT FROM registry_query WHERE patient_id = %s AND form = %s
+    AND timepoint_id IS NOT DISTINCT FROM %s AND event_id IS NOT DISTINCT FROM %s
+    AND state = 'open' AND rule IS NOT NULL)"""
+
+
 def saved_note(patient, form):
-    """A word about the queries that a save left behind, or nothing."""
-    left = Query.objects.unsettled().filter(
-        patient_id=patient.pk, form=form.kind, timepoint_id=form.timepoint, event_id=form.event, state="open"
-    )
-    return _("What hardly goes together is kept as a query.") if left.exists() else ""
+    """A word about the queries that a save left behind, or nothing. Plain SQL: every save asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_OPEN, [patient.pk, form.kind, form.timepoint, form.event])
+        return _("What hardly goes together is kept as a query.") if cursor.fetchone()[0] else ""

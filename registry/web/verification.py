@@ -32,9 +32,9 @@ LEFT = {
         WHERE baseline_state = 'complete'""",
     QueryForm.SURGERY: """SELECT site_id, patient_id, 'surgery', updated_at, verified FROM registry_patient
         WHERE surgery_state = 'complete'""",
-    QueryForm.ASSESSMENT: """SELECT site_id, patient_id, timepoint_id, updated_at, verified FROM registry_assessment
-        WHERE state = 'complete'""",
-    QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id, updated_at, verified
+    QueryForm.ASSESSMENT: """SELECT site_id, patient_id, timepoint_id::text, updated_at, verified
+        FROM registry_assessment WHERE state = 'complete'""",
+    QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified
         FROM registry_adverseevent WHERE state = 'complete'""",
 }
 
@@ -54,8 +54,7 @@ def to_verify(request):
         page = request.GET.get("page", "")
         number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 9 else 1
         cursor.execute(
-            f"SELECT * FROM ({found}) AS f ORDER BY patient_id, updated_at, form "
-            f"LIMIT {PAGE} OFFSET {(number - 1) * PAGE}",
+            f"SELECT * FROM ({found}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} OFFSET {(number - 1) * PAGE}",
             parameters,
         )
         rows = cursor.fetchall()
@@ -75,7 +74,7 @@ def to_verify(request):
                     "changed": changed,
                     "marks": marks,
                 }
-                for site, patient, code, at, marks, changed in rows
+                for site, patient, code, at, marks, changed, _place in rows
             ],
             "sites": sites if len(sites) > 1 else [],
             "forms": [*((one.value, one.label) for one in LEFT if one != QueryForm.ASSESSMENT), *labels.items()],
@@ -99,6 +98,7 @@ def _left(sites, chosen, labels):
         "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
         "patient": chosen["patient"].upper()[:40],
         "timepoint": form,
+        "order": ["baseline", "surgery", *labels],
     }
     parts = [LEFT[kind] + " AND site_id = ANY (%(sites)s)" for kind in kinds]
     if form in labels:
@@ -107,11 +107,16 @@ def _left(sites, chosen, labels):
         parts = [f"{part} AND starts_with(patient_id, %(patient)s)" for part in parts]
     if chosen["changed"]:
         parts = [f"{part} AND jsonb_path_exists(verified, '$.*.changed_at')" for part in parts]
-    used = {"sites"} | ({"timepoint"} if form in labels else set()) | ({"patient"} if parameters["patient"] else set())
+    used = (
+        {"sites", "order"}
+        | ({"timepoint"} if form in labels else set())
+        | ({"patient"} if parameters["patient"] else set())
+    )
     sql = f"""
         SELECT site_id, patient_id, form, updated_at,
                (SELECT count(*) FROM jsonb_each(verified)) AS marks,
-               (SELECT count(*) FROM jsonb_each(verified) WHERE value ? 'changed_at') AS changed
+               (SELECT count(*) FROM jsonb_each(verified) WHERE value ? 'changed_at') AS changed,
+               array_position(%(order)s::text[], form) AS place
         FROM ({" UNION ALL ".join(parts)}) AS found (site_id, patient_id, form, updated_at, verified)"""
     return sql, {name: parameters[name] for name in used}
 

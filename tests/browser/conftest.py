@@ -16,8 +16,9 @@ from django.test.testcases import LiveServerThread
 
 from registry.celery import app
 from registry.models import Assessment, Patient
-from registry.services import patients
+from registry.services import patients, queries
 from registry.services.assessments import save_assessment
+from registry.services.findings import Form
 from sites.access import Can, Role, access_of
 from sites.models import Site
 from sites.scope import entered
@@ -60,6 +61,12 @@ def _followed(access, patient):
         )
 
 
+def _asked(access, patient):
+    with entered(access.scope()), transaction.atomic():
+        form = Form("assessment", timepoint="preop")
+        return queries.raise_query(access=access, patient=patient, form=form, field="frankel", text="Source says C.")
+
+
 @pytest.fixture(scope="module")
 def cast(django_db_setup, django_db_blocker):
     """Alice at North with a followed patient and a new one; Bob, Dana and Ada; committed for the whole module."""
@@ -69,12 +76,15 @@ def cast(django_db_setup, django_db_blocker):
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
         Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
         alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
+        mona, ivo = person("Mona", Role.MONITOR, north), person("Ivo", Role.INVESTIGATOR, north)
         dana, ada = person("Dana", Role.DATA_MANAGER), person("Ada", Role.ADMIN, is_staff=True, is_superuser=True)
         access = access_of(alice)
         assert access.may(Can.ENTER, north.pk)
         followed, new = _enrolled(access, north), _enrolled(access, north)
         _followed(access, followed)
-        yield SimpleNamespace(alice=alice, bob=bob, dana=dana, ada=ada, followed=followed.pk, new=new.pk, access=access)
+        query = _asked(access_of(mona), followed)
+        people = {"alice": alice, "bob": bob, "dana": dana, "ada": ada, "mona": mona, "ivo": ivo}
+        yield SimpleNamespace(**people, followed=followed.pk, new=new.pk, query=query.pk, access=access)
     app.conf.task_always_eager = False
 
 

@@ -26,6 +26,14 @@ PAGES = {
     "adverse event": ("alice", "/patients/{followed}/adverse-events/new/"),
     "identifiers": ("alice", "/patients/{followed}/identifiers/"),
     "history": ("alice", "/patients/{followed}/history/"),
+    "queries": ("alice", "/queries/"),
+    "query": ("mona", "/queries/{query}/"),
+    "query to answer on its form": ("alice", "/patients/{followed}/assessments/preop/"),
+    "new query": ("mona", "/patients/{followed}/queries/new/?form=preop"),
+    "many queries": ("dana", "/queries/many/?form=preop&field=frankel&has=value&value=D"),
+    "forms to verify": ("mona", "/verification/"),
+    "verification of a form": ("mona", "/patients/{followed}/verify/preop/"),
+    "signatures": ("ivo", "/patients/{followed}/signatures/"),
     "comparisons": ("bob", "/comparison/"),
     "new comparison": ("bob", "/comparison/new/"),
     "export": ("alice", "/export/"),
@@ -53,7 +61,7 @@ def faults(page):
 def test_a_page_is_accessible_and_fits(opened, cast, name):
     who, path = PAGES[name]
     page = opened(who)
-    page.goto(path.format(followed=cast.followed, new=cast.new))
+    page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query))
     page.wait_for_load_state("networkidle")
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})

@@ -27,6 +27,7 @@ def save(alice, patient, as_person):
 
     def saving(answers=FINE, *, complete=True, timepoint="preop", reason="corrected", said=None, **changes):
         with as_person(alice) as access:
+            patient.refresh_from_db()
             row = Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
             return save_assessment(
                 access=access,

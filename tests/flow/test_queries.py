@@ -10,6 +10,7 @@ from registry.services.assessments import save_assessment
 from registry.services.findings import Form
 from registry.services.queries import Said, Unlikely, Wanted, WrongState
 from registry.services.sweeping import sweep
+from registry.tasks import check_all_forms
 from tests.conftest import TODAY
 from tests.flow.conftest import FINE, PREOP, WALKS
 
@@ -124,6 +125,7 @@ def test_the_sweep_after_an_import_raises_closes_and_raises_again(save, stored, 
             return sweep()
 
     assert bring_in(frankel="A", barthel_mobility=15) == (1, 0, 0)
+    assert check_all_forms() == (0, 0, 0)
     assert bring_in(frankel="D") == (0, 0, 1)
     assert bring_in(frankel="A") == (0, 1, 0)
     assert [kind for kind, *_ in steps(stored()[0])] == ["raised", "mended", "reopened"]

@@ -67,7 +67,7 @@ class Command(BaseCommand):
             people.update(password=make_password(password))
 
     def start_computing(self):
-        transaction.on_commit(tasks.compute_all_outcomes.delay, robust=True)  # without a broker, the sweep does it
+        transaction.on_commit(tasks.start_all_outcomes, robust=True)  # without a broker, the hourly tasks do it
         wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
         if not wanted.exists():
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
