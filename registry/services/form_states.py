@@ -12,7 +12,7 @@ def open_queries(patient_ids):
 
 
 def open_query_sql(form=""):
-    """SQL: whether the patient `p` has an open query, on one form or on any."""
+    """SQL: whether the patient `p` has an open query, on one form or on any; `u` is any unscheduled visit."""
     return "false"
 
 
