@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from registry.models import Query, QueryState
 
+UNSCHEDULED = "u"
 OF_FORM = Coalesce(F("timepoint_id"), F("form"))
 
 
@@ -19,8 +20,13 @@ def open_queries(patient_ids):
 
 
 def open_query_sql(form=""):
-    """SQL: whether the patient `p` has an open query, on the form that the parameter `form` names or on any."""
+    """SQL: whether the patient `p` has an open query, on the form that the parameter `form` names or on any.
+
+    `u` is any unscheduled visit.
+    """
     of_form = "coalesce(q.timepoint_id, q.form) = %(form)s" if form else "true"
+    if form == UNSCHEDULED:
+        of_form = "q.timepoint_id LIKE 'u%%'"
     return (
         "EXISTS (SELECT FROM registry_query AS q WHERE q.site_id = p.site_id AND q.patient_id = p.patient_id "
         f"AND q.state = '{QueryState.OPEN}' AND {of_form})"

@@ -211,12 +211,16 @@ def _rows(ids, plans, columns, today, several_sites):
         own, found = plans.of(patient, today), recorded.get(pk, {})
         planned = {one.code: one for one in visits.visits(patient, own, found, today, ends.get(pk))}
         address = reverse("patient", args=[pk])
+        queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
         cells = [
-            _cell(_Form(patient, one, planned, found, address, today), markup, (pk, one.code) in queries)
-            for one in columns
+            _cell(_Form(patient, one, planned, found, address, today), markup, one.code in queried) for one in columns
         ]
         rows.append({"patient": patient, "address": address, "cells": cells})
     return rows
+
+
+def _column_of(form):
+    return UNSCHEDULED if schedule.unscheduled_number(form) else form
 
 
 @dataclass(frozen=True)
