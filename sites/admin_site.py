@@ -23,6 +23,12 @@ class AdminScreens(AdminSite):
     index_title = _("Sites, people and schedule")
     empty_value_display = "–"
 
+    def register(self, model_or_iterable, admin_class=None, **options):
+        """Only our own models: those of the packages below have pages of their own, or none, such as secrets."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        ours = [one for one in models if one.__module__.partition(".")[0] in ("registry", "sites")]
+        super().register(ours, admin_class, **options)
+
     def has_permission(self, request):
         return request.access.may(Can.ADMINISTER)
 

@@ -28,6 +28,7 @@ NAVIGATION = (
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
+    Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )
@@ -58,6 +59,8 @@ def frame(request):
     signed_in = access is not None and request.user.is_authenticated
     return {
         "synthetic": settings.SYNTHETIC,
+        "second_factor": settings.SECOND_FACTOR,
+        "mail": settings.MAIL,
         "access": access,
         "can": {ability.value: signed_in and access.may(ability) for ability in Can},
         "navigation": navigation(request, access) if signed_in else [],

@@ -6,8 +6,9 @@ from registry.analysis import cohorts, plans, runner
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
 from registry.services import patients
 from registry.services.assessments import save_assessment
-from sites.access import Role
-from sites.models import AuditEvent, Membership
+from sites.access import Role, access_of
+from sites.invitations import invite
+from sites.models import AuditEvent, Invitation, Membership
 from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import EVERYBODY, RULES
@@ -86,6 +87,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             found.values[place]["cohort_id"] = saved.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
+        invitation = Invitation(email="soon@example.org", role=Role.COORDINATOR, site=south)
+        invite(invitation, access=access_of(ada))
+        for place in ("own", "other"):
+            found.values[place]["invitation_id"] = invitation.pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}
     return found
 
