@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from registry.web.session import seconds_left
 from sites.access import Can
 
 
@@ -64,4 +65,7 @@ def frame(request):
         "access": access,
         "can": {ability.value: signed_in and access.may(ability) for ability in Can},
         "navigation": navigation(request, access) if signed_in else [],
+        "session_left": seconds_left(request.session) if signed_in else None,
+        "session_idle": settings.SESSION_IDLE_SECONDS,
+        "session_warning": settings.SESSION_WARNING_SECONDS,
     }

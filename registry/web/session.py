@@ -59,6 +59,11 @@ def _ends_in(session, now):
     return idle, session.get("signed_in_at", 0) + settings.SESSION_COOKIE_AGE - now
 
 
+def seconds_left(session):
+    """Whole seconds until this session ends if nothing more is done, and not below zero."""
+    return max(0, int(min(_ends_in(session, time.time()))))
+
+
 class SessionLimits:
     """Ends a session that nobody used for a while, or that is too old; what is asked by a person keeps it alive."""
 
