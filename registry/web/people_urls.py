@@ -18,7 +18,7 @@ urlpatterns = [
     path("people/<int:user_id>/active/", people_person.person_active, name="person_active"),
     path("people/<int:user_id>/password/", people_person.person_password, name="person_password"),
     path("people/roles/<int:membership_id>/", people_person.membership, name="membership"),
-    path("people/delegation/", people_delegation.delegation_log, name="delegation"),
-    path("people/delegation/file/", people_delegation.delegation_csv, name="delegation_csv"),
+    path("delegation/", people_delegation.delegation_log, name="delegation"),
+    path("delegation/file/", people_delegation.delegation_csv, name="delegation_csv"),
     path("enrolment/", people.site_enrolment, name="enrolment"),
 ]

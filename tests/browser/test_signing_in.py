@@ -1,9 +1,5 @@
 """Signing in with a second factor, and sessions that end: in a real browser."""
 
-import base64
-import hashlib
-import hmac
-import struct
 import time
 
 import pytest
@@ -12,14 +8,7 @@ from allauth.mfa.models import Authenticator
 from sites.models import User
 from tests.browser.test_pages import faults
 from tests.conftest import PASSWORD
-
-
-def code_of(secret, at):
-    """The six digits that an authenticator app shows (RFC 6238: SHA-1, 30 seconds)."""
-    key = base64.b32decode(secret, casefold=True)
-    digest = hmac.new(key, struct.pack(">Q", int(at) // 30), hashlib.sha1).digest()
-    start = digest[-1] & 15
-    return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+from tests.identity.conftest import code_of
 
 
 def sign_in(page, email, path="/"):
@@ -72,7 +61,7 @@ def test_a_central_person_sets_up_an_app_and_signs_in_with_it(opened, settings, 
 
 
 def test_a_key_is_added_and_signs_in(opened, settings, no_factors):
-    settings.SECOND_FACTOR = "all"
+    settings.SECOND_FACTOR, settings.MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = "all", True
     page = opened(None)
     client = page.context.new_cdp_session(page)
     client.send("WebAuthn.enable")

@@ -10,7 +10,7 @@ from sites.models import Membership
 
 
 def log(client, site, **more):
-    return client.get("/people/delegation/", {"site": site} | more)
+    return client.get("/delegation/", {"site": site} | more)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def log(client, site, **more):
 )
 def test_who_may_read_it(client, request, north, south, charlie, who, own, other):
     client.force_login(request.getfixturevalue(who))
-    for page in ("/people/delegation/", "/people/delegation/file/"):
+    for page in ("/delegation/", "/delegation/file/"):
         assert client.get(page, {"site": "N01"}).status_code == own
         answer = client.get(page, {"site": "S01"})
         assert answer.status_code == other
@@ -51,14 +51,14 @@ def test_it_tells_who_gave_a_role_and_who_ended_it(client, browser, ada, alice, 
     one = rows["Alice", "Investigator"]
     assert (one.granted_by, one.ended_by, one.state) == ("Ada", "Ada", "past")
     assert rows["Alice", "Site coordinator"].granted_by == ""  # the system's
-    lines = list(csv.DictReader(io.StringIO(reader.get("/people/delegation/file/").content.decode("utf-8-sig"))))
+    lines = list(csv.DictReader(io.StringIO(reader.get("/delegation/file/").content.decode("utf-8-sig"))))
     line = next(one for one in lines if one["role"] == "Investigator")
     assert (line["site"], line["from"], line["until"], line["granted_by"]) == ("N01", "2026-02-01", "2026-03-31", "Ada")
 
 
 def test_that_the_file_was_taken_is_on_record(client, mona, as_person):
     client.force_login(mona)
-    client.get("/people/delegation/file/")
+    client.get("/delegation/file/")
     from sites.models import AuditEvent
 
     with as_person(mona):
