@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -115,7 +115,8 @@ def accept(request, token):
     except NotInvited:
         return _private(render(request, "account/not_invited.html", status=404))
     context = {"form": form, "invitation": invitation, "role": ROLE_LABELS[Role(invitation.role)]}
-    with override(invitation.language if request.method == "GET" else None):
+    # In the language of the invitation, until the person chooses another.
+    with override(get_language() if settings.LANGUAGE_COOKIE_NAME in request.COOKIES else invitation.language):
         return _private(render(request, "account/accept.html", context, status=422 if form.errors else 200))
 
 
