@@ -26,6 +26,16 @@ def test_who_must_have_one_gets_nowhere_without(request, browser, settings, app_
         assert client.get("/").status_code == 200
 
 
+def test_the_screens_that_give_roles_ask_again_too(client, ada, alice, monkeypatch):
+    client.force_login(ada)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 400)
+    for screen in ("study_sites_user_change", "study_sites_membership_add", "auth_user_password_change"):
+        url = reverse(f"admin:{screen}", args=[] if screen.endswith("add") else [alice.pk])
+        assert client.get(url).status_code == 200
+        assert client.post(url, {}).url.startswith("/account/confirm/")
+
+
 def test_recovery_codes_alone_are_none(client, bob, settings, app_of):
     settings.SECOND_FACTOR = "central"
     app_of(bob)
