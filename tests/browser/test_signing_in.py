@@ -90,7 +90,7 @@ def test_a_key_is_added_and_signs_in(opened, settings, no_factors):
 
 
 def test_what_is_typed_outlives_the_session(opened, cast, settings, assessments):
-    settings.SESSION_IDLE_SECONDS, settings.SESSION_WARNING_SECONDS = 6, 4
+    settings.SESSION_IDLE_SECONDS, settings.SESSION_WARNING_SECONDS = 4, 3
     page = opened(None)
     sign_in(page, "alice@example.org", f"/patients/{cast.new}/assessments/3m/")
     page.wait_for_selector("[name=assessment_date]")
