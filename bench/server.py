@@ -23,7 +23,11 @@ def serving(workers=2, threads=4):
     command = [sys.executable, "-m", "gunicorn", "registry.wsgi", "--worker-class", "gthread"]
     command += ["--workers", str(workers), "--threads", str(threads), "--bind", f"127.0.0.1:{port}"]
     command += ["--keep-alive", "60", "--log-level", "error"]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings", "METASPINE_DEBUG": "0"}
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "bench.settings",
+        "METASPINE_DEBUG": "0",
+        "METASPINE_SECOND_FACTOR": "none",
+    }
     process = subprocess.Popen(command, cwd=PROJECT, env=environment)
     try:
         _wait(port)
@@ -75,6 +79,7 @@ def _session(user):
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session["signed_in_at"] = session["seen_at"] = time.time()
     session.create()
     return session.session_key
 

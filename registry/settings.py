@@ -47,6 +47,22 @@ def database(url):
     }
 
 
+def mail_server(url):
+    """Django's mail settings for `smtp://user:password@host:port`, with `smtp+tls://` or `smtps://` for TLS."""
+    parts = urlsplit(url)
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    if parts.scheme not in ports or not parts.hostname:
+        raise ImproperlyConfigured("METASPINE_EMAIL_URL begins with smtp://, smtp+tls:// or smtps:// and names a host.")
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or ports[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
+
+
 DEBUG = flag("METASPINE_DEBUG")
 SECRET_KEY = env("METASPINE_SECRET_KEY")
 FIELD_KEYS = listed("METASPINE_FIELD_KEYS", None)
@@ -64,6 +80,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "import_export",
     "rest_framework",
     "sites",
@@ -79,9 +101,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "registry.web.session.SessionLimits",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "sites.middleware.NullByteMiddleware",
     "sites.middleware.ScopeMiddleware",
+    "registry.web.session.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -124,7 +149,9 @@ CACHES = {
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
+SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
+SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
 SESSION_COOKIE_HTTPONLY = True
 
 CELERY_BROKER_URL = REDIS_URL
@@ -150,12 +177,95 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},  # 20 000 from breaches, offline
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 4 * 3600
+INVITATION_DAYS = int(env("METASPINE_INVITATION_DAYS", "7"))
+
+# Who must have a second factor: people with a central role, administrators among them; everybody; or nobody.
+SECOND_FACTOR = env("METASPINE_SECOND_FACTOR", "central")
+if SECOND_FACTOR not in {"central", "all", "none"}:
+    raise ImproperlyConfigured("METASPINE_SECOND_FACTOR is central, all or none.")
+
+ACCOUNT_ADAPTER = "registry.web.account_adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # nobody signs up; the password field of the sign-in follows from it
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation reached the address
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Metaspine: "
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_SESSION_REMEMBER = False  # the cookie goes with the browser
+ACCOUNT_FORMS = {
+    "login": "registry.web.account_forms.SignInForm",
+    "reset_password": "registry.web.account_forms.ForgottenPasswordForm",
+    "reset_password_from_key": "registry.web.account_forms.NewPasswordForm",
+    "change_password": "registry.web.account_forms.ChangePasswordForm",
+    "reauthenticate": "registry.web.account_forms.ConfirmPasswordForm",
+}
+# By the network address someone comes from (a hospital shares one) and by account. "login_failed" covers passwords,
+# codes of the second factor and confirming who one is; what succeeds does not count.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/15m/ip",
+    "login_failed": "100/15m/ip,10/15m/key",
+    "reset_password": "60/15m/ip,5/15m/key",
+    "reset_password_from_key": "60/15m/ip",
+    "change_password": "10/15m/user",
+    "invitation": "60/15m/ip",
+}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
+ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))
+
+MFA_ADAPTER = "registry.web.account_adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Metaspine"
+MFA_TOTP_TOLERANCE = 1  # clocks of phones differ: the codes before and after the present one count too
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_FORMS = {
+    "authenticate": "registry.web.account_forms.CodeForm",
+    "reauthenticate": "registry.web.account_forms.ConfirmCodeForm",
+    "activate_totp": "registry.web.account_forms.ActivateAppForm",
+    "add_webauthn": "registry.web.account_forms.AddKeyForm",
+    "edit_webauthn": "registry.web.account_forms.RenameKeyForm",
+}
+
+# Single sign-on with an OpenID Connect provider, for people who have an account here.
+OIDC_URL = env("METASPINE_OIDC_URL", "")
+SOCIALACCOUNT_ADAPTER = "registry.web.account_adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_STORE_TOKENS = False
+OPENID_CONNECT_URL_PREFIX = ""
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": env("METASPINE_OIDC_NAME", "Single sign-on"),
+                "client_id": env("METASPINE_OIDC_CLIENT_ID"),
+                "secret": env("METASPINE_OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ]
+        if OIDC_URL
+        else [],
+    }
+}
+
+# Without an address of a mail server no mail leaves: links are for administrators to copy.
+EMAIL_URL = env("METASPINE_EMAIL_URL", "")
+MAIL = bool(EMAIL_URL)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'console'}.EmailBackend"
+if MAIL:
+    globals().update(mail_server(EMAIL_URL))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
@@ -188,7 +298,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # A browser applies this to where a form's answer redirects too: the sign-on page of the provider.
+        "form-action": [SELF, *([f"https://{urlsplit(OIDC_URL).netloc}"] if OIDC_URL else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

@@ -6,6 +6,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 
 import logging
 
+from django.core import mail
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -109,3 +110,14 @@ def seal_audit():
     """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
     for one in sealing.seal():
         logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+
+
+@app.task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)
+def send_mail(subject, body, to):
+    """One mail, tried again for about half an hour while the mail server cannot be reached."""
+    mail.send_mail(subject, body, None, [to])
+
+
+def start_mail(subject, body, to):
+    """Have a mail sent once what it speaks of is committed."""
+    transaction.on_commit(lambda: send_mail.delay(subject, body, to), robust=True)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("registry.web.account_urls")),
     path("", include("registry.web.urls")),
     path("", include("registry.web.transfer_urls")),
     # Each further part of the site adds one line here, in the order of the navigation.

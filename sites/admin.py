@@ -6,7 +6,6 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
 from django.shortcuts import redirect
@@ -24,14 +23,8 @@ from sites import resources
 from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
 from sites.admin_site import Administered, is_referred_to
 from sites.administrators import none_would_last
+from sites.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
 from sites.models import AuditEvent, Membership, Site, User
-
-LAST_ADMINISTRATOR = _(
-    "This is the last administrator. Give somebody else an administrator membership without an end first."
-)
-
-# Permissions come from memberships; groups are nothing here.
-admin.site.unregister(Group)
 
 
 class Screen(Administered):
@@ -61,35 +54,6 @@ class Screen(Administered):
             return super().process_result(result, request)
         messages.error(request, _("Nothing was imported: the data changed since the preview. Upload the file again."))
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
-
-
-class MembershipForm(forms.ModelForm):
-    class Meta:
-        model = Membership
-        fields = ("user", "role", "site", "starts_on", "ends_on")
-        help_texts = {"ends_on": _("The last day with access; yesterday ends it now. Empty: no end.")}
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        # Who had which role where, and since when, is history once it has begun: another role is another membership.
-        if self.instance.pk and self.instance.starts_on <= timezone.localdate():
-            for name in {"user", "role", "site", "starts_on"}.intersection(self.fields):
-                self.fields[name].disabled = True
-
-    def clean(self):
-        cleaned = super().clean()
-        ends = self.instance.pk and cleaned.get("ends_on")
-        if ends and none_would_last(timezone.localdate(), without=Q(pk=self.instance.pk)):
-            self.add_error("ends_on", LAST_ADMINISTRATOR)
-        return cleaned
-
-
-class MembershipsOfOnePerson(forms.BaseInlineFormSet):
-    def clean(self):
-        super().clean()
-        ending = [form.instance.pk for form in self.forms if form.instance.pk and form.cleaned_data.get("ends_on")]
-        if len(ending) > 1 and none_would_last(timezone.localdate(), without=Q(pk__in=ending)):
-            raise ValidationError(LAST_ADMINISTRATOR)
 
 
 class PlainChoices:

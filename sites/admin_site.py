@@ -5,6 +5,7 @@ Access comes from memberships alone. `is_staff`, `is_superuser`, groups and mode
 
 from functools import wraps
 
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -16,12 +17,21 @@ from django.views.decorators.cache import never_cache
 
 from sites.access import Can
 
+# Names of the screens that change who may do what: like the pages for it, they ask again who one is.
+SENSITIVE = ("study_sites_user_", "study_sites_membership_", "auth_user_password_change")
+
 
 class AdminScreens(AdminSite):
     site_title = _("Metaspine administration")
     site_header = _("Administration")
     index_title = _("Sites, people and schedule")
     empty_value_display = "–"
+
+    def register(self, model_or_iterable, admin_class=None, **options):
+        """Only our own models: those of the packages below have pages of their own, or none, such as secrets."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        ours = [one for one in models if one.__module__.partition(".")[0] in ("registry", "sites")]
+        super().register(ours, admin_class, **options)
 
     def has_permission(self, request):
         return request.access.may(Can.ADMINISTER)
@@ -38,6 +48,8 @@ class AdminScreens(AdminSite):
 
         @wraps(view)
         def rendered(request, *args, **kwargs):
+            if request.method == "POST" and request.resolver_match.url_name.startswith(SENSITIVE):
+                raise_if_reauthentication_required(request, app="admin")
             response = view(request, *args, **kwargs)
             return response.render() if hasattr(response, "render") else response
 

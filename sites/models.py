@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
@@ -36,6 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("may open the admin screens"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    sign_in_epoch = models.PositiveIntegerField(default=0, editable=False)  # raised to end all of a person's sessions
 
     objects = UserManager()
 
@@ -49,6 +51,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self):
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret=None):
+        """A session holds this hash and ends where it differs: with the password, and with `sign_in_epoch`."""
+        return salted_hmac(
+            "sites.models.User.session", f"{self.sign_in_epoch}:{self.password}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
 
 def value_set_choices():
@@ -91,6 +99,12 @@ class MembershipQuerySet(models.QuerySet):
         return self.filter(Q(starts_on__lte=day), Q(ends_on=None) | Q(ends_on__gte=day))
 
 
+# A central role has no site; every other role needs one.
+SITE_FITS_ROLE = Q(site=None, role__in=sorted(CENTRAL_ROLES)) | (
+    Q(site__isnull=False) & ~Q(role__in=sorted(CENTRAL_ROLES))
+)
+
+
 class Membership(models.Model):
     """One role of one person, at one site or (central roles) at all, from a day to a day."""
 
@@ -117,8 +131,7 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         constraints = [
             models.CheckConstraint(
-                condition=Q(site=None, role__in=sorted(CENTRAL_ROLES))
-                | (Q(site__isnull=False) & ~Q(role__in=sorted(CENTRAL_ROLES))),
+                condition=SITE_FITS_ROLE,
                 name="membership_site_fits_role",
                 violation_error_message=_("A central role has no site; every other role needs one."),
             ),
@@ -133,6 +146,54 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
+
+
+class Invitation(models.Model):
+    """Somebody asked to join, with the membership that accepting gives. `sites.invitations` does everything with it.
+
+    Only a hash of the link's token is kept. The row's policy shows it to administrators alone.
+    """
+
+    email = models.EmailField(_("e-mail address"))
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = User._meta.get_field("language").clone()
+    role = Membership._meta.get_field("role").clone()
+    site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("site"))
+    starts_on = models.DateField(_("from"), default=timezone.localdate)
+    ends_on = models.DateField(_("until"), null=True, blank=True)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("invited by"))
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    token_hash = models.CharField(max_length=64, unique=True)
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = [
+            models.CheckConstraint(condition=SITE_FITS_ROLE, name="invitation_site_fits_role"),
+            models.CheckConstraint(condition=Q(role__in=[role.value for role in Role]), name="invitation_role_known"),
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="invitation_ends_after_start"
+            ),
+            models.UniqueConstraint(
+                Lower("email"), condition=Q(accepted_at=None, revoked_at=None), name="invitation_one_open"
+            ),
+        ]
+
+    def __str__(self):
+        return self.email
+
+    @property
+    def state(self):
+        """`accepted`, `revoked`, `expired` or `open`."""
+        if self.accepted_at:
+            return "accepted"
+        if self.revoked_at:
+            return "revoked"
+        return "open" if self.expires_at > timezone.now() else "expired"
 
 
 class AuditEvent(models.Model):

@@ -83,7 +83,10 @@ class Demo:
         self.bind = f"127.0.0.1:{port}"
         self.processes = {}
         # Settings meant for a real installation (host names, TLS) stay out; the defaults fit this machine.
-        self.environment = services.environ(without="METASPINE_") | {"METASPINE_SYNTHETIC": "1"}
+        self.environment = services.environ(without="METASPINE_") | {
+            "METASPINE_SYNTHETIC": "1",
+            "METASPINE_SECOND_FACTOR": "none",  # a password opens every login that the summary prints
+        }
         os.makedirs(f"{self.data}/logs", mode=0o700, exist_ok=True)
 
     def manage(self, *arguments):

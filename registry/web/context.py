@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from registry.web.queries import waiting
+from registry.web.session import seconds_left
 from sites.access import Can
 
 
@@ -38,6 +39,7 @@ NAVIGATION = (
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
+    Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )
@@ -69,7 +71,12 @@ def frame(request):
     signed_in = access is not None and request.user.is_authenticated
     return {
         "synthetic": settings.SYNTHETIC,
+        "second_factor": settings.SECOND_FACTOR,
+        "mail": settings.MAIL,
         "access": access,
         "can": {ability.value: signed_in and access.may(ability) for ability in Can},
         "navigation": navigation(request, access) if signed_in else [],
+        "session_left": seconds_left(request.session) if signed_in else None,
+        "session_idle": settings.SESSION_IDLE_SECONDS,
+        "session_warning": settings.SESSION_WARNING_SECONDS,
     }

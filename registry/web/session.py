@@ -1,63 +1,154 @@
-"""Signing in, and the language that a person reads."""
+"""Sessions: how long they last, what a page may ask about its own, who needs a second factor, and the language."""
 
-import hashlib
+import time
 
+from allauth.account.views import LoginView
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.core.cache import cache
-from django.core.exceptions import ValidationError
-from django.utils.translation import check_for_language, override
-from django.utils.translation import gettext_lazy as _
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.http import JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import check_for_language
 from django.views import i18n
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
-ATTEMPTS = 10  # failed ones for one address
-PAUSE = 15 * 60  # seconds from the first of them
+from sites import audit
+from sites.access import CENTRAL_ROLES
+from sites.scope import Scope, entered
 
-
-class SignInForm(AuthenticationForm):
-    error_messages = AuthenticationForm.error_messages | {
-        "invalid_login": _("The e-mail address or the password is not right. Check both and try again."),
-        "too_many": _("There were too many attempts with this address. Wait a quarter of an hour and try again."),
-    }
-
-    def __init__(self, request=None, *args, **kwargs):
-        super().__init__(request, *args, **kwargs)
-        self.fields["username"].widget.attrs["inputmode"] = "email"
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "form-control form-control-lg"
-
-    def clean(self):
-        """Ten wrong passwords for one address, known or not, and no password is tried for a while."""
-        address = self.cleaned_data.get("username", "").lower()
-        failed = f"sign-in:{hashlib.sha256(address.encode()).hexdigest()}"
-        if cache.get(failed, 0) >= ATTEMPTS:
-            raise ValidationError(self.error_messages["too_many"], code="too_many")
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            cache.add(failed, 0, PAUSE)
-            cache.incr(failed)
-            raise
-        cache.delete(failed)
-        return cleaned
+# What a page asks by itself is no sign that somebody is there.
+PASSIVE = frozenset({"session", "comparison_progress"})
+# What someone who must set up a second factor can still open.
+OPEN_WITHOUT_FACTOR = frozenset(
+    {"account", "account_reauthenticate", "logout", "account_logout", "set_language", "session", "session_stay"}
+)
 
 
 class SignIn(LoginView):
-    """Sign in with e-mail address and password; the person's own language holds from then on."""
+    """Sign in with e-mail address and password, then with the second factor where there is one."""
 
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
+    template_name = "registration/login.html"
 
-    def form_valid(self, form):
-        with override(form.get_user().language):
-            response = super().form_valid(form)
-        return remember_language(response, form.get_user().language)
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**kwargs) | {"mail": settings.MAIL, "single_sign_on": _single_sign_on()}
 
 
-sign_in = login_not_required(SignIn.as_view())
+sign_in = SignIn.as_view()
+
+
+def _single_sign_on():
+    """Name of the single sign-on, or None."""
+    apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
+    return apps[0]["name"] if apps else None
+
+
+def signed_in_at(request):
+    """When this session's person signed in, in seconds since 1970; 0 where that is not known."""
+    return request.session.get("signed_in_at", 0)
+
+
+def _ends_in(session, now):
+    """Seconds until the session ends: by doing nothing, and whatever happens."""
+    idle = session.get("seen_at", 0) + settings.SESSION_IDLE_SECONDS - now
+    return idle, session.get("signed_in_at", 0) + settings.SESSION_COOKIE_AGE - now
+
+
+def seconds_left(session):
+    """Whole seconds until this session ends if nothing more is done, and not below zero."""
+    return max(0, int(min(_ends_in(session, time.time()))))
+
+
+class SessionLimits:
+    """Ends a session that nobody used for a while, or that is too old; what is asked by a person keeps it alive."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.user.is_authenticated and min(_ends_in(request.session, time.time())) <= 0:
+            with entered(Scope(user_id=request.user.pk)), transaction.atomic():
+                audit.record("session_expired", table="study_sites_user", row_id=request.user.pk)
+            request.session.flush()
+            request.user = AnonymousUser()
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        if request.user.is_authenticated and request.resolver_match.url_name not in PASSIVE:
+            touch(request.session)
+
+
+def touch(session):
+    """Note that the person is there; not more often than needed, because each note is a write."""
+    now = time.time()
+    if now - session.get("seen_at", 0) > min(60, settings.SESSION_IDLE_SECONDS / 20):
+        session["seen_at"] = now
+        UserSession.objects.filter(session_key=session.session_key).update(last_seen_at=timezone.now())
+
+
+def needs_second_factor(access):
+    """Whether people with this access must have a second factor."""
+    if settings.SECOND_FACTOR == "none":
+        return False
+    return settings.SECOND_FACTOR == "all" or bool(access.roles & CENTRAL_ROLES)
+
+
+def has_second_factor(user):
+    """Recovery codes alone are none."""
+    return Authenticator.objects.filter(user_id=user.pk).exclude(type=Authenticator.Type.RECOVERY_CODES).exists()
+
+
+class SecondFactorRequired:
+    """Whoever must have a second factor and has none gets no further than to the pages that set one up."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        if not request.user.is_authenticated or not needs_second_factor(request.access):
+            return None
+        if has_second_factor(request.user):
+            return None
+        request.second_factor_missing = True
+        name = request.resolver_match.url_name or ""
+        return None if name in OPEN_WITHOUT_FACTOR or name.startswith("mfa_") else redirect("mfa_index")
+
+
+@never_cache
+@login_not_required
+@require_safe
+def session(request):
+    """What a page asks by itself: whose session this is, how long it lasts, and the token that its forms need."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"person": None, "csrf": get_token(request)})
+    return JsonResponse(_state(request))
+
+
+@require_POST
+def session_stay(request):
+    """The person is there. That a request came says it all."""
+    request.session["seen_at"] = time.time()
+    return JsonResponse(_state(request))
+
+
+def _state(request):
+    idle, rest = _ends_in(request.session, time.time())
+    left = {"left": int(min(idle, rest)), "extends": idle < rest}
+    return {"person": request.user.pk, "csrf": get_token(request)} | left
+
+
+@require_safe
+def session_back(request):
+    """Where somebody lands who signed in again beside a page that is still open."""
+    return render(request, "account/back.html")
 
 
 def remember_language(response, language):

@@ -13,10 +13,10 @@ from registry.services.findings import Form
 from registry.services.forms import forms_of
 from registry.services.records import ReasonRequired
 from registry.web import wording
+from registry.web.account_forms import SignInForm
 from registry.web.patients import facts
 from registry.web.queries_words import form_label, form_url, lines, visit_labels
 from registry.web.reading import patient_of
-from registry.web.session import SignInForm
 from sites import audit
 from sites.access import Can
 
@@ -28,10 +28,10 @@ def _reauthenticated(request, password):
 
     The sign-in form itself asks, so that wrong ones count towards its limit and are on record like any other.
     """
-    form = SignInForm(request, {"username": request.user.email, "password": password})
-    if form.is_valid() and form.get_user() == request.user:
+    form = SignInForm({"username": request.user.email, "password": password}, request=request)
+    if form.is_valid() and form.user == request.user:
         return []
-    if any(error.code == "too_many" for error in form.non_field_errors().as_data()):
+    if any(error.code == "too_many_login_attempts" for error in form.non_field_errors().as_data()):
         return [_("There were too many wrong passwords. Wait a quarter of an hour and try again.")]
     return [_("The password is not right.")]
 

@@ -56,6 +56,24 @@ def state(code, word=True):
     )
 
 
+BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("iPad", "iPad"),
+    ("iPhone", "iPhone"),
+    ("Android", "Android"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+@register.filter
+def browser(user_agent):
+    """A browser and its system in two words, for somebody to recognise their own; what is unknown as it was sent."""
+    known = [next((word for part, word in table if part in user_agent), "") for table in (BROWSERS, SYSTEMS)]
+    return ", ".join(word for word in known if word) or user_agent[:40] or "–"
+
+
 @register.filter
 def answer(record, name):
     """What a record holds for an item, in words."""

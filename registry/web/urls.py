@@ -1,15 +1,11 @@
-"""Addresses of the pages for site people: sign-in, the start page, patients and their forms."""
+"""Addresses of the pages for site people: the start page, patients and their forms."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from registry.web import entry, follow_up_end, grid, history, home, patients, schedule, session
+from registry.web import entry, follow_up_end, grid, history, home, patients, schedule
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("login/", session.sign_in, name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
-    path("language/", session.set_language, name="set_language"),
     path("patients/", patients.patient_list, name="patients"),
     path("patients/new/", patients.enrol, name="enrol"),
     path("patients/<str:patient_id>/", patients.patient_page, name="patient"),

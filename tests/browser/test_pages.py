@@ -48,6 +48,13 @@ PAGES = {
     "enrolment": ("dana", "/enrolment/"),
     "audit": ("ada", "/audit/"),
     "people": ("ada", "/people/"),
+    "person": ("ada", "/people/{ada}/"),
+    "invitations": ("ada", "/people/invitations/"),
+    "new invitation": ("ada", "/people/invitations/new/"),
+    "delegation log": ("ada", "/delegation/?site=N01"),
+    "account": ("alice", "/account/"),
+    "new password": ("alice", "/account/password/"),
+    "forgotten password": (None, "/password/forgotten/"),
     "start of an administrator": ("ada", "/"),
     "not found": ("alice", "/nothing/"),
     "sign in": (None, "/login/"),
@@ -68,7 +75,7 @@ def faults(page):
 def test_a_page_is_accessible_and_fits(opened, cast, name):
     who, path = PAGES[name]
     page = opened(who)
-    page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query))
+    page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query, ada=cast.ada.pk))
     page.wait_for_load_state("networkidle")
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})

@@ -107,7 +107,7 @@ class Undone(Exception):
 
 _CHANCE = re.compile(
     r"""name="(csrfmiddlewaretoken|submission)" value="[^"]*"|csrftoken=\S+|sessionid=\S+|expires=[^;]+"""
-    r"""|'Content-Length': '\d+'"""
+    r"""|'Content-Length': '\d+'|data-left="\d+" """.strip()
 )
 
 

@@ -77,6 +77,11 @@ def either(readers, **more):
     return Rule(readers, readers, acted=(200,), **more)
 
 
+def missing(**more):
+    """Not there, for anybody: what the address names does not exist."""
+    return Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, **more)
+
+
 def screen(**more):
     """An administrator's screen; everybody else is sent to sign in, and from there told that they may not."""
     return Rule(ADMIN, ADMIN, refused=302, **({"acted": (200,)} | more))
@@ -104,7 +109,41 @@ def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), d
 RULES = {
     # Anybody
     "login": Rule(SIGNED_IN | {"anonymous"}, EVERYBODY, opened=None, acted=(200, 302), public=True),
-    "logout": Rule(EVERYBODY, SIGNED_IN, opened=405, acted=(302,)),
+    "account_login": Rule(SIGNED_IN | {"anonymous"}, EVERYBODY, opened=None, acted=(200, 302), public=True),
+    "mfa_authenticate": Rule(EVERYBODY, EVERYBODY, opened=302, acted=(302,), public=True),  # nobody is half signed in
+    "account_inactive": Rule(EVERYBODY, public=True),
+    "logout": Rule(EVERYBODY, EVERYBODY, opened=405, acted=(302,), public=True),
+    "account_logout": Rule(EVERYBODY, EVERYBODY, opened=405, acted=(302,), public=True),
+    "openid_connect_login": missing(),  # there is no provider
+    "openid_connect_callback": missing(),
+    "socialaccount_login_error": Rule(EVERYBODY, opened=401, public=True),
+    "socialaccount_login_cancelled": Rule(EVERYBODY, public=True),
+    "account_reset_password": either(EVERYBODY, public=True),
+    "account_reset_password_done": Rule(EVERYBODY, public=True),
+    "account_reset_password_from_key": either(EVERYBODY, public=True, arguments={"uidb36": "1", "key": "x-y"}),
+    "account_reset_password_from_key_done": Rule(EVERYBODY, public=True),
+    "invitation": missing(arguments={"token": "nothing"}),
+    "session": Rule(EVERYBODY, public=True),
+    # One's own account
+    "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
+    "session_back": page(SIGNED_IN),
+    "account": page(SIGNED_IN),
+    "account_reauthenticate": either(SIGNED_IN),
+    "mfa_reauthenticate": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
+    "mfa_reauthenticate_webauthn": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
+    "account_change_password": either(SIGNED_IN),
+    "sign_out_everywhere": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
+    "session_end": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(404,), arguments={"session_id": 999_999}),
+    "mfa_index": page(SIGNED_IN),
+    "mfa_activate_totp": either(SIGNED_IN),
+    "mfa_deactivate_totp": Rule(SIGNED_IN, SIGNED_IN, opened=404, acted=(404,)),
+    "mfa_view_recovery_codes": page(SIGNED_IN, opened=404),
+    "mfa_generate_recovery_codes": either(SIGNED_IN),
+    "mfa_download_recovery_codes": Rule(SIGNED_IN, SIGNED_IN, opened=404, acted=(404,)),
+    "mfa_list_webauthn": page(SIGNED_IN),
+    "mfa_add_webauthn": either(SIGNED_IN),
+    "mfa_edit_webauthn": Rule(SIGNED_IN, SIGNED_IN, opened=404, acted=(404,), arguments={"pk": 999_999}),
+    "mfa_remove_webauthn": Rule(SIGNED_IN, SIGNED_IN, opened=404, acted=(404,), arguments={"pk": 999_999}),
     "set_language": Rule(EVERYBODY, EVERYBODY, opened=405, acted=(302,), public=True),
     "home": page(SIGNED_IN),
     "value_set": page(SIGNED_IN, arguments={"code": "JP", "version": "1"}),
@@ -184,6 +223,19 @@ RULES = {
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
     # People
     "people": either(ADMIN),
+    "person": page(ADMIN),
+    "person_role": Rule(ADMIN, ADMIN, opened=405, acted=(422,)),
+    "membership": Rule(ADMIN, ADMIN, acted=(302, 422)),
+    "person_sessions": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "person_factors": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "person_active": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "person_password": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "invitations": page(ADMIN),
+    "invitation_new": Rule(ADMIN, ADMIN, acted=(422,)),
+    "invitation_renew": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "invitation_revoke": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "delegation": page(ADMIN | {"investigator", "monitor"}),
+    "delegation_csv": page(ADMIN | {"investigator", "monitor"}),
     "person_access": either(ADMIN),
     "enrolment": either(READERS | ADMIN),
     # Administration

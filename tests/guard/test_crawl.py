@@ -7,8 +7,9 @@ from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
 from registry.services import patients, queries
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
-from sites.access import Role
-from sites.models import AuditEvent, Membership
+from sites.access import Role, access_of
+from sites.invitations import invite
+from sites.models import AuditEvent, Invitation, Membership
 from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import EVERYBODY, RULES
@@ -93,6 +94,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
+        invitation = Invitation(email="soon@example.org", role=Role.COORDINATOR, site=south)
+        invite(invitation, access=access_of(ada))
+        for place in ("own", "other"):
+            found.values[place]["invitation_id"] = invitation.pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}
     return found
 

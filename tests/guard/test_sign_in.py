@@ -4,10 +4,11 @@ import uuid
 
 import pytest
 
-from registry.web.session import ATTEMPTS
 from sites.models import AuditEvent
 from sites.scope import Scope, entered
 from tests.conftest import PASSWORD
+
+ATTEMPTS = 10  # of ACCOUNT_RATE_LIMITS, for one account
 
 
 @pytest.fixture
