@@ -64,7 +64,7 @@ class Declared(serializers.Field):
 
     def __init__(self, schema, **options):
         self.schema = schema
-        super().__init__(required=False, allow_null=True, **options)
+        super().__init__(required=False, **options)
 
     def to_representation(self, value):
         if isinstance(value, date):

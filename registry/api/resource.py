@@ -2,6 +2,7 @@
 
 from django.http import Http404
 from rest_framework.exceptions import Throttled, UnsupportedMediaType
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
@@ -37,7 +38,8 @@ class Resource(APIView):
         super().initial(request, *args, **kwargs)
         # A form would have been read by now, and look like a body without anything in it.
         content_type = request.content_type.partition(";")[0].strip().lower()
-        if hasattr(self, request.method.lower()) and content_type not in ("", JSONObject.media_type):
+        changes = request.method not in SAFE_METHODS and hasattr(self, request.method.lower())
+        if changes and content_type not in ("", JSONObject.media_type):
             raise UnsupportedMediaType(content_type[:80])
 
     def finalize_response(self, request, response, *args, **kwargs):
