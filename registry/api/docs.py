@@ -1,5 +1,6 @@
 """The API's documentation as a page: the schema, laid out. No script, and nothing from anywhere else."""
 
+import re
 from functools import cache
 
 from django.shortcuts import render
@@ -31,9 +32,13 @@ def described():
 
 
 def _groups(schema):
-    """Tag to its operations, in the order of the addresses."""
+    """(tag, its operations), in the order in which `registry.api.urls` has them."""
+    from registry.api.urls import urlpatterns
+
+    order = [reverse("api:root") + str(one.pattern).replace("<", "{").replace(">", "}") for one in urlpatterns]
+    order = [re.sub(r"{\w+:", "{", one) for one in order]
     groups = {}
-    for path, methods in schema["paths"].items():
+    for path, methods in sorted(schema["paths"].items(), key=lambda pair: order.index(pair[0])):
         for method, operation in methods.items():
             told = _told(schema, path, method.upper(), operation)
             groups.setdefault(operation["tags"][0], []).append(told)
@@ -47,7 +52,8 @@ def _told(schema, path, method, operation):
         "id": operation["operationId"],
         "method": method,
         "path": path,
-        "description": operation["description"],
+        "description": operation["description"].partition("\n\n")[0],
+        "needs": operation["description"].partition("\n\n")[2].replace("`", ""),
         "parameters": [
             _field(one["name"], one["schema"], one.get("description", ""), "" if one["in"] == "query" else one["in"])
             for one in operation["parameters"]

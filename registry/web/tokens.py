@@ -8,10 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry.web.wording import site_name
 from sites import tokens
 from sites.access import Can
 from sites.models import ApiToken, Site
@@ -21,11 +22,16 @@ DAYS = (7, 30, 90, 180, 365)
 USUAL_DAYS = 90
 
 
+class SitesField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, site):
+        return f"{site.code} {site_name(site)}"
+
+
 class TokenForm(forms.Form):
     """What a new token is called, may do, and for how long."""
 
     name = forms.CharField(
-        label=gettext_lazy("Name"),
+        label=gettext_lazy("Name of the token"),
         max_length=80,
         help_text=gettext_lazy("What uses it, such as “Nightly figures for the ward”."),
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
@@ -37,7 +43,7 @@ class TokenForm(forms.Form):
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text=gettext_lazy("Reading records without direct identifiers is part of every token."),
     )
-    sites = forms.ModelMultipleChoiceField(
+    sites = SitesField(
         label=gettext_lazy("Only at"),
         queryset=Site.objects.none(),
         required=False,
@@ -48,7 +54,7 @@ class TokenForm(forms.Form):
         label=gettext_lazy("Expires after"),
         coerce=int,
         initial=USUAL_DAYS,
-        choices=[(days, gettext_lazy("%(n)s days") % {"n": days}) for days in DAYS],
+        choices=lambda: [(days, ngettext("%(n)s day", "%(n)s days", days) % {"n": days}) for days in DAYS],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 
