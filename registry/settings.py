@@ -216,7 +216,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": True,
     "COMPONENT_SPLIT_REQUEST": False,
-    "POSTPROCESSING_HOOKS": ["registry.api.described.add_problem"],
+    "POSTPROCESSING_HOOKS": ["registry.api.described.complete"],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

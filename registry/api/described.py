@@ -2,6 +2,7 @@
 
 from drf_spectacular.openapi import AutoSchema
 
+from registry.api.examples import BODIES, REQUIRED
 from registry.api.problems import MEDIA_TYPE
 from registry.api.repeating import LONGEST_KEY
 from registry.api.sending import REASON_HEADER
@@ -87,6 +88,8 @@ class Described(AutoSchema):
         scope = self.view.scopes.get(self.method, usual_scope(self.method))
         needs = f"Needs the ability `{ability}` and" if ability else "Needs"
         operation["description"] = f"{operation.get('description', '')}\n\n{needs} the token scope `{scope}`.".strip()
+        if operation["operationId"] in BODIES:
+            operation["requestBody"]["content"]["application/json"]["example"] = BODIES[operation["operationId"]]
         unchanged = ("304",) if self.view.versioned and self.method == "GET" else ()
         for status in (*ALWAYS, *OF_METHOD[self.method], *unchanged):
             operation["responses"].setdefault(status, _problem(status))
@@ -102,9 +105,12 @@ def _problem(status):
     return {"description": TOLD[status], "content": {MEDIA_TYPE: content}}
 
 
-def add_problem(result, generator, request, public):
-    """The schema of the problem documents that every operation refers to."""
-    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+def complete(result, generator, request, public):
+    """What the serializers do not know: the problem documents, and which fields a body cannot do without."""
+    schemas = result["components"].setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM
+    for name, required in REQUIRED.items():
+        schemas[name]["required"] = required
     return result
 
 

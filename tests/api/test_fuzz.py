@@ -58,9 +58,8 @@ def one_connection():
 
 
 @pytest.fixture
-def registry(one_connection, north, south, alice, charlie, ivo, mona, dana, bob, ada, as_person, settings):
+def registry(one_connection, north, south, alice, charlie, ivo, mona, dana, bob, ada, as_person):
     """Known values of path parameters and fields; a patient, an assessment and an event at each of two sites."""
-    settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
     known = {"timepoint": ["preop", "1m"], "code": ["eq5d5l", "JP"], "site_code": ["N01", "S01"]}
     for user, born, number in ((alice, "1955-04-03", "HN-1"), (charlie, SECRETS[0], SECRETS[1])):
         with as_person(user) as access:

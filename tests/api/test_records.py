@@ -1,5 +1,6 @@
 """Reading and writing records: the same rules as on the pages, told as problem documents."""
 
+import secrets
 from datetime import timedelta
 
 import pytest
@@ -236,8 +237,11 @@ def test_whatever_goes_wrong_is_a_problem_document(alices, patient, program, ali
 
 def test_who_asks_too_often_waits(alices, program, alice, settings):
     settings.API_RATES = {"token": 3, "address": 5}
+    address = f"192.0.2.{secrets.randbelow(10**6)}"  # nobody else has asked from there
+    alices.client.defaults["REMOTE_ADDR"] = address
     assert [alices.get("me").status_code for _ in range(4)] == [200, 200, 200, 429]
     other = program(alice)
+    other.client.defaults["REMOTE_ADDR"] = address
     assert other.get("me").status_code == 200  # by the token, not by the person
     waits = other.get("me")
     problem(waits, 429)  # by the address

@@ -34,6 +34,9 @@ PAGES = {
     "audit": ("ada", "/audit/"),
     "people": ("ada", "/people/"),
     "start of an administrator": ("ada", "/"),
+    "API tokens": ("alice", "/tokens/"),
+    "everybody's API tokens": ("ada", "/tokens/everybody/"),
+    "API": ("dana", "/api/v1/docs"),
     "not found": ("alice", "/nothing/"),
     "sign in": (None, "/login/"),
 }
