@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from registry.api import adverse_events, assessments, cohorts, comparisons, docs, patients, reference, root
 
@@ -37,5 +38,5 @@ urlpatterns = [
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),
     path("comparisons/<uuid:run_id>/result", comparisons.ComparisonResult.as_view(), name="comparison_result"),
-    path("<path:rest>", login_not_required(root.nothing), name="nothing"),
+    path("<path:rest>", csrf_exempt(login_not_required(root.nothing)), name="nothing"),
 ]

@@ -220,6 +220,10 @@ def test_whatever_goes_wrong_is_a_problem_document(alices, patient, program, ali
     problem(unsigned, 401)
     assert unsigned["WWW-Authenticate"].startswith("Bearer")
     problem(alices.get("nowhere"), 404)
+    strict = program(alice)
+    strict.client.handler.enforce_csrf_checks = True
+    problem(strict.post("nowhere", {}), 404)
+    assert strict.post("patients", {}).status_code == 422
     problem(alices.get("patients/%00"), 400)
     problem(alices.get("patients?sex=%00"), 400)
     problem(alices.get("patients/S01-0001"), 404)
