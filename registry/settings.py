@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "import_export",
     "rest_framework",
+    "drf_spectacular",
     "sites",
     "registry",
 ]
@@ -95,6 +96,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "registry.api.problems.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -166,6 +168,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
+    "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 
@@ -306,8 +309,27 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    # The token first: it says what a 401 asks for. A session needs the CSRF token for what it changes, as on the pages.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "registry.api.signing_in.ByToken",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "registry.api.described.Described",
+    "EXCEPTION_HANDLER": "registry.api.problems.handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
+API_RATES = {"token": 600, "address": 1200}  # requests a minute
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Metaspine",
+    "VERSION": "1",
+    "DESCRIPTION": "The registry's own rules by another way in: the same services, permissions and audit trail.",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": True,
+    "COMPONENT_SPLIT_REQUEST": False,
+    "POSTPROCESSING_HOOKS": ["registry.api.described.complete"],
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
 LOGGING = {

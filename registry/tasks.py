@@ -14,7 +14,7 @@ from registry.analysis import runs
 from registry.celery import app
 from registry.models import Patient
 from registry.services import outcomes, sweeping
-from sites import sealing
+from sites import sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -103,6 +103,13 @@ def sweep():
     else:
         for patient_id in lately:
             compute_patient_outcomes(patient_id)
+
+
+@app.task
+def forget_api_answers():
+    """Answers kept for requests that are sent again are forgotten after a day."""
+    with everything(), transaction.atomic():
+        tokens.forget_answers()
 
 
 @app.task

@@ -15,5 +15,7 @@ urlpatterns = [
     path("", include("registry.web.figures_urls")),
     path("", include("registry.web.people_urls")),
     path("", include("registry.web.audit_urls")),
+    path("", include("registry.web.tokens_urls")),
+    path("api/v1/", include("registry.api.urls")),
     path("admin/", admin.site.urls),
 ]

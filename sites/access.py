@@ -78,19 +78,23 @@ class Access:
     user_id: int | None
     grants: tuple[Grant, ...]
     all_site_ids: tuple[int, ...]
+    within: frozenset[Can] = frozenset(Can)  # an API token leaves its owner only some abilities
+
+    def _abilities(self, grant):
+        return PERMISSIONS[grant.role] & self.within
 
     def sites_for(self, *abilities):
         """Ids of the sites where the person may do at least one of `abilities`, ascending."""
         ids = set()
         for grant in self.grants:
-            if PERMISSIONS[grant.role].intersection(abilities):
+            if self._abilities(grant).intersection(abilities):
                 ids.update(self.all_site_ids if grant.site_id is None else (grant.site_id,))
         return tuple(sorted(ids))
 
     def may(self, ability, site_id=None):
         """Whether the person may do this, anywhere or at one site."""
         return any(
-            ability in PERMISSIONS[grant.role] and (site_id is None or grant.site_id in (None, site_id))
+            ability in self._abilities(grant) and (site_id is None or grant.site_id in (None, site_id))
             for grant in self.grants
         )
 
@@ -101,7 +105,7 @@ class Access:
 
     @property
     def is_central(self):
-        return any(grant.role in CENTRAL_ROLES and grant.role != Role.ADMIN for grant in self.grants)
+        return any(grant.site_id is None and grant.role != Role.ADMIN for grant in self.grants)
 
     @property
     def roles(self):

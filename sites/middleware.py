@@ -5,19 +5,26 @@ import uuid
 from django.core.exceptions import BadRequest
 from django.utils.functional import SimpleLazyObject
 
+from sites import tokens
 from sites.access import access_of
 from sites.scope import entered
 
 
 class ScopeMiddleware:
-    """Sets `request.access` and enters the person's scope; someone not signed in has none and sees no row."""
+    """Sets `request.access` and enters the person's scope; someone not signed in has none and sees no row.
+
+    A request of the API may name its person by a token: then access and scope are what the token leaves of them.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         request.id = uuid.uuid4().hex
-        if request.user.is_authenticated:
+        tokens.identify(request)
+        if request.token is not None:
+            request.access = tokens.narrowed(access_of(request.user), request.token)
+        elif request.user.is_authenticated:
             request.access = access_of(request.user)
         else:
             request.access = SimpleLazyObject(lambda: access_of(request.user))

@@ -221,3 +221,54 @@ class AuditEvent(models.Model):
 
     def __str__(self):
         return f"{self.action} {self.table_name} {self.row_id}"
+
+
+class ApiToken(models.Model):
+    """What a program signs in with for a person: some of the person's abilities, for a while. Issued by `sites.tokens`.
+
+    Only a hash of the token is kept; whoever reads this table can sign in with nothing.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", verbose_name=_("person"))
+    name = models.CharField(_("name"), max_length=80)
+    start = models.CharField(_("begins with"), max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(_("scopes"))
+    site_ids = models.JSONField(_("sites"), null=True, blank=True)  # null: wherever the person works
+    created_at = models.DateTimeField(_("issued"), db_default=Now())
+    expires_at = models.DateTimeField(_("expires"))
+    last_used_at = models.DateTimeField(_("last used"), null=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self):
+        return f"{self.user} · {self.name}"
+
+
+class ApiAnswer(models.Model):
+    """What a POST with an `Idempotency-Key` was answered, so that its repetition is answered the same for a day.
+
+    Nobody but the person who asked reads it: a policy of the database says so.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the method, the address, the body and the token's scopes
+    status = models.PositiveSmallIntegerField()
+    location = models.CharField(max_length=500, blank=True)
+    etag = models.CharField(max_length=80, blank=True)
+    body = models.TextField()
+    answered_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("kept answer")
+        verbose_name_plural = _("kept answers")
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="api_answer_once")]
+        indexes = [models.Index(fields=["answered_at"], name="api_answer_by_time")]
+
+    def __str__(self):
+        return f"{self.user_id} · {self.key}"

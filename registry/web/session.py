@@ -79,7 +79,8 @@ class SessionLimits:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        if request.user.is_authenticated and request.resolver_match.url_name not in PASSIVE:
+        by_session = request.user.is_authenticated and request.token is None
+        if by_session and request.resolver_match.url_name not in PASSIVE:
             touch(request.session)
 
 
@@ -113,7 +114,8 @@ class SecondFactorRequired:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        if not request.user.is_authenticated or not needs_second_factor(request.access):
+        # A token was made by somebody who had signed in with all that is needed.
+        if not request.user.is_authenticated or request.token or not needs_second_factor(request.access):
             return None
         if has_second_factor(request.user):
             return None

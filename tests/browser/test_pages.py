@@ -56,6 +56,9 @@ PAGES = {
     "new password": ("alice", "/account/password/"),
     "forgotten password": (None, "/password/forgotten/"),
     "start of an administrator": ("ada", "/"),
+    "API tokens": ("alice", "/tokens/"),
+    "everybody's API tokens": ("ada", "/tokens/everybody/"),
+    "API": ("dana", "/api/v1/docs"),
     "not found": ("alice", "/nothing/"),
     "sign in": (None, "/login/"),
 }

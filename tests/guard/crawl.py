@@ -124,15 +124,15 @@ class Asker:
         with self.as_system():
             self.before = stored()
 
-    def __call__(self, method, url, sent):
-        """The `Answer` to one request."""
+    def __call__(self, method, url, sent, **more):
+        """The `Answer` to one request; `more` goes to the test client."""
         if self.user is not None and "_auth_user_id" not in self.client.session:
             self._sign_in()  # after a request that signed out
         self.client.cookies.pop("messages", None)  # what the request before had to say
         answer = None
         try:
             with transaction.atomic():
-                response = getattr(self.client, method)(url, sent)
+                response = getattr(self.client, method)(url, sent, **more)
                 told = f"{response.headers} {response.cookies} {body_of(response)}"
                 with self.as_system():
                     after = stored()

@@ -4,6 +4,7 @@
 answer that is not what the table says.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 ENTRY = frozenset({"coordinator", "investigator"})
@@ -26,10 +27,12 @@ class Rule:
     of_site    the address names a record: people of a site open their own site's, and others' do not exist (404)
     opened     status of GET for the readers; 405 where only POST is understood, None where any will do
     acted      statuses of POST for the writers, one of which must come
+    elsewhere  status for those who may, of a record of another site; as `refused` where that is not said
     refused    status for everybody else who is signed in; 404 does not even say that there is such a page
     bodies     what is posted, beside nothing at all
     arguments  values of the address's arguments where the world's do not fit
     public     whether it answers people who are not signed in
+    unsigned   status for people who are not signed in, where it is not public
     """
 
     readers: frozenset
@@ -38,9 +41,11 @@ class Rule:
     opened: int = 200
     acted: tuple = ()
     refused: int = 403
+    elsewhere: int | None = None
     bodies: tuple = ()
     arguments: dict = field(default_factory=dict)
     public: bool = False
+    unsigned: int = SIGN_IN
 
     def reaches(self, who, place, whom):
         return who in whom and (place == "own" or not self.of_site or who not in OF_SITE)
@@ -48,18 +53,21 @@ class Rule:
     def expected(self, who, place, method):
         """The statuses of which one must come, and whether the request may store anything."""
         if who == "anonymous" and not self.public:
-            return {SIGN_IN}, False
+            return {self.unsigned}, False
+        refused = self.refused
+        if self.elsewhere is not None and self.of_site and place == "other" and who in OF_SITE & self.readers:
+            refused = self.elsewhere
         reads, writes = self.reaches(who, place, self.readers), self.reaches(who, place, self.writers)
         if method == "get" and self.opened is None:
             return {200, 302}, False
         if method == "get":
             # A method that is not understood may be refused before anybody is asked who they are.
-            return {self.opened} if reads else {self.refused} | ({405} & {self.opened}), reads
+            return {self.opened} if reads else {refused} | ({405} & {self.opened}), reads
         if writes:
             return set(self.acted), True
         if not self.writers:
             return {405}, False
-        return {403 if reads and self.of_site else self.refused}, False
+        return {403 if reads and self.of_site else refused}, False
 
 
 def page(readers, **more):
@@ -104,6 +112,125 @@ def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), d
     return {f"admin:{model}_{action}": rule for action, rule in found.items()} | {
         f"admin/{app}/{name}/<path:object_id>/": screen(opened=302, acted=(302,), **of_row)
     }
+
+
+# Operations of the API
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Who may carry out one operation of the API, with a token of every scope.
+
+    people     whom it answers; everybody else who is signed in gets `refused`, people who are not 401
+    of_site    the address names a record: to a site's people those of other sites do not exist (404)
+    answered   status of the answer
+    sent       bodies: a function of the world's values, the status for one's own site and for another site
+    scope      what a token needs; with a token that can only read it is 403
+    """
+
+    people: frozenset
+    of_site: bool = False
+    answered: int = 200
+    refused: int = 403
+    sent: tuple[tuple[Callable, int, int], ...] = ()
+    scope: str = "read"
+    arguments: dict = field(default_factory=dict)
+
+    def bodies(self, place):
+        """(body or None, status for those who may)."""
+        if not self.sent:
+            return [(None, self.answered)]
+        return [(body, own if place == "own" else other) for body, own, other in self.sent]
+
+
+def changes(people, *sent):
+    """A change of a record. Nobody changes one of another site: it does not exist."""
+    return Operation(people, of_site=True, scope="write", sent=tuple((body, status, 404) for body, status in sent))
+
+
+def nothing(values):
+    return {}
+
+
+def _enrolment(values):
+    born = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
+    return born | {"site_code": values["site_code"], "consented": True}
+
+
+def _assessment(values):
+    return {"patient_id": values["patient_id"], "timepoint": "6m", "assessment_date": "2026-03-12"}
+
+
+def _event(values):
+    return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
+
+
+def _cohort(values):
+    return {"name": "Men", "steps": [{"step": "sex", "values": ["male"]}]}
+
+
+OPERATIONS = {
+    "root_get": Operation(SIGNED_IN),
+    "schema_get": Operation(SIGNED_IN),
+    "me_get": Operation(SIGNED_IN),
+    "sites_get": Operation(SIGNED_IN),
+    "site_get": Operation(READERS, of_site=True, refused=404),
+    "schedule_get": Operation(SIGNED_IN),
+    "instruments_get": Operation(SIGNED_IN),
+    "instrument_get": Operation(SIGNED_IN, arguments={"code": "eq5d5l"}),
+    "value_sets_get": Operation(SIGNED_IN),
+    "value_set_get": Operation(SIGNED_IN, arguments={"code": "JP"}),
+    "patients_get": Operation(READERS),
+    "patients_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_enrolment, 201, 422))),
+    "patient_get": Operation(READERS, of_site=True),
+    "patient_baseline_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"sex": "female"}, 200)),
+    "patient_surgery_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"blood_loss_ml": 7}, 200)),
+    "patient_follow_up_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"vital_status": "alive"}, 200)),
+    "patient_identifiers_get": Operation(ENTRY, of_site=True, scope="identify"),
+    "patient_identifiers_patch": changes(ENTRY, (nothing, 204), (lambda _values: {"initials": "ZZ"}, 204)),
+    "assessments_get": Operation(READERS),
+    "assessments_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_assessment, 201, 422))),
+    "assessment_get": Operation(READERS, of_site=True),
+    "assessment_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"ecog_ps": 2}, 200)),
+    "adverse_events_get": Operation(READERS),
+    "adverse_events_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_event, 201, 422))),
+    "adverse_event_get": Operation(READERS, of_site=True),
+    "adverse_event_patch": changes(
+        ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
+    ),
+    "cohorts_get": Operation(CENTRAL),
+    "cohorts_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_cohort, 201, 201))),
+    "declared_cohorts_get": Operation(CENTRAL),
+    "cohort_get": Operation(CENTRAL),
+    "cohort_flow_get": Operation(CENTRAL),
+    "comparisons_get": Operation(CENTRAL),
+    "comparisons_post": Operation(CENTRAL, scope="write", sent=((nothing, 202, 202),)),
+    "comparison_get": Operation(CENTRAL),
+    "comparison_cancel_post": Operation(CENTRAL, answered=202, scope="write"),
+    "comparison_result_get": Operation(CENTRAL),
+}
+
+
+def _of_the_api():
+    """Rules of the API's addresses: GET in a session, and POST of a form, which no operation takes."""
+    rules = {}
+    for name in {one.rpartition("_")[0] for one in OPERATIONS}:
+        reading, writing = (OPERATIONS.get(f"{name}_{method}") for method in ("get", "post"))
+        either = reading or writing or OPERATIONS[f"{name}_patch"]
+        # In a session an administrator reads every site's description; no token administers.
+        more = ADMIN if name == "site" else NOBODY
+        rules[f"api:{name}"] = Rule(
+            reading.people | more if reading else SIGNED_IN,
+            writing.people if writing else NOBODY,
+            of_site=either.of_site,
+            opened=reading.answered if reading else 405,
+            acted=(415,) if writing and writing.sent else (415, 202),
+            refused=either.refused,
+            elsewhere=404,
+            arguments=either.arguments,
+            unsigned=401,
+        )
+    return rules
 
 
 RULES = {
@@ -218,6 +345,14 @@ RULES = {
     "cohort_new": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
     "cohort": page(CENTRAL, refused=404),
     "cohort_patients": page(CENTRAL, refused=404),
+    # API tokens
+    "tokens": Rule(SIGNED_IN - {"former"}, SIGNED_IN - {"former"}, acted=(422,)),
+    "tokens_everybody": page(ADMIN),
+    "token_revoke": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(404,)),  # somebody else's, or none
+    # The API
+    **_of_the_api(),
+    "api:docs": page(SIGNED_IN),
+    "api:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),

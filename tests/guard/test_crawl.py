@@ -1,24 +1,32 @@
 """Every address × every role × own and other site × GET and POST, against the one table in `permissions.py`."""
 
+import json
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from registry.analysis import cohorts, plans, runner
+from registry.api.docs import described
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
 from registry.services import patients, queries
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
+from sites import tokens
 from sites.access import Role, access_of
 from sites.invitations import invite
 from sites.models import AuditEvent, Invitation, Membership
+from sites.tokens import TokenScope
 from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
-from tests.guard.permissions import EVERYBODY, RULES
+from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES
 
 ADDRESSES = addresses()
 
 
 @pytest.fixture
 def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as_system, settings):
+    settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**6)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     nina = person("Nina", Role.COORDINATOR, north)
     Membership.objects.filter(user=nina).update(ends_on=TODAY.replace(year=2019))
@@ -72,6 +80,8 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "query_id": query.pk,
             "assessment_id": saved.pk,
             "site_id": site.pk,
+            "site_code": site.code,
+            "token_id": 999_999,
             "user_id": user.pk,
             "membership_id": user.memberships.get().pk,
         }
@@ -99,6 +109,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         for place in ("own", "other"):
             found.values[place]["invitation_id"] = invitation.pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}
+    found.values["ghost"]["site_code"] = "X99"
     return found
 
 
@@ -136,6 +147,84 @@ def faults(asking, world, who, address):
                 nothing = asking(method, ghost, sent)
                 if (answer.status, told) != (nothing.status, nothing.told.replace(ghost, "")):
                     yield f"{asked} tells that there is such a record"
+
+
+SCHEMA = described()
+NAMED = [
+    (one["operationId"], path, method) for path, methods in SCHEMA["paths"].items() for method, one in methods.items()
+]
+
+
+def test_every_operation_of_the_api_has_its_rule_and_every_rule_an_operation():
+    named = {name for name, _path, _method in NAMED}
+    assert (named - set(OPERATIONS), set(OPERATIONS) - named) == (set(), set())
+
+
+def token_of(user, *scopes):
+    """The header of a request with a token of `user`; empty for somebody who cannot have one."""
+    access = access_of(user) if user is not None else None
+    if not access or not access.grants:
+        return {}
+    expires_at = timezone.now() + timedelta(days=1)
+    one = tokens.issue(access=access, user=user, name="crawl", scopes=scopes, expires_at=expires_at)
+    return {"authorization": f"Bearer {one.text}"}
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY - {"former"}))
+def test_every_operation_of_the_api_answers_whom_the_table_says_and_nobody_else(client, world, as_system, who):
+    user = world.people[who]
+    every, reading = token_of(user, *TokenScope), token_of(user)
+    asking = Asker(client, None, as_system)
+    wrong = [fault for named in NAMED for fault in faults_of(asking, world, who, every, reading, *named)]
+    assert wrong == [], "\n".join(wrong)
+
+
+def faults_of(asking, world, who, every, reading, name, path, method):
+    """What is not as it should be when `who` asks for one operation of the API in every way."""
+    rule = OPERATIONS[name]
+    hidden = world.hidden_from(who)
+    for place in ("own", "other"):
+        values = world.arguments(rule, place)
+        url, ghost = path.format(**values), path.format(**world.arguments(rule, "ghost"))
+        exists = place == "own" or not rule.of_site or who in CENTRAL
+        for body, status in rule.bodies(place):
+            sent = body(values) if body else {}
+            expected = rule.refused if who not in rule.people else status if exists else 404
+            asked_with = [(every, expected if every else 401)]
+            if reading and who in rule.people:
+                asked_with.append((reading, expected if rule.scope == "read" else 403))
+            for headers, wanted in asked_with:
+                answer = api(asking, method, url, sent, headers)
+                asked = f"{method} {url} {sent or ''}{' (reading)' if headers is reading else ''}:"
+                if answer.status != wanted:
+                    yield f"{asked} {answer.status} instead of {wanted}: {answer.told[-300:]}"
+                if answer.stored and not 200 <= wanted < 300:
+                    yield f"{asked} stored {answer.stored}"
+                told = answer.told.replace(url, "")
+                unseen = hidden if headers is every else {*hidden, *world.secrets["own"], *world.secrets["other"]}
+                for text in unseen:
+                    if text in told and text not in str(sent):
+                        yield f"{asked} tells {text}"
+                if wanted == 404 and place == "other":
+                    nothing = api(asking, method, ghost, sent, headers)
+                    if (answer.status, told) != (nothing.status, nothing.told.replace(ghost, "")):
+                        yield f"{asked} tells that there is such a record"
+
+
+def api(asking, method, url, sent, headers):
+    if method == "get":
+        return asking(method, url, {}, headers=headers)
+    more = {"if-match": "*"} if method == "patch" else {}
+    return asking(method, url, json.dumps(sent), content_type="application/json", headers=headers | more)
+
+
+def test_the_crawl_of_the_api_would_see_a_leak(client, world, as_system):
+    headers = token_of(world.people["coordinator"], *TokenScope)
+    asking, own = Asker(client, None, as_system), world.records["own"][0]
+    assert own in api(asking, "get", "/api/v1/patients", {}, headers).told
+    answer = api(asking, "get", f"/api/v1/patients/{own}/identifiers", {}, headers)
+    assert sum(text in answer.told for text in world.secrets["own"]) >= 3
+    assert answer.stored == {"study_sites_auditevent": 1}
 
 
 def test_the_crawl_would_see_a_leak(client, world, as_system):

@@ -1,0 +1,52 @@
+"""Examples of bodies in the schema, one for each operation that has one; the tests send them as they stand."""
+
+PATIENT = "S07-0012"
+
+BODIES = {
+    "patients_post": {
+        "site_code": "S07",
+        "sex": "female",
+        "birth_date": "1960-01-02",
+        "consent_date": "2026-01-10",
+        "consented": True,
+        "hospital_number": "123456",
+        "initials": "AB",
+    },
+    "patient_baseline_patch": {"primary_tumour": "lung", "lesion_levels": ["T5", "T6"]},
+    "patient_surgery_patch": {
+        "procedure": "psf",
+        "surgery_date": "2026-01-15",
+        "missing": {"blood_loss_ml": "unknown"},
+    },
+    "patient_follow_up_patch": {"last_contact_date": "2026-03-01", "vital_status": "alive"},
+    "patient_identifiers_patch": {"hospital_number": "123457", "reason": "mistyped"},
+    "assessments_post": {
+        "patient_id": PATIENT,
+        "timepoint": "1m",
+        "assessment_date": "2026-02-14",
+        "frankel": "D",
+        "ecog_ps": 2,
+        "pain_vas_mm": 40,
+        "missing": {"eq_vas": "refused"},
+    },
+    "assessment_patch": {"eq_vas": 55, "reason": "read from the paper form"},
+    "adverse_events_post": {
+        "patient_id": PATIENT,
+        "kind": "pneumonia",
+        "onset_date": "2026-01-20",
+        "clavien_dindo": "II",
+    },
+    "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
+    "cohorts_post": {
+        "name": "Lung or breast",
+        "note": "For the annual report",
+        "steps": [{"step": "primary_tumour", "values": ["lung", "breast"]}],
+    },
+    "comparisons_post": {"cohort": "segi2024", "plan": {"followups": ["1m"], "value_sets": ["JP"]}},
+}
+REQUIRED = {
+    "Enrolment": ["site_code", "sex", "birth_date", "consent_date", "consented"],
+    "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
+    "AdverseEventNew": ["patient_id", "kind", "onset_date"],
+    "CohortNew": ["name", "steps"],
+}

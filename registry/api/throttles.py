@@ -1,0 +1,46 @@
+"""How often one may ask: so often a minute for each token (or person), and for each address."""
+
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from rest_framework.throttling import BaseThrottle
+
+WINDOW = 60  # seconds
+
+
+def address_of(request):
+    """Where a request comes from. Behind the TLS proxy, that is what the proxy itself has added last."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TLS else ""
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+
+
+class _Window(BaseThrottle):
+    """Counts in the cache, in windows that begin with the minute: two commands, whatever the rate."""
+
+    def allow_request(self, request, view):
+        who = self.who(request)
+        if who is None:
+            return True
+        key = f"api-rate:{self.kind}:{who}:{int(time.time()) // WINDOW}"
+        cache.add(key, 0, 2 * WINDOW)
+        return cache.incr(key) <= settings.API_RATES[self.kind]
+
+    def wait(self):
+        return WINDOW - time.time() % WINDOW
+
+
+class ByAddress(_Window):
+    kind = "address"
+
+    def who(self, request):
+        return address_of(request)
+
+
+class ByToken(_Window):
+    kind = "token"
+
+    def who(self, request):
+        if request.auth is not None:
+            return f"t{request.auth.pk}"
+        return f"u{request.user.pk}" if request.user.is_authenticated else None

@@ -1,0 +1,267 @@
+"""Reading and writing records: the same rules as on the pages, told as problem documents."""
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from registry.models import Patient
+from registry.tasks import forget_api_answers
+from sites.models import ApiAnswer, AuditEvent
+from tests.web.conftest import ASSESSMENT as TYPED
+from tests.web.conftest import BASELINE, SURGERY
+
+ASSESSMENT = {name: int(value) if value.isdecimal() else value for name, value in TYPED.items() if name != "version"}
+ENROLMENT = {
+    "site_code": "N01",
+    "sex": "female",
+    "birth_date": "1950-05-05",
+    "consent_date": "2026-01-10",
+    "consented": True,
+    "hospital_number": "H-1",
+}
+
+
+@pytest.fixture
+def alices(program, alice):
+    return program(alice)
+
+
+@pytest.fixture
+def patient(enrolled, alice):
+    return enrolled(alice).pk
+
+
+def problem(response, status):
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == status
+    return response.json().get("errors", {})
+
+
+def test_a_patient_is_enrolled_and_read(alices, as_person, alice):
+    answer = alices.post("patients", ENROLMENT)
+    assert answer.status_code == 201, answer.content
+    told = answer.json()
+    assert (told["patient_id"], told["site_code"], told["sex"], told["version"]) == ("N01-0001", "N01", "female", 1)
+    assert "birth_date" not in told and "1950" not in answer.content.decode()
+    assert answer["Location"].endswith("/api/v1/patients/N01-0001")
+    read = alices.get(answer["Location"])
+    assert (read.json(), read["ETag"], read["Cache-Control"]) == (told, '"1"', "no-store")
+    assert alices.get(answer["Location"], if_none_match='"1"').status_code == 304
+    known = alices.get("patients/N01-0001/identifiers").json()
+    assert known == {"birth_date": "1950-05-05", "hospital_number": "H-1", "initials": None}
+
+
+def test_every_fault_of_an_enrolment_is_told_at_once(alices, as_system):
+    sent = ENROLMENT | {"site_code": "S01", "sex": "neither", "birth_date": "1950-5-5", "shoe_size": 44}
+    errors = problem(alices.post("patients", sent | {"consented": "yes"}), 422)
+    assert errors.keys() == {"site_code", "sex", "birth_date", "shoe_size", "consented"}
+    assert "must be one of male, female" in errors["sex"][0]
+    assert problem(alices.post("patients", ENROLMENT | {"consented": False}), 422).keys() == {"consent_date"}
+    with as_system():
+        assert Patient.objects.count() == 0
+
+
+def test_an_assessment_lives_from_draft_to_correction(alices, patient, as_system):
+    draft = {"patient_id": patient, "timepoint": "preop", "assessment_date": "2026-01-12", "ecog_ps": 2}
+    answer = alices.post("assessments", draft)
+    assert (answer.status_code, answer.json()["state"]) == (201, "draft"), answer.content
+    here = f"assessments/{patient}/preop"
+    errors = problem(alices.change(here, {"complete": True}), 422)
+    assert {"frankel", "pain_vas_mm", "eq5d_mobility"} <= errors.keys() and "ecog_ps" not in errors
+    whole = {name: value for name, value in ASSESSMENT.items() if name not in ("ecog_ps", "eq_vas")}
+    done = alices.change(here, whole | {"missing": {"eq_vas": "refused"}, "complete": True})
+    assert done.status_code == 200, done.content
+    told = done.json()
+    assert (told["state"], told["missing"], told["eq_vas"]) == ("complete", {"eq_vas": "refused"}, None)
+    assert (told["ecog_ps"], told["barthel_total"], told["eq5d_state"]) == (2, 65, 21232)
+
+    assert problem(alices.change(here, {"eq_vas": 55}), 422).keys() == {"reason"}
+    corrected = alices.change(here, {"eq_vas": 55}, change_reason="%E8%BB%A2%E8%A8%98%E3%83%9F%E3%82%B9")
+    assert (corrected.json()["eq_vas"], corrected.json()["missing"]) == (55, {})
+    with as_system():
+        events = AuditEvent.objects.filter(table_name="registry_assessment", action="update")
+        assert events.latest("pk").reason == "転記ミス"
+
+
+def test_a_second_assessment_at_a_timepoint_is_a_conflict(alices, patient):
+    draft = {"patient_id": patient, "timepoint": "1m", "assessment_date": "2026-02-12"}
+    first = alices.post("assessments", draft)
+    again = alices.post("assessments", draft)
+    problem(again, 409)
+    assert again["Location"] == first["Location"]
+
+
+def test_a_change_needs_the_version_that_is_stored(alices, patient):
+    here = f"patients/{patient}/follow-up"
+    sent = {"last_contact_date": "2026-03-01", "vital_status": "alive"}
+    problem(alices.patch(here, sent), 428)
+    problem(alices.patch(here, sent, if_match='"7"'), 412)
+    done = alices.patch(here, sent, if_match=alices.get(f"patients/{patient}")["ETag"])
+    assert (done.status_code, done.json()["vital_status"]) == (200, "alive")
+    problem(alices.patch(here, sent, if_match='"1"'), 412)
+
+
+def test_a_patients_forms_are_completed_and_checked_as_on_the_pages(alices, patient):
+    here = f"patients/{patient}"
+    levels = {"lesion_levels": ["T6", "T5"]}
+    typed = {name: value for name, value in BASELINE.items() if name != "lesion_levels"}
+    done = alices.change(f"{here}/baseline", typed | levels | {"complete": True}, read=here)
+    assert done.status_code == 200, done.content
+    told = done.json()
+    assert (told["baseline_state"], told["lesion_levels"], told["segment_group"]) == (
+        "complete",
+        ["T5", "T6"],
+        "thoracic",
+    )
+    assert told["sins_total"] == 9
+    early = SURGERY | {"surgery_date": "2025-12-01"}
+    errors = problem(alices.change(f"{here}/surgery", early, read=here), 422)
+    assert errors.keys() == {"surgery_date"}
+    done = alices.change(f"{here}/surgery", SURGERY | {"complete": True}, read=here).json()
+    assert (done["surgery_state"], done["age_at_surgery"]) == ("complete", 70)
+
+
+def test_adverse_events_are_recorded_and_corrected_with_a_reason(alices, patient, program, alice, dana):
+    event = {"patient_id": patient, "kind": "pneumonia", "onset_date": "2026-01-20", "detail": "seen by QXN"}
+    answer = alices.post("adverse-events", event)
+    assert (answer.status_code, answer.json()["detail"]) == (201, "seen by QXN"), answer.content
+    assert problem(alices.post("adverse-events", event), 422).keys() == {"kind"}
+    here = answer["Location"]
+    assert problem(alices.change(here, {"clavien_dindo": "II"}), 422).keys() == {"reason"}
+    changed = alices.change(here, {"clavien_dindo": "II", "reason": "graded later"})
+    assert (changed.json()["clavien_dindo"], changed.json()["kind"]) == ("II", "pneumonia")
+    for reader in (program(alice, "read"), program(dana)):
+        assert reader.get(here).json()["detail"] is None
+
+
+def test_lists_are_filtered_ordered_and_paged(alices, enrolled, alice, charlie, program, dana):
+    own = [enrolled(alice, sex=sex).pk for sex in ("male", "female", "male", "female", "male")]
+    enrolled(charlie)
+
+    def walk(who, query):
+        found, address = [], f"patients?{query}"
+        while address:
+            page = who.get(address)
+            assert page.status_code == 200, page.content
+            found += [one["patient_id"] for one in page.json()["items"]]
+            address = page.json()["next"]
+        return found
+
+    assert walk(alices, "limit=2") == own
+    assert walk(alices, "limit=1&order=-patient_id") == own[::-1]
+    assert walk(alices, "limit=2&sex=male&order=-surgery_date") == own[::2]
+    assert walk(alices, "limit=2&order=-updated_at") == own[::-1]
+    assert walk(program(dana), "site_code=S01&limit=3") == ["S01-0001"]
+    assert walk(alices, "consent_date_from=2026-01-11") == []
+    errors = problem(alices.get("patients?sex=neither&colour=red&limit=0&order=shoe&cursor=x"), 400)
+    assert errors.keys() == {"sex", "colour", "limit", "order", "cursor"}
+    cursor = alices.get("patients?limit=1").json()["next"].partition("cursor=")[2]
+    assert problem(alices.get(f"patients?order=updated_at&cursor={cursor}"), 400).keys() == {"cursor"}
+    assert problem(alices.get(f"assessments?cursor={cursor}"), 400).keys() == {"cursor"}
+
+
+def test_a_repeated_post_is_answered_again_and_done_once(alices, program, alice, as_system):
+    first = alices.post("patients", ENROLMENT, idempotency_key="k-1")
+    again = alices.post("patients", ENROLMENT, idempotency_key="k-1")
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert (again["Location"], again["ETag"]) == (first["Location"], first["ETag"])
+    assert (first.headers.get("Idempotent-Replayed"), again["Idempotent-Replayed"]) == (None, "true")
+    problem(alices.post("patients", ENROLMENT | {"sex": "male"}, idempotency_key="k-1"), 409)
+    problem(program(alice, "write").post("patients", ENROLMENT, idempotency_key="k-1"), 409)
+    problem(alices.post("patients", ENROLMENT, idempotency_key="a b"), 400)
+    with as_system():
+        assert Patient.objects.count() == 1
+    refused = alices.post("patients", ENROLMENT | {"sex": "x"}, idempotency_key="k-2")
+    assert (refused.status_code, alices.post("patients", ENROLMENT, idempotency_key="k-2").status_code) == (422, 201)
+
+
+def test_an_answer_is_kept_for_the_person_alone_and_for_a_day(alices, as_person, as_system, alice, charlie):
+    alices.post("patients", ENROLMENT, idempotency_key="k-1")
+    with as_person(alice):
+        assert ApiAnswer.objects.count() == 1
+    for scope in (as_person(charlie), as_system()):
+        with scope:
+            assert ApiAnswer.objects.count() == 0
+    forget_api_answers()
+    with as_person(alice):
+        assert ApiAnswer.objects.count() == 1
+        ApiAnswer.objects.update(answered_at=timezone.now() - timedelta(hours=25))
+    forget_api_answers()
+    with as_person(alice):
+        assert ApiAnswer.objects.count() == 0
+
+
+BODIES = {
+    "no JSON": b"{",
+    "no object": b"[]",
+    "not UTF-8": b'{"sex": "\xff"}',
+    "a null byte": b'{"sex": "\\u0000"}',
+    "half a character": b'{"sex": "\\ud800"}',
+    "a name twice": b'{"sex": "male", "sex": "female"}',
+    "no number": b'{"sex": NaN}',
+    "deep": b'{"sex": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "nested": b'{"sex": ' + b"[" * 30 + b"]" * 30 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_body_that_is_no_object_of_text_is_refused(alices, body):
+    problem(alices.post("patients", body), 400)
+
+
+def test_whatever_goes_wrong_is_a_problem_document(alices, patient, program, alice, settings):
+    anybody = program(alice)
+    anybody.headers = {}
+    unsigned = anybody.get("patients")
+    problem(unsigned, 401)
+    assert unsigned["WWW-Authenticate"].startswith("Bearer")
+    problem(alices.get("nowhere"), 404)
+    strict = program(alice)
+    strict.client.handler.enforce_csrf_checks = True
+    problem(strict.post("nowhere", {}), 404)
+    assert strict.post("patients", {}).status_code == 422
+    problem(alices.get("patients/%00"), 400)
+    problem(alices.get("patients?sex=%00"), 400)
+    problem(alices.get("patients/S01-0001"), 404)
+    refused = alices.ask("delete", f"patients/{patient}")
+    problem(refused, 405)
+    assert "GET" in refused["Allow"]
+    problem(alices.get("patients", accept="text/csv"), 406)
+    headers = alices.headers
+    form = alices.client.post("/api/v1/patients", {"sex": "male"}, headers=headers)
+    problem(form, 415)
+    problem(alices.client.post("/api/v1/patients", headers=headers), 415)
+    problem(alices.post("patients", b'{"sex": "' + b"x" * 1_000_001 + b'"}'), 413)
+    problem(program(alice, "read").post("patients", ENROLMENT), 403)
+
+
+def test_who_asks_too_often_waits(alices, program, alice, settings):
+    settings.API_RATES = {"token": 3, "address": 5}
+    address = f"192.0.2.{secrets.randbelow(10**6)}"  # nobody else has asked from there
+    alices.client.defaults["REMOTE_ADDR"] = address
+    assert [alices.get("me").status_code for _ in range(4)] == [200, 200, 200, 429]
+    other = program(alice)
+    other.client.defaults["REMOTE_ADDR"] = address
+    assert other.get("me").status_code == 200  # by the token, not by the person
+    waits = other.get("me")
+    problem(waits, 429)  # by the address
+    assert 1 <= int(waits["Retry-After"]) <= 61
+
+
+def test_errors_speak_the_language_that_is_asked_for(alices):
+    errors = problem(alices.post("patients", ENROLMENT | {"sex": "x"}, accept_language="ja"), 422)
+    assert "いずれか" in errors["sex"][0]
+
+
+def test_a_session_needs_the_csrf_token_to_change_something(alice, patient):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    assert client.get(f"/api/v1/patients/{patient}").status_code == 200
+    body = {"data": "{}", "content_type": "application/json"}
+    problem(client.post("/api/v1/patients", **body), 403)
+    token = client.get("/tokens/").context["csrf_token"]
+    problem(client.post("/api/v1/patients", headers={"x-csrftoken": str(token)}, **body), 422)

@@ -1,0 +1,94 @@
+"""The OpenAPI document: valid, complete, and true of what the API takes and gives."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from registry.api.docs import described
+from registry.api.examples import BODIES, PATIENT, REQUIRED
+from registry.instruments import catalogue
+
+SCHEMA = json.loads(json.dumps(described()))
+OPERATIONS = {
+    one["operationId"]: (path, method, one) for path, some in SCHEMA["paths"].items() for method, one in some.items()
+}
+BASE = "urn:api"
+WHOLE = Registry().with_resource(BASE, Resource(SCHEMA, DRAFT202012))
+
+
+def validator(name):
+    return Draft202012Validator({"$ref": f"{BASE}#/components/schemas/{name}"}, registry=WHOLE)
+
+
+def test_the_document_is_openapi_3_1_of_valid_json_schemas():
+    assert SCHEMA["openapi"] == "3.1.0"
+    for schema in SCHEMA["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    assert set(REQUIRED) <= set(SCHEMA["components"]["schemas"])
+
+
+def test_an_items_rule_is_in_the_document_as_declared():
+    shown = SCHEMA["components"]["schemas"]["Assessment"]["properties"]
+    for item in catalogue.items(catalogue.ASSESSMENT):
+        if item.choices:
+            assert shown[item.name]["enum"] == [*item.codes, None]
+        else:
+            assert (shown[item.name]["minimum"], shown[item.name]["maximum"]) == (item.minimum, item.maximum)
+        assert item.label.en in shown[item.name]["description"]
+
+
+def test_every_operation_tells_what_it_may_answer_and_writes_have_an_example():
+    for name, (_path, method, one) in OPERATIONS.items():
+        assert one["summary"] and one["tags"] and one["security"], name
+        assert {"401", "403", "429"} <= one["responses"].keys(), name
+        assert ("requestBody" in one) == (name in BODIES), name
+        assert any(header["name"] == "If-Match" for header in one["parameters"]) == (method == "patch"), name
+
+
+@pytest.fixture
+def world(program, alice, bob, north, enrolled):
+    """(program, values of path parameters) for an example: S07 with a patient, an assessment and an event."""
+    type(north).objects.filter(pk=north.pk).update(code="S07")
+    known = enrolled(alice).pk
+    asking = program(alice)
+    draft = {"patient_id": known, "timepoint": "preop", "assessment_date": "2026-01-12"}
+    assert asking.post("assessments", draft).status_code == 201
+    event = asking.post("adverse-events", {"patient_id": known, "kind": "other", "onset_date": "2026-01-20"})
+    values = {"patient_id": known, "timepoint": "preop", "event_id": event.json()["id"]}
+    return asking, program(bob), values
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_example_is_valid_and_taken_and_its_answer_as_described(world, name):
+    entering, comparing, values = world
+    path, method, operation = OPERATIONS[name]
+    body = json.loads(json.dumps(operation["requestBody"]["content"]["application/json"]["example"]))
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    validator(reference).validate(body)
+    if body.get("patient_id") == PATIENT:
+        body["patient_id"] = values["patient_id"]
+    asking = comparing if operation["tags"] == ["Analysis"] else entering
+    headers = {"if_match": "*"} if method == "patch" else {}
+    answer = asking.ask(method, path.format(**values), body, **headers)
+    assert str(answer.status_code) in operation["responses"] and answer.status_code < 300, answer.content
+    if answer.content:
+        shown = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]["$ref"]
+        validator(shown.rpartition("/")[2]).validate(answer.json())
+
+
+READ = [name for name, (path, method, _one) in OPERATIONS.items() if method == "get" and "{" not in path]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_is_as_described(world, name):
+    entering, comparing, values = world
+    path, _method, operation = OPERATIONS[name]
+    asking = comparing if operation["tags"] == ["Analysis"] else entering
+    answer = asking.get(path)
+    shown = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer.status_code == 200
+    if "$ref" in shown:
+        validator(shown["$ref"].rpartition("/")[2]).validate(answer.json())
