@@ -62,9 +62,9 @@ def run_comparison(run_id):
     runs.perform(run_id)
 
 
-def start_comparison(*, access, plan, cohort):
+def start_comparison(*, access, plan, cohort, frozen=None):
     """Request a comparison and send it to a worker once the request is committed. Raises PermissionDenied."""
-    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort))
+    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
 
 
 def repeat_comparison(*, access, run):
@@ -85,7 +85,10 @@ def run_export(export_id):
 
 def start_export(*, access, choices):
     """Ask for an export and send it to a worker once the request is committed. PermissionDenied, InvalidChoices."""
-    export = jobs.request(access=access, choices=choices)
+    return send_export(jobs.request(access=access, choices=choices))
+
+
+def send_export(export):
     transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
     return export
 

@@ -18,7 +18,8 @@ from sites.scope import entered, everything
 
 PASSWORD = "correct horse battery"
 EMPTIED = (
-    "registry_comparisonrun, registry_patient, registry_assessment, registry_adverseevent, registry_identity, "
+    "registry_comparisonrun, registry_export, registry_snapshotpart, registry_snapshot, registry_patient, "
+    "registry_assessment, registry_adverseevent, registry_identity, "
     "registry_utility, registry_change, study_sites_auditevent, study_sites_membership, study_sites_site, "
     "study_sites_user"
 )

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from functools import lru_cache
 from html import escape
 
+from registry.analysis import cohorts
 from registry.exports.choices import SENTINELS, TAGS
-from registry.exports.datasets import short_name
+from registry.exports.datasets import datasets, outputs, short_name
 from registry.instruments.base import MISSING_LABELS, Label
 
 HEADER = (
@@ -138,11 +140,17 @@ WIDTHS = (34, 52, 12, 70)  # characters of each column
 STARTS = (0.04, 0.235, 0.5, 0.575)  # where each begins, as a share of the width
 
 
-def as_pdf(tables, choices, title, about):
+def as_pdf(choices, title, note):
     """The same on A4 pages across; English where no font of this machine has Japanese characters.
 
-    A column that each timepoint has is told once, with the first timepoint's name.
+    A column that each timepoint has is told once, with the first timepoint's name. Drawing takes longer than a small
+    export, and depends on neither cohort nor data: it is kept for the next export of the same columns.
     """
+    return _pdf(choices.but(cohort=cohorts.ALL, snapshot="", by_site=False), title, note)
+
+
+@lru_cache(maxsize=16)
+def _pdf(choices, title, note):
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
@@ -150,8 +158,9 @@ def as_pdf(tables, choices, title, about):
 
     language = canvas.language_of_drawing(choices.language)
     out = io.BytesIO()
-    lines = [(f"{what}: {value}", "", "", "") for what, value in about]
-    for dataset, written in tables:
+    lines = [(note, "", "", "")]
+    for dataset in datasets(choices):
+        written = outputs(dataset, choices)
         lines += [("", "", "", ""), (dataset.name.upper(), dataset.label.in_language(language), "", "")]
         lines += [line for one in _once(written) for line in _pdf_lines(one, language)]
     with canvas.drawing(language), PdfPages(out, metadata={"Title": title, "CreationDate": None}) as pdf:

@@ -1,6 +1,8 @@
 """One export as one zip archive: data, codebook, scripts, dictionary, manifest. All of it, or no file at all."""
 
+import csv
 import hashlib
+import io
 import json
 import tempfile
 import zipfile
@@ -84,6 +86,18 @@ def write_package(path, selected, who):
         manifest["files"] = package.files
         archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
     return manifest
+
+
+def preview(selected, most):
+    """What would be written: for each dataset its name, label, rows, Outputs and first rows, as lists of text."""
+    found = []
+    for dataset in selected.datasets:
+        written = outputs(dataset, selected.choices)
+        sql = select_sql(dataset, written, selected.sites, limit=most)
+        first = list(csv.reader(io.StringIO(b"".join(rows.csv_blocks(sql)).decode(), newline="")))
+        count = _count(count_sql(dataset, selected.sites))
+        found.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
+    return found
 
 
 def _data(package, selected, tables, note):
@@ -212,7 +226,7 @@ def _documents(package, choices, tables, manifest, note):
     ]
     package.add("codebook.csv", codebook.as_csv(codebook.rows(tables, choices)))
     package.add("codebook.html", codebook.as_html(tables, choices, title, about))
-    package.add("codebook.pdf", codebook.as_pdf(tables, choices, title, about))
+    package.add("codebook.pdf", codebook.as_pdf(choices, title, note or manifest["product"]))
     package.add("redcap_dictionary.csv", dictionary.redcap_dictionary(choices.language))
     if STYLES.get(choices.format) == "sheet" and choices.format == "csv":
         package.add("data/read_metaspine.R", scripts.r_script(tables, choices, note).encode())

@@ -4,7 +4,7 @@ import pytest
 
 from registry.analysis import cohorts, plans, runner
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
-from registry.services import patients
+from registry.services import patients, snapshots
 from registry.services.assessments import save_assessment
 from sites.access import Role
 from sites.models import AuditEvent, Membership
@@ -77,6 +77,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             result=result,
             requested_by=bob,
         )
+        snapshot = snapshots.freeze(access=None, label="Crawled")
         saved = SavedCohort.objects.create(
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
@@ -84,6 +85,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         for place in ("own", "other"):
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
+            found.values[place]["snapshot_id"] = snapshot.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}
