@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.exports import choices as asked
 from registry.exports import jobs, tables
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.package import preview
@@ -38,12 +39,12 @@ def _only_with(access, ability):
 def export_page(request):
     """The choices, and what would be exported with them: rows, columns, first rows. htmx asks for the preview alone."""
     _only_with(request.access, Can.EXPORT)
-    asked = "format" in request.GET
-    form = ExportForm(request.access, request.GET if asked else None, snapshot=request.GET.get("snapshot", ""))
-    choices = (form.choice if form.is_valid() else None) if asked else form.usual
-    context = {"form": form, "asked": choices} | (_previewed(request.access, choices) if choices else {})
+    chosen = "format" in request.GET
+    form = ExportForm(request.access, request.GET if chosen else None, snapshot=request.GET.get("snapshot", ""))
+    choices = (form.choice if form.is_valid() else None) if chosen else form.usual
+    context = {"form": form} | (_previewed(request.access, choices) if choices else {})
     if request.headers.get("HX-Request"):
-        return render(request, "transfer/export_preview.html", context)
+        return render(request, "transfer/export_preview.html", context | {"alone": True})
     context |= {
         "files": wire.FILES,
         "may_identify": bool(_identified_sites(request.access)),
@@ -58,7 +59,14 @@ def _previewed(access, choices):
             shown = preview(chosen, PREVIEW_ROWS)
     except ExportFailed as error:
         return {"failed": words(error.reason)}
-    return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported, "flow": chosen.flow[1:]}
+    return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
+        "excluded": _excluded(choices, [step["excluded"] for step in chosen.flow[1:]])
+    }
+
+
+def _excluded(choices, counts):
+    """(number of patients, why) for each step of the cohort that left some out."""
+    return [(n, step.reason) for step, n in zip(choices.cohort.steps, counts, strict=True) if n]
 
 
 @require_POST
@@ -102,7 +110,13 @@ def _told(export):
         "under_way": export.status in jobs.UNDER_WAY,
         "failed": export.error and _reason(export.error),
         "manifest": export.manifest,
+        "excluded": export.manifest and _excluded_of(export),
     }
+
+
+def _excluded_of(export):
+    told = [one["n"] for one in export.manifest["patients"]["excluded"]]
+    return _excluded(asked.from_json(export.choices), told)
 
 
 def _reason(error):
