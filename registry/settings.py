@@ -70,6 +70,9 @@ ALLOWED_HOSTS = listed("METASPINE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = listed("METASPINE_CSRF_TRUSTED_ORIGINS")
 SYNTHETIC = flag("METASPINE_SYNTHETIC")
 SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
+EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
+EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
+EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 
 INSTALLED_APPS = [
     "sites.apps.AdminScreensConfig",

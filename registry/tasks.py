@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from registry.analysis import runs
 from registry.celery import app
+from registry.exports import jobs
 from registry.models import Patient
 from registry.services import outcomes, sweeping
 from sites import sealing, tokens
@@ -73,9 +74,9 @@ def run_comparison(run_id):
     runs.perform(run_id)
 
 
-def start_comparison(*, access, plan, cohort):
+def start_comparison(*, access, plan, cohort, frozen=None):
     """Request a comparison and send it to a worker once the request is committed. Raises PermissionDenied."""
-    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort))
+    return send_comparison(runs.request(access=access, plan=plan, cohort=cohort, frozen=frozen))
 
 
 def repeat_comparison(*, access, run):
@@ -89,13 +90,32 @@ def send_comparison(run):
 
 
 @app.task
+def run_export(export_id):
+    """Carry out one export; nothing if it is done, cancelled or in another worker's hands."""
+    jobs.perform(export_id)
+
+
+def start_export(*, access, choices):
+    """Ask for an export and send it to a worker once the request is committed. PermissionDenied, InvalidChoices."""
+    return send_export(jobs.request(access=access, choices=choices))
+
+
+def send_export(export):
+    transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
+    return export
+
+
+@app.task
 def sweep():
-    """Do what a lost task left undone: stalled comparisons, and the outcomes of what was saved lately.
+    """Do what a lost task left undone: stalled comparisons and exports, and the outcomes of what was saved lately.
 
     What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
     """
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
+    for export_id in jobs.recover():
+        run_export.delay(str(export_id))
+    jobs.expire()
     with everything(), transaction.atomic():
         lately = outcomes.patients_saved_lately(MANY + 1)
     if len(lately) > MANY:

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("registry.web.account_urls")),
     path("", include("registry.web.urls")),
+    path("", include("registry.web.exports_urls")),
     path("", include("registry.web.transfer_urls")),
     # Each further part of the site adds one line here, in the order of the navigation.
     path("", include("registry.web.queries_urls")),

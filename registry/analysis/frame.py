@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from registry.instruments import adverse_events, catalogue, eq5d5l, levels
 from registry.instruments.timepoints import SCHEDULE
+from registry.services.source import LIVE
 from sites.models import Site
 
 MISSING = -32768
@@ -181,24 +182,26 @@ def key_of(patient_id):
     return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
 
 
-def patient_ids(keys):
+def patient_ids(keys, source=LIVE):
     """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
     wanted = [int(key).to_bytes(8, "big") for key in keys]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT p.patient_id FROM registry_patient AS p WHERE {_KEY} = ANY(%s) ORDER BY 1", [wanted])
+        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {_KEY} = ANY(%s) ORDER BY 1"
+        cursor.execute(source.reading(sql), [wanted])
         return [one for (one,) in cursor.fetchall()]
 
 
-def read(timepoints, on_rows=None, keep_key=False):
+def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
     """The Frame of every patient in scope, with the assessments of these timepoints (codes).
 
     on_rows   called with the number of rows read so far, now and then; may raise to stop the reading
     keep_key  also gives the column `key`, by which the patients are known again (`key_of`)
+    source    the registry as it is, or a snapshot opened in this transaction
     ValueError for a timepoint that there is not.
     """
     timepoints = tuple(dict.fromkeys(timepoints))
     declared = columns(timepoints)
-    sql = select(timepoints)
+    sql = source.reading(select(timepoints))
     with transaction.atomic():
         places = list(Site.objects.values_list("pk", "code", "region"))
         data = _copied(sql, declared, on_rows or (lambda count: None))

@@ -20,6 +20,7 @@ from registry.analysis.samples import coded, differences, joint_counts
 from registry.analysis.survival_report import survival
 from registry.analysis.versions import software
 from registry.instruments import value_sets, variables
+from registry.services.source import LIVE
 from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, NotEstimable
 from registry.stats.describe import describe
@@ -62,15 +63,15 @@ def compare(plan, cohort, on_progress=lambda share, stage: None):
     return _read_and_run(plan, cohort, on_progress)[1]
 
 
-def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None):
-    """The result of `compare`, and the IDs of the patients analysed, ascending."""
-    frame, result = _read_and_run(plan, cohort, on_progress, keep_key=True)
-    return result, frames.patient_ids(frame["key"][cohorts.select(cohort, frame, plan.rule).chosen])
+def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, source=LIVE):
+    """The result of `compare`, and the IDs of the patients analysed, ascending. `source`: as for `frame.read`."""
+    frame, result = _read_and_run(plan, cohort, on_progress, keep_key=True, source=source)
+    return result, frames.patient_ids(frame["key"][cohorts.select(cohort, frame, plan.rule).chosen], source)
 
 
-def _read_and_run(plan, cohort, on_progress, keep_key=False):
+def _read_and_run(plan, cohort, on_progress, keep_key=False, source=LIVE):
     on_progress(0.0, "reading")
-    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"), keep_key)
+    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"), keep_key, source)
     return frame, run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
 
 

@@ -8,13 +8,14 @@ import logging
 import threading
 from datetime import timedelta
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.analysis import cohorts, plans, presentation, runner
 from registry.models import ComparisonRun
+from registry.services import snapshots
 from sites import audit
 from sites.access import Can
 from sites.scope import everything
@@ -31,6 +32,7 @@ Status = ComparisonRun.Status
 # Why a run failed, as a page translates it.
 NO_ANSWER = gettext_noop("The database did not answer. Run the comparison again; tell the operator if that fails too.")
 NO_MEMORY = gettext_noop("The server ran out of memory. Tell the operator, or compare fewer timepoints.")
+SNAPSHOT_BROKEN = gettext_noop("The snapshot is not what it was when it was made. Tell the operator.")
 WORKER_LOST = gettext_noop("The worker was lost again and again while computing. Tell the operator, then run it again.")
 
 
@@ -45,11 +47,18 @@ class ClaimLost(Exception):
 # What people do
 
 
-def request(*, access, plan, cohort):
-    """A new run of a Plan and a Cohort, queued. The caller sends it to a worker. Raises PermissionDenied."""
+def request(*, access, plan, cohort, frozen=None):
+    """A new run of a Plan and a Cohort, queued, on a Snapshot or (None) on the registry as it is when it runs.
+
+    The caller sends it to a worker. Raises PermissionDenied.
+    """
     access.require(Can.COMPARE)
     run = ComparisonRun.objects.create(
-        plan=plan.to_json(), cohort=cohort.to_json(), requested_by_id=access.user_id, heartbeat_at=timezone.now()
+        plan=plan.to_json(),
+        cohort=cohort.to_json(),
+        frozen=frozen,
+        requested_by_id=access.user_id,
+        heartbeat_at=timezone.now(),
     )
     audit.record("comparison_requested", table=ComparisonRun._meta.db_table, row_id=run.pk)
     return run
@@ -84,7 +93,8 @@ def again(*, access, run):
         return run
     if run.status != Status.DONE:
         return run  # it is on its way already
-    return request(access=access, plan=plans.from_json(run.plan), cohort=cohorts.from_json(run.cohort))
+    plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
+    return request(access=access, plan=plan, cohort=cohort, frozen=run.frozen)
 
 
 def result_of(run):
@@ -122,7 +132,12 @@ def perform(run_id):
 def _computed(run, on_progress):
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
     with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
-        return runner.compare_and_tell(plan, cohort, on_progress)
+        if run.frozen is None:
+            return runner.compare_and_tell(plan, cohort, on_progress)
+        with transaction.atomic():
+            result, patients = runner.compare_and_tell(plan, cohort, on_progress, snapshots.source_of(run.frozen))
+        result["method"]["frozen"] = {"label": run.frozen.label, "hash": run.frozen.hash}
+        return result, patients
 
 
 def explained(error):
@@ -131,6 +146,8 @@ def explained(error):
         return NO_ANSWER
     if isinstance(error, MemoryError):
         return NO_MEMORY
+    if isinstance(error, snapshots.NotIntact):
+        return SNAPSHOT_BROKEN
     if isinstance(error, ValueError):
         return f"The plan cannot be carried out: {error}."
     return (

@@ -12,7 +12,7 @@ from registry.api.declared import Declared, derived_schema, item_schema, seriali
 from registry.api.resource import Resource
 from registry.instruments import catalogue, value_sets
 from registry.instruments.base import MISSING_LABELS
-from registry.models import Timepoint
+from registry.services import schedule
 from sites.access import Can
 from sites.models import Site
 from sites.tokens import TokenScope
@@ -242,12 +242,15 @@ TimepointShown = serializer(
     "Timepoint",
     {
         "code": serializers.CharField(),
-        "label": serializers.CharField(),
-        "label_ja": serializers.CharField(),
-        "target_day": serializers.IntegerField(help_text="Counted from the day of surgery."),
-        "days_before": serializers.IntegerField(help_text="The window opens so many days before the target day."),
-        "days_after": serializers.IntegerField(help_text="The window closes so many days after the target day."),
-        "position": serializers.IntegerField(),
+        "label": serializers.CharField(source="label.en"),
+        "label_ja": serializers.CharField(source="label.ja"),
+        "target_day": serializers.IntegerField(source="day", help_text="Counted from the day of surgery."),
+        "days_before": serializers.IntegerField(
+            source="before", help_text="The window opens so many days before the target day."
+        ),
+        "days_after": serializers.IntegerField(
+            source="after", help_text="The window closes so many days after the target day."
+        ),
     },
     "A planned visit.",
 )
@@ -258,8 +261,8 @@ class Schedule(Resource):
 
     @extend_schema(responses=whole_list(TimepointShown))
     def get(self, request):
-        """The planned visits, in their order."""
-        return Response({"items": TimepointShown(Timepoint.objects.all(), many=True).data})
+        """The visits planned for patients who are operated today, in their order."""
+        return Response({"items": TimepointShown(schedule.plans().on(timezone.localdate()), many=True).data})
 
 
 # Who asks

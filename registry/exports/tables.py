@@ -6,16 +6,15 @@ birth date is decrypted here, row by row. Without them `age_at_surgery` stands i
 
 import csv
 import io
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-from django.db import connection, transaction
+from django.db import connection
 
 from registry.instruments import levels
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import wire
 from registry.services.identity import opened
+from registry.services.source import one_moment  # noqa: F401 - the moment at which a file is read
 from registry.services.wire import column_of
 
 BLOCK = 1 << 16
@@ -95,22 +94,6 @@ def _select(file, selection, columns, limit=None):
 
 def _array(ids):
     return f"'{{{','.join(str(int(one)) for one in ids)}}}'::bigint[]"
-
-
-@contextmanager
-def one_moment():
-    """A transaction that sees the registry as it is at one moment, whatever others write meanwhile."""
-    if connection.in_atomic_block:
-        yield  # somebody else's transaction: its isolation cannot be changed any more
-        return
-    connection.ensure_connection()
-    connection.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    try:
-        with transaction.atomic():
-            yield
-    finally:
-        if connection.connection is not None and not connection.connection.closed:
-            connection.connection.isolation_level = None
 
 
 def blocks(file, selection, *, limit=None):

@@ -1,10 +1,12 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
+from registry.models.exports import Export
 from registry.models.outcomes import Change, Utility
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
+from registry.models.snapshots import Snapshot, SnapshotPart
 
 __all__ = [
     "AdverseEvent",
@@ -12,6 +14,7 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "FollowUpEnd",
+    "Export",
     "Identity",
     "Patient",
     "Query",
@@ -22,6 +25,8 @@ __all__ = [
     "Signature",
     "ScheduleVersion",
     "ScheduledVisit",
+    "Snapshot",
+    "SnapshotPart",
     "State",
     "Timepoint",
     "Utility",

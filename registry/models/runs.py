@@ -39,6 +39,8 @@ class ComparisonRun(models.Model):
     error = models.TextField(blank=True)
     result = models.JSONField(null=True)
     snapshot = models.CharField(max_length=80, blank=True)  # sha256 of the data that went in
+    # The frozen state that the data are read from; the registry as it is at that moment where there is none.
+    frozen = models.ForeignKey("Snapshot", models.PROTECT, null=True, related_name="runs")
     patients = models.JSONField(null=True)  # IDs of those analysed, ascending: for who may read all sites' records
 
     objects = WithoutPatients()

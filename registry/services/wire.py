@@ -54,7 +54,7 @@ class File:
     @property
     def reasons(self):
         """One item for each column with reasons for missing values."""
-        return tuple(_reason(item) for item in self.items if item.name not in self.mandatory)
+        return tuple(reason_item(item.name, item.label) for item in self.items if item.name not in self.mandatory)
 
     @property
     def stored(self):
@@ -62,9 +62,10 @@ class File:
         return tuple(item for item in self.items if item.name not in NOT_IN_TABLE)
 
 
-def _reason(item):
-    label = Label(f"{item.label.en}: reason for a missing value", f"{item.label.ja}の欠測理由")
-    return Item(name=item.name + MISSING_SUFFIX, label=label, kind="code", choices=MISSING_CHOICES, required=False)
+def reason_item(name, label):
+    """The column with the reasons why the column `name` has no value."""
+    told = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
+    return Item(name=name + MISSING_SUFFIX, label=told, kind="code", choices=MISSING_CHOICES, required=False)
 
 
 def column_of(name):

@@ -62,9 +62,15 @@ def run_list(request):
 def new(request):
     """The form of a new comparison; a run named by `from` fills it in."""
     earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
-    form = ComparisonForm(request.POST or None, earlier=earlier, saved=request.GET.get("saved"))
+    form = ComparisonForm(
+        request.POST or None,
+        earlier=earlier,
+        saved=request.GET.get("saved"),
+        snapshot=_uuid(request.GET.get("snapshot")),
+    )
     if request.method == "POST" and form.is_valid():
-        started = start_comparison(access=request.access, plan=form.plan, cohort=form.cohort)
+        frozen = form.cleaned_data["snapshot"]
+        started = start_comparison(access=request.access, plan=form.plan, cohort=form.cohort, frozen=frozen)
         return redirect("comparison_run", started.pk)
     return render(request, "comparison/new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -81,7 +87,7 @@ def _uuid(text):
 @require_safe
 @for_comparing
 def run(request, run_id):
-    one = get_object_or_404(ComparisonRun.objects.defer("result").select_related("requested_by"), pk=run_id)
+    one = get_object_or_404(ComparisonRun.objects.defer("result").select_related("requested_by", "frozen"), pk=run_id)
     context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
     if one.status == ComparisonRun.Status.DONE:
         context["result"] = _rendered(one, BUNDLE if request.access.may(Can.EXPORT) else None)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.analysis import cohorts, methods, plans, saved_cohorts
 from registry.analysis.groupings import GROUPINGS
 from registry.instruments import timepoints, value_sets
-from registry.models import SavedCohort
+from registry.models import SavedCohort, Snapshot
 
 SAVED = "saved:"  # before the number of a saved cohort, which no declared one is called
 DEFAULT = plans.SEGMENT_COMPARISON
@@ -59,6 +59,12 @@ class ComparisonForm(forms.Form):
     number of a saved cohort to start with."""
 
     cohort_name = forms.ChoiceField(label=_("Patients"), choices=_cohorts)
+    snapshot = forms.ModelChoiceField(
+        label=_("Data"),
+        queryset=Snapshot.objects.all(),
+        required=False,
+        empty_label=_("The registry as it is now"),
+    )
     grouping = forms.ChoiceField(
         label=_("Groups"), choices=lambda: _labelled((one.code, one.label) for one in GROUPINGS.values())
     )
@@ -81,12 +87,13 @@ class ComparisonForm(forms.Form):
         help_text=_("What this comparison is for. No names or patient numbers."),
     )
 
-    def __init__(self, data=None, *, earlier=None, saved=None):
+    def __init__(self, data=None, *, earlier=None, saved=None, snapshot=None):
         plan = plans.from_json(earlier.plan) if earlier else DEFAULT
         cohort = cohorts.from_json(earlier.cohort) if earlier else cohorts.SEGI2024
         initial = {place: getattr(plan, place) for place in (*TESTS, "adjust", "grouping", "baseline", "note")}
         initial |= {
             "cohort_name": f"{SAVED}{saved}" if saved else _choice_of(cohort),
+            "snapshot": snapshot or (earlier and earlier.frozen_id),
             "followups": plan.followups,
             "value_set": plan.value_sets[0],
             "further_value_sets": plan.value_sets[1:],

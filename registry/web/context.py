@@ -35,6 +35,7 @@ NAVIGATION = (
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
+    Entry("snapshots", _("Snapshots"), (Can.FREEZE, Can.COMPARE), icon="snapshot"),
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),

@@ -17,6 +17,7 @@ SIGNED_IN = READERS | ADMIN | {"former"}  # a former coordinator, whose membersh
 EVERYBODY = SIGNED_IN | {"anonymous"}
 NOBODY = frozenset()
 
+NO_UUID = "00000000-0000-4000-8000-000000000000"  # an export is the person's own: nobody sees another's
 SIGN_IN = 302  # to the sign-in page
 
 
@@ -320,6 +321,18 @@ RULES = {
         refused=404,
         bodies=({"what": "zip"}, {"what": "patients"}, {"what": "patients", "identified": "on"}),
     ),
+    "export_start": Rule(ENTRY | CENTRAL, ENTRY | CENTRAL, opened=405, acted=(422,), refused=404),
+    "export_detail": page(ENTRY | CENTRAL, refused=404, opened=404, arguments={"export_id": NO_UUID}),
+    "export_progress": page(ENTRY | CENTRAL, refused=404, opened=404, arguments={"export_id": NO_UUID}),
+    "export_file": page(ENTRY | CENTRAL, refused=404, opened=404, arguments={"export_id": NO_UUID}),
+    "export_cancel": Rule(
+        ENTRY | CENTRAL, ENTRY | CENTRAL, opened=405, acted=(404,), refused=404, arguments={"export_id": NO_UUID}
+    ),
+    # Snapshots: of all sites at once
+    "snapshots": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
+    "snapshot": page(CENTRAL, refused=404),
+    "snapshot_compare": page(CENTRAL, refused=404),
+    "snapshot_verify": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "import": Rule(frozenset({"data_manager"}), frozenset({"data_manager"}), acted=(422,), refused=404),
     "import_report": Rule(
         frozenset({"data_manager"}), frozenset({"data_manager"}), opened=302, acted=(302,), refused=404,

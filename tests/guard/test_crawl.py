@@ -9,7 +9,7 @@ from django.utils import timezone
 from registry.analysis import cohorts, plans, runner
 from registry.api.docs import described
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
-from registry.services import patients, queries
+from registry.services import patients, queries, snapshots
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
 from sites import tokens
@@ -94,6 +94,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             result=result,
             requested_by=bob,
         )
+        snapshot = snapshots.freeze(access=None, label="Crawled")
         saved = SavedCohort.objects.create(
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
@@ -102,6 +103,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
             found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
+            found.values[place]["snapshot_id"] = snapshot.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
         invitation = Invitation(email="soon@example.org", role=Role.COORDINATOR, site=south)

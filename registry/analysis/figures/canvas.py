@@ -8,6 +8,7 @@ import logging
 import re
 import textwrap
 import threading
+from contextlib import contextmanager
 from functools import cache
 
 from registry.analysis.words import SYNTHETIC
@@ -90,18 +91,25 @@ def _settings(language):
     }
 
 
+@contextmanager
+def drawing(language):
+    """matplotlib with the product's settings, for one thread at a time."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    for noisy in ("matplotlib.font_manager", "fontTools"):  # families that are absent, and each glyph put into a PDF
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    with _DRAWING, matplotlib.rc_context(_settings(language)):
+        yield
+
+
 def render(chart, words, format, synthetic=False):
     """A Chart as the bytes of an SVG, a PNG of 300 dpi or a PDF. KeyError for another format.
 
     words  in the language of the drawing; synthetic  whether to say that the patients are made up
     """
     FORMATS[format]
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    for noisy in ("matplotlib.font_manager", "fontTools"):  # families that are absent, and each glyph put into a PDF
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    with _DRAWING, matplotlib.rc_context(_settings(words.language)):
+    with drawing(words.language):
         figure = chart.draw(words)
         if synthetic:
             figure.suptitle(words(SYNTHETIC), x=0.995, ha="right", fontsize=7, fontweight="bold", color=AMBER)

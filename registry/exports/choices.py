@@ -1,0 +1,175 @@
+"""What somebody wants exported: every choice, its allowed values, and what does not go together.
+
+Choices are data: they go to JSON and back unchanged, so that the manifest of an export says exactly what was asked for,
+and a page, a command and the API ask in the same words.
+"""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from registry.analysis import cohorts
+from registry.instruments import value_sets
+from registry.instruments.base import MISSING_REASONS, Choice, Label
+
+TAGS = dict(zip(MISSING_REASONS, "abcdef", strict=True))  # SAS and Stata: .a to .f
+SENTINELS = {reason: -901 - place for place, reason in enumerate(MISSING_REASONS)}  # SPSS: user-missing
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file. `tagged`: it can hold a reason inside a value's own cell."""
+
+    code: str
+    label: Label
+    extension: str
+    tagged: bool = False
+    most_rows: int | None = None
+    shaped: bool = True  # whether wide and long are choices, or the format has a shape of its own
+
+
+FORMATS = (
+    Format("csv", Label("CSV, with scripts for R and SAS", "CSV（R・SAS用スクリプト付き）"), "csv", tagged=True),
+    Format("xlsx", Label("Excel workbook", "Excelブック"), "xlsx", tagged=True, most_rows=1_048_575),
+    Format("parquet", Label("Parquet", "Parquet"), "parquet"),
+    Format("sav", Label("SPSS (.sav)", "SPSS（.sav）"), "sav", tagged=True),
+    Format("dta", Label("Stata (.dta)", "Stata（.dta）"), "dta", tagged=True),
+    Format("jsonl", Label("JSON Lines", "JSON Lines"), "jsonl"),
+    Format("odm", Label("CDISC ODM-XML 1.3.2", "CDISC ODM-XML 1.3.2"), "xml", shaped=False),
+)
+SHAPES = (
+    Choice("long", Label("Long: a row for each patient and timepoint", "ロング形式：患者と時期ごとに1行")),
+    Choice("wide", Label("Wide: a row for each patient", "ワイド形式：患者ごとに1行")),
+)
+VALUES = (Choice("codes", Label("Codes", "コード")), Choice("labels", Label("Labels", "ラベル")))
+LANGUAGES = (Choice("en", Label("English", "英語")), Choice("ja", Label("Japanese", "日本語")))
+CONTENT = (
+    Choice("items", Label("Answers, item by item", "項目ごとの回答")),
+    Choice("totals", Label("Totals and classes", "合計点と分類")),
+    Choice("hsuv", Label("Health state utility (HSUV)", "効用値（HSUV）")),
+    Choice("changes", Label("Changes from baseline", "術前からの変化量")),
+)
+MISSING = (
+    Choice("columns", Label("A column of reasons beside each value", "各項目の横に欠測理由の列")),
+    Choice("tagged", Label("Tagged values in place of the value", "値の代わりにタグ付き欠測値")),
+    Choice("none", Label("Empty, without reasons", "空欄のみ（理由なし）")),
+)
+DATES = (
+    Choice("dates", Label("Dates as they are", "実際の日付")),
+    Choice("shifted", Label("Dates shifted by patient", "患者ごとにずらした日付")),
+    Choice("days", Label("Days since surgery", "手術日からの日数")),
+)
+OFFERED = {"format": FORMATS, "shape": SHAPES, "values": VALUES, "language": LANGUAGES, "missing": MISSING}
+OFFERED |= {"dates": DATES}
+
+
+class InvalidChoices(ValueError):
+    """Choices that cannot be carried out: `field` names one, `reason` says what would be right."""
+
+    def __init__(self, field, reason):
+        super().__init__(reason.en)
+        self.field, self.reason = field, reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What is asked for. InvalidChoices for a value that there is not, and for two that do not go together."""
+
+    format: str = "csv"
+    cohort: cohorts.Cohort = cohorts.ALL
+    snapshot: str = ""  # the id of a snapshot; the registry as it is now where empty
+    shape: str = "long"
+    values: str = "codes"
+    language: str = "en"
+    content: tuple[str, ...] = ("items", "totals")
+    value_sets: tuple[str, ...] = (value_sets.DEFAULT,)
+    missing: str = "columns"
+    dates: str = "dates"
+    by_site: bool = False
+
+    def __post_init__(self):
+        for name, offered in OFFERED.items():
+            _known(name, (getattr(self, name),), [one.code for one in offered])
+        _known("content", self.content, [one.code for one in CONTENT])
+        _known("value_sets", self.value_sets, [one.code for one in value_sets.ALL])
+        if not self.content:
+            raise InvalidChoices("content", Label("choose at least one kind of columns", "列の種類を選んでください"))
+        if "hsuv" in self.content and not self.value_sets:
+            raise InvalidChoices("value_sets", Label("choose a value set", "換算表を選んでください"))
+        if self.missing == "tagged" and not self.kind.tagged:
+            raise InvalidChoices(
+                "missing",
+                Label(
+                    "{format} has no tagged missing values: choose a column of reasons",
+                    "{format}にはタグ付き欠測値がありません。欠測理由の列を選んでください",
+                ).format(format=self.kind.label.en),
+            )
+        if self.snapshot and not _is_id(self.snapshot):
+            raise InvalidChoices("snapshot", Label("there is no such snapshot", "そのスナップショットはありません"))
+
+    @property
+    def kind(self):
+        return next(one for one in FORMATS if one.code == self.format)
+
+    @property
+    def labelled(self):
+        """Whether labels stand in place of codes; SPSS, Stata and ODM hold codes and their labels together."""
+        return self.values == "labels" and self.format not in ("sav", "dta", "odm")
+
+    @property
+    def with_(self):
+        """Which kinds of columns are in, for `in`."""
+        return frozenset(self.content)
+
+    def but(self, **changes):
+        return replace(self, **changes)
+
+    def to_json(self):
+        data = {name: getattr(self, name) for name in _names()}
+        return data | {
+            "cohort": self.cohort.to_json(),
+            "content": list(self.content),
+            "value_sets": list(self.value_sets),
+        }
+
+
+def _names():
+    return tuple(Choices.__dataclass_fields__)
+
+
+def from_json(data):
+    """The Choices that `to_json` wrote, or part of them; what is absent is as usual. InvalidChoices, UnknownStep."""
+    unknown = set(data) - set(_names())
+    if unknown:
+        raise InvalidChoices(
+            sorted(unknown)[0],
+            Label("there is no such choice; one of {names}", "その選択肢はありません（{names}）").format(
+                names=", ".join(_names())
+            ),
+        )
+    values = dict(data)
+    if "cohort" in values:
+        given = values["cohort"]
+        values["cohort"] = cohorts.get(given) if isinstance(given, str) else cohorts.from_json(given)
+    for name in ("content", "value_sets"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return Choices(**values)
+
+
+def _known(field, given, codes):
+    for one in given:
+        if one not in codes:
+            raise InvalidChoices(
+                field,
+                Label("“{one}” is none of {codes}", "「{one}」は選択できません（{codes}）").format(
+                    one=one, codes=", ".join(codes)
+                ),
+            )
+
+
+def _is_id(text):
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,208 @@
+"""The codebook of an export: every column with its label, codes and source, as rows, CSV, HTML and PDF."""
+
+import csv
+import io
+from functools import lru_cache
+from html import escape
+
+from registry.analysis import cohorts
+from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.datasets import datasets, outputs, short_name
+from registry.instruments.base import MISSING_LABELS, Label
+
+HEADER = (
+    "table", "column", "column_in_stata_and_sas", "label_en", "label_ja", "kind", "unit", "minimum", "maximum", "codes",
+    "timepoint", "instrument", "instrument_version", "higher_is", "missing", "source", "licence",
+)  # fmt: skip
+KINDS = {
+    "integer": Label("whole number", "整数"),
+    "number": Label("number", "数値"),
+    "code": Label("code", "コード"),
+    "date": Label("date", "日付"),
+    "text": Label("text", "文字"),
+}
+
+
+def rows(tables, choices):
+    """One row of text for each column, in the order of HEADER. `tables`: (Dataset, Outputs) of each."""
+    return [_row(dataset.name, one, choices) for dataset, written in tables for one in written]
+
+
+def _row(table, one, choices):
+    variable, instrument = one.variable, one.variable.instrument
+    return (
+        table,
+        one.name,
+        short_name(one.name),
+        one.label.en,
+        one.label.ja,
+        one.kind,
+        "" if one.reason_for else variable.unit,
+        *(("", "") if one.reason_for or one.choices else (_text(variable.minimum), _text(variable.maximum))),
+        _codes(one),
+        variable.timepoint,
+        instrument.title.en if instrument else "",
+        instrument.version if instrument else "",
+        instrument.higher_is if instrument and not one.reason_for else "",
+        _missing(one, choices),
+        instrument.citation if instrument else "",
+        instrument.licence if instrument else "",
+    )
+
+
+def _text(value):
+    return "" if value is None else str(value)
+
+
+def _codes(one):
+    return " | ".join(f"{choice.code} = {choice.label.en} ({choice.label.ja})" for choice in one.choices)
+
+
+def _missing(one, choices):
+    if not one.tagged:
+        return ""
+    marks = SENTINELS if choices.format == "sav" else {reason: f".{tag}" for reason, tag in TAGS.items()}
+    return " | ".join(f"{mark} = {MISSING_LABELS[reason].en}" for reason, mark in marks.items())
+
+
+def as_csv(found):
+    """The rows as CSV, bytes."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows((HEADER, *found))
+    return out.getvalue().encode()
+
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, "Hiragino Sans", "Yu Gothic", sans-serif; margin: 2rem auto; max-width: 78rem;
+       padding: 0 1rem; color: #1d2b36 }
+table { border-collapse: collapse; width: 100%; font-size: 14px } caption { text-align: left; font-weight: 650 }
+th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #dde4ea }
+thead th { border-bottom: 2px solid #55636f; position: sticky; top: 0; background: #fff }
+code { font-size: 13px } .note { color: #8a5a00; font-weight: 650 } ul { margin: 0; padding: 0; list-style: none }
+"""
+
+
+def as_html(tables, choices, title, about):
+    """A page by itself, in the language of the export. `about`: (what, value) pairs of text, told above the tables."""
+    language = choices.language
+    words = _WORDS[language]
+    told = "".join(f"<tr><th scope=row>{escape(what)}</th><td>{escape(value)}</td></tr>" for what, value in about)
+    parts = [
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{escape(title)}</title>',
+        f"<style>{_STYLE}</style><h1>{escape(title)}</h1><table>{told}</table>",
+    ]
+    for dataset, written in tables:
+        head = "".join(f"<th scope=col>{word}</th>" for word in words)
+        body = "".join(_html_row(one, choices) for one in written)
+        label = escape(dataset.label.in_language(language))
+        parts.append(
+            f"<h2>{dataset.name}</h2><table><caption>{label}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>"
+        )
+    return ("".join(parts) + "</html>\n").encode()
+
+
+_WORDS = {
+    "en": ("Column", "Label", "Kind", "Codes or range", "Instrument"),
+    "ja": ("列名", "ラベル", "種類", "コード・範囲", "評価法"),
+}
+
+
+def _html_row(one, choices):
+    language, variable = choices.language, one.variable
+    codes = "".join(
+        f"<li><code>{escape(str(choice.code))}</code> {escape(choice.label.in_language(language))}</li>"
+        for choice in one.choices
+    )
+    instrument = variable.instrument.title.in_language(language) if variable.instrument else ""
+    kind = KINDS[one.kind].in_language(language)
+    cells = (
+        f"<th scope=row><code>{escape(one.name)}</code></th>",
+        f"<td>{escape(one.label.in_language(language))}</td>",
+        f"<td>{escape(kind)}</td>",
+        f"<td>{f'<ul>{codes}</ul>' if codes else escape(_range(one))}</td>",
+        f"<td>{escape(instrument)}</td>",
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _range(one):
+    variable = one.variable
+    if one.reason_for or variable.minimum is None:
+        return "" if one.reason_for else variable.unit
+    high = "" if variable.maximum is None else variable.maximum
+    return f"{variable.minimum}–{high} {variable.unit}".strip()
+
+
+LINES = 46  # of a page
+WIDTHS = (34, 52, 12, 70)  # characters of each column
+STARTS = (0.04, 0.235, 0.5, 0.575)  # where each begins, as a share of the width
+
+
+def as_pdf(choices, title, note):
+    """The same on A4 pages across; English where no font of this machine has Japanese characters.
+
+    A column that each timepoint has is told once, with the first timepoint's name. Drawing takes longer than a small
+    export, and depends on neither cohort nor data: it is kept for the next export of the same columns.
+    """
+    return _pdf(choices.but(cohort=cohorts.ALL, snapshot="", by_site=False), title, note)
+
+
+@lru_cache(maxsize=16)
+def _pdf(choices, title, note):
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+
+    from registry.analysis.figures import canvas
+
+    language = canvas.language_of_drawing(choices.language)
+    out = io.BytesIO()
+    lines = [(note, "", "", "")]
+    for dataset in datasets(choices):
+        written = outputs(dataset, choices)
+        lines += [("", "", "", ""), (dataset.name.upper(), dataset.label.in_language(language), "", "")]
+        lines += [line for one in _once(written) for line in _pdf_lines(one, language)]
+    with canvas.drawing(language), PdfPages(out, metadata={"Title": title, "CreationDate": None}) as pdf:
+        for start in range(0, len(lines), LINES):
+            figure = Figure(figsize=(11.69, 8.27))
+            figure.text(STARTS[0], 0.955, title, fontsize=11, fontweight="bold")
+            figure.text(0.96, 0.955, str(start // LINES + 1), fontsize=8, ha="right")
+            for place, line in enumerate(lines[start : start + LINES]):
+                for x, text in zip(STARTS, line, strict=True):
+                    if text:
+                        figure.text(x, 0.925 - place * 0.0195, text, fontsize=7, parse_math=False)
+            pdf.savefig(figure)
+    return out.getvalue()
+
+
+def _once(written):
+    seen = set()
+    for one in written:
+        timepoint = one.variable.timepoint
+        name = one.name.replace(f"_{timepoint}", "", 1) if timepoint else one.name
+        if name not in seen:
+            seen.add(name)
+            yield one
+
+
+def _pdf_lines(one, language):
+    codes = "; ".join(f"{choice.code} = {choice.label.in_language(language)}" for choice in one.choices)
+    texts = (one.name, one.label.in_language(language), KINDS[one.kind].in_language(language), codes or _range(one))
+    wrapped = [_wrapped(text, width) for text, width in zip(texts, WIDTHS, strict=True)]
+    for place in range(max(map(len, wrapped))):
+        yield tuple(column[place] if place < len(column) else "" for column in wrapped)
+
+
+def _wrapped(text, width):
+    """Lines of at most `width` half-width characters; Japanese ones count twice."""
+    lines, line, used = [], "", 0
+    for character in text:
+        wide = 2 if ord(character) > 0x2E80 else 1
+        if used + wide > width:
+            cut = line.rfind(" ") + 1 if " " in line[width // 2 :] else len(line)
+            lines.append(line[:cut].rstrip())
+            line = line[cut:]
+            used = sum(2 if ord(one) > 0x2E80 else 1 for one in line)
+        line, used = line + character, used + wide
+    return [*lines, line]

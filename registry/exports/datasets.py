@@ -1,0 +1,405 @@
+"""The tables of an export and their columns, from the instruments' declarations, as SQL of one state of the registry.
+
+A `Dataset` is what is there (variables, joins, order); `outputs` is what is written of it once the choices are applied:
+labels for codes, shifted dates, reasons beside values or inside them.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from registry.exports.choices import SENTINELS, TAGS
+from registry.instruments import catalogue, levels, value_sets, variables
+from registry.instruments.base import Choice, Instrument, Label
+from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.timepoints import SCHEDULE
+from registry.services import outcomes, wire
+from registry.services.source import LIVE
+
+PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
+BASELINE = outcomes.BASELINE
+NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """One column of a dataset: `sql` is its value; `reason`, if any, the SQL of why there is none.
+
+    `kind` is `integer`, `number`, `code`, `date` or `text`; `of` is the declared item or value that it shows.
+    """
+
+    name: str
+    label: Label
+    kind: str
+    sql: str
+    of: str
+    choices: tuple[Choice, ...] = ()
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    reason: str = ""
+    instrument: Instrument | None = None
+    timepoint: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table of an export: `tables` is what follows FROM, `alias` the table that says the site, `order` the rows'."""
+
+    name: str
+    label: Label
+    variables: tuple[Variable, ...]
+    tables: str
+    order: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column as it is written. `reason_for` names the column whose missing values it explains."""
+
+    name: str
+    label: Label
+    kind: str
+    sql: str
+    choices: tuple[Choice, ...]
+    variable: Variable
+    reason_for: str = ""
+    tagged: bool = False
+
+
+# What is there
+
+
+def datasets(choices, source=LIVE, restricted=False):
+    """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted."""
+    make = _Maker(choices, source, restricted or choices.dates == "shifted")
+    if choices.kind.shaped and choices.shape == "wide":
+        return (make.wide(), make.events())
+    return (make.patients(), make.assessments(), make.events())
+
+
+@dataclass(frozen=True)
+class _Maker:
+    choices: object
+    source: object
+    restricted: bool
+
+    def patients(self):
+        return Dataset(
+            "patients",
+            Label("Patients: a row each", "患者：1人1行"),
+            tuple(self._of_patient()),
+            f"{self.source.patients} AS t {self._site()} {self._only()}",
+            "t.patient_id",
+        )
+
+    def assessments(self):
+        found = [
+            *(self._item(item, "t", wire.ASSESSMENTS) for item in catalogue.ASSESSMENT_KEYS),
+            *self._of_assessment("t", ""),
+        ]
+        joins = [self._only(), self._surgery()]
+        if "changes" in self.choices.with_:
+            joins.append(self._baseline("b", "t"))
+        return Dataset(
+            "assessments",
+            Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
+            tuple(filter(None, found)),
+            f"{self.source.assessments} AS t {' '.join(joins)}",
+            "t.patient_id, " + _in_order("t.timepoint_id"),
+        )
+
+    def events(self):
+        items = [item for item in catalogue.ADVERSE_EVENT_ITEMS if not item.identifying]
+        return Dataset(
+            "adverse_events",
+            Label("Adverse events: a row each", "有害事象：1件1行"),
+            tuple(filter(None, (self._item(item, "t", wire.ADVERSE_EVENTS) for item in items))),
+            f"{self.source.events} AS t {self._only()} {self._surgery()}",
+            "t.patient_id, t.kind, t.onset_date",
+        )
+
+    def wide(self):
+        columns = [*self._of_patient(), *self._event_kinds()]
+        joins = [self._site(), self._only(), self._events_by_kind()]
+        for place, visit in enumerate(SCHEDULE):
+            alias = f"a{place}"
+            joins.append(
+                f"LEFT JOIN {self.source.assessments} AS {alias} ON {alias}.patient_id = t.patient_id "
+                f"AND {alias}.timepoint_id = '{visit.code}'"
+            )
+            date = self._item(catalogue.item("assessment_date"), alias, wire.ASSESSMENTS)
+            columns += [self._at(one, visit) for one in (date, *self._of_assessment(alias, visit.code)) if one]
+        return Dataset(
+            "patients",
+            Label("Patients: a row each, timepoints side by side", "患者：1人1行（時期を横に並べる）"),
+            tuple(columns),
+            f"{self.source.patients} AS t {' '.join(joins)}",
+            "t.patient_id",
+        )
+
+    def _at(self, variable, visit):
+        label = Label(f"{variable.label.en}, {visit.label.en.lower()}", f"{variable.label.ja}（{visit.label.ja}）")
+        return replace(variable, name=f"{variable.name}_{visit.code}", label=label, timepoint=visit.code)
+
+    def _site(self):
+        return "JOIN study_sites_site AS site ON site.id = t.site_id"
+
+    def _only(self):
+        return f"JOIN {PATIENTS_OF_EXPORT} AS x ON x.patient_id = t.patient_id" if self.restricted else ""
+
+    def _surgery(self):
+        if self.choices.dates != "days":
+            return ""
+        return f"JOIN {self.source.patients} AS p ON p.patient_id = t.patient_id"
+
+    def _baseline(self, alias, of):
+        return (
+            f"LEFT JOIN {self.source.assessments} AS {alias} ON {alias}.patient_id = {of}.patient_id "
+            f"AND {alias}.timepoint_id = '{BASELINE}' AND {of}.timepoint_id <> '{BASELINE}'"
+        )
+
+    def _events_by_kind(self):
+        kinds = catalogue.item("kind").codes
+        whens = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(kinds))
+        return (
+            f"LEFT JOIN (SELECT patient_id, bit_or(CASE kind {whens} END) AS kinds FROM {self.source.events} "
+            "GROUP BY patient_id) AS e ON e.patient_id = t.patient_id"
+        )
+
+    def _event_kinds(self):
+        for place, choice in enumerate(catalogue.item("kind").choices):
+            yield Variable(
+                name=f"event_{choice.code}",
+                label=Label(f"Adverse event: {choice.label.en}", f"有害事象：{choice.label.ja}"),
+                kind="integer",
+                sql=f"(coalesce(e.kinds, 0) >> {place}) & 1",
+                of="kind",
+                choices=NO_YES,
+                instrument=catalogue.instrument_of("kind"),
+            )
+
+    def _of_patient(self):
+        wanted = catalogue.PATIENT_ITEMS if "items" in self.choices.with_ else catalogue.PATIENT_KEYS
+        for item in wanted:
+            if item.name == "birth_date":
+                age = variables.get("age_at_surgery")
+                yield Variable(
+                    name=age.name, label=age.label, kind="integer", sql="t.age_at_surgery", of=age.name,
+                    unit=age.unit, minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
+                )  # fmt: skip
+            elif not item.identifying and (found := self._item(item, "t", wire.PATIENTS)):
+                yield found
+        if "totals" in self.choices.with_:
+            yield from (_derived(one, "t", of) for of in catalogue.PATIENT for one in of.derived)
+            yield Variable(
+                name="segment_group", label=Label("Segment group", "分節グループ"), kind="code",
+                sql="coalesce(t.segment_adjudicated, t.segment_group)", of="segment_group",
+                choices=levels.SEGMENT_GROUPS, instrument=catalogue.instrument_of("lesion_levels"),
+            )  # fmt: skip
+
+    def _of_assessment(self, alias, timepoint):
+        """Items, totals, HSUV and changes of one assessment; `timepoint` is empty where a row says it itself."""
+        parts = self.choices.with_
+        for instrument in catalogue.ASSESSMENT:
+            if "items" in parts:
+                yield from (self._item(item, alias, wire.ASSESSMENTS) for item in instrument.items)
+            if "totals" in parts:
+                yield from (_derived(one, alias, instrument) for one in instrument.derived)
+        if "hsuv" in parts:
+            yield from (_utility(code, alias) for code in self.choices.value_sets)
+        if "changes" in parts and timepoint != BASELINE:
+            yield from self._changes(alias, "a0" if timepoint else "b")
+
+    def _changes(self, alias, baseline):
+        for name in outcomes.CHANGES:
+            yield _change(variables.get(name), f"{alias}.{name} - {baseline}.{name}", "integer")
+        if "hsuv" in self.choices.with_:
+            for code in self.choices.value_sets:
+                of = _utility(code, alias)
+                yield _change(of, f"{of.sql} - {_utility(code, baseline).sql}", "number")
+
+    def _item(self, item, alias, file):
+        kind = {"levels": "text"}.get(item.kind, item.kind)
+        found = Variable(
+            name=item.name,
+            label=item.label,
+            kind=kind,
+            sql=_value(item, alias),
+            of=item.name,
+            choices=() if item.kind == "levels" else item.choices,
+            unit=item.unit,
+            minimum=item.minimum,
+            maximum=item.maximum,
+            reason="" if item.name in file.mandatory else f"{alias}.missing ->> '{item.name}'",
+            instrument=_instrument(item.name),
+        )
+        return self._dated(found, alias) if item.kind == "date" else found
+
+    def _dated(self, variable, alias):
+        if self.choices.dates == "shifted":
+            return replace(variable, sql=f"{variable.sql} + x.shift")
+        if self.choices.dates == "days":
+            if variable.of == "surgery_date":
+                return None  # it is day 0 of everybody
+            of_patient = "t" if variable.of in catalogue.PATIENT_COLUMNS or alias.startswith("a") else "p"
+            return replace(
+                variable,
+                name=variable.name.removesuffix("_date") + "_day",
+                kind="integer",
+                sql=f"{variable.sql} - {of_patient}.surgery_date",
+                unit="days",
+                label=Label(f"{variable.label.en}, days since surgery", f"{variable.label.ja}（手術日からの日数）"),
+            )
+        return variable
+
+
+def _instrument(name):
+    try:
+        return catalogue.instrument_of(name)
+    except KeyError:
+        return None  # a key
+
+
+def _value(item, alias):
+    if item.name == "site_code":
+        return "site.code"
+    column = f"{alias}.{wire.column_of(item.name)}"
+    if item.kind == "levels":
+        names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
+        return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
+    return column
+
+
+def _derived(one, alias, instrument):
+    choices = getattr(one, "choices", ())
+    return Variable(
+        name=one.name, label=one.label, kind="code" if choices else "integer", sql=f"{alias}.{one.name}", of=one.name,
+        choices=choices, minimum=one.minimum, maximum=one.maximum, instrument=instrument,
+    )  # fmt: skip
+
+
+_PLACES = [len(DIMENSIONS[0].choices) ** power for power in reversed(range(len(DIMENSIONS)))]
+
+
+def _utility(code, alias):
+    """The HSUV by a value set: looked up in an array of all states, in the order of their digits."""
+    one = value_sets.get(code)
+    place = " + ".join(f"({alias}.{item.name} - 1) * {by}" for item, by in zip(DIMENSIONS, _PLACES, strict=True))
+    table = one.table()
+    values = ",".join(repr(table[state]) for state in sorted(table))
+    declared = variables.HSUV
+    return Variable(
+        name=f"hsuv_{code.lower()}",
+        label=Label(f"{declared.label.en}, {one.label.en}", f"{declared.label.ja}・{one.label.ja}"),
+        kind="number", sql=f"('{{{values}}}'::float8[])[1 + {place}]", of="hsuv",
+        instrument=catalogue.instrument("eq5d5l"),
+    )  # fmt: skip
+
+
+def _change(of, sql, kind):
+    label = Label(f"Δ {of.label.en}", f"{of.label.ja} 変化量")
+    return Variable(
+        name=f"delta_{of.name}", label=label, kind=kind, sql=sql, of=of.name, unit=of.unit,
+        instrument=getattr(of, "instrument", None) or catalogue.instrument_of(of.name),
+    )  # fmt: skip
+
+
+def _in_order(column):
+    visits = ", ".join(f"'{visit.code}'" for visit in SCHEDULE)
+    return f"array_position(ARRAY[{visits}]::varchar[], {column})"
+
+
+# What is written of it
+
+STYLES = {"csv": "sheet", "xlsx": "sheet", "parquet": "plain", "jsonl": "plain", "sav": "sav", "dta": "dta"}
+
+
+def outputs(dataset, choices):
+    """The Outputs of a dataset, in order.
+
+    A `sheet` guards text from being run as a formula; `sav` and `dta` hold every code as a number with a label.
+    """
+    style = STYLES.get(choices.format, "plain")
+    found = []
+    for variable in dataset.variables:
+        tagged = choices.missing == "tagged" and bool(variable.reason) and variable.kind in ("integer", "code")
+        found.append(_output(variable, choices, style, tagged))
+        if variable.reason and choices.missing != "none" and not tagged:
+            found.append(_reason(variable, choices, style))
+    return tuple(found)
+
+
+def _output(variable, choices, style, tagged):
+    if style in ("sav", "dta"):
+        return _numeric(variable, tagged)
+    kind, sql, known = variable.kind, variable.sql, variable.choices
+    if known and choices.labelled:
+        sql = _cases(sql, [(one.code, f"'{_text(one.label.in_language(choices.language), style)}'") for one in known])
+        kind = "text"
+    elif kind == "text" and style == "sheet":
+        sql = wire.guarded_sql(sql)
+    if tagged:
+        tags = _cases(variable.reason, [(reason, f"'.{tag}'") for reason, tag in TAGS.items()])
+        sql = f"coalesce(({sql})::text, {tags})"
+    return Output(variable.name, variable.label, kind, sql, known, variable, tagged=tagged)
+
+
+def _numeric(variable, tagged):
+    kind, sql, known = variable.kind, variable.sql, variable.choices
+    if kind == "code":
+        known = tuple(Choice(place, one.label) for place, one in enumerate(known, 1))
+        sql = _cases(sql, [(one.code, place) for place, one in enumerate(variable.choices, 1)])
+        kind = "integer"
+    if tagged:
+        sql = f"coalesce({sql}, {_cases(variable.reason, SENTINELS.items())})"
+    return Output(variable.name, variable.label, kind, sql, known, variable, tagged=tagged)
+
+
+def _reason(variable, choices, style):
+    item = wire.reason_item(variable.name, variable.label)
+    told = replace(variable, name=item.name, label=item.label, kind="code", sql=variable.reason, choices=item.choices)
+    return replace(_output(told, choices, style, False), reason_for=variable.name, variable=variable)
+
+
+def _cases(sql, pairs):
+    whens = " ".join(f"WHEN {code if isinstance(code, int) else _quoted(code)} THEN {value}" for code, value in pairs)
+    return f"CASE {sql} {whens} END"
+
+
+def _quoted(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _text(text, style):
+    if style == "sheet" and text[:1] in wire.GUARDED:
+        text = wire.GUARD + text
+    return text.replace("'", "''")
+
+
+# Stata and SAS take names of 32 characters; labels of codes are stored under the name and a number of up to 4 digits.
+LONGEST_NAME = 28
+
+
+def short_name(name):
+    """`name` where Stata and SAS take it; else its beginning with four digits of its hash, the same every time."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 5]}_{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def select_sql(dataset, written, sites, limit=None):
+    """The query of a dataset's Outputs for the sites with these ids, in the order of its rows."""
+    columns = ", ".join(f'{one.sql} AS "{one.name}"' for one in written)
+    ids = ",".join(str(int(one)) for one in sites)
+    return (
+        f"SELECT {columns} FROM {dataset.tables} WHERE t.site_id = ANY ('{{{ids}}}'::bigint[]) "
+        f"ORDER BY {dataset.order}" + (f" LIMIT {int(limit)}" if limit else "")
+    )
+
+
+def count_sql(dataset, sites):
+    """How many rows that query has, by another way: the rows of the table itself, no column computed."""
+    ids = ",".join(str(int(one)) for one in sites)
+    main, _, joins = dataset.tables.partition(" AS t")
+    only = f"AND t.patient_id IN (SELECT patient_id FROM {PATIENTS_OF_EXPORT})" if PATIENTS_OF_EXPORT in joins else ""
+    return f"SELECT count(*) FROM {main} AS t WHERE t.site_id = ANY ('{{{ids}}}'::bigint[]) {only}"

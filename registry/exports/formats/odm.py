@@ -1,0 +1,296 @@
+"""CDISC ODM-XML 1.3.2: the metadata of what is exported, then each patient, written as they are read.
+
+A study event for the patient's own forms, one for each timepoint, one for each adverse event; a form and an item group
+for each instrument; an item for each column. A missing value is an item that is null, with its reason as a flag.
+"""
+
+from itertools import groupby
+from xml.sax.saxutils import escape, quoteattr
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from registry.analysis.versions import product_version
+from registry.instruments import timepoints
+from registry.instruments.base import MISSING_LABELS, Choice, Label
+
+STUDY, VERSION = "ST.METASPINE", "MDV.1"
+PATIENT_EVENT, ADVERSE_EVENT = "SE.patient", "SE.adverse_event"
+VISIT = "visit"  # the form that holds when an assessment took place, which belongs to no instrument
+KEYS = ("patient_id", "site_code", "timepoint")  # these name a row: they are not items
+MISSING_LIST = "CL.missing"
+DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
+EVERY = 500  # patients between two signs of progress
+
+
+def write_odm(stream, selected, queries, tick):
+    """Write the document as UTF-8; returns name of dataset to number of rows. `queries`: (Dataset, Outputs, SQL)."""
+    tables = {dataset.name: _Table(dataset, written, sql) for dataset, written, sql in queries}
+    stream.write(_head(selected, tables).encode())
+    counts = _clinical_data(stream, tables, tick)
+    stream.write(b"</ClinicalData></ODM>\n")
+    return counts
+
+
+class _Table:
+    """A dataset's items by form, each with the column of its reasons where it has one."""
+
+    def __init__(self, dataset, written, sql):
+        self.dataset, self.sql = dataset, sql
+        self.places = {one.name: place for place, one in enumerate(written)}
+        reasons = {one.reason_for: place for place, one in enumerate(written) if one.reason_for}
+        self.items = [one for one in written if not one.reason_for and one.name not in KEYS]
+        self.forms = {}
+        for one in self.items:
+            form = one.variable.instrument.code if one.variable.instrument else VISIT
+            self.forms.setdefault(form, []).append((one, self.places[one.name], reasons.get(one.name)))
+
+    def rows(self):
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(self.sql)
+            yield from cursor
+
+
+# Metadata
+
+
+def _head(selected, tables):
+    now = timezone.localtime().isoformat(timespec="seconds")
+    synthetic = ' Description="SYNTHETIC DATA: these patients do not exist"' if settings.SYNTHETIC else ""
+    return "".join(
+        (
+            '<?xml version="1.0" encoding="UTF-8"?>\n',
+            '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" ODMVersion="1.3.2" FileType="Snapshot" Granularity="All" ',
+            f'FileOID="metaspine.{timezone.now():%Y%m%d%H%M%S}" CreationDateTime="{now}" AsOfDateTime="{now}" ',
+            f'SourceSystem="Metaspine" SourceSystemVersion="{product_version()}"{synthetic}>\n',
+            _study(tables),
+            _locations(selected),
+            f'<ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="{VERSION}">\n',
+        )
+    )
+
+
+def _study(tables):
+    items = [one for table in tables.values() for one in table.items]
+    units = sorted({one.variable.unit for one in items if one.variable.unit})
+    return "".join(
+        (
+            f'<Study OID="{STUDY}"><GlobalVariables><StudyName>Metaspine</StudyName>',
+            "<StudyDescription>Registry of surgery for spinal metastases</StudyDescription>",
+            "<ProtocolName>Metaspine</ProtocolName></GlobalVariables>\n",
+            _units(units),
+            f'<MetaDataVersion OID="{VERSION}" Name="Metaspine {product_version()}">\n',
+            _protocol(),
+            *_events(tables),
+            *_forms(tables),
+            *_item_groups(tables),
+            *(_item_def(one) for one in items),
+            *(_code_list(f"CL.{one.name}", one.label, one.choices) for one in items if one.choices),
+            _code_list(MISSING_LIST, Label("Reasons for missing values", "欠測理由"), _REASONS),
+            "</MetaDataVersion></Study>\n",
+        )
+    )
+
+
+_REASONS = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
+
+
+def _units(units):
+    if not units:
+        return ""
+    told = (
+        f'<MeasurementUnit OID="MU.{one}" Name="{one}"><Symbol>{_said(one)}</Symbol></MeasurementUnit>' for one in units
+    )
+    return f"<BasicDefinitions>{''.join(told)}</BasicDefinitions>\n"
+
+
+def _said(text):
+    return f'<TranslatedText xml:lang="en">{escape(text)}</TranslatedText>'
+
+
+def _both(label):
+    return f'{_said(label.en)}<TranslatedText xml:lang="ja">{escape(label.ja)}</TranslatedText>'
+
+
+def _event_oids():
+    visits = [f"SE.{one.code}" for one in timepoints.SCHEDULE]
+    return [PATIENT_EVENT, *visits, ADVERSE_EVENT]
+
+
+def _protocol():
+    references = (
+        f'<StudyEventRef StudyEventOID="{oid}" OrderNumber="{place}" Mandatory="No"/>'
+        for place, oid in enumerate(_event_oids(), 1)
+    )
+    return f"<Protocol>{''.join(references)}</Protocol>\n"
+
+
+def _events(tables):
+    yield _event(PATIENT_EVENT, Label("Patient", "患者"), "No", "Common", tables["patients"].forms)
+    for one in timepoints.SCHEDULE:
+        yield _event(f"SE.{one.code}", one.label, "No", "Scheduled", tables["assessments"].forms)
+    yield _event(
+        ADVERSE_EVENT, Label("Adverse event", "有害事象"), "Yes", "Unscheduled", tables["adverse_events"].forms
+    )
+
+
+def _event(oid, label, repeating, kind, forms):
+    references = "".join(
+        f'<FormRef FormOID="F.{form}" OrderNumber="{place}" Mandatory="No"/>' for place, form in enumerate(forms, 1)
+    )
+    return (
+        f'<StudyEventDef OID="{oid}" Name={quoteattr(label.en)} Repeating="{repeating}" Type="{kind}">'
+        f"<Description>{_both(label)}</Description>{references}</StudyEventDef>\n"
+    )
+
+
+def _titles(tables):
+    """Form code to title, each form once."""
+    titles = {VISIT: Label("Visit", "来院")}
+    for table in tables.values():
+        for form, items in table.forms.items():
+            instrument = items[0][0].variable.instrument
+            titles.setdefault(form, instrument.title if instrument else titles[VISIT])
+    return titles
+
+
+def _forms(tables):
+    for form, title in _titles(tables).items():
+        yield (
+            f'<FormDef OID="F.{form}" Name={quoteattr(title.en)} Repeating="No">'
+            f"<Description>{_both(title)}</Description>"
+            f'<ItemGroupRef ItemGroupOID="IG.{form}" OrderNumber="1" Mandatory="Yes"/></FormDef>\n'
+        )
+
+
+def _item_groups(tables):
+    items = {}
+    for table in tables.values():
+        for form, found in table.forms.items():
+            items.setdefault(form, []).extend(one for one, *_ in found)
+    for form, title in _titles(tables).items():
+        references = "".join(
+            f'<ItemRef ItemOID="I.{one.name}" OrderNumber="{place}" Mandatory="No"/>'
+            for place, one in enumerate(items.get(form, ()), 1)
+        )
+        yield (
+            f'<ItemGroupDef OID="IG.{form}" Name={quoteattr(title.en)} Repeating="No">'
+            f"<Description>{_both(title)}</Description>{references}</ItemGroupDef>\n"
+        )
+
+
+def _item_def(one):
+    variable = one.variable
+    unit = f'<MeasurementUnitRef MeasurementUnitOID="MU.{variable.unit}"/>' if variable.unit else ""
+    checks = "" if one.choices else _checks(variable)
+    codes = f'<CodeListRef CodeListOID="CL.{one.name}"/>' if one.choices else ""
+    return (
+        f'<ItemDef OID="I.{one.name}" Name="{one.name}" DataType="{DATA_TYPES[one.kind]}"{_length(one)}>'
+        f"<Description>{_both(one.label)}</Description>{unit}{checks}{codes}</ItemDef>\n"
+    )
+
+
+def _length(one):
+    if one.kind == "text":
+        return ' Length="200"'
+    if one.kind == "code":
+        return f' Length="{max(len(str(choice.code)) for choice in one.choices)}"'
+    return ' Length="20" SignificantDigits="17"' if one.kind == "number" else ""
+
+
+def _checks(variable):
+    bounds = (("GE", variable.minimum), ("LE", variable.maximum))
+    return "".join(
+        f'<RangeCheck Comparator="{comparator}" SoftHard="Hard"><CheckValue>{value}</CheckValue></RangeCheck>'
+        for comparator, value in bounds
+        if value is not None
+    )
+
+
+def _code_list(oid, label, choices):
+    kind = "integer" if choices and isinstance(choices[0].code, int) else "text"
+    items = "".join(
+        f"<CodeListItem CodedValue={quoteattr(str(one.code))}><Decode>{_both(one.label)}</Decode></CodeListItem>"
+        for one in choices
+    )
+    return f'<CodeList OID="{oid}" Name={quoteattr(label.en)} DataType="{kind}">{items}</CodeList>\n'
+
+
+def _locations(selected):
+    today = timezone.localdate()
+    sites = "".join(
+        f'<Location OID="L.{code}" Name="{code}" LocationType="Site"><MetaDataVersionRef StudyOID="{STUDY}" '
+        f'MetaDataVersionOID="{VERSION}" EffectiveDate="{today}"/></Location>'
+        for code in selected.sites.values()
+    )
+    return f'<AdminData StudyOID="{STUDY}">{sites}</AdminData>\n'
+
+
+# Data
+
+
+def _clinical_data(stream, tables, tick):
+    """Three cursors side by side, each ordered by patient: nothing is kept but the patient being written."""
+    patients, assessments, events = (tables[name] for name in ("patients", "assessments", "adverse_events"))
+    of_visits, of_events = _ByPatient(assessments), _ByPatient(events)
+    counts = dict.fromkeys(tables, 0)
+    for row in patients.rows():
+        patient_id, site = row[patients.places["patient_id"]], row[patients.places["site_code"]]
+        visits, adverse = of_visits.of(patient_id), of_events.of(patient_id)
+        parts = [f'<SubjectData SubjectKey="{patient_id}"><SiteRef LocationOID="L.{site}"/>']
+        parts.append(_event_data(PATIENT_EVENT, "", patients, row))
+        for visit in visits:
+            parts.append(_event_data(f"SE.{visit[assessments.places['timepoint']]}", "", assessments, visit))
+        for number, event in enumerate(adverse, 1):
+            parts.append(_event_data(ADVERSE_EVENT, f' StudyEventRepeatKey="{number}"', events, event))
+        parts.append("</SubjectData>\n")
+        stream.write("".join(parts).encode())
+        counts["patients"] += 1
+        counts["assessments"] += len(visits)
+        counts["adverse_events"] += len(adverse)
+        if counts["patients"] % EVERY == 0:
+            tick(sum(counts.values()))
+    return counts
+
+
+class _ByPatient:
+    """The rows of a table by patient, asked for in the order of the patients."""
+
+    def __init__(self, table):
+        place = table.places["patient_id"]
+        self.groups = groupby(table.rows(), key=lambda row: row[place])
+        self.next = self._taken()
+
+    def _taken(self):
+        found = next(self.groups, None)
+        return found and (found[0], list(found[1]))
+
+    def of(self, patient_id):
+        if self.next is None or self.next[0] != patient_id:
+            return []
+        rows, self.next = self.next[1], self._taken()
+        return rows
+
+
+def _event_data(oid, repeat, table, row):
+    forms = "".join(
+        f'<FormData FormOID="F.{form}"><ItemGroupData ItemGroupOID="IG.{form}">{items}</ItemGroupData></FormData>'
+        for form, found in table.forms.items()
+        if (
+            items := "".join(
+                _item_data(one, row[place], row[why] if why is not None else None) for one, place, why in found
+            )
+        )
+    )
+    return f'<StudyEventData StudyEventOID="{oid}"{repeat}>{forms}</StudyEventData>'
+
+
+def _item_data(one, value, reason):
+    if value is not None:
+        text = repr(value) if isinstance(value, float) else str(value)
+        return f'<ItemData ItemOID="I.{one.name}" Value={quoteattr(text)}/>'
+    if reason is None:
+        return ""
+    flag = f'<Flag><FlagValue CodeListOID="{MISSING_LIST}">{reason}</FlagValue></Flag>'
+    return f'<ItemData ItemOID="I.{one.name}" IsNull="Yes"><Annotation SeqNum="1">{flag}</Annotation></ItemData>'

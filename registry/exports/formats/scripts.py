@@ -1,0 +1,164 @@
+"""Scripts that read the CSV files of an export into R and SAS, with labels and reasons for missing values."""
+
+from registry.exports.choices import TAGS
+from registry.exports.datasets import short_name
+from registry.instruments.base import MISSING_LABELS
+
+R_HEAD = """\
+# Reads the CSV files of this export into data frames, one a file: {names}.
+# Base R is enough. Run it where the files are: source("read_metaspine.R", encoding = "UTF-8")
+# A variable carries its label as attr(x, "label"). A tagged missing value (.a to .f) is NA, and
+# attr(x, "missing_reason") says why: a factor, NA where there is
+# a value. Where the package haven is installed, haven::tagged_na() is used too.
+{synthetic}
+.reasons <- c({reasons})
+
+.tags_of <- function(x) {{
+  tag <- ifelse(grepl("^[.][a-f]$", x), substr(x, 2, 2), NA_character_)
+  factor(unname(.reasons[tag]), levels = unname(.reasons))
+}}
+.number <- function(x) {{
+  tag <- ifelse(grepl("^[.][a-f]$", x), substr(x, 2, 2), NA_character_)
+  x[!is.na(tag)] <- NA
+  value <- as.numeric(x)
+  if (any(!is.na(tag)) && requireNamespace("haven", quietly = TRUE)) {{
+    for (one in unique(tag[!is.na(tag)])) value[which(tag == one)] <- haven::tagged_na(one)
+  }}
+  value
+}}
+.coded <- function(x, codes, labels) factor(x, levels = codes, labels = labels)
+.with <- function(value, label, raw, tagged) {{
+  if (tagged && any(!is.na(.tags_of(raw)))) attr(value, "missing_reason") <- .tags_of(raw)
+  attr(value, "label") <- label
+  value
+}}
+.read <- function(name) {{
+  files <- list.files(".", pattern = paste0("^", name, "[.]csv$"), recursive = TRUE)  # one for each site, if split
+  parts <- lapply(files, read.csv, colClasses = "character", na.strings = "", encoding = "UTF-8", check.names = FALSE)
+  do.call(rbind, parts)
+}}
+"""
+
+
+def r_script(tables, choices, note):
+    """The text of read_metaspine.R. `tables`: (Dataset, Outputs) of each."""
+    language = choices.language
+    reasons = ", ".join(f"{tag} = {_r(MISSING_LABELS[reason].in_language(language))}" for reason, tag in TAGS.items())
+    names = ", ".join(dataset.name for dataset, _ in tables)
+    parts = [R_HEAD.format(names=names, reasons=reasons, synthetic=f"# {note}\n" if note else "")]
+    for dataset, written in tables:
+        parts.append(f'\n# {dataset.label.in_language(language)}\n{dataset.name} <- .read("{dataset.name}")\n')
+        parts += [_r_column(dataset.name, one, choices) for one in written]
+    return "".join(parts)
+
+
+def _r_column(table, one, choices):
+    raw = f'{table}[["{one.name}"]]'
+    value = f".number({raw})"
+    if one.choices and not choices.labelled:
+        codes = ", ".join(_r(str(choice.code)) for choice in one.choices)
+        labels = ", ".join(_r(choice.label.in_language(choices.language)) for choice in one.choices)
+        value = f".coded({raw}, c({codes}), c({labels}))"
+    elif one.choices:
+        labels = ", ".join(_r(choice.label.in_language(choices.language)) for choice in one.choices)
+        value = f".coded({raw}, c({labels}), c({labels}))"
+    elif one.kind == "date":
+        value = f"as.Date({raw})"
+    elif one.kind == "text":
+        value = raw
+    tagged = "TRUE" if one.tagged else "FALSE"
+    return f"{raw} <- .with({value}, {_r(one.label.in_language(choices.language))}, {raw}, {tagged})\n"
+
+
+def _r(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+LENGTHS = {"text": 200, "code": 40}
+
+
+def sas_script(tables, choices, note):
+    """The text of read_metaspine.sas: formats, then one data step a file. Reasons become .A to .F."""
+    language = choices.language
+    lines = [f"/* {note} */"] if note else []
+    lines += [
+        "/* Reads the CSV files of this export. Set FOLDER to where they are; SAS must run with UTF-8 encoding. */",
+        "%let folder = .;",
+        "options validvarname=v7;",
+    ]
+    for dataset, written in tables:
+        lines += [*_sas_formats(dataset, written, choices), *_sas_step(dataset, written, choices, language)]
+    return "\n".join(lines) + "\n"
+
+
+def _is_text(one, choices):
+    return one.kind in ("text", "code") or (bool(one.choices) and choices.labelled)
+
+
+def _sas_formats(dataset, written, choices):
+    yield "proc format;"
+    for place, one in enumerate(written):
+        if not one.choices or choices.labelled:
+            continue
+        text = _is_text(one, choices)
+        pairs = [
+            f"{_sas(str(choice.code)) if text else choice.code} = {_sas(choice.label.in_language(choices.language))}"
+            for choice in one.choices
+        ]
+        if one.tagged and not text:
+            pairs += [
+                f".{tag.upper()} = {_sas(MISSING_LABELS[reason].in_language(choices.language))}"
+                for reason, tag in TAGS.items()
+            ]
+        yield f"  value {_format(dataset, place, text)} {' '.join(pairs)};"
+    yield "run;"
+
+
+def _format(dataset, place, text):
+    # A format's name may not end in a digit.
+    return f"{'$' if text else ''}{dataset.name[:2]}{place}f"
+
+
+def _sas_step(dataset, written, choices, language):
+    yield f"data {dataset.name};"
+    yield f'  infile "&folder./{dataset.name}.csv" dsd dlm="," firstobs=2 lrecl=1000000 encoding="utf-8" truncover;'
+    columns = [(place, one, short_name(one.name)) for place, one in enumerate(written)]
+    for _, one, name in columns:
+        yield f"  length {name} {'$' + str(_length(one)) if _is_text(one, choices) else '8'};"
+    for _, one, name in columns:
+        if one.tagged and not _is_text(one, choices):
+            yield f"  length _{name[:30]} $12;"
+    names = (f"_{name[:30]}" if one.tagged and not _is_text(one, choices) else name for _, one, name in columns)
+    dates = " ".join(name for _, one, name in columns if one.kind == "date")
+    if dates:
+        yield f"  informat {dates} yymmdd10.;"
+        yield f"  format {dates} yymmdd10.;"
+    yield (
+        "  input "
+        + " ".join(f"{name} {'$' if _is_text(one, choices) else ''}" for name, one in _named(names, written))
+        + ";"
+    )
+    for _, one, name in columns:
+        if one.tagged and not _is_text(one, choices):
+            raw = f"_{name[:30]}"
+            cases = " ".join(f'when (".{tag}") {name} = .{tag.upper()};' for tag in TAGS.values())
+            yield f"  select ({raw}); {cases} otherwise {name} = input({raw}, best12.); end; drop {raw};"
+    for place, one, name in columns:
+        yield f"  label {name} = {_sas(one.label.in_language(language))};"
+        if one.choices and not choices.labelled:
+            yield f"  format {name} {_format(dataset, place, _is_text(one, choices))}.;"
+    yield "run;"
+
+
+def _named(names, written):
+    return zip(names, written, strict=True)
+
+
+def _length(one):
+    if one.choices:
+        return max(len(text.encode()) for one in one.choices for text in (str(one.code), one.label.en, one.label.ja))
+    return LENGTHS["text"]
+
+
+def _sas(text):
+    return '"' + text.replace('"', '""') + '"'

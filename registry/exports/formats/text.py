@@ -1,0 +1,32 @@
+"""CSV and JSON Lines: straight from COPY, in constant memory."""
+
+import csv
+import io
+
+from registry.exports import rows
+
+
+def header(written):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(one.name for one in written)
+    return line.getvalue().encode()
+
+
+def write_csv(stream, sql, written, tick):
+    """Write a header and the rows; returns the number of rows."""
+    stream.write(header(written))
+    return _poured(stream, rows.csv_blocks(sql), tick)
+
+
+def write_jsonl(stream, sql, written, tick):
+    """Write one object a line; returns the number of lines."""
+    return _poured(stream, rows.json_blocks(sql), tick)
+
+
+def _poured(stream, blocks, tick):
+    count = 0
+    for block in blocks:
+        stream.write(block)
+        count += block.count(b"\n")
+        tick(count)
+    return count

@@ -1,0 +1,72 @@
+"""One Excel workbook: a sheet for each dataset and the codebook, written row by row."""
+
+import csv
+import io
+from datetime import date
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+
+from registry.exports import rows
+from registry.exports.selecting import ExportFailed
+from registry.instruments.base import Label
+
+EVERY = 2000  # rows between two signs of progress
+
+
+def write_workbook(path, tables, codebook, about, tick, most):
+    """Write the file; returns name of dataset to number of rows.
+
+    tables    (name, SQL, Outputs) of each dataset
+    codebook  rows of text, the header first; `about` likewise
+    ExportFailed where a dataset has more than `most` rows, which is what Excel can hold.
+    """
+    book, counts = Workbook(write_only=True), {}
+    for name, sql, written in tables:
+        counts[name] = _sheet(book.create_sheet(name[:31]), name, sql, written, tick, most)
+    for name, lines in (("codebook", codebook), ("about", about)):
+        sheet = book.create_sheet(name)
+        for line in lines:
+            sheet.append([_cell(sheet, text) for text in line])
+    book.save(path)
+    return counts
+
+
+def _sheet(sheet, name, sql, written, tick, most):
+    sheet.freeze_panes = "B2"
+    sheet.append([one.name for one in written])
+    readers, count = [_reader(one) for one in written], 0
+    for block in rows.csv_blocks(sql):
+        for row in csv.reader(io.StringIO(block.decode(), newline="")):
+            sheet.append([_read(sheet, read, text) for read, text in zip(readers, row, strict=True)])
+            count += 1
+            if count > most:
+                raise ExportFailed(
+                    Label(
+                        "{name} has more than {most} rows, the most that Excel holds: choose CSV or Parquet",
+                        "{name}はExcelの上限（{most}行）を超えます。CSVまたはParquetを選んでください",
+                    ).format(name=name, most=f"{most:,}")
+                )
+            if count % EVERY == 0:
+                tick(count)
+    return count
+
+
+def _reader(one):
+    return {"integer": int, "number": float, "date": date.fromisoformat}.get(one.kind)
+
+
+def _read(sheet, read, text):
+    if text == "":
+        return None
+    if read is None or text.startswith("."):  # a tag such as .a stands where a number would
+        return _cell(sheet, text)
+    return read(text)
+
+
+def _cell(sheet, text):
+    """A cell of text, whatever it begins with: never a formula."""
+    cell = WriteOnlyCell(sheet, value=text)
+    if cell.data_type == "f":
+        cell.data_type = "s"
+    return cell

@@ -1,0 +1,333 @@
+"""The life of an export: asked for, carried out once, kept for some days, taken away.
+
+As with comparisons the row is the job; a worker claims it by one UPDATE and keeps a heartbeat. The file is written
+under another name and renamed when it is whole: a failed or cancelled export leaves none.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+from contextlib import nullcontext
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection, connections, transaction
+from django.utils import timezone
+
+from registry.exports import choices as asked
+from registry.exports.choices import InvalidChoices
+from registry.exports.package import write_package
+from registry.exports.selecting import ExportFailed, selected
+from registry.instruments.base import Label
+from registry.models import Export, Snapshot
+from registry.services.source import LIVE, one_moment
+from sites import audit
+from sites.access import Can, access_of
+from sites.scope import Scope, entered
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 1.0  # seconds
+STALE = timedelta(seconds=60)
+UNSENT = timedelta(minutes=5)
+MOST_ATTEMPTS = 3
+AT_ONCE = 20_000  # rows up to which a request waits for its file
+SLOW_AT_ONCE = 2_000  # the same where writing a row costs much more
+
+Status = Export.Status
+UNDER_WAY = (Status.QUEUED, Status.RUNNING)
+
+
+class Cancelled(Exception):
+    """Somebody asked the export to stop, or another worker has taken it over."""
+
+
+# What people do
+
+
+def request(*, access, choices):
+    """A new Export of Choices, queued, of the sites where the person may export.
+
+    Raises PermissionDenied, and InvalidChoices for a snapshot that is not there for them.
+    """
+    access.require(Can.EXPORT)
+    if choices.snapshot:
+        check_snapshot(access, choices)
+    sites = access.sites_for(Can.EXPORT)
+    export = Export.objects.create(
+        choices=choices.to_json(),
+        site_ids=list(sites),
+        requested_by_id=access.user_id,
+        heartbeat_at=timezone.now(),
+        rows_expected=rows_expected(choices, sites),
+    )
+    audit.record(
+        "export",
+        site_id=sites[0] if len(sites) == 1 else None,
+        table=Export._meta.db_table,
+        row_id=export.pk,
+        detail={"format": choices.format, "cohort": choices.cohort.name, "sites": len(sites), "identified": False}
+        | ({"snapshot": choices.snapshot} if choices.snapshot else {}),
+    )
+    return export
+
+
+def check_snapshot(access, choices):
+    """InvalidChoices unless the snapshot is there and the person may see frozen data."""
+    known = may_see_snapshots(access) and Snapshot.objects.filter(pk=choices.snapshot).exists()
+    if not known:
+        raise InvalidChoices("snapshot", Label("there is no such snapshot", "そのスナップショットはありません"))
+
+
+def may_see_snapshots(access):
+    """A snapshot is of all sites at once: it is for those who read all."""
+    return access.may(Can.FREEZE) or access.may(Can.COMPARE)
+
+
+def rows_expected(choices, sites):
+    """About how many rows an export writes: those of its tables, whatever the cohort leaves out."""
+    if choices.snapshot:
+        return sum(Snapshot.objects.values_list("rows", flat=True).get(pk=choices.snapshot).values())
+    with connection.cursor() as cursor:
+        tables = (LIVE.patients, LIVE.assessments, LIVE.events)
+        counts = " + ".join(f"(SELECT count(*) FROM {one} WHERE site_id = ANY(%(sites)s))" for one in tables)
+        cursor.execute(f"SELECT {counts}", {"sites": list(sites)})
+        return cursor.fetchone()[0]
+
+
+def is_small(export):
+    """Whether a request may wait for the file."""
+    slow = export.choices["format"] in ("xlsx", "odm", "dta")
+    return export.rows_expected <= (SLOW_AT_ONCE if slow else AT_ONCE)
+
+
+def cancel(*, access, export):
+    """Stop an export: at once if no worker has it, within about a second otherwise."""
+    mine = Export.objects.filter(pk=export.pk, requested_by_id=access.user_id)
+    if not mine.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now()):
+        mine.filter(status=Status.RUNNING).update(cancel_requested=True)
+
+
+def of(access):
+    """The exports that a person asked for and may still export from: newest first."""
+    sites = set(access.sites_for(Can.EXPORT))
+    return [one for one in Export.objects.filter(requested_by_id=access.user_id)[:50] if sites.issuperset(one.site_ids)]
+
+
+def one_of(access, export_id):
+    """One of these; Export.DoesNotExist otherwise."""
+    found = Export.objects.get(pk=export_id, requested_by_id=access.user_id)
+    if not set(access.sites_for(Can.EXPORT)).issuperset(found.site_ids):
+        raise Export.DoesNotExist(export_id)
+    return found
+
+
+def path_of(export):
+    """Where the file of an export lies, or would lie."""
+    return settings.EXPORT_FOLDER / f"{export.pk}.zip"
+
+
+# What workers do
+
+
+def perform(export_id, reporting=True):
+    """Claim the export and carry it out. Returns whether the claim was won; every outcome is in the row.
+
+    reporting  whether progress is written meanwhile, and a wish to cancel heard: for what a worker does
+    """
+    attempt = _claim(export_id)
+    if attempt is None:
+        return False
+    export = Export.objects.select_related("requested_by").get(pk=export_id)
+    try:
+        with _Reporter(export.pk, attempt) if reporting else nullcontext(_Silent()) as reporter:
+            manifest = _written(export, attempt, reporter.report)
+        _finish(export, attempt, Status.DONE, manifest=manifest, **_about_file(export))
+    except Cancelled:
+        _finish(export, attempt, Status.CANCELLED)
+    except Exception as error:
+        if not isinstance(error, (ExportFailed, InvalidChoices)):
+            log.exception("export %s failed", export_id)
+        _finish(export, attempt, Status.FAILED, error=_explained(error))
+    return True
+
+
+def _written(export, attempt, report):
+    """Write the file; returns the manifest. The file appears whole or not at all."""
+    choices = asked.from_json(export.choices)
+    sites = tuple(export.site_ids)
+    if not set(access_of(export.requested_by).sites_for(Can.EXPORT)).issuperset(sites):
+        raise ExportFailed(
+            Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
+        )
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
+    final = path_of(export)
+    private_folder()
+    partial = final.with_name(f".{export.pk}.{attempt}.part")
+    try:
+        with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
+            manifest = write_package(_private(partial), chosen, str(export.requested_by))
+        report(None)
+        partial.replace(final)
+    finally:
+        partial.unlink(missing_ok=True)
+    return manifest
+
+
+def private_folder():
+    """The folder of the files, for this user's processes alone."""
+    settings.EXPORT_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _private(path):
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    return path
+
+
+def _about_file(export):
+    path, digest = path_of(export), hashlib.sha256()
+    with path.open("rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return {
+        "size": path.stat().st_size,
+        "sha256": digest.hexdigest(),
+        "filename": _filename(export),
+        "expires_at": timezone.now() + timedelta(days=settings.EXPORT_DAYS),
+    }
+
+
+def _filename(export):
+    synthetic = "synthetic-" if settings.SYNTHETIC else ""
+    return f"{synthetic}metaspine-{export.choices['format']}-{timezone.localdate()}-{str(export.pk)[:8]}.zip"
+
+
+def _explained(error):
+    """Why it failed, in both languages; the log has the rest."""
+    if isinstance(error, (ExportFailed, InvalidChoices)):
+        reason = error.reason
+    elif isinstance(error, DatabaseError):
+        reason = Label(
+            "The database did not answer. Export again.", "データベースが応答しませんでした。再度実行してください。"
+        )
+    elif isinstance(error, (OSError, MemoryError)):
+        reason = Label(
+            "The server has no room for the file. Tell the operator.",
+            "サーバーの空き容量が足りません。管理者に連絡してください。",
+        )
+    else:
+        reason = Label(
+            "A defect in the program ({kind}). The operator finds the details in the worker's log.",
+            "プログラムの不具合です（{kind}）。詳細は管理者がログで確認できます。",
+        ).format(kind=type(error).__name__)
+    return {"en": reason.en, "ja": reason.ja}
+
+
+def _claim(export_id):
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE registry_export
+            SET status = 'running', attempts = attempts + 1, started_at = %(now)s, heartbeat_at = %(now)s,
+                rows_written = 0, error = NULL
+            WHERE id = %(id)s AND NOT cancel_requested
+              AND (status = 'queued' OR (status = 'running' AND heartbeat_at < %(stale)s))
+            RETURNING attempts
+            """,
+            {"id": export_id, "now": now, "stale": now - STALE},
+        )
+        row = cursor.fetchone()
+    return row and row[0]
+
+
+def _finish(export, attempt, status, **values):
+    mine = Export.objects.filter(pk=export.pk, status=Status.RUNNING, attempts=attempt)
+    now = timezone.now()
+    ended = mine.update(status=status, finished_at=now, heartbeat_at=now, **values)
+    if status != Status.DONE or not ended:
+        path_of(export).unlink(missing_ok=True)
+
+
+class _Silent:
+    """Reports nothing: what a request waits for is over before anybody asks."""
+
+    def report(self, rows):
+        pass
+
+
+class _Reporter:
+    """Writes progress and heartbeat from a thread with a connection of its own; tells the writer when to stop."""
+
+    def __init__(self, export_id, attempt):
+        self.export_id, self.attempt = export_id, attempt
+        self.rows, self.stop = 0, False
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._keep_writing, name=f"export {export_id}", daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.ended.set()
+        self.thread.join()
+
+    def report(self, rows):
+        if rows is not None:
+            self.rows = rows
+        if self.stop:
+            raise Cancelled
+
+    def _keep_writing(self):
+        try:
+            while not self.ended.wait(HEARTBEAT):
+                self._write()
+        finally:
+            connections.close_all()
+
+    def _write(self):
+        try:
+            mine = Export.objects.filter(pk=self.export_id, status=Status.RUNNING, attempts=self.attempt)
+            if (
+                not mine.update(heartbeat_at=timezone.now(), rows_written=self.rows)
+                or mine.filter(cancel_requested=True).exists()
+            ):
+                self.stop = True
+        except DatabaseError:
+            log.warning("export %s: no heartbeat", self.export_id, exc_info=True)
+
+
+def recover():
+    """Exports to be sent (again): lost by their worker, or never claimed. Returns their ids."""
+    now = timezone.now()
+    lost = Export.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - STALE)
+    lost.filter(cancel_requested=True).update(status=Status.CANCELLED, finished_at=now)
+    reason = Label(
+        "The worker was lost again and again. Tell the operator.",
+        "処理が繰り返し中断しました。管理者に連絡してください。",
+    )
+    lost.filter(attempts__gte=MOST_ATTEMPTS).update(
+        status=Status.FAILED, finished_at=now, error={"en": reason.en, "ja": reason.ja}
+    )
+    lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
+    unsent = Export.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)
+    ids = list(unsent.values_list("pk", flat=True))
+    unsent.update(heartbeat_at=now)
+    return ids
+
+
+def expire():
+    """Take away the files whose time is over, and what an interrupted export left; returns how many exports expired."""
+    now = timezone.now()
+    over = list(Export.objects.filter(status=Status.DONE, expires_at__lte=now))
+    for export in over:
+        path_of(export).unlink(missing_ok=True)
+    Export.objects.filter(pk__in=[one.pk for one in over]).update(status=Status.EXPIRED)
+    if settings.EXPORT_FOLDER.is_dir():
+        oldest = now.timestamp() - timedelta(days=1).total_seconds()
+        for left in settings.EXPORT_FOLDER.glob(".*.part"):
+            if left.stat().st_mtime < oldest:
+                left.unlink(missing_ok=True)
+    return len(over)

@@ -1,0 +1,254 @@
+"""One export as one zip archive: data, codebook, scripts, dictionary, manifest. All of it, or no file at all."""
+
+import csv
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from registry.analysis.versions import product_version
+from registry.exports import codebook, rows
+from registry.exports.choices import FORMATS, MISSING
+from registry.exports.datasets import STYLES, count_sql, outputs, select_sql
+from registry.exports.formats import dictionary, frames, odm, scripts, text, workbook
+from registry.exports.selecting import check_accounts
+
+SYNTHETIC = {
+    "en": "SYNTHETIC DATA: these patients do not exist",
+    "ja": "架空のデータです。実在の患者ではありません",
+}
+FRAMES = {"parquet": frames.write_parquet, "sav": frames.write_sav, "dta": frames.write_dta}
+TEXTS = {"csv": text.write_csv, "jsonl": text.write_jsonl}
+
+
+@dataclass
+class _Package:
+    """The archive while it is written: what is in it, and how many rows of each dataset."""
+
+    archive: zipfile.ZipFile
+    files: list = field(default_factory=list)
+    written: dict = field(default_factory=dict)
+
+    def add(self, name, content, **about):
+        with self.entry(name, **about) as stream:
+            stream.write(content)
+
+    @contextmanager
+    def entry(self, name, **about):
+        """A stream into the archive; the manifest gets its hash, its size and `about`."""
+        info = zipfile.ZipInfo(name, timezone.localtime().timetuple()[:6])
+        info.compress_type = zipfile.ZIP_STORED if name.endswith((".parquet", ".xlsx")) else zipfile.ZIP_DEFLATED
+        info.external_attr = 0o600 << 16
+        with self.archive.open(info, "w", force_zip64=True) as stream:
+            counted = _Counted(stream)
+            yield counted
+        self.files.append({"name": name, "bytes": counted.size, "sha256": counted.digest.hexdigest(), **about})
+
+    def count(self, dataset, rows, there):
+        before = self.written.get(dataset, (0, 0))
+        self.written[dataset] = (before[0] + rows, before[1] + there)
+
+
+class _Counted:
+    """A stream that knows the hash and the size of what went through it."""
+
+    def __init__(self, stream):
+        self.stream, self.digest, self.size = stream, hashlib.sha256(), 0
+
+    def write(self, content):
+        self.digest.update(content)
+        self.size += len(content)
+        self.stream.write(content)
+
+
+def write_package(path, selected, who):
+    """Write the archive of a Selected to `path`; returns the manifest, a dict. `who` is a name for it.
+
+    ExportFailed where rows are lacking; whoever calls removes what has been written by then.
+    """
+    choices = selected.choices
+    tables = [(dataset, outputs(dataset, choices)) for dataset in selected.datasets]
+    note = SYNTHETIC[choices.language] if settings.SYNTHETIC else ""
+    with zipfile.ZipFile(path, "w", compresslevel=1) as archive:
+        package = _Package(archive)
+        _data(package, selected, tables, note or f"Metaspine {product_version()}")
+        check_accounts(selected, package.written)
+        manifest = _manifest(selected, package, who, tables)
+        _documents(package, choices, tables, manifest, note)
+        manifest["files"] = package.files
+        archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+    return manifest
+
+
+def preview(selected, most):
+    """What would be written: for each dataset its name, label, rows, Outputs and first rows, as lists of text."""
+    found = []
+    for dataset in selected.datasets:
+        written = outputs(dataset, selected.choices)
+        sql = select_sql(dataset, written, selected.sites, limit=most)
+        first = list(csv.reader(io.StringIO(b"".join(rows.csv_blocks(sql)).decode(), newline="")))
+        count = _count(count_sql(dataset, selected.sites))
+        found.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
+    return found
+
+
+def _data(package, selected, tables, note):
+    """The data files: of all sites together, or a folder for each."""
+    groups = {code: (pk,) for pk, code in selected.sites.items()} if selected.choices.by_site else None
+    for folder, sites in (groups or {"": tuple(selected.sites)}).items():
+        prefix = f"data/{folder}/" if folder else "data/"
+        _write_group(package, selected, tables, sites, prefix, note)
+
+
+def _write_group(package, selected, tables, sites, prefix, note):
+    choices, before = selected.choices, sum(rows for rows, _ in package.written.values())
+    queries = [(dataset, written, select_sql(dataset, written, sites)) for dataset, written in tables]
+    there = {dataset.name: _count(count_sql(dataset, sites)) for dataset, _ in tables}
+
+    def tick(rows):
+        selected.tick(before + rows)
+
+    if choices.format == "odm":
+        with package.entry(f"{prefix}metaspine.odm.xml", table="all") as stream:
+            counts = odm.write_odm(stream, selected, queries, tick)
+    elif choices.format == "xlsx":
+        counts = _workbook(package, selected, queries, f"{prefix}metaspine.xlsx", note, tick)
+    else:
+        counts = {}
+        for dataset, written, sql in queries:
+            name = f"{prefix}{dataset.name}.{choices.kind.extension}"
+            counts[dataset.name] = _one_file(package, choices, dataset, written, sql, name, note, tick)
+            before += counts[dataset.name]
+    for name, count in counts.items():
+        package.count(name, count, there[name])
+
+
+def _count(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def _one_file(package, choices, dataset, written, sql, name, note, tick):
+    about = {"table": dataset.name, "columns": len(written)}
+    if choices.format in TEXTS:
+        with package.entry(name, **about) as stream:
+            count = TEXTS[choices.format](stream, sql, written, tick)
+    else:
+        frame = rows.frame(sql, written, tick)
+        count = frame.height
+        with _temporary(choices.kind.extension) as path:
+            FRAMES[choices.format](path, frame, written, choices.language, note)
+            del frame
+            _add_file(package, name, path, about)
+    package.files[-1]["rows"] = count
+    return count
+
+
+def _workbook(package, selected, queries, name, note, tick):
+    choices = selected.choices
+    tables = [(dataset.name, sql, written) for dataset, written, sql in queries]
+    book = [codebook.HEADER, *codebook.rows([(dataset, written) for dataset, written, _ in queries], choices)]
+    about = [("metaspine", note), *_about(selected)]
+    with _temporary("xlsx") as path:
+        counts = workbook.write_workbook(path, tables, book, about, tick, choices.kind.most_rows)
+        _add_file(package, name, path, {"table": "all", "rows": counts})
+    return counts
+
+
+@contextmanager
+def _temporary(extension):
+    with tempfile.TemporaryDirectory(prefix="metaspine-") as folder:
+        yield Path(folder) / f"data.{extension}"
+
+
+def _add_file(package, name, path, about):
+    with package.entry(name, **about) as stream, path.open("rb") as content:
+        while block := content.read(1 << 20):
+            stream.write(block)
+
+
+def _about(selected):
+    """What an export is of: (what, value) pairs, for people."""
+    choices, snapshot = selected.choices, selected.snapshot
+    return [
+        ("cohort", f"{choices.cohort.name}, version {choices.cohort.version}"),
+        ("snapshot", f"{snapshot.label} ({snapshot.hash})" if snapshot else "none: the registry as it was"),
+        ("enrolled", str(selected.enrolled)),
+        ("exported", str(selected.exported)),
+        *((f"excluded: {step['reason']}", str(step["excluded"])) for step in selected.flow[1:]),
+        ("dates", choices.dates),
+        ("missing", choices.missing),
+    ]
+
+
+def _manifest(selected, package, who, tables):
+    choices, snapshot = selected.choices, selected.snapshot
+    return {
+        "product": f"metaspine {product_version()}",
+        "synthetic": settings.SYNTHETIC,
+        "created_at": timezone.now().isoformat(timespec="seconds"),
+        "created_by": who,
+        "choices": choices.to_json(),
+        "snapshot": snapshot and {"id": str(snapshot.pk), "label": snapshot.label, "hash": snapshot.hash},
+        "sites": list(selected.sites.values()),
+        "patients": {
+            "enrolled": selected.enrolled,
+            "exported": selected.exported,
+            "excluded": [{"reason": step["reason"], "n": step["excluded"]} for step in selected.flow[1:]],
+        },
+        "rows": {name: rows for name, (rows, _) in package.written.items()},
+        "columns": {dataset.name: [one.name for one in written] for dataset, written in tables},
+        "files": [],
+    }
+
+
+def _documents(package, choices, tables, manifest, note):
+    """The codebook in its three forms, the scripts where the data are CSV, REDCap's dictionary and a README."""
+    title = {"en": "Codebook", "ja": "コードブック"}[choices.language]
+    about = [("SYNTHETIC", note)] if note else []
+    patients = manifest["patients"]
+    about += [
+        ("Metaspine", manifest["product"]),
+        ("created", manifest["created_at"]),
+        ("cohort", choices.cohort.name),
+        ("snapshot", (manifest["snapshot"] or {}).get("label", "–")),
+        ("patients", f"{patients['exported']} / {patients['enrolled']}"),
+        ("missing", next(one.label.in_language(choices.language) for one in MISSING if one.code == choices.missing)),
+    ]
+    package.add("codebook.csv", codebook.as_csv(codebook.rows(tables, choices)))
+    package.add("codebook.html", codebook.as_html(tables, choices, title, about))
+    package.add("codebook.pdf", codebook.as_pdf(choices, title, note or manifest["product"]))
+    package.add("redcap_dictionary.csv", dictionary.redcap_dictionary(choices.language))
+    if STYLES.get(choices.format) == "sheet" and choices.format == "csv":
+        package.add("data/read_metaspine.R", scripts.r_script(tables, choices, note).encode())
+        package.add("data/read_metaspine.sas", scripts.sas_script(tables, choices, note).encode())
+    package.add("README.txt", _readme(choices, manifest, note).encode())
+
+
+def _readme(choices, manifest, note):
+    lines = ["Metaspine: export", ""]
+    if settings.SYNTHETIC:
+        lines += [f"{text}." for text in SYNTHETIC.values()] + [""]
+    lines += [f"{name}: {count} rows" for name, count in manifest["rows"].items()]
+    patients = manifest["patients"]
+    lines += ["", f"Patients enrolled: {patients['enrolled']}, exported: {patients['exported']}"]
+    lines += [f"  excluded, {one['reason']}: {one['n']}" for one in patients["excluded"]]
+    kind = next(one for one in FORMATS if one.code == choices.format)
+    lines += [
+        "",
+        f"Format: {kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of every file.",
+        "De-identified: age_at_surgery (completed years) instead of the date of birth; no free text.",
+        "It is still personal data: keep it as your protocol says.",
+    ]
+    if STYLES.get(choices.format) == "sheet":
+        lines.append("A text that a spreadsheet would take for a formula has an apostrophe before it.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,156 @@
+"""Who is exported, at one moment: the cohort's patients of the sites asked for, and how each date is shifted."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.db import connection
+
+from registry.analysis import cohorts
+from registry.analysis import frame as frames
+from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
+from registry.instruments.base import Label
+from registry.services import snapshots
+from registry.services.source import LIVE, Source
+from sites.models import Site
+from sites.scope import current, entered
+
+MOST_SHIFTED = 182  # days, either way: half a year hides the season, and survival keeps its length
+
+
+class ExportFailed(Exception):
+    """An export that must not leave the registry; `reason` (a Label) says why."""
+
+    def __init__(self, reason):
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What an export reads: the choices, the state of the registry, the sites and how many patients come in.
+
+    sites     site id to code, of those that have patients
+    flow      the cohort's steps with counts, `enrolled` first
+    snapshot  the Snapshot that the rows are of; None for the registry as it is
+    tick      called with the number of rows written so far; may raise to stop
+    """
+
+    choices: object
+    source: Source
+    sites: dict
+    flow: list
+    snapshot: object = None
+    tick: Callable = lambda rows: None
+
+    @property
+    def enrolled(self):
+        return self.flow[0]["n"]
+
+    @property
+    def exported(self):
+        return self.flow[-1]["n"]
+
+    @property
+    def restricted(self):
+        return bool(self.choices.cohort.steps)
+
+    @property
+    def datasets(self):
+        return datasets(self.choices, self.source, self.restricted)
+
+
+@contextmanager
+def selected(choices, site_ids, tick=lambda rows: None):
+    """The Selected of some Choices, within the caller's transaction and of sites in the caller's scope.
+
+    ExportFailed where the snapshot does not exist or is not what it was.
+    """
+    mine = tuple(one for one in site_ids if one in current().read)
+    with entered(replace(current(), read=mine)):
+        if not choices.snapshot:
+            yield _selected(choices, LIVE, None, mine, tick)
+            return
+        try:
+            snapshot = snapshots.get(choices.snapshot)
+            with snapshots.opened(snapshot) as source:
+                yield _selected(choices, source, snapshot, mine, tick)
+        except snapshots.NotIntact as error:
+            raise ExportFailed(error.reason) from error
+
+
+def _selected(choices, source, snapshot, site_ids, tick):
+    codes = dict(Site.objects.filter(pk__in=site_ids).order_by("code").values_list("pk", "code"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT site_id, count(*) FROM {source.patients} WHERE site_id = ANY(%s) GROUP BY site_id", [list(codes)]
+        )
+        counts = dict(cursor.fetchall())
+        if choices.cohort.steps:
+            flow, ids = _cohort(choices.cohort, source)
+            _fill(cursor, ids, choices)
+        else:
+            flow = [{"step": "enrolled", "label": cohorts.ENROLLED.en, "n": sum(counts.values())}]
+            if choices.dates == "shifted":
+                cursor.execute(f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)", [list(codes)])
+                _fill(cursor, (one for (one,) in cursor.fetchall()), choices)
+    sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
+    return Selected(choices, source, sites, flow, snapshot, tick)
+
+
+def _cohort(cohort, source):
+    frame = frames.read(cohorts.timepoints_needed(cohort), keep_key=True, source=source)
+    selection = cohorts.select(cohort, frame)
+    return selection.flow, frames.patient_ids(frame["key"][selection.chosen], source)
+
+
+def _fill(cursor, patient_ids, choices):
+    cursor.execute(f"DROP TABLE IF EXISTS {PATIENTS_OF_EXPORT}")
+    cursor.execute(
+        f'CREATE TEMPORARY TABLE {PATIENTS_OF_EXPORT} (patient_id varchar(40) COLLATE "C" PRIMARY KEY, shift int) '
+        "ON COMMIT DROP"
+    )
+    shifts = choices.dates == "shifted"
+    with cursor.copy(f"COPY {PATIENTS_OF_EXPORT} FROM STDIN") as copy:
+        for one in patient_ids:
+            copy.write_row((one, shift_of(one) if shifts else 0))
+    cursor.execute(f"ANALYZE {PATIENTS_OF_EXPORT}")
+
+
+def shift_of(patient_id):
+    """By how many days this patient's dates are shifted: from the deployment's secret, so always the same, never 0."""
+    digest = hmac.digest(_shift_key(), patient_id.encode(), "sha256")
+    days = int.from_bytes(digest[:8], "big") % (2 * MOST_SHIFTED)
+    return days - MOST_SHIFTED if days < MOST_SHIFTED else days - MOST_SHIFTED + 1
+
+
+def _shift_key():
+    # Computed here and not in SQL: the database never sees the secret, nor does its log.
+    return hashlib.sha256(b"metaspine date shift:" + settings.EXPORT_KEY.encode()).digest()
+
+
+def check_accounts(selected, written):
+    """ExportFailed unless every patient enrolled is exported or excluded for a reason, and every row was written.
+
+    written  name of dataset to (rows written, rows that there are)
+    """
+    excluded = sum(step.get("excluded", 0) for step in selected.flow[1:])
+    if selected.enrolled != selected.exported + excluded:
+        raise ExportFailed(
+            Label(
+                "{enrolled} patients are enrolled; {exported} exported and {excluded} excluded do not add up to that",
+                "登録{enrolled}例に対し、出力{exported}例と除外{excluded}例の合計が一致しません",
+            ).format(enrolled=selected.enrolled, exported=selected.exported, excluded=excluded)
+        )
+    expected = {"patients": selected.exported}
+    for name, (rows, there) in written.items():
+        if rows != there or rows != expected.get(name, rows):
+            raise ExportFailed(
+                Label(
+                    "{name}: {rows} rows were written where there are {there}",
+                    "{name}：{there}行のはずが{rows}行しか出力されませんでした",
+                ).format(name=name, rows=rows, there=expected.get(name, there))
+            )

@@ -1,0 +1,87 @@
+"""`manage.py export_data FILE.zip`: the registry, a cohort or a snapshot in any format, with codebook and manifest."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from registry.analysis import saved_cohorts
+from registry.analysis.cohorts import COHORTS, UnknownStep
+from registry.exports import choices as asked
+from registry.exports.choices import CONTENT, OFFERED, InvalidChoices
+from registry.exports.package import write_package
+from registry.exports.selecting import ExportFailed, selected
+from registry.models import SavedCohort, Snapshot
+from registry.services.source import one_moment
+from sites import audit
+from sites.models import Site
+from sites.scope import current, everything
+
+
+class Command(BaseCommand):
+    help = "Export the registry, de-identified, as one zip archive with codebook and manifest."
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", metavar="FILE.zip", type=Path)
+        for name, offered in OFFERED.items():
+            codes = [one.code for one in offered]
+            parser.add_argument(f"--{name}", choices=codes, default=getattr(asked.Choices, name))
+        parser.add_argument(
+            "--content", nargs="+", choices=[one.code for one in CONTENT], default=list(asked.Choices.content)
+        )
+        parser.add_argument("--value-sets", nargs="+", metavar="CODE", default=list(asked.Choices.value_sets))
+        parser.add_argument("--cohort", default="all", help=f"{', '.join(COHORTS)}, or the name of a saved cohort")
+        parser.add_argument("--snapshot", default="", metavar="LABEL", help="the label of a snapshot")
+        parser.add_argument("--by-site", action="store_true", help="a folder of files for each site")
+        parser.add_argument("--site", nargs="+", metavar="CODE", help="only these sites")
+
+    def handle(self, *, file, site, **options):
+        with everything(reason="export_data"), one_moment():
+            try:
+                choices = self._choices(options)
+                sites = self._sites(site)
+                with selected(choices, sites) as chosen:
+                    manifest = self._written(file, chosen)
+            except (InvalidChoices, UnknownStep, ExportFailed) as error:
+                raise CommandError(str(error), returncode=1) from None
+            except OSError as error:
+                raise CommandError(f"{error.filename}: {error.strerror}", returncode=2) from None
+            detail = {"format": choices.format, "rows": manifest["rows"], "identified": False}
+            audit.record("export", detail=detail)
+        patients = manifest["patients"]
+        self.stdout.write(f"{file}: {patients['exported']} of {patients['enrolled']} patients")
+        for name, count in manifest["rows"].items():
+            self.stdout.write(f"  {name}: {count} rows, {len(manifest['columns'][name])} columns")
+
+    def _choices(self, options):
+        names = (*OFFERED, "content", "value_sets", "by_site")
+        given = {name: options[name] for name in names}
+        if options["cohort"] in COHORTS:
+            given["cohort"] = options["cohort"]
+        else:
+            saved = SavedCohort.objects.filter(name=options["cohort"]).order_by("-version").first()
+            if saved is None:
+                raise CommandError(f"there is no cohort “{options['cohort']}”", returncode=1)
+            given["cohort"] = saved_cohorts.cohort_of(saved).to_json()
+        if options["snapshot"]:
+            found = Snapshot.objects.filter(label=options["snapshot"]).first()
+            if found is None:
+                raise CommandError(f"there is no snapshot “{options['snapshot']}”", returncode=1)
+            given["snapshot"] = str(found.pk)
+        return asked.from_json(given)
+
+    def _sites(self, codes):
+        if not codes:
+            return current().read
+        found = dict(Site.objects.filter(code__in=codes).values_list("code", "pk"))
+        if unknown := [code for code in codes if code not in found]:
+            raise CommandError(f"there is no site {', '.join(unknown)}", returncode=1)
+        return tuple(found.values())
+
+    def _written(self, file, chosen):
+        partial = file.with_name(f".{file.name}.part")
+        try:
+            manifest = write_package(partial, chosen, "manage.py export_data")
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+        return manifest

@@ -1,0 +1,53 @@
+"""Exports that people asked for: what was chosen, how far it is, where the file lies and until when."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Export(models.Model):
+    """The row is the job; Celery carries its id. The file lies outside the database, until `expires_at`."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Ready")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+        EXPIRED = "expired", _("Expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    choices = models.JSONField()  # registry.exports.choices
+    site_ids = models.JSONField()  # of the sites whose patients come in: those of the person, when it was asked for
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    rows_expected = models.BigIntegerField(default=0)
+    rows_written = models.BigIntegerField(default=0)
+    cancel_requested = models.BooleanField(default=False)
+    error = models.JSONField(null=True)  # why it failed, in both languages
+    filename = models.CharField(max_length=120, blank=True)
+    size = models.BigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    manifest = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        ordering = ["-requested_at"]
+
+    def __str__(self):
+        return f"{self.id} · {self.status}"
+
+    @property
+    def share(self):
+        """How far it is, 0 to 1."""
+        return min(1.0, self.rows_written / self.rows_expected) if self.rows_expected else 0.0

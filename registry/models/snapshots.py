@@ -1,0 +1,53 @@
+"""Frozen states of the registry: what an analysis or a safety board used, kept as it was."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from registry.models.clinical import site_of_patient
+
+
+class Snapshot(models.Model):
+    """A frozen state. Neither this row nor its parts ever change: triggers refuse it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    label = models.CharField(_("label"), max_length=80, unique=True)
+    note = models.TextField(_("note"), blank=True)
+    hash = models.CharField(max_length=80)  # sha256 of every cell, whatever the snapshot is called
+    rows = models.JSONField()  # name of table to number of rows
+    columns = models.JSONField()  # name of table to its columns: [name, type of PostgreSQL]
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("snapshot")
+        verbose_name_plural = _("snapshots")
+        ordering = ["-created_at"]
+
+    def __str__(self):
+        return self.label
+
+
+class SnapshotPart(models.Model):
+    """Rows of one site in one table of a snapshot: CSV, compressed. Row-level security guards it like the table."""
+
+    snapshot = models.ForeignKey(Snapshot, models.PROTECT, related_name="parts")
+    site = site_of_patient()
+    table = models.CharField(max_length=20)
+    position = models.PositiveIntegerField()
+    hash = models.CharField(max_length=64)  # sha256 of the CSV
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("part of a snapshot")
+        verbose_name_plural = _("parts of snapshots")
+        ordering = ["snapshot", "table", "site", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["snapshot", "table", "site", "position"], name="snapshot_part_once"),
+        ]
+
+    def __str__(self):
+        return f"{self.snapshot_id} · {self.table} · {self.position}"

@@ -1,0 +1,358 @@
+"""What leaves in each format is what is stored, with its labels and the reasons for what is missing."""
+
+import csv
+import datetime as dt
+import io
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import odmlib
+import openpyxl
+import polars as pl
+import pyreadstat
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from lxml import etree
+
+from registry.exports import choices as asked
+from registry.exports.choices import Choices, InvalidChoices
+from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
+from registry.instruments import value_sets
+from registry.models import Assessment
+from registry.services import wire
+from sites.scope import everything
+from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
+
+ODM_SCHEMA = Path(odmlib.__file__).parent / "schemas" / "odm" / "1.3.2" / "ODM1-3-2.xsd"
+REASONS = {"frankel": "", "frankel_missing": "too_ill", "pain_vas_mm": "", "pain_vas_mm_missing": "refused"}
+FOLLOW_UP = {"timepoint": "1m", "assessment_date": "2024-02-09", "eq_vas": "55"}
+
+
+@pytest.fixture
+def registry(good, bring_in):
+    """Three patients; N01-0001 before surgery and after one month, when two answers are missing for a reason."""
+    assessments = [ASSESSMENT, ASSESSMENT | FOLLOW_UP | REASONS, ASSESSMENT | {"patient_id": "S01-0001"}]
+    write_csv(good / "assessments.csv", assessments, list(ASSESSMENT | REASONS))
+    write_csv(good / "adverse_events.csv", [EVENT | {"detail": "told by Mr Tanaka"}])
+    assert bring_in(good).stored
+    return good
+
+
+@pytest.fixture
+def package(registry, tmp_path, as_system):
+    """`package(format="sav")` is the folder of an unpacked export."""
+
+    def export(*, name="out", **choices):
+        call_command("export_data", tmp_path / f"{name}.zip", stdout=io.StringIO(), **choices)
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            archive.extractall(tmp_path / name)
+        return tmp_path / name
+
+    return export
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+EVERYTHING = {"content": ["items", "totals", "hsuv", "changes"], "value_sets": ["JP", "US"]}
+
+
+def test_long_csv_holds_every_item_total_utility_and_change(package):
+    folder = package(**EVERYTHING)
+    before, after, south = table(folder / "data" / "assessments.csv")
+    for item in wire.ASSESSMENTS.items:
+        assert before[item.name] == ASSESSMENT[item.name]
+    assert (before["barthel_total"], before["eq5d_state"]) == ("50", "33333")
+    for code in ("JP", "US"):
+        assert float(before[f"hsuv_{code.lower()}"]) == value_sets.get(code).hsuv(33333)
+        assert after[f"delta_hsuv_{code.lower()}"] == "0"
+    assert (after["delta_eq_vas"], after["delta_pain_vas_mm"], before["delta_eq_vas"]) == ("15", "", "")
+    assert (after["frankel"], after["frankel_missing"], south["frankel_missing"]) == ("", "too_ill", "")
+    patient = table(folder / "data" / "patients.csv")[0]
+    assert (patient["age_at_surgery"], patient["sins_class"], patient["segment_group"]) == (
+        "73",
+        "potentially_unstable",
+        "cervical",
+    )
+
+
+@pytest.mark.parametrize("format", ["csv", "odm"])
+def test_nothing_identifying_is_in_any_file(package, format):
+    folder = package(format=format)
+    content = "".join(path.read_text() for path in folder.rglob("*") if path.suffix in (".csv", ".xml"))
+    assert "1950-04-03" not in content
+    assert "Tanaka" not in content
+
+
+def test_wide_has_one_row_a_patient_and_a_column_a_timepoint(package):
+    first, second, south = table(package(shape="wide", **EVERYTHING) / "data" / "patients.csv")
+    assert (first["pain_vas_mm_preop"], first["pain_vas_mm_1m"], first["pain_vas_mm_1m_missing"]) == (
+        "70",
+        "",
+        "refused",
+    )
+    assert (first["delta_eq_vas_1m"], "delta_eq_vas_preop" in first) == ("15", False)
+    assert (second["frankel_preop"], south["frankel_preop"]) == ("", "C")
+    assert (first["event_hematoma"], second["event_hematoma"], first["event_pneumonia"]) == ("1", "0", "0")
+
+
+def test_labels_in_the_language_asked_for(package):
+    row = table(package(values="labels", language="ja") / "data" / "patients.csv")[0]
+    assert (row["sex"], row["primary_tumour"], row["vital_status"]) == ("男性", "肺", "死亡")
+    row = table(package(values="labels", name="english") / "data" / "patients.csv")[0]
+    assert (row["sex"], row["vital_status"]) == ("male", "dead")
+
+
+def test_days_since_surgery_and_no_date(package):
+    folder = package(dates="days")
+    assert [row["assessment_day"] for row in table(folder / "data" / "assessments.csv")] == ["-1", "30", "-1"]
+    patient = table(folder / "data" / "patients.csv")[0]
+    assert (patient["consent_day"], patient["death_day"]) == ("-2", "417")
+    assert table(folder / "data" / "adverse_events.csv")[0]["onset_day"] == "2"
+    assert "2024-" not in (folder / "data" / "patients.csv").read_text()
+
+
+def test_shifted_dates_keep_every_interval_and_are_the_same_each_time(package, settings):
+    plain = table(package(name="plain") / "data" / "assessments.csv")
+    first = table(package(name="first", dates="shifted") / "data" / "assessments.csv")
+    assert first == table(package(name="second", dates="shifted") / "data" / "assessments.csv")
+    for one, other in zip(plain, first, strict=True):
+        days = (dt.date.fromisoformat(other["assessment_date"]) - dt.date.fromisoformat(one["assessment_date"])).days
+        assert days == shift_of(one["patient_id"]) != 0
+    settings.EXPORT_KEY = "another deployment's secret"
+    assert first != table(package(name="third", dates="shifted") / "data" / "assessments.csv")
+
+
+def test_a_folder_for_each_site(package):
+    folder = package(by_site=True)
+    north, south = (table(folder / "data" / code / "patients.csv") for code in ("N01", "S01"))
+    assert [row["patient_id"] for row in north + south] == ["N01-0001", "N01-0002", "S01-0001"]
+    assert json.loads((folder / "manifest.json").read_text())["rows"]["patients"] == 3
+
+
+def test_a_cohort_says_who_was_excluded_and_why(package):
+    manifest = json.loads((package(cohort="segi2024") / "manifest.json").read_text())
+    patients = manifest["patients"]
+    assert patients["enrolled"] == 3 == patients["exported"] + sum(one["n"] for one in patients["excluded"])
+    assert len(patients["excluded"]) == 3
+
+
+def test_rows_that_do_not_add_up_fail_and_leave_no_file(registry, tmp_path, as_system, monkeypatch):
+    with as_system() as scope, selected(Choices(), scope.read) as chosen:
+        check_accounts(chosen, {"patients": (3, 3), "assessments": (3, 3)})
+        with pytest.raises(ExportFailed, match="2 rows were written where there are 3"):
+            check_accounts(chosen, {"patients": (3, 3), "assessments": (2, 3)})
+    with pytest.raises(CommandError, match="no cohort"):
+        call_command("export_data", tmp_path / "none.zip", cohort="nobody")
+    assert list(tmp_path.glob("*none*")) == []
+
+
+def test_the_manifest_has_the_hash_of_each_file(package, tmp_path):
+    import hashlib
+
+    folder = package()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    told = {one["name"]: one["sha256"] for one in manifest["files"]}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert set(told) == found - {"manifest.json"}
+    for name, digest in told.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert manifest["snapshot"] is None
+
+
+def test_the_codebook_tells_every_column(package):
+    folder = package(shape="wide", **EVERYTHING)
+    told = [row["column"] for row in table(folder / "codebook.csv") if row["table"] == "patients"]
+    assert told == list(table(folder / "data" / "patients.csv")[0])
+    assert (folder / "codebook.pdf").read_bytes().startswith(b"%PDF")
+    page = (folder / "codebook.html").read_text()
+    assert all(f"<code>{name}</code>" in page for name in told)
+    dictionary = table(folder / "redcap_dictionary.csv")
+    frankel = next(row for row in dictionary if row["Variable / Field Name"] == "frankel")
+    assert frankel["Choices, Calculations, OR Slider Labels"].startswith("A, complete | B, ")
+
+
+# The same values in every format
+
+
+def stored():
+    """(patient, timepoint) to what the database holds of an assessment."""
+    names = ("frankel", "ecog_ps", "pain_vas_mm", "barthel_total", "eq_vas", "assessment_date")
+    with everything():
+        return {
+            (one.patient_id, one.timepoint_id): {n: getattr(one, n) for n in names} for one in Assessment.objects.all()
+        }
+
+
+def test_excel_reads_back_equal(package):
+    book = openpyxl.load_workbook(package(format="xlsx") / "data" / "metaspine.xlsx", read_only=True)
+    header, *rows = book["assessments"].iter_rows(values_only=True)
+    for row in rows:
+        one = dict(zip(header, row, strict=False))
+        expected = stored()[one["patient_id"], one["timepoint"]]
+        day = one["assessment_date"]
+        assert {n: one[n] for n in expected} | {"assessment_date": day.date()} == expected
+    assert {"patients", "assessments", "adverse_events", "codebook", "about"} == set(book.sheetnames)
+
+
+def test_parquet_reads_back_equal(package):
+    frame = pl.read_parquet(package(format="parquet") / "data" / "assessments.parquet")
+    assert frame.schema["frankel"] == pl.Enum(["A", "B", "C", "D", "E"])
+    assert frame.schema["pain_vas_mm"] == pl.Int16
+    for row in frame.iter_rows(named=True):
+        expected = stored()[row["patient_id"], row["timepoint"]]
+        assert {n: row[n] for n in expected} == expected
+    assert frame["frankel_missing"].to_list() == [None, "too_ill", None]
+
+
+def numbers(expected):
+    """A stored assessment as SPSS and Stata hold it: the place of a code, from 1."""
+    return expected | {"frankel": expected["frankel"] and "ABCDE".index(expected["frankel"]) + 1}
+
+
+@pytest.mark.parametrize("shape", ["long", "wide"])
+def test_spss_reads_back_equal_with_its_missing_values(package, shape):
+    folder = package(format="sav", missing="tagged", shape=shape)
+    name, at = ("assessments", "") if shape == "long" else ("patients", "_1m")
+    frame, meta = pyreadstat.read_sav(folder / "data" / f"{name}.sav", user_missing=True, output_format="polars")
+    row = frame.row(1 if shape == "long" else 0, named=True)
+    assert (row[f"frankel{at}"], row[f"pain_vas_mm{at}"], row[f"eq_vas{at}"]) == (-905, -904, 55)
+    assert meta.variable_value_labels[f"frankel{at}"][-905] == "Too ill"
+    assert meta.missing_ranges[f"frankel{at}"] == [{"lo": -906.0, "hi": -901.0}]
+    assert meta.column_names_to_labels["patient_id"] == "Patient ID"
+    if shape == "long":
+        plain, _ = pyreadstat.read_sav(folder / "data" / "assessments.sav", output_format="polars")
+        codes = [visit.code for visit in outputs_of("timepoint")]
+        for one in plain.iter_rows(named=True):
+            expected = numbers(stored()[one["patient_id"], codes[int(one["timepoint"]) - 1]])
+            assert {n: one[n] for n in expected} == expected
+
+
+def outputs_of(name):
+    choices = Choices()
+    return next(v.choices for d in datasets(choices) for v in d.variables if v.name == name)
+
+
+@pytest.mark.parametrize("shape", ["long", "wide"])
+def test_stata_reads_back_equal_with_its_missing_values(package, shape):
+    folder = package(format="dta", missing="tagged", shape=shape)
+    name, at = ("assessments", "") if shape == "long" else ("patients", "_1m")
+    frame, meta = pyreadstat.read_dta(folder / "data" / f"{name}.dta", user_missing=True, output_format="polars")
+    row = frame.row(1 if shape == "long" else 0, named=True)
+    assert (row[f"frankel{at}"], row[f"pain_vas_mm{at}"], row[f"eq_vas{at}"]) == ("e", "d", 55)
+    assert meta.variable_value_labels[f"frankel{at}"]["e"] == "Too ill"
+    if shape == "long":
+        plain, _ = pyreadstat.read_dta(folder / "data" / "assessments.dta", output_format="polars")
+        codes = [visit.code for visit in outputs_of("timepoint")]
+        for one in plain.iter_rows(named=True):
+            expected = numbers(stored()[one["patient_id"], codes[int(one["timepoint"]) - 1]])
+            assert {n: one[n] for n in expected} == expected
+
+
+def test_names_for_stata_are_short_and_differ():
+    choices = Choices(format="dta", shape="wide", content=("items", "totals", "hsuv", "changes"))
+    for dataset in datasets(choices):
+        names = [short_name(one.name) for one in outputs(dataset, choices)]
+        assert len(set(names)) == len(names)
+        assert max(map(len, names)) <= LONGEST_NAME
+
+
+def test_json_lines_hold_the_values_themselves(package):
+    lines = (package(format="jsonl") / "data" / "assessments.jsonl").read_text().splitlines()
+    for one in map(json.loads, lines):
+        expected = stored()[one["patient_id"], one["timepoint"]]
+        day = expected["assessment_date"].isoformat()
+        assert {n: one[n] for n in expected} == expected | {"assessment_date": day}
+
+
+def test_odm_is_valid_and_holds_every_answer(package):
+    document = etree.parse(
+        str(package(format="odm", content=["items", "totals", "hsuv"]) / "data" / "metaspine.odm.xml")
+    )
+    schema = etree.XMLSchema(etree.parse(str(ODM_SCHEMA)))
+    assert schema.validate(document), schema.error_log
+    spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
+
+    def found(path):
+        return document.xpath(path, namespaces=spaces)
+
+    assert found("//o:SubjectData/@SubjectKey") == ["N01-0001", "N01-0002", "S01-0001"]
+    one = "//o:SubjectData[@SubjectKey='N01-0001']/o:StudyEventData[@StudyEventOID='SE.1m']//o:ItemData"
+    assert found(f"{one}[@ItemOID='I.eq_vas']/@Value") == ["55"]
+    assert found(f"{one}[@ItemOID='I.frankel'][@IsNull='Yes']//o:FlagValue/text()") == ["too_ill"]
+    references = {*found("//o:ItemData/@ItemOID")}
+    assert references <= {*found("//o:ItemDef/@OID")}
+    lists = {*found("//o:CodeListRef/@CodeListOID"), *found("//o:FlagValue/@CodeListOID")}
+    assert lists <= {*found("//o:CodeList/@OID")}
+
+
+@pytest.mark.r
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+@pytest.mark.parametrize("values", ["codes", "labels"])
+def test_r_reads_the_files_with_labels_and_reasons(package, values):
+    folder = package(missing="tagged", values=values)
+    script = """
+        source("read_metaspine.R", encoding = "UTF-8")
+        x <- assessments
+        cat(nrow(x), x$pain_vas_mm[1], is.na(x$pain_vas_mm[2]), as.character(attr(x$pain_vas_mm, "missing_reason")[2]),
+            as.character(x$frankel[1]), as.character(attr(x$frankel, "missing_reason")[2]), attr(x$frankel, "label"),
+            class(x$assessment_date), format(x$assessment_date[2]), as.character(patients$sex[1]), sep = "\\n")
+    """
+    out = subprocess.run(["Rscript", "-e", script], cwd=folder / "data", capture_output=True, text=True, check=True)
+    grade = next(one.label.en for one in outputs_of("frankel") if one.code == "C")
+    assert out.stdout.strip().split("\n") == [
+        "3", "70", "TRUE", "Refused", grade, "Too ill", "Frankel grade", "Date", "2024-02-09", "male",
+    ]  # fmt: skip
+
+
+def test_the_sas_script_reads_every_column(package):
+    folder = package(missing="tagged")
+    script = (folder / "data" / "read_metaspine.sas").read_text()
+    for name in ("patients", "assessments", "adverse_events"):
+        step = script.split(f"data {name};")[1].split("run;")[0]
+        read = step.split("  input ")[1].split(";")[0].replace("$", "").split()
+        columns = table(folder / "data" / f"{name}.csv")[0]
+        assert [one.lstrip("_") for one in read] == [short_name(one) for one in columns]
+    assert 'when (".e") pain_vas_mm = .E;' in script
+
+
+# Choices
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"format": "doc"}, "format"),
+        ({"missing": "tagged", "format": "parquet"}, "missing"),
+        ({"content": []}, "content"),
+        ({"content": ["hsuv"], "value_sets": []}, "value_sets"),
+        ({"value_sets": ["XX"]}, "value_sets"),
+        ({"snapshot": "yesterday"}, "snapshot"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_by_name(given, field):
+    with pytest.raises(InvalidChoices) as refused:
+        asked.from_json(given)
+    assert refused.value.field == field
+
+
+def test_choices_go_to_json_and_back():
+    choices = Choices(format="sav", shape="wide", missing="tagged", dates="days", by_site=True)
+    assert asked.from_json(json.loads(json.dumps(choices.to_json()))) == choices
+
+
+@pytest.mark.django_db
+def test_a_text_that_begins_like_a_formula_is_guarded(north):
+    guarded = wire.guarded_sql("%s::text")
+    with connection.cursor() as cursor:
+        for text in ("=1+1", "+1", "-1", "@sum", "\tx", "\rx"):
+            cursor.execute(f"SELECT {guarded}", [text] * guarded.count("%s"))
+            assert cursor.fetchone()[0] == "'" + text

@@ -1,0 +1,161 @@
+"""Frozen data: nothing changes them, they are compared cell by cell, and an analysis of one stays the same."""
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+
+from registry.analysis import cohorts, plans, runner, runs
+from registry.analysis import frame as frames
+from registry.models import AdverseEvent, Assessment, ComparisonRun, Patient, Snapshot, SnapshotPart
+from registry.services import snapshots
+from registry.services.snapshots import differences, source_of
+from registry.services.source import LIVE
+from sites.access import access_of
+from sites.scope import everything
+
+
+@pytest.fixture
+def frozen(good, bring_in, bob):
+    assert bring_in(good).stored
+    return snapshots.freeze(access=access_of(bob), label="Interim analysis", note="For the board")
+
+
+def frame(source=LIVE):
+    with everything(), transaction.atomic():
+        return frames.read(["preop", "1m"], source=source if source is LIVE else source_of(source))
+
+
+def changed():
+    """What happens after the freeze: an answer gets a value, one changes, one loses it; rows come and go."""
+    with everything(reason="correction"), transaction.atomic():
+        one = Assessment.objects.get(patient_id="N01-0001", timepoint="1m")
+        one.pain_vas_mm, one.frankel, one.missing = 10, None, {"frankel": "refused"}
+        one.save(update_fields=["pain_vas_mm", "frankel", "missing"])
+        Assessment.objects.get(patient_id="S01-0001").delete()
+        AdverseEvent.objects.create(
+            patient_id="N01-0002", site_id=one.site_id, kind="pneumonia", onset_date="2024-02-01"
+        )
+
+
+def test_a_snapshot_holds_what_an_analysis_reads_and_no_identifier(frozen):
+    assert frozen.rows == {"patients": 3, "assessments": 3, "events": 1}
+    assert frozen.hash.startswith("sha256:")
+    names = {name for columns in frozen.columns.values() for name, _ in columns}
+    assert not names & {"detail", "birth_date", "hospital_number", "initials"}
+    live, then = frame(), frame(frozen)
+    assert live.snapshot == then.snapshot
+    changed()
+    assert frame().snapshot != live.snapshot
+    assert frame(frozen).snapshot == live.snapshot
+
+
+def test_the_same_data_freeze_to_the_same_hash(frozen, bob):
+    assert snapshots.freeze(access=access_of(bob), label="Again").hash == frozen.hash
+    changed()
+    assert snapshots.freeze(access=access_of(bob), label="Later").hash != frozen.hash
+    with everything():
+        assert snapshots.verify(frozen)
+
+
+def test_nobody_changes_a_snapshot(frozen):
+    with everything():
+        for change in (
+            lambda: Snapshot.objects.filter(pk=frozen.pk).update(label="Other"),
+            lambda: Snapshot.objects.filter(pk=frozen.pk).delete(),
+            lambda: SnapshotPart.objects.all().update(hash=""),
+            lambda: SnapshotPart.objects.all().delete(),
+        ):
+            with (
+                pytest.raises((IntegrityError, ProtectedError), match="never changes|referenced"),
+                transaction.atomic(),
+            ):
+                change()
+        assert SnapshotPart.objects.count() == 5
+        assert snapshots.verify(frozen)
+
+
+def test_a_part_that_is_not_what_it_was_is_not_read(frozen):
+    with everything(), transaction.atomic():
+        part = SnapshotPart.objects.first()
+        part.pk, part.position, part.hash = None, 9, "0" * 64
+        part.save(force_insert=True)
+        with pytest.raises(snapshots.NotIntact):
+            source_of(frozen)
+
+
+def test_a_site_reads_its_own_part_of_a_snapshot(frozen, alice, as_person):
+    with as_person(alice), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT patient_id FROM {source_of(frozen).patients} ORDER BY 1")
+        assert [one for (one,) in cursor.fetchall()] == ["N01-0001", "N01-0002"]
+
+
+def test_who_may_freeze(good, bring_in, alice, mona, bob, dana):
+    assert bring_in(good).stored
+    for user in (alice, mona):
+        with pytest.raises(PermissionDenied):
+            snapshots.freeze(access=access_of(user), label="No")
+    for user in (bob, dana):
+        assert snapshots.freeze(access=access_of(user), label=user.name).created_by == user
+
+
+@pytest.mark.parametrize("label", ["", "   ", "x" * 81, "Interim analysis"])
+def test_a_label_is_needed_and_its_own(frozen, bob, label):
+    with pytest.raises(snapshots.InvalidLabel):
+        snapshots.freeze(access=access_of(bob), label=label)
+    assert Snapshot.objects.count() == 1
+
+
+def test_two_states_are_compared_cell_by_cell(frozen):
+    changed()
+    with everything(), transaction.atomic():
+        patients, assessments, events = differences(source_of(frozen), LIVE)
+    assert not patients.differs
+    assert (assessments.added, assessments.removed, assessments.changed) == (0, 1, 1)
+    assert (events.added, events.removed, events.changed) == (1, 0, 0)
+    assert assessments.columns == {
+        "pain_vas_mm": {"added": 0, "changed": 1, "removed": 0},
+        "frankel": {"added": 0, "changed": 0, "removed": 1},
+        "missing": {"added": 0, "changed": 1, "removed": 0},
+    }
+    assert (("N01-0001", "1m"), "pain_vas_mm", "70", "10") in assessments.cells
+    assert (("N01-0001", "1m"), "frankel", "C", None) in assessments.cells
+
+
+def test_the_other_way_round_what_was_removed_is_added(frozen):
+    with everything(reason="correction"):
+        Patient.objects.filter(pk="N01-0001").update(blood_loss_ml=None, missing={"blood_loss_ml": "unknown"})
+    with everything(), transaction.atomic():
+        there = differences(source_of(frozen), LIVE)[0].columns["blood_loss_ml"]
+        back = differences(LIVE, source_of(frozen))[0].columns["blood_loss_ml"]
+    assert (there["removed"], back["added"]) == (1, 1)
+
+
+def test_a_comparison_of_a_snapshot_names_it_and_stays_the_same(frozen, bob):
+    plan, cohort = plans.SEGMENT_COMPARISON, cohorts.ALL
+    with everything():
+        before = runner.compare(plan, cohort)
+    changed()
+    run = runs.request(access=access_of(bob), plan=plan, cohort=cohort, frozen=frozen)
+    with everything(), transaction.atomic():
+        result, patients = runner.compare_and_tell(plan, cohort, source=source_of(frozen))
+    assert result == before
+    assert patients == ["N01-0001", "N01-0002", "S01-0001"]
+    assert ComparisonRun.objects.get(pk=run.pk).frozen == frozen
+
+
+def test_the_pages(frozen, client, bob, alice):
+    client.force_login(alice)
+    for address in ("/snapshots/", f"/snapshots/{frozen.pk}/", "/snapshots/compare/"):
+        assert client.get(address).status_code == 404
+    client.force_login(bob)
+    assert "Interim analysis" in client.get("/snapshots/").content.decode()
+    assert frozen.hash in client.get(f"/snapshots/{frozen.pk}/").content.decode()
+    answer = client.post(f"/snapshots/{frozen.pk}/verify/", follow=True).content.decode()
+    assert "the hash is the same" in answer
+    changed()
+    page = client.get("/snapshots/compare/", {"before": frozen.pk, "after": "now"}).content.decode()
+    assert '<th scope="row">pain_vas_mm</th>' in page
+    made = client.post("/snapshots/", {"label": "Second", "note": ""}, follow=True).content.decode()
+    assert "Frozen: “Second”." in made
+    assert client.post("/snapshots/", {"label": "Second"}).status_code == 422
