@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from registry.analysis import runs
 from registry.celery import app
+from registry.imports import jobs, uploads
 from registry.models import Patient
 from registry.services import outcomes
 from sites import sealing
@@ -77,13 +78,35 @@ def send_comparison(run):
 
 
 @app.task
+def run_import(import_id):
+    """Carry out what one import is queued for; nothing if it is done, discarded or in another worker's hands."""
+    _follow_up(jobs.perform(import_id))
+
+
+def carry_out_import(one, act, **fields):
+    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit."""
+    if jobs.request(one, act, **fields):
+        _follow_up(jobs.perform(one.pk))
+    else:
+        transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
+
+
+def _follow_up(one):
+    if one is not None and one.status == one.Status.DONE:
+        transaction.on_commit(start_all_outcomes, robust=True)
+
+
+@app.task
 def sweep():
-    """Do what a lost task left undone: stalled comparisons, and the outcomes of what was saved lately.
+    """Do what a lost task left undone: stalled comparisons and imports, and the outcomes of what was saved lately.
 
     What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
     """
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
+    for import_id in jobs.recover():
+        run_import.delay(str(import_id))
+    uploads.forget_old()
     with everything(), transaction.atomic():
         lately = outcomes.patients_saved_lately(MANY + 1)
     if len(lately) > MANY:

@@ -1,5 +1,6 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
+from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.runs import ComparisonRun
 
@@ -9,6 +10,9 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "Identity",
+    "Import",
+    "ImportMapping",
+    "ImportPart",
     "Patient",
     "SavedCohort",
     "State",

@@ -11,6 +11,7 @@ OF_SITE = ENTRY | {"monitor"}
 CENTRAL = frozenset({"data_manager", "statistician"})
 READERS = OF_SITE | CENTRAL
 ADMIN = frozenset({"admin"})
+DATA_MANAGER = frozenset({"data_manager"})
 SIGNED_IN = READERS | ADMIN | {"former"}  # a former coordinator, whose membership has ended
 EVERYBODY = SIGNED_IN | {"anonymous"}
 NOBODY = frozenset()
@@ -130,15 +131,17 @@ RULES = {
         refused=404,
         bodies=({"what": "zip"}, {"what": "patients"}, {"what": "patients", "identified": "on"}),
     ),
-    "import": Rule(frozenset({"data_manager"}), frozenset({"data_manager"}), acted=(422,), refused=404),
-    "import_report": Rule(
-        frozenset({"data_manager"}), frozenset({"data_manager"}), opened=302, acted=(302,), refused=404,
-        arguments={"token": "0" * 32},
-    ),
-    "import_discard": Rule(
-        frozenset({"data_manager"}), frozenset({"data_manager"}), opened=405, acted=(302,), refused=404,
-        arguments={"token": "0" * 32},
-    ),
+    "import": Rule(DATA_MANAGER, DATA_MANAGER, acted=(422,), refused=404),
+    "import_history": page(DATA_MANAGER, refused=404),
+    "import_mappings": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302,), refused=404),
+    "import_report": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_progress": page(DATA_MANAGER, refused=404),
+    "import_choices": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_columns": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_values": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
+    "import_rows": page(DATA_MANAGER, refused=404),
+    "import_discard": Rule(DATA_MANAGER, DATA_MANAGER, opened=405, acted=(302,), refused=404),
+    "import_undo": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     # Comparison
     "comparison": page(CENTRAL, refused=404),
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),

@@ -3,6 +3,7 @@
 import pytest
 
 from registry.analysis import cohorts, plans, runner
+from registry.imports import uploads
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort
 from registry.services import patients
 from registry.services.assessments import save_assessment
@@ -81,7 +82,16 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
+        imported = uploads.new_import(
+            dana.pk,
+            {"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"},
+            status="checked",
+            choices=[{"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [],
+                      "way": {"encoding": "utf-8-sig", "delimiter": ","}}],
+            counts={"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0},
+        )  # fmt: skip
         for place in ("own", "other"):
+            found.values[place]["import_id"] = imported.pk
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])

@@ -9,6 +9,7 @@ from sites.models import AuditEvent
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {
     "registry_utility": "derived from assessments, rebuilt at any time",
+    "registry_importpart": "encrypted pieces of undecided imports; what is stored of them is audited row by row",
     "registry_change": "derived from assessments, rebuilt at any time",
     "registry_comparisonrun": "a job and its result, which a trigger keeps from changing; it holds no patient",
     "study_sites_auditevent": "the trail itself",
