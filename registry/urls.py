@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("registry.web.figures_urls")),
     path("", include("registry.web.people_urls")),
     path("", include("registry.web.audit_urls")),
+    path("api/fhir/R4/", include("registry.api.fhir.urls")),
     path("admin/", admin.site.urls),
 ]

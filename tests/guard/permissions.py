@@ -30,6 +30,7 @@ class Rule:
     bodies     what is posted, beside nothing at all
     arguments  values of the address's arguments where the world's do not fit
     public     whether it answers people who are not signed in
+    unsigned   status for people who are not signed in, where it is not public
     """
 
     readers: frozenset
@@ -41,6 +42,7 @@ class Rule:
     bodies: tuple = ()
     arguments: dict = field(default_factory=dict)
     public: bool = False
+    unsigned: int = SIGN_IN
 
     def reaches(self, who, place, whom):
         return who in whom and (place == "own" or not self.of_site or who not in OF_SITE)
@@ -48,7 +50,7 @@ class Rule:
     def expected(self, who, place, method):
         """The statuses of which one must come, and whether the request may store anything."""
         if who == "anonymous" and not self.public:
-            return {SIGN_IN}, False
+            return {self.unsigned}, False
         reads, writes = self.reaches(who, place, self.readers), self.reaches(who, place, self.writers)
         if method == "get" and self.opened is None:
             return {200, 302}, False
@@ -158,6 +160,14 @@ RULES = {
     "cohort_new": Rule(CENTRAL, CENTRAL, acted=(422,), refused=404),
     "cohort": page(CENTRAL, refused=404),
     "cohort_patients": page(CENTRAL, refused=404),
+    # FHIR
+    "fhir:metadata": Rule(EVERYBODY, public=True),
+    "fhir:questionnaires": page(SIGNED_IN, unsigned=401),
+    "fhir:questionnaire": page(SIGNED_IN, unsigned=401, arguments={"code": "eq5d5l"}),
+    "fhir:patients": Rule(READERS, ENTRY, acted=(415,), unsigned=401),
+    "fhir:patient": record(unsigned=401),
+    "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
+    "fhir:response": record(unsigned=401),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),

@@ -64,6 +64,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "patient_id": patient.pk,
             "timepoint": "preop",
             "event_id": event.pk,
+            "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
             "assessment_id": saved.pk,
             "site_id": site.pk,
             "user_id": user.pk,
@@ -96,7 +97,11 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             found.values[place]["cohort_id"] = saved.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
             found.values[place]["clinical_event_id"] = events.latest("pk").pk
-    found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999}
+    found.values["ghost"] = found.values["other"] | {
+        "patient_id": "S01-0999",
+        "event_id": 999_999,
+        "response_id": "event-999999.adverse-event.S01-0999",
+    }
     return found
 
 
