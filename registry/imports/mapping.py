@@ -300,8 +300,9 @@ def questions(mapping, counts):
     counts  column → {value: rows}
     """
     asked, commas = [], False
-    for column, target in mapping.columns.items():
-        if not target or column not in counts:
+    for column in counts:  # in the order of the file
+        target = mapping.columns.get(column)
+        if not target:
             continue
         item = None if target == SITE or ":" in target else catalogue_item(target)
         if item is not None and item.kind == "date":

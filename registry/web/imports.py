@@ -114,7 +114,7 @@ def _wrong_with(chosen):
 def _state(one):
     if one.status == Status.FAILED and one.undoes_id:
         return _("Refused")
-    return Status(one.status).label
+    return _("Done") if one.status == Status.DONE and one.undoes_id else Status(one.status).label
 
 
 @require_http_methods(["GET", "POST"])

@@ -7,7 +7,6 @@ from django.views.decorators.http import require_http_methods
 
 from registry.imports import converting, jobs, mapping, reading
 from registry.imports.mapping import DATE_FORMATS, Mapping
-from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping
 from registry.web.imports import for_importing, open_one_of
@@ -73,7 +72,7 @@ def _columns_page(one, counts, known, found):
         {
             "place": place,
             "name": name,
-            "examples": [value[:40] for value in list(values)[: EXAMPLES + 1] if value.strip()][:EXAMPLES],
+            "examples": _examples(values, known.columns.get(name, "")),
             "target": known.columns.get(name, ""),
             "fault": found.get(name),
         }
@@ -96,6 +95,19 @@ def _columns_page(one, counts, known, found):
         "saved": ImportMapping.objects.all(),
         "mapped": sum(bool(line["target"]) for line in lines),
     }
+
+
+def _examples(values, target):
+    """Some values of a column; none of what identifies."""
+    if _identifies(target):
+        return []
+    return [value[:40] for value in list(values)[: EXAMPLES + 1] if value.strip()][:EXAMPLES]
+
+
+def _identifies(target):
+    if target not in mapping.known_targets() or ":" in target:
+        return False
+    return mapping.catalogue_item(target).identifying
 
 
 @require_http_methods(["GET", "POST"])
@@ -137,11 +149,10 @@ def values(request, import_id):
 
 
 def _column_page(column, errors):
-    hides = ":" not in column.target and catalogue.item(mapping.item_name(column.target)).identifying
     return {
         "column": column,
         "label": _label(column.target),
-        "hides": hides,
+        "hides": _identifies(column.target),
         "formats": [(key, DATE_FORMATS[key], column.unread[key], key == column.format) for key in column.formats],
         "values": [
             {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}

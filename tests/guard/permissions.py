@@ -103,6 +103,16 @@ def screens(model, key, *, imports=True, adds=200, opened=200, changes=(200,), d
     }
 
 
+def clinical_screens(model, key):
+    """Screens that an administrator who is nothing else may not open."""
+    found = screens(model, key, imports=False, adds=403, opened=403, changes=(403,), deletes=403)
+    found.pop(f"admin:{model}_export")
+    kept = {one: found[f"admin:{model}_{one}"].arguments for one in ("changelist", "history")}
+    return found | {
+        f"admin:{model}_{one}": screen(opened=403, acted=(403,), arguments=arguments) for one, arguments in kept.items()
+    }
+
+
 RULES = {
     # Anybody
     "login": Rule(SIGNED_IN | {"anonymous"}, EVERYBODY, opened=None, acted=(200, 302), public=True),
@@ -195,4 +205,8 @@ RULES = {
         "study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(403,), deletes=403
     ),
     **screens("registry_timepoint", "timepoint"),
+    # Administering gives no clinical data: these are for an administrator who may also read records.
+    **clinical_screens("registry_patient", "patient_id"),
+    **clinical_screens("registry_assessment", "assessment_id"),
+    **clinical_screens("registry_adverseevent", "event_id"),
 }  # fmt: skip
