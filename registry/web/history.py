@@ -121,6 +121,8 @@ def act_in_words(action):
         "comparison_requested": _("Comparison asked for"),
         "export": _("Data exported"),
         "import": _("Data imported"),
+        "import_undone": _("Import undone"),
+        "admin_export": _("Administrators' list exported"),
         "sign_in": _("Signed in"),
         "sign_in_failed": _("Sign-in failed"),
         "sign_out": _("Signed out"),

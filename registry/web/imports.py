@@ -32,9 +32,9 @@ STAGES = {
     "plausibility": gettext_lazy("Looking for what is unlikely"),
 }
 KINDS = {
-    "changed": gettext_lazy("Changed"),
-    "new": gettext_lazy("New"),
-    "unchanged": gettext_lazy("Unchanged"),
+    "changed": gettext_lazy("Changed rows"),
+    "new": gettext_lazy("New rows"),
+    "unchanged": gettext_lazy("Unchanged rows"),
 }
 
 
