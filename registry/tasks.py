@@ -12,7 +12,9 @@ from kombu.exceptions import OperationalError
 
 from registry.analysis import runs
 from registry.celery import app
-from registry.exports import jobs
+from registry.exports import jobs as exports
+from registry.imports import jobs as imports
+from registry.imports import uploads
 from registry.models import Patient
 from registry.services import outcomes, sweeping
 from sites import sealing, tokens
@@ -92,12 +94,12 @@ def send_comparison(run):
 @app.task
 def run_export(export_id):
     """Carry out one export; nothing if it is done, cancelled or in another worker's hands."""
-    jobs.perform(export_id)
+    exports.perform(export_id)
 
 
 def start_export(*, access, choices):
     """Ask for an export and send it to a worker once the request is committed. PermissionDenied, InvalidChoices."""
-    return send_export(jobs.request(access=access, choices=choices))
+    return send_export(exports.request(access=access, choices=choices))
 
 
 def send_export(export):
@@ -106,16 +108,38 @@ def send_export(export):
 
 
 @app.task
+def run_import(import_id):
+    """Carry out what one import is queued for; nothing if it is done, discarded or in another worker's hands."""
+    _follow_up(imports.perform(import_id))
+
+
+def carry_out_import(one, act, **fields):
+    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit."""
+    if imports.request(one, act, **fields):
+        _follow_up(imports.perform(one.pk))
+    else:
+        transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
+
+
+def _follow_up(one):
+    if one is not None and one.status == one.Status.DONE:
+        transaction.on_commit(start_all_outcomes, robust=True)
+
+
+@app.task
 def sweep():
-    """Do what a lost task left undone: stalled comparisons and exports, and the outcomes of what was saved lately.
+    """Do what a lost task left undone: stalled comparisons, exports, imports, and the outcomes of what was saved lately.
 
     What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
     """
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
-    for export_id in jobs.recover():
+    for export_id in exports.recover():
         run_export.delay(str(export_id))
-    jobs.expire()
+    exports.expire()
+    for import_id in imports.recover():
+        run_import.delay(str(import_id))
+    uploads.forget_old()
     with everything(), transaction.atomic():
         lately = outcomes.patients_saved_lately(MANY + 1)
     if len(lately) > MANY:

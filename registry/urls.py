@@ -18,5 +18,6 @@ urlpatterns = [
     path("", include("registry.web.audit_urls")),
     path("", include("registry.web.tokens_urls")),
     path("api/v1/", include("registry.api.urls")),
+    path("api/fhir/R4/", include("registry.api.fhir.urls")),
     path("admin/", admin.site.urls),
 ]

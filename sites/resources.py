@@ -22,6 +22,23 @@ class CSV(base_formats.CSV):
         return _each_cell(super().create_dataset(in_stream, **kwargs), unguarded)
 
 
+class XLSX(base_formats.XLSX):
+    """A workbook with the same guard: the library would write such a text as a formula."""
+
+    def export_data(self, dataset, **kwargs):
+        return super().export_data(_each_cell(dataset, guarded), **kwargs)
+
+    def create_dataset(self, in_stream, **kwargs):
+        return _each_cell(super().create_dataset(in_stream, **kwargs), _typed)
+
+
+def _typed(cell):
+    """A cell as a text file has it: nothing for none, whole numbers without a point."""
+    if cell is None:
+        return ""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else unguarded(cell)
+
+
 def guarded(cell):
     return "'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
@@ -36,7 +53,7 @@ def _each_cell(dataset, change):
     return dataset
 
 
-FORMATS = (CSV, base_formats.JSON)
+FORMATS = (CSV, XLSX, base_formats.JSON)
 
 
 class Difference(resources.Diff):

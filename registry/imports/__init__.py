@@ -4,10 +4,12 @@ Cells are cleaned by the instruments' own rules while the files are read (`readi
 each other and with what is stored in whole sets (`comparing`), and then written by one statement a table (`storing`).
 """
 
+import hashlib
+
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports import comparing, plausibility, staging, storing
+from registry.imports import comparing, plausibility, staging, storing, trail
 from registry.imports.report import Counts, Finding, Report
 from registry.instruments.base import Label
 from registry.services import wire
@@ -22,15 +24,36 @@ REFUSED_BY_DATABASE = Label(
     "The database refused the files ({v}). Was something saved in the meantime? Try again.",
     "データベースが拒否しました（{v}）。他の人が同時に保存した可能性があります。もう一度実行してください。",
 )
+CHANGED_SINCE = Label(
+    "What is stored has changed since the files were checked. Look at the differences again.",
+    "確認後に登録済みのデータが変わりました。相違をもう一度確認してください。",
+)
 REASON = "import of {files}"
 
 
-def import_files(folder, *, user_id=None, dry_run=False, create_sites=False, update=False, reason="", today=None):
+def import_files(
+    folder,
+    *,
+    user_id=None,
+    dry_run=False,
+    create_sites=False,
+    update=False,
+    reason="",
+    today=None,
+    partial=False,
+    seen=None,
+    tell=lambda share, stage: None,
+    look=lambda cursor, file: None,
+):
     """Import patients.csv, assessments.csv and adverse_events.csv of `folder` (a Path), as many as there are.
 
     dry_run       do everything, tell about it and take it back
     create_sites  create the sites of patients.csv that do not exist
     update        rows that differ from what is stored replace it, for `reason`; otherwise they are refused
+    partial       the files need not have every column: what they have not stays as it is stored
+    seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
+    tell          called with the share done (0 to 1) and the name of the stage that begins
+    look          called with each file before its rows are stored: `touched(file)` is filled
     Returns a Report. Unless `report.stored`, nothing was written. Acts in the scope of all sites for `user_id`: the
     caller has checked that the person may import.
     """
@@ -44,7 +67,9 @@ def import_files(folder, *, user_id=None, dry_run=False, create_sites=False, upd
     scope = {"user_id": user_id, "reason": reason or REASON.format(files=", ".join(file.filename for file in files))}
     try:
         with transaction.atomic():
-            _import(folder, files, report, scope, dry_run, create_sites, today or timezone.localdate())
+            work = _Work(folder, files, report, scope, dry_run, create_sites, today or timezone.localdate())
+            work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
+            work.run()
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
     except IntegrityError as error:
@@ -54,51 +79,76 @@ def import_files(folder, *, user_id=None, dry_run=False, create_sites=False, upd
     return report
 
 
-def _import(folder, files, report, scope, dry_run, create_sites, today):
-    with everything(**scope), connection.cursor() as cursor:
-        # Two imports at once wait for each other, so that neither meets the other's half-written rows.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
-        staged = _stage(cursor, folder, files, report.errors, today)
-        if create_sites:
-            report.sites_created = comparing.create_sites(cursor, report.errors)
-    with everything(**scope), connection.cursor() as cursor:  # again, since there may be new sites
-        _check(cursor, files, staged, report.errors)
-        if not report.errors:
-            _store(cursor, files, staged, report, dry_run)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            audit.record("import", detail={name: vars(counts) for name, counts in report.counts.items()})
+class _Work:
+    """One import inside its transaction."""
 
+    def __init__(self, folder, files, report, scope, dry_run, create_sites, today):
+        self.folder, self.files, self.report, self.scope = folder, files, report, scope
+        self.dry_run, self.create_sites, self.today = dry_run, create_sites, today
 
-def _stage(cursor, folder, files, errors, today):
-    for file in wire.FILES:
-        staging.create_stage(cursor, file)
-    return {file.name: staging.read_into_stage(cursor, file, folder / file.filename, errors, today) for file in files}
+    def run(self):
+        report = self.report
+        with everything(**self.scope), connection.cursor() as cursor:
+            # Two imports at once wait for each other, so that neither meets the other's half-written rows.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
+            after = trail.newest(cursor)
+            staged = self._stage(cursor)
+            if self.create_sites:
+                report.sites_created = comparing.create_sites(cursor, report.errors)
+        with everything(**self.scope), connection.cursor() as cursor:  # again, since there may be new sites
+            self.tell(0.5, "compare")
+            self._check(cursor, staged)
+            if not report.errors:
+                self._store(cursor, staged)
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                audit.record("import", detail={name: vars(counts) for name, counts in report.counts.items()})
+                report.trail = (trail.transaction(cursor), after, trail.newest(cursor))
 
+    def _stage(self, cursor):
+        for file in wire.FILES:
+            staging.create_stage(cursor, file)
+        staged = {}
+        for number, file in enumerate(self.files):
+            self.tell(0.5 * number / len(self.files), "read")
+            path = self.folder / file.filename
+            one = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            if one.absent:
+                staging.keep_stored(cursor, file, one.absent)
+            self.report.warnings.extend(list(one.rewritten), len(one.rewritten))
+            staged[file.name] = one
+        return staged
 
-def _check(cursor, files, staged, errors):
-    """Checks across rows. Where patients.csv could not be read to its end, nobody knows whose rows the others are."""
-    patients_known = all(staged[file.name].is_complete for file in files if file is wire.PATIENTS)
-    for file in files:
-        comparing.find_twice(cursor, file, errors)
-        if file is wire.PATIENTS:
-            comparing.find_wrong_sites(cursor, errors)
-        elif patients_known:
-            comparing.find_without_patient(cursor, file, errors)
+    def _check(self, cursor, staged):
+        """Checks across rows. Where patients.csv could not be read to its end, nobody knows whose the others are."""
+        patients_known = all(staged[file.name].is_complete for file in self.files if file is wire.PATIENTS)
+        for file in self.files:
+            comparing.find_twice(cursor, file, self.report.errors)
+            if file is wire.PATIENTS:
+                comparing.find_wrong_sites(cursor, self.report.errors)
+            elif patients_known:
+                comparing.find_without_patient(cursor, file, self.report.errors)
 
-
-def _store(cursor, files, staged, report, dry_run):
-    for file in files:
-        new, changed = comparing.find_touched(cursor, file, staged[file.name])
-        report.counts[file.name] = Counts(new, changed, staged[file.name].rows - new - changed)
-        if changed:
-            comparing.list_differences(cursor, file, report.differences)
-            comparing.find_forbidden_changes(cursor, file, report.errors)
-    if report.errors or (report.differences and not (report.update or dry_run)):
-        return
-    for file in files:
-        if report.counts[file.name].new:
-            storing.store_new(cursor, file)
-        if report.counts[file.name].changed:
-            storing.store_changes(cursor, file)
-    for file in files:
-        plausibility.find_warnings(cursor, file, report.warnings)
+    def _store(self, cursor, staged):
+        report = self.report
+        for file in self.files:
+            new, changed = comparing.find_touched(cursor, file, staged[file.name])
+            report.counts[file.name] = Counts(new, changed, staged[file.name].rows - new - changed)
+            report.seen += comparing.hash_of_touched(cursor, file)
+            if changed:
+                comparing.list_differences(cursor, file, report.differences)
+                comparing.find_forbidden_changes(cursor, file, report.errors)
+            self.look(cursor, file)
+        report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
+        if self.seen is not None and self.seen != report.seen:
+            report.errors.add(Finding("", None, "", "", CHANGED_SINCE))
+        if report.errors or (report.differences and not (report.update or self.dry_run)):
+            return
+        self.tell(0.7, "store")
+        for file in self.files:
+            if report.counts[file.name].new:
+                storing.store_new(cursor, file)
+            if report.counts[file.name].changed:
+                storing.store_changes(cursor, file)
+        self.tell(0.9, "plausibility")
+        for file in self.files:
+            plausibility.find_warnings(cursor, file, report.warnings)

@@ -171,6 +171,18 @@ def find_touched(cursor, file, staged):
     return cursor.fetchone()
 
 
+def hash_of_touched(cursor, file):
+    """A hash over which rows are new or differ, and the versions of those that they would replace."""
+    cursor.execute(
+        f"""
+        SELECT md5(coalesce(string_agg(concat_ws(':', c.line, t.version), ',' ORDER BY c.line), ''))
+        FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+        LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
+        """
+    )
+    return cursor.fetchone()[0]
+
+
 def _text_array(expressions):
     return f"ARRAY[{', '.join(expressions)}]::text[]"
 
@@ -229,26 +241,35 @@ def list_differences(cursor, file, differences):
     differences.extend(cells, total)
 
 
-def _differences(file, names, line, birth_differs, reasons, stored_reasons, *values):
+def _differences(file, names, line, *row):
+    for column, was, now in differences_of(file, names, *row):
+        reason = DIFFERS if now == HIDDEN else STORED.format(v=was)
+        yield Finding(file.filename, line, column, now, reason)
+
+
+def differences_of(file, names, birth_differs, reasons, stored_reasons, *values):
+    """(column, stored, new) of each cell that differs, as texts; identifying ones hidden.
+
+    reasons, stored_reasons  JSON of the row's reasons for missing values
+    values                   of each of `names`: the new one, then the stored one
+    """
     items = {item.name: item for item in file.items}
     if birth_differs:
-        yield Finding(file.filename, line, "birth_date", HIDDEN, DIFFERS)
+        yield "birth_date", HIDDEN, HIDDEN
     for name, new, old in zip(names, values[::2], values[1::2], strict=True):
         if new == old:
             continue
         if items[name].identifying:
-            yield Finding(file.filename, line, name, HIDDEN, DIFFERS)
+            yield name, HIDDEN, HIDDEN
         else:
-            was = STORED.format(v=_shown(items[name], old))
-            yield Finding(file.filename, line, name, _shown(items[name], new), was)
+            yield name, shown_value(items[name], old), shown_value(items[name], new)
     new, old = json.loads(reasons), json.loads(stored_reasons)
     for name in sorted(new.keys() | old.keys()):
         if new.get(name) != old.get(name):
-            was = STORED.format(v=old.get(name, NOTHING))
-            yield Finding(file.filename, line, name + wire.MISSING_SUFFIX, new.get(name, NOTHING), was)
+            yield name + wire.MISSING_SUFFIX, old.get(name, NOTHING), new.get(name, NOTHING)
 
 
-def _shown(item, value):
+def shown_value(item, value):
     if value is None:
         return NOTHING
     if item.kind == "levels":

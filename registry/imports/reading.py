@@ -78,7 +78,7 @@ def _refuse_other_formats(path):
 
 
 def _rows(path, stream):
-    reader = csv.reader(_lines(stream), strict=True)
+    reader = csv.reader(whole_lines(stream), strict=True)
     line = 1
     try:
         for cells in reader:
@@ -91,7 +91,8 @@ def _rows(path, stream):
         raise Unreadable(QUOTES, line) from None
 
 
-def _lines(stream):
+def whole_lines(stream):
+    """The lines of a text; Unreadable for one that never ends or holds a NUL."""
     number = 0
     while line := stream.readline(LONGEST_LINE):
         number += 1
@@ -112,10 +113,11 @@ def _first_line_not_utf_8(path):
     return None
 
 
-def header_faults(file, header):
-    """What is wrong with the header of `file` (a `wire.File`), as labels."""
+def header_faults(file, header, *, partial=False):
+    """What is wrong with the header of `file` (a `wire.File`), as labels. `partial`: other columns may lack too."""
     known = {*file.columns, *(reason.name for reason in file.reasons)}
-    required = [name for name in file.columns if name not in file.optional]
+    may_lack = set(file.columns) - set(file.mandatory) if partial else file.optional
+    required = [name for name in file.columns if name not in may_lack]
     if len(header) == 1 and not known.intersection(header):
         return [NOT_COMMAS]
     faults = []

@@ -64,6 +64,8 @@ class Report:
     sites_created: list[str] = field(default_factory=list)
     update: bool = False
     stored: bool = False
+    seen: str = ""  # hash over the rows that are new or differ, and over what they replace
+    trail: tuple = ()  # where the audit trail tells of it: (transaction, after this event, up to this one)
 
     @property
     def acceptable(self):

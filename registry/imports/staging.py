@@ -16,7 +16,7 @@ from registry.instruments.patient import age_on
 from registry.models import Patient
 from registry.services import wire
 from registry.services.answers import BOTH, broken
-from registry.services.identity import sealed
+from registry.services.identity import opened, sealed
 from registry.services.patients import MINIMUM_AGE
 
 REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned anew
@@ -29,6 +29,7 @@ PATIENT_ID = Label(
     "半角英数字と「-」「_」「.」の40文字以内で、先頭は英数字にしてください",
 )
 HIDDEN = "…"
+FULL_WIDTH = Label("is in full-width characters and was read as {v}", "全角文字です。{v}として読み取りました")
 UNDER_AGE = "under_minimum_age"
 
 
@@ -46,10 +47,13 @@ class Cleaned(dict):
 
     def __init__(self, item, today):
         self.item, self.today = item, today
+        self.full_width = {}  # text typed in full width → the value that it was taken for
 
     def __missing__(self, text):
         raw = wire.unguarded(text) if self.item.kind == "text" else text
         value = self.item.clean(raw, today=self.today)
+        if self.item.kind != "text" and not text.isascii():
+            self.full_width[text] = value
         if len(self) < REMEMBERED:
             self[text] = value
         return value
@@ -78,6 +82,10 @@ def copy_text(value):
         for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
             text = text.replace(character, escape)
     return text
+
+
+def shown(value):
+    return ";".join(value) if isinstance(value, tuple) else str(value)
 
 
 def stage(file):
@@ -110,11 +118,16 @@ class Staged:
     rows: int = 0
     reported: tuple[str, ...] = ()
     is_complete: bool = True
+    absent: tuple[str, ...] = ()  # columns that the file leaves as they are stored
+    rewritten: tuple[Finding, ...] = ()  # what was typed in full width, and what it was taken for
 
 
-def read_into_stage(cursor, file, path, errors, today):
-    """Bring `path` into the stage of `file`, adding to `errors` (Findings); a faulty cell is staged empty."""
-    reader = _Reader(file, errors, today)
+def read_into_stage(cursor, file, path, errors, today, *, partial=False):
+    """Bring `path` into the stage of `file`, adding to `errors` (Findings); a faulty cell is staged empty.
+
+    partial  the file need not have every column: what it has not stays as it is stored (`keep_stored`)
+    """
+    reader = _Reader(file, errors, today, partial)
     names = [wire.column_of(item.name) for item in file.stored] + [*reader.extra_columns, "missing"]
     copy_into = f"COPY {stage(file)} (line, {', '.join(names)}) FROM STDIN"
     try:
@@ -128,7 +141,44 @@ def read_into_stage(cursor, file, path, errors, today):
         reader.stop(fault)
     keys = ", ".join(wire.column_of(name) for name in file.key)
     cursor.execute(f"ANALYZE {stage(file)} (line, {keys})")  # what the joins go by
-    return Staged(rows=reader.count, reported=reader.reported, is_complete=reader.is_complete)
+    return Staged(
+        rows=reader.count,
+        reported=reader.reported,
+        is_complete=reader.is_complete,
+        absent=reader.absent,
+        rewritten=reader.rewritten(),
+    )
+
+
+def keep_stored(cursor, file, absent):
+    """Fill the `absent` columns of the stage with what is stored, so that they do not count as emptied."""
+    columns = [wire.column_of(name) for name in absent if name not in wire.NOT_IN_TABLE]
+    same = " AND ".join(f"s.{wire.column_of(name)} = t.{wire.column_of(name)}" for name in file.key)
+    if columns:
+        cursor.execute(
+            f"UPDATE {stage(file)} AS s SET {', '.join(f'{one} = t.{one}' for one in columns)} "
+            f"FROM {file.table} AS t WHERE {same}"
+        )
+    if file is wire.PATIENTS and "birth_date" in absent:
+        _keep_birth_dates(cursor)
+
+
+def _keep_birth_dates(cursor):
+    """Birth dates stay as they are; where the day of surgery is new, the age is counted anew."""
+    patients = stage(wire.PATIENTS)
+    cursor.execute(
+        f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
+        "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE t.patient_id = s.patient_id"
+    )
+    cursor.execute(
+        f"SELECT s.line, s.patient_id, s.key, s.birth_date, s.surgery_date FROM {patients} AS s "
+        "JOIN registry_patient AS t USING (patient_id) "
+        "WHERE s.birth_date IS NOT NULL AND s.surgery_date IS DISTINCT FROM t.surgery_date"
+    )
+    for line, patient_id, key, ciphertext, operated in cursor.fetchall():
+        born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"]
+        age = age_on(operated, born) if operated and operated > born else None
+        cursor.execute(f"UPDATE {patients} SET age_at_surgery = %s WHERE line = %s", [age, line])
 
 
 def _write(copy, records):
@@ -145,9 +195,11 @@ def _write(copy, records):
 class _Reader:
     """One file's rows as COPY records; what is wrong with them goes to `errors`."""
 
-    def __init__(self, file, errors, today):
-        self.file, self.errors, self.today = file, errors, today
+    def __init__(self, file, errors, today, partial):
+        self.file, self.errors, self.today, self.partial = file, errors, today, partial
         self.count = 0
+        self.absent = ()
+        self.cleaned = []
         self.reported = ()
         self.is_complete = True
         self.extra_columns = ["site_code", "age_at_surgery", "key", "birth_date", "warned"] if self._of_patients else []
@@ -158,7 +210,7 @@ class _Reader:
 
     def accepts_header(self, header):
         """Prepare for files with these columns; False, with the errors noted, where they are not the file's."""
-        faults = reading.header_faults(self.file, header)
+        faults = reading.header_faults(self.file, header, partial=self.partial)
         for fault in faults:
             self.errors.add(Finding(self.file.filename, 1, "", "", fault))
         if faults:
@@ -180,7 +232,22 @@ class _Reader:
         ]
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
+        self.absent = tuple(name for name in self.names if name not in position) if self.partial else ()
         return True
+
+    def rewritten(self):
+        """One finding for each text in full width, with its first value; rows are not remembered."""
+        return tuple(
+            Finding(
+                self.file.filename,
+                None,
+                memory.item.name,
+                HIDDEN if memory.item.identifying else text[:80],
+                FULL_WIDTH.format(v=HIDDEN if memory.item.identifying else shown(value)),
+            )
+            for memory, _ in self.cleaned
+            for text, value in memory.full_width.items()
+        )
 
     def stop(self, fault):
         self.is_complete = False

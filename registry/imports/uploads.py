@@ -1,71 +1,95 @@
-"""Files between their upload and the decision to import them: in a private folder of the server, for half an hour.
+"""What an import keeps between two steps: the uploaded files and what was found in them, encrypted in the database.
 
-Only the person who uploaded them finds them again. They are read anew when the import is confirmed.
+Any web process or worker reads them. They hold birth dates and answers, so each import has a key of its own, encrypted
+with the deployment's key, and everything goes once the import is decided or forgotten.
 """
 
+import hashlib
 import os
-import re
-import secrets
-import shutil
-import tempfile
-import time
-from pathlib import Path
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.utils import timezone
+
+from registry.models import Import, ImportPart
+from registry.services.identity import unwrapped_key, wrapped_key
 
 LARGEST = 25_000_000  # bytes of one file; for more there is the command
-KEPT = 30 * 60  # seconds
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
+MOST_FILES = 10
+KEPT = timedelta(days=1)  # after the last act
+PIECE = 1 << 20
+_NONCE = 12
+UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
 
 
-def _root():
-    """The private folder; another user's folder of that name, or a link, is never used."""
-    root = Path(tempfile.gettempdir()) / f"metaspine-uploads-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    status = root.lstat()
-    if root.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{root} is not a private folder of this user")
-    return root
+def new_import(user_id, files, **fields):
+    """Keep `files` (name → uploaded file, or bytes) and return their Import."""
+    one = Import(requested_by_id=user_id, **fields)
+    key, one.key = wrapped_key(str(one.pk))
+    one.save()
+    for number, (name, upload) in enumerate(files.items()):
+        pieces = upload.chunks(PIECE) if hasattr(upload, "chunks") else [upload]
+        digest, size = hashlib.sha256(), 0
+        for position, piece in enumerate(pieces):
+            digest.update(piece)
+            size += len(piece)
+            _keep(one, key, f"file:{number}", position, piece)
+        one.files.append({"name": name[:120], "size": size, "sha256": digest.hexdigest()})
+    one.save(update_fields=["files"])
+    return one
 
 
-def _folder(user_id, token):
-    return _root() / f"{int(user_id)}-{token}"
+def _keep(one, key, name, position, content):
+    nonce = os.urandom(_NONCE)
+    bound = f"{one.pk}:{name}:{position}".encode()
+    ImportPart.objects.create(
+        belongs_to=one, name=name, position=position, content=nonce + AESGCM(key).encrypt(nonce, content, bound)
+    )
 
 
-def hold(user_id, files):
-    """Keep `files`, a mapping of our own file names to uploaded files; returns a token."""
-    token = secrets.token_urlsafe(24)
-    folder = _folder(user_id, token)
-    folder.mkdir(mode=0o700)
-    for name, upload in files.items():
-        with (folder / name).open("wb") as stream:
-            for chunk in upload.chunks():
-                stream.write(chunk)
-    return token
+def keep(one, name, pieces):
+    """Keep `pieces` (bytes) of an import under `name`, instead of what was kept there."""
+    key = unwrapped_key(one.key, str(one.pk))
+    one.parts.filter(name=name).delete()
+    for position, content in enumerate(pieces):
+        _keep(one, key, name, position, content)
 
 
-def held(user_id, token):
-    """The folder of what this person uploaded, or None where there is none any more."""
-    if not _TOKEN.fullmatch(token):
-        return None
-    folder = _folder(user_id, token)
-    if not folder.is_dir() or _is_old(folder):
-        return None
-    return folder
+def kept(one, name, position=None):
+    """The pieces kept under `name`, as an iterator of bytes, or the one at `position` (None where there is none)."""
+    key = unwrapped_key(one.key, str(one.pk))
+    parts = one.parts.filter(name=name).order_by("position")
+    if position is not None:
+        part = parts.filter(position=position).first()
+        return part and _opened(one, key, part)
+    return (_opened(one, key, part) for part in parts.iterator(chunk_size=4))
 
 
-def discard(user_id, token):
-    if folder := held(user_id, token):
-        shutil.rmtree(folder, ignore_errors=True)
+def _opened(one, key, part):
+    content = bytes(part.content)
+    bound = f"{one.pk}:{part.name}:{part.position}".encode()
+    return AESGCM(key).decrypt(content[:_NONCE], content[_NONCE:], bound)
+
+
+def write_file(one, number, path):
+    """Write the uploaded file `number` of an import to `path`; False where it is not kept any more."""
+    with path.open("wb") as stream:
+        for piece in kept(one, f"file:{number}"):
+            stream.write(piece)
+    return path.stat().st_size > 0 or one.files[number]["size"] == 0
+
+
+def forget(one):
+    """Remove everything that an import keeps."""
+    one.parts.all().delete()
 
 
 def forget_old():
-    """Remove what nobody decided about in time."""
-    for folder in _root().iterdir():
-        if _is_old(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_old(folder):
-    try:
-        return time.time() - folder.stat().st_mtime > KEPT
-    except FileNotFoundError:
-        return True
+    """Discard what nobody decided about in time; returns how many imports."""
+    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - KEPT)
+    ids = list(late.values_list("pk", flat=True))
+    ImportPart.objects.filter(belongs_to__in=ids).delete()
+    Import.objects.filter(pk__in=ids, status__in=UNDECIDED).update(
+        status=Import.Status.DISCARDED, finished_at=timezone.now()
+    )
+    return len(ids)

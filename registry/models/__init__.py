@@ -1,6 +1,7 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.exports import Export
+from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
@@ -16,6 +17,9 @@ __all__ = [
     "FollowUpEnd",
     "Export",
     "Identity",
+    "Import",
+    "ImportMapping",
+    "ImportPart",
     "Patient",
     "Query",
     "QueryForm",

@@ -63,6 +63,17 @@ def _unwrap(wrapped, patient_id):
     return _open(cipher, wrapped[_KEY_ID:], patient_id)
 
 
+def wrapped_key(name):
+    """(key, key encrypted with the deployment's): a new key for what is to be sealed under `name`."""
+    key = AESGCM.generate_key(256)
+    return key, _wrap(key, name)
+
+
+def unwrapped_key(wrapped, name):
+    """The key that `wrapped_key` made; UnreadableIdentity where the deployment's key is gone."""
+    return _unwrap(wrapped, name)
+
+
 def sealed(patient_id, values, key=None):
     """Columns of `Identity` for plain `values` (field of FIELDS to text, date or None), with a new key unless given.
 

@@ -154,6 +154,8 @@ def act_in_words(action):
         "signing_refused": _("Signing refused: wrong password"),
         "unlocked": _("Signed forms unlocked"),
         "unlocking_refused": _("Unlocking refused: wrong password"),
+        "import_undone": _("Import undone"),
+        "admin_export": _("Administrators' list exported"),
         "sign_in": _("Signed in"),
         "sign_in_failed": _("Sign-in failed"),
         "sign_out": _("Signed out"),

@@ -48,6 +48,8 @@ PAGES = {
     "snapshots": ("bob", "/snapshots/"),
     "two snapshots": ("bob", "/snapshots/compare/?before=now&after=now"),
     "import": ("dana", "/import/"),
+    "imports": ("dana", "/import/history/"),
+    "mappings": ("dana", "/import/mappings/"),
     "enrolment": ("dana", "/enrolment/"),
     "audit": ("ada", "/audit/"),
     "people": ("ada", "/people/"),
@@ -116,3 +118,53 @@ def test_a_page_in_japanese_is_accessible(opened, cast):
     assert page.locator("html").get_attribute("lang") == "ja"
     assert faults(page) == []
     page.click("button[value=en]")
+
+
+def fits(page):
+    """No accessibility fault and no sideways scrolling on any screen."""
+    page.wait_for_load_state("networkidle")
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        assert faults(page) == [], (page.url, width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+
+
+def test_a_file_with_columns_of_its_own_comes_in_and_goes_again(opened, cast, tmp_path):
+    path = tmp_path / "clinic.csv"
+    rows = f"record_id,visit,frankel,vas\n{cast.followed},preop,C,70\n{cast.followed},one month,D,99\n"
+    path.write_bytes(("番号,時期,frankel,vas\n" + rows.partition("\n")[2]).encode("cp932"))
+    page = opened("dana")
+    page.goto("/import/")
+    page.set_input_files("#files", path)
+    page.click("main form.panel button")
+    fits(page)
+    page.check("input[value=cp932]")
+    page.click("text=Continue")
+    page.get_by_label("番号", exact=True).fill("patient_id")
+    page.get_by_label("vas", exact=True).fill("frankel")
+    page.click("text=Continue")
+    page.wait_for_selector(".error-summary")
+    fits(page)
+    page.get_by_label("vas", exact=True).fill("pain_vas_mm")
+    page.click("text=Continue")
+    page.wait_for_selector("#save_as")
+    page.get_by_label("one month", exact=True).select_option("")
+    page.click("text=Check the file")
+    page.wait_for_selector(".field-error")
+    fits(page)
+    page.get_by_label("one month", exact=True).select_option("1m")
+    page.click("text=Check the file")
+    page.wait_for_selector("#reason")
+    fits(page)
+    page.click("text=All changed, new and unchanged rows")
+    fits(page)
+    page.go_back()
+    page.check("#update")
+    page.fill("#reason", "from the clinic")
+    page.click("text=Import the files")
+    page.click("text=Undo this import")
+    fits(page)
+    page.fill("#reason", "wrong file")
+    page.get_by_role("button", name="Undo the import").click()
+    page.wait_for_selector("text=The import was undone")
+    fits(page)

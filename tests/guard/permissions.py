@@ -13,6 +13,7 @@ ASKING = frozenset({"monitor", "data_manager"})
 CENTRAL = frozenset({"data_manager", "statistician"})
 READERS = OF_SITE | CENTRAL
 ADMIN = frozenset({"admin"})
+DATA_MANAGER = frozenset({"data_manager"})
 SIGNED_IN = READERS | ADMIN | {"former"}  # a former coordinator, whose membership has ended
 EVERYBODY = SIGNED_IN | {"anonymous"}
 NOBODY = frozenset()
@@ -234,6 +235,16 @@ def _of_the_api():
     return rules
 
 
+def clinical_screens(model, key):
+    """Screens that an administrator who is nothing else may not open."""
+    found = screens(model, key, imports=False, adds=403, opened=403, changes=(403,), deletes=403)
+    found.pop(f"admin:{model}_export")
+    kept = {one: found[f"admin:{model}_{one}"].arguments for one in ("changelist", "history")}
+    return found | {
+        f"admin:{model}_{one}": screen(opened=403, acted=(403,), arguments=arguments) for one, arguments in kept.items()
+    }
+
+
 RULES = {
     # Anybody
     "login": Rule(SIGNED_IN | {"anonymous"}, EVERYBODY, opened=None, acted=(200, 302), public=True),
@@ -333,15 +344,17 @@ RULES = {
     "snapshot": page(CENTRAL, refused=404),
     "snapshot_compare": page(CENTRAL, refused=404),
     "snapshot_verify": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
-    "import": Rule(frozenset({"data_manager"}), frozenset({"data_manager"}), acted=(422,), refused=404),
-    "import_report": Rule(
-        frozenset({"data_manager"}), frozenset({"data_manager"}), opened=302, acted=(302,), refused=404,
-        arguments={"token": "0" * 32},
-    ),
-    "import_discard": Rule(
-        frozenset({"data_manager"}), frozenset({"data_manager"}), opened=405, acted=(302,), refused=404,
-        arguments={"token": "0" * 32},
-    ),
+    "import": Rule(DATA_MANAGER, DATA_MANAGER, acted=(422,), refused=404),
+    "import_history": page(DATA_MANAGER, refused=404),
+    "import_mappings": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302,), refused=404),
+    "import_report": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_progress": page(DATA_MANAGER, refused=404),
+    "import_choices": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_columns": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
+    "import_values": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
+    "import_rows": page(DATA_MANAGER, refused=404),
+    "import_discard": Rule(DATA_MANAGER, DATA_MANAGER, opened=405, acted=(302,), refused=404),
+    "import_undo": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     # Comparison
     "comparison": page(CENTRAL, refused=404),
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
@@ -366,6 +379,14 @@ RULES = {
     **_of_the_api(),
     "api:docs": page(SIGNED_IN),
     "api:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
+    # FHIR
+    "fhir:metadata": Rule(EVERYBODY, public=True),
+    "fhir:questionnaires": page(SIGNED_IN, unsigned=401),
+    "fhir:questionnaire": page(SIGNED_IN, unsigned=401, arguments={"code": "eq5d5l"}),
+    "fhir:patients": Rule(READERS, ENTRY, acted=(415,), unsigned=401),
+    "fhir:patient": record(unsigned=401),
+    "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
+    "fhir:response": record(unsigned=401),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
@@ -414,4 +435,8 @@ RULES = {
         ).items()
         if not name.endswith("_export")
     },
+    # Administering gives no clinical data: these are for an administrator who may also read records.
+    **clinical_screens("registry_patient", "patient_id"),
+    **clinical_screens("registry_assessment", "assessment_id"),
+    **clinical_screens("registry_adverseevent", "event_id"),
 }  # fmt: skip

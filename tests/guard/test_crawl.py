@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from registry.analysis import cohorts, plans, runner
 from registry.api.docs import described
+from registry.imports import uploads
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
 from registry.services import patients, queries, snapshots
 from registry.services.assessments import save_assessment
@@ -78,6 +79,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "timepoint": "preop",
             "event_id": event.pk,
             "query_id": query.pk,
+            "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
             "assessment_id": saved.pk,
             "site_id": site.pk,
             "site_code": site.code,
@@ -99,7 +101,16 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
+        imported = uploads.new_import(
+            dana.pk,
+            {"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"},
+            status="checked",
+            choices=[{"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [],
+                      "way": {"encoding": "utf-8-sig", "delimiter": ","}}],
+            counts={"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0},
+        )  # fmt: skip
         for place in ("own", "other"):
+            found.values[place]["import_id"] = imported.pk
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
             found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
@@ -111,6 +122,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         for place in ("own", "other"):
             found.values[place]["invitation_id"] = invitation.pk
     found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}
+    found.values["ghost"]["response_id"] = "event-999999.adverse-event.S01-0999"
     found.values["ghost"]["site_code"] = "X99"
     return found
 

@@ -10,6 +10,7 @@ from sites.models import AuditEvent
 NOT_AUDITED = {
     "study_sites_apianswer": "a copy of an answer for a day; what was stored is on record where it is stored",
     "registry_utility": "derived from assessments, rebuilt at any time",
+    "registry_importpart": "encrypted pieces of undecided imports; what is stored of them is audited row by row",
     "registry_change": "derived from assessments, rebuilt at any time",
     "registry_comparisonrun": "a job and its result, which a trigger keeps from changing; it holds no patient",
     "registry_export": "a job and where its file lies; it holds no patient, and asking and fetching are on record",

@@ -1,14 +1,18 @@
 """The administration screens: who opens them, what they change, what they refuse."""
 
 import datetime as dt
+import io
 import re
 
 import pytest
 from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from registry.models import AdverseEvent, Assessment, Identity, Patient, ScheduleVersion, Timepoint
+from registry.services.patients import save_adverse_event
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership, Site, User
 from tests.conftest import PASSWORD, person
@@ -108,9 +112,55 @@ def test_an_ended_membership_opens_nothing(client, ada):
     assert client.get(reverse("admin:index"), follow=True).status_code == 403
 
 
-@pytest.mark.parametrize("model", [Patient, Assessment, AdverseEvent, Identity])
-def test_clinical_tables_have_no_screen(model):
-    assert not admin.site.is_registered(model)
+CLINICAL = [Patient, Assessment, AdverseEvent]
+
+
+@pytest.mark.parametrize("model", CLINICAL)
+def test_clinical_tables_have_no_screen_for_an_administrator_alone(admin_client, model):
+    address = f"admin:registry_{model._meta.model_name}"
+    assert admin_client.get(reverse(f"{address}_changelist")).status_code == 403
+    assert model._meta.verbose_name_plural.capitalize() not in admin_client.get(reverse("admin:index")).content.decode()
+
+
+def test_who_also_reads_records_looks_at_them_and_changes_nothing(admin_client, ada, enrolled, alice, as_person):
+    Membership.objects.create(user=ada, role=Role.DATA_MANAGER, starts_on=YESTERDAY)
+    patient = enrolled(alice)
+    with as_person(alice) as access:
+        raw = {"kind": "pneumonia", "onset_date": "2026-02-02", "detail": "seen by Dr Yamada"}
+        event = save_adverse_event(access=access, patient=patient, raw=raw)
+    for model in CLINICAL:
+        address = f"admin:registry_{model._meta.model_name}"
+        assert admin_client.get(reverse(f"{address}_changelist") + "?q=N01").status_code == 200
+        assert admin_client.get(reverse(f"{address}_add")).status_code == 403
+    for model, key in ((Patient, patient.pk), (AdverseEvent, event.pk)):
+        address = reverse(f"admin:registry_{model._meta.model_name}_change", args=[key])
+        page = admin_client.get(address).content.decode()
+        assert patient.pk in page
+        assert ("1955" in page, "Yamada" in page, 'name="_save"' in page) == (False, False, False)
+        assert admin_client.post(address, {"sex": "female"}).status_code == 403
+    history = admin_client.get(reverse("admin:registry_patient_history", args=[patient.pk]))
+    assert history.headers["Location"] == reverse("history", args=[patient.pk])
+    assert not admin.site.is_registered(Identity)
+
+
+def test_a_list_leaves_as_a_workbook_and_comes_back(admin_client, north, ada, as_person):
+    Site.objects.filter(pk=north.pk).update(name="=1+1")
+    sent = admin_client.post(reverse("admin:study_sites_site_export"), {"format": "1", "resource": "0"})
+    sheet = load_workbook(io.BytesIO(sent.content)).active
+    assert [cell.value for cell in sheet[2]][:2] == ["N01", "'=1+1"]
+    sheet["B2"], sheet["E2"] = "North again", 40
+    changed = io.BytesIO()
+    sheet.parent.save(changed)
+    upload = SimpleUploadedFile("sites.xlsx", changed.getvalue())
+    preview = admin_client.post(
+        reverse("admin:study_sites_site_import"), {"import_file": upload, "format": "1", "resource": "0"}
+    )
+    confirmed = preview.context["confirm_form"].initial
+    admin_client.post(reverse("admin:study_sites_site_process_import"), confirmed)
+    north.refresh_from_db()
+    assert (north.name, north.enrolment_target) == ("North again", 40)
+    with as_person(ada):
+        assert AuditEvent.objects.get(action="admin_export").new == {"rows": 1}
 
 
 def test_a_site_is_added_and_on_record(admin_client, ada, as_person):

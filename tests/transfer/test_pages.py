@@ -7,10 +7,17 @@ import zipfile
 import pytest
 
 from registry.imports import uploads
-from registry.models import Assessment, Patient
+from registry.models import Assessment, Import, ImportPart, Patient
+from sites.access import Role
 from sites.models import AuditEvent
 from sites.scope import everything
+from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, write_csv
+
+
+@pytest.fixture
+def erin(dana):
+    return person("Erin", Role.DATA_MANAGER)
 
 
 @pytest.fixture
@@ -108,7 +115,7 @@ def test_an_import_is_checked_then_confirmed(good, signed_in, dana):
     response = upload(client, good)
     address = response.headers["Location"]
     page = client.get(address)
-    assert (page.status_code, page.context["report"].counts["patients"].new) == (200, 3)
+    assert (page.status_code, dict(page.context["files"])["patients"]["new"]) == (200, 3)
     with everything():
         assert Patient.objects.count() == 0
     assert client.post(address, {"reason": " "}).status_code == 422
@@ -118,7 +125,8 @@ def test_an_import_is_checked_then_confirmed(good, signed_in, dana):
         assert set(AuditEvent.objects.filter(table_name="registry_patient").values_list("user_id", "reason")) == {
             (dana.pk, "legacy data")
         }
-    assert client.get(address).status_code == 302  # the files are gone
+    assert ImportPart.objects.count() == 0
+    assert "legacy data" in client.get(address).content.decode()
 
 
 def test_differences_are_stored_only_when_ticked(good, bring_in, signed_in):
@@ -126,7 +134,7 @@ def test_differences_are_stored_only_when_ticked(good, bring_in, signed_in):
     write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D"}])
     client = signed_in("dana")
     address = upload(client, good).headers["Location"]
-    assert "stored: C" in client.get(address).content.decode()
+    assert '<span class="old">C</span>' in client.get(address).content.decode()
     assert client.post(address, {"reason": "chart"}).status_code == 422
     assert client.post(address, {"reason": "chart", "update": "on"}).status_code == 302
     with everything():
@@ -144,18 +152,19 @@ def test_faults_are_shown_and_nothing_is_stored(good, signed_in):
         assert Patient.objects.count() == 0
 
 
-def test_uploads_are_their_uploaders_own_and_do_not_last(good, signed_in, dana, bob, monkeypatch):
+def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_in, dana, bob, erin, monkeypatch):
     address = upload(signed_in("dana"), good).headers["Location"]
-    token = address.rstrip("/").rsplit("/", 1)[1]
-    assert uploads.held(dana.pk, token).stat().st_mode & 0o077 == 0
-    assert uploads.held(bob.pk, token) is None
+    one = Import.objects.get()
+    content = b"".join(bytes(part.content) for part in ImportPart.objects.all())
+    assert b"1950-04-03" not in content
+    assert b"1950-04-03" in b"".join(uploads.kept(one, "file:1")) + b"".join(uploads.kept(one, "file:2"))
     assert signed_in("bob").get(address).status_code == 404
-    assert uploads.held(dana.pk, "../" + token) is None
-    monkeypatch.setattr(uploads, "KEPT", -1)
-    assert uploads.held(dana.pk, token) is None
-    uploads.forget_old()
-    monkeypatch.undo()
-    assert uploads.held(dana.pk, token) is None
+    assert signed_in("erin").get(address).status_code == 404  # another data manager
+    assert signed_in("dana").get(address).status_code == 200
+    assert uploads.forget_old() == 0
+    monkeypatch.setattr(uploads, "KEPT", -uploads.KEPT)
+    assert uploads.forget_old() == 1
+    assert (ImportPart.objects.count(), signed_in("dana").get(address).status_code) == (0, 302)
 
 
 def test_discarded_files_are_gone(good, signed_in, dana):
@@ -179,7 +188,7 @@ def test_no_file_is_a_sentence(signed_in):
     assert (response.status_code, "Choose at least one file" in response.content.decode()) == (422, True)
 
 
-@pytest.mark.parametrize("address", ["/export/", "/import/"])
+@pytest.mark.parametrize("address", ["/export/", "/import/", "/import/history/", "/import/mappings/"])
 def test_the_pages_need_no_inline_script_or_style(signed_in, address):
     page = signed_in("dana").get(address).content.decode()
     assert "<style" not in page

@@ -1,0 +1,83 @@
+"""Identifiers, code systems and extensions: what the resources call things."""
+
+import re
+
+from registry.instruments import catalogue
+
+VERSION = "4.0.1"
+URN = "urn:metaspine:"
+PATIENT_ID = URN + "patient-id"
+SITE_CODE = URN + "site-code"
+TIMEPOINT = URN + "timepoint"  # extensions
+MISSING = URN + "missing-reason"
+REASON = URN + "reason-for-change"
+CONSENT = URN + "consent-date"
+
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
+MASKED = "masked"
+# Too ill and dead have no code of their own in FHIR: the extension MISSING says which it is.
+ABSENT_CODES = {
+    "not_applicable": "not-applicable",
+    "not_done": "not-performed",
+    "unknown": "unknown",
+    "refused": "asked-declined",
+    "too_ill": "not-performed",
+    "dead": "not-performed",
+}
+REASON_OF = {code: reason for reason, code in reversed(ABSENT_CODES.items())}
+
+# The first part of a response's id where it belongs to no timepoint.
+OF_PATIENT = "patient"
+OF_EVENT = "event-"
+
+
+def code_system(name):
+    """The code system of an item's or a derived value's codes."""
+    return f"{URN}item:{name}"
+
+
+def resource_id(code):
+    """A FHIR id for one of our codes: ids have no underscore."""
+    return code.replace("_", "-")
+
+
+INSTRUMENTS = {resource_id(one.code): one for one in catalogue.INSTRUMENTS}
+
+
+def encoded(patient_id):
+    """A patient ID as a FHIR id, which knows letters, digits, “-” and “.” only."""
+    return patient_id.replace(".", "..").replace("_", ".u")
+
+
+def decoded(text):
+    """The patient ID of a FHIR id; ValueError for what `encoded` never writes."""
+    if re.fullmatch(r"(?:[A-Za-z0-9-]|\.\.|\.u)+", text) is None:
+        raise ValueError(text)
+    return re.sub(r"\.([.u])", lambda found: "." if found[1] == "." else "_", text)
+
+
+def response_id(instrument, patient_id, *, timepoint=None, event=None):
+    """`1m.eq5d5l.S07-0012`, `patient.sins.S07-0012` or `event-7.adverse-event.S07-0012`."""
+    first = timepoint or (f"{OF_EVENT}{event}" if event is not None else OF_PATIENT)
+    return f"{first}.{resource_id(instrument.code)}.{encoded(patient_id)}"
+
+
+def parts_of(response):
+    """(instrument, patient ID, timepoint or None, number of the event or None) of a response's id; ValueError."""
+    first, _, rest = response.partition(".")
+    code, _, patient = rest.partition(".")
+    if code not in INSTRUMENTS or not patient:
+        raise ValueError(response)
+    instrument, patient_id = INSTRUMENTS[code], decoded(patient)
+    if instrument in catalogue.PATIENT:
+        fits, timepoint, event = first == OF_PATIENT, None, None
+    elif instrument in catalogue.ADVERSE_EVENTS:
+        number = first.removeprefix(OF_EVENT)
+        fits = first.startswith(OF_EVENT) and number.isdigit() and len(number) < 19
+        timepoint, event = None, int(number) if fits else None
+    else:
+        fits, timepoint, event = bool(re.fullmatch(r"[A-Za-z0-9-]{1,8}", first)), first, None
+    if not fits:
+        raise ValueError(response)
+    return instrument, patient_id, timepoint, event

@@ -1,0 +1,216 @@
+"""FHIR over HTTP: read, write into an empty patient, read the same; permissions, tenancy, lost updates, bad input."""
+
+import json
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+
+from registry.fhir import names
+from registry.imports import import_files
+from registry.models import Assessment, Patient
+from registry.services import identity
+from sites.models import AuditEvent
+from tests.transfer.conftest import good  # noqa: F401 - a fixture
+
+ROOT = "/api/fhir/R4"
+TYPE = "application/fhir+json"
+
+
+@pytest.fixture
+def ask(client, request):
+    """`ask("alice", "get", "Patient")` → (status, resource, headers)."""
+
+    def send(who, method, address, body=None, **headers):
+        if who:
+            client.force_login(request.getfixturevalue(who))
+        else:
+            client.logout()
+        data = {} if body is None else {"data": json.dumps(body), "content_type": TYPE}
+        response = getattr(client, method)(f"{ROOT}/{address}", **data, headers=headers)
+        content = json.loads(response.content) if response.content else None
+        return response.status_code, content, response.headers
+
+    return send
+
+
+@pytest.fixture
+def stored(good, north, south, django_capture_on_commit_callbacks):  # noqa: F811
+    assert import_files(good).stored
+
+
+def resources(found):
+    return [one["resource"] for one in found.get("entry", [])]
+
+
+def bare(resource, **without):
+    """A response without what belongs to one patient and one moment."""
+    kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "subject")}
+    kept["item"] = [one for one in kept["item"] if one["linkId"] not in ("birth_date",)]
+    return kept
+
+
+def new_patient(ask):
+    patient = {
+        "resourceType": "Patient",
+        "gender": "male",
+        "birthDate": "1950-04-03",
+        "managingOrganization": {"identifier": {"system": names.SITE_CODE, "value": "N01"}},
+        "extension": [{"url": names.CONSENT, "valueDate": "2024-01-08"}],
+    }
+    status, found, headers = ask("alice", "post", "Patient", patient)
+    assert status == 201, found
+    assert headers["Location"].endswith(f"{ROOT}/Patient/{found['id']}")
+    assert "birthDate" not in found
+    return found["id"]
+
+
+def issues(found):
+    assert found["resourceType"] == "OperationOutcome"
+    return [(one.get("expression", [""])[0], one["details"]["text"]) for one in found["issue"]]
+
+
+def test_what_is_read_is_written_and_read_again(ask, stored, alice, as_system):
+    _, found, _ = ask("alice", "get", "QuestionnaireResponse?patient=N01-0001")
+    Bundle.model_validate(found)
+    originals = resources(found)
+    assert len(originals) == 6 + 2 * 6 + 1
+    patient = new_patient(ask)
+    for original in originals:
+        copy = original | {"subject": {"reference": f"Patient/{patient}"}}
+        copy.pop("id")
+        status, _, _ = ask("alice", "post", "QuestionnaireResponse", copy)
+        if status == 409:  # enrolment has answers already: an update
+            copy["id"] = names.response_id(names.INSTRUMENTS["enrolment"], patient)
+            _, _, headers = ask("alice", "get", f"QuestionnaireResponse/{copy['id']}")
+            status, answer, _ = ask(
+                "alice", "put", f"QuestionnaireResponse/{copy['id']}", copy, **{"If-Match": headers["ETag"]}
+            )
+            assert status == 200, answer
+            continue
+        assert status == 201, (original, _)
+    _, found, _ = ask("alice", "get", f"QuestionnaireResponse?patient={patient}")
+    assert [bare(one) for one in resources(found)] == [bare(one) for one in originals]
+    with as_system():
+        row = Patient.objects.get(pk=patient)
+        assert (row.baseline_state, row.surgery_state, row.age_at_surgery) == ("complete", "complete", 73)
+        assert set(row.assessments.values_list("state", flat=True)) == {"complete"}
+        assert identity.read(row)["birth_date"].isoformat() == "1950-04-03"
+        assert AuditEvent.objects.filter(table_name="registry_assessment", user_id=alice.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("who", "own", "other"),
+    [("alice", 200, 404), ("mona", 200, 404), ("charlie", 404, 200), ("bob", 200, 200), ("ada", 403, 403)],
+)
+def test_each_reads_the_patients_of_the_own_sites(ask, stored, request, who, own, other, ada, mona, charlie):
+    for address in ("Patient/{}", "QuestionnaireResponse?patient={}", "QuestionnaireResponse/patient.sins.{}"):
+        # To those who read no records at all, single ones do not exist.
+        mine, theirs = (404, 404) if own == other == 403 and "?" not in address else (own, other)
+        assert ask(who, "get", address.format("N01-0001"))[0] == mine
+        assert ask(who, "get", address.format("S01-0001"))[0] == theirs
+    status, found, _ = ask(who, "get", "Patient")
+    assert status == (403 if own == other == 403 else 200)
+    ids = [one["id"] for one in resources(found)]
+    assert ("N01-0001" in ids, "S01-0001" in ids) == (own == 200, other == 200)
+    assert "1950-04-03" not in json.dumps(found)
+
+
+def test_nobody_reads_without_signing_in(ask, db):
+    assert ask(None, "get", "Patient")[0] in (401, 403)
+    assert ask(None, "get", "metadata")[0] == 200
+
+
+@pytest.mark.parametrize(("who", "status"), [("alice", 201), ("mona", 403), ("bob", 403), ("charlie", 404)])
+def test_who_writes(ask, stored, who, status, mona, charlie, bob):
+    body = frankel("N01-0001", "6m")
+    assert ask(who, "post", "QuestionnaireResponse", body)[0] == status
+    assert ask(who, "post", "Patient", {"resourceType": "Patient"})[0] == (422 if who in ("alice", "charlie") else 403)
+
+
+def frankel(patient, timepoint, code="C", **more):
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": "Questionnaire/frankel",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{patient}"},
+        "authored": "2024-07-09",
+        "extension": [{"url": names.TIMEPOINT, "valueCode": timepoint}],
+        "item": [{"linkId": "frankel", "answer": [{"valueCoding": {"code": code}}]}],
+    } | more
+
+
+def test_one_instrument_leaves_the_others_as_they_are(ask, stored, alice, as_system):
+    assert ask("alice", "post", "QuestionnaireResponse", frankel("N01-0001", "6m"))[0] == 201
+    vas = frankel("N01-0001", "6m", questionnaire="Questionnaire/eq-vas")
+    vas["item"] = [{"linkId": "eq_vas", "answer": [{"valueInteger": 40}]}]
+    assert ask("alice", "post", "QuestionnaireResponse", vas)[0] == 201
+    with as_system():
+        row = Assessment.objects.get(patient="N01-0001", timepoint="6m")
+        assert (row.frankel, row.eq_vas, row.state) == ("C", 40, "draft")
+
+
+def test_lost_updates_and_changes_without_a_reason_are_refused(ask, stored, as_system):
+    address = "QuestionnaireResponse/preop.frankel.N01-0001"
+    _, found, headers = ask("alice", "get", address)
+    found["item"][0]["answer"][0]["valueCoding"]["code"] = "D"
+    match = {"If-Match": headers["ETag"]}
+    assert ask("alice", "put", address, found)[0] == 428
+    assert ask("alice", "put", address, found, **{"If-Match": 'W/"99"'})[0] == 412
+    status, answer, _ = ask("alice", "put", address, found, **match)
+    assert (status, "reason" in issues(answer)[0][1]) == (422, True)
+    found["extension"].append({"url": names.REASON, "valueString": "read the chart again"})
+    assert ask("alice", "put", "QuestionnaireResponse/1m.frankel.N01-0001", found, **match)[0] == 422
+    status, answer, _ = ask("alice", "put", address, found, **match)
+    assert (status, answer["item"][0]["answer"][0]["valueCoding"]["code"]) == (200, "D")
+    assert ask("alice", "put", address, found, **match)[0] == 412
+    assert ask("alice", "post", "QuestionnaireResponse", frankel("N01-0001", "preop"))[0] == 409
+    with as_system():
+        event = AuditEvent.objects.filter(table_name="registry_assessment", action="update").latest("pk")
+        assert event.reason == "read the chart again"
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (frankel("N01-0001", "6m", "F"), "QuestionnaireResponse.item.where(linkId='frankel')"),
+        (frankel("N01-0001", "9m"), "QuestionnaireResponse.extension"),
+        (
+            frankel("N01-0001", "6m", authored="2099-01-01"),
+            "QuestionnaireResponse.authored",
+        ),
+        (frankel("N01-0001", "6m", item=[]), "QuestionnaireResponse.item.where(linkId='frankel')"),
+        (frankel("N01-0001", "6m", status="final"), "QuestionnaireResponse.status"),
+    ],
+)
+def test_an_outcome_names_the_item(ask, stored, alice, as_system, body, path):
+    status, found, _ = ask("alice", "post", "QuestionnaireResponse", body)
+    assert (status, issues(found)[0][0]) == (422, path)
+    with as_system():
+        assert not Assessment.objects.filter(patient="N01-0001", timepoint="6m").exists()
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"a": NaN}', b"[" * 100_000, b'"\\ud800"'])
+def test_a_body_that_is_no_resource(client, alice, body):
+    client.force_login(alice)
+    response = client.post(f"{ROOT}/QuestionnaireResponse", body, content_type=TYPE)
+    assert (response.status_code, response.json()["resourceType"]) == (400, "OperationOutcome")
+
+
+def test_patients_come_in_pages(ask, stored, bob):
+    _, found, _ = ask("bob", "get", "Patient?_count=2")
+    Bundle.model_validate(found)
+    following = next(one["url"] for one in found["link"] if one["relation"] == "next")
+    assert [one["id"] for one in resources(found)] == ["N01-0001", "N01-0002"]
+    _, found, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
+    assert [one["id"] for one in resources(found)] == ["S01-0001"]
+    assert ask("bob", "get", "Patient?_count=0")[0] == 400
+    assert [one["id"] for one in resources(ask("bob", "get", "Patient?identifier=N01-0002")[1])] == ["N01-0002"]
+
+
+def test_questionnaires_are_listed(ask, alice):
+    _, found, _ = ask("alice", "get", "Questionnaire")
+    Bundle.model_validate(found)
+    one = next(one for one in resources(found) if one["id"] == "eq5d5l")
+    assert ask("alice", "get", "Questionnaire/eq5d5l")[1] == one
+    assert resources(ask("alice", "get", f"Questionnaire?url={one['url']}")[1]) == [one]
+    assert ask("alice", "get", "Questionnaire/none")[0] == 404

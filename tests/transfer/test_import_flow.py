@@ -1,0 +1,537 @@
+"""Imports through the pages: files of every make, the questions about them, mappings, the difference view, undo."""
+
+import csv
+import datetime as dt
+import io
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from openpyxl import Workbook
+
+from registry.imports import jobs
+from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
+from registry.services import identity
+from registry.services.assessments import save_assessment
+from registry.tasks import run_import
+from sites.access import Role
+from sites.models import AuditEvent
+from sites.scope import everything
+from tests.conftest import person
+from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
+
+PATIENTS = [PATIENT, PATIENT | {"patient_id": "N01-0002"}]
+
+
+@pytest.fixture
+def browser(client, dana):
+    client.force_login(dana)
+    return client
+
+
+def send(browser, **files):
+    """Upload contents by file name (a dot is written as two underscores); returns the import's address."""
+    uploads = [SimpleUploadedFile(name.replace("__", "."), content) for name, content in files.items()]
+    return browser.post("/import/", {"files": uploads}).headers["Location"]
+
+
+def follow(browser, address):
+    """The page that an address leads to in the end."""
+    return browser.get(address, follow=True)
+
+
+def text(rows, delimiter=","):
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(rows[0])
+    writer.writerows(row.values() for row in rows)
+    return out.getvalue()
+
+
+def excel(**sheets):
+    """A workbook; a sheet is a list of rows, or a function that fills it."""
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        if callable(rows):
+            rows(sheet)
+        else:
+            for row in rows:
+                sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def errors(page):
+    return [(one.row, one.column, one.value, one.reason.en) for one in page.context["report"]["errors"].shown]
+
+
+def warnings(page):
+    return [(one.row, one.column, one.value, one.reason.en) for one in page.context["report"]["warnings"].shown]
+
+
+def store(browser, address, **fields):
+    return browser.post(address, {"reason": "from the clinic"} | fields)
+
+
+def counts(address):
+    return Import.objects.get(pk=address.strip("/").split("/")[1]).counts["files"]
+
+
+# Workbooks
+
+
+def test_a_workbook_with_excels_own_dates_and_numbers_as_text_comes_in(browser):
+    dated = {"birth_date": dt.datetime(1950, 4, 3), "surgery_date": dt.date(2024, 1, 10), "blood_loss_ml": "300"}
+    rows = [list(PATIENT)] + [list((one | dated | {"operative_time_min": 210.0}).values()) for one in PATIENTS]
+    rows.insert(2, [None] * 4)
+    address = send(browser, patients__xlsx=excel(Sheet1=rows))
+    page = follow(browser, address)
+    assert errors(page) == []
+    assert store(browser, address).status_code == 302
+    with everything():
+        patient = Patient.objects.get(pk="N01-0001")
+        assert (patient.surgery_date, patient.operative_time_min) == (dt.date(2024, 1, 10), 210)
+        assert identity.read(patient)["birth_date"] == dt.date(1950, 4, 3)
+
+
+def test_faults_of_a_workbook_are_named_by_its_own_rows(browser):
+    def fill(sheet):
+        sheet.append(list(PATIENT))
+        sheet.append([])
+        sheet.append([*list(PATIENT.values())[:9], "=200+10", "#REF!", *list(PATIENT.values())[11:]])
+        sheet.append(list((PATIENT | {"patient_id": "N01-0002", "sex": "m"}).values()))
+        sheet.merge_cells("C4:C5")
+
+    address = send(browser, patients__xlsx=excel(Sheet1=fill))
+    found = errors(follow(browser, address))
+    assert [(row, column) for row, column, _, _ in found] == [
+        (4, ""),
+        (3, "operative_time_min"),
+        (3, "blood_loss_ml"),
+        (4, "sex"),
+    ]
+    assert "merged" in found[0][3]
+    assert "formula" in found[1][3]
+    # The value that Excel saved is taken when that is chosen; this file was never computed.
+    reading = browser.post(f"{address}reading/", {"sheets-0": "Sheet1", "formulas-0": "on"})
+    assert reading.status_code == 302
+    assert "without a saved value" in errors(follow(browser, address))[1][3]
+    with everything():
+        assert Patient.objects.count() == 0
+
+
+def test_of_several_sheets_one_chooses(browser):
+    def hidden(sheet):
+        sheet.append(["secret"])
+        sheet.sheet_state = "hidden"
+
+    rows = [list(PATIENT), list(PATIENT.values())]
+    content = excel(patients=rows, assessments=[list(ASSESSMENT), list(ASSESSMENT.values())], notes=hidden)
+    address = send(browser, study__xlsx=content)
+    page = follow(browser, address)
+    assert page.templates[0].name == "transfer/import_choices.html"
+    assert "(hidden)" in page.content.decode()
+    assert browser.post(f"{address}reading/", {}).status_code == 422
+    browser.post(f"{address}reading/", {"sheets-0": ["patients", "assessments"]})
+    assert errors(follow(browser, address)) == []
+    assert {name: one["new"] for name, one in counts(address).items()} == {"patients": 1, "assessments": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04 nonsense", "cannot be opened"),
+        (b"\xd0\xcf\x11\xe0 old", "old Excel"),
+        (b"%PDF-1.7", "not a text file"),
+        (b"", "is empty"),
+        (b"a,b\n1,\x00\n", "NUL"),
+    ],
+)
+def test_what_is_no_table_is_told(browser, content, said):
+    address = send(browser, patients__csv=content or b"\n")
+    assert said in errors(follow(browser, address))[0][3]
+
+
+# Encodings and separators
+
+
+def test_shift_jis_is_offered_and_never_guessed(browser):
+    rows = [one | {"detail": "術後血腫"} for one in [{"patient_id": "N01-0001", "kind": "hematoma"}]]
+    rows = [{**rows[0], "onset_date": "2024-01-12"}]
+    address = send(browser, adverse_events__csv=text(rows).encode("cp932"), patients__csv=text(PATIENTS).encode())
+    page = follow(browser, address)
+    assert page.templates[0].name == "transfer/import_choices.html"
+    assert 'value="cp932" checked' not in page.content.decode()
+    assert "術後血腫" in page.content.decode()
+    assert browser.post(f"{address}reading/", {"encoding-0": "utf-8-sig"}).status_code == 422
+    browser.post(f"{address}reading/", {"encoding-0": "cp932"})
+    assert errors(follow(browser, address)) == []
+    store(browser, address)
+    with everything():
+        assert Patient.objects.get(pk="N01-0001").adverse_events.get().detail == "術後血腫"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_encodings_and_separators(browser, encoding, delimiter):
+    content = text(PATIENTS, delimiter).encode(encoding)
+    if delimiter == ";":
+        content = text([{**one, "lesion_levels": "C7"} for one in PATIENTS], delimiter).encode(encoding)
+    address = send(browser, patients__csv=content)
+    answers = {}
+    if encoding == "utf-16":
+        answers["encoding-0"] = encoding
+    if delimiter != ",":
+        answers["delimiter-0"] = delimiter
+    page = follow(browser, address)
+    assert (page.templates[0].name == "transfer/import_choices.html") == bool(answers)
+    if answers:
+        browser.post(f"{address}reading/", answers)
+    assert errors(follow(browser, address)) == []
+    assert counts(address)["patients"]["new"] == 2
+
+
+def test_full_width_digits_are_read_with_a_warning(browser):
+    rows = [PATIENT | {"blood_loss_ml": "３００"}]
+    page = follow(browser, send(browser, patients__csv=text(rows).encode()))
+    assert errors(page) == []
+    assert [(column, value) for _, column, value, _ in warnings(page)] == [("blood_loss_ml", "３００")]
+
+
+# The difference view
+
+
+def test_the_difference_view_names_what_changes(browser, good, bring_in):
+    bring_in(good)
+    changed = [
+        ASSESSMENT | {"frankel": "D", "eq_vas": ""},
+        ASSESSMENT | {"timepoint": "3m", "assessment_date": "2024-04-09"},
+        ASSESSMENT | {"timepoint": "1m", "assessment_date": "2024-02-09"},
+    ]
+    changed[0]["eq_vas_missing"] = "refused"
+    changed = [one | {"eq_vas_missing": one.get("eq_vas_missing", "")} for one in changed]
+    address = send(browser, assessments__csv=text(changed).encode())
+    assert follow(browser, address).context["changed"] == 1
+    assert counts(address) == {"assessments": {"new": 1, "changed": 1, "unchanged": 1}}
+    page = browser.get(f"{address}rows/?file=assessments&kind=changed")
+    assert page.context["rows"] == [
+        {
+            "row": 2,
+            "key": "N01-0001 · preop",
+            "cells": [["frankel", "C", "D"], ["eq_vas", "40", "∅"], ["eq_vas_missing", "∅", "refused"]],
+        }
+    ]
+    new = browser.get(f"{address}rows/?file=assessments&kind=new").context["rows"]
+    assert [(row["row"], row["key"]) for row in new] == [(3, "N01-0001 · 3m")]
+    assert [row["row"] for row in browser.get(f"{address}rows/?kind=unchanged").context["rows"]] == [4]
+    assert browser.get(f"{address}rows/?file=patients").status_code == 404
+    assert store(browser, address).status_code == 422
+    assert store(browser, address, update="on").status_code == 302
+    with everything():
+        row = Assessment.objects.get(patient="N01-0001", timepoint="preop")
+        assert (row.frankel, row.eq_vas, row.missing) == ("D", None, {"eq_vas": "refused"})
+
+
+def test_what_changed_after_the_check_is_looked_at_again(browser, good, bring_in, alice, as_person):
+    bring_in(good)
+    address = send(browser, assessments__csv=text([ASSESSMENT | {"frankel": "D"}]).encode())
+    follow(browser, address)
+    with as_person(alice) as access:
+        row = Assessment.objects.get(patient="N01-0001", timepoint="preop")
+        raw = {name: ASSESSMENT[name] for name in ASSESSMENT if name not in ("patient_id", "timepoint")}
+        save_assessment(
+            access=access,
+            patient=row.patient,
+            timepoint="preop",
+            raw=raw | {"frankel": "B"},
+            version=row.version,
+            complete=True,
+            reason="seen again",
+        )
+    store(browser, address, update="on")
+    page = browser.get(address)
+    assert "has changed since you looked" in page.content.decode()
+    assert browser.get(f"{address}rows/?kind=changed").context["rows"][0]["cells"] == [["frankel", "B", "D"]]
+    store(browser, address, update="on")
+    with everything():
+        assert Assessment.objects.get(patient="N01-0001", timepoint="preop").frankel == "D"
+
+
+# Mapping
+
+
+REDCAP = """record_id,redcap_event_name,redcap_data_access_group,gender,dob,consent,tumor,levels___c7,levels___t1,opdate,ecog,frankel,eqmob,vas
+1,baseline_arm_1,north,1,3/4/1950,8/1/2024,Lung,1,1,10/1/2024,,,,
+1,preop_arm_1,north,,,,,,,,3,C,3,70
+1,1_month_arm_1,north,,,,,,,,2,D,-99,"40,0"
+2,baseline_arm_1,north,2,13/12/1960,8/1/2024,Breast,0,1,10/1/2024,,,,
+"""  # noqa: E501
+
+
+def columns_of(page, **changes):
+    """What the columns' page would send as it is shown, with changes by column."""
+    sent = {f"column-{line['place']}": line["target"] for line in page.context["lines"]}
+    places = {line["name"]: line["place"] for line in page.context["lines"]}
+    return sent | {f"column-{places[name]}": target for name, target in changes.items()}
+
+
+def values_of(page, **changes):
+    """What the values' page would send as it is shown, with changes by value (`target=value`)."""
+    sent = {}
+    for one in page.context["columns"]:
+        for value in one["values"]:
+            key = f"code-{one['column'].target}-{value['place']}"
+            sent[key] = changes.get((one["column"].target, value["value"]), value["code"])
+        if one["formats"]:
+            sent[f"date-{one['column'].target}"] = changes.get(one["column"].target, "")
+    return sent
+
+
+MAPPED = {
+    "consent": "consent_date",
+    "tumor": "primary_tumour",
+    "levels___c7": "lesion_levels:C7",
+    "levels___t1": "lesion_levels:T1",
+    "opdate": "surgery_date",
+    "eqmob": "eq5d_mobility",
+    "vas": "pain_vas_mm",
+}
+SAID = {
+    ("site_code", "north"): "N01",
+    ("sex", "1"): "male",
+    ("sex", "2"): "female",
+    ("timepoint", "baseline_arm_1"): "~",
+    ("eq5d_mobility", "-99"): "!refused",
+    "birth_date": "dmy",
+    "consent_date": "dmy",
+    "surgery_date": "dmy",
+}
+
+
+def map_redcap(browser, content=REDCAP, **more):
+    address = send(browser, redcap__csv=content.encode())
+    page = follow(browser, address)
+    browser.post(f"{address}columns/", columns_of(page, **MAPPED) | {"prefix": "N01-"})
+    page = browser.get(f"{address}values/")
+    sent = {"comma": "on", **more}
+    for key, value in values_of(page).items():
+        sent.setdefault(key, value)
+    for one in page.context["columns"]:
+        for value in one["values"]:
+            name = f"code-{one['column'].target}-{value['place']}"
+            sent[name] = SAID.get((one["column"].target, value["value"]), sent[name])
+        if one["formats"]:
+            sent[f"date-{one['column'].target}"] = SAID[one["column"].target]
+    return address, browser.post(f"{address}values/", sent)
+
+
+def test_a_redcap_export_is_matched_and_stored(browser, north, as_system):
+    address, answer = map_redcap(browser, save_as="REDCap North")
+    assert answer.status_code == 302, answer.context["errors"]
+    page = follow(browser, address)
+    assert errors(page) == []
+    assert {name: one["new"] for name, one in counts(address).items()} == {"patients": 2, "assessments": 2}
+    assert ("vas", "40,0") in [(column, value) for _, column, value, _ in warnings(page)]
+    store(browser, address)
+    with as_system():
+        patient = Patient.objects.get(pk="N01-1")
+        assert (patient.sex, patient.primary_tumour, patient.lesion_levels) == ("male", "lung", ("C7", "T1"))
+        assert (patient.surgery_date, patient.age_at_surgery) == (dt.date(2024, 1, 10), 73)
+        first = patient.assessments.get(timepoint="1m")
+        assert (first.ecog_ps, first.frankel, first.eq5d_mobility, first.pain_vas_mm) == (2, "D", None, 40)
+        assert first.missing == {"eq5d_mobility": "refused"}
+        assert AuditEvent.objects.filter(table_name="registry_importmapping", action="insert").count() == 1
+
+
+def test_a_kept_mapping_serves_a_colleague_and_what_is_not_mapped_stays(browser, client, north, as_system):
+    address, _ = map_redcap(browser, save_as="REDCap North")
+    follow(browser, address)
+    store(browser, address)
+    with as_system():
+        Patient.objects.filter(pk="N01-1").update(procedure="psf")
+    client.force_login(person("Erin", Role.DATA_MANAGER))
+    later = REDCAP.replace("1,1_month_arm_1,north,,,,,,,,2", "1,1_month_arm_1,north,,,,,,,,1")
+    address = send(client, redcap__csv=later.encode())
+    follow(client, address)
+    client.post(f"{address}columns/", {"saved": "REDCap North"})
+    page = client.get(f"{address}columns/")
+    client.post(f"{address}columns/", columns_of(page) | {"prefix": "N01-"})
+    # Nothing is left to be said: the check follows at once.
+    assert errors(follow(client, address)) == []
+    assert counts(address)["assessments"] == {"new": 0, "changed": 1, "unchanged": 1}
+    assert counts(address)["patients"] == {"new": 0, "changed": 0, "unchanged": 2}
+    store(client, address, update="on")
+    with as_system():
+        assert Patient.objects.get(pk="N01-1").procedure == "psf"
+        assert Assessment.objects.get(patient="N01-1", timepoint="1m").ecog_ps == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"record_id": ""}, "needs a column"),
+        ({"gender": "frankel"}, "stands for the same"),
+        ({"gender": "colour"}, "stands for nothing known"),
+        (dict.fromkeys(REDCAP.split("\n")[0].split(","), ""), "No column is imported"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_refused(browser, north, changes, said):
+    address = send(browser, redcap__csv=REDCAP.encode())
+    page = follow(browser, address)
+    answer = browser.post(f"{address}columns/", columns_of(page, **(MAPPED | changes)))
+    assert (answer.status_code, said in answer.content.decode()) == (422, True)
+    assert browser.post(f"{address}columns/", columns_of(page, **MAPPED)).status_code == 302
+
+
+def test_dates_and_labels_are_asked_not_guessed(browser, north):
+    address, answer = map_redcap(browser, **{"code-sex-0": "", "date-birth_date": "dmy"})
+    assert answer.status_code == 302  # everything was said by SAID
+    page = browser.get(f"{address}columns/")
+    browser.post(f"{address}columns/", columns_of(page))
+    page = browser.get(f"{address}values/")
+    assert page.status_code == 200
+    silent = dict.fromkeys(values_of(page), "")
+    answer = browser.post(f"{address}values/", silent)
+    assert answer.status_code == 422
+    assert ("sex", 0) in answer.context["errors"]
+    assert ("birth_date", "date") in answer.context["errors"]
+
+
+def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
+    address, _ = map_redcap(browser)
+    mapping = jobs.mapping_of(Import.objects.get())
+    mapping.codes["sex"].pop("2")
+    mapping.dates["birth_date"] = "mdy"
+    jobs.set_mapping(Import.objects.get(), mapping, "check")
+    found = errors(follow(browser, address))
+    assert [(row, column) for row, column, _, _ in found] == [(5, "gender"), (5, "dob")]
+    assert "13/12/1960" not in str(found)  # a date of birth identifies
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (REDCAP.replace("consent,tumor", "tumor,tumor"), "names 1 columns twice"),
+        (REDCAP.replace("2,baseline_arm_1,north,", "2,baseline_arm_1,north,,"), "cells where the header has"),
+        (REDCAP + "2,preop_arm_1,north,1,,,,,,,,,,\n", "differs from row 5"),
+    ],
+)
+def test_odd_tables_are_named(browser, north, content, said):
+    address, _ = map_redcap(browser)
+    mapping = jobs.mapping_of(Import.objects.get())
+    mapping.columns.pop("consent")
+    address = send(browser, redcap__csv=content.encode())
+    one = Import.objects.get(pk=address.strip("/").split("/")[1])
+    jobs.step_of(one)
+    jobs.set_mapping(one, mapping, "check")
+    assert any(said in reason for _, _, _, reason in errors(follow(browser, address)))
+    with everything():
+        assert Patient.objects.count() == 0
+
+
+# Undo
+
+
+def stored_import(browser, folder, **fields):
+    files = {path.name.replace(".", "__"): path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+    address = send(browser, **files)
+    follow(browser, address)
+    assert store(browser, address, **fields).status_code == 302
+    return address
+
+
+def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out):
+    stored_import(browser, good)
+    before = take_out("before")
+    write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D", "eq_vas": ""}, ASSESSMENT | {"timepoint": "6m"}])
+    patients = [PATIENT | {"birth_date": "1951-05-05", "lesion_levels": "T1"}, PATIENT | {"patient_id": "N01-0009"}]
+    write_csv(good / "patients.csv", patients)
+    (good / "adverse_events.csv").unlink()
+    with as_system():
+        Assessment.objects.update(state="draft")
+    address = stored_import(browser, good, update="on")
+    with as_system():
+        assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1951, 5, 5)
+    assert browser.get(f"{address}undo/").context["obstacles"].total == 0
+    assert browser.post(f"{address}undo/", {}).status_code == 422
+    undone = browser.post(f"{address}undo/", {"reason": "wrong file"}, follow=True)
+    assert undone.context["one"].status == "done"
+    after = take_out("after")
+    assert [path.read_bytes() for path in sorted(after.iterdir())] == [
+        path.read_bytes() for path in sorted(before.iterdir())
+    ]
+    with as_system():
+        assert AuditEvent.objects.filter(action="delete", reason="wrong file", user_id=dana.pk).count() == 3
+    page = browser.get("/import/history/").content.decode()
+    assert "wrong file" in page
+    assert re.search(r"3\s+removed, \d+ restored", page)
+    assert browser.get(f"{address}undo/").status_code == 302  # once is enough
+
+
+def test_an_import_that_was_built_upon_is_not_undone(browser, good, north, alice, as_person, as_system):
+    address = stored_import(browser, good)
+    with as_person(alice) as access:
+        patient = Patient.objects.get(pk="N01-0002")
+        save_assessment(
+            access=access, patient=patient, timepoint="12m", raw={"assessment_date": "2025-01-10", "frankel": "C"}
+        )
+        row = Assessment.objects.get(patient="N01-0001", timepoint="1m")
+        Assessment.objects.filter(pk=row.pk).update(state="verified")
+    found = browser.get(f"{address}undo/").context["obstacles"]
+    assert [(one.file, one.value) for one in found.shown] == [("assessment", str(row.pk)), ("patient", "N01-0002")]
+    assert "Alice" in found.shown[0].reason.en
+    page = browser.post(f"{address}undo/", {"reason": "anyway"}, follow=True)
+    assert page.context["one"].status == "failed"
+    with as_system():
+        assert (Patient.objects.count(), Assessment.objects.count()) == (3, 4)
+        Assessment.objects.filter(timepoint="12m").delete()
+
+
+# Large ones
+
+
+def test_a_large_import_is_done_by_a_worker_with_progress(
+    browser, good, monkeypatch, django_capture_on_commit_callbacks, as_system
+):
+    monkeypatch.setattr(jobs, "SMALL", 10)
+    sent = []
+    monkeypatch.setattr(run_import, "delay", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+        page = browser.get(address)
+    assert page.templates[0].name == "transfer/import_progress_page.html"
+    assert "HX-Refresh" not in browser.get(f"{address}progress/").headers
+    run_import(*sent)
+    assert jobs.perform(sent[0]) is None  # twice is harmless
+    assert browser.get(f"{address}progress/").headers["HX-Refresh"] == "true"
+    assert errors(browser.get(address)) == []
+    with django_capture_on_commit_callbacks(execute=True):
+        store(browser, address)
+    run_import(sent[-1])
+    with as_system():
+        assert (Patient.objects.count(), ImportPart.objects.count()) == (3, 0)
+
+
+def test_a_lost_worker_is_noticed(browser, good, monkeypatch):
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    one = Import.objects.get()
+    jobs.request(one, Import.Act.CHECK)
+    Import.objects.update(status="running", attempts=1)
+    assert jobs.recover() == [one.pk]
+    Import.objects.update(status="running", attempts=jobs.MOST_ATTEMPTS)
+    assert jobs.recover() == []
+    page = browser.get(address)
+    assert "worker was lost" in page.content.decode()
+    browser.post(address, {"again": "1"})
+    assert errors(browser.get(address)) == []
+
+
+def test_mappings_are_removed_by_name(browser, north, as_system):
+    map_redcap(browser, save_as="REDCap North")
+    one = ImportMapping.objects.get()
+    assert "REDCap North" in browser.get("/import/mappings/").content.decode()
+    browser.post("/import/mappings/", {"remove": one.pk})
+    assert not ImportMapping.objects.exists()
