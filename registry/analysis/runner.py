@@ -104,6 +104,18 @@ class _Data:
     def coded(self, name, timepoint=None, value_set=None):
         return coded(name, self.frame, timepoint, value_set or self.plan.value_sets[0])
 
+    @cached_property
+    def _changes(self):
+        return {}
+
+    def changes(self, name, group, followup, value_set=None):
+        """`stats` Counts of a group's changes from baseline, counted once for all that ask."""
+        asked = name, group, followup, value_set or self.plan.value_sets[0]
+        if asked not in self._changes:
+            before, after = (self.coded(name, when, value_set) for when in (self.plan.baseline, followup))
+            self._changes[asked] = differences(before, after, self.groups[group])
+        return self._changes[asked]
+
 
 # What is said of one group
 
@@ -267,7 +279,7 @@ def _before_after(data, name, group, followup, value_set=None):
     told_after, taken_after = _described(variable, after, chosen)
     test = plan.test(f"before_after_{variable.kind}")
     if variable.kind == "continuous":
-        change = differences(before, after, chosen)
+        change = data.changes(name, group, followup, value_set)
         tested, pairs = _tested(test, change), change.n
     else:
         tested, pairs = _categorical_change(plan, test, before, after, chosen, [taken_before, taken_after])
@@ -314,8 +326,7 @@ def _between(data, name, timepoint, value_set=None):
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
     plan = data.plan
-    before, after = data.coded(name, plan.baseline, value_set), data.coded(name, followup, value_set)
-    taken = [differences(before, after, chosen) for chosen in data.groups.values()]
+    taken = [data.changes(name, group, followup, value_set) for group in data.groups]
     told = {
         code: described_counts(counts) | {"missing": chosen.size - counts.n}
         for (code, chosen), counts in zip(data.groups.items(), taken, strict=True)

@@ -6,17 +6,16 @@ birth date is decrypted here, row by row. Without them `age_at_surgery` stands i
 
 import csv
 import io
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-from django.db import connection, transaction
+from django.db import connection
 
 from registry.instruments import levels
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import wire
 from registry.services.identity import opened
 from registry.services.wire import column_of
+from sites import copying
 
 BLOCK = 1 << 16
 AGE = "age_at_surgery"
@@ -94,22 +93,6 @@ def _array(ids):
     return f"'{{{','.join(str(int(one)) for one in ids)}}}'::bigint[]"
 
 
-@contextmanager
-def one_moment():
-    """A transaction that sees the registry as it is at one moment, whatever others write meanwhile."""
-    if connection.in_atomic_block:
-        yield  # somebody else's transaction: its isolation cannot be changed any more
-        return
-    connection.ensure_connection()
-    connection.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    try:
-        with transaction.atomic():
-            yield
-    finally:
-        if connection.connection is not None and not connection.connection.closed:
-            connection.connection.isolation_level = None
-
-
 def blocks(file, selection, *, limit=None):
     """The file as blocks of bytes, header first, within the caller's transaction and scope."""
     columns = _columns(file, selection)
@@ -130,15 +113,7 @@ def _line(cells):
 
 
 def _copied(cursor, select):
-    block, size = [], 0
-    with cursor.copy(f"COPY ({select}) TO STDOUT WITH (FORMAT csv)") as copy:
-        for row in copy:
-            block.append(row)
-            size += len(row)
-            if size > BLOCK:
-                yield b"".join(block)
-                block, size = [], 0
-    yield b"".join(block)
+    return copying.blocks(cursor, f"COPY ({select}) TO STDOUT WITH (FORMAT csv)", BLOCK)
 
 
 def _with_birth_dates(cursor, file, selection, columns, limit):

@@ -10,12 +10,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from registry.exports import tables
 from registry.exports.folder import download_name, zip_blocks
-from registry.exports.tables import Selection, one_moment
+from registry.exports.tables import Selection
 from registry.imports import import_files, uploads
 from registry.services import wire
 from registry.tasks import start_all_outcomes
 from sites import audit
 from sites.access import Can
+from sites.copying import one_moment
 from sites.scope import current, entered
 
 PREVIEW_ROWS = 5
