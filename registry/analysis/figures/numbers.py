@@ -75,7 +75,7 @@ def _on_steps(values, step):
 
 def _distribution(data, name, code, timepoint):
     """A box: quartiles, whiskers to the last value within 1.5 interquartile ranges, and counts of rounded values."""
-    sample = data.coded(name, timepoint).sample(data.groups[code])
+    sample = data.sample(name, code, timepoint)
     told, step = describe(sample), step_of(name)
     row = {"variable": name, "group": code, "timepoint": timepoint, "n": told.n, "missing": told.missing}
     row |= {"mean": told.mean, "median": told.median, "q1": told.first_quartile, "q3": told.third_quartile}
