@@ -183,7 +183,7 @@ def _sampled(found, field="p"):
     """What a Monte Carlo P is worth; nothing for an exact one."""
     if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
         return {}
-    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed}
+    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed, "why": found.why}
     return {"monte_carlo" + field.removeprefix("p"): told}
 
 
