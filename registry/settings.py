@@ -73,6 +73,7 @@ SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
+FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 
 INSTALLED_APPS = [
     "sites.apps.AdminScreensConfig",

@@ -128,7 +128,7 @@ def _follow_up(one):
 
 @app.task
 def sweep():
-    """Do what a lost task left undone: stalled comparisons, exports, imports, and the outcomes of what was saved lately.
+    """Do what lost tasks left undone: stalled comparisons, exports, imports, and outcomes of what was saved lately.
 
     What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
     """

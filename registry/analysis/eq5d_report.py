@@ -90,7 +90,7 @@ def _pairs(frame, chosen, baseline, followup):
     """Packed states before (m,) and after (m,) that occur together, both complete, how often, and who has no pair."""
     before, after = _packed(frame, chosen, baseline), _packed(frame, chosen, followup)
     both = COMPLETE[before] & COMPLETE[after]
-    found, counts = np.unique(before[both].astype(np.int64) * EQ5D_CODES + after[both], return_counts=True)
+    found, counts = np.unique(before[both].astype(np.int32) * EQ5D_CODES + after[both], return_counts=True)
     # Small integers, since every pair of a million patients may be another one.
     first, second = (codes.astype(np.int16) for codes in np.divmod(found, EQ5D_CODES))
     return first, second, counts.astype(np.int32), int(both.size - both.sum())
@@ -235,9 +235,10 @@ def _grid(group, timepoint, pairs, worth):
     before, after, counts, missing = pairs
     ranked = ranks(worth)
     first, second = ranked[PLACES[before]], ranked[PLACES[after]]
-    cells = np.stack([(first - 1) // GRID_STEP, (second - 1) // GRID_STEP], axis=1).astype(np.int64)
-    found, where = np.unique(cells, axis=0, return_inverse=True)
-    summed = np.bincount(where.ravel(), weights=counts, minlength=len(found)).astype(int)
+    width = len(PROFILES) // GRID_STEP + 1
+    cells = ((first - 1) // GRID_STEP * width + (second - 1) // GRID_STEP).astype(np.int64)
+    summed = np.bincount(cells, weights=counts).astype(int)
+    found = np.flatnonzero(summed).tolist()
     return {
         "group": group,
         "timepoint": timepoint,
@@ -247,5 +248,5 @@ def _grid(group, timepoint, pairs, worth):
         "same": int(counts[second == first].sum()),
         "worse": int(counts[second > first].sum()),
         "step": GRID_STEP,
-        "counts": [[int(a), int(b), int(c)] for (a, b), c in zip(found, summed, strict=True)],
+        "counts": [[*divmod(cell, width), int(summed[cell])] for cell in found],
     }

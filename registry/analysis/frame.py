@@ -1,12 +1,15 @@
-"""The data of an analysis: one row a patient, compact integer columns, read by one binary COPY.
+"""The data of an analysis: one row a patient, compact integer columns, read by binary COPY.
 
 Every scale of the registry is discrete, so a column is small integers and MISSING where there is no value. The
 five EQ-5D answers travel as one number in base 6 (digit 0: no answer), so that any value set can be applied, and
 any dimension counted, without another scan.
+
+Patients, assessments and events come each in a scan of its own, of one moment, and meet here by a 64-bit hash of the
+patient ID: PostgreSQL would take as long to join them as to read them.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +18,7 @@ from django.db import connection, transaction
 from registry.instruments import adverse_events, catalogue, eq5d5l, levels
 from registry.instruments.timepoints import SCHEDULE
 from registry.services.source import LIVE
+from sites.copying import blocks, one_moment
 from sites.models import Site
 
 MISSING = -32768
@@ -90,55 +94,68 @@ PATIENT_COLUMNS = (
     Column("surgery_date", f"p.surgery_date - date '{EPOCH}'", "i4"),
     Column("followup_days", f"{_END_OF_FOLLOW_UP} - p.surgery_date", "i4"),
     _coded("vital_status"),
-    Column("events", "e.kinds", "i4", empty=0),
+)
+_KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
+EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
+
+
+def _packed_eq5d():
+    packed = "0"
+    for dimension in eq5d5l.DIMENSIONS:
+        packed = f"({packed}) * {EQ5D_BASE} + coalesce(a.{dimension.name}, 0)"
+    return packed
+
+
+ASSESSMENT_COLUMNS = (
+    Column("frankel", "a.frankel", codes=_codes("frankel")),
+    *(Column(name, f"a.{name}") for name in ("ecog_ps", "pain_vas_mm", "barthel_total", "eq_vas")),
+    Column("eq5d", _packed_eq5d(), empty=0),
 )
 
 
-def _assessment_columns(timepoint, alias):
-    """What one timepoint adds: `frankel@1m` and so on."""
-    eq5d = "0"
-    for dimension in eq5d5l.DIMENSIONS:
-        eq5d = f"({eq5d}) * {EQ5D_BASE} + coalesce({alias}.{dimension.name}, 0)"
-    return (
-        Column(f"frankel@{timepoint}", f"{alias}.frankel", codes=_codes("frankel")),
-        *(
-            Column(f"{name}@{timepoint}", f"{alias}.{name}")
-            for name in ("ecog_ps", "pain_vas_mm", "barthel_total", "eq_vas")
-        ),
-        Column(f"eq5d@{timepoint}", eq5d),
-    )
+def _at(timepoint):
+    """What one timepoint adds to a frame: `frankel@1m` and so on."""
+    return tuple(replace(column, name=f"{column.name}@{timepoint}") for column in ASSESSMENT_COLUMNS)
 
 
 def columns(timepoints):
     """Every column of a frame with these timepoints, in order."""
-    return PATIENT_COLUMNS + tuple(
-        column for place, code in enumerate(timepoints) for column in _assessment_columns(code, f"a{place}")
-    )
+    return PATIENT_COLUMNS + EVENT_COLUMNS + tuple(column for code in timepoints for column in _at(code))
 
 
-def select(timepoints):
-    """The one statement that reads a frame: a key of the patient, then every column. ValueError: unknown timepoint."""
+def _checked(timepoints):
     known = {timepoint.code for timepoint in SCHEDULE}
     if unknown := [code for code in timepoints if code not in known]:
         raise ValueError(f"not a timepoint: {', '.join(map(str, unknown))}; one of {', '.join(sorted(known))}")
-    joins = "\n".join(
-        f"LEFT JOIN registry_assessment AS a{place} ON a{place}.patient_id = p.patient_id "
-        f"AND a{place}.timepoint_id = '{code}'"
-        for place, code in enumerate(timepoints)
-    )
-    kinds = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
-    return f"""
-        SELECT {_KEY}, {", ".join(column.select for column in columns(timepoints))}
-        FROM registry_patient AS p
-        {joins}
-        LEFT JOIN (
-            SELECT patient_id, bit_or(CASE kind {kinds} END) AS kinds FROM registry_adverseevent GROUP BY patient_id
-        ) AS e ON e.patient_id = p.patient_id
-    """
+    return tuple(dict.fromkeys(timepoints))
 
 
 # Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.
 _KEY = "substring(sha256(convert_to(p.patient_id, 'UTF8')) FOR 8)"
+_KEY_COLUMN = Column("key", "", "u8")  # selected as it is
+
+
+def _join(alias, seed):
+    """SQL of the number by which rows of one patient meet: much cheaper than _KEY, and as good within one reading."""
+    return f"hashtextextended({alias}.patient_id, {seed})"
+
+
+def patients_sql(seed=0):
+    """The statement that reads the patients: join, key, then PATIENT_COLUMNS."""
+    selected = ", ".join(column.select for column in PATIENT_COLUMNS)
+    return f"SELECT {_join('p', seed)}, {_KEY}, {selected} FROM registry_patient AS p"
+
+
+def assessments_sql(timepoint, seed=0):
+    """The statement that reads the assessments of one timepoint: join, then ASSESSMENT_COLUMNS."""
+    selected = ", ".join(column.select for column in ASSESSMENT_COLUMNS)
+    return f"SELECT {_join('a', seed)}, {selected} FROM registry_assessment AS a WHERE a.timepoint_id = '{timepoint}'"
+
+
+def events_sql(seed=0):
+    """The statement that reads who had which adverse events: join, then EVENT_COLUMNS."""
+    selected = ", ".join(column.select for column in EVENT_COLUMNS)
+    return f"SELECT {_join('e', seed)}, {selected} FROM registry_adverseevent AS e GROUP BY e.patient_id"
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,28 +211,76 @@ def patient_ids(keys, source=LIVE):
 def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
     """The Frame of every patient in scope, with the assessments of these timepoints (codes).
 
-    on_rows   called with the number of rows read so far, now and then; may raise to stop the reading
+    on_rows   called with the number of patients read so far, now and then; may raise to stop the reading
     keep_key  also gives the column `key`, by which the patients are known again (`key_of`)
     source    the registry as it is, or a snapshot opened in this transaction
     ValueError for a timepoint that there is not.
     """
-    timepoints = tuple(dict.fromkeys(timepoints))
-    declared = columns(timepoints)
-    sql = source.reading(select(timepoints))
-    with transaction.atomic():
+    timepoints = _checked(timepoints)
+    on_rows = on_rows or (lambda count: None)
+    with one_moment():
         places = list(Site.objects.values_list("pk", "code", "region"))
-        data = _copied(sql, declared, on_rows or (lambda count: None))
+        data, seed, finder = _patients(source, on_rows)
+        _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
+        for code in timepoints:
+            sql = source.reading(assessments_sql(code, seed))
+            _add(data, finder, sql, ASSESSMENT_COLUMNS, _at(code), on_rows)
     snapshot = _hash(data)
     if not keep_key:
         del data["key"]
     return Frame(
         data=data,
-        codes={column.name: column.codes for column in declared if column.codes},
+        codes={column.name: column.codes for column in columns(timepoints) if column.codes},
         timepoints=timepoints,
         site_codes={pk: code for pk, code, _ in places},
         regions={pk: region for pk, _, region in places},
         snapshot=snapshot,
     )
+
+
+def _patients(source, on_rows):
+    """The columns of all patients, the seed of their joins, and the Finder of them."""
+    seed = 0
+    while True:
+        data = _copied(source.reading(patients_sql(seed)), (_KEY_COLUMN, *PATIENT_COLUMNS), on_rows)
+        finder = Finder(data.pop("join"))
+        if finder.distinct:
+            return data, seed, finder
+        seed += 1  # two patients shared a hash, which happens once in thirty million readings of a million patients
+
+
+class Finder:
+    """Where the patients are in a frame, by their joins (n,)."""
+
+    def __init__(self, joins):
+        self.order = np.argsort(joins)
+        self.joins = joins[self.order]
+
+    @property
+    def distinct(self):
+        return bool((self.joins[1:] != self.joins[:-1]).all())
+
+    def places(self, joins):
+        """(m,) places of patients in the frame, −1 for whoever is not in it."""
+        places = np.full(joins.size, -1)
+        if self.joins.size:
+            ascending = np.argsort(joins)  # neighbours are searched near each other, in the processor's cache
+            joins = joins[ascending]
+            found = np.minimum(np.searchsorted(self.joins, joins), self.joins.size - 1)
+            places[ascending] = np.where(self.joins[found] == joins, self.order[found], -1)
+        return places
+
+
+def _add(data, finder, sql, declared, named, on_rows):
+    """Read further columns, each row to its patient; who has no row gets what stands for no value."""
+    for column in named:
+        data[column.name] = np.full(finder.joins.size, column.empty, column.dtype)
+    for rows in _rows(sql, declared):
+        places = finder.places(rows["join"].astype(np.int64))
+        known = places >= 0
+        for column, name in zip(declared, named, strict=True):
+            data[name.name][places[known]] = rows[column.name][known]
+        on_rows(finder.joins.size)
 
 
 def _hash(data):
@@ -235,25 +300,32 @@ _CHUNK = 1 << 14  # rows parsed at once
 
 
 def _row_type(declared):
-    fields = [("field count", ">i2"), ("key length", ">i4"), ("key", ">u8")]
+    fields = [("field count", ">i2"), ("join length", ">i4"), ("join", ">i8")]
     for column in declared:
         fields += [(f"{column.name} length", ">i4"), (column.name, f">{column.dtype}")]
     return np.dtype(fields)
 
 
+def _rows(sql, declared):
+    """Structured arrays of about _CHUNK rows: `join`, then the columns."""
+    row_type, offset = _row_type(declared), _HEADER
+    with connection.cursor() as cursor:
+        for block in blocks(cursor, f"COPY ({sql}) TO STDOUT (FORMAT binary)", row_type.itemsize * _CHUNK):
+            yield np.frombuffer(block, row_type, (len(block) - offset) // row_type.itemsize, offset)
+            offset = 0
+
+
 def _copied(sql, declared, on_rows):
-    """Column name to (n,) array in the machine's byte order, `key` first.
+    """Column name to (n,) array in the machine's byte order, `join` first.
 
     The arrays grow in place: unlike chunks joined at the end, a million patients then never take twice their memory.
     """
-    row_type = _row_type(declared)
-    kinds = {"key": "u8"} | {column.name: column.dtype for column in declared}
+    kinds = {"join": "i8"} | {column.name: column.dtype for column in declared}
     data = {name: np.empty(_CHUNK, kind) for name, kind in kinds.items()}
     count = room = 0
-    for block in _blocks(sql, row_type.itemsize * _CHUNK):
-        rows = np.frombuffer(block, row_type)
+    for rows in _rows(sql, declared):
         if count + rows.size > room:
-            room = max(2 * room, _CHUNK)
+            room = max(2 * room, count + rows.size)
             for column in data.values():
                 column.resize(room, refcheck=False)
         for name, column in data.items():
@@ -263,15 +335,3 @@ def _copied(sql, declared, on_rows):
     for column in data.values():
         column.resize(count, refcheck=False)
     return data
-
-
-def _blocks(sql, size):
-    """The rows of a binary COPY, without its header and its end, in blocks of `size` bytes (the last one: the rest)."""
-    buffer = bytearray()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
-        for part in copy:
-            buffer += part
-            if len(buffer) >= _HEADER + size:
-                yield bytes(buffer[_HEADER : _HEADER + size])
-                del buffer[_HEADER : _HEADER + size]
-    yield bytes(buffer[_HEADER:-2])

@@ -5,7 +5,9 @@ the data do not determine it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from django.conf import settings
 
 from registry.instruments.base import Label
 from registry.stats import anova, categorical, fisher, rank, ttest
@@ -35,19 +37,22 @@ def _by_code(*tests):
 
 
 # Which tables are sampled rather than enumerated, so that no registry waits minutes for one P: those larger than 2 x 3
-# with more observations than these, by their number of rows (or columns, whichever is smaller).
+# with more observations than these, by their number of rows (or columns, whichever is smaller); and those that would
+# take more than settings.FISHER_SECONDS of a modest machine's work, or a sixth of it beyond SMALL observations. None of
+# this depends on how fast this machine is: the same table has the same method everywhere.
 MOST_EXACT = {2: 5_000, 3: 1_000}
-SMALL, SECONDS_SMALL, SECONDS = 400, 60, 10  # a small table may take its time: it is the published kind
+SMALL = 400  # observations: a small table may take its time, it is the published kind
 MANY = 5_000  # observations, from where on fewer samples do: still 25 times what R draws by itself
 
 
 def _fisher(table):
     """Exact where it can be had, sampled otherwise; the seed is fixed, so that a result can be had again."""
-    n, rows = table.sum(), min(table.shape)
+    n, most = int(table.sum()), MOST_EXACT.get(min(table.shape), MOST_EXACT[3])
     resamples = 50_000 if n > MANY else 200_000
-    if table.size > 6 and n > MOST_EXACT.get(rows, MOST_EXACT[3]):
-        return fisher.fisher_monte_carlo(table, resamples)
-    return fisher.fisher(table, seconds=SECONDS_SMALL if n <= SMALL else SECONDS, resamples=resamples)
+    if table.size > 6 and n > most:
+        return replace(fisher.fisher_monte_carlo(table, resamples), why=f"there are more than {most} observations")
+    seconds = settings.FISHER_SECONDS if n <= SMALL else settings.FISHER_SECONDS / 6
+    return fisher.fisher(table, seconds=seconds, resamples=resamples)
 
 
 FISHER = Test("fisher_exact", Label("Fisher's exact test", "Fisherの正確確率検定"), _fisher)

@@ -22,7 +22,7 @@ from registry.analysis.versions import software
 from registry.instruments import value_sets, variables
 from registry.services.source import LIVE
 from registry.stats.adjust import adjust
-from registry.stats.arrays import REASONS, NotEstimable
+from registry.stats.arrays import REASONS, Counts, NotEstimable
 from registry.stats.describe import describe
 
 REPORTS = {"figures": figures, "survival": survival, "eq5d_report": eq5d_report}  # each a key of the result
@@ -105,20 +105,44 @@ class _Data:
     def coded(self, name, timepoint=None, value_set=None):
         return coded(name, self.frame, timepoint, value_set or self.plan.value_sets[0])
 
+    @cached_property
+    def _counted(self):
+        return {}
+
+    def counts(self, name, group, timepoint=None, value_set=None):
+        """`Coded.counts` of one group, counted once for all that ask; and the values counted."""
+        asked = name, group, timepoint, value_set or self.plan.value_sets[0]
+        if asked not in self._counted:
+            found = self.coded(name, timepoint, value_set)
+            self._counted[asked] = found.values, *found.counts(self.groups[group])
+        return self._counted[asked]
+
+    def sample(self, name, group, timepoint=None, value_set=None):
+        """`stats` Counts of a continuous variable in one group."""
+        return Counts(*self.counts(name, group, timepoint, value_set))
+
+    def changes(self, name, group, followup, value_set=None):
+        """`stats` Counts of a group's changes from baseline, counted once for all that ask."""
+        asked = "change", name, group, followup, value_set or self.plan.value_sets[0]
+        if asked not in self._counted:
+            before, after = (self.coded(name, when, value_set) for when in (self.plan.baseline, followup))
+            self._counted[asked] = differences(before, after, self.groups[group])
+        return self._counted[asked]
+
 
 # What is said of one group
 
 
-def _described(variable, sample, chosen):
+def _described(data, variable, group, timepoint=None, value_set=None):
     """One entry of `groups`, `baseline` or `followup`, and what a test takes of it: Counts, or a row of a table."""
     if variable.kind == "continuous":
-        counts = sample.sample(chosen)
-        return described_counts(counts), counts
-    counts, missing = sample.counts(chosen)
+        sample = data.sample(variable.name, group, timepoint, value_set)
+        return described_counts(sample), sample
+    values, counts, missing = data.counts(variable.name, group, timepoint, value_set)
     return {
         "n": int(counts.sum()),
         "missing": int(missing),
-        "counts": {str(code): int(count) for code, count in zip(sample.values, counts, strict=True)},
+        "counts": {str(code): int(count) for code, count in zip(values, counts, strict=True)},
     }, counts
 
 
@@ -130,10 +154,10 @@ def described_counts(counts):
     return {"n": told.n, "missing": told.missing} | {name: getattr(told, source) for name, source in names.items()}
 
 
-def _all_described(variable, sample, groups):
+def _all_described(data, variable, timepoint=None, value_set=None):
     told, taken = {}, []
-    for code, chosen in groups.items():
-        told[code], one = _described(variable, sample, chosen)
+    for code in data.groups:
+        told[code], one = _described(data, variable, code, timepoint, value_set)
         taken.append(one)
     return told, taken
 
@@ -160,7 +184,7 @@ def _sampled(found, field="p"):
     """What a Monte Carlo P is worth; nothing for an exact one."""
     if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
         return {}
-    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed}
+    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed, "why": found.why}
     return {"monte_carlo" + field.removeprefix("p"): told}
 
 
@@ -231,7 +255,7 @@ def _collected(answers):
 def _overall(data, name):
     """A row of Tables 2 and 5."""
     variable, plan = variables.get(name), data.plan
-    told, taken = _all_described(variable, data.coded(name), data.groups)
+    told, taken = _all_described(data, variable)
     test = plan.test(f"overall_{variable.kind}")
     row = {"variable": name, "kind": variable.kind, "test": test.code}
     if variable.kind == "continuous":
@@ -261,17 +285,17 @@ def _recovery(data):
 
 def _before_after(data, name, group, followup, value_set=None):
     """A row of Table 4."""
-    variable, plan, chosen = variables.get(name), data.plan, data.groups[group]
-    before = data.coded(name, plan.baseline, value_set)
-    after = data.coded(name, followup, value_set)
-    told_before, taken_before = _described(variable, before, chosen)
-    told_after, taken_after = _described(variable, after, chosen)
+    variable, plan = variables.get(name), data.plan
+    told_before, taken_before = _described(data, variable, group, plan.baseline, value_set)
+    told_after, taken_after = _described(data, variable, group, followup, value_set)
     test = plan.test(f"before_after_{variable.kind}")
     if variable.kind == "continuous":
-        change = differences(before, after, chosen)
+        change = data.changes(name, group, followup, value_set)
         tested, pairs = _tested(test, change), change.n
     else:
-        tested, pairs = _categorical_change(plan, test, before, after, chosen, [taken_before, taken_after])
+        before, after = (data.coded(name, when, value_set) for when in (plan.baseline, followup))
+        taken = [taken_before, taken_after]
+        tested, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
     row = {"variable": name, "group": group, "timepoint": followup, "kind": variable.kind, "test": test.code}
     return row | tested | {"pairs": pairs, "baseline": told_before, "followup": told_after}
 
@@ -305,7 +329,7 @@ def _between_groups(data):
 def _between(data, name, timepoint, value_set=None):
     """A row of Table 6 or of Figure 5."""
     variable = variables.get(name)
-    told, taken = _all_described(variable, data.coded(name, timepoint, value_set), data.groups)
+    told, taken = _all_described(data, variable, timepoint, value_set)
     pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
     test = data.plan.test(f"pairwise_{variable.kind}")
     row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
@@ -315,8 +339,7 @@ def _between(data, name, timepoint, value_set=None):
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
     plan = data.plan
-    before, after = data.coded(name, plan.baseline, value_set), data.coded(name, followup, value_set)
-    taken = [differences(before, after, chosen) for chosen in data.groups.values()]
+    taken = [data.changes(name, group, followup, value_set) for group in data.groups]
     told = {
         code: described_counts(counts) | {"missing": chosen.size - counts.n}
         for (code, chosen), counts in zip(data.groups.items(), taken, strict=True)

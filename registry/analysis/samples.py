@@ -16,6 +16,7 @@ from registry.stats.arrays import Counts, rounded
 
 DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 SMALL_TABLE = 1 << 20  # joint tables of no more cells are counted in one pass, without sorting
+MOST_DECIMALS = 6  # of a value set
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +38,66 @@ class Coded:
         return Counts(self.values, counts, missing)
 
 
-def joint_counts(before, after, chosen):
+def joint_counts(before, after, chosen, rows=None, columns=None):
     """Pairs of codes that occur among the patients with both, and how often.
 
-    Returns (codes before (m,), codes after (m,), counts (m,), patients without a pair).
+    rows, columns  (k,) numbers from 0 that stand for the values before and after instead of their codes, so that values
+                   of one number are counted together
+    Returns (codes before (m,), codes after (m,), counts (m,), patients without a pair), ascending.
     """
-    first, second = before.codes[chosen], after.codes[chosen]
-    both = (first >= 0) & (second >= 0)
-    width = len(after.values)
-    pair = first[both].astype(np.int32) * width + second[both]
-    if len(before.values) * width <= SMALL_TABLE:
-        counts = np.bincount(pair)
-        found = np.flatnonzero(counts)
-        counts = counts[found]
-    else:
-        found, counts = np.unique(pair, return_counts=True)
-    return found // width, found % width, counts, first.size - pair.size
+    first, second, missing = _pairs(before, after, chosen)
+    height, width = len(before.values), len(after.values)
+    if rows is not None:
+        first, height = rows[first], int(rows.max(initial=-1)) + 1
+    if columns is not None:
+        second, width = columns[second], int(columns.max(initial=-1)) + 1
+    pair = first.astype(np.int32) * width + second
+    found, counts = _counted(pair, height * width)
+    return found // width, found % width, counts, missing
 
 
 def differences(before, after, chosen):
     """`stats` Counts of after − before over the patients with both, rounded so that equal changes tie."""
-    first, second, counts, missing = joint_counts(before, after, chosen)
-    return rounded(Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing))
+    first, second, missing = _pairs(before, after, chosen)
+    units = _decimal_units(np.concatenate([before.values, after.values]))
+    if units is None:
+        first, second, counts, missing = joint_counts(before, after, chosen)
+        return rounded(Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing))
+    whole, scale = units
+    change = whole[len(before.values) :][second] - whole[first]
+    lowest = change.min(initial=0)
+    found, counts = _counted(change - lowest, int(change.max(initial=0) - lowest) + 1)
+    return Counts((found + lowest) / scale, counts, missing)
+
+
+def _pairs(before, after, chosen):
+    """Codes before and after of the patients with both, and how many lack one of them."""
+    first, second = before.codes[chosen], after.codes[chosen]
+    both = (first >= 0) & (second >= 0)
+    return first[both], second[both], first.size - int(np.count_nonzero(both))
+
+
+def _counted(numbers, size):
+    """The whole numbers from 0 below `size` that occur, ascending, and how often each does."""
+    if size > SMALL_TABLE:
+        return np.unique(numbers, return_counts=True)
+    counts = np.bincount(numbers)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
+
+
+def _decimal_units(values):
+    """(whole numbers, scale) where values are exactly whole numbers over a power of ten, as scales and value sets are.
+
+    Their differences then are whole numbers too, and exact. None for other values.
+    """
+    values = np.asarray(values, float)
+    for digits in range(MOST_DECIMALS + 1):
+        scale = 10**digits
+        whole = np.rint(values * scale)
+        if (whole / scale == values).all() and np.abs(whole).max(initial=0) < SMALL_TABLE:
+            return whole.astype(np.int32), scale
+    return None
 
 
 def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):

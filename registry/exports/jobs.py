@@ -21,9 +21,10 @@ from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
 from registry.models import Export, Snapshot
-from registry.services.source import LIVE, one_moment
+from registry.services.source import LIVE
 from sites import audit
 from sites.access import Can, access_of
+from sites.copying import one_moment
 from sites.scope import Scope, entered
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from registry.instruments import levels
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import wire
 from registry.services.identity import opened
-from registry.services.source import one_moment  # noqa: F401 - the moment at which a file is read
 from registry.services.wire import column_of
+from sites import copying
 
 BLOCK = 1 << 16
 AGE = "age_at_surgery"
@@ -116,15 +116,7 @@ def _line(cells):
 
 
 def _copied(cursor, select):
-    block, size = [], 0
-    with cursor.copy(f"COPY ({select}) TO STDOUT WITH (FORMAT csv)") as copy:
-        for row in copy:
-            block.append(row)
-            size += len(row)
-            if size > BLOCK:
-                yield b"".join(block)
-                block, size = [], 0
-    yield b"".join(block)
+    return copying.blocks(cursor, f"COPY ({select}) TO STDOUT WITH (FORMAT csv)", BLOCK)
 
 
 def _with_birth_dates(cursor, file, selection, columns, limit):

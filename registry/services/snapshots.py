@@ -15,10 +15,11 @@ from django.db import IntegrityError, connection, transaction
 from registry.instruments import levels
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient, Snapshot, SnapshotPart
-from registry.services.source import LIVE, Source, one_moment
+from registry.services.source import LIVE, Source
 from registry.services.wire import FILES
 from sites import audit
 from sites.access import Can
+from sites.copying import one_moment
 from sites.models import Site
 from sites.scope import everything
 

@@ -158,6 +158,11 @@ def joined(samples):
     return values, matrix
 
 
+def weighted_sum(values, counts):
+    """Sum of values (k,) as often as counts (k,) say. Pairwise, and without waking the threads of a BLAS for it."""
+    return float((values * counts).sum())
+
+
 @dataclass(frozen=True)
 class Moments:
     """n, mean and sum of squared deviations from it: all that t tests, ANOVA and Tukey's test ask of a group."""
@@ -178,8 +183,9 @@ class Moments:
         # Deviations from an actual value: constant groups have no scatter at all, and large offsets cost no digits.
         origin = sample.values[sample.values.size // 2]
         shifted = sample.values - origin
-        mean = float(shifted @ sample.counts) / n
-        return cls(n, float(origin) + mean, float((shifted - mean) ** 2 @ sample.counts) if shifted.size > 1 else 0.0)
+        mean = weighted_sum(shifted, sample.counts) / n
+        squares = weighted_sum((shifted - mean) ** 2, sample.counts) if shifted.size > 1 else 0.0
+        return cls(n, float(origin) + mean, squares)
 
     @classmethod
     def summary(cls, n, mean, sd):

@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from registry.stats.arrays import Moments, NotEstimable, tabulate
+from registry.stats.arrays import Moments, NotEstimable, tabulate, weighted_sum
 from registry.stats.tails import t_quantile
 
 
@@ -78,7 +78,8 @@ def shape(sample, moments):
     if moments.squares == 0:
         return {}
     away = sample.values - moments.mean
-    m2, m3, m4 = (float(away**power @ sample.counts) / moments.n for power in (2, 3, 4))
+    square = away * away
+    m2, m3, m4 = (weighted_sum(power, sample.counts) / moments.n for power in (square, square * away, square * square))
     return {"skewness": m3 / m2**1.5, "kurtosis": m4 / m2**2}
 
 

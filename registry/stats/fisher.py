@@ -8,7 +8,7 @@ P is the probability, given the margins, of a table no more probable than the ob
     larger    `fisher_network`: two halves of the table, enumerated apart and met in the middle
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lgamma, log, log1p, sqrt
 
 import numpy as np
@@ -26,7 +26,10 @@ CHUNK = 1 << 20  # cells handled at a time
 
 @dataclass(frozen=True)
 class Fisher:
-    """method is `fisher_exact` or `fisher_monte_carlo`; the last three belong to Monte Carlo alone."""
+    """method is `fisher_exact` or `fisher_monte_carlo`; what has no value for the exact test belongs to Monte Carlo.
+
+    why  the table was sampled: "" where that was asked for, else what the exact test would not have kept
+    """
 
     method: str
     p: float
@@ -34,10 +37,14 @@ class Fisher:
     standard_error: float | None = None
     resamples: int | None = None
     seed: int | None = None
+    why: str = ""
 
 
 def fisher(table, seconds=60.0, memory_mb=500, resamples=200_000, seed=20241):
-    """Fisher's exact test where it can be computed within the limits, Monte Carlo otherwise; `method` tells which.
+    """Fisher's exact test where it can be computed within the limits, Monte Carlo otherwise.
+
+    Whether it can be depends on the table and on the limits alone, so a table has the same method on every machine;
+    `method` tells which, `why` the reason where it was sampled.
 
     table  (r, c) counts. Empty rows and columns do not matter; with fewer than two of either left P is 1, as in R.
     Raises NotEstimable(`empty`) for a table without observations.
@@ -45,14 +52,15 @@ def fisher(table, seconds=60.0, memory_mb=500, resamples=200_000, seed=20241):
     """
     try:
         return fisher_exact(table, seconds, memory_mb)
-    except TooLarge:
-        return fisher_monte_carlo(table, resamples, seed)
+    except TooLarge as why:
+        return replace(fisher_monte_carlo(table, resamples, seed), why=str(why))
 
 
 def fisher_exact(table, seconds=60.0, memory_mb=500):
     """Fisher's exact test.
 
-    seconds, memory_mb  limits on time and on the memory of the enumeration
+    seconds, memory_mb  limits on the work, as what a modest machine does in that time (`fisher_network.Budget`), and on
+                        the memory of the enumeration
     Raises TooLarge, at once where the size already shows that the limits cannot be kept; NotEstimable(`empty`).
     R: fisher.test(table)
     """

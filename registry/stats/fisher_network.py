@@ -14,7 +14,6 @@ Costs are integers (log factorials rounded to 2^-36 or a little coarser), so equ
 
 from dataclasses import dataclass
 from math import log, prod
-from time import monotonic
 
 import numpy as np
 
@@ -23,7 +22,9 @@ PAIRS = 1 << 17  # transitions looked at together
 TOGETHER = 64  # middle states handled together
 WALKS = 1 << 16  # walks handled together: few enough to stay in the processor's cache
 BYTES_A_WALK = 96  # in a layer, its making and its counterpart, measured
-SECONDS_A_WALK = 4e-8  # on a fast machine: a forecast should not refuse what might be done
+WALKS_A_SECOND = 20_000_000  # of a modest machine: what a limit in seconds stands for on every machine
+SCANS_A_WALK = 4  # a state asked whether one way of filling a column leads to it, so many for the time of a walk
+STEPS_A_WALK = 12  # a state's cheapest cost, reached by one way of filling a column, so many for the time of a walk
 MOST_OBSERVATIONS = 4_000_000
 FINEST, COARSEST = 36, 30  # binary digits of a cost after the point
 
@@ -93,20 +94,20 @@ class Passage:
 
 
 class Budget:
-    """The limits, asked about as the work goes on."""
+    """The limits on work and memory. Work is counted, not timed: a table is refused on every machine or on none.
+
+    The unit is a walk taken through a column; what else is done counts as so many walks as it takes the time of.
+    """
 
     def __init__(self, seconds, memory_mb):
-        self.seconds, self.until, self.bytes = seconds, monotonic() + seconds, memory_mb * 2**20
+        self.walks, self.bytes = seconds * WALKS_A_SECOND, memory_mb * 2**20
 
-    def check_time(self):
-        if monotonic() > self.until:
-            raise TooLarge("the time is used up")
-
-    def check_forecast(self, walks):
-        if monotonic() + walks * SECONDS_A_WALK > self.until:
+    def spend(self, walks):
+        self.walks -= walks
+        if self.walks < 0:
             raise TooLarge("the time would not suffice")
 
-    def check_walks(self, walks):
+    def check_memory(self, walks):
         if walks * BYTES_A_WALK > self.bytes:
             raise TooLarge("the memory would not suffice")
 
@@ -114,7 +115,8 @@ class Budget:
 def tail_probability(table, tie, seconds, memory_mb):
     """Probability of all tables with the margins of `table` whose log probability is at most its own plus `tie`.
 
-    table  (k, c) counts, k <= c, without empty rows and columns
+    table    (k, c) counts, k <= c, without empty rows and columns
+    seconds  of a modest machine, WALKS_A_SECOND: a limit on work, which does not depend on this machine
     Raises TooLarge.
     """
     budget = Budget(seconds, memory_mb)
@@ -214,8 +216,8 @@ class Network:
         found = []
         for total in totals:
             column, reached = self.columns[total], np.full(self.shape, FAR)
+            self.budget.spend(len(column.cells) * self.states / STEPS_A_WALK)
             for cells, cost in zip(column.cells[:, :-1].tolist(), column.costs.tolist(), strict=True):
-                self.budget.check_time()
                 to = tuple(slice(x, None) for x in cells)
                 source = tuple(slice(None, size - x) for x, size in zip(cells, self.shape, strict=True))
                 np.minimum(reached[to], costs[source] + cost, out=reached[to])
@@ -261,7 +263,7 @@ class Network:
             codes.append(arrived[first])
             masses.append(np.add.reduceat(mass[order], first))
             walks += first.size
-            self.budget.check_walks(walks)
+            self.budget.check_memory(walks)
         codes = np.concatenate(codes or [np.zeros(0, np.int64)])
         mass = np.concatenate(masses or [np.zeros(0)])
         return Layer(codes, mass, self.beyond(codes, mass), cut, layer.used + column.total)
@@ -281,12 +283,10 @@ class Network:
                 yield whole.part(first, last)
 
     def forecast(self, layer, column, bound, targets):
-        """How many walks `passages` will hold. Raises TooLarge if they cannot be walked in the time left."""
-        walks = 0
+        """Count the walks that `passages` will hold. Raises TooLarge if they are too many to walk."""
         for crossing in self.crossings(layer, column, bound, targets):
-            walks += int(crossing.length.sum())
-            self.budget.check_forecast(walks)
-        return walks
+            scanned = 2 * crossing.states.size * column.steps.size  # here, and again by `passages`
+            self.budget.spend(int(crossing.length.sum()) + scanned / SCANS_A_WALK)
 
     def crossings(self, layer, column, bound, targets):
         """The same in larger parts, before anything is walked."""
@@ -294,7 +294,6 @@ class Network:
         beyond = np.append(layer.beyond, 0.0)
         step = max(1, PAIRS // column.steps.size)
         for start in range(0, targets.size, step):
-            self.budget.check_time()
             states = targets[start : start + step]
             to, way = self.transitions(states, column)
             source = states[to] - column.steps[way]
@@ -321,8 +320,8 @@ class Network:
         """
         mirror = self.mirror()
         middle = self.reachable(a.used + column_a.total)
-        walks_a = self.forecast(a, column_a, bound_a, middle)
-        self.budget.check_forecast(walks_a + self.forecast(b, column_b, bound_b, mirror[middle][::-1]))
+        self.forecast(a, column_a, bound_a, middle)
+        self.forecast(b, column_b, bound_b, mirror[middle][::-1])
         weight_b = self.weight_of_state(b.used + column_b.total)[mirror]
         weight = 0.0
         for states in np.array_split(middle, -(-middle.size // TOGETHER)):

@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 
 from registry.stats.adjust import adjust
-from registry.stats.arrays import NotEstimable, joined, rounded, tabulate
+from registry.stats.arrays import Counts, NotEstimable, joined, rounded, tabulate
 from registry.stats.tails import chi_square_upper, normal_two_sided
 
 
@@ -66,8 +66,7 @@ def wilcoxon_signed_rank(differences, decimals=9, correct=True):
     if sample.n == 0:
         raise NotEstimable("empty")
     positive, negative = (
-        tabulate({abs(v): c for v, c in zip(sample.values.tolist(), sample.counts.tolist(), strict=True) if v * s > 0})
-        for s in (1, -1)
+        Counts(np.abs(sample.values[side]), sample.counts[side]) for side in (sample.values > 0, sample.values < 0)
     )
     if positive.n + negative.n == 0:
         raise NotEstimable("all_differences_zero")

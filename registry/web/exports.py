@@ -15,13 +15,13 @@ from registry.exports.tables import Selection
 from registry.instruments.base import Label
 from registry.models import Export
 from registry.services import wire
-from registry.services.source import one_moment
 from registry.tasks import send_export
 from registry.web.export_form import ExportForm
 from registry.web.ranges import resumable
 from registry.web.wording import words
 from sites import audit
 from sites.access import Can
+from sites.copying import one_moment
 from sites.scope import current, entered
 
 ZIP = "zip"

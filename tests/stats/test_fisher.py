@@ -197,3 +197,14 @@ def test_tables_are_sampled_with_their_margins_and_probabilities():
         sampled = fisher_monte_carlo(cells, resamples=40_000, seed=5)
         assert abs(sampled.p - slow_fisher(cells)) < 4.5 * sampled.standard_error + 1e-4
     assert table in every
+
+
+def test_a_sampled_table_says_why_and_is_sampled_again_whatever_the_machine():
+    """Limits are on counted work: a little less than it takes refuses always, a little more never."""
+    table = independent(60, [1] * 6, [1] * 3)
+    assert fisher(table, seconds=1).method == "fisher_exact"
+    sampled = [fisher(table, seconds=1e-4, resamples=1000) for _ in range(3)]
+    assert {(one.method, one.why, one.p) for one in sampled} == {
+        ("fisher_monte_carlo", "the table has too many states", sampled[0].p)
+    }
+    assert fisher_monte_carlo(table, resamples=1000).why == ""

@@ -9,7 +9,6 @@ import numpy as np
 from registry.analysis import thresholds
 from registry.analysis.samples import joint_counts
 from registry.instruments import levels, variables
-from registry.stats.arrays import Counts, rounded
 from registry.stats.describe import describe
 
 STEPS = {"hsuv": 0.05}  # what a value is rounded to before it is counted; 5 points of a scale of 100 for the others
@@ -21,13 +20,8 @@ def figures(data):
     """The key `figures` of a result, of the runner's view of the data: lists of plain dicts, one a row."""
     plan = data.plan
     continuous = [name for name in plan.outcomes if variables.get(name).kind == "continuous"]
-    pairs = {
-        (name, code, followup): _pairs(data, name, code, followup)
-        for name in continuous
-        for followup in plan.followups
-        for code in data.groups
-    }
-    changes = {row: _changes(*found) for row, found in pairs.items() if row[0] in plan.deltas}
+    rows = [(name, code, followup) for name in continuous for followup in plan.followups for code in data.groups]
+    changes = {row: data.changes(*row) for row in rows if row[0] in plan.deltas}
     return {
         "levels": [_levels(data, code) for code in data.groups],
         "distributions": [
@@ -36,7 +30,7 @@ def figures(data):
             for code in data.groups
             for timepoint in plan.timepoints
         ],
-        "trajectories": [_of(*row) | _trajectories(row[0], *found) for row, found in pairs.items()],
+        "trajectories": [_of(*row) | _trajectories(data, *row) for row in rows],
         "changes": [_of(*row) | _mean_change(found) for row, found in changes.items()],
         "responders": [
             _of(*row) | _responders(threshold, found)
@@ -81,7 +75,7 @@ def _on_steps(values, step):
 
 def _distribution(data, name, code, timepoint):
     """A box: quartiles, whiskers to the last value within 1.5 interquartile ranges, and counts of rounded values."""
-    sample = data.coded(name, timepoint).sample(data.groups[code])
+    sample = data.sample(name, code, timepoint)
     told, step = describe(sample), step_of(name)
     row = {"variable": name, "group": code, "timepoint": timepoint, "n": told.n, "missing": told.missing}
     row |= {"mean": told.mean, "median": told.median, "q1": told.first_quartile, "q3": told.third_quartile}
@@ -106,30 +100,21 @@ def _whiskers(sample, told):
     return float(min(inside[0], told.first_quartile)), float(max(inside[-1], told.third_quartile))
 
 
-def _pairs(data, name, code, followup):
-    """Values before (m,) and after (m,) that occur together in one group, how often, and how many lack one of them."""
-    before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
-    first, second, counts, missing = joint_counts(before, after, data.groups[code])
-    return np.asarray(before.values)[first], np.asarray(after.values)[second], counts, int(missing)
-
-
-def _trajectories(name, before, after, counts, missing):
+def _trajectories(data, name, code, followup):
     """How many patients went from which rounded value to which."""
     step = step_of(name)
-    places = np.stack([_on_steps(before, step), _on_steps(after, step)], axis=1)
-    found, where = np.unique(places, axis=0, return_inverse=True)
-    summed = np.bincount(where.ravel(), weights=counts, minlength=len(found)).astype(np.int64)
+    before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
+    first, second = _on_steps(before.values, step), _on_steps(after.values, step)
+    lowest = min(first.min(initial=0), second.min(initial=0))
+    found = joint_counts(before, after, data.groups[code], first - lowest, second - lowest)
     return {
-        "n": int(counts.sum()),
-        "missing": missing,
+        "n": int(found[2].sum()),
+        "missing": int(found[3]),
         "step": step,
-        "counts": [[_value(a, step), _value(b, step), int(c)] for (a, b), c in zip(found, summed, strict=True)],
+        "counts": [
+            [_value(a + lowest, step), _value(b + lowest, step), int(c)] for a, b, c in zip(*found[:3], strict=True)
+        ],
     }
-
-
-def _changes(before, after, counts, missing):
-    """Counts of after − before; `missing` counts who lacks one of the two values."""
-    return rounded(Counts(after - before, counts, missing))
 
 
 def _mean_change(changes):

@@ -5,8 +5,9 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from registry.exports.folder import write_folder
-from registry.exports.tables import Selection, one_moment
+from registry.exports.tables import Selection
 from sites import audit
+from sites.copying import one_moment
 from sites.scope import current, everything
 
 

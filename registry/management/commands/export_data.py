@@ -11,8 +11,8 @@ from registry.exports.choices import CONTENT, OFFERED, InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.models import SavedCohort, Snapshot
-from registry.services.source import one_moment
 from sites import audit
+from sites.copying import one_moment
 from sites.models import Site
 from sites.scope import current, everything
 
