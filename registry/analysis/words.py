@@ -1,7 +1,6 @@
 """What a result's codes are called, in one language."""
 
-from registry.analysis import cohorts, methods, plans
-from registry.analysis.groupings import GROUPINGS
+from registry.analysis import cohorts, groupings, methods, plans
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
@@ -23,7 +22,7 @@ class Words:
     def __init__(self, result, language):
         self.result, self.language = result, language
         method = result["method"]
-        grouping = GROUPINGS[method["grouping"]]
+        grouping = groupings.of_method(method)
         known = {choice.code: choice.label for choice in grouping.groups or ()}
         self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
 

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from registry.analysis import refusals
 from registry.analysis.cohorts import BASELINE_CHARACTERISTICS, STEPS, Step
 from registry.instruments import levels, variables
 from registry.instruments.timepoints import SCHEDULE
@@ -148,7 +149,7 @@ class CohortForm(forms.Form):
             try:
                 self.steps = tuple(self._steps(given))
             except ValueError as error:
-                raise forms.ValidationError(str(error)) from error
+                raise forms.ValidationError(refusals.told(error, get_language() or "en")) from error
         return given
 
     def _steps(self, given):

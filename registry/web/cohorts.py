@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.analysis import cohorts, saved_cohorts
+from registry.analysis import cohorts, refusals, saved_cohorts
 from registry.analysis import frame as frames
 from registry.analysis.cohorts import ALL, ENROLLED, Cohort
 from registry.instruments.base import Label
@@ -75,7 +75,7 @@ def _save(request, steps, save):
         with transaction.atomic():
             return saved_cohorts.save(access=request.access, steps=steps, **save.cleaned_data)
     except ValueError as error:
-        save.add_error("name", str(error))
+        save.add_error("name", refusals.told(error, get_language() or "en"))
         return None
 
 

@@ -4,7 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import tempfile
-from functools import wraps
+from functools import partial, wraps
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,20 +19,20 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis import bundle, narrative, presentation, runs
+from registry.analysis import bundle, files, narrative, presentation, runs
 from registry.analysis.versions import product_version
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
 from registry.web.comparison_form import ComparisonForm
 from registry.web.comparison_stages import STAGES, stage_label
 from registry.web.comparison_words import described
+from registry.web.drawn import DAY, drawn_once
 from registry.web.figure_sections import sections
 from sites import audit
 from sites.access import Can
 from sites.scope import everything
 
 PAGE = 50
-DAY = 24 * 3600
 BUNDLE = "bundle"  # beside the formats of a result: the result with its data
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
 
@@ -109,7 +109,7 @@ def _shown(result, language):
         "tables": [table for table in tables if table.code != "flow"],
         "methods": narrative.methods(result, language),
         "method": result["method"],
-        "formats": list(presentation.FORMATS),
+        "formats": list(files.FORMATS),
         **sections(result, language),
     }
 
@@ -149,13 +149,14 @@ def download(request, run_id, format):
     result = runs.result_of(one)
     if result is not None and format == BUNDLE:
         return _bundle(request, one)
-    if result is None or format not in presentation.FORMATS:
+    if result is None or format not in files.FORMATS:
         raise Http404
-    content = presentation.renderer(format)(result, get_language() or "en")
+    draw = partial(drawn_once, one.pk)
+    content = files.renderer(format)(result, get_language() or "en", draw)
     audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
     return HttpResponse(
         content,
-        content_type=presentation.CONTENT_TYPES[format],
+        content_type=files.CONTENT_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="{_filename(one, format)}"'},
     )
 

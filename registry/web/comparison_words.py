@@ -3,7 +3,6 @@
 from django.utils.translation import get_language
 
 from registry.analysis import cohorts, plans
-from registry.analysis.groupings import GROUPINGS
 from registry.instruments import timepoints
 
 
@@ -14,7 +13,7 @@ def described(run):
     times = [timepoints.timepoint(code).label.in_language(language) for code in plan.timepoints]
     return {
         "cohort": cohort.label.in_language(language),
-        "grouping": GROUPINGS[plan.grouping].label.in_language(language),
+        "grouping": plan.grouped_by.label.in_language(language),
         "baseline": times[0],
         "followups": times[1:],
         "value_sets": plan.value_sets,

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from registry.analysis import cohorts, plans, runner, runs
+from registry.analysis import cohorts, plans, presentation, runner, runs
 from registry.analysis.figures import drawings
 from registry.models import ComparisonRun
 from sites.models import AuditEvent
@@ -171,7 +171,8 @@ def test_repeating_a_finished_run_makes_a_new_one_and_leaves_the_result(client, 
 @pytest.mark.parametrize(
     ("format", "kind"),
     [("json", "application/json"), ("csv", "text/csv; charset=utf-8"), ("html", "text/html; charset=utf-8"),
-     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document")],
+     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+     ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")],
 )  # fmt: skip
 @pytest.mark.parametrize(("who", "status"), [("bob", 200), ("alice", 404)])
 def test_downloads(client, done, request, format, kind, who, status):
@@ -200,10 +201,29 @@ def test_a_word_document_has_every_table(client, bob, done):
 
     client.force_login(bob)
     content = client.get(reverse("comparison_download", args=[done.pk, "docx"])).content
-    assert len(Document(io.BytesIO(content)).tables) == 6
+    document = Document(io.BytesIO(content))
+    tables, figures = presentation.tables(done.result), drawings.charts(done.result)
+    headings = [one.text for one in document.paragraphs if one.style.name == "Heading 2"]
+    assert [table.title for table in tables] == headings[: len(tables)]
+    assert len(document.tables) > len(tables)  # and those of the EQ-5D report
+    drawn = [shape._inline.docPr for shape in document.inline_shapes]
+    assert [(one.get("title"), one.get("descr")) for one in drawn] == [(one.title, one.alt) for one in figures]
 
 
-@pytest.mark.parametrize("format", ["xlsx", "json"])
+def test_the_html_file_has_every_figure_in_it(client, bob, done):
+    import re
+
+    client.force_login(bob)
+    page = client.get(reverse("comparison_download", args=[done.pk, "html"])).content.decode()
+    figures = drawings.charts(done.result)
+    assert page.count('<svg role="img" aria-label="') == page.count("<figcaption>") == len(figures)
+    named = re.findall(r'<svg[^>]*>|\bid="([^"]+)"', page)
+    named = [one for one in named if one]
+    assert len(set(named)) == len(named)
+    assert "<script" not in page and "src=" not in page
+
+
+@pytest.mark.parametrize("format", ["xls", "json"])
 def test_there_is_nothing_to_download_before_there_is_a_result_or_in_another_format(client, bob, format):
     client.force_login(bob)
     assert client.get(reverse("comparison_download", args=[a_run(bob).pk, format])).status_code == 404
