@@ -8,6 +8,7 @@ from registry.instruments import value_sets, variables
 from registry.instruments.base import Label
 
 TITLE = Label("{plan}: {times}", "{plan}：{times}")
+BY_GROUPS = Label("Comparison of groups ({groups})", "群間比較（{groups}）")
 NOBODY = Label("No patient came into this comparison.", "対象となる患者はいませんでした。")
 ANALYSED = Label(
     "{n} of {enrolled} enrolled patients were analysed: {groups}.", "登録{enrolled}例中{n}例を解析：{groups}。"
@@ -63,7 +64,10 @@ AND = Label(" and ", "と")
 def title(result, language="en"):
     words, method = Words(result, language), result["method"]
     times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
-    return words(TITLE, plan=words(plan_label(method["plan"])), times=times)
+    name = words(plan_label(method["plan"]))
+    if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
+        name = words(BY_GROUPS, groups=words(groupings.of_method(method).label))
+    return words(TITLE, plan=name, times=times)
 
 
 def answer(result, language="en"):
@@ -147,7 +151,7 @@ def _differences(result, words):
 
 def _listed(named, words):
     """“HSUV (before surgery, at 1 month), EQ VAS (at 1 month)”."""
-    shown = (what + (f" ({words(JOIN).join(when)})" if when else "") for what, when in named.items())
+    shown = (words(VALUE, group=what, value=words(JOIN).join(when)) if when else what for what, when in named.items())
     return words(JOIN).join(shown)
 
 

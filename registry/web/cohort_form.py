@@ -217,7 +217,7 @@ def _pairs(code, given):
 class SaveForm(forms.Form):
     """Under which name the cohort is kept, and what it is for."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+    name = forms.CharField(label=gettext_lazy("Name of the cohort"), max_length=80)
     note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,
