@@ -206,6 +206,10 @@ BESIDE = Label(", with {test} beside it", "（{test}を併記）")
 THRESHOLDS = Label(
     "Minimal clinically important differences: {which}. ", "臨床的に意味のある最小変化量（MCID）：{which}。"
 )
+FURTHER = Label(
+    "As a sensitivity analysis they were computed again with the value sets of {sets}. ",
+    "感度分析として{sets}の換算表でも算出した。",
+)
 SAMPLED = Label(
     "Exact tests beyond reach were estimated by Monte Carlo sampling: {which}. ",
     "正確計算が困難な検定はモンテカルロ法で推定した：{which}。",
@@ -221,7 +225,7 @@ METHODS = Label(
     "{before_after_continuous} on complete pairs, or {before_after_categorical} (categories). Between pairs of groups: "
     "{pairwise_continuous}, or {pairwise_categorical} ({adjust}). Survival: Kaplan–Meier estimates, compared by the "
     "log-rank test. {thresholds}Health state utility values were computed from the "
-    "EQ-5D-5L with the value set of {value_set}. Patients without a value were left out of that "
+    "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
     "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
     "considered significant. {software}.",
     "{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
@@ -229,7 +233,7 @@ METHODS = Label(
     "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。"
     "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。"
     "生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
-    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。"
+    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。{further}"
     "欠測例は当該解析から除き不明として示し、補完は行っていない。{sampled}P < {alpha}を有意とした。{software}。",
 )
 SOURCE = Label(
@@ -250,6 +254,7 @@ def methods(result, language="en"):
         **{place: text for place, text in named.items() if place != "adjust"},
         thresholds=_thresholds(result, words),
         sampled=_sampled(result, words),
+        further=_further(result, words),
         adjust=words(tests.ADJUSTMENTS[used["adjust"]]),
         times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
         grouping=words(groupings.of_method(method).label),
@@ -274,6 +279,12 @@ def _thresholds(result, words):
         return ""
     parts = (f"{words(variables.get(one['variable']).label)} {one['value']:g} ({one['source']})" for one in told)
     return words(THRESHOLDS, which=words(JOIN).join(parts))
+
+
+def _further(result, words):
+    """The value sets of the sensitivity analysis."""
+    sets = [words(value_sets.get(one["value_set"]).label) for one in result.get("sensitivity", ())]
+    return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
 
 
 def _sampled(result, words):

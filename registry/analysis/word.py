@@ -10,6 +10,7 @@ from registry.instruments.base import Label
 
 LONGEST_TABLE = 80  # rows of a report's table: Word is slow with long ones, and nobody prints them
 WIDTH, TALLEST = 25.7, 14.5  # cm between the margins of a landscape page, and of a figure under its heading
+WIDE = 12  # columns
 LATIN, JAPANESE = "Liberation Sans", "Noto Sans CJK JP"
 METHODS = Label("Methods", "方法")
 SOURCE = Label("Computed from", "計算の由来")
@@ -82,11 +83,15 @@ def _table(document, table):
     heading = document.add_heading(table.title, 2)
     heading.paragraph_format.keep_with_next = True
     columns = len(table.header)
+    heading.paragraph_format.page_break_before = columns > WIDE  # such a table is as long as a page too
     grid = document.add_table(rows=0, cols=columns)
     grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.LEFT, False
-    first = 7.0 if columns <= 8 else 5.6 if columns <= 12 else 3.4
+    first = 7.0 if columns <= 8 else 5.6 if columns <= WIDE else 3.4
     widths = [Cm(first)] + [Cm(min(3.2, (WIDTH - first) / max(columns - 1, 1)))] * (columns - 1)
-    size = Pt(8 if columns <= 12 else 6.5)
+    texts_end = table.code == "flow"  # its last column is words: wide, and from the left
+    if texts_end:
+        widths[-1] = Cm(WIDTH - first - 3.2 * (columns - 2))
+    size = Pt(8 if columns <= WIDE else 6.5)
     heads = 0
     if table.spans:
         row, at = grid.add_row(), 0
@@ -98,7 +103,8 @@ def _table(document, table):
     for texts, indent in lines:
         row = grid.add_row()
         for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
-            _cell(cell, text, size, right=place > 0, indent=indent and place == 0)
+            words_only = texts_end and place == columns - 1
+            _cell(cell, text, size, right=place > 0 and not words_only, indent=indent and place == 0)
     heads += 1
     for column, width in zip(grid.columns, widths, strict=True):
         column.width = width

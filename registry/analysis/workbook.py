@@ -109,14 +109,17 @@ def _table(book, name, table, mark):
                 sheet.merge_cells(start_row=row, end_row=row, start_column=column, end_column=column + width - 1)
             column += width
         row += 1
+    left = (1, len(table.header)) if table.code == "flow" else (1,)  # columns of words
     for column, text in enumerate(table.header, 1):
-        _write(sheet, row, column, text, bold=True, right=column > 1, top=row == top, bottom=True)
+        _write(sheet, row, column, text, bold=True, right=column not in left, top=row == top, bottom=True)
     sheet.freeze_panes = sheet.cell(row + 1, 2)
     for place, line in enumerate(table.rows):
         row += 1
         last = place == len(table.rows) - 1
         for column, text in enumerate((line.label, *line.cells), 1):
-            _write(sheet, row, column, text, right=column > 1, indent=int(line.indent and column == 1), bottom=last)
+            _write(
+                sheet, row, column, text, right=column not in left, indent=int(line.indent and column == 1), bottom=last
+            )
     for column in range(1, len(table.header) + 1):
         texts = [table.header[column - 1], *((line.label, *line.cells)[column - 1] for line in table.rows)]
         widest = max(sum(2 if ord(letter) > 0x2E80 else 1 for letter in text) for text in texts)
