@@ -17,11 +17,6 @@ from sites.models import Membership, Site, User
 from sites.scope import entered, everything
 
 PASSWORD = "correct horse battery"
-EMPTIED = (
-    "registry_comparisonrun, registry_patient, registry_assessment, registry_adverseevent, registry_identity, "
-    "registry_utility, registry_change, study_sites_auditevent, study_sites_membership, study_sites_site, "
-    "study_sites_user"
-)
 
 
 def pytest_configure():
@@ -41,26 +36,52 @@ def django_db_setup(django_test_environment, django_db_blocker):
         owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         application.close()
         application.settings_dict["NAME"] = name
+        FILLED_BY_TESTS[:] = empty_tables(owner)
     yield
     with django_db_blocker.unblock():
+        with application.cursor() as cursor:
+            # A browser that kept a connection open kept a database session of the live server open too.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )
         application.close()
         owner.creation.destroy_test_db(name, verbosity=0)
 
 
+FILLED_BY_TESTS = []
+
+
+def empty_tables(owner):
+    """Tables that the migrations leave empty: all that tests fill."""
+    with owner.cursor() as cursor:
+        tables = owner.introspection.table_names(cursor)
+        for table in tables:
+            cursor.execute(f"SELECT NOT EXISTS (SELECT FROM {table})")
+            if cursor.fetchone()[0]:
+                yield table
+
+
+@contextmanager
+def swept_afterwards():
+    """What is committed meanwhile, the audit trail included, is removed by the owner."""
+    owner = connections["owner"]
+    owner.close()
+    owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
+    try:
+        yield
+    finally:
+        connection.close()
+        with owner.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(FILLED_BY_TESTS)} CASCADE")
+        owner.close()
+
+
 @pytest.fixture
 def committed(django_db_setup, django_db_blocker):
-    """A registry that other processes see: everything is committed, and swept away afterwards by the owner."""
-    with django_db_blocker.unblock():
-        owner = connections["owner"]
-        owner.close()
-        owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
-        try:
-            yield
-        finally:
-            connection.close()
-            with owner.cursor() as cursor:
-                cursor.execute(f"TRUNCATE {EMPTIED} CASCADE")
-            owner.close()
+    """A registry that other processes see: everything is committed, and removed afterwards."""
+    with django_db_blocker.unblock(), swept_afterwards():
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A real browser against a real server, as the application's own role.
 
 Django's live server flushes the database after each test, which the application's role may not; so the data of these
-tests are committed once for a module and deleted row by row afterwards. The audit trail keeps its rows.
+tests are committed once for a module, and removed by the owner afterwards.
 """
 
 import datetime as dt
@@ -9,20 +9,19 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from django.test.testcases import LiveServerThread
 
 from registry.celery import app
-from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.models import Assessment, Patient
 from registry.services import patients
 from registry.services.assessments import save_assessment
 from sites.access import Can, Role, access_of
-from sites.models import Membership, Site, User
-from sites.scope import entered, everything
-from tests.conftest import person
+from sites.models import Site
+from sites.scope import entered
+from tests.conftest import person, swept_afterwards
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -61,24 +60,14 @@ def _followed(access, patient):
         )
 
 
-def _removed(sites, people):
-    with everything(), transaction.atomic():
-        for model in (AdverseEvent, Assessment, Identity, Patient):
-            model.objects.filter(site__in=sites).delete()
-        Membership.objects.filter(user__in=people).delete()
-        Session.objects.all().delete()
-        User.objects.filter(pk__in=[one.pk for one in people]).delete()
-        Site.objects.filter(pk__in=[one.pk for one in sites]).delete()
-
-
 @pytest.fixture(scope="module")
 def cast(django_db_setup, django_db_blocker):
     """Alice at North with a followed patient and a new one; Bob, Dana and Ada; committed for the whole module."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs its loop in this thread
     app.conf.task_always_eager = True
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), swept_afterwards():
         north = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院", enrolment_target=40)
-        south = Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
+        Site.objects.create(code="S01", name="South Hospital", name_ja="南病院")
         alice, bob = person("Alice", Role.COORDINATOR, north), person("Bob", Role.STATISTICIAN)
         dana, ada = person("Dana", Role.DATA_MANAGER), person("Ada", Role.ADMIN, is_staff=True, is_superuser=True)
         access = access_of(alice)
@@ -86,8 +75,6 @@ def cast(django_db_setup, django_db_blocker):
         followed, new = _enrolled(access, north), _enrolled(access, north)
         _followed(access, followed)
         yield SimpleNamespace(alice=alice, bob=bob, dana=dana, ada=ada, followed=followed.pk, new=new.pk, access=access)
-        _removed([north, south], [alice, bob, dana, ada])
-        connection.close()  # or the test database could not be dropped
     app.conf.task_always_eager = False
 
 
@@ -101,12 +88,6 @@ def server(cast):
         raise thread.error
     yield f"http://127.0.0.1:{thread.port}"
     thread.terminate()
-    with connection.cursor() as cursor:
-        # A browser that keeps a connection open keeps its thread's database session open too.
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
-        )
 
 
 @pytest.fixture(scope="module")

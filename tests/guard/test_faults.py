@@ -31,13 +31,13 @@ from tests.guard.conftest import enrol
 from tests.guard.saving import ANSWERS
 
 PROJECT = Path(__file__).resolve().parents[2]
-SITES = 4
+SITES = 10
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
 
 
 @pytest.fixture
-def four_sites(committed):
-    """Four coordinators, each with the site and its patients: {user: (site, [patient numbers])}."""
+def ten_sites(committed):
+    """Ten coordinators, each with the site and its patients: {user: (site, [patient numbers])}."""
     cast = {}
     for number in range(1, SITES + 1):
         site = Site.objects.create(code=f"F{number:02}", name=f"Site {number}")
@@ -73,8 +73,8 @@ def on_record(patient_id, timepoint):
     return stored, events.count()
 
 
-def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(four_sites, environment):
-    user, (_site, patient_ids) = next(iter(four_sites.items()))
+def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(ten_sites, environment):
+    user, (_site, patient_ids) = next(iter(ten_sites.items()))
     command = [sys.executable, "-m", "tests.guard.saving", str(user.pk), *patient_ids]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
     said = [process.stdout.readline().split() for _ in patient_ids]
@@ -158,9 +158,9 @@ def post_until_it_dies(port, cookie, forms):
 
 
 @pytest.mark.parametrize("saves_before", [5, 30])
-def test_a_killed_web_server_has_stored_each_save_that_it_answered(four_sites, environment, saves_before):
+def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, environment, saves_before):
     process, port = start_web(environment)
-    forms = {user: [(one, at) for one in mine for at in TIMEPOINTS] for user, (_site, mine) in four_sites.items()}
+    forms = {user: [(one, at) for one in mine for at in TIMEPOINTS] for user, (_site, mine) in ten_sites.items()}
     cookies = {user: session_of(user) for user in forms}
     killed = threading.Event()
 
@@ -196,17 +196,17 @@ def test_a_killed_web_server_has_stored_each_save_that_it_answered(four_sites, e
         assert half == []
 
 
-def test_twenty_people_of_four_sites_at_once(four_sites):
+def test_fifty_people_of_ten_sites_at_once(ten_sites):
     """Nobody waits for ever, no update is lost, nobody meets a row of another site, no number is given twice."""
-    threads, corrections = 20, 4
-    for user, (_site, mine) in four_sites.items():
+    threads, corrections = 50, 4
+    for user, (_site, mine) in ten_sites.items():
         access = access_of(user)
         with entered(access.scope()), transaction.atomic():
             for one in mine[:2]:
                 patient = Patient.objects.get(pk=one)
                 raw = ANSWERS | {"pain_vas_mm": "0"}
                 save_assessment(access=access, patient=patient, timepoint="preop", raw=raw, today=TODAY)
-    people = list(four_sites) * (threads // SITES)
+    people = list(ten_sites) * (threads // SITES)
     together = threading.Barrier(threads)
     conflicts = Counter()
 
@@ -228,7 +228,7 @@ def test_twenty_people_of_four_sites_at_once(four_sites):
 
     def work(user):
         try:
-            site, mine = four_sites[user]
+            site, mine = ten_sites[user]
             access = access_of(user)
             together.wait(30)
             number = enrol(user, site, TODAY).pk

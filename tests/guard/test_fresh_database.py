@@ -17,8 +17,8 @@ EMPTY = "test_not_migrated"
 @pytest.fixture
 def empty_database():
     """The environment of a process on a database without tables."""
-    owner = os.environ["OWNER_DATABASE_URL"]
-    with psycopg.connect(owner, autocommit=True) as connection:
+    maintenance = urlsplit(os.environ["OWNER_DATABASE_URL"])._replace(path="/postgres").geturl()
+    with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(EMPTY)))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(EMPTY)))
         yield os.environ | {
