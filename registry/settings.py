@@ -74,6 +74,7 @@ EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each p
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
+MCID = env("METASPINE_MCID", "")
 
 INSTALLED_APPS = [
     "sites.apps.AdminScreensConfig",

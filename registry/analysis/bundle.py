@@ -20,7 +20,7 @@ from django.db import transaction
 from registry.analysis import cohorts, expected, plans, presentation, runner
 from registry.analysis import frame as frames
 from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES
-from registry.analysis.groupings import GROUPINGS
+from registry.analysis.groupings import ARM_CODES
 from registry.analysis.samples import DAYS_A_MONTH, Coded, coded
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
@@ -30,8 +30,8 @@ from registry.services import snapshots
 
 VERIFY = Path(__file__).with_name("verify.R")
 BETWEEN_CODES = "|"
-# What the reports of survival and of EQ-5D are made from, whatever else the plan names.
-ALWAYS, ALWAYS_AT = ("followup_months", "died"), ("hsuv", "eq_vas")
+# What the reports of survival, of SINS and of EQ-5D are made from, whatever else the plan names.
+ALWAYS, ALWAYS_AT = ("followup_months", "died", "sins_total", "procedure"), ("hsuv", "eq_vas")
 BLOCK = 1 << 12  # rows of data.csv put together at once
 MOMENT = (1980, 1, 1, 0, 0, 0)  # every file's date in the zip: the same comparison gives the same bytes
 
@@ -148,7 +148,7 @@ def columns(plan, frame):
     """Every Column of data.csv: the group, what it was made from, and each variable of the plan, raw ones before the
     ones recoded from them."""
     found = [_group(plan, frame), _levels(frame)]
-    for name in (*plan.characteristics, *ALWAYS, *plan.events):
+    for name in filter(None, (*plan.characteristics, *ALWAYS, _arms_column(plan), *plan.events)):
         found += _of_variable(frame, name)
     for timepoint in plan.timepoints:
         found += _of_timepoint(plan, frame, timepoint)
@@ -156,10 +156,21 @@ def columns(plan, frame):
 
 
 def _group(plan, frame):
-    grouping = GROUPINGS[plan.grouping]
+    grouping = plan.grouped_by
     choices, places = grouping.places(frame, plan.rule)
     values = Coded(places, tuple(choice.code for choice in choices))
-    return Column(name="group", label=grouping.label, kind="categorical", coded=values, choices=tuple(choices))
+    more = {}
+    if source := _arms_column(plan):
+        arms = zip(ARM_CODES, (plan.arms.a, plan.arms.b), strict=True)
+        of = {level: code for code, levels_of in arms for level in levels_of}
+        pairs = (f"{choice.code}={of.get(choice.code, '')}" for choice in variables.get(source).categories)
+        more = {"source": source, "rule": "recode:" + BETWEEN_CODES.join(pairs)}
+    return Column(name="group", label=grouping.label, kind="categorical", coded=values, choices=tuple(choices), **more)
+
+
+def _arms_column(plan):
+    """The variable that two arms are made from, where it is a column of data.csv; "" otherwise."""
+    return plan.arms.variable if plan.arms and plan.arms.variable != "segment_group" else ""
 
 
 def _levels(frame):

@@ -13,13 +13,18 @@ import numpy as np
 
 from registry.analysis import frame as frames
 from registry.analysis.groupings import SEGMENTS
+from registry.analysis.refusals import Refused, listed, refusal
 from registry.analysis.samples import coded
 from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
 
 
-class UnknownStep(ValueError):
+class UnknownStep(Refused):
     """A cohort that cannot be read; the message says what would be right."""
+
+
+def _unknown(en, ja, **values):
+    return UnknownStep(Label(en, ja).format(**values))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +53,18 @@ class Step:
 
     def __post_init__(self):
         if self.code not in STEPS:
-            raise UnknownStep(f"“{self.code}” is no step of a cohort; one of {', '.join(STEPS)}")
+            raise _unknown(
+                "“{code}” is no step of a cohort; one of {fits}",
+                "「{code}」という段階はありません。使えるもの：{fits}",
+                code=self.code,
+                fits=listed(STEPS),
+            )
         try:
             self.kind.check(**self.parameters)
         except TypeError as error:
-            raise UnknownStep(f"step “{self.code}”: {error}") from error
+            raise _unknown(
+                "step “{code}”: {why}", "段階「{code}」の指定が不完全です（{why}）", code=self.code, why=error
+            ) from error
 
     @property
     def kind(self):
@@ -173,7 +185,11 @@ def _followed(frame, rule, days):
 
 def _not_negative(days):
     if not isinstance(days, int) or days < 0:
-        raise ValueError(f"days must be a whole number of at least 0; got {days!r}")
+        raise refusal(
+            "days must be a whole number of at least 0; got {days}",
+            "日数は0以上の整数で指定してください（入力：{days}）",
+            days=repr(days),
+        )
 
 
 def _among(column):
@@ -187,10 +203,14 @@ def _among(column):
 
 def _known(codes):
     def check(values):
-        if not values:
-            raise ValueError("name at least one value")
+        _some(values)
         if unknown := [value for value in values if value not in codes]:
-            raise ValueError(f"{', '.join(map(str, unknown))}: must be one of {', '.join(codes)}")
+            raise refusal(
+                "{unknown}: must be one of {fits}",
+                "{unknown}：使えません。使えるもの：{fits}",
+                unknown=listed(unknown),
+                fits=listed(codes),
+            )
 
     return check
 
@@ -231,7 +251,7 @@ def _in_regions(frame, rule, values):
 
 def _some(values):
     if not values:
-        raise ValueError("name at least one value")
+        raise refusal("name at least one value", "値を1つ以上指定してください")
 
 
 def _level_range(frame, rule, first, last):
@@ -243,9 +263,14 @@ def _level_range(frame, rule, first, last):
 def _two_levels(first, last):
     for one in (first, last):
         if one not in levels.LEVELS:
-            raise ValueError(f"{one}: must be a level from C1 to S")
+            raise refusal("{one}: must be a level from C1 to S", "{one}：C1～Sの高位を指定してください", one=one)
     if levels.LEVELS.index(first) > levels.LEVELS.index(last):
-        raise ValueError(f"{first} is below {last}")
+        raise refusal(
+            "{first} is below {last}",
+            "{first}は{last}より下位です。上位の高位を先に指定してください",
+            first=first,
+            last=last,
+        )
 
 
 def _operated_between(frame, rule, first, last):
@@ -256,8 +281,17 @@ def _operated_between(frame, rule, first, last):
 
 
 def _two_dates(first, last):
-    if date.fromisoformat(first) > date.fromisoformat(last):
-        raise ValueError(f"{first} is after {last}")
+    if _date(first) > _date(last):
+        raise refusal("{first} is after {last}", "{first}は{last}より後の日付です", first=first, last=last)
+
+
+def _date(text):
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise refusal(
+            "{text}: a date is written 2024-12-31", "{text}：日付は2024-12-31のように書いてください", text=text
+        ) from error
 
 
 def _aged(frame, rule, minimum):
@@ -274,8 +308,24 @@ def _has(frame, rule, variable, timepoint):
 
 def _measured(variable, timepoint):
     if variable not in {one.name for one in (*variables.OUTCOMES, *variables.DOMAINS)}:
-        raise ValueError(f"“{variable}” is not assessed at a timepoint")
-    timepoints.timepoint(timepoint)
+        raise refusal(
+            "“{variable}” is not assessed at a timepoint; one of {fits}",
+            "「{variable}」は評価時点をもつ項目ではありません。使えるもの：{fits}",
+            variable=variable,
+            fits=listed(one.name for one in ASSESSED),
+        )
+    _known_timepoint(timepoint)
+
+
+def _known_timepoint(code):
+    known = [one.code for one in timepoints.SCHEDULE]
+    if code not in known:
+        raise refusal(
+            "“{code}” is no timepoint; one of {fits}",
+            "「{code}」という時点はありません。使えるもの：{fits}",
+            code=code,
+            fits=listed(known),
+        )
 
 
 def _in_groups(frame, rule, values):
@@ -295,9 +345,19 @@ def _run_of(frame, rule, minimum, maximum):
 def _two_numbers(minimum, maximum):
     for one in (minimum, maximum):
         if not isinstance(one, int) or not 1 <= one <= len(levels.LEVELS):
-            raise ValueError(f"a number of vertebrae is from 1 to {len(levels.LEVELS)}; got {one!r}")
+            raise refusal(
+                "a number of vertebrae is from 1 to {most}; got {one}",
+                "椎体数は1～{most}で指定してください（入力：{one}）",
+                most=len(levels.LEVELS),
+                one=repr(one),
+            )
     if minimum > maximum:
-        raise ValueError(f"{minimum} is more than {maximum}")
+        raise refusal(
+            "{minimum} is more than {maximum}",
+            "最小値{minimum}が最大値{maximum}を超えています",
+            minimum=minimum,
+            maximum=maximum,
+        )
 
 
 def _operated_from(frame, rule, first):
@@ -330,24 +390,33 @@ def _in_categories(frame, rule, variable, values, timepoint=None):
 
 BASELINE_CHARACTERISTICS = tuple(one for one in variables.CHARACTERISTICS if one is not variables.DIED)
 ASSESSED = (*variables.OUTCOMES, *variables.DOMAINS)
+KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数"}
 
 
 def _of_kind(kind, variable, timepoint):
     """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
     offered = BASELINE_CHARACTERISTICS if timepoint is None else ASSESSED
     if variable not in {one.name for one in offered if one.kind == kind}:
-        raise ValueError(
-            f"“{variable}” is no {kind} variable {'of the patient' if timepoint is None else 'assessed then'}"
+        when = Label("of the patient", "患者の") if timepoint is None else Label("assessed then", "評価時点の")
+        raise refusal(
+            f"“{{variable}}” is no {kind} variable {when.en}; one of {{fits}}",
+            f"「{{variable}}」は{when.ja}{KINDS_JA[kind]}ではありません。使えるもの：{{fits}}",
+            variable=variable,
+            fits=listed(one.name for one in offered if one.kind == kind),
         )
     if timepoint is not None:
-        timepoints.timepoint(timepoint)
+        _known_timepoint(timepoint)
 
 
 def _limit(variable, timepoint=None, **limit):
     _of_kind("continuous", variable, timepoint)
     (value,) = limit.values()
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise ValueError(f"the limit must be a number; got {value!r}")
+        raise refusal(
+            "the limit must be a number; got {value}",
+            "境界値は数で指定してください（入力：{value}）",
+            value=repr(value),
+        )
 
 
 def _least(variable, minimum, timepoint=None):
@@ -453,14 +522,14 @@ _KINDS = (
         label=Label("operated on {first} or later", "手術日 {first}以降"),
         reason=Label("operated before {first}, or not known when", "手術日が{first}より前、または不明"),
         keep=_operated_from,
-        check=lambda first: date.fromisoformat(first) and None,
+        check=lambda first: _date(first) and None,
     ),
     StepKind(
         code="operated_until",
         label=Label("operated on {last} or earlier", "手術日 {last}以前"),
         reason=Label("operated after {last}, or not known when", "手術日が{last}より後、または不明"),
         keep=_operated_until,
-        check=lambda last: date.fromisoformat(last) and None,
+        check=lambda last: _date(last) and None,
     ),
     StepKind(
         code="at_least",
@@ -506,7 +575,12 @@ def get(name):
     try:
         return COHORTS[name]
     except KeyError:
-        raise UnknownStep(f"“{name}” is no cohort; one of {', '.join(COHORTS)}") from None
+        raise _unknown(
+            "“{name}” is no cohort; one of {fits}",
+            "「{name}」というコホートはありません。使えるもの：{fits}",
+            name=name,
+            fits=listed(COHORTS),
+        ) from None
 
 
 def from_json(data):
@@ -515,7 +589,10 @@ def from_json(data):
         name, version, steps = data["name"], data["version"], data["steps"]
         read = tuple(Step(one["step"], {k: v for k, v in one.items() if k != "step"}) for one in steps)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UnknownStep("a cohort has a name, a version and a list of steps, each with its code") from error
+        raise _unknown(
+            "a cohort has a name, a version and a list of steps, each with its code",
+            "コホートには、名前（name）、版（version）、段階（steps）の一覧が必要です",
+        ) from error
     declared = COHORTS.get(name)
     return Cohort(str(name), str(version), declared.label if declared else Label(str(name), str(name)), read)
 

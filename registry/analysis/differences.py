@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from registry.analysis import cohorts, presentation
 from registry.instruments.base import Label
 
-REPORTS = ("survival", "eq5d_report")  # parts of a result that are no tables of rows
+# Parts of a result that are no tables of rows.
+REPORTS = ("survival", "eq5d_report")
 DRAWN = frozenset({"steps", "ticks"})  # of a report: the course of a curve, which its other numbers sum up
-NAMED_BY = ("group", "dimension", "timepoint", "state", "score", "time")  # what tells the rows of a report apart
+# What tells the rows of a report apart.
+NAMED_BY = ("group", "dimension", "timepoint", "state", "score", "time")
 VERSIONS = {
     "value_set": Label("Value set", "換算表"),
     "value_set_version": Label("Version of the value set", "換算表の版"),

@@ -1,5 +1,7 @@
 """The EQ-5D report as tables, in the order of Devlin 2020: profiles, their change, EQ VAS, values."""
 
+from dataclasses import replace
+
 from registry.analysis import small_cells
 from registry.analysis.eq5d_report import CLASSES, LEVELS, MOST_FREQUENT
 from registry.analysis.figures.chart import (
@@ -84,6 +86,13 @@ def numbers(result, language="en"):
         return []
     report, words = result["eq5d_report"], Words(result, language)
     return [_NUMBERS[code](code, report, words(title)) for code, title in TITLES.items()]
+
+
+def tables(result, words, most_rows):
+    """The report as Tables with their notes; without those of more rows than that."""
+    for one in numbers(result, words.language):
+        if 0 < len(one.rows) <= most_rows:
+            yield replace(one.table(words), notes=tuple(filter(None, [note(one.code, words)])))
 
 
 def note(code, words):

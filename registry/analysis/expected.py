@@ -11,7 +11,7 @@ COLUMNS = (
     "statistic", "code", "value",
 )  # fmt: skip
 NOT_TABLES = ("cohort", "method", *REPORTS)
-NAMED = {"dimension": "variable"}  # what a row of a report calls otherwise
+NAMED = {"dimension": "variable", "procedure": "variable"}  # what a row of a report calls otherwise
 CONTEXT = ("variable", "kind", "group", "timepoint", "followup", "test", "adjust")  # texts of a row that place it
 
 

@@ -1,13 +1,14 @@
 """A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
 
+from registry.analysis import groupings
 from registry.analysis import methods as tests
 from registry.analysis.formats import number, p_phrase, percent
-from registry.analysis.groupings import GROUPINGS
 from registry.analysis.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
-from registry.instruments import value_sets
+from registry.instruments import value_sets, variables
 from registry.instruments.base import Label
 
 TITLE = Label("{plan}: {times}", "{plan}：{times}")
+BY_GROUPS = Label("Comparison of groups ({groups})", "群間比較（{groups}）")
 NOBODY = Label("No patient came into this comparison.", "対象となる患者はいませんでした。")
 ANALYSED = Label(
     "{n} of {enrolled} enrolled patients were analysed: {groups}.", "登録{enrolled}例中{n}例を解析：{groups}。"
@@ -29,6 +30,14 @@ LOWER = Label(
     "{what}: lower {after} than {before} in {groups} (P < {alpha}).",
     "{what}：{groups}で{before}より{after}に低値（P < {alpha}）。",
 )
+RISEN = Label(
+    "{what}: more frequent {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に増加（P < {alpha}）。",
+)
+FALLEN = Label(
+    "{what}: less frequent {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に減少（P < {alpha}）。",
+)
 # {one} has less, or more, than each of {others}, which name their value and P.
 LESS = Label("{what}, {when}: lower in {one} than in {others}.", "{what}（{when}）：{one}は{others}より低値。")
 MORE = Label("{what}, {when}: higher in {one} than in {others}.", "{what}（{when}）：{one}は{others}より高値。")
@@ -40,6 +49,7 @@ COMMONER = Label(
     "{what}, {when}: “{category}” more frequent in {one} than in {others}.",
     "{what}（{when}）：「{category}」は{one}で{others}より多い。",
 )
+CATEGORY = Label("{what} “{category}”", "{what}「{category}」")
 VALUE = Label("{group} ({value})", "{group}（{value}）")
 VALUE_P = Label("{group} ({value}, {p})", "{group}（{value}、{p}）")
 EVENT_DIFFERS = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
@@ -54,7 +64,10 @@ AND = Label(" and ", "と")
 def title(result, language="en"):
     words, method = Words(result, language), result["method"]
     times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
-    return words(TITLE, plan=words(plan_label(method["plan"])), times=times)
+    name = words(plan_label(method["plan"]))
+    if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
+        name = words(BY_GROUPS, groups=words(groupings.of_method(method).label))
+    return words(TITLE, plan=name, times=times)
 
 
 def answer(result, language="en"):
@@ -100,7 +113,9 @@ def _direction(row, words):
     if variable.kind == "categorical":
         category = variable.categories[0]
         before, after = (_share(row[part], str(category.code)) for part in ("baseline", "followup"))
-        return f"{words(variable.label)} {words(category.label)}", HIGHER if after > before else LOWER
+        return words(
+            CATEGORY, what=words(variable.label), category=words(category.label)
+        ), RISEN if after > before else FALLEN
     rises = row["followup"]["mean"] > row["baseline"]["mean"]
     if not variable.higher_is:
         return words(variable.label), HIGHER if rises else LOWER
@@ -136,7 +151,7 @@ def _differences(result, words):
 
 def _listed(named, words):
     """“HSUV (before surgery, at 1 month), EQ VAS (at 1 month)”."""
-    shown = (what + (f" ({words(JOIN).join(when)})" if when else "") for what, when in named.items())
+    shown = (words(VALUE, group=what, value=words(JOIN).join(when)) if when else what for what, when in named.items())
     return words(JOIN).join(shown)
 
 
@@ -187,20 +202,39 @@ def _shown(variable, told):
     return percent(told["counts"][str(variable.categories[0].code)], told["n"])
 
 
+BESIDE = Label(", with {test} beside it", "（{test}を併記）")
+THRESHOLDS = Label(
+    "Minimal clinically important differences: {which}. ", "臨床的に意味のある最小変化量（MCID）：{which}。"
+)
+FURTHER = Label(
+    "As a sensitivity analysis they were computed again with the value sets of {sets}. ",
+    "感度分析として{sets}の換算表でも算出した。",
+)
+SAMPLED = Label(
+    "Exact tests beyond reach were estimated by Monte Carlo sampling: {which}. ",
+    "正確計算が困難な検定はモンテカルロ法で推定した：{which}。",
+)
+SAMPLES = Label(
+    "{n} with {resamples} samples (seed {seed}, standard error of P at most {error})",
+    "{n}件、標本数{resamples}（シード{seed}、P値の標準誤差は最大{error}）",
+)
 METHODS = Label(
     "Outcomes {times} were compared between groups ({grouping}). "
     "Cohort: {cohort}. Characteristics and adverse events: {overall_continuous} (continuous variables) or "
     "{overall_categorical} (categorical variables). Within each group, baseline against follow-up: "
-    "{before_after_continuous} on complete pairs, or {before_after_categorical}. Between pairs of groups: "
-    "{pairwise_continuous}, or {pairwise_categorical} ({adjust}). Health state utility values were computed from the "
-    "EQ-5D-5L with the value set of {value_set}. Patients without a value were left out of that "
-    "analysis and are counted as unknown; no value was imputed. P < {alpha} was considered significant. {software}.",
+    "{before_after_continuous} on complete pairs, or {before_after_categorical} (categories). Between pairs of groups: "
+    "{pairwise_continuous}, or {pairwise_categorical} ({adjust}). Survival: Kaplan–Meier estimates, compared by the "
+    "log-rank test. {thresholds}Health state utility values were computed from the "
+    "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
+    "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
+    "considered significant. {software}.",
     "{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
     "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。"
     "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。"
     "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。"
-    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。"
-    "欠測例は当該解析から除き不明として示し、補完は行っていない。P < {alpha}を有意とした。{software}。",
+    "生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
+    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。{further}"
+    "欠測例は当該解析から除き不明として示し、補完は行っていない。{sampled}P < {alpha}を有意とした。{software}。",
 )
 SOURCE = Label(
     "Computed from the data with the fingerprint {snapshot}; value set {value_set}, version {value_set_version}; "
@@ -213,19 +247,61 @@ def methods(result, language="en"):
     """The methods paragraph, written from what was in fact done."""
     words, method = Words(result, language), result["method"]
     used = method["tests"]
-    named = {place: words(tests.BY_CODE[code].label) for place, code in used.items() if code in tests.BY_CODE}
+    named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
     published = value_sets.get(method["value_set"])
     return words(
         METHODS,
-        **{place: named.get(place, "") for place in used if place != "adjust"},
+        **{place: text for place, text in named.items() if place != "adjust"},
+        thresholds=_thresholds(result, words),
+        sampled=_sampled(result, words),
+        further=_further(result, words),
         adjust=words(tests.ADJUSTMENTS[used["adjust"]]),
         times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
-        grouping=words(GROUPINGS[method["grouping"]].label),
+        grouping=words(groupings.of_method(method).label),
         cohort=words(cohort_label(result["cohort"]["name"])),
         value_set=f"{words(published.label)} (doi:{published.doi})",
         alpha=method["alpha"],
         software=method["software"],
     )
+
+
+def _tests(place, used, words):
+    """The test of a place, and the further one whose P stands beside it."""
+    codes = dict.fromkeys((used[place], used.get(f"second_{place}")))
+    names = [words(tests.BY_CODE[code].label) for code in codes if code in tests.BY_CODE]
+    return names[0] + (words(BESIDE, test=names[1]) if len(names) > 1 else "") if names else ""
+
+
+def _thresholds(result, words):
+    """Which changes counted as a response, each with its source."""
+    told = result.get("figures", {}).get("thresholds", ())
+    if not told:
+        return ""
+    parts = (f"{words(variables.get(one['variable']).label)} {one['value']:g} ({one['source']})" for one in told)
+    return words(THRESHOLDS, which=words(JOIN).join(parts))
+
+
+def _further(result, words):
+    """The value sets of the sensitivity analysis."""
+    sets = [words(value_sets.get(one["value_set"]).label) for one in result.get("sensitivity", ())]
+    return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
+
+
+def _sampled(result, words):
+    """Which tests were sampled instead of enumerated: seeds and numbers of samples; empty where none was."""
+    found = {}
+    for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
+        for row in result[table]:
+            for name, told in row.items():
+                if name.startswith("monte_carlo"):
+                    for one in [told] if "seed" in told else told.values():
+                        found.setdefault((one["resamples"], one["seed"]), []).append(one["standard_error"])
+    parts = [
+        words(SAMPLES, n=n, resamples=resamples, seed=seed, error=f"{max(errors):.2g}")
+        for (resamples, seed), errors in found.items()
+        for n in [len(errors)]
+    ]
+    return words(SAMPLED, which=words(JOIN).join(parts)) if parts else ""
 
 
 def source(result, language="en"):

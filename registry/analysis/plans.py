@@ -6,8 +6,8 @@ A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segm
 
 from dataclasses import asdict, dataclass, fields, replace
 
-from registry.analysis import methods
-from registry.analysis.groupings import GROUPINGS
+from registry.analysis import groupings, methods
+from registry.analysis.refusals import listed, refusal
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
 
@@ -20,18 +20,20 @@ def _names(some):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that decides what is computed from a frame and a cohort. ValueError says what is wrong and what fits.
+    """Everything that decides what is computed from a frame and a cohort. Refused says what is wrong and what fits.
 
     characteristics, outcomes, deltas, events, domains   names of `instruments.variables`, in the order of print
     overall, pairwise, before_after                      codes of `methods`, continuous and categorical
     second_*                                             a further test whose P stands beside the first; "" for none
     value_sets                                           the first is the main one; the others are sensitivity analyses
     segment_rule                                         options of `levels.SegmentRule`
+    arms                                                 which levels make two arms, where the grouping is `arms`
     """
 
     name: str
     version: str = "1"
     grouping: str = "segment_group"
+    arms: groupings.Arms | None = None
     baseline: str = "preop"
     followups: tuple = ("1m",)
     value_sets: tuple = (value_sets.DEFAULT,)
@@ -57,19 +59,46 @@ class Plan:
         for place, check in _CHECKS.items():
             check(place, getattr(self, place))
         if not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE:
-            raise ValueError(f"note: at most {LONGEST_NOTE} characters")
+            raise refusal(
+                "note: at most {most} characters", "メモ：{most}文字以内で入力してください", most=LONGEST_NOTE
+            )
         if self.baseline in self.followups:
-            raise ValueError(f"the baseline {self.baseline} cannot be a follow-up too")
+            raise refusal(
+                "the baseline {baseline} cannot be a follow-up too",
+                "基準時点（{baseline}）を追跡時点にすることはできません",
+                baseline=self.baseline,
+            )
         for name in self.deltas:
             if variables.get(name).kind != "continuous" or name not in self.outcomes:
-                raise ValueError(f"deltas: {name} is no continuous variable among the outcomes")
+                raise refusal(
+                    "deltas: {name} is no continuous variable among the outcomes; those are {fits}",
+                    "変化量：{name}は転帰のうちの連続変数ではありません。使えるもの：{fits}",
+                    name=name,
+                    fits=listed(one for one in self.outcomes if variables.get(one).kind == "continuous"),
+                )
+        if bool(self.arms) != (self.grouping == groupings.ARMS):
+            raise refusal(
+                "arms: they belong to the grouping “arms”, and it needs them; a variable and two lists of its levels",
+                "治療群：グループ分け「arms」には治療群の指定が必要で、他のグループ分けには指定できません",
+            )
         self._check_two_groups()
 
     def _check_two_groups(self):
-        needs = [code for code in (self.overall_continuous,) if methods.OVERALL["continuous"][code].two_groups]
-        groups = GROUPINGS[self.grouping].groups
-        if needs and groups is not None and len(groups) != 2:
-            raise ValueError(f"{needs[0]} compares two groups; {self.grouping} has {len(groups)}: use anova")
+        test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
+        if test.two_groups and groups is not None and len(groups) != 2:
+            fits = [one.code for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            raise refusal(
+                "{test} compares two groups; {grouping} has {n}: use {fits}",
+                "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
+                test=test.code,
+                grouping=self.grouping,
+                n=len(groups),
+                fits=" or ".join(fits),
+            )
+
+    @property
+    def grouped_by(self):
+        return groupings.of(self.grouping, self.arms)
 
     @property
     def rule(self):
@@ -87,19 +116,26 @@ class Plan:
     def to_json(self):
         data = asdict(self)
         data["segment_rule"] = dict(self.segment_rule)
+        data["arms"] = self.arms and self.arms.to_json()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
 def from_json(data):
     """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. ValueError."""
     if not isinstance(data, dict) or "name" not in data:
-        raise ValueError("a plan is an object with a name")
+        raise refusal("a plan is an object with a name", "計画は名前（name）をもつオブジェクトです")
     known = {field.name for field in fields(Plan)}
     if unknown := sorted(data.keys() - known):
-        raise ValueError(f"no part of a plan: {', '.join(unknown)}; a plan has {', '.join(sorted(known))}")
+        raise refusal(
+            "no part of a plan: {unknown}; a plan has {fits}",
+            "計画にない項目です：{unknown}。計画の項目：{fits}",
+            unknown=listed(unknown),
+            fits=listed(sorted(known)),
+        )
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     if isinstance(given.get("segment_rule"), dict):
         given["segment_rule"] = tuple(given["segment_rule"].items())
+    given["arms"] = groupings.arms_from_json(data.get("arms"))
     return Plan(**given)
 
 
@@ -116,7 +152,13 @@ def _one_of(choices):
 
     def check(place, value):
         if value not in choices:
-            raise ValueError(f"{place}: “{value}” does not fit; one of {', '.join(filter(None, choices))}")
+            raise refusal(
+                "{place}: “{value}” does not fit; one of {fits}",
+                "{place}：「{value}」は使えません。使えるもの：{fits}",
+                place=place,
+                value=value,
+                fits=listed(choices),
+            )
 
     return check
 
@@ -126,7 +168,13 @@ def _some_of(choices, least=0):
 
     def check(place, values):
         if not isinstance(values, tuple) or len(values) < least or len(set(values)) != len(values):
-            raise ValueError(f"{place}: name at least {least}, none twice; from {', '.join(choices)}")
+            raise refusal(
+                "{place}: name at least {least}, none twice; from {fits}",
+                "{place}：{least}個以上を重複なく指定してください。使えるもの：{fits}",
+                place=place,
+                least=least,
+                fits=listed(choices),
+            )
         for value in values:
             one(place, value)
 
@@ -137,12 +185,17 @@ def _rule(place, value):
     try:
         levels.SegmentRule(**dict(value))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise refusal("{place}: {why}", "{place}：{why}", place=place, why=error) from error
 
 
 def _alpha(place, value):
     if not isinstance(value, float) or not 0 < value < 1:
-        raise ValueError(f"{place}: {value!r} does not fit; between 0 and 1, such as 0.05")
+        raise refusal(
+            "{place}: {value} does not fit; between 0 and 1, such as 0.05",
+            "{place}：{value}は使えません。0.05のように0と1の間の値にしてください",
+            place=place,
+            value=repr(value),
+        )
 
 
 _TABLES = {
@@ -159,7 +212,7 @@ _TABLES = {
 _TIMES = tuple(one.code for one in timepoints.SCHEDULE)
 _SETS = tuple(one.code for one in value_sets.ALL)
 _CHECKS = {
-    "grouping": _one_of(GROUPINGS),
+    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS)),
     "baseline": _one_of(_TIMES),
     "followups": _some_of(_TIMES, least=1),
     "value_sets": _some_of(_SETS, least=1),

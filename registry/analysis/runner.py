@@ -15,7 +15,7 @@ from registry.analysis import cohorts
 from registry.analysis import frame as frames
 from registry.analysis.eq5d_report import eq5d_report
 from registry.analysis.figures.numbers import figures
-from registry.analysis.groupings import GROUPINGS
+from registry.analysis.lesion_report import lesion_levels, sins_by_procedure
 from registry.analysis.samples import coded, differences, joint_counts
 from registry.analysis.survival_report import survival
 from registry.analysis.versions import software
@@ -25,7 +25,13 @@ from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, Counts, NotEstimable
 from registry.stats.describe import describe
 
-REPORTS = {"figures": figures, "survival": survival, "eq5d_report": eq5d_report}  # each a key of the result
+REPORTS = {  # each a key of the result
+    "figures": figures,
+    "survival": survival,
+    "eq5d_report": eq5d_report,
+    "lesion_levels": lesion_levels,
+    "sins_by_procedure": sins_by_procedure,
+}
 NOT_ESTIMABLE = "not estimable because {}"
 
 
@@ -91,7 +97,7 @@ class _Data:
     @cached_property
     def groups(self):
         """Group code to the places of its patients in the frame."""
-        choices, places = GROUPINGS[self.plan.grouping].places(self.frame, self.plan.rule)
+        choices, places = self.plan.grouped_by.places(self.frame, self.plan.rule)
         mine = places[self.selection.chosen]
         return {choice.code: self.selection.chosen[mine == place] for place, choice in enumerate(choices)}
 
@@ -400,4 +406,4 @@ def _method(data):
             if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
         },
         "alpha": plan.alpha,
-    }
+    } | ({"arms": plan.arms.to_json()} if plan.arms else {})

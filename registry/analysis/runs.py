@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.analysis import cohorts, plans, presentation, runner
+from registry.analysis.refusals import Refused
 from registry.models import ComparisonRun
 from registry.services import snapshots
 from sites import audit
@@ -141,13 +142,15 @@ def _computed(run, on_progress):
 
 
 def explained(error):
-    """What a person is told of a failure; the log has the rest."""
+    """What a person is told of a failure; the log has the rest. Two lines are English and Japanese."""
     if isinstance(error, DatabaseError):
         return NO_ANSWER
     if isinstance(error, MemoryError):
         return NO_MEMORY
     if isinstance(error, snapshots.NotIntact):
         return SNAPSHOT_BROKEN
+    if isinstance(error, Refused):
+        return f"The plan cannot be carried out: {error.reason.en}.\nこの計画は実行できません：{error.reason.ja}。"
     if isinstance(error, ValueError):
         return f"The plan cannot be carried out: {error}."
     return (

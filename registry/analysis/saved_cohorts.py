@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 
 from registry.analysis import cohorts
+from registry.analysis.refusals import refusal
 from registry.models import SavedCohort
 from sites.access import Can
 
@@ -17,9 +18,13 @@ def save(*, access, name, steps, note=""):
     access.require(Can.COMPARE)
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
-        raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+        raise refusal("a name has 1 to {n} characters", "名前は1～{n}文字で付けてください", n=LONGEST_NAME)
     if name.lower() in cohorts.COHORTS:
-        raise ValueError(f"“{name}” is a cohort of the registry itself")
+        raise refusal(
+            "“{name}” is a cohort of the registry itself",
+            "「{name}」は登録システムに組み込みのコホート名です",
+            name=name,
+        )
     declared = [{"step": step.code, **step.parameters} for step in steps]
     with transaction.atomic():
         with connection.cursor() as cursor:  # two who save one name at the same time get two versions

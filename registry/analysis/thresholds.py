@@ -1,11 +1,19 @@
 """Minimal clinically important differences: the smallest change that matters to a patient, each with its source.
 
-The one place to add a threshold or to change one. None is validated in spinal metastases for the EQ-5D-5L value, and
-none is declared where none was found: no line is drawn and no responder counted for such an outcome.
+Published ones are declared here; an installation may name a file of its own instead (METASPINE_MCID, a JSON list whose
+entries have the fields of Threshold). None is validated in spinal metastases for the EQ-5D-5L value, and none is
+declared where none was found: no line is drawn and no responder counted for such an outcome.
 """
 
+import json
 from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 
+from django.conf import settings
+
+from registry.analysis.refusals import Refused, listed, refusal
+from registry.instruments import variables
 from registry.instruments.base import Label
 
 
@@ -23,6 +31,22 @@ class Threshold:
     source: str
     doi: str = ""
     value_set: str = ""
+
+    def __post_init__(self):
+        fits = [one.name for one in variables.OUTCOMES if one.kind == "continuous"]
+        if self.variable not in fits:
+            raise refusal(
+                "MCID: “{variable}” does not fit; one of {fits}",
+                "MCID：「{variable}」は使えません。使えるもの：{fits}",
+                variable=self.variable,
+                fits=listed(fits),
+            )
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not self.value > 0:
+            raise refusal(
+                "MCID: {value} is no change above 0", "MCID：{value}は正の変化量ではありません", value=self.value
+            )
+        if not self.source:
+            raise refusal("MCID: every threshold names its source", "MCID：閾値には出典が必要です")
 
     def to_json(self):
         return asdict(self) | {"setting": {"en": self.setting.en, "ja": self.setting.ja}}
@@ -70,5 +94,26 @@ THRESHOLDS = (
 
 def of(variable, value_set):
     """The Thresholds of an outcome, smallest first, that hold for a value set."""
-    fitting = (one for one in THRESHOLDS if one.variable == variable and one.value_set in ("", value_set))
+    fitting = (
+        one
+        for one in (read(settings.MCID) if settings.MCID else THRESHOLDS)
+        if one.variable == variable and one.value_set in ("", value_set)
+    )
     return tuple(sorted(fitting, key=lambda one: one.value))
+
+
+@cache
+def read(path):
+    """The Thresholds of a JSON file. Refused for a file that cannot be read or an entry that makes no sense."""
+    try:
+        entries = json.loads(Path(path).read_text(encoding="utf-8"))
+        return tuple(Threshold(**one | {"setting": Label(**one["setting"])}) for one in entries)
+    except Refused:
+        raise
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise refusal(
+            "MCID: {path} cannot be read as a list of thresholds ({why})",
+            "MCID：{path}を閾値の一覧として読めません（{why}）",
+            path=path,
+            why=error,
+        ) from error

@@ -508,6 +508,20 @@ report <- list(
     c(known(x), responders = sum(better >= claim("threshold"), na.rm = TRUE),
       worsened = sum(better <= -claim("threshold"), na.rm = TRUE))
   },
+  "lesion_levels/groups" = function(b, line, claim) {
+    lesions <- strsplit(b$data$lesion_levels[people(b, line$group)], ";", fixed = TRUE)
+    known <- c(n = sum(!is.na(lesions)), missing = sum(is.na(lesions)))
+    each <- table(factor(unlist(lesions[!is.na(lesions)]), VERTEBRAE))
+    c(known, involved = sum(each), per_patient = if (known[["n"]]) sum(each) / known[["n"]] else NA,
+      setNames(as.vector(each), paste0("counts/", VERTEBRAE)))
+  },
+  "sins_by_procedure/rows" = function(b, line, claim) {
+    done <- line$variable; x <- at(b, line, "sins_total", "")
+    if (done != "all") x <- x[at(b, line, "procedure", "") %in% done]
+    class <- cut(x, c(-1, 6, 12, 18), labels = c("stable", "potentially_unstable", "unstable"))
+    c(known(x), moments(x)[c("mean", "sd")], setNames(as.vector(table(class)), paste0("classes/", levels(class))),
+      setNames(vapply(0:18, function(score) sum(x == score, na.rm = TRUE), 0), paste0("counts/", 0:18)))
+  },
   "survival/log_rank" = function(b, line, claim) {
     all <- lapply(b$groups, function(group) { line$group <- group; followed(b, line) })
     some <- vapply(all, function(one) length(one$time) > 0, TRUE)

@@ -1,7 +1,6 @@
 """What a result's codes are called, in one language."""
 
-from registry.analysis import cohorts, methods, plans
-from registry.analysis.groupings import GROUPINGS
+from registry.analysis import cohorts, groupings, methods, plans
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
@@ -14,6 +13,8 @@ NOTE = Label(
     "Values are mean ± SD or n (%) of the patients whose value is known.",
     "値は平均±標準偏差またはn（既知例に対する%）。",
 )
+LABEL_UNIT = Label("{name}, {unit}", "{name}（{unit}）")
+UNITS = {"years": Label("years", "歳"), "months": Label("months", "か月"), "min": Label("min", "分")}
 P_NOTE = Label("P: {tests}.", "P値：{tests}。")
 
 
@@ -23,7 +24,7 @@ class Words:
     def __init__(self, result, language):
         self.result, self.language = result, language
         method = result["method"]
-        grouping = GROUPINGS[method["grouping"]]
+        grouping = groupings.of_method(method)
         known = {choice.code: choice.label for choice in grouping.groups or ()}
         self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
 
@@ -35,7 +36,8 @@ class Words:
         return [f"{name} (n = {sizes[code]})" for code, name in self.groups.items()]
 
     def label(self, variable):
-        return self(variable.label) + (f", {variable.unit}" if variable.unit else "")
+        unit = UNITS.get(variable.unit, Label(variable.unit, variable.unit))
+        return self(LABEL_UNIT, name=self(variable.label), unit=self(unit)) if variable.unit else self(variable.label)
 
     @property
     def baseline(self):

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from registry.analysis import refusals
 from registry.analysis.cohorts import BASELINE_CHARACTERISTICS, STEPS, Step
 from registry.instruments import levels, variables
 from registry.instruments.timepoints import SCHEDULE
@@ -148,7 +149,7 @@ class CohortForm(forms.Form):
             try:
                 self.steps = tuple(self._steps(given))
             except ValueError as error:
-                raise forms.ValidationError(str(error)) from error
+                raise forms.ValidationError(refusals.told(error, get_language() or "en")) from error
         return given
 
     def _steps(self, given):
@@ -216,7 +217,7 @@ def _pairs(code, given):
 class SaveForm(forms.Form):
     """Under which name the cohort is kept, and what it is for."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+    name = forms.CharField(label=gettext_lazy("Name of the cohort"), max_length=80)
     note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,

@@ -4,6 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -13,16 +14,19 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.analysis import cohorts, saved_cohorts
+from registry.analysis import cohorts, plans, refusals, saved_cohorts
 from registry.analysis import frame as frames
 from registry.analysis.cohorts import ALL, ENROLLED, Cohort
 from registry.instruments.base import Label
-from registry.models import SavedCohort
+from registry.instruments.levels import DEFAULT_RULE
+from registry.models import ComparisonRun, SavedCohort
 from registry.web.cohort_form import CohortForm, SaveForm, address_of
 from registry.web.comparison import for_comparing
+from registry.web.flow_diagram import diagram, lists
 from sites.access import Can
 
 PAGE = 100
+AFTER = "after"  # before the number of a step: those who remain after it
 ANALYSED = "analysed"  # beside the number of a step: those who remain, not those whom it takes out
 
 
@@ -75,7 +79,7 @@ def _save(request, steps, save):
         with transaction.atomic():
             return saved_cohorts.save(access=request.access, steps=steps, **save.cleaned_data)
     except ValueError as error:
-        save.add_error("name", str(error))
+        save.add_error("name", refusals.told(error, get_language() or "en"))
         return None
 
 
@@ -96,21 +100,75 @@ def _preview(request, cohort, query):
     flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
     for place, (step, told) in enumerate(zip(cohort.steps, selection.flow[1:], strict=True), 1):
         flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
-    by_site = request.GET.get("by") == "site"
+    by_site = selection.per_site(frame) if request.GET.get("by") == "site" else None
+    at = request.GET.get("at", "")
+    if by_site and at in by_site:
+        flow = _of_site(flow, by_site[at])
+    else:
+        at = ""
+    may_list = request.access.may(Can.READ)
     return {
         "query": query,
         "flow": flow,
-        "n": selection.chosen.size,
-        "enrolled": frame.n,
-        "by_site": selection.per_site(frame) if by_site else None,
+        "at": at,
+        "diagram": diagram(
+            flow, link=lists(query, at) if may_list else lambda step: None, excluded=_("Excluded: {reason}")
+        ),
+        "n": flow[-1]["n"],
+        "enrolled": flow[0]["n"],
+        "by_site": by_site,
         "reasons": [step["reason"] for step in flow[1:]],
-        "may_list": request.access.may(Can.READ),
+        "may_list": may_list,
     }
 
 
-def _selected(cohort, **more):
+def _of_site(flow, told):
+    """The flow of one site, of its line of the table."""
+    left = told["enrolled"]
+    steps = [flow[0] | {"n": left}]
+    for step, excluded in zip(flow[1:], told["excluded"], strict=True):
+        left -= excluded
+        steps.append(step | {"n": left, "excluded": excluded})
+    return steps
+
+
+def _selected(cohort, rule=DEFAULT_RULE, **more):
     frame = frames.read(cohorts.timepoints_needed(cohort), **more)
-    return frame, cohorts.select(cohort, frame)
+    return frame, cohorts.select(cohort, frame, rule)
+
+
+def _run(text):
+    """The finished run from whose flow somebody comes, None where it is from none. Http404 for one there is not."""
+    if not text:
+        return None
+    try:
+        return get_object_or_404(ComparisonRun.objects, pk=UUID(text), status=ComparisonRun.Status.DONE)
+    except ValueError:
+        raise Http404 from None
+
+
+def _counted(run, step, group):
+    """How many patients a run counted at a step of its flow, or in a group; None for what it does not have."""
+    told = run.result["cohort"]
+    flow = told["flow"]
+    if group:
+        return told["groups"].get(group)
+    if step == ANALYSED:
+        return flow[-1]["n"]
+    place = int(step.removeprefix(AFTER))
+    if place >= len(flow):
+        return None
+    return flow[place]["excluded"] if place and not step.startswith(AFTER) else flow[place]["n"]
+
+
+def _group(run, code, frame):
+    """What a group of a run's plan is called, and (n,) bool: who is in it. Http404 for a group that it has not."""
+    plan = plans.from_json(run.plan)
+    choices, places = plan.grouped_by.places(frame, plan.rule)
+    for place, choice in enumerate(choices):
+        if choice.code == code:
+            return choice.label, places == place
+    raise Http404
 
 
 @require_safe
@@ -120,13 +178,22 @@ def cohort_patients(request):
     form = CohortForm(request.GET)
     if not request.access.may(Can.READ) or not form.is_valid():
         raise Http404
-    cohort = Cohort("new", "0", ALL.label, form.steps)
-    frame, selection = _selected(cohort, keep_key=True)
-    label, inside = _behind(request.GET.get("step", ANALYSED), cohort, selection)
+    run = _run(request.GET.get("run"))
+    cohort = cohorts.from_json(run.cohort) if run else Cohort("new", "0", ALL.label, form.steps)
+    rule = plans.from_json(run.plan).rule if run else DEFAULT_RULE
+    frame, selection = _selected(cohort, rule, keep_key=True)
+    step = request.GET.get("step", ANALYSED)
+    label, inside = _behind(step, cohort, selection)
+    group = request.GET.get("group", "") if run else ""
+    if group:
+        label, mine = _group(run, group, frame)
+        inside &= mine
     if at := request.GET.get("at", ""):
         inside &= cohorts.Step("site", {"values": [at]}).keep(frame, None)
     ids = frames.patient_ids(frame["key"][inside])
     context = {
+        "run": run,
+        "then": run and _counted(run, step, group),
         "page": Paginator(ids, PAGE).get_page(request.GET.get("page")),
         "label": _told(label),
         "at": at,
@@ -143,7 +210,10 @@ def _behind(step, cohort, selection):
     """What a number of the flow is called, and (n,) bool: who is behind it. Http404 for a step that there is not."""
     if step == ANALYSED:
         return REMAIN, selection.left_at < 0
-    place = int(step) if step.isdecimal() and len(step) < 4 else -1
+    number = step.removeprefix(AFTER)
+    place = int(number) if number.isdecimal() and len(number) < 4 else -1
+    if step.startswith(AFTER) and 0 < place <= len(cohort.steps):
+        return cohort.steps[place - 1].label, (selection.left_at < 0) | (selection.left_at >= place)
     if place == 0:
         return ENROLLED, selection.left_at > -2
     if not 0 < place <= len(cohort.steps):

@@ -4,7 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import tempfile
-from functools import wraps
+from functools import partial, wraps
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,20 +19,23 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis import bundle, narrative, presentation, runs
+from registry.analysis import bundle, cohorts, files, narrative, presentation, runs
 from registry.analysis.versions import product_version
+from registry.analysis.words import Words
 from registry.models import ComparisonRun
 from registry.tasks import repeat_comparison, start_comparison
+from registry.web.cohort_form import address_of
 from registry.web.comparison_form import ComparisonForm
-from registry.web.comparison_stages import STAGES, stage_label
-from registry.web.comparison_words import described
+from registry.web.comparison_stages import STAGES, seconds_left, stage_label
+from registry.web.comparison_words import described, failure
+from registry.web.drawn import DAY, drawn_once
 from registry.web.figure_sections import sections
+from registry.web.flow_diagram import diagram, lists
 from sites import audit
 from sites.access import Can
 from sites.scope import everything
 
 PAGE = 50
-DAY = 24 * 3600
 BUNDLE = "bundle"  # beside the formats of a result: the result with its data
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
 
@@ -89,33 +92,57 @@ def _uuid(text):
 def run(request, run_id):
     one = get_object_or_404(ComparisonRun.objects.defer("result").select_related("requested_by", "frozen"), pk=run_id)
     context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
+    context |= {"seconds_left": seconds_left(one), "failure": failure(one), "before": _before(one)}
     if one.status == ComparisonRun.Status.DONE:
-        context["result"] = _rendered(one, BUNDLE if request.access.may(Can.EXPORT) else None)
+        bundle = BUNDLE if request.access.may(Can.EXPORT) else None
+        context["result"] = _rendered(one, bundle, request.access.may(Can.READ))
     return render(request, "comparison/run.html", context)
 
 
-def _rendered(one, bundle):
+def _before(one):
+    """The newest finished run of the same cohort before this one: what there is to compare a rerun with."""
+    same = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE, cohort__name=one.cohort["name"])
+    return same.filter(requested_at__lt=one.requested_at).only("pk").order_by("-requested_at").first()
+
+
+def _rendered(one, bundle, listing):
     """What a finished run shows, rendered once for all who ask: a result never changes, and composing it takes long."""
     language = get_language() or "en"
-    key = f"comparison:{product_version()}:{one.pk}:{language}:{bundle}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
+    asked = f"{one.pk}:{language}:{bundle}:{listing}"
+    key = f"comparison:{product_version()}:{asked}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
     found = None if settings.DEBUG else cache.get(key)
     if found is None:
-        shown = _shown(runs.result_of(one), language) | {"run": one, "bundle": bundle}
+        result = presentation.shown(runs.result_of(one))
+        shown = _shown(result, language) | _flow(one, result, language, listing) | {"run": one, "bundle": bundle}
         found = render_to_string("comparison/result.html", shown)
         cache.set(key, found, DAY)
     return mark_safe(found)  # noqa: S308 - a template's own output, escaped there
 
 
+def _flow(one, result, language, listing):
+    """The diagram from enrolled to analysed; its numbers are links for those who may see records."""
+    try:
+        query = address_of(cohorts.from_json(one.cohort).steps)
+    except (KeyError, ValueError):  # a step that the pages do not ask for
+        query = None
+    told = presentation.flow(result, language)
+    linked = listing and query is not None
+    link = lists(query, run=one.pk) if linked else lambda step: None
+    groups = [
+        (name, result["cohort"]["groups"][code], lists(query, run=one.pk, group=code)("analysed") if linked else None)
+        for code, name in Words(result, language).groups.items()
+    ]
+    return {"diagram": diagram(told, groups, link, _("Excluded: {reason}")), "cohort_query": query}
+
+
 def _shown(result, language):
-    result = presentation.shown(result)
     tables = presentation.tables(result, language)
     return {
         "answer": narrative.answer(result, language),
-        "flow": presentation.flow(result, language),
         "tables": [table for table in tables if table.code != "flow"],
         "methods": narrative.methods(result, language),
         "method": result["method"],
-        "formats": list(presentation.FORMATS),
+        "formats": list(files.FORMATS),
         **sections(result, language),
     }
 
@@ -125,7 +152,7 @@ def _shown(result, language):
 def progress(request, run_id):
     """How far a run is, for the page to poll; asks the page to load anew once the run has ended."""
     one = get_object_or_404(ComparisonRun.objects.defer("result"), pk=run_id)
-    context = {"run": one, "stage": stage_label(one), "stages": STAGES}
+    context = {"run": one, "stage": stage_label(one), "stages": STAGES, "seconds_left": seconds_left(one)}
     response = render(request, "comparison/progress.html", context)
     if one.status not in UNDER_WAY:
         response["HX-Refresh"] = "true"
@@ -155,13 +182,14 @@ def download(request, run_id, format):
     result = runs.result_of(one)
     if result is not None and format == BUNDLE:
         return _bundle(request, one)
-    if result is None or format not in presentation.FORMATS:
+    if result is None or format not in files.FORMATS:
         raise Http404
-    content = presentation.renderer(format)(result, get_language() or "en")
+    draw = partial(drawn_once, one.pk)
+    content = files.renderer(format)(result, get_language() or "en", draw)
     audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
     return HttpResponse(
         content,
-        content_type=presentation.CONTENT_TYPES[format],
+        content_type=files.CONTENT_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="{_filename(one, format)}"'},
     )
 

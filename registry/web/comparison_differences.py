@@ -10,16 +10,20 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from registry.analysis import cohorts, differences, presentation, runs
+from registry.analysis import cohorts, differences, methods, presentation, runs
+from registry.analysis.lesion_report import ALL
+from registry.analysis.presentation import TOTAL
 from registry.analysis.words import Words
-from registry.instruments import timepoints, variables
+from registry.instruments import patient, sins, timepoints, variables
 from registry.models import ComparisonRun
 from registry.web.comparison import for_comparing
 from registry.web.comparison_stages import STAGES
 from registry.web.comparison_words import described
+from registry.web.plan_words import PARTS, in_words
 from sites.access import Can
 from sites.models import Site
 
+PROCEDURES = {choice.code: choice.label for choice in patient.PROCEDURES}
 MOST_LISTED = 200  # patients of a list on the page
 MOST_ROWS = 500  # statistics of a table on the page
 
@@ -39,6 +43,8 @@ STATISTICS = {
     "p": "P",
     "p_raw": gettext_lazy("P before correction"),
     "text": "",
+    "involved": gettext_lazy("levels involved"),
+    "per_patient": gettext_lazy("levels per patient"),
 }
 
 
@@ -75,7 +81,11 @@ def _compared(request, old, new):
     context = {
         "runs": [(run, described(run)) for run in (old, new)],
         "plan": [
-            (change.name, _shown(change.old), _shown(change.new)) for change in differences.of_plans(old.plan, new.plan)
+            (
+                PARTS.get(change.name, change.name),
+                *(_shown(in_words(change.name, one, language)) for one in (change.old, change.new)),
+            )
+            for change in differences.of_plans(old.plan, new.plan)
         ],
         "steps_left": [step.label.in_language(language) for step in left],
         "steps_came": [step.label.in_language(language) for step in came],
@@ -119,10 +129,22 @@ def _line(change, words, steps):
         _timepoint(timepoint, words[0]),
         _category(variable, category, words[0]),
     ]
-    return [one for one in where if one], STATISTICS.get(statistic, statistic.replace("_", " ")), *_numbers(change)
+    return [one for one in where if one], _statistic(statistic, words[0]), *_numbers(change)
+
+
+def _statistic(code, words):
+    """P of a further test is named after the test."""
+    if code in STATISTICS:
+        return STATISTICS[code]
+    test = methods.BY_CODE.get(code.removeprefix("p_"))
+    return f"P, {words(test.label)}" if test else code.replace("_", " ")
 
 
 def _variable(name, words):
+    if name == ALL or name in PROCEDURES:
+        return words(PROCEDURES.get(name, TOTAL))
+    if name in presentation.TITLES:
+        return ""
     try:
         return words(variables.get(name).label)
     except (KeyError, ValueError):
@@ -152,7 +174,7 @@ def _category(name, code, words):
     try:
         return next((words(one.label) for one in variables.get(name).categories if str(one.code) == code), code)
     except (KeyError, ValueError):
-        return code
+        return next((words(choice.label) for _last, choice in sins.STABILITY if choice.code == code), code)
 
 
 def _numbers(change):

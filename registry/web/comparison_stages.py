@@ -1,5 +1,8 @@
 """What a run is doing, in words."""
 
+from math import ceil
+
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 STAGES = {
@@ -13,6 +16,8 @@ STAGES = {
     "figures": _("Figures"),
     "survival": _("Survival"),
     "eq5d_report": _("EQ-5D report"),
+    "lesion_levels": _("Levels of the lesions"),
+    "sins_by_procedure": _("SINS by procedure"),
 }
 
 
@@ -20,3 +25,15 @@ def stage_label(run):
     if run.status == run.Status.QUEUED:
         return _("Waiting for a worker")
     return STAGES.get(run.stage, _("Starting"))
+
+
+EARLY = 0.1  # of the work; before, nothing can be said of the rest
+ROUND = 5  # seconds
+
+
+def seconds_left(run, now=None):
+    """How long a running run will take by the share that is done, in steps of ROUND seconds; None while unknown."""
+    if run.status != run.Status.RUNNING or run.started_at is None or run.progress < EARLY:
+        return None
+    elapsed = ((now or timezone.now()) - run.started_at).total_seconds()
+    return ROUND * ceil(max(0, elapsed) * (1 - run.progress) / run.progress / ROUND)

@@ -1,7 +1,6 @@
 """The figures and the EQ-5D report of a comparison as files."""
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
@@ -9,12 +8,11 @@ from django.views.decorators.http import require_safe
 
 from registry.analysis import eq5d_tables, presentation, runs
 from registry.analysis.figures import drawings
-from registry.analysis.versions import product_version
 from registry.models import ComparisonRun
 from registry.web.comparison import for_comparing
+from registry.web.drawn import DAY, drawn_once
 from sites import audit
 
-DAY = 24 * 3600
 # An SVG brings its own style; the pages' policy would refuse it where somebody opens the file by itself.
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -27,7 +25,10 @@ def figure(request, run_id, code, format):
         raise Http404
     language = _language(request)
     get_object_or_404(ComparisonRun.objects.only("pk"), pk=run_id, status=ComparisonRun.Status.DONE)
-    content = _drawn(run_id, code, format, language)
+    try:
+        content = drawn_once(run_id, None, code, format, language)
+    except KeyError:
+        raise Http404 from None
     response = HttpResponse(content, content_type=drawings.FORMATS[format])
     # A result never changes.
     response["Cache-Control"] = f"private, max-age={DAY}"
@@ -40,20 +41,6 @@ def _language(request):
     """That of the address, so that a browser keeps one drawing for each; otherwise that of the page."""
     asked = request.GET.get("language")
     return asked if asked in dict(settings.LANGUAGES) else get_language() or "en"
-
-
-def _drawn(run_id, code, format, language):
-    """The file, drawn once for all who ask. 404 for a figure that the run does not have."""
-    key = f"figure:{product_version()}:{run_id}:{code}:{format}:{language}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
-    content = cache.get(key)
-    if content is None:
-        result = presentation.shown(runs.result_of(ComparisonRun.objects.get(pk=run_id)))
-        try:
-            content = drawings.drawn(result, code, format, language, settings.SYNTHETIC)
-        except KeyError:
-            raise Http404 from None
-        cache.set(key, content, DAY)
-    return content
 
 
 def _kept(request, response, run_id, code, format):

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from registry.analysis import bundle, cohorts, expected, plans, runner
+from registry.analysis.groupings import Arms
 from registry.demo import make_cohort, write_cohort
 from registry.imports import import_files
 from registry.models import ComparisonRun, Patient
@@ -51,7 +52,14 @@ MANN_WHITNEY = plans.segment_comparison(
 REGIONS = plans.segment_comparison(grouping="region", baseline="3m", followups=("12m", "24m"))
 STABILITY = plans.segment_comparison(grouping="sins_class", pairwise_continuous="mann_whitney")
 PROCEDURES = plans.segment_comparison(grouping="procedure", pairwise_continuous="dunn", characteristics=("sex", "died"))
-PLANS = (DEFAULT, RANKS, TWO_GROUPS, MANN_WHITNEY, REGIONS, STABILITY, PROCEDURES)
+ARMS = plans.segment_comparison(
+    grouping="arms",
+    arms=Arms("procedure", ("psf", "pps"), ("decompression",)),
+    overall_continuous="t_test",
+    pairwise_continuous="mann_whitney",
+    followups=("3m",),
+)
+PLANS = (DEFAULT, RANKS, TWO_GROUPS, MANN_WHITNEY, REGIONS, STABILITY, PROCEDURES, ARMS)
 
 
 def compared(plan, cohort=cohorts.ALL, **drawn):

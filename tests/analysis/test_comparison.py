@@ -54,7 +54,7 @@ def test_the_flow_adds_up_and_equals_a_recount(random_patients, patients, result
 def test_the_contract_of_the_result(result):
     assert list(result) == [
         "cohort", "method", "characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains",
-        "figures", "survival", "eq5d_report",
+        "figures", "survival", "eq5d_report", "lesion_levels", "sins_by_procedure",
     ]  # fmt: skip
     method = result["method"]
     assert (method["value_set"], method["segment_rule"]) == ("JP", "any_involvement/T11/1")

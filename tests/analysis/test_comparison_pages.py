@@ -1,17 +1,23 @@
 """The comparison pages, for those who may compare and for everyone else."""
 
+import datetime as dt
 import io
 import json
+import re
 import uuid
+from html import unescape
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from registry.analysis import cohorts, plans, runner, runs
+from registry.analysis import cohorts, plans, presentation, runner, runs
 from registry.analysis.figures import drawings
+from registry.analysis.groupings import Arms
 from registry.models import ComparisonRun
+from registry.web.comparison_stages import seconds_left
 from sites.models import AuditEvent
 
 FORM = {
@@ -92,9 +98,34 @@ def test_a_new_comparison_is_queued_with_what_was_asked(client, bob, as_system):
         assert AuditEvent.objects.get(action="comparison_requested", row_id=str(run.pk)).user_id == bob.pk
 
 
+def test_two_arms_and_variables_are_asked_for(client, bob):
+    client.force_login(bob)
+    sent = FORM | {
+        "grouping": "arms",
+        "arm_a": ["procedure:psf", "procedure:pps"],
+        "arm_b": ["procedure:bkp"],
+        "overall_continuous": "t_test",
+        "second_overall_categorical": "none",
+        "outcomes": ["frankel_abc", "hsuv"],
+        "tl_starts_at": "T10",
+    }
+    assert client.post(reverse("comparison_new"), sent).status_code == 302
+    run = ComparisonRun.objects.get()
+    plan = plans.from_json(run.plan)
+    assert plan.arms == Arms("procedure", ("psf", "pps"), ("bkp",))
+    assert (plan.second_overall_categorical, plan.outcomes, plan.deltas) == ("", ("frankel_abc", "hsuv"), ("hsuv",))
+    assert (plan.rule.tl_starts_at, plan.characteristics) == ("T10", plans.SEGMENT_COMPARISON.characteristics)
+    form = client.get(reverse("comparison_new"), {"from": run.pk}).context["form"]
+    assert form["arm_a"].value() == sent["arm_a"] and form["second_overall_categorical"].value() == "none"
+    assert "Two arms" in client.get(reverse("comparison")).content.decode()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"grouping": "arms"}, "all of one variable"),
+        ({"grouping": "arms", "arm_a": ["sex:male"], "arm_b": ["procedure:psf"]}, "all of one variable"),
+        ({"grouping": "arms", "arm_a": ["sex:male"], "arm_b": ["sex:male"]}, "no level may be in both"),
         ({"followups": []}, "This field is required"),
         ({"baseline": "1m"}, "cannot be a follow-up too"),
         ({"overall_continuous": "t_test"}, "compares two groups"),
@@ -149,6 +180,41 @@ def test_a_run_under_way_polls_and_can_be_cancelled(client, bob):
     assert "hx-get" not in client.get(address("comparison_run", run)).content.decode()
 
 
+def test_a_running_run_says_how_long_it_will_take(client, bob):
+    client.force_login(bob)
+    now = timezone.now()
+    run = a_run(bob, status="running", started_at=now - dt.timedelta(seconds=30), heartbeat_at=now, progress=0.5)
+    assert seconds_left(run, now) == 30
+    assert "seconds left" in client.get(address("comparison_progress", run)).content.decode()
+    run.progress = 0.05
+    assert seconds_left(run, now) is None
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_plan_that_does_not_fit_any_more_is_still_listed(client, bob, language):
+    client.force_login(bob)
+    client.cookies["django_language"] = language
+    error = "The plan cannot be carried out: no.\nこの計画は実行できません：不可。"
+    run = a_run(bob, status="failed", error=error)
+    ComparisonRun.objects.filter(pk=run.pk).update(plan=run.plan | {"grouping": "eye_colour"})
+    assert "eye_colour" in client.get(address("comparison", run)).content.decode()
+    page = client.get(address("comparison_run", run)).content.decode()
+    assert ("この計画は" in page, "cannot be carried out" in page) == (language == "ja", language == "en")
+
+
+def test_the_numbers_of_a_runs_flow_open_the_patients_behind_them(client, bob, done, random_patients):
+    client.force_login(bob)
+    page = client.get(address("comparison_run", done)).content.decode()
+    links = [unescape(one) for one in re.findall(r'<a href="(/cohorts/preview/patients/[^"]+)"', page)]
+    flow, groups = done.result["cohort"]["flow"], done.result["cohort"]["groups"]
+    expected = [flow[0]["n"], *(n for step in flow[1:] for n in (step["excluded"], step["n"])), *groups.values()]
+    counted = [client.get(link).context for link in links]
+    assert [one["page"].paginator.count for one in counted] == [n for n in expected if n]
+    assert [one["then"] for one in counted] == [n for n in expected if n]
+    for odd in ("&group=toe", "&run=x"):
+        assert client.get(links[-1] + odd).status_code == 404
+
+
 def test_a_failed_run_says_why_and_runs_again_in_its_own_row(client, bob):
     client.force_login(bob)
     run = a_run(bob, status="failed", error="The database did not answer.", attempts=3)
@@ -170,8 +236,8 @@ def test_repeating_a_finished_run_makes_a_new_one_and_leaves_the_result(client, 
 
 @pytest.mark.parametrize(
     ("format", "kind"),
-    [("json", "application/json"), ("csv", "text/csv; charset=utf-8"), ("html", "text/html; charset=utf-8"),
-     ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document")],
+    [("json", "application/json"), ("csv", "text/csv; charset=utf-8"),
+     ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")],
 )  # fmt: skip
 @pytest.mark.parametrize(("who", "status"), [("bob", 200), ("alice", 404)])
 def test_downloads(client, done, request, format, kind, who, status):
@@ -199,11 +265,31 @@ def test_a_word_document_has_every_table(client, bob, done):
     from docx import Document
 
     client.force_login(bob)
-    content = client.get(reverse("comparison_download", args=[done.pk, "docx"])).content
-    assert len(Document(io.BytesIO(content)).tables) == 6
+    response = client.get(reverse("comparison_download", args=[done.pk, "docx"]))
+    assert response["Content-Type"] == "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    document = Document(io.BytesIO(response.content))
+    tables, figures = presentation.tables(done.result), drawings.charts(done.result)
+    headings = [one.text for one in document.paragraphs if one.style.name == "Heading 2"]
+    assert [table.title for table in tables] == headings[: len(tables)]
+    assert len(document.tables) > len(tables)  # and those of the EQ-5D report
+    drawn = [shape._inline.docPr for shape in document.inline_shapes]
+    assert [(one.get("title"), one.get("descr")) for one in drawn] == [(one.title, one.alt) for one in figures]
 
 
-@pytest.mark.parametrize("format", ["xlsx", "json"])
+def test_the_html_file_has_every_figure_in_it(client, bob, done):
+    client.force_login(bob)
+    response = client.get(reverse("comparison_download", args=[done.pk, "html"]))
+    assert response["Content-Type"] == "text/html; charset=utf-8"
+    page = response.content.decode()
+    figures = drawings.charts(done.result)
+    assert page.count('<svg role="img" aria-label="') == page.count("<figcaption>") == len(figures)
+    named = re.findall(r'<svg[^>]*>|\bid="([^"]+)"', page)
+    named = [one for one in named if one]
+    assert len(set(named)) == len(named)
+    assert "<script" not in page and "src=" not in page
+
+
+@pytest.mark.parametrize("format", ["xls", "json"])
 def test_there_is_nothing_to_download_before_there_is_a_result_or_in_another_format(client, bob, format):
     client.force_login(bob)
     assert client.get(reverse("comparison_download", args=[a_run(bob).pk, format])).status_code == 404

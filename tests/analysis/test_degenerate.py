@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.analysis import cohorts, narrative, plans, presentation, runner
+from registry.analysis import cohorts, files, narrative, plans, runner
 from registry.instruments import value_sets
 from tests.analysis.conftest import answers, patient
 
@@ -45,14 +45,14 @@ def assert_every_gap_has_a_reason(result):
         assert p is not None or reason.startswith("not estimable because ")
 
 
-@pytest.mark.parametrize("format", presentation.FORMATS)
+@pytest.mark.parametrize("format", files.FORMATS)
 def test_an_empty_registry(db, compare, format):
     result = compare()
     assert [step["n"] for step in result["cohort"]["flow"]] == [0, 0, 0, 0]
     assert all(p is None for _, p in missing_p(result))
     assert_every_gap_has_a_reason(result)
     assert narrative.answer(result) == ["No patient came into this comparison."]
-    assert presentation.renderer(format)(result, "en")
+    assert files.renderer(format)(result, "en")
 
 
 def test_one_group_has_its_own_recovery_but_nobody_to_be_compared_with(stored, compare):

@@ -100,7 +100,8 @@ def test_the_page_tells_request_numbers_and_patients(client, bob, finished, nort
     assert (came, left) == (len(set(new.patients) - set(old.patients)), len(set(old.patients) - set(new.patients)))
     assert listed[0] in page
     assert [name for name, *_ in response.context["versions"]] == ["Data"]
-    assert {"adjust"} <= {name for name, *_ in response.context["plan"]}
+    told = ("Correction for several pairs", "Benjamini–Hochberg correction", "Holm correction")
+    assert [tuple(map(str, one)) for one in response.context["plan"]] == [told]
     assert response.context["steps_came"] == ["followed for at least 100 days"]
     assert "Before and after surgery, within each group" in page
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from registry.analysis import cohorts, methods, plans, runner
+from registry.analysis import cohorts, groupings, methods, narrative, plans, refusals, runner, thresholds
 from registry.analysis import frame as frames
 from registry.analysis.cohorts import Cohort, Step
 from registry.instruments.base import Label
@@ -22,6 +22,11 @@ def through_json(data):
         {},
         {"followups": ("3m", "12m"), "value_sets": ("NL", "UK"), "note": "x"},
         {"grouping": "sex", "overall_continuous": "t_test", "adjust": "holm", "pairwise_continuous": "mann_whitney"},
+        {
+            "grouping": "arms",
+            "arms": groupings.Arms("procedure", ("psf", "pps"), ("bkp",)),
+            "overall_continuous": "t_test",
+        },
         {"segment_rule": (("segment_rule", "majority"), ("tl_starts_at", "T10"), ("majority_tie", "rostral"))},
     ],
 )
@@ -42,6 +47,8 @@ def test_a_plan_goes_to_json_and_back(changes):
         ({"grouping": "eye_colour"}, "grouping: “eye_colour” does not fit; one of segment_group"),
         ({"segment_rule": (("tl_starts_at", "T9"),)}, "tl_starts_at must be one of T11, T10"),
         ({"alpha": 5}, "between 0 and 1"),
+        ({"grouping": "arms"}, "arms: they belong to the grouping “arms”"),
+        ({"arms": groupings.Arms("sex", ("male",), ("female",))}, "arms: they belong to the grouping “arms”"),
     ],
 )
 def test_what_does_not_fit_a_plan_is_refused(changes, says):
@@ -51,6 +58,86 @@ def test_what_does_not_fit_a_plan_is_refused(changes, says):
         plans.segment_comparison(**changes)
     except ValueError as error:
         assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arms", "says"),
+    [
+        (("eye_colour", ("blue",), ("brown",)), "“eye_colour” does not fit; one of segment_group, sex"),
+        (("sex", ("male",), ()), "each arm needs at least one level of sex"),
+        (("sex", ("male",), ("male", "female")), "no level may be in both"),
+        (("sex", ("male",), ("other",)), "from male, female"),
+    ],
+)
+def test_arms_that_are_none_are_refused(arms, says):
+    with pytest.raises(refusals.Refused) as caught:
+        groupings.Arms(*arms)
+    assert says in str(caught.value)
+    assert caught.value.reason.ja.startswith("治療群")
+
+
+@pytest.mark.parametrize("variable", list(groupings.ARM_VARIABLES))
+def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, variable):
+    codes = [choice.code for choice in groupings.ARM_VARIABLES[variable].groups]
+    arms = groupings.Arms(variable, tuple(codes[:1]), tuple(codes[1:]))
+    few = {"characteristics": ("age_at_surgery",), "outcomes": ("eq_vas",), "deltas": (), "events": (), "domains": ()}
+    plan = plans.segment_comparison(grouping="arms", arms=arms, overall_continuous="mann_whitney", **few)
+    with as_system():
+        result = runner.compare(plan, cohorts.SEGI2024)
+        levels = runner.compare(plans.segment_comparison(grouping=variable, **few), cohorts.SEGI2024)
+    sizes = levels["cohort"]["groups"]
+    assert result["cohort"]["groups"] == {"arm_a": sizes[codes[0]], "arm_b": sum(sizes[code] for code in codes[1:])}
+    assert result["cohort"]["in_no_group"] == levels["cohort"]["in_no_group"]
+    assert result["method"]["arms"] == arms.to_json() and result["method"]["pairs"] == ["arm_a_vs_arm_b"]
+    assert "two arms" in narrative.methods(result).lower() and "Mann–Whitney U test" in narrative.methods(result)
+
+
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (lambda: plans.segment_comparison(outcomes=("karnofsky",)), "outcomes：「karnofsky」は使えません"),
+        (lambda: plans.segment_comparison(overall_continuous="t_test"), "3群です。使えるもの：anova or kruskal_wallis"),
+        (lambda: plans.from_json({"name": "x", "tests": []}), "計画にない項目です：tests"),
+        (lambda: Step("of_good_cheer"), "「of_good_cheer」という段階はありません"),
+        (lambda: Step("levels_within", {"first": "L1", "last": "T1"}), "L1はT1より下位です"),
+        (lambda: Step("operated_from", {"first": "yesterday"}), "日付は2024-12-31のように"),
+        (lambda: Step("measured", {"variable": "hsuv", "timepoint": "9m"}), "「9m」という時点はありません"),
+    ],
+)
+def test_refusals_speak_japanese_too(refused, says):
+    with pytest.raises(refusals.Refused) as caught:
+        refused()
+    assert says in refusals.told(caught.value, "ja")
+    assert refusals.told(caught.value, "en") == str(caught.value)
+
+
+def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
+    entry = {"variable": "eq_vas", "value": 12, "setting": {"en": "here", "ja": "当院"}, "source": "Own 2026"}
+    path = tmp_path / "mcid.json"
+    path.write_text(json.dumps([entry]))
+    settings.MCID = str(path)
+    stored([patient(visits={"preop": answers(eq_vas=50), "1m": answers(eq_vas=50 + gain)}) for gain in (11, 12, 40)])
+    with as_system():
+        result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.ALL)
+    (row,) = [row for row in result["figures"]["responders"] if row["n"]]
+    assert (row["threshold"], row["responders"]) == (12, 2)
+    assert "EQ VAS (health today) 12 (Own 2026)" in narrative.methods(result)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[", "cannot be read"),
+        ('[{"variable": "sex", "value": 1, "setting": {"en": "a", "ja": "b"}, "source": "x"}]', "“sex” does not fit"),
+        ('[{"variable": "hsuv", "value": 0, "setting": {"en": "a", "ja": "b"}, "source": "x"}]', "no change above 0"),
+        ('[{"variable": "hsuv", "value": 1, "setting": {"en": "a", "ja": "b"}, "source": ""}]', "names its source"),
+    ],
+)
+def test_a_file_of_thresholds_without_sense_is_refused(tmp_path, content, says):
+    path = tmp_path / "mcid.json"
+    path.write_text(content)
+    with pytest.raises(refusals.Refused, match=says):
+        thresholds.read(str(path))
 
 
 @pytest.mark.parametrize("data", [None, {}, {"name": "x", "tests": []}])

@@ -5,8 +5,9 @@ import io
 
 import pytest
 from docx import Document
+from openpyxl import load_workbook
 
-from registry.analysis import cohorts, narrative, plans, presentation, runner
+from registry.analysis import cohorts, files, narrative, plans, presentation, runner
 from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
 from tests.analysis.conftest import answers, patient
 
@@ -60,9 +61,11 @@ def cells(result, code, label, language="en"):
 def test_tables_of_the_journal(result):
     tables = presentation.tables(result)
     assert [table.code for table in tables] == [
-        "flow", "characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains",
+        "flow", "lesion_levels", "characteristics", "sins_by_procedure", "recovery", "adverse_events",
+        "between_groups", "eq5d_domains",
     ]  # fmt: skip
-    assert tables[1].header == ("Variable", "Cervical (n = 0)", "Thoracic (n = 12)", "TL/L/S (n = 12)", "P", "P (χ²)")
+    assert [table.title[:8] for table in tables if table.number] == [f"Table {place}." for place in range(1, 7)]
+    assert tables[2].header == ("Variable", "Cervical (n = 0)", "Thoracic (n = 12)", "TL/L/S (n = 12)", "P", "P (χ²)")
     assert all(len(row.cells) == len(table.header) - 1 for table in tables for row in table.rows)
     assert cells(result, "adverse_events", "SSI / wound") == ("–", "1 (8%)", "1 (8%)", ">0.99", ">0.99")
     assert cells(result, "recovery", "Pain (VAS), mm")[3:6] == ("75.5 ± 3.6", "11.0 ± 0.9", "0.002")
@@ -99,9 +102,58 @@ def test_a_name_that_looks_like_a_formula_is_harmless(stored, north, as_system):
     stored([patient()])
     with as_system():
         result = runner.compare(plans.segment_comparison(grouping="region"), cohorts.ALL)
-    lines = list(csv.reader(io.StringIO(presentation.to_csv(result).decode())))
+    lines = list(csv.reader(io.StringIO(files.to_csv(result).decode())))
     assert {line[2] for line in lines if "HYPERLINK" in line[2]} == {"'" + north.region}
-    assert "<script>" not in presentation.to_html(result).decode()
+    assert "<script>" not in files.to_html(result).decode()
+
+
+def test_levels_and_sins_are_tables_1_and_3(result):
+    assert cells(result, "lesion_levels", "T6") == ("0", "12 (100%)", "0")
+    assert cells(result, "lesion_levels", "Levels involved, per patient") == ("–", "1.00", "1.00")
+    sins = next(one for one in presentation.tables(result) if one.code == "sins_by_procedure")
+    assert sins.header == ("SINS", "Total", "PSF", "Total", "PSF", "Total")
+    assert cells(result, "sins_by_procedure", "n known (unknown)") == ("0 (0)", "0 (12)", "0 (12)", "0 (12)", "0 (12)")
+
+
+def sheets(content):
+    book = load_workbook(io.BytesIO(content))
+    return book, {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_workbook_has_a_sheet_for_each_table_and_every_number_as_a_number(result, language):
+    book, told = sheets(files.to_xlsx(result, language))
+    tables = presentation.tables(result, language)
+    names = list(told)
+    assert names[1:3] == (["Table 1", "Table 2"] if language == "en" else ["表1", "表2"])
+    for table, name in zip(tables, names, strict=False):
+        rows = told[name]
+        assert rows[0][0] == table.title
+        head = next(place for place, row in enumerate(rows) if tuple(row[: len(table.header)]) == table.header)
+        shown = [tuple(text or "" for text in row) for row in rows[head + 1 :]]
+        assert shown[: len(table.rows)] == [(row.label, *row.cells) for row in table.rows]
+    numbers = [dict(zip(told[names[-1]][2], row, strict=True)) for row in told[names[-1]][3:]]
+    row = next(one for one in result["recovery"] if (one["variable"], one["group"]) == ("pain_vas_mm", "thoracic"))
+    (p,) = [
+        one["value"]
+        for one in numbers
+        if (one["table"], one["variable"], one["group"], one["statistic"])
+        == ("recovery", "pain_vas_mm", "thoracic", "p")
+    ]
+    assert p == row["p"]
+    assert any(narrative.methods(result, language) in row for row in told[names[-2]])
+
+
+def test_a_workbook_has_no_formula(stored, north, as_system):
+    north.region = "=1+1"
+    north.save()
+    stored([patient()])
+    with as_system():
+        result = runner.compare(plans.segment_comparison(grouping="region"), cohorts.ALL)
+    book, _ = sheets(files.to_xlsx(result))
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} == {"n", "s"}
+    assert any(str(cell.value).startswith("=1+1") for cell in cells)
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
@@ -111,8 +163,9 @@ def test_every_file_about_made_up_patients_says_so(db, as_system, settings, synt
         result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
     settings.SYNTHETIC = False  # the result remembers whose it is
     assert result["method"]["synthetic"] == synthetic
-    document = Document(io.BytesIO(presentation.to_docx(result)))
-    shown = [presentation.to_csv(result).decode(), presentation.to_html(result).decode()]
+    document = Document(io.BytesIO(files.to_docx(result)))
+    shown = [files.to_csv(result).decode(), files.to_html(result).decode()]
     shown.append(document.sections[0].header.paragraphs[0].text)
-    assert ["SYNTHETIC DATA" in one for one in shown] == [synthetic] * 3
-    assert ("架空データ" in presentation.to_html(result, "ja").decode()) == synthetic
+    shown += [str(rows[1][0]) for rows in sheets(files.to_xlsx(result))[1].values()]
+    assert ["SYNTHETIC DATA" in one for one in shown] == [synthetic] * len(shown)
+    assert ("架空データ" in files.to_html(result, "ja").decode()) == synthetic

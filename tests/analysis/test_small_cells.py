@@ -7,7 +7,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from registry.analysis import cohorts, plans, presentation, runner, small_cells
+from registry.analysis import cohorts, files, plans, presentation, runner, small_cells
 from registry.analysis.figures import drawings
 from registry.analysis.formats import count_percent, number, percent
 from registry.analysis.small_cells import Few, masked
@@ -56,9 +56,9 @@ def test_what_is_computed_from_hidden_counts_is_hidden():
 
 def test_csv_hides_every_small_count_and_nothing_else(result, settings):
     assert small(result)
-    plain = presentation.to_csv(result).decode().splitlines()
+    plain = files.to_csv(result).decode().splitlines()
     settings.SMALL_CELLS = THRESHOLD
-    hidden = presentation.to_csv(result).decode().splitlines()
+    hidden = files.to_csv(result).decode().splitlines()
     changed = [(a, b) for a, b in zip(plain, hidden, strict=True) if a != b]
     assert len(changed) == len(small(result))
     assert all(b == f"{a.rpartition(',')[0]},<{THRESHOLD}" for a, b in changed)
@@ -68,11 +68,11 @@ def test_html_and_word_hide_small_counts(result, settings):
     from docx import Document
 
     percent_of_few = re.compile(rf"\b[1-{THRESHOLD - 1}] \(\d+%\)")
-    assert percent_of_few.search(presentation.to_html(result).decode())
+    assert percent_of_few.search(files.to_html(result).decode())
     settings.SMALL_CELLS = THRESHOLD
-    html = presentation.to_html(result).decode()
+    html = files.to_html(result).decode()
     assert f"&lt;{THRESHOLD}" in html and not percent_of_few.search(html)
-    tables = Document(io.BytesIO(presentation.to_docx(result))).tables
+    tables = Document(io.BytesIO(files.to_docx(result))).tables
     cells = [cell for table in tables for cell in table._cells]
     assert any(f"<{THRESHOLD}" in cell.text for cell in cells)
     assert not any(percent_of_few.search(cell.text) for cell in cells)
@@ -80,7 +80,7 @@ def test_html_and_word_hide_small_counts(result, settings):
 
 def test_json_and_the_stored_result_keep_every_number(result, settings):
     settings.SMALL_CELLS = THRESHOLD
-    assert json.loads(presentation.to_json(result)) == json.loads(json.dumps(result))
+    assert json.loads(files.to_json(result)) == json.loads(json.dumps(result))
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -7,8 +7,9 @@ trajectories and distributions are counts of values rounded to the steps of STEP
 import numpy as np
 
 from registry.analysis import thresholds
+from registry.analysis.lesion_report import levels_of
 from registry.analysis.samples import joint_counts
-from registry.instruments import levels, variables
+from registry.instruments import variables
 from registry.stats.describe import describe
 
 STEPS = {"hsuv": 0.05}  # what a value is rounded to before it is counted; 5 points of a scale of 100 for the others
@@ -50,18 +51,8 @@ def _thresholds(plan, name):
 
 
 def _levels(data, code):
-    """How many patients have a lesion of each level; a lesion of several counts for each of them."""
-    masks, counts = np.unique(data.frame["lesion_levels"][data.groups[code]], return_counts=True)
-    found = {
-        level: int(counts[masks >> place & 1 == 1].sum()) if masks.size else 0
-        for place, level in enumerate(levels.LEVELS)
-    }
-    return {
-        "group": code,
-        "n": int(counts[masks != 0].sum()),
-        "missing": int(counts[masks == 0].sum()),
-        "counts": found,
-    }
+    told = levels_of(data, data.groups[code])
+    return {"group": code} | {name: told[name] for name in ("n", "missing", "counts")}
 
 
 def step_of(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.analysis import cohorts, plans, presentation, runner
+from registry.analysis import cohorts, files, plans, runner
 from registry.instruments import value_sets
 from sites.scope import everything
 
@@ -64,16 +64,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         add_question(parser)
-        parser.add_argument(
-            "--format", default="json", metavar="FORMAT", help=f"one of {', '.join(presentation.FORMATS)}"
-        )
+        parser.add_argument("--format", default="json", metavar="FORMAT", help=f"one of {', '.join(files.FORMATS)}")
         parser.add_argument("--output", metavar="FILE", help="instead of the terminal")
-        parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html and docx")
+        parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html, docx and xlsx")
 
     def handle(self, *, cohort, value_set, baseline, followup, format, output, language, **options):
         try:
             plan, cohort = question(cohort, value_set, baseline, followup)
-            render = presentation.renderer(format)
+            render = files.renderer(format)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
         with self._opened(output, format) as write:
@@ -85,8 +83,8 @@ class Command(BaseCommand):
     def _opened(self, output, format):
         """`write(bytes)`, to a file or the terminal."""
         if output is None:
-            if format == "docx" and self.stdout.isatty():
-                raise CommandError("a docx file is not for the terminal: name it with --output", returncode=2)
+            if format in files.BINARY and self.stdout.isatty():
+                raise CommandError(f"a {format} file is not for the terminal: name it with --output", returncode=2)
             yield self._print
             return
         with whole_file(output) as file:
