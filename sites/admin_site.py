@@ -48,7 +48,7 @@ class AdminScreens(AdminSite):
 
         @wraps(view)
         def rendered(request, *args, **kwargs):
-            if request.method == "POST" and request.resolver_match.url_name.startswith(SENSITIVE):
+            if request.method == "POST" and (request.resolver_match.url_name or "").startswith(SENSITIVE):
                 raise_if_reauthentication_required(request, app="admin")
             response = view(request, *args, **kwargs)
             return response.render() if hasattr(response, "render") else response
