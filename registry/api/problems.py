@@ -18,6 +18,7 @@ from registry.instruments.base import Label
 from registry.services.records import Conflict, Locked
 
 MEDIA_TYPE = "application/problem+json"
+FHIR = "application/fhir+json"  # the FHIR server says what is wrong in its own way
 PREFIX = "/api/"
 
 
@@ -98,7 +99,7 @@ class ProblemMiddleware:
         if _length(request) > LARGEST_BODY:
             return document(413, _("A request has at most %(n)s bytes.") % {"n": LARGEST_BODY})
         response = self.get_response(request)
-        if response.status_code < 400 or response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+        if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
         kept = {name: response[name] for name in ("Allow", "WWW-Authenticate", "Retry-After") if name in response}
         answer = document(response.status_code, headers=kept)

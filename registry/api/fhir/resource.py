@@ -1,10 +1,11 @@
 """What every FHIR address has in common: media types, errors as OperationOutcome, the address of the server.
 
-Who asks is for Django REST framework's authentication classes (the settings name them) and for `request.access`.
+Who asks, by token or session, and how often one may, is as in the rest of the API.
 """
 
 import json
 from http import HTTPStatus
+from math import ceil
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -12,11 +13,12 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
+from registry.api import throttles
+from registry.api.signing_in import Allowed
 from registry.fhir.faults import Fault, InvalidResource, outcome, path_of
 from registry.instruments.base import Label
 from registry.services.answers import InvalidAnswers
@@ -93,9 +95,18 @@ class Resource(APIView):
 
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (Allowed,)
+    throttle_classes = (throttles.ByToken,)
+    needs = {}
+    scopes = {}
     http_method_names = ("get", "head", "post", "put")
     schema = None  # FHIR describes itself: /metadata
+
+    def initial(self, request, *args, **kwargs):
+        by_address = throttles.ByAddress()
+        if not by_address.allow_request(request, self):
+            raise exceptions.Throttled(by_address.wait())
+        super().initial(request, *args, **kwargs)
 
     @property
     def access(self):
@@ -165,6 +176,9 @@ def _told(error):
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             challenge = getattr(error, "auth_header", None)
             return 401, [Fault("", "login", SIGN_IN)], {"WWW-Authenticate": challenge} if challenge else {}
+        case exceptions.Throttled():
+            headers = {"Retry-After": str(ceil(error.wait or 0))}
+            return 429, [Fault("", "throttled", Label("Too Many Requests", "リクエストが多すぎます"))], headers
         case exceptions.APIException():
             phrase = HTTPStatus(error.status_code).phrase
             return error.status_code, [Fault("", "processing", Label(phrase, phrase))], {}
