@@ -211,8 +211,8 @@ FURTHER = Label(
     "感度分析として{sets}の換算表でも算出した。",
 )
 SAMPLED = Label(
-    "Exact tests beyond reach were estimated by Monte Carlo sampling: {which}. ",
-    "正確計算が困難な検定はモンテカルロ法で推定した：{which}。",
+    "Exact tests that would take more work or memory than is allowed were estimated by Monte Carlo sampling: {which}. ",
+    "許容される計算量またはメモリを超える正確検定はモンテカルロ法で推定した：{which}。",
 )
 SAMPLES = Label(
     "{n} with {resamples} samples (seed {seed}, standard error of P at most {error})",
