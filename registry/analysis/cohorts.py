@@ -388,8 +388,11 @@ def _in_categories(frame, rule, variable, values, timepoint=None):
     return np.isin(found.codes, [found.values.index(value) for value in values])
 
 
-BASELINE_CHARACTERISTICS = tuple(one for one in variables.CHARACTERISTICS if one is not variables.DIED)
-ASSESSED = (*variables.OUTCOMES, *variables.DOMAINS)
+BASELINE_CHARACTERISTICS = (
+    *(one for one in variables.CHARACTERISTICS if one is not variables.DIED),
+    *variables.COMPONENTS,
+)
+ASSESSED = (*variables.OUTCOMES, *variables.DOMAINS, *variables.GRADES)
 KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数"}
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import adverse_events, catalogue, eq5d5l, levels
+from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
 from registry.instruments.timepoints import SCHEDULE
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
@@ -78,6 +78,18 @@ _END_OF_FOLLOW_UP = f"""coalesce(
      WHERE x.patient_id = p.patient_id AND x.timepoint_id <> '{PREOP}' AND x.assessment_date >= p.surgery_date)
 )"""
 
+# The components of a score share one number: three bits each, the last component lowest, points + 1 or 0 for none.
+COMPONENT_BITS = 3
+
+
+def packed_score(score):
+    """The column of a score's components, named after the instrument."""
+    packed = "0"
+    for item in score.items:
+        packed = f"({packed}) * {1 << COMPONENT_BITS} + coalesce(p.{item.name} + 1, 0)"
+    return Column(score.code, packed, "i4", empty=0)
+
+
 PATIENT_COLUMNS = (
     Column("site", "p.site_id", "i4"),
     Column("lesion_levels", "p.lesion_levels", "i4", empty=0),
@@ -94,6 +106,7 @@ PATIENT_COLUMNS = (
     Column("surgery_date", f"p.surgery_date - date '{EPOCH}'", "i4"),
     Column("followup_days", f"{_END_OF_FOLLOW_UP} - p.surgery_date", "i4"),
     _coded("vital_status"),
+    *(packed_score(score) for score in variables.SCORES),
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING
+from registry.analysis.frame import COMPONENT_BITS, EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING
 from registry.instruments import value_sets, variables
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.stats.arrays import Counts, rounded
@@ -111,6 +111,8 @@ def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):
         return Coded(places[frame[f"eq5d@{timepoint}"]], values)
     if name in _DOMAIN_PLACES:
         return Coded(_DOMAIN_PLACES[name][frame[f"eq5d@{timepoint}"]], _categories(variable))
+    if name in _COMPONENTS:
+        return _component(*_COMPONENTS[name], variable, frame)
     if name == "followup_months":
         return _numbers(frame["followup_days"], DAYS_A_MONTH)
     if isinstance(variable, variables.EventVariable):
@@ -122,6 +124,20 @@ def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):
     if variable.kind == "continuous":
         return _numbers(frame[stored])
     return Coded(frame[stored], _categories(variable))
+
+
+_COMPONENTS = {
+    item.name: (score, place) for score in variables.SCORES for place, item in enumerate(reversed(score.items))
+}
+
+
+def _component(score, place, variable, frame):
+    """One component of a score, which is the `place`-th from the end of its packed number."""
+    size = 1 << COMPONENT_BITS
+    place_of = np.full(size, -1, np.int8)
+    for category, code in enumerate(_categories(variable)):
+        place_of[int(code) + 1] = category
+    return Coded(place_of[(frame[score.code] >> (COMPONENT_BITS * place)) & (size - 1)], _categories(variable))
 
 
 def _categories(variable):

@@ -11,6 +11,8 @@ from . import catalogue
 from .base import Bands, Choice, Derived, Item, Label
 from .ecog import DEAD
 from .eq5d5l import DIMENSIONS
+from .sins import SINS
+from .tokuhashi import TOKUHASHI
 
 YES_NO = (Choice("yes", Label("yes", "あり")), Choice("no", Label("no", "なし")))
 
@@ -163,6 +165,25 @@ CHARACTERISTICS = (
 DOMAINS = tuple(_categorical(item.name) for item in DIMENSIONS)
 
 
+def _graded(instrument, item):
+    """An item as a categorical variable of its own, its codes as text."""
+    own = instrument.items == (item,)
+    return Variable(
+        name=item.name,
+        label=item.label
+        if own
+        else Label(f"{instrument.title.en}: {item.label.en}", f"{instrument.title.ja}：{item.label.ja}"),
+        kind="categorical",
+        categories=tuple(Choice(str(choice.code), choice.label) for choice in item.choices),
+    )
+
+
+# What patients are chosen by beside that: single grades, and the components of the scores before surgery.
+GRADES = tuple(_graded(catalogue.instrument_of(name), catalogue.item(name)) for name in ("frankel", "ecog_ps"))
+SCORES = (TOKUHASHI, SINS)
+COMPONENTS = tuple(_graded(score, item) for score in SCORES for item in score.items)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EventVariable(Variable):
     """Whether a patient had any adverse event of some kinds: `yes` or `no`."""
@@ -187,7 +208,7 @@ EVENTS = (
     ),
 )
 
-VARIABLES = (*CHARACTERISTICS, *OUTCOMES, *DOMAINS, *EVENTS)
+VARIABLES = (*CHARACTERISTICS, *OUTCOMES, *DOMAINS, *EVENTS, *GRADES, *COMPONENTS)
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 

@@ -18,7 +18,7 @@ from registry.instruments.timepoints import SCHEDULE
 from sites.models import Site
 
 BASELINE = SCHEDULE[0].code
-AT_BASELINE = variables.OUTCOMES
+AT_BASELINE = (*variables.OUTCOMES, *variables.GRADES)
 KNOWN = (*variables.OUTCOMES, *variables.DOMAINS)
 RULES = ("one_to_three_consecutive_vertebrae", "no_tes")  # steps that are on or off
 
@@ -54,6 +54,7 @@ class CohortForm(forms.Form):
             (_("Operation"), [self._rule(RULES[1]), self._codes("procedure"), *self._dates()]),
             (_("Patient and tumour"), [self._codes(name) for name in ("sex", "primary_tumour", "sins_class")]),
             (_("Before surgery"), []),
+            (_("Components of the scores"), [self._categories(one) for one in variables.COMPONENTS]),
             (_("Sites"), [self._sites(), self._regions()]),
             (_("Follow-up"), [self._whole("followed_at_least", _("Days of follow-up, at least"))]),
         ]
@@ -180,7 +181,8 @@ class CohortForm(forms.Form):
             value = given.get(f"{variable.name}_{end}")
             if value is not None:
                 yield Step(code, about | {parameter: int(value) if value.is_integer() else value})
-        if variable in AT_BASELINE and variable.kind == "categorical" and given[variable.name]:
+        chosen_by_category = variable in (*AT_BASELINE, *variables.COMPONENTS) and variable.kind == "categorical"
+        if chosen_by_category and given[variable.name]:
             yield Step("category", about | {"values": given[variable.name]})
 
 

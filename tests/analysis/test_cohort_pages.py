@@ -34,6 +34,8 @@ STEPS = (
     Step("category", {"variable": "frankel_abc", "timepoint": "preop", "values": ["D/E"]}),
     Step("at_most", {"variable": "pain_vas_mm", "timepoint": "preop", "maximum": 80}),
     Step("at_least", {"variable": "hsuv", "timepoint": "preop", "minimum": 0.25}),
+    Step("category", {"variable": "ecog_ps", "timepoint": "preop", "values": ["0", "1"]}),
+    Step("category", {"variable": "tokuhashi_organs", "values": ["0"]}),
     Step("followed_at_least", {"days": 30}),
     Step("measured", {"variable": "hsuv", "timepoint": "1m"}),
     Step("measured", {"variable": "eq_vas", "timepoint": "1m"}),
@@ -79,6 +81,11 @@ def test_the_address_of_every_step_gives_the_steps_back(db, north):
         (Step("at_most", {"variable": "blood_loss_ml", "maximum": 299}), ["dry"]),
         (Step("category", {"variable": "frankel_abc", "timepoint": "preop", "values": ["A/B/C"]}), ["weak"]),
         (Step("at_most", {"variable": "hsuv", "timepoint": "preop", "maximum": 0.2}), ["weak"]),
+        (Step("category", {"variable": "frankel", "timepoint": "preop", "values": ["C", "D"]}), ["weak"]),
+        (Step("category", {"variable": "ecog_ps", "timepoint": "preop", "values": ["4"]}), ["bed"]),
+        (Step("category", {"variable": "sins_pain", "values": ["3"]}), ["hurt"]),
+        (Step("category", {"variable": "sins_location", "values": ["0", "3"]}), ["hurt"]),
+        (Step("category", {"variable": "tokuhashi_palsy", "values": ["0"]}), ["hurt"]),
     ],
 )
 def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
@@ -92,6 +99,8 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
         "dry": {"blood_loss_ml": 299},
         "weak": {"visits": {"preop": answers("55555", frankel="C")}},
         "fit": {"visits": {"preop": answers("11111", frankel="E")}},
+        "bed": {"visits": {"preop": answers("11111", frankel="E", ecog_ps=4)}},
+        "hurt": {"sins_pain": 3, "sins_location": 0, "tokuhashi_palsy": 0},
     }
     store(north, [patient(patient_id=f"N01-{name}", **more) for name, more in changed.items()])
     with as_system():
