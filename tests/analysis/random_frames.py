@@ -6,7 +6,7 @@ import numpy as np
 
 from registry.analysis import frame as frames
 from registry.analysis.frame import EQ5D_BASE, EVENTS, MISSING
-from registry.instruments import levels
+from registry.instruments import levels, variables
 
 SITES = {1: "S01", 2: "S02", 3: "S03"}
 REGIONS = {1: "Tōkai", 2: "Kantō", 3: ""}
@@ -15,6 +15,8 @@ NUMBERS = {  # highest value of a column of numbers; many share few values
     "age_at_surgery": 95, "tokuhashi_total": 15, "sins_total": 18, "operative_time_min": 500, "blood_loss_ml": 3000,
     "surgery_date": 9000, "followup_days": 800, "ecog_ps": 5, "pain_vas_mm": 100, "barthel_total": 100, "eq_vas": 100,
 }  # fmt: skip
+
+COMPONENTS = {score.code for score in variables.SCORES}
 
 
 class Draw:
@@ -54,6 +56,8 @@ class Draw:
             return self.random.integers(0, 1 << len(EVENTS), self.n) * (self.random.random(self.n) < 0.3)
         if name == "eq5d":
             return self.states()
+        if name in COMPONENTS:
+            return np.zeros(self.n, np.int32)  # patients are chosen by these, and nothing is computed from them
         if column.codes:
             return self.spoilt(self.random.integers(0, len(column.codes), self.n))
         highest = NUMBERS[name]
