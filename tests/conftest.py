@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.utils import translation
 
 from registry.services import patients
 from sites.access import Can, Role, access_of
@@ -85,6 +86,13 @@ def swept_afterwards():
 def committed(django_db_setup, django_db_blocker):
     """A registry that other processes see: everything is committed, and removed afterwards."""
     with django_db_blocker.unblock(), swept_afterwards():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """Each test begins in English, whatever language a page of the one before it was shown in."""
+    with translation.override("en"):
         yield
 
 
