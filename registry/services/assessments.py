@@ -59,19 +59,19 @@ def _record(patient, timepoint, raw, missing, complete, today):
     answers = _clean(raw, missing, complete, today)
     ensure_timepoint(timepoint)
     try:
-        with transaction.atomic():
-            return Assessment.objects.create(
-                patient_id=patient.pk,
-                site_id=patient.site_id,
-                timepoint_id=timepoint,
-                missing=answers.missing,
-                state=State.COMPLETE if complete else State.DRAFT,
-                **answers.values,
-            )
+        return Assessment.objects.create(
+            patient_id=patient.pk,
+            site_id=patient.site_id,
+            timepoint_id=timepoint,
+            missing=answers.missing,
+            state=State.COMPLETE if complete else State.DRAFT,
+            **answers.values,
+        )
     except IntegrityError as error:
         if "assessment_once_a_timepoint" not in str(error):
             raise
-        raise Conflict(Assessment.objects.get(patient_id=patient.pk, timepoint_id=timepoint)) from error
+        # No savepoint of its own: each save would pay for it.
+        raise Conflict(lambda: Assessment.objects.get(patient_id=patient.pk, timepoint_id=timepoint)) from error
 
 
 def _clean(raw, missing, complete, today):

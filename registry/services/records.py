@@ -1,15 +1,25 @@
 """Storing a record: what every form has in common, whoever asks."""
 
+from functools import cached_property
+
 from registry.models import State
 from sites.scope import because
 
 
 class Conflict(Exception):
-    """The record was changed by someone else since it was read. `current` is what is stored now."""
+    """The record was changed by someone else since it was read. `current` is what is stored now.
+
+    `current` may be given as a function that reads it: after a statement that failed nothing is read before the
+    savepoint of the service has been left.
+    """
 
     def __init__(self, current):
-        self.current = current
+        self._current = current
         super().__init__("this record was changed by someone else in the meantime")
+
+    @cached_property
+    def current(self):
+        return self._current() if callable(self._current) else self._current
 
 
 class Locked(Exception):
