@@ -6,6 +6,7 @@ so C1 is bit 0 and a run of adjacent levels is a run of adjacent bits.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count, groupby
 
 from .base import Choice, Label
 
@@ -46,6 +47,14 @@ def from_mask(bits: int) -> tuple[str, ...]:
 def number(levels: Iterable[str]) -> int:
     """How many different levels there are."""
     return mask(levels).bit_count()
+
+
+def in_runs(levels: Iterable[str]) -> str:
+    """The levels as a surgeon writes them, each run of neighbours by its ends: "C7, T3–T7"."""
+    places = count()  # along a run, index and place rise together
+    indices = sorted(_INDEX[level] for level in frozenset(levels))
+    runs = [list(run) for _, run in groupby(indices, key=lambda index: index - next(places))]
+    return ", ".join(LEVELS[run[0]] if len(run) == 1 else f"{LEVELS[run[0]]}–{LEVELS[run[-1]]}" for run in runs)
 
 
 def is_consecutive(levels: Iterable[str]) -> bool:

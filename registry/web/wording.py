@@ -63,7 +63,7 @@ def shown(item, value):
     if value is None or value == "" or value == ():
         return NOTHING
     if item.kind == "levels":
-        return ", ".join(value)
+        return levels.in_runs(value)
     if item.kind == "date":
         return day(date.fromisoformat(value) if isinstance(value, str) else value)
     if item.choices:

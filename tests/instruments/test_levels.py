@@ -9,6 +9,7 @@ from registry.instruments.levels import (
     SEGMENT_GROUPS,
     SegmentRule,
     from_mask,
+    in_runs,
     is_consecutive,
     mask,
     number,
@@ -52,6 +53,20 @@ def test_a_mask_keeps_each_level_as_a_bit():
 def test_counting_and_gaps(levels, count, consecutive):
     assert number(levels.split()) == count
     assert is_consecutive(levels.split()) is consecutive
+
+
+@pytest.mark.parametrize(
+    ("levels", "written"),
+    [
+        ("", ""),
+        ("S", "S"),
+        ("T3 T2", "T2–T3"),
+        ("C7 T1 T3 T4 T5 T6 T7", "C7–T1, T3–T7"),
+        ("T10 T11 T12 L2 L4 L5 S", "T10–T12, L2, L4–S"),
+    ],
+)
+def test_neighbours_are_written_as_a_run(levels, written):
+    assert in_runs(levels.split()) == written
 
 
 @pytest.mark.parametrize(
