@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
+from registry.instruments import adverse_events, catalogue, eq5d5l, follow_up_end, levels, variables
 from registry.instruments.timepoints import SCHEDULE
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
@@ -110,6 +110,7 @@ PATIENT_COLUMNS = (
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
+END_COLUMNS = (Column("data_use_stopped", f"CASE f.end_data_use WHEN '{follow_up_end.STOP}' THEN 1 END", empty=0),)
 
 
 def _packed_eq5d():
@@ -133,7 +134,7 @@ def _at(timepoint):
 
 def columns(timepoints):
     """Every column of a frame with these timepoints, in order."""
-    return PATIENT_COLUMNS + EVENT_COLUMNS + tuple(column for code in timepoints for column in _at(code))
+    return PATIENT_COLUMNS + EVENT_COLUMNS + END_COLUMNS + tuple(column for code in timepoints for column in _at(code))
 
 
 def _checked(timepoints):
@@ -169,6 +170,13 @@ def events_sql(seed=0):
     """The statement that reads who had which adverse events: join, then EVENT_COLUMNS."""
     selected = ", ".join(column.select for column in EVENT_COLUMNS)
     return f"SELECT {_join('e', seed)}, {selected} FROM registry_adverseevent AS e GROUP BY e.patient_id"
+
+
+def ends_sql(seed=0):
+    """The statement that reads who withdrew, and how far: join, then END_COLUMNS. Of today, for a snapshot too: whoever
+    has withdrawn since it was frozen comes into no new analysis of it."""
+    selected = ", ".join(column.select for column in END_COLUMNS)
+    return f"SELECT {_join('f', seed)}, {selected} FROM registry_followupend AS f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +243,7 @@ def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
         places = list(Site.objects.values_list("pk", "code", "region"))
         data, seed, finder = _patients(source, on_rows)
         _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
+        _add(data, finder, ends_sql(seed), END_COLUMNS, END_COLUMNS, on_rows)
         for code in timepoints:
             sql = source.reading(assessments_sql(code, seed))
             _add(data, finder, sql, ASSESSMENT_COLUMNS, _at(code), on_rows)
