@@ -5,6 +5,7 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.models import Assessment, Patient
 from sites.models import AuditEvent
+from sites.scope import everything
 
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {
@@ -212,6 +213,26 @@ def test_a_new_row_cannot_claim_another_time_or_person(alice, as_person):
         rows(patient.format("statement_timestamp()", alice.pk), "T3", site)
         stored = rows("SELECT updated_by_id, updated_at > now() - interval '1 hour' FROM registry_patient")
     assert stored == [(alice.pk, True)] * 3
+
+
+def test_an_assessment_is_of_a_timepoint_that_exists_and_stays(enrolled, alice, as_person):
+    patient = enrolled(alice)
+    insert = "INSERT INTO registry_assessment (patient_id, site_id, timepoint_id) VALUES (%s, %s, %s), (%s, %s, %s)"
+    known, unknown = ((patient.pk, patient.site_id, one) for one in ("preop", "never"))
+    with everything():
+        with pytest.raises(DatabaseError, match="no timepoint never"), transaction.atomic():
+            rows(insert, *known, *unknown)
+        rows(insert, *known, patient.pk, patient.site_id, "1m")
+        for refused in (
+            "UPDATE registry_assessment SET timepoint_id = 'never' WHERE timepoint_id = '1m'",
+            "UPDATE registry_timepoint SET code = 'never' WHERE code = '1m'",
+            "DELETE FROM registry_timepoint WHERE code = '1m'",
+        ):
+            with pytest.raises(DatabaseError, match="no timepoint|a timepoint stays"), transaction.atomic():
+                rows(refused)
+        rows("UPDATE registry_assessment SET timepoint_id = '3m' WHERE timepoint_id = '1m'")
+        rows("UPDATE registry_timepoint SET label = 'one month' WHERE code = '1m'")
+        assert rows("SELECT timepoint_id FROM registry_assessment ORDER BY 1") == [("3m",), ("preop",)]
 
 
 def test_bulk_writes_and_raw_sql_are_on_record_row_by_row(enrolled, alice, as_person):
