@@ -250,7 +250,7 @@ def site_places():
 
 
 def frame_of(data, timepoints, places, keep_key=False):
-    """The Frame of the columns `key` and those read, in this order, and STOPPED; places: (id, code, region) of sites."""
+    """The Frame of the columns `key` and those read, in order, and STOPPED; places: (id, code, region) of sites."""
     data[STOPPED.name] = _stopped(data["key"])
     snapshot = _hash(data)
     if not keep_key:

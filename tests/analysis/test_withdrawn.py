@@ -63,7 +63,8 @@ def test_a_comparison_leaves_out_and_counts_whose_data_must_not_be_used(registry
 
 
 def test_a_snapshot_taken_before_the_withdrawal_is_analysed_without_the_patient_too(registry, north, bob):
-    packed, tables = (one.freeze(access=access_of(bob), label="Interim") for one in (frozen, snapshots))
+    packed = frozen.freeze(access=access_of(bob), label="With packed columns")
+    tables = snapshots.freeze(access=access_of(bob), label="Without")
     withdraw("N01-0002", north, STOPPED)
     for snapshot in (packed, tables):
         assert analysed(snapshot=snapshot)[1] == ["N01-0001", "N01-0003", "S01-0001"]
