@@ -226,6 +226,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "60/15m/ip",
     "change_password": "10/15m/user",
     "invitation": "60/15m/ip",
+    "patient_link": "600/15m/ip,120/15m/key",
 }
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))

@@ -11,6 +11,7 @@ urlpatterns = [
     # Each further part of the site adds one line here, in the order of the navigation.
     path("", include("registry.web.queries_urls")),
     path("", include("registry.web.signing_urls")),
+    path("", include("registry.web.patient_links_urls")),
     path("", include("registry.web.comparison_urls")),
     path("", include("registry.web.cohorts_urls")),
     path("", include("registry.web.figures_urls")),

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0011_drafts")]
+    dependencies = [("registry", "0012_patient_links")]
 
     operations = [
         migrations.RunSQL(

@@ -4,6 +4,7 @@ from registry.models.drafts import Draft
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
+from registry.models.patient_links import PatientLink
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
@@ -23,6 +24,7 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "Patient",
+    "PatientLink",
     "Query",
     "QueryForm",
     "QueryMessage",

@@ -263,6 +263,9 @@ RULES = {
     "account_reset_password_from_key_done": Rule(EVERYBODY, public=True),
     "invitation": missing(arguments={"token": "nothing"}),
     "session": Rule(EVERYBODY, public=True),
+    "patient_link": missing(arguments={"token": "nothing"}),
+    "patient_link_step": missing(arguments={"token": "nothing", "step": 1}),
+    "patient_link_thanks": Rule(EVERYBODY, public=True, arguments={"language": "ja"}),
     # One's own account
     "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
     "session_back": page(SIGNED_IN),
@@ -304,6 +307,9 @@ RULES = {
     "draft": record(
         READERS, ENTRY, opened=405, acted=(302, 409), arguments={"form": "preop"}, bodies=({"discard": ""},)
     ),
+    "patient_links": record(ENTRY, ENTRY, acted=(422,)),
+    "patient_link_review": record(ENTRY, ENTRY, acted=(302, 409, 422), bodies=({"refuse": ""},)),
+    "patient_link_revoke": record(ENTRY, ENTRY, opened=405, acted=(302,)),
     "adverse_event_new": record(writers=ENTRY, acted=(422,)),
     "adverse_event": record(writers=ENTRY, acted=(422,)),
     # Queries: who enters or raises them takes part; a statistician does not

@@ -28,6 +28,7 @@ KEPT = {
     "registry_query": "arw",
     "registry_querymessage": "ar",
     "registry_signature": "ar",
+    "registry_patientlink": "arw",
     "study_sites_invitation": "*",  # administrators alone
 }
 READ_ONLY = {"study_sites_auditevent", "study_sites_auditseal", "django_migrations"}
