@@ -17,8 +17,8 @@ ALTER TABLE registry_draft ADD CONSTRAINT registry_draft_same_site FOREIGN KEY (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0008_imports"),
-        ("study_sites", "0006_api_tokens"),
+        ("registry", "0009_faster_loading"),
+        ("study_sites", "0007_faster_loading"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
