@@ -262,11 +262,13 @@ RULES = {
     "account_reset_password_from_key": either(EVERYBODY, public=True, arguments={"uidb36": "1", "key": "x-y"}),
     "account_reset_password_from_key_done": Rule(EVERYBODY, public=True),
     "invitation": missing(arguments={"token": "nothing"}),
+    "digest_stop": missing(arguments={"token": "nothing"}),
     "session": Rule(EVERYBODY, public=True),
     # One's own account
     "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
     "session_back": page(SIGNED_IN),
     "account": page(SIGNED_IN),
+    "account_digest": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
     "account_reauthenticate": either(SIGNED_IN),
     "mfa_reauthenticate": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
     "mfa_reauthenticate_webauthn": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
