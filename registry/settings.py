@@ -170,6 +170,7 @@ CELERY_TASK_IGNORE_RESULT = True  # results live in the database, with who asked
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
+    "send_digests": {"task": "registry.tasks.send_digests", "schedule": 900.0},  # from the hour set below, once a day
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
@@ -276,6 +277,9 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'console'}.Emai
 if MAIL:
     globals().update(mail_server(EMAIL_URL))
 EMAIL_TIMEOUT = 20
+DIGEST_HOUR = int(env("METASPINE_DIGEST_HOUR", "7"))  # of the study's time zone; 24 for never
+# Where e-mails that no request asked for lead to.
+ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "http://localhost:8000")).rstrip("/")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"

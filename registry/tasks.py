@@ -5,9 +5,12 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 """
 
 import logging
+from datetime import date
 
+from django.conf import settings
 from django.core import mail
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from registry.analysis import runs
@@ -16,7 +19,7 @@ from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import drafts, outcomes, sweeping
+from registry.services import digests, drafts, outcomes, sweeping
 from sites import sealing, tokens
 from sites.models import Site
 from sites.scope import everything
@@ -161,6 +164,22 @@ def forget_drafts():
     """Drafts that nobody went on with are forgotten."""
     with everything(), transaction.atomic():
         drafts.forget_old()
+
+
+@app.task
+def send_digests():
+    """Tell everybody what waits, in an e-mail each, from the hour of the installation on. Nothing without mail."""
+    if not settings.MAIL or not digests.hour_has_come():
+        return
+    today = timezone.localdate()
+    for user_id in digests.recipients(today).values_list("pk", flat=True):
+        send_digest.delay(user_id, today.isoformat())
+
+
+@app.task
+def send_digest(user_id, day):
+    """One person's e-mail of one day. One that fails is logged, holds up nobody's, and comes with the next round."""
+    digests.deliver(user_id, date.fromisoformat(day))
 
 
 @app.task

@@ -22,7 +22,7 @@ from sites.access import Can
 from sites.models import Membership, Site, User
 
 SHOWN = 30  # lines of each list; beyond that the grid is the better place
-CLOSING_SOON, CLOSING = 7, 30  # days left
+CLOSING = 30  # days left
 
 
 @require_safe
@@ -66,7 +66,7 @@ class Line:
 
     @property
     def closing_soon(self):
-        return self.days_left <= CLOSING_SOON
+        return self.days_left <= visits.CLOSING_SOON
 
     @property
     def order(self):
@@ -74,7 +74,7 @@ class Line:
 
         A visit is worth the more the fewer values its timepoint has, and nothing once it can no longer be made.
         """
-        band = sum(self.days_left > days for days in (CLOSING_SOON, CLOSING))
+        band = sum(self.days_left > days for days in (visits.CLOSING_SOON, CLOSING))
         return band, -self.unknown.share if self.unknown else 0, self.days_left, self.visit.patient_id, self.visit.code
 
     @property
