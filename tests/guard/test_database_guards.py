@@ -10,6 +10,7 @@ from sites.scope import everything
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {
     "study_sites_apianswer": "a copy of an answer for a day; what was stored is on record where it is stored",
+    "registry_draft": "what its author alone is typing and has not saved: no record yet; saving is on record",
     "registry_utility": "derived from assessments, rebuilt at any time",
     "registry_importpart": "encrypted pieces of undecided imports; what is stored of them is audited row by row",
     "registry_change": "derived from assessments, rebuilt at any time",
