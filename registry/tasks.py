@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry.analysis import runs
+from registry.analysis import kept, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
@@ -76,7 +76,17 @@ def start_all_outcomes():
 @app.task
 def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
-    runs.perform(run_id)
+    if runs.perform(run_id):
+        try:
+            prepare_comparison_files.apply_async([run_id], retry=False)
+        except OperationalError:
+            logger.warning("comparison %s: its files will be made when somebody asks for them", run_id)
+
+
+@app.task
+def prepare_comparison_files(run_id):
+    """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
+    kept.prepare(run_id)
 
 
 def start_comparison(*, access, plan, cohort, frozen=None):

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()  # the screens of administration, which only pages need
+
 urlpatterns = [
     path("", include("registry.web.account_urls")),
     path("", include("registry.web.urls")),

@@ -11,6 +11,7 @@ patient ID: PostgreSQL would take as long to join them as to read them.
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from django.db import connection, transaction
@@ -174,6 +175,20 @@ def events_sql(seed=0):
     return f"SELECT {_join('e', seed)}, {selected} FROM registry_adverseevent AS e GROUP BY e.patient_id"
 
 
+class _Taken(dict):
+    """The columns of some patients, each taken from all when it is first asked for; `moving` leaves none behind."""
+
+    def __init__(self, data, places, moving):
+        super().__init__()
+        self.data, self.places, self.moving, self.one_at_a_time = data, places, moving, Lock()
+
+    def __missing__(self, name):
+        with self.one_at_a_time:
+            if name not in self:
+                self[name] = (self.data.pop(name) if self.moving else self.data[name])[self.places]
+        return self[name]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """`data` maps a column's name to an (n,) array; `codes` a coded column's name to what its numbers stand for.
@@ -194,6 +209,13 @@ class Frame:
 
     def __getitem__(self, name):
         return self.data[name]
+
+    def taken(self, places, moving=False):
+        """The Frame of the patients at these places (k,), in their order.
+
+        moving  this frame loses the columns that are taken: a million patients are not kept twice
+        """
+        return replace(self, data=_Taken(self.data, places, moving))
 
     @cached_property
     def _groups(self):

@@ -137,7 +137,7 @@ def test_a_comparison_of_a_snapshot_names_it_and_stays_the_same(frozen, bob):
         before = runner.compare(plan, cohort)
     changed()
     run = runs.request(access=access_of(bob), plan=plan, cohort=cohort, frozen=frozen)
-    with everything(), transaction.atomic():
+    with everything():
         result, patients = runner.compare_and_tell(plan, cohort, snapshot=frozen)
     assert result["method"].pop("frozen") == {"label": "Interim analysis", "hash": frozen.hash}
     assert result == before
