@@ -105,13 +105,14 @@ class ProblemMiddleware:
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
-        kept = {name: response[name] for name in ("Allow", "WWW-Authenticate", "Retry-After") if name in response}
+        kept = {name: response[name] for name in KEPT if name in response}
         answer = document(response.status_code, headers=kept)
         answer.cookies = response.cookies
         return answer
 
 
 LARGEST_BODY = 1_000_000
+KEPT = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 
 
 def _length(request):

@@ -94,7 +94,7 @@ def snapshot_named(access, given):
         return None
     try:
         return snapshots.get(given)
-    except (snapshots.NotIntact, ValueError):
+    except snapshots.NotIntact:
         return None
 
 
