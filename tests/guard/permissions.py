@@ -394,6 +394,7 @@ RULES = {
     "import_columns": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
     "import_values": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     "import_rows": page(DATA_MANAGER, refused=404),
+    "import_findings": page(DATA_MANAGER, refused=404, opened=404),  # the crawled import has none
     "import_discard": Rule(DATA_MANAGER, DATA_MANAGER, opened=405, acted=(302,), refused=404),
     "import_undo": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     # Comparison
