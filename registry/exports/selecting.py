@@ -13,9 +13,10 @@ from registry.analysis import cohorts
 from registry.analysis import frame as frames
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments import follow_up_end
-from registry.instruments.base import Label
+from registry.instruments.base import Choice, Label
+from registry.instruments.keys import TIMEPOINT
 from registry.models import FollowUpEnd
-from registry.services import snapshots
+from registry.services import schedule, snapshots
 from registry.services.source import LIVE, Source
 from sites.models import Site
 from sites.scope import current, entered
@@ -64,7 +65,13 @@ class Selected:
 
     @property
     def datasets(self):
-        return datasets(self.choices, self.source, self.restricted)
+        return datasets(self.choices, self.source, self.restricted, _timepoints())
+
+
+def _timepoints():
+    """The protocol's timepoints, and behind them whatever else this registry has planned or met with."""
+    others = {code: label for code, label in schedule.labels().items() if code not in TIMEPOINT.codes}
+    return (*TIMEPOINT.choices, *(Choice(code, label) for code, label in others.items()))
 
 
 @contextmanager

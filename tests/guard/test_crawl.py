@@ -216,7 +216,7 @@ def faults_of(asking, world, who, every, reading, name, path, method):
         values = world.arguments(rule, place)
         url, ghost = path.format(**values), path.format(**world.arguments(rule, "ghost"))
         exists = place == "own" or not rule.of_site or who in CENTRAL
-        for body, status in rule.bodies(place):
+        for body, status in rule.bodies(place, who):
             sent = body(values) if body else {}
             expected = rule.refused if who not in rule.people else status if exists else 404
             asked_with = [(every, expected if every else 401)]

@@ -157,6 +157,7 @@ def test_the_pages(frozen, client, bob, alice):
     changed()
     page = client.get("/snapshots/compare/", {"before": frozen.pk, "after": "now"}).content.decode()
     assert '<th scope="row">pain_vas_mm</th>' in page
+    assert client.get("/snapshots/compare/", {"before": "nothing", "after": "now"}).status_code == 200
     made = client.post("/snapshots/", {"label": "Second", "note": ""}, follow=True).content.decode()
     assert "Frozen: “Second”." in made
     assert client.post("/snapshots/", {"label": "Second"}).status_code == 422
