@@ -16,7 +16,7 @@ from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import outcomes, sweeping
+from registry.services import erasure, outcomes, sweeping
 from sites import sealing, tokens
 from sites.models import Site
 from sites.scope import everything
@@ -105,6 +105,13 @@ def start_export(*, access, choices):
 def send_export(export):
     transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
     return export
+
+
+def erase_patient(*, access, patient, extent, typed, reason):
+    """`services.erasure.erase`, after which the files that may hold the patient are taken away."""
+    done = erasure.erase(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
+    transaction.on_commit(exports.expire, robust=True)
+    return done
 
 
 @app.task

@@ -1,5 +1,6 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
+from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
@@ -14,8 +15,9 @@ __all__ = [
     "Assessment",
     "Change",
     "ComparisonRun",
-    "FollowUpEnd",
+    "Erasure",
     "Export",
+    "FollowUpEnd",
     "Identity",
     "Import",
     "ImportMapping",
