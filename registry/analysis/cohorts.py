@@ -5,7 +5,7 @@ JSON and back unchanged, so that a result can say exactly who came in and why th
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -147,7 +147,13 @@ class Selection:
 
 
 def select(cohort, frame, rule=levels.DEFAULT_RULE):
-    """The Selection of a cohort. RuntimeError if enrolled is not analysed plus excluded, which would be a defect."""
+    """The Selection of a cohort. RuntimeError if enrolled is not analysed plus excluded, which would be a defect.
+
+    Whoever withdrew the use of their data leaves before any other step. Where there is somebody, the Selection's cohort
+    has that step too, so that its flow is explained whole.
+    """
+    if frame["withdrawn"].any() and DATA_MAY_BE_USED not in cohort.steps:
+        cohort = replace(cohort, steps=(DATA_MAY_BE_USED, *cohort.steps))
     inside = np.ones(frame.n, bool)
     left_at = np.full(frame.n, -1, np.int16)
     flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
@@ -155,19 +161,16 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
         leaving = inside & ~step.keep(frame, rule)
         left_at[leaving] = place
         inside &= ~leaving
-        flow.append(
-            {
-                "step": step.code,
-                "label": step.label.en,
-                "n": int(inside.sum()),
-                "excluded": int(leaving.sum()),
-                "reason": step.reason.en,
-            }
-        )
+        flow.append(counted(step, int(inside.sum()), int(leaving.sum())))
     chosen = np.flatnonzero(inside).astype(np.int32)
     if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
     return Selection(cohort, chosen, flow, left_at)
+
+
+def counted(step, n, excluded):
+    """The entry of a flow about a step after which `n` patients are left."""
+    return {"step": step.code, "label": step.label.en, "n": n, "excluded": excluded, "reason": step.reason.en}
 
 
 ENROLLED = Label("Enrolled", "登録")
@@ -556,8 +559,15 @@ _KINDS = (
         check=_categories,
         words=lambda variable, **more: {choice.code: choice.label for choice in variables.get(variable).categories},
     ),
+    StepKind(
+        code="data_may_be_used",
+        label=Label("the data may be used", "データを利用してよい"),
+        reason=Label("consent to the use of the data withdrawn", "データ利用の同意を撤回"),
+        keep=lambda frame, rule: frame["withdrawn"] == 0,
+    ),
 )
 STEPS = {kind.code: kind for kind in _KINDS}
+DATA_MAY_BE_USED = Step("data_may_be_used")
 
 SEGI2024 = Cohort(
     "segi2024",

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
 from registry.instruments.timepoints import SCHEDULE
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
 from sites.models import Site
@@ -110,6 +111,9 @@ PATIENT_COLUMNS = (
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
+# Whose data must no longer be used. The answer is always today's, for a snapshot too: frozen data hold patients who
+# have withdrawn or were erased since.
+USE_COLUMNS = (Column("withdrawn", "1", empty=0),)
 
 
 def _packed_eq5d():
@@ -133,7 +137,7 @@ def _at(timepoint):
 
 def columns(timepoints):
     """Every column of a frame with these timepoints, in order."""
-    return PATIENT_COLUMNS + EVENT_COLUMNS + tuple(column for code in timepoints for column in _at(code))
+    return PATIENT_COLUMNS + EVENT_COLUMNS + USE_COLUMNS + tuple(column for code in timepoints for column in _at(code))
 
 
 def _checked(timepoints):
@@ -169,6 +173,12 @@ def events_sql(seed=0):
     """The statement that reads who had which adverse events: join, then EVENT_COLUMNS."""
     selected = ", ".join(column.select for column in EVENT_COLUMNS)
     return f"SELECT {_join('e', seed)}, {selected} FROM registry_adverseevent AS e GROUP BY e.patient_id"
+
+
+def withdrawn_sql(seed=0):
+    """The statement that reads whose data must no longer be used: join, then USE_COLUMNS."""
+    selected = ", ".join(column.select for column in USE_COLUMNS)
+    return f"SELECT {_join('w', seed)}, {selected} FROM ({WITHDRAWN}) AS w"
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,10 +245,12 @@ def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
         places = list(Site.objects.values_list("pk", "code", "region"))
         data, seed, finder = _patients(source, on_rows)
         _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
+        _add(data, finder, withdrawn_sql(seed), USE_COLUMNS, USE_COLUMNS, on_rows)
         for code in timepoints:
             sql = source.reading(assessments_sql(code, seed))
             _add(data, finder, sql, ASSESSMENT_COLUMNS, _at(code), on_rows)
-    snapshot = _hash(data)
+    # Where nobody has withdrawn, the hash is what it would be without the column.
+    snapshot = _hash({name: one for name, one in data.items() if name != "withdrawn" or one.any()})
     if not keep_key:
         del data["key"]
     return Frame(

@@ -13,6 +13,7 @@ from django.db import connection
 from registry.instruments import levels
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import wire
+from registry.services.data_use import WITHDRAWN
 from registry.services.identity import opened
 from registry.services.wire import column_of
 from sites import copying
@@ -87,9 +88,23 @@ def _select(file, selection, columns, limit=None):
     order = ", ".join(ORDER.get(name, f"t.{column_of(name)}") for name in file.key)
     return (
         f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in columns)} FROM {file.table} AS t {' '.join(joins)} "
-        f"WHERE t.site_id = ANY ({_array(selection.sites)}) ORDER BY {order}"
-        + (f" LIMIT {int(limit)}" if limit else "")
+        f"WHERE {_wanted(selection)} ORDER BY {order}" + (f" LIMIT {int(limit)}" if limit else "")
     )
+
+
+def _wanted(selection):
+    """The rows `t` of the sites, without those of patients who withdrew the use of their data."""
+    return f"t.site_id = ANY ({_array(selection.sites)}) AND t.patient_id NOT IN ({WITHDRAWN})"
+
+
+def withdrawn(selection):
+    """How many patients are left out because they withdrew the use of their data."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM registry_patient AS t WHERE t.site_id = ANY ({_array(selection.sites)}) "
+            f"AND t.patient_id IN ({WITHDRAWN})"
+        )
+        return cursor.fetchone()[0]
 
 
 def _array(ids):
@@ -154,5 +169,5 @@ def preview(file, selection, rows):
 def count(file, selection):
     """How many rows the file has."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {file.table} WHERE site_id = ANY ({_array(selection.sites)})")
+        cursor.execute(f"SELECT count(*) FROM {file.table} AS t WHERE {_wanted(selection)}")
         return cursor.fetchone()[0]

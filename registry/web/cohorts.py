@@ -97,6 +97,7 @@ def cohort(request, cohort_id):
 def _preview(request, cohort, query):
     """The flow with count and reason of every step, by site where asked for; `query` is the cohort's address."""
     frame, selection = _selected(cohort)
+    cohort = selection.cohort
     flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
     for place, (step, told) in enumerate(zip(cohort.steps, selection.flow[1:], strict=True), 1):
         flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
@@ -182,6 +183,7 @@ def cohort_patients(request):
     cohort = cohorts.from_json(run.cohort) if run else Cohort("new", "0", ALL.label, form.steps)
     rule = plans.from_json(run.plan).rule if run else DEFAULT_RULE
     frame, selection = _selected(cohort, rule, keep_key=True)
+    cohort = selection.cohort
     step = request.GET.get("step", ANALYSED)
     label, inside = _behind(step, cohort, selection)
     group = request.GET.get("group", "") if run else ""

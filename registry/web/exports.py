@@ -60,13 +60,14 @@ def _previewed(access, choices):
     except ExportFailed as error:
         return {"failed": words(error.reason)}
     return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
-        "excluded": _excluded(choices, [step["excluded"] for step in chosen.flow[1:]])
+        "excluded": _excluded(chosen)
     }
 
 
-def _excluded(choices, counts):
-    """(number of patients, why) for each step of the cohort that left some out."""
-    return [(n, step.reason) for step, n in zip(choices.cohort.steps, counts, strict=True) if n]
+def _excluded(chosen):
+    """(number of patients, why) for each step that left some out."""
+    counts = [told["excluded"] for told in chosen.flow[1:]]
+    return [(n, step.reason) for step, n in zip(chosen.steps, counts, strict=True) if n]
 
 
 @require_POST
