@@ -1,6 +1,7 @@
 """The only settings. What a deployment chooses comes from the environment; `docker/.env.example` explains each."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -73,6 +74,9 @@ SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
+EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
+IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
+ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -174,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
+    "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 

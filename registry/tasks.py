@@ -17,7 +17,7 @@ from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
 from registry.services import erasure, outcomes, sweeping
-from sites import sealing, tokens
+from sites import retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -154,6 +154,19 @@ def sweep():
     else:
         for patient_id in lately:
             compute_patient_outcomes(patient_id)
+
+
+def purge(dry_run=False):
+    """Delete what the retention settings no longer keep; returns what went (or would) to how many rows."""
+    files = {} if dry_run else {"files of exports": exports.expire(), "files of imports": uploads.forget_old()}
+    with everything(reason="purge_expired"), transaction.atomic():
+        return files | retention.purge([*retention.old_access(), exports.old_records()], dry_run)
+
+
+@app.task
+def purge_expired():
+    """As the command of this name."""
+    purge()
 
 
 @app.task
