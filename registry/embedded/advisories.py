@@ -29,7 +29,7 @@ def verdict(report):
     except (ValueError, KeyError, TypeError):
         packages = []
     lines = [
-        f"VULNERABLE: {one['name']} {one['version']}: {bad['id']}, fixed in {', '.join(bad['fix_versions']) or 'nothing'}"
+        f"VULNERABLE: {one['name']} {one['version']}: {bad['id']}, fixed in {', '.join(bad['fix_versions']) or '-'}"
         for one in packages
         for bad in one.get("vulns", ())
     ]
