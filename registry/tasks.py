@@ -19,8 +19,8 @@ from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import digests, drafts, outcomes, sweeping
-from sites import sealing, tokens
+from registry.services import digests, drafts, erasure, outcomes, sweeping
+from sites import retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -120,6 +120,13 @@ def send_export(export):
     return export
 
 
+def erase_patient(*, access, patient, extent, typed, reason):
+    """`services.erasure.erase`, after which the files that may hold the patient are taken away."""
+    done = erasure.erase(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
+    transaction.on_commit(exports.expire, robust=True)
+    return done
+
+
 @app.task
 def run_import(import_id):
     """Carry out what one import is queued for; nothing if it is done, discarded or in another worker's hands."""
@@ -160,6 +167,19 @@ def sweep():
     else:
         for patient_id in lately:
             compute_patient_outcomes(patient_id)
+
+
+def purge(dry_run=False):
+    """Delete what the retention settings no longer keep; returns what went (or would) to how many rows."""
+    files = {} if dry_run else {"files of exports": exports.expire(), "files of imports": uploads.forget_old()}
+    with everything(reason="purge_expired"), transaction.atomic():
+        return files | retention.purge([*retention.old_access(), exports.old_records()], dry_run)
+
+
+@app.task
+def purge_expired():
+    """As the command of this name."""
+    purge()
 
 
 @app.task

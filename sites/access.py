@@ -50,6 +50,7 @@ class Can(StrEnum):
     COMPARE = "compare"
     ADJUDICATE = "adjudicate"  # segment groups
     FREEZE = "freeze"  # snapshots
+    ERASE = "erase"  # a patient's identifiers or record, once the site has recorded that consent was withdrawn
     ADMINISTER = "administer"
 
 
@@ -57,7 +58,16 @@ PERMISSIONS = {
     Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT},
     Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.SIGN},
     Role.MONITOR: {Can.READ, Can.VERIFY, Can.QUERY},
-    Role.DATA_MANAGER: {Can.READ, Can.QUERY, Can.IMPORT, Can.ADJUDICATE, Can.FREEZE, Can.EXPORT, Can.COMPARE},
+    Role.DATA_MANAGER: {
+        Can.READ,
+        Can.QUERY,
+        Can.IMPORT,
+        Can.ADJUDICATE,
+        Can.FREEZE,
+        Can.EXPORT,
+        Can.COMPARE,
+        Can.ERASE,
+    },
     Role.STATISTICIAN: {Can.READ, Can.COMPARE, Can.EXPORT, Can.FREEZE},
     Role.ADMIN: {Can.ADMINISTER},
 }

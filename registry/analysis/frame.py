@@ -16,8 +16,9 @@ from threading import Lock
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import adverse_events, catalogue, eq5d5l, follow_up_end, levels, variables
+from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
 from registry.instruments.timepoints import SCHEDULE
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
 from sites.models import Site
@@ -111,7 +112,7 @@ PATIENT_COLUMNS = (
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
-STOPPED = Column("data_use_stopped", "", empty=0)  # 1 for whoever let the data be used no longer, whatever is read
+STOPPED = Column("data_use_stopped", "", empty=0)  # 1 for whose data must no longer be used, whatever is read
 
 
 def _packed_eq5d():
@@ -291,7 +292,7 @@ def _stopped(keys):
     """The column STOPPED of patients with these keys (n,), as it is today: it holds for a snapshot from
     before the withdrawal too."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {KEY} FROM registry_followupend AS p WHERE end_data_use = %s", [follow_up_end.STOP])
+        cursor.execute(f"SELECT {KEY} FROM ({WITHDRAWN}) AS p")
         stopped = [int.from_bytes(key, "big") for (key,) in cursor.fetchall()]
     return np.isin(keys, np.array(stopped, np.uint64)).astype(STOPPED.dtype)
 

@@ -11,6 +11,7 @@ from registry.api import throttles
 from registry.api.parsing import JSONObject
 from registry.api.signing_in import Allowed
 from registry.models import Patient
+from registry.services.data_use import patient_of_use_to
 
 
 class Resource(APIView):
@@ -63,6 +64,6 @@ class Resource(APIView):
     def patient(self, patient_id):
         """The patient in the address; Http404 for one that the person may not see."""
         try:
-            return Patient.objects.one_visible_to(self.access, patient_id)
+            return patient_of_use_to(self.access, patient_id)
         except Patient.DoesNotExist:
             raise Http404 from None

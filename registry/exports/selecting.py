@@ -12,11 +12,10 @@ from django.db import connection
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
-from registry.instruments import follow_up_end
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT
-from registry.models import FollowUpEnd
 from registry.services import schedule, snapshots
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
 from sites.models import Site
 from sites.scope import current, entered
@@ -101,7 +100,7 @@ def _selected(choices, source, snapshot, site_ids, tick):
         )
         counts = dict(cursor.fetchall())
         cohort = choices.cohort
-        if cohort.steps or _some_stopped():
+        if cohort.steps or _some_stopped(cursor):
             selection, ids = _cohort(cohort, source)
             cohort, flow = selection.cohort, selection.flow
             _fill(cursor, ids, choices)
@@ -114,8 +113,9 @@ def _selected(choices, source, snapshot, site_ids, tick):
     return Selected(choices, cohort, source, sites, flow, snapshot, tick)
 
 
-def _some_stopped():
-    return FollowUpEnd.objects.filter(end_data_use=follow_up_end.STOP).exists()
+def _some_stopped(cursor):
+    cursor.execute(f"SELECT EXISTS ({WITHDRAWN})")
+    return cursor.fetchone()[0]
 
 
 def _cohort(cohort, source):

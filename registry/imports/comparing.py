@@ -309,3 +309,10 @@ def find_forbidden_changes(cursor, file, errors):
             Finding(file.filename, line, state, value, LOCKED if locked else REQUIRED) for line, value, locked in rows
         ]
         errors.extend(findings, total)
+
+
+def sites_of(cursor, files):
+    """Ids of the sites of the patients in the staged `files`, once they are stored."""
+    staged = " UNION ".join(f"SELECT patient_id FROM {stage(file)}" for file in files)
+    cursor.execute(f"SELECT DISTINCT site_id FROM registry_patient WHERE patient_id IN ({staged}) ORDER BY 1")
+    return [site for (site,) in cursor.fetchall()]

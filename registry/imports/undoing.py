@@ -59,7 +59,10 @@ def undo(done, *, user_id, reason):
                             "removed": _remove(cursor, model),
                         }
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                    audit.record("import_undone", table="registry_import", row_id=done.pk, detail=counts)
+                    cursor.execute("SELECT DISTINCT site_id FROM undone WHERE site_id IS NOT NULL")
+                    sites = [site for (site,) in cursor.fetchall()]
+                    about = {"table": "registry_import", "row_id": done.pk, "detail": counts}
+                    audit.record_for_sites("import_undone", sites, **about)
                     where = (trail.transaction(cursor), after, trail.newest(cursor))
             if found:
                 transaction.set_rollback(True)

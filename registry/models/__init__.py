@@ -1,6 +1,7 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
+from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
@@ -17,8 +18,9 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "Draft",
-    "FollowUpEnd",
+    "Erasure",
     "Export",
+    "FollowUpEnd",
     "Identity",
     "Import",
     "ImportMapping",
@@ -30,9 +32,9 @@ __all__ = [
     "QueryMessage",
     "QueryState",
     "SavedCohort",
-    "Signature",
-    "ScheduleVersion",
     "ScheduledVisit",
+    "ScheduleVersion",
+    "Signature",
     "Snapshot",
     "SnapshotPart",
     "State",

@@ -116,7 +116,8 @@ def _frozen(label, note, user_id):
     snapshot.hash, snapshot.rows = f"sha256:{digest.hexdigest()}", rows
     snapshot.save(force_insert=True)
     SnapshotPart.objects.bulk_create(parts, batch_size=20)
-    audit.record("snapshot", table=Snapshot._meta.db_table, row_id=snapshot.pk, detail={"rows": rows})
+    about = {"table": Snapshot._meta.db_table, "row_id": snapshot.pk, "detail": {"rows": rows}}
+    audit.record_for_sites("snapshot", Site.objects.values_list("pk", flat=True), **about)
     return snapshot
 
 

@@ -32,6 +32,7 @@ from registry.web.figure_sections import sections
 from registry.web.flow_diagram import diagram, lists
 from sites import audit
 from sites.access import Can
+from sites.models import Site
 from sites.scope import everything
 
 PAGE = 50
@@ -208,6 +209,12 @@ def _bundle(request, one):
         messages.warning(request, _("The data have changed since. Run the comparison again to get its bundle."))
         return redirect("comparison_run", one.pk)
     detail = {"patients": patients, "identified": False}
-    audit.record("export", table=ComparisonRun._meta.db_table, row_id=one.pk, detail=detail)
+    audit.record_for_sites(
+        "export",
+        Site.objects.values_list("pk", flat=True),
+        table=ComparisonRun._meta.db_table,
+        row_id=one.pk,
+        detail=detail,
+    )
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=_filename(one, "zip"), content_type="application/zip")

@@ -339,6 +339,8 @@ RULES = {
     "patient": record(),
     "history": record(),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
+    "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(422,), bodies=({"extent": "everything", "typed": ""},)),
+    "erasures": page(DATA_MANAGER, refused=404),
     "patient_identifiers": record(ENTRY, ENTRY, acted=(302, 422)),
     "patient_baseline": record(writers=ENTRY, acted=(302, 409, 422)),
     "patient_surgery": record(writers=ENTRY, acted=(302, 409, 422)),
