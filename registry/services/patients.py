@@ -24,8 +24,8 @@ FORMS = {
 MINIMUM_AGE = 20
 
 INELIGIBLE_AGE = Label(
-    "The study takes patients of 20 years and over; this patient was {age} on the day of consent.",
-    "本研究の対象は20歳以上です。同意取得日の年齢は{age}歳です。",
+    f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
+    f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
 )
 NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")

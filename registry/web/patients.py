@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.text import capfirst
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -175,7 +175,7 @@ def _heading(name, order, kept):
 
 
 CRITERIA = (
-    ("eligible_age", gettext_lazy("The patient is 20 years of age or older.")),
+    ("eligible_age", format_lazy(gettext_lazy("The patient is {years} years of age or older."), years=patients.MINIMUM_AGE)),
     ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
     ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
     ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
