@@ -77,6 +77,7 @@ EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
+DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -179,6 +180,7 @@ CELERY_BEAT_SCHEDULE = {
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
+    "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 

@@ -124,8 +124,8 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Who came in: `chosen` (k,) places in the frame; `flow` counts each step, `left_at` (n,) says which step took out
-    a patient (−1: nobody did)."""
+    """Who came in: `cohort` as it was applied; `chosen` (k,) places in the frame; `flow` counts each step, `left_at`
+    (n,) says which step took out a patient (−1: nobody did)."""
 
     cohort: Cohort
     chosen: np.ndarray
@@ -147,13 +147,12 @@ class Selection:
 
 
 def select(cohort, frame, rule=levels.DEFAULT_RULE):
-    """The Selection of a cohort. RuntimeError if enrolled is not analysed plus excluded, which would be a defect.
+    """The Selection of a cohort, of data that may be used.
 
-    Whoever withdrew the use of their data leaves before any other step. Where there is somebody, the Selection's cohort
-    has that step too, so that its flow is explained whole.
+    RuntimeError if enrolled is not analysed plus excluded, which would be a defect.
     """
-    if frame["withdrawn"].any() and DATA_MAY_BE_USED not in cohort.steps:
-        cohort = replace(cohort, steps=(DATA_MAY_BE_USED, *cohort.steps))
+    if frame["data_use_stopped"].any():
+        cohort = with_permission(cohort)
     inside = np.ones(frame.n, bool)
     left_at = np.full(frame.n, -1, np.int16)
     flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
@@ -161,16 +160,24 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
         leaving = inside & ~step.keep(frame, rule)
         left_at[leaving] = place
         inside &= ~leaving
-        flow.append(counted(step, int(inside.sum()), int(leaving.sum())))
+        flow.append(
+            {
+                "step": step.code,
+                "label": step.label.en,
+                "n": int(inside.sum()),
+                "excluded": int(leaving.sum()),
+                "reason": step.reason.en,
+            }
+        )
     chosen = np.flatnonzero(inside).astype(np.int32)
     if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
     return Selection(cohort, chosen, flow, left_at)
 
 
-def counted(step, n, excluded):
-    """The entry of a flow about a step after which `n` patients are left."""
-    return {"step": step.code, "label": step.label.en, "n": n, "excluded": excluded, "reason": step.reason.en}
+def with_permission(cohort):
+    """The cohort without those whose data must not be used: its first step, unless it has it already."""
+    return cohort if PERMITTED in cohort.steps else replace(cohort, steps=(PERMITTED, *cohort.steps))
 
 
 ENROLLED = Label("Enrolled", "登録")
@@ -560,14 +567,14 @@ _KINDS = (
         words=lambda variable, **more: {choice.code: choice.label for choice in variables.get(variable).categories},
     ),
     StepKind(
-        code="data_may_be_used",
-        label=Label("the data may be used", "データを利用してよい"),
-        reason=Label("consent to the use of the data withdrawn", "データ利用の同意を撤回"),
-        keep=lambda frame, rule: frame["withdrawn"] == 0,
+        code="data_use_permitted",
+        label=Label("data may be used", "データ利用可"),
+        reason=Label("consent withdrawn: the data must no longer be used", "同意撤回（データ利用停止の申し出）"),
+        keep=lambda frame, rule: frame["data_use_stopped"] == 0,
     ),
 )
 STEPS = {kind.code: kind for kind in _KINDS}
-DATA_MAY_BE_USED = Step("data_may_be_used")
+PERMITTED = Step("data_use_permitted")
 
 SEGI2024 = Cohort(
     "segi2024",

@@ -34,20 +34,18 @@ class ExportFailed(Exception):
 class Selected:
     """What an export reads: the choices, the state of the registry, the sites and how many patients come in.
 
+    cohort    as it was applied: with a step of its own for those whose data must not be used
     sites     site id to code, of those that have patients
     flow      the cohort's steps with counts, `enrolled` first
-    steps     these steps, without `enrolled`
-    restricted  whether the rows are those of PATIENTS_OF_EXPORT alone
     snapshot  the Snapshot that the rows are of; None for the registry as it is
     tick      called with the number of rows written so far; may raise to stop
     """
 
     choices: object
+    cohort: cohorts.Cohort
     source: Source
     sites: dict
     flow: list
-    steps: tuple = ()
-    restricted: bool = False
     snapshot: object = None
     tick: Callable = lambda rows: None
 
@@ -58,6 +56,10 @@ class Selected:
     @property
     def exported(self):
         return self.flow[-1]["n"]
+
+    @property
+    def restricted(self):
+        return bool(self.cohort.steps)
 
     @property
     def datasets(self):
@@ -90,35 +92,30 @@ def _selected(choices, source, snapshot, site_ids, tick):
             f"SELECT site_id, count(*) FROM {source.patients} WHERE site_id = ANY(%s) GROUP BY site_id", [list(codes)]
         )
         counts = dict(cursor.fetchall())
-        chosen = _cohort if choices.cohort.steps else _everybody
-        flow, steps, ids = chosen(cursor, choices, source, codes, sum(counts.values()))
-        if ids is not None:
+        cohort = choices.cohort
+        if cohort.steps or _some_stopped():
+            selection, ids = _cohort(cohort, source)
+            cohort, flow = selection.cohort, selection.flow
             _fill(cursor, ids, choices)
+        else:
+            flow = [{"step": "enrolled", "label": cohorts.ENROLLED.en, "n": sum(counts.values())}]
+            if choices.dates == "shifted":
+                cursor.execute(f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)", [list(codes)])
+                _fill(cursor, (one for (one,) in cursor.fetchall()), choices)
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
-    return Selected(choices, source, sites, flow, steps, bool(steps), snapshot, tick)
+    return Selected(choices, cohort, source, sites, flow, snapshot, tick)
 
 
-def _cohort(cursor, choices, source, codes, enrolled):
-    """(flow, its steps, the patients chosen)."""
-    frame = frames.read(cohorts.timepoints_needed(choices.cohort), keep_key=True, source=source)
-    selection = cohorts.select(choices.cohort, frame)
-    return selection.flow, selection.cohort.steps, frames.patient_ids(frame["key"][selection.chosen], source)
+def _some_stopped():
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS ({WITHDRAWN})")
+        return cursor.fetchone()[0]
 
 
-def _everybody(cursor, choices, source, codes, enrolled):
-    """As `_cohort`, of a cohort without steps: no frame is read. None for the patients where no list is needed."""
-    flow = [{"step": "enrolled", "label": cohorts.ENROLLED.en, "n": enrolled}]
-    of_sites = f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)"
-    cursor.execute(f"SELECT count(*) FROM ({of_sites} AND patient_id IN ({WITHDRAWN})) AS w", [list(codes)])
-    (withdrawn,) = cursor.fetchone()
-    if not withdrawn and choices.dates != "shifted":
-        return flow, (), None
-    cursor.execute(f"{of_sites} AND patient_id NOT IN ({WITHDRAWN})", [list(codes)])
-    ids = (one for (one,) in cursor.fetchall())
-    if not withdrawn:
-        return flow, (), ids
-    step = cohorts.DATA_MAY_BE_USED
-    return [*flow, cohorts.counted(step, enrolled - withdrawn, withdrawn)], (step,), ids
+def _cohort(cohort, source):
+    frame = frames.read(cohorts.timepoints_needed(cohort), keep_key=True, source=source)
+    selection = cohorts.select(cohort, frame)
+    return selection, frames.patient_ids(frame["key"][selection.chosen], source)
 
 
 def _fill(cursor, patient_ids, choices):

@@ -93,12 +93,18 @@ def _select(file, selection, columns, limit=None):
 
 
 def _wanted(selection):
-    """The rows `t` of the sites, without those of patients who withdrew the use of their data."""
-    return f"t.site_id = ANY ({_array(selection.sites)}) AND t.patient_id NOT IN ({WITHDRAWN})"
+    """The condition on a file's rows. Without identifiers they are for analysis, so data that must not be used stay
+    out; with them they are a site's own record, which is whole."""
+    mine = f"t.site_id = ANY ({_array(selection.sites)})"
+    if selection.identified:
+        return mine
+    return f"{mine} AND t.patient_id NOT IN ({WITHDRAWN})"
 
 
 def withdrawn(selection):
-    """How many patients are left out because they withdrew the use of their data."""
+    """How many patients of the sites are left out of the files because their data must not be used."""
+    if selection.identified:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM registry_patient AS t WHERE t.site_id = ANY ({_array(selection.sites)}) "

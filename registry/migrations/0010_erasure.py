@@ -26,8 +26,8 @@ CREATE TRIGGER refuse_erased AFTER INSERT ON registry_identity REFERENCING NEW T
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0008_imports"),
-        ("study_sites", "0006_api_tokens"),
+        ("registry", "0014_packed"),
+        ("study_sites", "0007_faster_loading"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,11 +6,12 @@ keeps the record, and whoever erases it must see whom.
 
 from django.db.models import Q
 
+from registry.instruments.follow_up_end import STOP
 from registry.models import Patient
 from sites.access import Can
 
 # SQL of their numbers, within the scope. Never read from a snapshot: a frozen state holds who has withdrawn since.
-WITHDRAWN = """SELECT patient_id FROM registry_followupend WHERE end_data_use = 'stop'
+WITHDRAWN = f"""SELECT patient_id FROM registry_followupend WHERE end_data_use = '{STOP}'
     UNION SELECT patient_id FROM registry_erasure WHERE extent = 'everything'"""
 
 
@@ -22,7 +23,7 @@ def of_use_to(access, rows, patient="patient__"):
     own = access.sites_for(Can.ENTER, Can.VERIFY)
     if set(own).issuperset(access.scope().read):
         return rows
-    return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": "stop"}))
+    return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))
 
 
 def patient_of_use_to(access, patient_id):

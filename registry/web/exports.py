@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis.cohorts import DATA_MAY_BE_USED
+from registry.analysis import cohorts
 from registry.exports import choices as asked
 from registry.exports import jobs, tables
 from registry.exports.folder import download_name, zip_blocks
@@ -61,13 +61,13 @@ def _previewed(access, choices):
     except ExportFailed as error:
         return {"failed": words(error.reason)}
     return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
-        "excluded": _excluded(chosen.steps, [step["excluded"] for step in chosen.flow[1:]])
+        "excluded": _excluded(chosen.cohort, [step["excluded"] for step in chosen.flow[1:]])
     }
 
 
-def _excluded(steps, counts):
-    """(number of patients, why) for each step that left some out."""
-    return [(n, step.reason) for step, n in zip(steps, counts, strict=True) if n]
+def _excluded(cohort, counts):
+    """(number of patients, why) for each step of the cohort, as it was applied, that left some out."""
+    return [(n, step.reason) for step, n in zip(cohort.steps, counts, strict=True) if n]
 
 
 @require_POST
@@ -116,11 +116,12 @@ def _told(export):
 
 
 def _excluded_of(export):
-    told = [one["n"] for one in export.manifest["patients"]["excluded"]]
-    steps = asked.from_json(export.choices).cohort.steps
-    if len(told) > len(steps):
-        steps = (DATA_MAY_BE_USED, *steps)
-    return _excluded(steps, told)
+    """As `_excluded`; a step that the choices do not have is that of data that must not be used, the first."""
+    counts = [one["n"] for one in export.manifest["patients"]["excluded"]]
+    cohort = asked.from_json(export.choices).cohort
+    if len(counts) > len(cohort.steps):
+        cohort = cohorts.with_permission(cohort)
+    return _excluded(cohort, counts)
 
 
 def _reason(error):
@@ -153,7 +154,7 @@ def export_file(request, export_id):
     if export.status != Export.Status.DONE or not path.is_file():
         raise Http404
     if "Range" not in request.headers:
-        audit.record_for_sites("export_downloaded", export.site_ids, table=Export._meta.db_table, row_id=export.pk)
+        audit.record("export_downloaded", table=Export._meta.db_table, row_id=export.pk)
     return resumable(request, path, filename=export.filename, etag=export.sha256, content_type="application/zip")
 
 
@@ -184,9 +185,9 @@ def export_download(request):
     if file is None and wanted != ZIP:
         raise Http404
     rows = {one.name: tables.count(one, selection) for one in (wire.FILES if file is None else [file])}
-    audit.record_for_sites(
+    audit.record(
         "export",
-        selection.sites,
+        site_id=selection.sites[0] if len(selection.sites) == 1 else None,
         detail={"rows": rows, "identified": identified, "sites": len(selection.sites)},
     )
     if file is None:

@@ -19,7 +19,7 @@ from sites.scope import everything
 from tests.analysis.random_frames import Draw
 from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
 
-REASON = "consent to the use of the data withdrawn"
+REASON = cohorts.PERMITTED.reason.en
 LUNG = cohorts.Cohort("lung", "1", cohorts.ALL.label, (cohorts.Step("primary_tumour", {"values": ["lung"]}),))
 
 
@@ -82,9 +82,9 @@ def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person
 def test_r_finds_the_same_numbers_without_them(tmp_path):
     plan = plans.segment_comparison(followups=("3m",))
     frame = Draw(seed=4, n=60, oddity=0).frame(plan.timepoints)
-    frame.data["withdrawn"][::9] = 1
+    frame.data["data_use_stopped"][::9] = 1
     result = runner.run(plan, cohorts.SEGI2024, frame)
-    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", "data_may_be_used"]
+    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", cohorts.PERMITTED.code]
     assert result["cohort"]["flow"][1]["excluded"] == 7
     done = verify(unpacked(tmp_path / "withdrawn", bundle.bundle(result, frame, plan)))
     assert done.returncode == 0, "\n".join(wrong(done))
@@ -111,7 +111,7 @@ def test_an_export_accounts_for_them(cast, bob, as_person, settings, tmp_path, c
 
 
 def test_the_plain_files_leave_them_out_and_say_how_many(cast, tmp_path):
-    call_command("export_csv", tmp_path, stdout=io.StringIO())
+    call_command("export_csv", tmp_path, "--de-identified", stdout=io.StringIO())
     with (tmp_path / "patients.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["patient_id"] for row in csv.DictReader(stream)] == [cast[0].pk, cast[2].pk, cast[3].pk]
     assert "Left out: 1 patients" in (tmp_path / "README.txt").read_text(encoding="utf-8")
