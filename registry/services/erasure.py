@@ -10,7 +10,7 @@ import logging
 from django.db import connection, transaction
 
 from registry.instruments.base import Label
-from registry.instruments.follow_up_end import WITHDRAWN
+from registry.instruments.follow_up_end import STOP, WITHDRAWN
 from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Patient, State
 from registry.services.answers import InvalidAnswers
 from registry.services.records import ReasonRequired, require
@@ -20,7 +20,6 @@ from sites.scope import everything
 log = logging.getLogger(__name__)
 
 Extent = Erasure.Extent
-STOP = "stop"  # what the patient decided on the data collected so far: `end_data_use`
 
 WRONG_NUMBER = Label("is not the number of this patient", "この患者の番号と一致しません")
 NOT_WITHDRAWN = Label(
