@@ -8,7 +8,13 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.instruments import catalogue, levels
 from registry.models import Assessment, Patient
-from registry.models.clinical import ADVERSE_EVENT_ITEMS, ASSESSMENT_ITEMS, PATIENT_ITEMS
+from registry.models.clinical import (
+    ADVERSE_EVENT_ITEMS,
+    ASSESSMENT_EXTRAS,
+    ASSESSMENT_ITEMS,
+    PATIENT_EXTRAS,
+    PATIENT_ITEMS,
+)
 
 MODELS = {Patient: PATIENT_ITEMS, Assessment: ASSESSMENT_ITEMS}
 
@@ -24,7 +30,7 @@ def wrong_values(item):
     return [bound + step for bound, step in ((item.minimum, -1), (item.maximum, 1)) if bound is not None]
 
 
-@pytest.mark.parametrize("item", PATIENT_ITEMS, ids=lambda item: item.name)
+@pytest.mark.parametrize("item", PATIENT_ITEMS + PATIENT_EXTRAS, ids=lambda item: item.name)
 def test_a_patients_column_refuses_what_its_item_refuses(enrolled, alice, as_system, item):
     patient = enrolled(alice)
     with as_system():
@@ -33,7 +39,7 @@ def test_a_patients_column_refuses_what_its_item_refuses(enrolled, alice, as_sys
                 Patient.objects.filter(pk=patient.pk).update(**{item.name: wrong})
 
 
-@pytest.mark.parametrize("item", ASSESSMENT_ITEMS, ids=lambda item: item.name)
+@pytest.mark.parametrize("item", ASSESSMENT_ITEMS + ASSESSMENT_EXTRAS, ids=lambda item: item.name)
 def test_an_assessments_column_takes_every_code_and_no_other(enrolled, alice, as_system, item):
     patient = enrolled(alice)
     with as_system():
@@ -49,7 +55,7 @@ def test_an_assessments_column_takes_every_code_and_no_other(enrolled, alice, as
 @pytest.mark.parametrize("instrument", [i for i in catalogue.INSTRUMENTS if i.derived], ids=lambda one: one.code)
 def test_generated_columns_equal_the_declared_derivation(enrolled, alice, as_system, instrument):
     chance = random.Random(5)
-    model = Patient if instrument in catalogue.PATIENT else Assessment
+    model = Patient if instrument in catalogue.OF_PATIENT else Assessment
     patient = enrolled(alice)
     with as_system():
         Assessment.objects.create(patient=patient, site_id=patient.site_id, timepoint_id="preop")

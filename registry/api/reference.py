@@ -123,7 +123,11 @@ InstrumentShown = serializer(
     },
     "An instrument as declared: its items with codes, ranges and words in English and Japanese.",
 )
-_RECORDS = {"patient": catalogue.PATIENT, "assessment": catalogue.ASSESSMENT, "adverse_event": catalogue.ADVERSE_EVENTS}
+_RECORDS = {
+    "patient": catalogue.OF_PATIENT,
+    "assessment": catalogue.OF_ASSESSMENT,
+    "adverse_event": catalogue.ADVERSE_EVENTS,
+}
 
 
 def instrument_told(instrument):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalogue
+from . import catalogue, kps, local_recurrence
 from .base import Label
 from .levels import number
 from .patient import age_on
@@ -90,6 +90,14 @@ PATIENT_CHECKS = (
     DateOrder(name="consent_not_after_death", earlier="consent_date", later="death_date"),
     DateOrder(name="last_contact_not_after_death", earlier="last_contact_date", later="death_date"),
     OnlyWith(name="death_date_only_with_dead", item="death_date", other="vital_status", value="dead"),
+    OnlyWith(
+        name="recurrence_date_only_with_recurrence",
+        item="local_recurrence_date",
+        other="local_recurrence",
+        value=local_recurrence.PRESENT,
+    ),
+    DateOrder(name="surgery_not_after_recurrence", earlier="surgery_date", later="local_recurrence_date"),
+    DateOrder(name="recurrence_not_after_death", earlier="local_recurrence_date", later="death_date"),
 )
 
 
@@ -138,6 +146,24 @@ SOFT_CHECKS = (
         message=Label(
             "ECOG 0 (fully active), yet a Barthel total of 40 or less",
             "ECOG 0（制限なし）ですが、Barthel合計が40点以下です",
+        ),
+    ),
+    SoftCheck(
+        name="kps_against_ecog",
+        items=("ecog_ps", "kps"),
+        unlikely=lambda ecog, points: not kps.agree(points, ecog),
+        message=Label(
+            "No published mapping gives this ECOG grade for this KPS",
+            "このKPSとECOGの組み合わせは、文献上のどの対応とも一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="ais_against_frankel",
+        items=("frankel", "ais"),
+        unlikely=lambda frankel, ais: abs(ord(frankel) - ord(ais)) > 1,
+        message=Label(
+            "The AIS and the Frankel grade are more than one grade apart",
+            "AISとFrankel分類が2段階以上異なります",
         ),
     ),
     SoftCheck(

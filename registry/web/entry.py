@@ -24,7 +24,7 @@ from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
-from registry.services import follow_up, identity, patients, schedule, visits
+from registry.services import extras, follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
@@ -263,10 +263,26 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
             "saved_at": row.updated_at if row is not None else None,
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
+            "kept": _kept(sheet, row),
             "live": forms.live(sheet.instruments, local_values),
         },
         status=status,
     )
+
+
+def _kept(sheet, row):
+    """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
+    found = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
+    return [
+        (
+            wording.words(instrument.title),
+            [
+                (wording.words(item.label), _in_words(item, getattr(row, item.name), row.missing.get(item.name)))
+                for item in items
+            ],
+        )
+        for instrument, items in found
+    ]
 
 
 def _review(request, sheet, row, leading, cards, asked):
@@ -322,7 +338,7 @@ def assessment(request, patient_id, timepoint):
         seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
-            items = catalogue.items(catalogue.ASSESSMENT)
+            items = catalogue.items(catalogue.OF_ASSESSMENT)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
@@ -335,7 +351,7 @@ def assessment(request, patient_id, timepoint):
         Sheet(
             patient=patient,
             title=label.in_language(get_language()),
-            instruments=catalogue.ASSESSMENT,
+            instruments=catalogue.ASSESSMENT + extras.shown("assessment"),
             leading=(ASSESSMENT_DATE,),
             row=None,
             look=look,
@@ -390,7 +406,7 @@ def own_form(request, patient_id, form):
         Sheet(
             patient=patient,
             title=str(dict(OWN_FORMS)[form]),
-            instruments=instruments,
+            instruments=instruments + extras.shown(form),
             without=("birth_date",),
             row=patient,
             state=state if column else None,

@@ -34,7 +34,7 @@ def widget_of(item):
         return "line" if item.unit == "mm" else "thermometer"
     if item.kind == "text":
         return "textarea" if item.max_length > WIDE_TEXT else "text"
-    return {"integer": "number", "date": "date"}[item.kind]
+    return {"integer": "number", "decimal": "number", "date": "date"}[item.kind]
 
 
 def typed(value):
@@ -347,6 +347,7 @@ def live(instruments, value_set):
             "left": [_left(number) for number in range(11)],
             "of": _of("{value}", "{maximum}"),
             "range": _("Must be a whole number from {min} to {max} {unit}."),
+            "decimal": _("Must be a number from {min} to {max} {unit} with at most {places} decimals."),
             "least": _("Must be a whole number of at least {min} {unit}."),
             "unsaved": _("Not saved yet"),
             "clear": _("Clear"),

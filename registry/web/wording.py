@@ -55,7 +55,9 @@ def sentence(label):
 
 def says_code(item):
     """Whether an item's codes mean something to the clinic: points and grades do, words of the database do not."""
-    return bool(item.choices) and all(isinstance(code, int) or code[:1].isupper() for code in item.codes)
+    return bool(item.choices) and all(
+        isinstance(code, int) or code[:1].isupper() or code[:1].isdigit() for code in item.codes
+    )
 
 
 def shown(item, value):
