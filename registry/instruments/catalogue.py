@@ -12,6 +12,7 @@ from .ais import AIS
 from .barthel import BARTHEL
 from .base import Derived, Instrument, Item
 from .charlson import CHARLSON
+from .cobb import COBB
 from .ecog import ECOG_PS
 from .eq5d5l import EQ5D5L, EQ_VAS
 from .escc import ESCC
@@ -21,7 +22,10 @@ from .kps import KPS
 from .local_recurrence import LOCAL_RECURRENCE
 from .pain import PAIN_VAS
 from .patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
+from .prognosis import PROGNOSIS
+from .radiotherapy import RADIOTHERAPY
 from .sins import SINS
+from .sosg_oq import SOSG_OQ
 from .tokuhashi import TOKUHASHI
 
 PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
@@ -30,9 +34,9 @@ ADVERSE_EVENTS = (ADVERSE_EVENT,)
 
 # Extras by the form that asks them.
 EXTRAS = {
-    "baseline": (CHARLSON,),
-    "follow_up": (LOCAL_RECURRENCE,),
-    "assessment": (KPS, AIS, ESCC),
+    "baseline": (CHARLSON, PROGNOSIS),
+    "follow_up": (LOCAL_RECURRENCE, RADIOTHERAPY),
+    "assessment": (KPS, AIS, ESCC, COBB, SOSG_OQ),
 }
 PATIENT_EXTRAS = EXTRAS["baseline"] + EXTRAS["follow_up"]
 ASSESSMENT_EXTRAS = EXTRAS["assessment"]

@@ -1,10 +1,12 @@
 """What a registry may switch on beside its core: an extra instrument, or a score of extra and core answers."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import catalogue
 from .base import Instrument, Label
+from .prognosis import PROGNOSIS
+from .scores import CHARLSON_WITH_AGE, PROGNOSTIC, Score
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,33 @@ def _of(instrument, form):
     return Switch(instrument.code, instrument.title, (form,), names, instrument.citation, instrument.licence)
 
 
+def _of_score(score):
+    names = frozenset(score.inputs) & {item.name for item in PROGNOSIS.items}
+    return Switch(score.code, score.title, ("baseline",), names, score.citation, score.licence)
+
+
 SWITCHES = {
-    one.code: _of(one, form) for form in ("assessment", "baseline", "follow_up") for one in catalogue.EXTRAS[form]
+    one.code: one
+    for one in (
+        *(_of(one, "assessment") for one in catalogue.EXTRAS["assessment"]),
+        *(_of(one, "baseline") for one in catalogue.EXTRAS["baseline"] if one is not PROGNOSIS),
+        *(_of_score(one) for one in PROGNOSTIC),
+        *(_of(one, "follow_up") for one in catalogue.EXTRAS["follow_up"]),
+    )
 }
 
 
 def shown(form: str, on: Collection[str]) -> tuple[Instrument, ...]:
-    """The extra instruments that a form asks while the switches `on` are on."""
-    return tuple(one for one in catalogue.EXTRAS.get(form, ()) if one.code in on)
+    """The extra instruments that a form asks while the switches `on` are on, with those items that they need."""
+    wanted = frozenset().union(*(SWITCHES[code].items for code in on))
+    found = []
+    for one in catalogue.EXTRAS.get(form, ()):
+        items = tuple(item for item in one.items if item.name in wanted)
+        if items:
+            found.append(one if items == one.items else replace(one, items=items))
+    return tuple(found)
+
+
+def scores(on: Collection[str]) -> tuple[Score, ...]:
+    """The scores that are computed while the switches `on` are on."""
+    return tuple(score for score in (CHARLSON_WITH_AGE, *PROGNOSTIC) if score.code in on)

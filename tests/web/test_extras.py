@@ -139,3 +139,74 @@ def test_charlson_is_summed_on_the_baseline(switched, alice, browse, patient, st
     assert response.status_code == 302
     row = stored(Patient)
     assert (row.baseline_state, row.cci_full, row.cci_without_cancer) == ("complete", 8, 2)
+
+
+PROGNOSIS = {
+    "primary_detail": "lung",
+    "visceral_treatability": "0",
+    "visceral_spread": "0",
+    "skeletal_metastases": "2",
+    "targeted_drug": "1",
+    "previous_chemotherapy": "0",
+    "walks_independently": "1",
+    "albumin_g_dl": "3.6",
+    "crp_mg_dl": "0.12",
+    "ldh_iu_l": "200",
+    "platelets_1000_ul": "210",
+    "calcium_mg_dl": "9.1",
+    "bilirubin_mg_dl": "0.6",
+}
+COURSE = {
+    "cobb_deg": "12.5",
+    "cobb_upper": "T4",
+    "cobb_lower": "T7",
+    "cobb_modality": "ct",
+    "cobb_posture": "supine",
+    "sosg_version": "v2",
+    "sosg_direction": "higher_better",
+    "sosg_physical": "55",
+    "sosg_pain": "60.5",
+    "sosg_mental": "70",
+    "sosg_social": "50",
+    "sosg_total": "58.9",
+}
+
+
+def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
+    switched, alice, browse, patient, url, stored, text, as_person
+):
+    switched(*extras.SWITCHES)
+    client, own = browse(alice), f"/patients/{patient.pk}/"
+    charlson = {item.name: "0" for item in catalogue.instrument("charlson").items} | {"cci_tumour": "6"}
+    page = text(client.get(own + "baseline/"))
+    assert all(f'name="{name}"' in page for name in (*PROGNOSIS, *charlson))
+    empty = text(client.get(own))
+    assert "Not computable: missing are Primary tumour in detail, Visceral metastases (Tomita)" in empty
+    sent = BASELINE | charlson | PROGNOSIS | {"version": stored(Patient).version, "complete": ""}
+    refused = client.post(own + "baseline/", sent | {"albumin_g_dl": "3.65"})
+    assert "Albumin must be a number from 0 to 8 g/dL with at most 1 decimals; got “3.65”." in text(refused)
+    assert client.post(own + "baseline/", sent).status_code == 302
+    assert client.post(url, ASSESSMENT | EXTRAS | COURSE | {"complete": ""}).status_code == 302
+    shown = {one.score.code: one.value for one in client.get(own).context["extra"]["scores"]}
+    # lung with a targeted drug 2, laboratory abnormal by albumin 1, multiple 1; Bauer: no visceral metastases alone
+    assert shown == {"charlson": None, "tomita": 6, "bauer": 1, "nesms": 2, "katagiri": 4}
+    page = text(client.get(own))
+    assert "Provisional" in page and "ECOG published for this KPS, not recorded: Ma 2010" in page
+    assert "12.5 deg" in page and "Not computable: missing are Age at surgery" in page
+    follow_up = {"version": stored(Patient).version, "last_contact_date": "2026-05-01", "vital_status": "alive"}
+    response = client.post(own + "follow-up/", follow_up | {"local_recurrence": "absent", "save": ""})
+    assert response.status_code == 422 and "Radiotherapy before surgery needs a value" in text(response)
+    more = {"local_recurrence": "absent", "rt_before": "none", "rt_after": "conventional", "rt_after_dose_gy": "30"}
+    wrong = more | {"local_recurrence_date": "2026-04-01"}
+    assert "only for local recurrence “present”" in text(client.post(own + "follow-up/", follow_up | wrong))
+    assert client.post(own + "follow-up/", follow_up | more | {"save": ""}).status_code == 302
+    assert (stored(Patient).rt_after_dose_gy, stored(Patient).local_recurrence) == (30, "absent")
+
+
+def test_a_score_asks_for_its_own_inputs_alone(switched, alice, browse, patient, text):
+    switched("tomita")
+    page = text(browse(alice).get(f"/patients/{patient.pk}/baseline/"))
+    assert 'name="skeletal_metastases"' in page and 'name="tomita_growth"' in page
+    assert 'name="albumin_g_dl"' not in page and 'name="walks_independently"' not in page
+    scores = browse(alice).get(f"/patients/{patient.pk}/").context["extra"]["scores"]
+    assert [one.score.code for one in scores] == ["tomita"]
