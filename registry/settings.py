@@ -73,6 +73,7 @@ SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
+DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -174,6 +175,7 @@ CELERY_BEAT_SCHEDULE = {
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
+    "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 

@@ -16,7 +16,7 @@ from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import outcomes, sweeping
+from registry.services import drafts, outcomes, sweeping
 from sites import sealing, tokens
 from sites.models import Site
 from sites.scope import everything
@@ -154,6 +154,13 @@ def forget_api_answers():
     """Answers kept for requests that are sent again are forgotten after a day."""
     with everything(), transaction.atomic():
         tokens.forget_answers()
+
+
+@app.task
+def forget_drafts():
+    """Drafts that nobody went on with are forgotten."""
+    with everything(), transaction.atomic():
+        drafts.forget_old()
 
 
 @app.task

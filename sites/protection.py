@@ -73,6 +73,38 @@ def kept(table, *, insert, update=None, read=READ):
     )
 
 
+def own_rows(table, *, owner):
+    """Operation: rows of `table` exist for their owner alone, at sites where that person enters data.
+
+    owner  column with the person's id
+    The system, which acts for no person, reaches the rows of the sites in its scope: to forget what is old.
+    """
+    person = "current_setting('app.user_id', true)"
+    theirs = (
+        f"site_id = {WRITE} AND ({owner} = (SELECT nullif({person}, '')::bigint) "
+        f"OR (SELECT coalesce({person}, '') = ''))"
+    )
+    commands = {"read": "SELECT", "insert": "INSERT", "update": "UPDATE", "delete": "DELETE"}
+    created = "".join(
+        f"CREATE POLICY {name}_in_scope ON {table} FOR {command}"
+        f"{'' if command == 'INSERT' else f' USING ({theirs})'}"
+        f"{f' WITH CHECK ({theirs})' if command in ('INSERT', 'UPDATE') else ''};\n"
+        for name, command in commands.items()
+    )
+    return migrations.RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        {created}
+        """,
+        f"""
+        {"".join(f"DROP POLICY {name}_in_scope ON {table};" for name in commands)}
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )
+
+
 def updated_by(table, sites, *, before=WRITE):
     """Operation: rows of `table` are updated in the scope of `sites` (an expression as above) from now on."""
     sql = "ALTER POLICY update_in_scope ON {0} USING (site_id = {1}) WITH CHECK (site_id = {1})"

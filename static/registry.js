@@ -286,7 +286,7 @@
     if (note) note.textContent = live.words.unsaved;
   });
   window.addEventListener("beforeunload", (event) => {
-    if (changed) event.preventDefault();
+    if (changed && (!document.getElementById("drafting") || "undrafted" in entry.dataset)) event.preventDefault();
   });
   entry.addEventListener("submit", (event) => {
     if (entry.dataset.sent) event.preventDefault();

@@ -5,7 +5,7 @@
 (() => {
   const dialog = document.getElementById("session-dialog");
   if (!dialog) return;
-  const { person, session, stay } = dialog.dataset;
+  const { person, session, stay, signOut } = dialog.dataset;
   const [idle, warning] = [Number(dialog.dataset.idle), Number(dialog.dataset.warning)];
   const QUIET = 30_000; // a form that is sent so long after the last answer asks first whether the session is still there
   let end = Date.now() + 1000 * Number(dialog.dataset.left);
@@ -34,6 +34,7 @@
     heardAt = Date.now();
     document.querySelectorAll("input[name=csrfmiddlewaretoken]").forEach((field) => { field.value = state.csrf; });
     const same = String(state.person) === person;
+    if (gone && same) document.dispatchEvent(new Event("session:back"));
     gone = !same;
     if (gone) {
       show(state.person === null ? "ended" : "other");
@@ -82,11 +83,18 @@
       }
     }, true);
   }
+  document.addEventListener("session:ask", ask);
   window.addEventListener("focus", () => {
     if (dialog.open || Date.now() - heardAt > QUIET) ask();
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) ask();
+  });
+
+  // Who signs out leaves nothing on the device.
+  document.addEventListener("submit", (event) => {
+    if (new URL(event.target.action, window.location).pathname !== signOut) return;
+    for (const name of Object.keys(localStorage)) if (name.startsWith(`metaspine-draft:${person}:`)) localStorage.removeItem(name);
   });
 
   // What is sent after a while is sent only if it would arrive.

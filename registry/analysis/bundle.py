@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
 
-from registry.analysis import cohorts, expected, plans, presentation, runner
+from registry.analysis import cohorts, expected, frozen, plans, presentation, runner
 from registry.analysis import frame as frames
 from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES
 from registry.analysis.groupings import ARM_CODES
@@ -26,7 +25,6 @@ from registry.instruments import catalogue, levels, timepoints, value_sets, vari
 from registry.instruments.base import Choice, Label
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.models import Patient
-from registry.services import snapshots
 
 VERIFY = Path(__file__).with_name("verify.R")
 BETWEEN_CODES = "|"
@@ -120,8 +118,7 @@ def write_run(file, run):
     Returns how many patients it holds. Raises DataChanged.
     """
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
-    with transaction.atomic():
-        frame = frames.read(runner.timepoints_needed(plan, cohort), source=snapshots.source_of(run.frozen))
+    frame = frozen.read(run.frozen, runner.timepoints_needed(plan, cohort))
     write(file, presentation.in_order(run.result), frame, plan)
     return run.result["cohort"]["n"]
 

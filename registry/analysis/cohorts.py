@@ -5,7 +5,7 @@ JSON and back unchanged, so that a result can say exactly who came in and why th
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -124,8 +124,8 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Who came in: `chosen` (k,) places in the frame; `flow` counts each step, `left_at` (n,) says which step took out
-    a patient (−1: nobody did)."""
+    """Who came in: `cohort` as it was applied; `chosen` (k,) places in the frame; `flow` counts each step, `left_at`
+    (n,) says which step took out a patient (−1: nobody did)."""
 
     cohort: Cohort
     chosen: np.ndarray
@@ -147,7 +147,12 @@ class Selection:
 
 
 def select(cohort, frame, rule=levels.DEFAULT_RULE):
-    """The Selection of a cohort. RuntimeError if enrolled is not analysed plus excluded, which would be a defect."""
+    """The Selection of a cohort, of data that may be used.
+
+    RuntimeError if enrolled is not analysed plus excluded, which would be a defect.
+    """
+    if frame["data_use_stopped"].any():
+        cohort = with_permission(cohort)
     inside = np.ones(frame.n, bool)
     left_at = np.full(frame.n, -1, np.int16)
     flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
@@ -168,6 +173,11 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
     if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
     return Selection(cohort, chosen, flow, left_at)
+
+
+def with_permission(cohort):
+    """The cohort without those whose data must not be used: its first step, unless it has it already."""
+    return cohort if PERMITTED in cohort.steps else replace(cohort, steps=(PERMITTED, *cohort.steps))
 
 
 ENROLLED = Label("Enrolled", "登録")
@@ -556,8 +566,15 @@ _KINDS = (
         check=_categories,
         words=lambda variable, **more: {choice.code: choice.label for choice in variables.get(variable).categories},
     ),
+    StepKind(
+        code="data_use_permitted",
+        label=Label("data may be used", "データ利用可"),
+        reason=Label("consent withdrawn: the data must no longer be used", "同意撤回（データ利用停止の申し出）"),
+        keep=lambda frame, rule: frame["data_use_stopped"] == 0,
+    ),
 )
 STEPS = {kind.code: kind for kind in _KINDS}
+PERMITTED = Step("data_use_permitted")
 
 SEGI2024 = Cohort(
     "segi2024",

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
+from registry.instruments import adverse_events, catalogue, eq5d5l, follow_up_end, levels, variables
 from registry.instruments.timepoints import SCHEDULE
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
@@ -110,6 +110,7 @@ PATIENT_COLUMNS = (
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
+STOPPED = Column("data_use_stopped", "", empty=0)  # 1 for whoever let the data be used no longer, whatever is read
 
 
 def _packed_eq5d():
@@ -126,17 +127,19 @@ ASSESSMENT_COLUMNS = (
 )
 
 
-def _at(timepoint):
+def at_timepoint(timepoint):
     """What one timepoint adds to a frame: `frankel@1m` and so on."""
     return tuple(replace(column, name=f"{column.name}@{timepoint}") for column in ASSESSMENT_COLUMNS)
 
 
 def columns(timepoints):
     """Every column of a frame with these timepoints, in order."""
-    return PATIENT_COLUMNS + EVENT_COLUMNS + tuple(column for code in timepoints for column in _at(code))
+    of_visits = (column for code in timepoints for column in at_timepoint(code))
+    return (*PATIENT_COLUMNS, *EVENT_COLUMNS, *of_visits, STOPPED)
 
 
-def _checked(timepoints):
+def checked(timepoints):
+    """The codes of timepoints, each once. ValueError for one that there is not."""
     known = {timepoint.code for timepoint in SCHEDULE}
     if unknown := [code for code in timepoints if code not in known]:
         raise ValueError(f"not a timepoint: {', '.join(map(str, unknown))}; one of {', '.join(sorted(known))}")
@@ -144,19 +147,19 @@ def _checked(timepoints):
 
 
 # Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.
-_KEY = "substring(sha256(convert_to(p.patient_id, 'UTF8')) FOR 8)"
-_KEY_COLUMN = Column("key", "", "u8")  # selected as it is
+KEY = "substring(sha256(convert_to(p.patient_id, 'UTF8')) FOR 8)"
+KEY_COLUMN = Column("key", "", "u8", empty=0)  # selected as it is
 
 
 def _join(alias, seed):
-    """SQL of the number by which rows of one patient meet: much cheaper than _KEY, and as good within one reading."""
+    """SQL of the number by which rows of one patient meet: much cheaper than KEY, and as good within one reading."""
     return f"hashtextextended({alias}.patient_id, {seed})"
 
 
 def patients_sql(seed=0):
     """The statement that reads the patients: join, key, then PATIENT_COLUMNS."""
     selected = ", ".join(column.select for column in PATIENT_COLUMNS)
-    return f"SELECT {_join('p', seed)}, {_KEY}, {selected} FROM registry_patient AS p"
+    return f"SELECT {_join('p', seed)}, {KEY}, {selected} FROM registry_patient AS p"
 
 
 def assessments_sql(timepoint, seed=0):
@@ -216,7 +219,7 @@ def patient_ids(keys, source=LIVE):
     """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
     wanted = [int(key).to_bytes(8, "big") for key in keys]
     with transaction.atomic(), connection.cursor() as cursor:
-        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {_KEY} = ANY(%s) ORDER BY 1"
+        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1"
         cursor.execute(source.reading(sql), [wanted])
         return [one for (one,) in cursor.fetchall()]
 
@@ -229,15 +232,26 @@ def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
     source    the registry as it is, or a snapshot opened in this transaction
     ValueError for a timepoint that there is not.
     """
-    timepoints = _checked(timepoints)
+    timepoints = checked(timepoints)
     on_rows = on_rows or (lambda count: None)
     with one_moment():
-        places = list(Site.objects.values_list("pk", "code", "region"))
+        places = site_places()
         data, seed, finder = _patients(source, on_rows)
         _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
         for code in timepoints:
             sql = source.reading(assessments_sql(code, seed))
-            _add(data, finder, sql, ASSESSMENT_COLUMNS, _at(code), on_rows)
+            _add(data, finder, sql, ASSESSMENT_COLUMNS, at_timepoint(code), on_rows)
+    return frame_of(data, timepoints, places, keep_key)
+
+
+def site_places():
+    """(id, code, region) of each site."""
+    return list(Site.objects.values_list("pk", "code", "region"))
+
+
+def frame_of(data, timepoints, places, keep_key=False):
+    """The Frame of the columns `key` and those read, in order, and STOPPED; places: (id, code, region) of sites."""
+    data[STOPPED.name] = _stopped(data["key"])
     snapshot = _hash(data)
     if not keep_key:
         del data["key"]
@@ -251,11 +265,20 @@ def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
     )
 
 
+def _stopped(keys):
+    """The column STOPPED of patients with these keys (n,), as it is today: it holds for a snapshot from
+    before the withdrawal too."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT {KEY} FROM registry_followupend AS p WHERE end_data_use = %s", [follow_up_end.STOP])
+        stopped = [int.from_bytes(key, "big") for (key,) in cursor.fetchall()]
+    return np.isin(keys, np.array(stopped, np.uint64)).astype(STOPPED.dtype)
+
+
 def _patients(source, on_rows):
     """The columns of all patients, the seed of their joins, and the Finder of them."""
     seed = 0
     while True:
-        data = _copied(source.reading(patients_sql(seed)), (_KEY_COLUMN, *PATIENT_COLUMNS), on_rows)
+        data = _copied(source.reading(patients_sql(seed)), (KEY_COLUMN, *PATIENT_COLUMNS), on_rows)
         finder = Finder(data.pop("join"))
         if finder.distinct:
             return data, seed, finder

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from django.conf import settings
 
-from registry.analysis import cohorts
+from registry.analysis import cohorts, frozen
 from registry.analysis import frame as frames
 from registry.analysis.eq5d_report import eq5d_report
 from registry.analysis.figures.numbers import figures
@@ -20,7 +20,6 @@ from registry.analysis.samples import coded, differences, joint_counts
 from registry.analysis.survival_report import survival
 from registry.analysis.versions import software
 from registry.instruments import value_sets, variables
-from registry.services.source import LIVE
 from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, Counts, NotEstimable
 from registry.stats.describe import describe
@@ -64,21 +63,28 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
     return result
 
 
-def compare(plan, cohort, on_progress=lambda share, stage: None):
-    """Read every patient in scope and `run`: what the command, the task and whoever else wants a result call."""
-    return _read_and_run(plan, cohort, on_progress)[1]
+def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
+    """Read every patient in scope and `run`: what the command, the task and whoever else wants a result call.
+
+    snapshot  a Snapshot; None for the registry as it is
+    """
+    return _read_and_run(plan, cohort, on_progress, snapshot)[1]
 
 
-def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, source=LIVE):
-    """The result of `compare`, and the IDs of the patients analysed, ascending. `source`: as for `frame.read`."""
-    frame, result = _read_and_run(plan, cohort, on_progress, keep_key=True, source=source)
-    return result, frames.patient_ids(frame["key"][cohorts.select(cohort, frame, plan.rule).chosen], source)
+def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
+    """The result of `compare`, and the IDs of the patients analysed, ascending."""
+    frame, result = _read_and_run(plan, cohort, on_progress, snapshot, keep_key=True)
+    return result, frozen.patient_ids(snapshot, frame["key"][cohorts.select(cohort, frame, plan.rule).chosen])
 
 
-def _read_and_run(plan, cohort, on_progress, keep_key=False, source=LIVE):
+def _read_and_run(plan, cohort, on_progress, snapshot, keep_key=False):
     on_progress(0.0, "reading")
-    frame = frames.read(timepoints_needed(plan, cohort), lambda count: on_progress(0.05, "reading"), keep_key, source)
-    return frame, run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    needed = timepoints_needed(plan, cohort)
+    frame = frozen.read(snapshot, needed, lambda count: on_progress(0.05, "reading"), keep_key)
+    result = run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    if snapshot is not None:
+        result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
+    return frame, result
 
 
 def timepoints_needed(plan, cohort):

@@ -8,7 +8,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -133,12 +133,7 @@ def perform(run_id):
 def _computed(run, on_progress):
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
     with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
-        if run.frozen is None:
-            return runner.compare_and_tell(plan, cohort, on_progress)
-        with transaction.atomic():
-            result, patients = runner.compare_and_tell(plan, cohort, on_progress, snapshots.source_of(run.frozen))
-        result["method"]["frozen"] = {"label": run.frozen.label, "hash": run.frozen.hash}
-        return result, patients
+        return runner.compare_and_tell(plan, cohort, on_progress, run.frozen)
 
 
 def explained(error):

@@ -12,7 +12,9 @@ from django.db import connection
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
+from registry.instruments import follow_up_end
 from registry.instruments.base import Label
+from registry.models import FollowUpEnd
 from registry.services import snapshots
 from registry.services.source import LIVE, Source
 from sites.models import Site
@@ -33,6 +35,7 @@ class ExportFailed(Exception):
 class Selected:
     """What an export reads: the choices, the state of the registry, the sites and how many patients come in.
 
+    cohort    as it was applied: with a step of its own for those whose data must not be used
     sites     site id to code, of those that have patients
     flow      the cohort's steps with counts, `enrolled` first
     snapshot  the Snapshot that the rows are of; None for the registry as it is
@@ -40,6 +43,7 @@ class Selected:
     """
 
     choices: object
+    cohort: cohorts.Cohort
     source: Source
     sites: dict
     flow: list
@@ -56,7 +60,7 @@ class Selected:
 
     @property
     def restricted(self):
-        return bool(self.choices.cohort.steps)
+        return bool(self.cohort.steps)
 
     @property
     def datasets(self):
@@ -89,8 +93,10 @@ def _selected(choices, source, snapshot, site_ids, tick):
             f"SELECT site_id, count(*) FROM {source.patients} WHERE site_id = ANY(%s) GROUP BY site_id", [list(codes)]
         )
         counts = dict(cursor.fetchall())
-        if choices.cohort.steps:
-            flow, ids = _cohort(choices.cohort, source)
+        cohort = choices.cohort
+        if cohort.steps or _some_stopped():
+            selection, ids = _cohort(cohort, source)
+            cohort, flow = selection.cohort, selection.flow
             _fill(cursor, ids, choices)
         else:
             flow = [{"step": "enrolled", "label": cohorts.ENROLLED.en, "n": sum(counts.values())}]
@@ -98,13 +104,17 @@ def _selected(choices, source, snapshot, site_ids, tick):
                 cursor.execute(f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)", [list(codes)])
                 _fill(cursor, (one for (one,) in cursor.fetchall()), choices)
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
-    return Selected(choices, source, sites, flow, snapshot, tick)
+    return Selected(choices, cohort, source, sites, flow, snapshot, tick)
+
+
+def _some_stopped():
+    return FollowUpEnd.objects.filter(end_data_use=follow_up_end.STOP).exists()
 
 
 def _cohort(cohort, source):
     frame = frames.read(cohorts.timepoints_needed(cohort), keep_key=True, source=source)
     selection = cohorts.select(cohort, frame)
-    return selection.flow, frames.patient_ids(frame["key"][selection.chosen], source)
+    return selection, frames.patient_ids(frame["key"][selection.chosen], source)
 
 
 def _fill(cursor, patient_ids, choices):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from django.db import connection
 
 from registry.instruments import levels
+from registry.instruments.follow_up_end import STOP
 from registry.instruments.timepoints import SCHEDULE
+from registry.models import FollowUpEnd
 from registry.services import wire
 from registry.services.identity import opened
 from registry.services.wire import column_of
@@ -87,8 +89,19 @@ def _select(file, selection, columns, limit=None):
     order = ", ".join(ORDER.get(name, f"t.{column_of(name)}") for name in file.key)
     return (
         f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in columns)} FROM {file.table} AS t {' '.join(joins)} "
-        f"WHERE t.site_id = ANY ({_array(selection.sites)}) ORDER BY {order}"
-        + (f" LIMIT {int(limit)}" if limit else "")
+        f"WHERE {_wanted(selection)} ORDER BY {order}" + (f" LIMIT {int(limit)}" if limit else "")
+    )
+
+
+def _wanted(selection):
+    """The condition on a file's rows. Without identifiers they are for analysis, so data that must not be used stay
+    out; with them they are a site's own record, which is whole."""
+    mine = f"t.site_id = ANY ({_array(selection.sites)})"
+    if selection.identified:
+        return mine
+    return (
+        f"{mine} AND NOT EXISTS (SELECT FROM {FollowUpEnd._meta.db_table} AS f "
+        f"WHERE f.patient_id = t.patient_id AND f.end_data_use = '{STOP}')"
     )
 
 
@@ -154,5 +167,5 @@ def preview(file, selection, rows):
 def count(file, selection):
     """How many rows the file has."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {file.table} WHERE site_id = ANY ({_array(selection.sites)})")
+        cursor.execute(f"SELECT count(*) FROM {file.table} AS t WHERE {_wanted(selection)}")
         return cursor.fetchone()[0]

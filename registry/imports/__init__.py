@@ -133,7 +133,8 @@ class _Work:
         for file in self.files:
             new, changed = comparing.find_touched(cursor, file, staged[file.name])
             report.counts[file.name] = Counts(new, changed, staged[file.name].rows - new - changed)
-            report.seen += comparing.hash_of_touched(cursor, file)
+            if self.dry_run or self.seen is not None:
+                report.seen += comparing.hash_of_touched(cursor, file)
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)

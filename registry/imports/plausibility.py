@@ -3,7 +3,7 @@
 A check is a function of a few columns, so PostgreSQL hands over each combination of their values once.
 """
 
-from registry.imports.comparing import same_key, touched
+from registry.imports.comparing import touched
 from registry.imports.report import SHOWN, Finding
 from registry.imports.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
 from registry.instruments import checks, levels
@@ -43,18 +43,22 @@ def find_warnings(cursor, file, warnings):
 
 
 def _unlikely(cursor, file):
-    """(names, message, how many rows, some of their lines) for each combination of values that hardly goes together."""
+    """(names, message, how many rows, the first of their lines) for each check that speaks."""
     soft_checks = _checks_of(file)
     _look_at(cursor, file, sorted({name for check in soft_checks for name in check.items}))
     for check in soft_checks:
         columns = ", ".join(check.items)
-        cursor.execute(
-            f"SELECT count(*), (array_agg(line))[:{SHOWN}], {columns} FROM looked_at "
-            f"WHERE {' AND '.join(f'{name} IS NOT NULL' for name in check.items)} GROUP BY {columns}"
-        )
-        for count, lines, *values in cursor.fetchall():
-            if check.unlikely(*map(_read, check.items, values)):
-                yield check.items, check.message, count, lines
+        known = " AND ".join(f"{name} IS NOT NULL" for name in check.items)
+        cursor.execute(f"SELECT count(*), min(line), {columns} FROM looked_at WHERE {known} GROUP BY {columns}")
+        found = [row[:2] for row in cursor.fetchall() if check.unlikely(*map(_read, check.items, row[2:]))]
+        if found:
+            counts, firsts = zip(*found, strict=True)
+            cursor.execute(
+                f"SELECT line FROM looked_at WHERE ({columns}) IN "
+                f"(SELECT {columns} FROM looked_at WHERE line = ANY (%s)) ORDER BY line LIMIT {SHOWN}",
+                [list(firsts)],
+            )
+            yield check.items, check.message, sum(counts), [line for (line,) in cursor.fetchall()]
 
 
 def _read(name, value):
@@ -63,17 +67,13 @@ def _read(name, value):
 
 def _look_at(cursor, file, names):
     """The temporary table `looked_at`: lines and what the checks need, of the rows and of their patients."""
-    columns = [
-        f"{'t' if file is wire.PATIENTS or _has_own(file, name) else 'p'}.{column_of(name)} AS {name}" for name in names
-    ]
-    patient = "" if file is wire.PATIENTS else "JOIN registry_patient AS p ON p.patient_id = s.patient_id"
+    own = [name for name in names if file is wire.PATIENTS or _has_own(file, name)]
+    columns = [f"{'s' if name in own else 'p'}.{column_of(name)} AS {name}" for name in names]
+    patient = "" if own == names else "JOIN registry_patient AS p ON p.patient_id = s.patient_id"
     cursor.execute("DROP TABLE IF EXISTS looked_at")
     cursor.execute(
-        f"""
-        CREATE TEMP TABLE looked_at ON COMMIT DROP AS
-        SELECT c.line, {", ".join(columns)} FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
-        JOIN {file.table} AS t ON {same_key(file, "s", "t")} {patient}
-        """
+        f"CREATE TEMP TABLE looked_at ON COMMIT DROP AS SELECT line, {', '.join(columns)} "
+        f"FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line) {patient}"
     )
 
 

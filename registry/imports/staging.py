@@ -60,13 +60,16 @@ class Cleaned(dict):
 
 
 class Copied(dict):
-    """A clean value to how COPY reads it."""
+    """The text of a cell to how COPY reads its clean value; raises InvalidValue."""
 
-    def __missing__(self, value):
-        text = copy_text(value)
+    def __init__(self, cleaned):
+        self.cleaned = cleaned
+
+    def __missing__(self, text):
+        copied = copy_text(self.cleaned[text])
         if len(self) < REMEMBERED:
-            self[value] = text
-        return text
+            self[text] = copied
+        return copied
 
 
 def copy_text(value):
@@ -109,6 +112,22 @@ def create_stage(cursor, file):
         f"CREATE TEMP TABLE {stage(file)} ON COMMIT DROP AS "
         f"SELECT 0 AS line, {', '.join(columns)}, t.missing FROM {file.table} AS t WITH NO DATA"
     )
+    _add_derived(cursor, file)
+
+
+def _add_derived(cursor, file):
+    """The generated columns of the file's own table, made of the same columns here."""
+    cursor.execute(
+        """
+        SELECT quote_ident(attname), format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
+        FROM pg_attribute JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid = %s::regclass AND attgenerated = 's'
+        """,
+        [file.table],
+    )
+    added = [f"ADD {name} {kind} GENERATED ALWAYS AS ({sql}) STORED" for name, kind, sql in cursor.fetchall()]
+    if added:
+        cursor.execute(f"ALTER TABLE {stage(file)} {', '.join(added)}")
 
 
 @dataclass(frozen=True)
@@ -222,9 +241,9 @@ class _Reader:
         self.items = self.file.items
         self.names = [item.name for item in self.items]
         self.cleaned = [(Cleaned(item, self.today), index) for item, index in items]
-        self.copied = [Copied() for item in self.file.stored]
         self.stored_at = [self.names.index(item.name) for item in self.file.stored]
-        self.mandatory_at = [self.names.index(name) for name in self.file.mandatory]
+        self.copied = [(Copied(memory), index) for memory, index in (self.cleaned[place] for place in self.stored_at)]
+        self.mandatory = [(name, position[name]) for name in self.file.mandatory]
         self.reasons = [
             (reason.name.removesuffix(wire.MISSING_SUFFIX), Cleaned(reason, self.today), position[reason.name])
             for reason in self.file.reasons
@@ -261,27 +280,28 @@ class _Reader:
             self.stop(fault)
 
     def _records(self, rows):
-        cleaned, stored_at, copied = self.cleaned, self.stored_at, self.copied
-        mandatory_at, reason_cells, of_patients = self.mandatory_at, self.reason_cells, self._of_patients
+        copied, mandatory, reason_cells, of_patients = self.copied, self.mandatory, self.reason_cells, self._of_patients
         for line, cells in rows:
             self.count += 1
             if len(cells) != self.width:
                 self._fault(line, "", "", CELLS.format(n=len(cells), m=self.width))
                 continue
             cells.append("")
+            values = self._values(line, cells) if of_patients else None
             try:
-                values = [memory[cells[index]] for memory, index in cleaned]
+                fields = [memory[cells[index]] for memory, index in copied]
             except InvalidValue:
-                values = self._clean_each(line, cells)
-            for index in mandatory_at:
-                if values[index] is None and not cells[cleaned[index][1]].strip():
-                    self._fault(line, self.names[index], "", EMPTY_KEY)
+                values = values or self._values(line, cells)
+                fields = [copy_text(values[index]) for index in self.stored_at]
+            for name, index in mandatory:
+                if not cells[index].strip():
+                    self._fault(line, name, "", EMPTY_KEY)
             missing = "{}"
             for index in reason_cells:
                 if cells[index]:
+                    values = values or self._values(line, cells)
                     missing = self._missing(line, cells, values)
                     break
-            fields = [memory[values[index]] for index, memory in zip(stored_at, copied, strict=True)]
             if of_patients:
                 fields += self._of_patient(line, dict(zip(self.names, values, strict=True)))
             yield f"{line}\t" + "\t".join(fields) + f"\t{missing}\n"
@@ -289,8 +309,14 @@ class _Reader:
     def _fault(self, line, column, value, reason):
         self.errors.add(Finding(self.file.filename, line, column, value, reason))
 
+    def _values(self, line, cells):
+        """The clean values of a row; a faulty cell is noted and None."""
+        try:
+            return [memory[cells[index]] for memory, index in self.cleaned]
+        except InvalidValue:
+            return self._clean_each(line, cells)
+
     def _clean_each(self, line, cells):
-        """The values of a row with faults; a faulty cell is None."""
         values = []
         for memory, index in self.cleaned:
             try:

@@ -7,6 +7,7 @@ table's columns and constraints and the words of the pages have one source.
 from .base import Choice, Instrument, Item, Label
 
 WITHDRAWN, LOST = "withdrawn", "lost"
+KEEP, STOP = "keep", "stop"
 
 KINDS = (
     Choice(WITHDRAWN, Label("consent withdrawn", "同意撤回")),
@@ -23,8 +24,8 @@ REASONS = (
     Choice("not_given", Label("no reason given", "理由の申し出なし")),
 )
 DATA_USES = (
-    Choice("keep", Label("may be kept and used", "保存・利用してよい")),
-    Choice("stop", Label("must no longer be used", "今後は利用しない")),
+    Choice(KEEP, Label("may be kept and used", "保存・利用してよい")),
+    Choice(STOP, Label("must no longer be used", "今後は利用しない")),
 )
 
 FOLLOW_UP_END = Instrument(

@@ -16,7 +16,7 @@ def record_stored(table, forms, before):
     forms, before  pairs of a state column and the items of its form, from now on and as they were
     """
     sql = [
-        f"CREATE OR REPLACE TRIGGER record_stored BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION "
+        f"CREATE OR REPLACE TRIGGER record_stored BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION "
         f"record_stored({', '.join(_argument(state, items) for state, items in one)})"
         for one in (forms, before)
     ]
@@ -34,8 +34,8 @@ EXTRAS = {form: stored_items(instruments) for form, instruments in catalogue.EXT
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0008_imports"),
-        ("study_sites", "0006_api_tokens"),
+        ("registry", "0014_packed"),
+        ("study_sites", "0007_faster_loading"),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
+from registry.models.drafts import Draft
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
@@ -15,6 +16,7 @@ __all__ = [
     "Assessment",
     "Change",
     "ComparisonRun",
+    "Draft",
     "FollowUpEnd",
     "Export",
     "Identity",

@@ -241,7 +241,10 @@ class Assessment(Record):
 
     patient = of_patient("assessments")
     site = site_of_patient()
-    timepoint = models.ForeignKey(Timepoint, models.PROTECT, related_name="assessments", db_index=False)
+    # A trigger knows the timepoints of a statement's rows at once; those that there are never go.
+    timepoint = models.ForeignKey(
+        Timepoint, models.PROTECT, related_name="assessments", db_index=False, db_constraint=False
+    )
     assessment_date = models.DateField(_("date of assessment"), null=True, blank=True)
     vars().update(build.columns(catalogue.ASSESSMENT))
     state = state_field(_("state"))

@@ -48,6 +48,10 @@ TABLES = (
     Table("events", AdverseEvent, ("patient_id", "kind", "onset_date")),
 )
 _IDENTIFYING = {item.name for file in FILES for item in file.items if item.identifying}
+ALTERED = Label(
+    "The snapshot is not what it was when it was made. Tell the operator.",
+    "スナップショットの内容が作成時と一致しません。管理者に連絡してください。",
+)
 
 
 class NotIntact(Exception):
@@ -198,12 +202,7 @@ def _restore(cursor, snapshot, table, name):
     for part in parts.iterator(chunk_size=1):
         text = zlib.decompress(part.data)
         if hashlib.sha256(text).hexdigest() != part.hash:
-            raise NotIntact(
-                Label(
-                    "The snapshot is not what it was when it was made. Tell the operator.",
-                    "スナップショットの内容が作成時と一致しません。管理者に連絡してください。",
-                )
-            )
+            raise NotIntact(ALTERED)
         cursor.execute(f"ALTER TABLE {name} ALTER site_id SET DEFAULT {int(part.site_id)}")
         with cursor.copy(f"COPY {name} ({listed}) FROM STDIN WITH (FORMAT csv)") as copy:
             copy.write(text)

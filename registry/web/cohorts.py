@@ -98,7 +98,7 @@ def _preview(request, cohort, query):
     """The flow with count and reason of every step, by site where asked for; `query` is the cohort's address."""
     frame, selection = _selected(cohort)
     flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
-    for place, (step, told) in enumerate(zip(cohort.steps, selection.flow[1:], strict=True), 1):
+    for place, (step, told) in enumerate(zip(selection.cohort.steps, selection.flow[1:], strict=True), 1):
         flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
     by_site = selection.per_site(frame) if request.GET.get("by") == "site" else None
     at = request.GET.get("at", "")
@@ -179,11 +179,11 @@ def cohort_patients(request):
     if not request.access.may(Can.READ) or not form.is_valid():
         raise Http404
     run = _run(request.GET.get("run"))
-    cohort = cohorts.from_json(run.cohort) if run else Cohort("new", "0", ALL.label, form.steps)
+    cohort = cohorts.from_json(run.result["cohort"]) if run else Cohort("new", "0", ALL.label, form.steps)
     rule = plans.from_json(run.plan).rule if run else DEFAULT_RULE
     frame, selection = _selected(cohort, rule, keep_key=True)
     step = request.GET.get("step", ANALYSED)
-    label, inside = _behind(step, cohort, selection)
+    label, inside = _behind(step, selection, len(selection.cohort.steps) - len(cohort.steps) if run else 0)
     group = request.GET.get("group", "") if run else ""
     if group:
         label, mine = _group(run, group, frame)
@@ -206,16 +206,21 @@ def cohort_patients(request):
 REMAIN = Label("Analysed", "解析対象")
 
 
-def _behind(step, cohort, selection):
-    """What a number of the flow is called, and (n,) bool: who is behind it. Http404 for a step that there is not."""
+def _behind(step, selection, earlier):
+    """What a number of the flow is called, and (n,) bool: who is behind it. Http404 for a step that there is not.
+
+    earlier  how many steps now come before those that the number counts: one more, if somebody withdrew since a run
+    """
+    steps = selection.cohort.steps
     if step == ANALYSED:
         return REMAIN, selection.left_at < 0
     number = step.removeprefix(AFTER)
     place = int(number) if number.isdecimal() and len(number) < 4 else -1
-    if step.startswith(AFTER) and 0 < place <= len(cohort.steps):
-        return cohort.steps[place - 1].label, (selection.left_at < 0) | (selection.left_at >= place)
+    place += earlier if place > 0 else 0
+    if step.startswith(AFTER) and 0 < place <= len(steps):
+        return steps[place - 1].label, (selection.left_at < 0) | (selection.left_at >= place)
     if place == 0:
         return ENROLLED, selection.left_at > -2
-    if not 0 < place <= len(cohort.steps):
+    if not 0 < place <= len(steps):
         raise Http404(_("There is no such step."))
-    return cohort.steps[place - 1].reason, selection.left_at == place - 1
+    return steps[place - 1].reason, selection.left_at == place - 1

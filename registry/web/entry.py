@@ -31,7 +31,8 @@ from registry.services.findings import Form
 from registry.services.queries import Unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web import forms, queries_on_form, wording
+from registry.web import conflicts, drafts, forms, queries_on_form, wording
+from registry.web.conflicts import cleaned
 from registry.web.patients import OWN_FORMS, facts
 from registry.web.reading import assessments_of, form_state, names_of, patient_of
 from sites.access import Can
@@ -111,7 +112,10 @@ def edit(request, sheet):
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
-    return _page(request, sheet, values, missing)
+    if (draft := drafts.shown(request, sheet, values, missing)) is None:
+        return _page(request, sheet, values, missing)
+    version = {} if draft.discarded else {"version": draft.row.based_on}
+    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, **version)
 
 
 def _store(request, sheet):
@@ -121,24 +125,64 @@ def _store(request, sheet):
     reason = request.POST.get("reason", "").strip()
     said = queries_on_form.said_in(request.POST)
     sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
+    version = int(version) if version.isdecimal() else None
     try:
-        return _try(request, sheet, sent, int(version) if version.isdecimal() else None)
+        return _try(request, sheet, sent, version)
     except Unlikely as found:
-        return _page(request, sheet, raw, missing, reason=reason, asked=(found.findings, said), status=422)
+        return _page(
+            request,
+            sheet,
+            sent["raw"],
+            sent["missing"],
+            reason=reason,
+            asked=(found.findings, said),
+            version=sent.get("version", version),
+            status=422,
+        )
 
 
 def _try(request, sheet, sent, version):
-    raw, missing, complete, reason = (sent[name] for name in ("raw", "missing", "complete", "reason"))
-    errors, row, saved = _attempt(sheet, sent, version)
-    if row is not None:
-        # Stored by someone else first, or by the first of two clicks.
-        if differing := _differing(sheet, row, raw, missing):
-            return _page(request, sheet, raw, missing, conflict=_conflict(row, differing), status=409)
-        if complete and getattr(row, sheet.state_column or "", "") == State.DRAFT:
-            errors, row, saved = _attempt(sheet, sent, row.version)
+    """Store what was sent; where somebody else stored the form first, only what nobody needs to be asked about.
+
+    `sent` takes up what was chosen between two answers, and the version that it then is a change of.
+    """
+    answers = ("raw", "missing", "complete", "reason", "said")
+    began, at = version, version
+    if "seen" in request.POST:
+        errors, row, saved = {}, sheet.reload(), None  # the answer to a page that showed both
+    else:
+        errors, row, saved = _attempt(sheet, sent, version)
+    while row is not None:
+        found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
+        if found.open:
+            return _page(
+                request,
+                sheet,
+                sent["raw"],
+                sent["missing"],
+                reason=sent["reason"],
+                conflict=found,
+                version=began,
+                status=409,
+            )
+        unfinished = sent["complete"] and getattr(row, sheet.state_column or "", "") == State.DRAFT
+        if not found.differs and not unfinished:
+            break
+        sent |= {"raw": found.raw, "missing": found.missing, "version": row.version}
+        at = row.version
+        errors, row, saved = _attempt(sheet, {name: sent[name] for name in answers}, at)
     if errors:
-        return _page(request, sheet, raw, missing, errors=_sentences(sheet, errors), reason=reason, status=422)
-    return _stored(request, sheet, saved or sheet.reload(), complete)
+        return _page(
+            request,
+            sheet,
+            sent["raw"],
+            sent["missing"],
+            errors=_sentences(sheet, errors),
+            reason=sent["reason"],
+            version=at,
+            status=422,
+        )
+    return _stored(request, sheet, saved or sheet.reload(), sent["complete"])
 
 
 def _attempt(sheet, sent, version):
@@ -158,12 +202,13 @@ def _attempt(sheet, sent, version):
         return {}, error.current, None
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
-        if (row := sheet.reload()) is None:
+        if (row := sheet.reload()) is None or row.version == version:
             raise
         return {}, row, None
 
 
 def _stored(request, sheet, row, complete):
+    drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
     if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
@@ -191,50 +236,35 @@ def _sentences(sheet, errors):
     return sentences
 
 
-def _cleaned(item, value):
-    try:
-        return item.clean(value)
-    except InvalidValue:
-        return value
+PRESENT = object()  # the version of what is stored now
 
 
-def _differing(sheet, row, raw, missing):
-    """Items whose stored answer is not the one that was sent: (item, stored in words, sent in words)."""
-    values, reasons = sheet.stored(row)
-    found = []
-    for item in sheet.items:
-        stored, sent = _cleaned(item, values[item.name]), _cleaned(item, raw.get(item.name))
-        if stored != sent or reasons.get(item.name, "") != missing.get(item.name, ""):
-            found.append(
-                (item, _in_words(item, stored, reasons.get(item.name)), _in_words(item, sent, missing.get(item.name)))
-            )
-    return found
+def _page(
+    request,
+    sheet,
+    values,
+    missing,
+    *,
+    errors=None,
+    reason="",
+    conflict=None,
+    asked=(),
+    draft=None,
+    version=PRESENT,
+    status=200,
+):
+    """The form with what is in its fields.
 
-
-def _in_words(item, value, reason):
-    if reason:
-        return wording.reason(reason)
-    return wording.shown(item, value)
-
-
-def _conflict(row, differing):
-    return {
-        "rows": [
-            {"name": item.name, "label": wording.words(item.label), "stored": stored, "typed": sent}
-            for item, stored, sent in differing
-        ],
-        "by": names_of([row.updated_by_id]).get(row.updated_by_id, ""),
-        "at": row.updated_at,
-        "version": row.version,
-        "row": row,
-    }
-
-
-def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=None, asked=(), status=200):
-    """The form with what is in its fields. `asked`: findings to be confirmed or mended, and what was said so far."""
+    asked    findings to be confirmed or mended, and what was said so far
+    version  of the record that the fields began from, None where there was none
+    """
     sheet = sheet.shown()
     errors = errors or {}
-    row = conflict["row"] if conflict else sheet.row
+    row = conflict.row if conflict else sheet.row
+    if version is PRESENT:
+        version = row.version if row is not None else None
+    if status != 200:
+        drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
     cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
@@ -258,7 +288,9 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
             "asked": bool(asked),
             "may_enter": may_enter,
             "warnings": _draft_warnings(sheet) if status == 200 else [],
-            "version": row.version if row is not None else "",
+            "version": "" if version is None else version,
+            "draft": draft,
+            "drafting": drafts.settings_of(request, sheet),
             "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
             "saved_at": row.updated_at if row is not None else None,
             "reason": reason,
@@ -273,16 +305,12 @@ def _page(request, sheet, values, missing, *, errors=None, reason="", conflict=N
 def _kept(sheet, row):
     """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
     found = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
-    return [
-        (
-            wording.words(instrument.title),
-            [
-                (wording.words(item.label), _in_words(item, getattr(row, item.name), row.missing.get(item.name)))
-                for item in items
-            ],
-        )
-        for instrument, items in found
-    ]
+    return [(wording.words(one.title), [_read(item, row) for item in items]) for one, items in found]
+
+
+def _read(item, row):
+    reason = row.missing.get(item.name)
+    return wording.words(item.label), wording.reason(reason) if reason else wording.shown(item, getattr(row, item.name))
 
 
 def _review(request, sheet, row, leading, cards, asked):
@@ -467,7 +495,7 @@ def adverse_event(request, patient_id, event_id=None):
 def _equal_event(events, raw):
     """The stored event that says exactly what is sent, if there is one."""
     items = catalogue.items(catalogue.ADVERSE_EVENTS)
-    sent = {item.name: _cleaned(item, raw.get(item.name)) for item in items}
+    sent = {item.name: cleaned(item, raw.get(item.name)) for item in items}
     alike = events.filter(kind=str(sent["kind"]))
     return next((one for one in alike if all(getattr(one, name) == value for name, value in sent.items())), None)
 

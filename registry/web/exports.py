@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.analysis import cohorts
 from registry.exports import choices as asked
 from registry.exports import jobs, tables
 from registry.exports.folder import download_name, zip_blocks
@@ -60,13 +61,13 @@ def _previewed(access, choices):
     except ExportFailed as error:
         return {"failed": words(error.reason)}
     return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
-        "excluded": _excluded(choices, [step["excluded"] for step in chosen.flow[1:]])
+        "excluded": _excluded(chosen.cohort, [step["excluded"] for step in chosen.flow[1:]])
     }
 
 
-def _excluded(choices, counts):
-    """(number of patients, why) for each step of the cohort that left some out."""
-    return [(n, step.reason) for step, n in zip(choices.cohort.steps, counts, strict=True) if n]
+def _excluded(cohort, counts):
+    """(number of patients, why) for each step of the cohort, as it was applied, that left some out."""
+    return [(n, step.reason) for step, n in zip(cohort.steps, counts, strict=True) if n]
 
 
 @require_POST
@@ -115,8 +116,12 @@ def _told(export):
 
 
 def _excluded_of(export):
-    told = [one["n"] for one in export.manifest["patients"]["excluded"]]
-    return _excluded(asked.from_json(export.choices), told)
+    """As `_excluded`; a step that the choices do not have is that of data that must not be used, the first."""
+    counts = [one["n"] for one in export.manifest["patients"]["excluded"]]
+    cohort = asked.from_json(export.choices).cohort
+    if len(counts) > len(cohort.steps):
+        cohort = cohorts.with_permission(cohort)
+    return _excluded(cohort, counts)
 
 
 def _reason(error):

@@ -15,6 +15,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
 from registry.services import form_states, schedule, visits
+from registry.web import drafts as typed_drafts
 from registry.web import queries_words, wording
 from registry.web.reading import form_state
 from sites.access import Can
@@ -38,6 +39,8 @@ def home(request):
             "work": _work(enters, plans, today),
             "drafts": _drafts(enters, schedule.labels()),
             "queries": _queries(enters),
+            "typed": typed_drafts.lines(access, SHOWN),
+            "drafting": typed_drafts.script_settings(request),
         }
     return render(request, "registry/home.html", context)
 

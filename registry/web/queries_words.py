@@ -99,6 +99,8 @@ class Line:
 def lines(queries, *, threads=False, labels=None):
     """The `Line`s of some queries, with a constant number of statements. `threads` adds their messages."""
     queries = list(queries.prefetch_related("messages") if threads else queries)
+    if not queries:
+        return []
     labels = visit_labels() if labels is None else labels
     people = {one.raised_by_id for one in queries}
     if threads:

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry.analysis import frozen
 from registry.exports.jobs import may_see_snapshots
 from registry.models import Snapshot
 from registry.services import snapshots
@@ -43,7 +44,7 @@ def snapshot_list(request):
     label, note, error = request.POST.get("label", ""), request.POST.get("note", ""), ""
     if request.method == "POST":
         try:
-            made = snapshots.freeze(access=request.access, label=label, note=note)
+            made = frozen.freeze(access=request.access, label=label, note=note)
         except snapshots.InvalidLabel as invalid:
             error = words(invalid.reason)
         else:
@@ -71,7 +72,7 @@ def snapshot_detail(request, snapshot_id):
 def snapshot_verify(request, snapshot_id):
     """Compute the hash of everything again and say whether it is the one that was kept."""
     one = get_object_or_404(Snapshot, pk=snapshot_id)
-    if snapshots.verify(one):
+    if frozen.verify(one):
         messages.success(request, _("Every cell is as it was frozen: the hash is the same."))
     else:
         messages.error(request, _("The hash differs: the snapshot is not what it was. Tell the operator."))

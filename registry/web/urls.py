@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web import entry, extra_instruments, follow_up_end, grid, history, home, patients, schedule
+from registry.web import drafts, entry, extra_instruments, follow_up_end, grid, history, home, patients, schedule
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("patients/<str:patient_id>/assessments/<str:timepoint>/", entry.assessment, name="assessment"),
     path("patients/<str:patient_id>/adverse-events/new/", entry.adverse_event, name="adverse_event_new"),
     path("patients/<str:patient_id>/adverse-events/<int:event_id>/", entry.adverse_event, name="adverse_event"),
+    path("patients/<str:patient_id>/drafts/<str:form>/", drafts.draft, name="draft"),
     path("grid/", grid.grid, name="grid"),
     path("schedule/", schedule.schedule_page, name="schedule"),
     path("schedule/new/", schedule.schedule_new, name="schedule_new"),

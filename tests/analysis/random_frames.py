@@ -56,6 +56,8 @@ class Draw:
             return self.random.integers(0, 1 << len(EVENTS), self.n) * (self.random.random(self.n) < 0.3)
         if name == "eq5d":
             return self.states()
+        if name == "data_use_stopped":
+            return np.zeros(self.n, np.int16)
         if name in COMPONENTS:
             return np.zeros(self.n, np.int32)  # patients are chosen by these, and nothing is computed from them
         if column.codes:

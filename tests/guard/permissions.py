@@ -303,6 +303,9 @@ RULES = {
     "patient_surgery": record(writers=ENTRY, acted=(302, 409, 422)),
     "patient_follow_up": record(writers=ENTRY, acted=(302, 409, 422)),
     "assessment": record(writers=ENTRY, acted=(409, 422)),
+    "draft": record(
+        READERS, ENTRY, opened=405, acted=(302, 409), arguments={"form": "preop"}, bodies=({"discard": ""},)
+    ),
     "adverse_event_new": record(writers=ENTRY, acted=(422,)),
     "adverse_event": record(writers=ENTRY, acted=(422,)),
     # Queries: who enters or raises them takes part; a statistician does not

@@ -5,10 +5,12 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.models import Assessment, Patient
 from sites.models import AuditEvent
+from sites.scope import everything
 
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {
     "study_sites_apianswer": "a copy of an answer for a day; what was stored is on record where it is stored",
+    "registry_draft": "what its author alone is typing and has not saved: no record yet; saving is on record",
     "registry_utility": "derived from assessments, rebuilt at any time",
     "registry_importpart": "encrypted pieces of undecided imports; what is stored of them is audited row by row",
     "registry_change": "derived from assessments, rebuilt at any time",
@@ -160,6 +162,78 @@ def test_an_act_cannot_pass_for_a_change(db, action):
     with pytest.raises(DatabaseError, match="by triggers only"), transaction.atomic():
         rows("SELECT audit_act(%s, NULL, 't', 'r', '{}')", action)
     rows("SELECT audit_act('noted', NULL, 't', 'r', '{}')")
+
+
+MANY = 1000  # from here on the trail keeps the rows of one statement as text
+RECORDED = {
+    "registry_patient": """INSERT INTO registry_patient (patient_id, site_id, sex, lesion_levels, missing)
+        SELECT 'T' || i, %s, 'male', 7, '{"blood_loss_ml": "unknown"}' FROM generate_series(%s::int, %s::int) AS i""",
+    "registry_identity": """INSERT INTO registry_identity (patient_id, site_id, key, birth_date)
+        SELECT 'T' || i, %s, '\\x01', '\\xff' FROM generate_series(%s::int, %s::int) AS i""",
+    "registry_assessment": """INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, frankel, eq_vas)
+        SELECT 'T' || i, %s, 'preop', 'D', 70 FROM generate_series(%s::int, %s::int) AS i""",
+    "registry_adverseevent": """INSERT INTO registry_adverseevent (patient_id, site_id, onset_date, kind, detail)
+        SELECT 'T' || i, %s, '2026-02-01', 'other', E'said "no"\\n\\\\ 術後, 1'
+        FROM generate_series(%s::int, %s::int) AS i""",
+}
+
+
+def test_many_rows_at_once_are_on_record_as_each_alone_would_be(alice, as_person):
+    with as_person(alice) as access:
+        site = access.scope().write[0]
+        for first, last in ((0, 0), (1, MANY)):
+            for statement in RECORDED.values():
+                rows(statement, site, first, last)
+        for table in reversed(RECORDED):
+            rows(f"DELETE FROM {table}")
+        kinds = dict(
+            rows("SELECT jsonb_typeof(new), count(*) FROM study_sites_auditevent WHERE new IS NOT NULL GROUP BY 1")
+        )
+        assert kinds["string"] == MANY * len(RECORDED), "the test is not about what it says"
+        for table in RECORDED:
+            events = AuditEvent.objects.filter(table_name=table).order_by("pk")
+            inserts, deletes = list(events.filter(action="insert")), list(events.filter(action="delete"))
+            assert len(inserts) == len(deletes) == MANY + 1
+            assert [one.old for one in deletes] == [one.new for one in inserts]
+            assert {one.user_id for one in inserts} == {alice.pk} and {one.site_id for one in inserts} == {site}
+            alone, among_many = inserts[0], inserts[1]
+            own = {name for name in alone.new if alone.new[name] != among_many.new.get(name)}
+            assert alone.new.keys() == among_many.new.keys() and own <= {"id", "patient_id"}
+            assert among_many.row_id == str(among_many.new.get("id", "T1"))
+        assert inserts[1].new["detail"] == 'said "no"\n\\ 術後, 1'
+
+
+def test_a_new_row_cannot_claim_another_time_or_person(alice, as_person):
+    with as_person(alice) as access:
+        patient = (
+            "INSERT INTO registry_patient (patient_id, site_id, updated_at, updated_by_id) VALUES (%s, %s, {}, {})"
+        )
+        site = access.scope().write[0]
+        rows(patient.format("'2020-01-01'", alice.pk), "T1", site)
+        rows(patient.format("statement_timestamp()", 0), "T2", site)
+        rows(patient.format("statement_timestamp()", alice.pk), "T3", site)
+        stored = rows("SELECT updated_by_id, updated_at > now() - interval '1 hour' FROM registry_patient")
+    assert stored == [(alice.pk, True)] * 3
+
+
+def test_an_assessment_is_of_a_timepoint_that_exists_and_stays(enrolled, alice, as_person):
+    patient = enrolled(alice)
+    insert = "INSERT INTO registry_assessment (patient_id, site_id, timepoint_id) VALUES (%s, %s, %s), (%s, %s, %s)"
+    known, unknown = ((patient.pk, patient.site_id, one) for one in ("preop", "never"))
+    with everything():
+        with pytest.raises(DatabaseError, match="no timepoint never"), transaction.atomic():
+            rows(insert, *known, *unknown)
+        rows(insert, *known, patient.pk, patient.site_id, "1m")
+        for refused in (
+            "UPDATE registry_assessment SET timepoint_id = 'never' WHERE timepoint_id = '1m'",
+            "UPDATE registry_timepoint SET code = 'never' WHERE code = '1m'",
+            "DELETE FROM registry_timepoint WHERE code = '1m'",
+        ):
+            with pytest.raises(DatabaseError, match="no timepoint|a timepoint stays"), transaction.atomic():
+                rows(refused)
+        rows("UPDATE registry_assessment SET timepoint_id = '3m' WHERE timepoint_id = '1m'")
+        rows("UPDATE registry_timepoint SET label = 'one month' WHERE code = '1m'")
+        assert rows("SELECT timepoint_id FROM registry_assessment ORDER BY 1") == [("3m",), ("preop",)]
 
 
 def test_bulk_writes_and_raw_sql_are_on_record_row_by_row(enrolled, alice, as_person):

@@ -138,7 +138,8 @@ def test_a_comparison_of_a_snapshot_names_it_and_stays_the_same(frozen, bob):
     changed()
     run = runs.request(access=access_of(bob), plan=plan, cohort=cohort, frozen=frozen)
     with everything(), transaction.atomic():
-        result, patients = runner.compare_and_tell(plan, cohort, source=source_of(frozen))
+        result, patients = runner.compare_and_tell(plan, cohort, snapshot=frozen)
+    assert result["method"].pop("frozen") == {"label": "Interim analysis", "hash": frozen.hash}
     assert result == before
     assert patients == ["N01-0001", "N01-0002", "S01-0001"]
     assert ComparisonRun.objects.get(pk=run.pk).frozen == frozen

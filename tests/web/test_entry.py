@@ -123,13 +123,16 @@ def test_who_saved_second_sees_both_answers(alice, ivo, browse, url, stored, tex
     response = browse(alice).post(url, {"assessment_date": "2026-01-12", "frankel": "B", "version": version})
     assert response.status_code == 409
     assert stored().frankel == "D"
-    rows = response.context["conflict"]["rows"]
-    assert [(row["name"], row["stored"], row["typed"]) for row in rows] == [
-        ("frankel", "D motor useful", "B sensory only")
+    asked = response.context["conflict"].asked
+    assert [(one.name, one.theirs, one.mine, one.who) for one in asked] == [
+        ("frankel", "D motor useful", "B sensory only", "Ivo")
     ]
     assert "Ivo saved this form" in text(response)
-    again = response.context["version"]
-    browse(alice).post(url, {"assessment_date": "2026-01-12", "frankel": "B", "version": str(again)})
+    seen = str(stored().version)
+    answers = {"assessment_date": "2026-01-12", "frankel": "B", "version": version, "seen": seen}
+    assert browse(alice).post(url, answers).status_code == 409  # which one was not said
+    assert stored().frankel == "D"
+    browse(alice).post(url, answers | {"keep-frankel": "mine"})
     assert stored().frankel == "B"
 
 

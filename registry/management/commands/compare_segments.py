@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from registry.analysis import cohorts, files, plans, runner
 from registry.instruments import value_sets
+from registry.models import Snapshot
 from sites.scope import everything
 
 
@@ -59,16 +60,29 @@ def whole_file(output):
         part.unlink(missing_ok=True)
 
 
+def _frozen(label):
+    """The Snapshot of this label, None of none. CommandError if there is no such snapshot."""
+    if label is None:
+        return None
+    found = Snapshot.objects.filter(label=label).first()
+    if found is None:
+        labels = ", ".join(Snapshot.objects.values_list("label", flat=True)) or "none has been frozen"
+        raise CommandError(f"there is no snapshot “{label}”; there are: {labels}", returncode=2)
+    return found
+
+
 class Command(BaseCommand):
+    requires_system_checks = []  # they import every page, which takes as long as reading a snapshot
     help = "Compare outcomes between cervical, thoracic and TL/L/S lesions, as the segment study did."
 
     def add_arguments(self, parser):
         add_question(parser)
+        parser.add_argument("--snapshot", metavar="LABEL", help="a frozen state, instead of the registry as it is")
         parser.add_argument("--format", default="json", metavar="FORMAT", help=f"one of {', '.join(files.FORMATS)}")
         parser.add_argument("--output", metavar="FILE", help="instead of the terminal")
         parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html, docx and xlsx")
 
-    def handle(self, *, cohort, value_set, baseline, followup, format, output, language, **options):
+    def handle(self, *, cohort, value_set, baseline, followup, snapshot, format, output, language, **options):
         try:
             plan, cohort = question(cohort, value_set, baseline, followup)
             render = files.renderer(format)
@@ -76,7 +90,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         with self._opened(output, format) as write:
             with everything(reason="compare_segments"):
-                result = runner.compare(plan, cohort)
+                result = runner.compare(plan, cohort, snapshot=_frozen(snapshot))
             write(render(result, language))
 
     @contextmanager

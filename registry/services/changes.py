@@ -1,0 +1,52 @@
+"""What became of a record since somebody opened it: who changed which answer, when, and what it was before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from registry.instruments.levels import from_mask
+from sites.models import AuditEvent
+
+MOST = 500  # events looked at; a form that was open for longer shows every difference
+
+
+@dataclass(frozen=True)
+class Change:
+    """The last change of one answer, and the answer as it was before the first.
+
+    by      person's id; None for the system
+    was     value as JSON has it, None where there was none; `was_missing` is the reason for having none, or ""
+    """
+
+    by: int | None
+    at: datetime
+    was: Any
+    was_missing: str
+
+
+def since(row, version):
+    """Item name to its `Change` since `version` of a record; None for version: since it was not there.
+
+    An update that changed nothing is not in the trail, so that an answer changed shortly before may be among them.
+    """
+    events = AuditEvent.objects.filter(site_id=row.site_id, table_name=row._meta.db_table, row_id=str(row.pk))
+    wanted = MOST if version is None else max(0, row.version - version)
+    actions = ("insert", "update") if version is None else ("update",)
+    newest = list(events.filter(action__in=actions).order_by("-pk")[: min(wanted, MOST)])
+    found = {}
+    for event in reversed(newest):
+        old, new = event.old or {}, event.new or {}
+        was_missing, missing = old.get("missing") or {}, new.get("missing") or {}
+        reasons = {name for name in {*was_missing, *missing} if was_missing.get(name) != missing.get(name)}
+        for name in ({*old, *new} - {"missing"}) | reasons:
+            first = found.get(name)
+            was = (first.was, first.was_missing) if first else (old.get(name), was_missing.get(name, ""))
+            found[name] = Change(event.user_id, event.at, *was)
+    return found
+
+
+def typed(item, value):
+    """A value of the trail as the field of a form holds it."""
+    if value is None:
+        return ""
+    return list(from_mask(value)) if item.kind == "levels" else str(value)

@@ -1,0 +1,208 @@
+"""Drafts on the pages: what was typed and not saved comes back when its author opens the form again."""
+
+import base64
+from dataclasses import dataclass, field
+
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from registry.instruments.timepoints import unscheduled, unscheduled_number
+from registry.models import Draft, QueryForm, State
+from registry.services import drafts, schedule
+from registry.services.findings import Form
+from registry.web import forms, queries_words, wording
+from registry.web.reading import patient_of
+from sites.access import Can
+
+LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The person's draft of a form on its page: what is in the fields, and the version that it began from."""
+
+    row: Draft | None = None
+    raw: dict = field(default_factory=dict)
+    missing: dict = field(default_factory=dict)
+    reason: str = ""
+    discarded: bool = False
+
+    @property
+    def address(self):
+        return reverse("draft", args=[self.row.patient_id, self.row.form])
+
+    @property
+    def at(self):
+        return self.row.updated_at
+
+
+def form_code(sheet):
+    return sheet.form.code if sheet.form else drafts.NEW_EVENT
+
+
+def may_draft(request, sheet):
+    return sheet.state != State.LOCKED and request.access.may(Can.ENTER, sheet.patient.site_id)
+
+
+def shown(request, sheet, values, missing):
+    """The person's draft laid over what is stored; None where there is none or it says the same. One query."""
+    if not may_draft(request, sheet):
+        return None
+    draft = drafts.draft_of(request.access, sheet.patient, form_code(sheet))
+    if draft is None:
+        return None
+    if draft.discarded_at:
+        return Shown(draft, values, missing, discarded=True)
+    typed = MultiValueDict(draft.typed)
+    sent, reasons = forms.submitted(typed, sheet.instruments, sheet.leading, sheet.without)
+    raw, why = dict(values), dict(missing)
+    for item in sheet.items:
+        if item.name in typed:
+            value = sent[item.name]
+            raw[item.name] = [one for one in value if one] if isinstance(value, list) else value
+        if f"{item.name}_missing" in typed or item.name in reasons:
+            why.pop(item.name, None)
+            if item.name in reasons:
+                why[item.name] = reasons[item.name]
+    found = Shown(draft, raw, why, typed.get("reason", ""))
+    answers = [(one.get(item.name) or "") for item in sheet.items for one in (raw, values)]
+    says_more = answers[::2] != answers[1::2] or why != dict(missing) or found.reason
+    return found if says_more else None
+
+
+def keep_refused(request, sheet, raw, missing, version):
+    """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript."""
+    values, reasons = sheet.stored(sheet.row)
+    typed = {}
+    for item in sheet.items:
+        sent = raw.get(item.name) or ""
+        if sent != (values.get(item.name) or ""):
+            typed[item.name] = sent if isinstance(sent, list) else [sent]
+        if missing.get(item.name, "") != reasons.get(item.name, ""):
+            typed[f"{item.name}_missing"] = [missing.get(item.name, "")]
+    if reason := request.POST.get("reason", "").strip():
+        typed["reason"] = [reason]
+    if not typed or (version or 0) > LARGEST:
+        return
+    try:
+        _keep(request, sheet.patient, form_code(sheet), typed, version)
+    except drafts.TooMuch:
+        return
+
+
+def _keep(request, patient, code, typed, version):
+    return drafts.keep(access=request.access, patient=patient, form=code, typed=typed, version=version)
+
+
+def forget(request, sheet):
+    """The form is saved: its draft has done its duty."""
+    drafts.forget(request.access, sheet.patient, form_code(sheet))
+
+
+def settings_of(request, sheet):
+    """What the page's script needs, as plain data; None where nothing can be typed."""
+    if not may_draft(request, sheet):
+        return None
+    return script_settings(request) | {
+        "url": reverse("draft", args=[sheet.patient.pk, form_code(sheet)]),
+        # What may identify somebody is never kept on the device.
+        "apart": [item.name for item in sheet.items if item.identifying],
+    }
+
+
+def script_settings(request):
+    return {
+        "person": request.user.pk,
+        "key": device_key(request.user),
+        "session": reverse("session"),
+        "words": {
+            "saved": _("Draft saved {time}"),
+            "offline": _("Not connected: kept on this device"),
+            "offline_page": _("Not connected: kept on this page alone"),
+            "signed_out": _("You are signed out: kept on this device"),
+            "refused": _("No draft could be saved: save the form"),
+        },
+    }
+
+
+def device_key(user):
+    """The key of what a browser keeps for this person while it cannot reach the server; base64, 256 bits.
+
+    It is on the pages of whoever is signed in and nowhere on the device, so that what is left there by one person can
+    be read by the next one on the same tablet only as noise.
+    """
+    digest = salted_hmac("registry.web.drafts", str(user.pk), algorithm="sha256").digest()
+    return base64.b64encode(digest).decode()
+
+
+@require_POST
+def draft(request, patient_id, form):
+    """Keep a draft (what the script sends), discard one or bring it back (what the page's buttons send)."""
+    patient = patient_of(request, patient_id)
+    request.access.require(Can.ENTER, patient.site_id)
+    address = address_of(patient.pk, form)
+    if address is None:
+        raise Http404
+    if "discard" in request.POST:
+        drafts.discard(request.access, patient, form)
+        return redirect(address)
+    if "bring_back" in request.POST:
+        drafts.bring_back(request.access, patient, form)
+        return redirect(address)
+    # In this browser somebody else may have signed in since the page was opened: nothing goes under their name.
+    if request.POST.get("person") != str(request.user.pk):
+        return JsonResponse({"person": request.user.pk}, status=409)
+    version = request.POST.get("version", "")
+    number = int(version) if version.isdecimal() and len(version) < 11 else None
+    if number is not None and number > LARGEST:
+        return HttpResponse(status=400)
+    typed = drafts.fields_of(request.POST)
+    if typed:
+        try:
+            _keep(request, patient, form, typed, number)
+        except drafts.TooMuch:
+            return HttpResponse(status=413)
+    return JsonResponse({"saved": timezone.localtime().strftime("%H:%M")})
+
+
+def address_of(patient_id, code, labels=None):
+    """Where a form of this code is opened; None where there is none such. `labels`: of the schedule, if known."""
+    if code == drafts.NEW_EVENT:
+        return reverse("adverse_event_new", args=[patient_id])
+    found = _form(code, schedule.labels() if labels is None else labels)
+    return queries_words.form_url(patient_id, found) if found else None
+
+
+def _form(code, labels):
+    if unscheduled_number(code):
+        return Form(QueryForm.ASSESSMENT.value, timepoint=code)
+    return Form.of(code, labels)
+
+
+def lines(access, most):
+    """The person's drafts for a list: what there is to finish, and since when."""
+    found = drafts.drafts_of(access, most)
+    labels = schedule.labels() if found else {}
+    return [
+        {
+            "patient_id": one.patient_id,
+            "label": _label(one.form, labels),
+            "address": address,
+            "at": one.updated_at,
+        }
+        for one in found
+        if (address := address_of(one.patient_id, one.form, labels))
+    ]
+
+
+def _label(code, labels):
+    if number := unscheduled_number(code):
+        return wording.words(unscheduled(number).label)
+    form = Form(QueryForm.ADVERSE_EVENT.value) if code == drafts.NEW_EVENT else _form(code, labels)
+    return queries_words.form_label(form, {code: wording.words(label) for code, label in labels.items()})
