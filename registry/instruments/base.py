@@ -257,7 +257,7 @@ def _expected(item, raw):
 
 def _expected_decimal(item, raw):
     return Label(
-        "must be a number from {a} to {b}{u} with at most {p} decimals; got “{v}”",
+        "must be a number from {a} to {b}{u}, decimal digits at most {p}; got “{v}”",
         "{a}から{b}{u}までの数値（小数点以下{p}桁まで）を入力してください（入力値「{v}」）",
     ).format(a=item.minimum, b=item.maximum, u=f" {item.unit}" if item.unit else "", p=item.places, v=_typed(raw))
 

@@ -29,7 +29,7 @@ class Shown:
     score: object
     value: int | None
     meaning: str
-    missing: list
+    missing: str
     parts: list
 
     @property
@@ -37,16 +37,21 @@ class Shown:
         return wording.words(self.score.title)
 
     @property
+    def any_part(self):
+        return any(part.points != wording.NOTHING for part in self.parts)
+
+    @property
     def provisional(self):
         return wording.sentence(self.score.provisional) if self.score.provisional else ""
 
 
 def of(patient, course):
-    """The scores that are on and the rows of the visits, each None where there are none. `course`: visits in order."""
-    on = service.switched_on()
-    rows = _rows([visit.assessment for visit in course], on)
+    """The scores that are switched on, and what the visits answer by instrument. `course`: visits in order."""
     before = next((visit.assessment for visit in course if visit.code == BASELINE), None)
-    return {"scores": [_shown(score, patient, before) for score in extras.scores(on)], "rows": rows}
+    return {
+        "scores": [_shown(score, patient, before) for score in extras.scores(service.switched_on())],
+        "groups": list(_groups([visit.assessment for visit in course])),
+    }
 
 
 def _shown(score, patient, before):
@@ -58,7 +63,7 @@ def _shown(score, patient, before):
         score,
         value,
         wording.words(score.band(value)) if score.band(value) else "",
-        [_label(name) for name in score.missing(answers)],
+        wording.listed(_label(name) for name in score.missing(answers)),
         [_part(term, answers) for term in score.terms],
     )
 
@@ -91,16 +96,19 @@ def _answer(name, value):
 # The course
 
 
-def _rows(assessments, on):
-    """(label, cell of each visit) for every extra that is on or answered; beside KPS what is published for it."""
-    asked = {item.name for item in catalogue.items(extras.shown("assessment", on))}
-    rows = []
-    for item in catalogue.items(catalogue.ASSESSMENT_EXTRAS):
-        cells = [_cell(item, one) for one in assessments]
-        if any(cells) or item.name in asked:
-            rows.append((wording.words(item.label), cells))
-            rows += _beside(item.name, assessments)
-    return rows
+def _groups(assessments):
+    """(title, rows) of each extra that any visit answers; rows are (label, cell of each visit), the title of one empty.
+
+    Beside KPS stands what is published for it, beside the angle its correction.
+    """
+    for instrument in catalogue.ASSESSMENT_EXTRAS:
+        rows = []
+        for item in instrument.items:
+            cells = [_cell(item, one) for one in assessments]
+            if any(cells):
+                rows += [(wording.words(item.label), cells), *_beside(item.name, assessments)]
+        if rows:
+            yield wording.words(instrument.title) if len(instrument.items) > 1 else "", rows
 
 
 def _cell(item, assessment):

@@ -28,7 +28,7 @@ class Line:
     @property
     def forms(self):
         names = {"baseline": _("Baseline"), "follow_up": _("Follow-up"), "assessment": _("every assessment")}
-        return ", ".join(names[form] for form in self.switch.forms)
+        return wording.listed(names[form] for form in self.switch.forms)
 
     @property
     def questions(self):

@@ -81,6 +81,11 @@ def _coded(item, value):
     return f"{value} {label}" if says_code(item) else capfirst(label)
 
 
+def listed(texts):
+    """Some words one after the other, as the language of the page lists them."""
+    return ("、" if in_japanese() else ", ").join(texts)
+
+
 def utility(value):
     """A health state utility value as it is shown: three decimals, a true minus sign."""
     return f"{value:.3f}".replace("-", MINUS)

@@ -181,10 +181,10 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     page = text(client.get(own + "baseline/"))
     assert all(f'name="{name}"' in page for name in (*PROGNOSIS, *charlson))
     empty = text(client.get(own))
-    assert "Not computable: missing are Primary tumour in detail, Visceral metastases (Tomita)" in empty
+    assert "Not computable, missing: Primary tumour in detail, Visceral metastases (Tomita)" in empty
     sent = BASELINE | charlson | PROGNOSIS | {"version": stored(Patient).version, "complete": ""}
     refused = client.post(own + "baseline/", sent | {"albumin_g_dl": "3.65"})
-    assert "Albumin must be a number from 0 to 8 g/dL with at most 1 decimals; got “3.65”." in text(refused)
+    assert "Albumin must be a number from 0 to 8 g/dL, decimal digits at most 1; got “3.65”." in text(refused)
     assert client.post(own + "baseline/", sent).status_code == 302
     assert client.post(url, ASSESSMENT | EXTRAS | COURSE | {"complete": ""}).status_code == 302
     shown = {one.score.code: one.value for one in client.get(own).context["extra"]["scores"]}
@@ -192,7 +192,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     assert shown == {"charlson": None, "tomita": 6, "bauer": 1, "nesms": 2, "katagiri": 4}
     page = text(client.get(own))
     assert "Provisional" in page and "ECOG published for this KPS, not recorded: Ma 2010" in page
-    assert "12.5 deg" in page and "Not computable: missing are Age at surgery" in page
+    assert "12.5 deg" in page and "Not computable, missing: Age at surgery" in page
     follow_up = {"version": stored(Patient).version, "last_contact_date": "2026-05-01", "vital_status": "alive"}
     response = client.post(own + "follow-up/", follow_up | {"local_recurrence": "absent", "save": ""})
     assert response.status_code == 422 and "Radiotherapy before surgery needs a value" in text(response)
