@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -35,6 +36,9 @@ def item_schema(item, *, nullable=True):
     if item.kind == "integer":
         limits = {"minimum": item.minimum, "maximum": item.maximum}
         return schema | {"type": _types("integer", nullable)} | {k: v for k, v in limits.items() if v is not None}
+    if item.kind == "decimal":
+        limits = {"minimum": item.minimum, "maximum": item.maximum, "multipleOf": 1 / 10**item.places}
+        return schema | {"type": _types("number", nullable)} | limits
     if item.kind == "date":
         return schema | {"type": _types("string", nullable), "format": "date"}
     return schema | {"type": _types("string", nullable), "maxLength": item.max_length}
@@ -69,6 +73,8 @@ class Declared(serializers.Field):
     def to_representation(self, value):
         if isinstance(value, date):
             return value.isoformat()
+        if isinstance(value, Decimal):
+            return float(value)
         return list(value) if isinstance(value, tuple) else value
 
 

@@ -11,6 +11,7 @@ from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
+from registry.models.switches import InstrumentSwitch
 
 __all__ = [
     "AdverseEvent",
@@ -25,6 +26,7 @@ __all__ = [
     "Import",
     "ImportMapping",
     "ImportPart",
+    "InstrumentSwitch",
     "Patient",
     "PatientLink",
     "Query",

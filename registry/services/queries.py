@@ -369,7 +369,5 @@ def items_for(form_kind):
 
 
 def _in_order(names):
-    order = [
-        item.name for item in (*catalogue.PATIENT_ITEMS, *catalogue.ASSESSMENT_ITEMS, *catalogue.ADVERSE_EVENT_ITEMS)
-    ]
+    order = [item.name for item in catalogue.ALL_ITEMS]
     return sorted(names, key=order.index)

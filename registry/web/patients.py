@@ -24,7 +24,7 @@ from registry.services.answers import InvalidAnswers
 from registry.services.forms import forms_of
 from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
-from registry.web import forms, timeline, wording
+from registry.web import extra_answers, forms, timeline, wording
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from sites import audit
 from sites.access import Can
@@ -314,6 +314,7 @@ def patient_page(request, patient_id):
             and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
+            "extra": extra_answers.of(patient, course),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [

@@ -334,6 +334,8 @@ RULES = {
     "patients": page(READERS),
     "grid": page(READERS),
     "schedule": page(READERS | ADMIN),
+    "extra_instruments": page(READERS | ADMIN),
+    "extra_instrument": Rule(ADMIN, ADMIN, acted=(302,), arguments={"code": "kps"}),
     "schedule_new": Rule(ADMIN, ADMIN, acted=(422,)),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
