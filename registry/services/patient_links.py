@@ -12,8 +12,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments import catalogue
+from registry.instruments.respondent import RESPONDENT
 from registry.models import Assessment, PatientLink, State
-from registry.services import drafts
+from registry.services import drafts, extras
 from registry.services.records import Locked, require
 from sites.access import Can
 from sites.scope import Scope, current
@@ -142,6 +143,8 @@ def accept(*, access, link, kept=()):
         declined = given == DECLINED
         typed[item.name] = ["" if declined else str(given)]
         typed[f"{item.name}_missing"] = [DECLINED if declined else ""]
+    if RESPONDENT.code in extras.switched_on():
+        typed[RESPONDENT.code] = [link.respondent]
     if row is None:
         typed["assessment_date"] = [timezone.localdate(link.submitted_at).isoformat()]
     version = None if row is None else row.version

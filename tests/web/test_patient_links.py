@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import Assessment, Draft, Patient, PatientLink
-from registry.services import patient_links
+from registry.services import extras, patient_links
 from registry.services.assessments import save_assessment
 from registry.services.patient_links import ITEMS
 from sites.models import AuditEvent
@@ -202,6 +202,22 @@ def test_answers_are_taken_over_into_the_draft_of_the_form(linked, browse, alice
         assert not Assessment.objects.exists()  # until it is saved
     assert client.post(f"/patient-links/{link.pk}/", {"accept": ""}).status_code == 409
     assert "/patient-links/" not in client.get("/").content.decode()
+
+
+def test_who_answered_is_recorded_in_the_form_where_the_registry_asks_it(linked, browse, alice, ada, as_person, stored):
+    with as_person(ada) as access:
+        extras.switch(access=access, code="respondent", on=True)
+    link, _token = sent(linked, respondent="proxy")
+    assert stored(link).respondent == "proxy"
+    client = browse(alice)
+    client.post(f"/patient-links/{link.pk}/", {"accept": ""})
+    form = client.get(f"/patients/{link.patient_id}/assessments/preop/")
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    assert values["respondent"] == "proxy"
+    client.post(f"/patients/{link.patient_id}/assessments/preop/", values | {"assessment_date": "2026-01-12"})
+    with as_person(alice):
+        row = Assessment.objects.get()
+    assert (row.respondent, row.eq_vas) == ("proxy", 55)
 
 
 def test_a_stored_answer_is_never_overwritten_unasked(linked, browse, alice, patient, as_person):
