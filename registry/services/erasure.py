@@ -93,7 +93,7 @@ def erase(*, access, patient, extent, typed, reason):
 
 
 def _delete_record(patient_id):
-    """Delete every row of a patient; returns name of table to number of rows. Of those counted first the rows go by cascade."""
+    """Delete every row of a patient; returns name of table to number of rows. The first go by cascade."""
     _unlock(patient_id)
     counts = {}
     with connection.cursor() as cursor:
