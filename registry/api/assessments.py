@@ -26,6 +26,7 @@ from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TI
 from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS
 from registry.services.assessments import save_assessment
+from registry.services.data_use import of_use_to, patient_of_use_to
 from registry.services.records import Conflict
 from registry.tasks import start_patient_outcomes
 from sites.access import Can
@@ -77,7 +78,7 @@ ORDERS = ("patient_id", "updated_at", "assessment_date")
 
 
 def visible(access):
-    return Assessment.objects.filter(site_id__in=access.scope().read).select_related("site")
+    return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related("site")
 
 
 def _shown(row):
@@ -87,7 +88,7 @@ def _shown(row):
 def patient_named(resource, sent, name="patient_id"):
     """The patient that a body names, or None with the fault noted: one of another site does not exist."""
     try:
-        return Patient.objects.one_visible_to(resource.access, sent.more[name] or "")
+        return patient_of_use_to(resource.access, sent.more[name] or "")
     except Patient.DoesNotExist:
         sent.errors.setdefault(name, [_("there is no such patient")])
         return None

@@ -29,6 +29,7 @@ from registry.models.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
 from registry.services import identity
 from registry.services import patients as service
 from registry.services.answers import clean
+from registry.services.data_use import of_use_to
 from registry.services.records import locked_for_update
 from registry.tasks import start_patient_outcomes
 from sites import audit
@@ -119,7 +120,7 @@ class Patients(Resource):
     @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(PatientShown))
     def get(self, request):
         """The patients of the sites that one may read."""
-        rows = Patient.objects.visible_to(self.access).select_related("site")
+        rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").select_related("site")
         return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS)
 
     @extend_schema(request=Enrolment, responses={201: PatientShown})

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 from registry.exports import scores
 from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
 from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.keys import TIMEPOINT
 from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import outcomes, wire
@@ -72,9 +74,12 @@ class Output:
 # What is there
 
 
-def datasets(choices, source=LIVE, restricted=False):
-    """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted."""
-    make = _Maker(choices, source, restricted or choices.dates == "shifted")
+def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choices):
+    """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted.
+
+    timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
+    """
+    make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     if choices.kind.shaped and choices.shape == "wide":
         return (make.wide(), make.events())
     return (make.patients(), make.assessments(), make.events())
@@ -85,6 +90,7 @@ class _Maker:
     choices: object
     source: object
     restricted: bool
+    timepoints: tuple[Choice, ...]
 
     def patients(self):
         return Dataset(
@@ -96,8 +102,12 @@ class _Maker:
         )
 
     def assessments(self):
+        keys = [
+            replace(item, choices=self.timepoints) if item.name == TIMEPOINT.name else item
+            for item in catalogue.ASSESSMENT_KEYS
+        ]
         found = [
-            *(self._item(item, "t", wire.ASSESSMENTS) for item in catalogue.ASSESSMENT_KEYS),
+            *(self._item(item, "t", wire.ASSESSMENTS) for item in keys),
             *self._of_assessment("t", ""),
         ]
         joins = [self._only(), self._surgery()]
@@ -108,7 +118,7 @@ class _Maker:
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
             tuple(filter(None, found)),
             f"{self.source.assessments} AS t {' '.join(joins)}",
-            "t.patient_id, " + _in_order("t.timepoint_id"),
+            f"t.patient_id, {ORDER[TIMEPOINT.name]}",
         )
 
     def events(self):
@@ -345,11 +355,6 @@ def _change(of, sql, kind):
         name=f"delta_{of.name}", label=label, kind=kind, sql=sql, of=of.name, unit=of.unit,
         instrument=getattr(of, "instrument", None) or catalogue.instrument_of(of.name),
     )  # fmt: skip
-
-
-def _in_order(column):
-    visits = ", ".join(f"'{visit.code}'" for visit in SCHEDULE)
-    return f"array_position(ARRAY[{visits}]::varchar[], {column})"
 
 
 # What is written of it

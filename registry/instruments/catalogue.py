@@ -24,6 +24,7 @@ from .pain import PAIN_VAS
 from .patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
 from .prognosis import PROGNOSIS
 from .radiotherapy import RADIOTHERAPY
+from .respondent import RESPONDENT
 from .sins import SINS
 from .sosg_oq import SOSG_OQ
 from .tokuhashi import TOKUHASHI
@@ -36,7 +37,7 @@ ADVERSE_EVENTS = (ADVERSE_EVENT,)
 EXTRAS = {
     "baseline": (CHARLSON, PROGNOSIS),
     "follow_up": (LOCAL_RECURRENCE, RADIOTHERAPY),
-    "assessment": (KPS, AIS, ESCC, COBB, SOSG_OQ),
+    "assessment": (RESPONDENT, KPS, AIS, ESCC, COBB, SOSG_OQ),
 }
 PATIENT_EXTRAS = EXTRAS["baseline"] + EXTRAS["follow_up"]
 ASSESSMENT_EXTRAS = EXTRAS["assessment"]

@@ -34,7 +34,7 @@ EXTRAS = {form: stored_items(instruments) for form, instruments in catalogue.EXT
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0014_packed"),
+        ("registry", "0012_patient_links"),
         ("study_sites", "0007_faster_loading"),
     ]
 

@@ -15,6 +15,7 @@ from sites.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
 NAMES = (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT)))
+NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
 
@@ -49,6 +50,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
         raise Conflict(row)
     check_may_change(row.state, reason)
     answers = _clean(row, raw, missing, complete or row.state != State.DRAFT, today)
+    _refuse_codes_of_death(patient, answers, row)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
         row.state = State.COMPLETE
@@ -58,6 +60,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
 
 def _record(patient, timepoint, raw, missing, complete, today):
     answers = _clean(None, raw, missing, complete, today)
+    _refuse_codes_of_death(patient, answers)
     ensure_timepoint(timepoint)
     try:
         return Assessment.objects.create(
@@ -84,3 +87,22 @@ def _clean(row, raw, missing, complete, today):
     if answers.values["assessment_date"] is None:
         raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
     return answers
+
+
+def _refuse_codes_of_death(patient, answers, row=None):
+    """No form offers ECOG 5: it is for patients whose death is on record, and where a file brought it, it may stay."""
+    if patient.vital_status == "dead":
+        return
+    errors = {
+        item.name: [_not_offered(item.choice(value).label)]
+        for item in ITEMS
+        if item.hidden_codes
+        and (value := answers.values[item.name]) in item.hidden_codes
+        and value != getattr(row, item.name, None)
+    }
+    if errors:
+        raise InvalidAnswers(errors)
+
+
+def _not_offered(label):
+    return Label(NOT_OFFERED.en.format(v=label.en), NOT_OFFERED.ja.format(v=label.ja))

@@ -158,7 +158,9 @@ def findings_of(patient, records=None):
     for row in records:
         form = form_of_record(row)
         names = _EVENT if form.event is not None else _ASSESSMENT
-        answers = known | {name: getattr(row, name, None) for name in names} | {"timepoint": form.timepoint}
+        # An assessment's attribute `timepoint` would be a query.
+        answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
+        answers["timepoint"] = form.timepoint
         own = [check for check in every if kind_of(check) == form.kind]
         found += _met(form, own, answers, row.state == State.DRAFT)
     return found

@@ -6,7 +6,7 @@ from django.db.models import Max
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.patient import age_on
-from registry.models import AdverseEvent, Patient, State
+from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
@@ -30,8 +30,8 @@ def items_of(form):
 
 
 INELIGIBLE_AGE = Label(
-    "The study takes patients of 20 years and over; this patient was {age} on the day of consent.",
-    "本研究の対象は20歳以上です。同意取得日の年齢は{age}歳です。",
+    f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
+    f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
 )
 NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
@@ -48,14 +48,18 @@ def _next_patient_id(site):
     with connection.cursor() as cursor:
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x4D53, site.pk])
-    pattern = rf"^{site.code}-\d{{4,}}$"
-    taken = Patient.objects.filter(site=site, patient_id__regex=pattern)
-    # Numbers past 9999 sort by length first.
-    last = max((int(one.rsplit("-", 1)[1]) for one in _longest_last(taken)), default=0)
+    # A number is never given twice, though its patient be erased.
+    taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
+    last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 
 
+def _numbered(model, site):
+    return model.objects.filter(site=site, patient_id__regex=rf"^{site.code}-\d{{4,}}$")
+
+
 def _longest_last(patients):
+    """The last number, or all of them where their order as text is not that of the numbers: past 9999."""
     last = patients.aggregate(last=Max("patient_id"))["last"]
     return (
         [last]
