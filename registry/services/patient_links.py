@@ -85,6 +85,11 @@ def usable(*, lock=False):
     return link
 
 
+def sent():
+    """The PatientLink of the current scope if its answers were sent already, or None."""
+    return PatientLink.objects.filter(token_hash=current().link, submitted_at__isnull=False).first()
+
+
 def answer(link, item, raw):
     """Keep the answer to one item of ITEMS. Raises InvalidValue."""
     value = item.clean(raw)

@@ -87,7 +87,10 @@ def link_list(request, patient_id, timepoint):
         if "hand_over" in request.POST:
             # The patient must not hold the coordinator's session.
             logout(request)
-            return redirect("patient_link", token)
+            answer_here = redirect("patient_link", token)
+            # Nor what *Back* would bring up: the pages that the coordinator had open before.
+            answer_here["Clear-Site-Data"] = '"cache"'
+            return answer_here
         request.session[LINK] = request.build_absolute_uri(reverse("patient_link", args=[token]))
         return redirect("patient_links", patient.pk, timepoint)
     links = list(PatientLink.objects.filter(patient=patient, site_id=patient.site_id, timepoint=timepoint)[:SHOWN])
@@ -203,6 +206,8 @@ def answer(request, token, step=0):
         try:
             link = patient_links.usable(lock=request.method == "POST")
         except NotUsable:
+            if request.method == "POST" and step == len(ITEMS) + 1 and (sent := patient_links.sent()):
+                return _private(redirect("patient_link_thanks", sent.language))  # the second of two taps on Send
             return _private(render(request, "patient_links/not_usable.html", status=404))
         if request.POST.get("language") in dict(settings.LANGUAGES):
             link.language = request.POST["language"]

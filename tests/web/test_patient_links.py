@@ -5,7 +5,7 @@ import re
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -78,10 +78,11 @@ def test_a_patient_answers_one_question_a_screen_and_the_link_works_once(linked,
     assert client.post(f"/answers/{token}/1/", {"eq5d_mobility": "5"}).url == f"/answers/{token}/8/"
     assert client.post(f"/answers/{token}/8/").url == "/answers/thanks/en/"
     assert "Thank you" in client.get("/answers/thanks/en/").content.decode()
-    for method in (client.get, client.post):
-        for address in (f"/answers/{token}/", f"/answers/{token}/1/", f"/answers/{token}/8/"):
-            used = method(address)
-            assert (used.status_code, "This link does not work" in used.content.decode()) == (404, True)
+    assert client.post(f"/answers/{token}/8/").url == "/answers/thanks/en/"  # the second of two taps
+    steps = [(client.get, "8/"), *((method, step) for method in (client.get, client.post) for step in ("", "1/"))]
+    for method, step in steps:
+        used = method(f"/answers/{token}/{step}")
+        assert (used.status_code, "This link does not work" in used.content.decode()) == (404, True)
     assert stored(link).answers == GIVEN | {"eq5d_mobility": 5}
     assert stored(link).state == "arrived"
 
@@ -147,6 +148,23 @@ def test_a_link_opens_its_row_and_nothing_else(linked, patient):
             assert not PatientLink.objects.exists()
 
 
+def test_of_every_guarded_table_a_link_shows_its_own_row_alone(linked, patient, as_person, alice):
+    _link, token = linked()
+    linked(timepoint="1m")
+    with as_person(alice) as access, connection.cursor() as cursor:
+        save_assessment(access=access, patient=patient, timepoint="1m", raw=ASSESSMENT)
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relkind IN ('r', 'p')")
+        counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for (name,) in cursor.fetchall())
+        seen = {}
+        for scope in (access.scope(), patient_links.scope_of(token), patient_links.scope_of("guessed")):
+            with entered(scope):
+                cursor.execute(counts)
+                seen[scope.link] = {name: number for name, number in cursor.fetchall() if number}
+    own, shown, guessed = seen.values()
+    assert own["registry_patientlink"] == 2 and own["registry_assessment"] == 1
+    assert (shown, guessed) == ({"registry_patientlink": 1}, {})
+
+
 def test_what_was_sent_stays_as_it_was_sent(linked, as_person, alice):
     link, _token = sent(linked)
     with as_person(alice), pytest.raises(DatabaseError), transaction.atomic():
@@ -179,6 +197,7 @@ def test_the_coordinator_makes_a_link_once_shown_and_may_hand_the_device_over(br
     assert client.post(url, {"language": "xx"}).status_code == 422
     handed = client.post(url, asked | {"hand_over": ""})
     assert handed.url.startswith("/answers/") and "_auth_user_id" not in client.session
+    assert handed["Clear-Site-Data"] == '"cache"'
     assert client.get(f"/patients/{patient.pk}/").status_code == 302  # to the sign-in page
     assert client.get(handed.url).status_code == 200
     assert client.get("/patients/nothing/assessments/preop/links/").status_code == 302
