@@ -74,10 +74,10 @@ SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
+DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
-DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -174,13 +174,14 @@ CELERY_TASK_IGNORE_RESULT = True  # results live in the database, with who asked
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
+    "send_digests": {"task": "registry.tasks.send_digests", "schedule": 900.0},  # from the hour set below, once a day
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
-    "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
+    "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 
@@ -231,6 +232,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "60/15m/ip",
     "change_password": "10/15m/user",
     "invitation": "60/15m/ip",
+    "patient_link": "600/15m/ip,120/15m/key",
 }
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))
@@ -280,6 +282,9 @@ EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'console'}.Emai
 if MAIL:
     globals().update(mail_server(EMAIL_URL))
 EMAIL_TIMEOUT = 20
+DIGEST_HOUR = int(env("METASPINE_DIGEST_HOUR", "7"))  # of the study's time zone; 24 for never
+# Where e-mails that no request asked for lead to.
+ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "http://localhost:8000")).rstrip("/")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
@@ -299,9 +304,6 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
 TLS = flag("METASPINE_TLS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
-if TLS:  # a browser then takes these cookies over TLS alone, and from this very host
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-    LANGUAGE_COOKIE_NAME = "__Host-language"
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
@@ -310,7 +312,6 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
-        "object-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],

@@ -5,18 +5,21 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 """
 
 import logging
+from datetime import date
 
+from django.conf import settings
 from django.core import mail
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry.analysis import runs
+from registry.analysis import kept, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import drafts, erasure, outcomes, sweeping
+from registry.services import digests, drafts, erasure, outcomes, sweeping
 from sites import retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
@@ -73,7 +76,17 @@ def start_all_outcomes():
 @app.task
 def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
-    runs.perform(run_id)
+    if runs.perform(run_id):
+        try:
+            prepare_comparison_files.apply_async([run_id], retry=False)
+        except OperationalError:
+            logger.warning("comparison %s: its files will be made when somebody asks for them", run_id)
+
+
+@app.task
+def prepare_comparison_files(run_id):
+    """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
+    kept.prepare(run_id)
 
 
 def start_comparison(*, access, plan, cohort, frozen=None):
@@ -181,6 +194,22 @@ def forget_drafts():
     """Drafts that nobody went on with are forgotten."""
     with everything(), transaction.atomic():
         drafts.forget_old()
+
+
+@app.task
+def send_digests():
+    """Tell everybody what waits, in an e-mail each, from the hour of the installation on. Nothing without mail."""
+    if not settings.MAIL or not digests.hour_has_come():
+        return
+    today = timezone.localdate()
+    for user_id in digests.recipients(today).values_list("pk", flat=True):
+        send_digest.delay(user_id, today.isoformat())
+
+
+@app.task
+def send_digest(user_id, day):
+    """One person's e-mail of one day. One that fails is logged, holds up nobody's, and comes with the next round."""
+    digests.deliver(user_id, date.fromisoformat(day))
 
 
 @app.task

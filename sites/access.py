@@ -4,7 +4,7 @@ A membership gives a person one role, at one site or (central roles) at all. Eve
 the row-level-security scope of a request is computed from the same object.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -112,6 +112,11 @@ class Access:
         """Raise PermissionDenied unless the person may do this."""
         if not self.may(ability, site_id):
             raise PermissionDenied(f"needs the permission “{ability}”")
+
+    @property
+    def of_owner(self):
+        """What a token's owner may do at the sites that the token reaches; the same access where there is no token."""
+        return replace(self, within=frozenset(Can))
 
     @property
     def is_central(self):

@@ -41,6 +41,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("may open the admin screens"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    digest = models.BooleanField(
+        _("daily e-mail"), default=True, help_text=_("What waits for the person, in numbers; never on an empty day.")
+    )
     sign_in_epoch = models.PositiveIntegerField(default=0, editable=False)  # raised to end all of a person's sessions
 
     objects = UserManager()
@@ -150,6 +153,23 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
+
+
+class Digest(models.Model):
+    """The day that a person was last told about by e-mail, or that had nothing to tell: each day is told once.
+
+    Locked while the e-mail of that person is sent. `registry.services.digests` does everything with it.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    last_on = models.DateField(null=True)
+
+    class Meta:
+        verbose_name = _("daily e-mail")
+        verbose_name_plural = _("daily e-mails")
+
+    def __str__(self):
+        return f"{self.user_id} · {self.last_on}"
 
 
 class Invitation(models.Model):

@@ -34,6 +34,103 @@
     }
   });
 
+  // Keyboard: typing a code (5, 10, D) picks the answer of the group that has the focus; Enter goes to the next question.
+  const form = document.querySelector("form[data-entry], form[data-keyboard]");
+  if (!form) return;
+  let typed = { text: "", group: null, at: 0 };
+  // The first of `options` that what was typed lately begins with; `codeOf` says what picks one.
+  function typedOption(question, key, options, codeOf) {
+    const going = typed.group === question && Date.now() - typed.at < 1000;
+    for (const text of going ? [typed.text + key, key] : [key]) {
+      const option = options.find((one) => codeOf(one).toUpperCase() === text) ||
+        options.find((one) => codeOf(one).toUpperCase().startsWith(text));
+      if (option) {
+        typed = { text, group: question, at: Date.now() };
+        return option;
+      }
+    }
+    return null;
+  }
+  function clear(question) {
+    all(`[name="${CSS.escape(question.dataset.item)}"]`, question).forEach((field) => {
+      if (field.type === "radio" || field.type === "checkbox") field.checked = false;
+      else field.value = "";
+    });
+    question.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  const focusable = (question) => question.querySelector("input:checked") ||
+    question.querySelector("input:not([type=hidden]):not([tabindex='-1']), select, textarea");
+  form.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const question = event.target.closest("[data-item]");
+    if (!question) return;
+    if (event.target.type === "radio") {
+      const option = event.key.length === 1 && event.key !== " " &&
+        typedOption(question, event.key.toUpperCase(), all("[data-key]", question), (one) => one.dataset.key);
+      if (option) {
+        event.preventDefault();
+        option.focus();
+        if (!option.checked) option.click();
+        return;
+      }
+      if (event.key === "Backspace" || event.key === "Delete") {
+        event.preventDefault();
+        clear(question);
+        return;
+      }
+    }
+    if (event.key === "Enter" && ["radio", "checkbox", "text", "date"].includes(event.target.type)) {
+      event.preventDefault();
+      const questions = all("[data-item]", form).filter(focusable);
+      const next = questions[questions.indexOf(question) + 1];
+      const target = next ? focusable(next) : form.querySelector(".form-buttons button");
+      if (target) target.focus();
+      if (next) next.scrollIntoView({ block: "nearest" }); // all of it, clear of the buttons that stay below
+    }
+  });
+
+  // What an error's link names is where the answer is mended.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#field-']");
+    const question = link && document.getElementById(link.hash.slice(1));
+    const field = question && focusable(question);
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    question.scrollIntoView({ block: "nearest" });
+  });
+
+  // The spine is one stop of the Tab key: arrows move along it, typing a level (T12) goes there, Space ticks.
+  all(".spine", form).forEach((spine) => {
+    const boxes = all("input[type=checkbox]", spine);
+    const stop = (box) => boxes.forEach((one) => { one.tabIndex = one === box ? 0 : -1; });
+    stop(boxes.find((one) => one.checked) || boxes[0]);
+    spine.addEventListener("focusin", (event) => { if (boxes.includes(event.target)) stop(event.target); });
+    spine.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const at = boxes.indexOf(event.target);
+      const last = boxes.length - 1;
+      const place = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last }[event.key];
+      const box = place !== undefined ? boxes[Math.max(0, Math.min(place, last))]
+        : event.key.length === 1 && event.key !== " " ? typedOption(spine, event.key.toUpperCase(), boxes, (one) => one.value) : null;
+      if (!box) return;
+      event.preventDefault();
+      box.focus();
+    });
+  });
+
+  // Past the head of the page, straight to what is not answered yet.
+  const begin = document.querySelector("[data-begin]");
+  if (begin) begin.addEventListener("click", (event) => {
+    const open = (question) => !question.querySelector("input:checked") &&
+      all("input, select, textarea", question).every((field) => ["radio", "checkbox"].includes(field.type) || !field.value);
+    const questions = all("[data-item]", form).filter(focusable);
+    const first = questions.find((question) => question.matches(".has-error")) || questions.find(open) || questions[0];
+    if (!first) return;
+    event.preventDefault();
+    focusable(first).focus();
+  });
+
   const entry = document.querySelector("form[data-entry]");
   if (!entry) return;
   const live = JSON.parse(document.getElementById("live").textContent);
@@ -59,14 +156,6 @@
   function answered(question) {
     const reason = reasonField(question.dataset.item);
     return answer(question.dataset.item) !== null || Boolean(reason && reason.value);
-  }
-
-  function clear(question) {
-    all(`[name="${CSS.escape(question.dataset.item)}"]`, question).forEach((field) => {
-      if (field.type === "radio" || field.type === "checkbox") field.checked = false;
-      else field.value = "";
-    });
-    question.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   // Derived values and progress
@@ -152,56 +241,14 @@
     });
   }
 
-  // Keyboard: typing a code (5, 10, D) picks the answer of the group that has the focus; Enter goes to the next question.
-  let typed = { text: "", group: null, at: 0 };
-  function typedOption(question, key) {
-    const going = typed.group === question && Date.now() - typed.at < 1000;
-    for (const text of going ? [typed.text + key, key] : [key]) {
-      const options = all("[data-key]", question);
-      const option = options.find((one) => one.dataset.key.toUpperCase() === text) ||
-        options.find((one) => one.dataset.key.toUpperCase().startsWith(text));
-      if (option) {
-        typed = { text, group: question, at: Date.now() };
-        return option;
-      }
-    }
-    return null;
-  }
-  const focusable = (question) => question.querySelector("input:checked, input:not([type=hidden]), select, textarea");
-  entry.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const question = event.target.closest("[data-item]");
-    if (!question) return;
-    if (event.target.type === "radio") {
-      const option = event.key.length === 1 && event.key !== " " ? typedOption(question, event.key.toUpperCase()) : null;
-      if (option) {
-        event.preventDefault();
-        option.focus();
-        if (!option.checked) option.click();
-        return;
-      }
-      if (event.key === "Backspace" || event.key === "Delete") {
-        event.preventDefault();
-        clear(question);
-        return;
-      }
-    }
-    if (event.key === "Enter" && ["radio", "text", "date"].includes(event.target.type)) {
-      event.preventDefault();
-      const questions = all("[data-item]", entry);
-      const next = questions[questions.indexOf(question) + 1];
-      const target = next ? focusable(next) : entry.querySelector(".form-buttons button");
-      if (target) target.focus();
-    }
-  });
-
   // Ranges, said while there is still time
   function check(field) {
-    const { min, max, unit } = field.dataset;
+    const { min, max, unit, places } = field.dataset;
     if (min === undefined) return;
     const text = field.value.trim().normalize("NFKC");
     const number = Number(text);
-    const good = text === "" || (/^[+-]?\d+$/.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));
+    const shape = places ? new RegExp(`^[+-]?\\d+(\\.\\d{1,${places}})?$`) : /^[+-]?\d+$/;
+    const good = text === "" || (shape.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));
     const question = field.closest("[data-item]");
     const id = `error-${question.dataset.item}`;
     let message = document.getElementById(id);
@@ -217,8 +264,8 @@
       message.className = "field-error";
       field.closest(".measure").before(message);
     }
-    message.textContent = (max === undefined ? live.words.least : live.words.range)
-      .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace(/ ([.。])$/, "$1");
+    message.textContent = (max === undefined ? live.words.least : places ? live.words.decimal : live.words.range)
+      .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace("{places}", places).replace(/ ([.。])$/, "$1");
   }
   entry.addEventListener("focusout", (event) => {
     if (event.target.matches("input[data-min]")) check(event.target);

@@ -113,17 +113,14 @@ def cancel(*, access, export):
 
 
 def of(access):
-    """The exports that a person asked for and may still export from: newest first."""
-    sites = set(access.sites_for(Can.EXPORT))
-    return [one for one in Export.objects.filter(requested_by_id=access.user_id)[:50] if sites.issuperset(one.site_ids)]
+    """The exports that a person asked for and may still export from: a query, newest first."""
+    sites = list(access.sites_for(Can.EXPORT))
+    return Export.objects.filter(requested_by_id=access.user_id, site_ids__contained_by=sites)
 
 
 def one_of(access, export_id):
     """One of these; Export.DoesNotExist otherwise."""
-    found = Export.objects.get(pk=export_id, requested_by_id=access.user_id)
-    if not set(access.sites_for(Can.EXPORT)).issuperset(found.site_ids):
-        raise Export.DoesNotExist(export_id)
-    return found
+    return of(access).get(pk=export_id)
 
 
 def path_of(export):

@@ -96,20 +96,19 @@ def _wanted(selection):
     """The condition on a file's rows. Without identifiers they are for analysis, so data that must not be used stay
     out; with them they are a site's own record, which is whole."""
     mine = f"t.site_id = ANY ({_array(selection.sites)})"
-    if selection.identified:
-        return mine
-    return f"{mine} AND t.patient_id NOT IN ({WITHDRAWN})"
+    return mine if selection.identified else f"{mine} AND NOT EXISTS ({_LEFT_OUT})"
 
 
-def withdrawn(selection):
-    """How many patients of the sites are left out of the files because their data must not be used."""
+_LEFT_OUT = f"SELECT FROM ({WITHDRAWN}) AS w WHERE w.patient_id = t.patient_id"
+
+
+def left_out(selection):
+    """How many patients of these sites are not in the files, because their data must no longer be used."""
     if selection.identified:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM registry_patient AS t WHERE t.site_id = ANY ({_array(selection.sites)}) "
-            f"AND t.patient_id IN ({WITHDRAWN})"
-        )
+        mine = f"t.site_id = ANY ({_array(selection.sites)})"
+        cursor.execute(f"SELECT count(*) FROM {wire.PATIENTS.table} AS t WHERE {mine} AND EXISTS ({_LEFT_OUT})")
         return cursor.fetchone()[0]
 
 

@@ -7,7 +7,7 @@ import itself: with a person, a reason, a place in the history and events in the
 from django.db import IntegrityError, connection, transaction
 
 from registry.imports import trail
-from registry.imports.report import SHOWN, Finding, Findings
+from registry.imports.report import LISTED, Finding, Findings
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Identity, Patient
 from sites import audit
@@ -115,7 +115,7 @@ def _find_changed_later(cursor, done, found):
             ORDER BY e.id DESC LIMIT 1
         ) AS later ON true
         LEFT JOIN study_sites_user AS who ON who.id = later.user_id
-        ORDER BY u.table_name, u.row_id LIMIT {SHOWN}
+        ORDER BY u.table_name, u.row_id LIMIT {LISTED}
         """,
         [done.trail_to],
     )
@@ -147,7 +147,7 @@ def _find_built_upon(cursor, found):
                     SELECT FROM undone AS own
                     WHERE own.table_name = %s AND own.row_id = c.{child._meta.pk.column}::text AND own.is_new
                 )
-                GROUP BY u.row_id ORDER BY u.row_id LIMIT {SHOWN}
+                GROUP BY u.row_id ORDER BY u.row_id LIMIT {LISTED}
                 """,
                 [model._meta.db_table, child._meta.db_table],
             )

@@ -10,6 +10,9 @@ from sites.access import Role
 from sites.models import Site, User
 
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
+MONITOR = "monitor@demo.example"
+RECENT_AT = "S01"  # the site where something is to be done today
+QUESTION = "Is this ECOG the one in the patient's file? (A synthetic query of the demonstration.)"
 TARGETS = (10, 20, 40)  # patients a site: the least of these that its enrolment does not exceed
 
 
@@ -24,9 +27,9 @@ class Login:
 
 
 LOGINS = (
-    Login("coordinator@demo.example", "Chika Coordinator", Role.COORDINATOR, ("S01",)),
-    Login("investigator@demo.example", "Ichiro Investigator", Role.INVESTIGATOR, ("S01",)),
-    Login("monitor@demo.example", "Mio Monitor", Role.MONITOR, ("S01", "S02")),
+    Login("coordinator@demo.example", "Chika Coordinator", Role.COORDINATOR, (RECENT_AT,)),
+    Login("investigator@demo.example", "Ichiro Investigator", Role.INVESTIGATOR, (RECENT_AT,)),
+    Login(MONITOR, "Mio Monitor", Role.MONITOR, (RECENT_AT, "S02")),
     Login("data.manager@demo.example", "Daiki Data-Manager", Role.DATA_MANAGER),
     Login(STATISTICIAN, "Satomi Statistician", Role.STATISTICIAN),
     Login("admin@demo.example", "Akira Administrator", Role.ADMIN),

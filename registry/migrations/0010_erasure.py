@@ -26,7 +26,7 @@ CREATE TRIGGER refuse_erased AFTER INSERT ON registry_identity REFERENCING NEW T
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0014_packed"),
+        ("registry", "0009_faster_loading"),
         ("study_sites", "0007_faster_loading"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ from registry.instruments.base import Label
 from registry.instruments.patient import age_on
 from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
-from registry.services import identity
+from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
@@ -23,9 +23,15 @@ FORMS = {
 }
 MINIMUM_AGE = 20
 
+
+def items_of(form):
+    """Every item that a form may store, whatever is switched on."""
+    return catalogue.items(FORMS[form][0] + catalogue.EXTRAS.get(form, ()))
+
+
 INELIGIBLE_AGE = Label(
-    "The study takes patients of 20 years and over; this patient was {age} on the day of consent.",
-    "本研究の対象は20歳以上です。同意取得日の年齢は{age}歳です。",
+    f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
+    f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
 )
 NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
@@ -33,7 +39,7 @@ ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ�
 
 def answers_of(patient, identifiers=None):
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 
@@ -102,9 +108,12 @@ def save_form(
     row = locked_for_update(Patient, patient.pk, version)
     if state_column:
         check_may_change(getattr(row, state_column), reason)
-    items = [item for item in catalogue.items(instruments) if item.name in raw or item.name in (missing or {})]
+    missing, state = missing or {}, getattr(row, state_column) if state_column else None
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=extras.is_completing(state))
+    items = (*catalogue.items(instruments), *extra)
+    sent = [item for item in items if item.name in raw or item.name in missing]
     answers = clean(
-        items if not complete else catalogue.items(instruments), raw, missing or {}, complete=complete, today=today
+        items if complete else sent, raw | extra_raw, missing | extra_missing, complete=complete, today=today
     )
     identifiers = identity.read(row) or {}
     merged = answers_of(row, identifiers) | answers.values
@@ -120,7 +129,7 @@ def save_form(
         setattr(row, state_column, State.COMPLETE)
         changed.append(state_column)
     row = store_update(row, changed, reason)
-    settle(row, about=[item.name for item in catalogue.items(instruments)], said=said)
+    settle(row, about=[item.name for item in items], said=said)
     return row
 
 

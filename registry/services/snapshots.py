@@ -10,6 +10,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from registry.instruments import levels
@@ -162,8 +163,11 @@ def _texts(table, names, site_id):
 
 
 def get(snapshot_id):
-    """The Snapshot with this id; NotIntact if there is none."""
-    found = Snapshot.objects.filter(pk=snapshot_id).first()
+    """The Snapshot with this id, which may be any text; NotIntact if there is none."""
+    try:
+        found = Snapshot.objects.filter(pk=snapshot_id).first()
+    except ValidationError:  # no id at all
+        found = None
     if found is None:
         raise NotIntact(Label("There is no such snapshot.", "そのスナップショットはありません。"))
     return found

@@ -13,6 +13,7 @@ from registry.instruments.base import Choice
 from registry.instruments.timepoints import Timepoint, closes, unscheduled_number
 from registry.models import Assessment
 
+CLOSING_SOON = 7  # days left
 # States of a visit without a form that nobody waits for any more.
 DEAD = "dead"
 

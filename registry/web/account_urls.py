@@ -43,6 +43,8 @@ urlpatterns = [
     ),
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("account/", account.account, name="account"),
+    path("account/digest/", account.digest, name="account_digest"),
+    path("digest/stop/<str:token>/", account.digest_stop, name="digest_stop"),
     path("account/confirm/", allauth.reauthenticate, name="account_reauthenticate"),
     path("account/confirm/code/", mfa.reauthenticate, name="mfa_reauthenticate"),
     path("account/confirm/key/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),

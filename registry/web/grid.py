@@ -22,7 +22,6 @@ from registry.models import Assessment, Patient, State
 from registry.services import follow_up, form_states, schedule, visits
 from registry.services.patients import FORMS
 from registry.web import tags, wording
-from registry.web.home import CLOSING_SOON
 from registry.web.patients import Filter
 from registry.web.reading import form_state, own_items
 from sites.access import Can
@@ -260,7 +259,7 @@ class _Form:
 def _left(visit, today):
     """How long a visit that is due is still open for, once that is a week or less."""
     days = (visit.last - today).days if visit.state == "due" else None
-    if days is None or days > CLOSING_SOON:
+    if days is None or days > visits.CLOSING_SOON:
         return ""
     return ngettext("%(n)s day left", "%(n)s days left", days) % {"n": days}
 

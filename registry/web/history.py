@@ -131,6 +131,7 @@ def act_in_words(action):
         "delete": _("Deleted"),
         "identifiers_viewed": _("Identifiers viewed"),
         "access_counted": _("Somebody's access looked at"),
+        "digest_sent": _("Daily e-mail sent"),
         "audit_exported": _("Audit trail downloaded"),
         "sign_in_locked": _("Sign-in locked after too many attempts"),
         "session_expired": _("Session expired"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
-from registry.services import form_states, schedule, visits
+from registry.services import form_states, patient_links, schedule, visits
 from registry.web import drafts as typed_drafts
 from registry.web import queries_words, wording
 from registry.web.reading import form_state
@@ -22,7 +22,7 @@ from sites.access import Can
 from sites.models import Membership, Site, User
 
 SHOWN = 30  # lines of each list; beyond that the grid is the better place
-CLOSING_SOON, CLOSING = 7, 30  # days left
+CLOSING = 30  # days left
 
 
 @require_safe
@@ -39,6 +39,7 @@ def home(request):
             "work": _work(enters, plans, today),
             "drafts": _drafts(enters, schedule.labels()),
             "queries": _queries(enters),
+            "arrived": _arrived(enters),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
         }
@@ -65,7 +66,7 @@ class Line:
 
     @property
     def closing_soon(self):
-        return self.days_left <= CLOSING_SOON
+        return self.days_left <= visits.CLOSING_SOON
 
     @property
     def order(self):
@@ -73,7 +74,7 @@ class Line:
 
         A visit is worth the more the fewer values its timepoint has, and nothing once it can no longer be made.
         """
-        band = sum(self.days_left > days for days in (CLOSING_SOON, CLOSING))
+        band = sum(self.days_left > days for days in (visits.CLOSING_SOON, CLOSING))
         return band, -self.unknown.share if self.unknown else 0, self.days_left, self.visit.patient_id, self.visit.code
 
     @property
@@ -172,6 +173,21 @@ def _drafts(sites, labels):
                 )
     lines.sort(key=lambda line: line["at"], reverse=True)
     return {"lines": lines[:SHOWN], "more": len(lines) > SHOWN}
+
+
+def _arrived(sites):
+    """Answers of patients that wait to be taken over, the oldest first."""
+    found = patient_links.arrived(sites)[:SHOWN]
+    labels = schedule.labels() if found else {}
+    return [
+        {
+            "patient_id": one.patient_id,
+            "label": labels[one.timepoint],
+            "address": reverse("patient_link_review", args=[one.pk]),
+            "at": one.submitted_at,
+        }
+        for one in found
+    ]
 
 
 def _queries(sites):

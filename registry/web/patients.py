@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.text import capfirst
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,7 +24,7 @@ from registry.services.answers import InvalidAnswers
 from registry.services.forms import forms_of
 from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
-from registry.web import forms, timeline, wording
+from registry.web import extra_answers, forms, timeline, wording
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from sites import audit
 from sites.access import Can
@@ -174,8 +174,9 @@ def _heading(name, order, kept):
     }
 
 
+AGED = gettext_lazy("The patient is {years} years of age or older.")
 CRITERIA = (
-    ("eligible_age", gettext_lazy("The patient is 20 years of age or older.")),
+    ("eligible_age", format_lazy(AGED, years=patients.MINIMUM_AGE)),
     ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
     ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
     ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
@@ -314,6 +315,7 @@ def patient_page(request, patient_id):
             and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
+            "extra": extra_answers.of(patient, course),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [

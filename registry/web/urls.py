@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from registry.web import drafts, entry, erasure, follow_up_end, grid, history, home, patients, schedule
+from registry.web import (
+    drafts,
+    entry,
+    erasure,
+    extra_instruments,
+    follow_up_end,
+    grid,
+    history,
+    home,
+    patients,
+    schedule,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -24,6 +35,8 @@ urlpatterns = [
     path("grid/", grid.grid, name="grid"),
     path("schedule/", schedule.schedule_page, name="schedule"),
     path("schedule/new/", schedule.schedule_new, name="schedule_new"),
+    path("extra-instruments/", extra_instruments.extra_instruments, name="extra_instruments"),
+    path("extra-instruments/<slug:code>/", extra_instruments.extra_instrument, name="extra_instrument"),
     path("value-sets/<str:code>/<str:version>/", entry.value_set, name="value_set"),
     path("segment-group/", entry.segment_group, name="segment_group"),
 ]

@@ -50,8 +50,6 @@ class Draw:
             return self.random.choice(list(SITES), self.n)
         if name == "lesion_levels":
             return self.lesions
-        if name == "withdrawn":
-            return np.zeros(self.n)
         if name == "segment_adjudicated":
             return np.full(self.n, MISSING)
         if name == "events":

@@ -1,6 +1,7 @@
 """The demonstration: loaded once, into nothing else, computed, summed up."""
 
 import io
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,6 +10,9 @@ from django.test import override_settings
 
 from registry import tasks
 from registry.analysis import cohorts, plans, runner
+from registry.demo import make_cohort
+from registry.demo.recent import WAITING, with_recent_patients
+from registry.instruments import levels
 from registry.management import demonstration
 from registry.models import Assessment, ComparisonRun, Patient
 from sites.access import Role, access_of
@@ -57,6 +61,46 @@ def test_it_loads_the_studys_registry(demo, as_system):
         assert Patient.objects.exclude(site__code__regex=r"^S\d\d$").count() == 0
     assert Site.objects.count() == 38
     assert all(site.name and site.name_ja for site in Site.objects.all())
+
+
+def test_the_coordinator_finds_work_and_the_study_is_as_published(demo, client, as_system):
+    client.force_login(User.objects.get(email="coordinator@demo.example"))
+    context = client.get("/").context
+    assert {name: context["work"][name] for name in ("due", "overdue", "closing", "total")} == {
+        "due": 5,
+        "overdue": 2,
+        "closing": 4,
+        "total": 7,
+    }
+    assert [one["text"] for one in context["queries"]] == [demonstration.QUESTION]
+    with as_system():
+        assert Patient.objects.filter(surgery_date__gt=date(2021, 12, 31)).count() == len(WAITING)
+        flow = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)["cohort"]["flow"]
+    assert [step["n"] for step in flow] == [413, 257, 230, 203]
+
+
+def test_the_patients_moved_to_now_are_those_whom_the_study_leaves_out():
+    cohort, today = make_cohort(), date(2026, 7, 1)
+    changed, recent = with_recent_patients(cohort, today, "S01")
+    assert (changed, recent) == with_recent_patients(cohort, today, "S01")
+    assert set(recent) == {days for days, _kept in WAITING}
+    of_site = [one for one in changed.patients if one["site_code"] == "S01"]
+    assert [one["patient_id"] for one in of_site] == [f"S01-{n:04d}" for n in range(1, len(of_site) + 1)]
+    assert [one["consent_date"] for one in of_site] == sorted(one["consent_date"] for one in of_site)
+    by_id = {one["patient_id"]: one for one in changed.patients}
+    for days, patient_id in recent.items():
+        patient = by_id[patient_id]
+        assert patient["surgery_date"] == today - timedelta(days=days)
+        assert patient["last_contact_date"] <= today
+        assert not levels.is_consecutive(found := patient["lesion_levels"].split(";")) or len(found) > 3
+
+    def clinical(of):
+        dated = ("patient_id", "birth_date", "consent_date", "surgery_date", "last_contact_date")
+        return sorted(
+            str({k: v for k, v in one.items() if k not in (*dated, "vital_status", "death_date")}) for one in of
+        )
+
+    assert clinical(changed.patients) == clinical(cohort.patients)
 
 
 def test_a_second_load_changes_nothing(demo, as_system):

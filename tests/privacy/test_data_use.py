@@ -84,7 +84,7 @@ def test_r_finds_the_same_numbers_without_them(tmp_path):
     frame = Draw(seed=4, n=60, oddity=0).frame(plan.timepoints)
     frame.data["data_use_stopped"][::9] = 1
     result = runner.run(plan, cohorts.SEGI2024, frame)
-    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", cohorts.PERMITTED.code]
+    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", "data_use_permitted"]
     assert result["cohort"]["flow"][1]["excluded"] == 7
     done = verify(unpacked(tmp_path / "withdrawn", bundle.bundle(result, frame, plan)))
     assert done.returncode == 0, "\n".join(wrong(done))

@@ -36,6 +36,20 @@ def test_every_item_of_every_instrument_is_on_the_form(alice, browse, url):
     assert 'name="ecog_ps" value="5"' not in html  # a death is recorded in the follow-up
 
 
+def test_ecog_5_is_refused_while_no_death_is_on_record(alice, browse, url, stored, text, as_person):
+    sent = {"assessment_date": "2026-01-12", "ecog_ps": "5", "version": "", "save": ""}
+    response = browse(alice).post(url, sent)
+    assert response.status_code == 422
+    assert "“dead” is only for a patient whose death is on record" in text(response)
+    with as_person(alice):
+        assert not Assessment.objects.exists()
+        patient = Patient.objects.get()
+        patient.vital_status, patient.death_date = "dead", patient.surgery_date
+        patient.save()
+    assert browse(alice).post(url, sent).status_code == 302
+    assert stored().ecog_ps == 5
+
+
 def test_a_draft_keeps_what_there_is(alice, browse, url, stored):
     response = browse(alice).post(url, {"assessment_date": "2026-01-12", "frankel": "C", "version": "", "save": ""})
     assert response.url == url

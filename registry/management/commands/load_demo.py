@@ -7,13 +7,17 @@ from tempfile import TemporaryDirectory
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from registry import tasks
 from registry.analysis import cohorts, plans
 from registry.demo import make_cohort, write_cohort
+from registry.demo.recent import ASKED_ABOUT, with_recent_patients
 from registry.imports import import_files
 from registry.management import demonstration
-from registry.models import ComparisonRun
+from registry.models import ComparisonRun, Patient
+from registry.services import queries
+from registry.services.findings import Form
 from sites.access import access_of
 from sites.models import Membership, Site, User
 from sites.scope import Scope, entered
@@ -35,7 +39,7 @@ class Command(BaseCommand):
 
     def load(self):
         self.stdout.write("Making the synthetic patients ...")
-        cohort = make_cohort()
+        cohort, recent = with_recent_patients(make_cohort(), timezone.localdate(), demonstration.RECENT_AT)
         enrolled = Counter(patient["site_code"] for patient in cohort.patients)
         Site.objects.bulk_create(
             Site(
@@ -55,6 +59,7 @@ class Command(BaseCommand):
             raise CommandError(f"The synthetic patients were refused: {first.file} row {first.row}: {first.reason}")
         for login in demonstration.LOGINS:
             create(login)
+        ask_about(recent[ASKED_ABOUT])
         self.stdout.write(", ".join(f"{counts.new} {name}" for name, counts in report.counts.items()) + " loaded.")
 
     def renew_passwords(self):
@@ -72,6 +77,15 @@ class Command(BaseCommand):
         if not wanted.exists():
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
             tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+
+
+def ask_about(patient_id):
+    """One query of the monitor, for the coordinator to answer."""
+    access = access_of(User.objects.get(email=demonstration.MONITOR))
+    with entered(access.scope()):
+        patient = Patient.objects.get(pk=patient_id)
+        form = Form("assessment", timepoint="1m")
+        queries.raise_query(access=access, patient=patient, form=form, field="ecog_ps", text=demonstration.QUESTION)
 
 
 def create(login):
