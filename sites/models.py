@@ -231,17 +231,19 @@ class ValuesField(models.JSONField):
 class AuditEvent(models.Model):
     """One recorded change or act. Written by triggers and by `sites.audit.record`; nobody updates or deletes it."""
 
-    at = models.DateTimeField(db_default=Now())
+    at = models.DateTimeField(_("when"), db_default=Now())
     site_id = models.BigIntegerField(null=True)
-    table_name = models.CharField(max_length=63)
-    row_id = models.CharField(max_length=64)
-    action = models.CharField(max_length=32)  # insert, update, delete, or the name of an act such as sign_in
+    table_name = models.CharField(_("table"), max_length=63)
+    row_id = models.CharField(_("row"), max_length=64)
+    action = models.CharField(
+        _("what happened"), max_length=32
+    )  # insert, update, delete, or the name of an act such as sign_in
     user_id = models.BigIntegerField(null=True)
-    request_id = models.CharField(max_length=32, blank=True)
-    reason = models.TextField(blank=True)
-    transaction_id = models.BigIntegerField()
-    old = ValuesField(null=True)
-    new = ValuesField(null=True)
+    request_id = models.CharField(_("request"), max_length=32, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+    transaction_id = models.BigIntegerField(_("transaction"))
+    old = ValuesField(_("before"), null=True)
+    new = ValuesField(_("after"), null=True)
 
     class Meta:
         verbose_name = _("audit event")

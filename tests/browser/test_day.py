@@ -12,6 +12,7 @@ from registry.services.findings import Form
 from sites.access import access_of
 from sites.models import Site
 from sites.scope import entered
+from tests.browser.test_pages import fits
 from tests.conftest import PASSWORD
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
@@ -219,3 +220,43 @@ def test_a_coordinators_day_by_keyboard_alone(opened, cast, due, assessments, dj
     keys.tab_to(text="Sign out")
     keys.press("Enter")
     page.wait_for_url("**/login/**")
+
+
+def test_on_a_tablet_every_answer_is_a_tap(opened, cast, due, assessments):
+    patient, _query = due
+    page = opened("alice", "tablet", has_touch=True, reduced_motion="reduce")
+    page.goto("/")
+    page.locator(f"a[href='/patients/{patient}/assessments/1m/']").tap()
+    page.wait_for_url("**/assessments/1m/")
+    page.fill("[name=assessment_date]", timezone.localdate().isoformat())
+    for name, value in ASSESSMENT.items():
+        option = page.locator(f"input[type=radio][name={name}][value='{value}']")
+        if option.count():
+            row = option.locator("xpath=ancestor::label")
+            assert row.bounding_box()["height"] >= 44, name
+            row.tap()
+            assert option.is_checked(), name
+        elif name in ("pain_vas_mm", "eq_vas"):
+            page.fill(f"[name={name}]", value)
+    for button in page.locator(".form-buttons button").all():
+        assert button.bounding_box()["height"] >= 44
+    assert page.locator(".keyboard-hint").count() == 0
+    fits(page)
+    page.locator("button[name=complete]").tap()
+    page.wait_for_url(f"**/patients/{patient}/")
+    assert assessments(patient, "1m").state == "complete"
+    page.goto(f"/patients/{cast.new}/baseline/")
+    page.locator("label.vertebra", has_text="T12").tap()
+    assert page.locator("[name=lesion_levels][value=T12]").is_checked()
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/patients/new/", "{new}/baseline/", "{new}/assessments/preop/", "{followed}/"]
+)
+def test_forms_fit_a_width_of_320(opened, cast, address):
+    page = opened("alice", "phone")
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(
+        address if address.startswith("/") else "/patients/" + address.format(new=cast.new, followed=cast.followed)
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

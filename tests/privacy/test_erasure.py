@@ -19,12 +19,13 @@ from registry.models import (
     FollowUpEnd,
     Identity,
     Patient,
+    PatientLink,
     Query,
     QueryMessage,
     Signature,
     Utility,
 )
-from registry.services import drafts, erasure, identity, outcomes, queries, signing
+from registry.services import drafts, erasure, identity, outcomes, patient_links, queries, signing
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
 from registry.services.records import ReasonRequired
@@ -80,6 +81,10 @@ def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, 
     with as_person(mona) as access:
         form = Form("assessment", "preop")
         asked = queries.raise_query(access=access, patient=withdrawn, form=form, text="Is it so?")
+    with as_person(alice) as access:
+        patient_links.create(
+            access=access, patient=withdrawn, timepoint="1m", language="ja", respondent="self", valid="1d"
+        )
     with as_person(ivo) as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=withdrawn.pk), acknowledged=[asked.pk])
     with everything(), transaction.atomic():
@@ -100,6 +105,7 @@ def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, 
             cursor.execute(f"SELECT count(*) FROM {table} WHERE patient_id = %s", [withdrawn.pk])
             left[table] = cursor.fetchone()[0]
     assert {table for table, count in left.items() if count} == {"registry_erasure"}
+    assert (done.rows["registry_patientlink"], stored(PatientLink)) == (1, [])
     assert done.rows["registry_assessment"] == done.rows["registry_patient"] == done.rows["registry_signature"] == 1
 
 
