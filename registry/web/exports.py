@@ -154,7 +154,7 @@ def export_file(request, export_id):
     if export.status != Export.Status.DONE or not path.is_file():
         raise Http404
     if "Range" not in request.headers:
-        audit.record("export_downloaded", table=Export._meta.db_table, row_id=export.pk)
+        audit.record_for_sites("export_downloaded", export.site_ids, table=Export._meta.db_table, row_id=export.pk)
     return resumable(request, path, filename=export.filename, etag=export.sha256, content_type="application/zip")
 
 
@@ -185,9 +185,9 @@ def export_download(request):
     if file is None and wanted != ZIP:
         raise Http404
     rows = {one.name: tables.count(one, selection) for one in (wire.FILES if file is None else [file])}
-    audit.record(
+    audit.record_for_sites(
         "export",
-        site_id=selection.sites[0] if len(selection.sites) == 1 else None,
+        selection.sites,
         detail={"rows": rows, "identified": identified, "sites": len(selection.sites)},
     )
     if file is None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, ProgrammingError, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,7 +25,7 @@ from registry.models import (
     Signature,
     Utility,
 )
-from registry.services import erasure, identity, outcomes, patient_links, queries, signing
+from registry.services import drafts, erasure, identity, outcomes, patient_links, queries, signing
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
 from registry.services.records import ReasonRequired
@@ -76,6 +76,8 @@ def test_erasing_identifiers_leaves_the_record_and_makes_the_trail_unreadable(wi
 
 
 def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, stored, alice, ivo, mona, as_person):
+    with as_person(alice) as access:
+        drafts.keep(access=access, patient=withdrawn, form="1m", typed={"frankel": ["D"]}, version=None)
     with as_person(mona) as access:
         form = Form("assessment", "preop")
         asked = queries.raise_query(access=access, patient=withdrawn, form=form, text="Is it so?")
@@ -91,6 +93,18 @@ def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, 
     assert all(stored(model) for model in CLINICAL if model is not Change)  # one assessment changes from nothing
     done = erase(withdrawn)
     assert {model.__name__: stored(model) for model in CLINICAL} == {model.__name__: [] for model in CLINICAL}
+    with everything(user_id=alice.pk), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attrelid::regclass::text FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid "
+            "WHERE attname = 'patient_id' AND relkind = 'r' AND NOT attisdropped ORDER BY 1"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        assert {"registry_patient", "registry_draft", "registry_signature"} < set(tables)
+        left = {}
+        for table in tables:  # those too that nobody has thought of here
+            cursor.execute(f"SELECT count(*) FROM {table} WHERE patient_id = %s", [withdrawn.pk])
+            left[table] = cursor.fetchone()[0]
+    assert {table for table, count in left.items() if count} == {"registry_erasure"}
     assert (done.rows["registry_patientlink"], stored(PatientLink)) == (1, [])
     assert done.rows["registry_assessment"] == done.rows["registry_patient"] == done.rows["registry_signature"] == 1
 
