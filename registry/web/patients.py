@@ -175,7 +175,10 @@ def _heading(name, order, kept):
 
 
 CRITERIA = (
-    ("eligible_age", format_lazy(gettext_lazy("The patient is {years} years of age or older."), years=patients.MINIMUM_AGE)),
+    (
+        "eligible_age",
+        format_lazy(gettext_lazy("The patient is {years} years of age or older."), years=patients.MINIMUM_AGE),
+    ),
     ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
     ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
     ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
