@@ -52,6 +52,8 @@ def rate(visitors, jobs):
             if status not in (200, 302):
                 failures.append((status, body[:200]))
 
+    for visitor in visitors:
+        visitor.connection.close()  # the server may have closed it while the others had their turn; opened anew by use
     threads = [threading.Thread(target=work, args=pair) for pair in zip(visitors, jobs, strict=True)]
     started = time.perf_counter()
     for thread in threads:

@@ -1,6 +1,7 @@
 """The only settings. What a deployment chooses comes from the environment; `docker/.env.example` explains each."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -74,6 +75,9 @@ EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each p
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
+EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
+IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
+ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -177,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
+    "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
 }
 
@@ -227,6 +232,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "60/15m/ip",
     "change_password": "10/15m/user",
     "invitation": "60/15m/ip",
+    "patient_link": "600/15m/ip,120/15m/key",
 }
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))

@@ -13,14 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry.analysis import runs
+from registry.analysis import kept, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.models import Patient
-from registry.services import digests, drafts, outcomes, sweeping
-from sites import sealing, tokens
+from registry.services import digests, drafts, erasure, outcomes, sweeping
+from sites import retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -76,7 +76,17 @@ def start_all_outcomes():
 @app.task
 def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
-    runs.perform(run_id)
+    if runs.perform(run_id):
+        try:
+            prepare_comparison_files.apply_async([run_id], retry=False)
+        except OperationalError:
+            logger.warning("comparison %s: its files will be made when somebody asks for them", run_id)
+
+
+@app.task
+def prepare_comparison_files(run_id):
+    """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
+    kept.prepare(run_id)
 
 
 def start_comparison(*, access, plan, cohort, frozen=None):
@@ -108,6 +118,13 @@ def start_export(*, access, choices):
 def send_export(export):
     transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
     return export
+
+
+def erase_patient(*, access, patient, extent, typed, reason):
+    """`services.erasure.erase`, after which the files that may hold the patient are taken away."""
+    done = erasure.erase(access=access, patient=patient, extent=extent, typed=typed, reason=reason)
+    transaction.on_commit(exports.expire, robust=True)
+    return done
 
 
 @app.task
@@ -150,6 +167,19 @@ def sweep():
     else:
         for patient_id in lately:
             compute_patient_outcomes(patient_id)
+
+
+def purge(dry_run=False):
+    """Delete what the retention settings no longer keep; returns what went (or would) to how many rows."""
+    files = {} if dry_run else {"files of exports": exports.expire(), "files of imports": uploads.forget_old()}
+    with everything(reason="purge_expired"), transaction.atomic():
+        return files | retention.purge([*retention.old_access(), exports.old_records()], dry_run)
+
+
+@app.task
+def purge_expired():
+    """As the command of this name."""
+    purge()
 
 
 @app.task

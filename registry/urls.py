@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()  # the screens of administration, which only pages need
+
 urlpatterns = [
     path("", include("registry.web.account_urls")),
     path("", include("registry.web.urls")),
@@ -11,6 +13,7 @@ urlpatterns = [
     # Each further part of the site adds one line here, in the order of the navigation.
     path("", include("registry.web.queries_urls")),
     path("", include("registry.web.signing_urls")),
+    path("", include("registry.web.patient_links_urls")),
     path("", include("registry.web.comparison_urls")),
     path("", include("registry.web.cohorts_urls")),
     path("", include("registry.web.figures_urls")),

@@ -4,7 +4,7 @@ A membership gives a person one role, at one site or (central roles) at all. Eve
 the row-level-security scope of a request is computed from the same object.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -50,6 +50,7 @@ class Can(StrEnum):
     COMPARE = "compare"
     ADJUDICATE = "adjudicate"  # segment groups
     FREEZE = "freeze"  # snapshots
+    ERASE = "erase"  # a patient's identifiers or record, once the site has recorded that consent was withdrawn
     ADMINISTER = "administer"
 
 
@@ -57,7 +58,16 @@ PERMISSIONS = {
     Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT},
     Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.SIGN},
     Role.MONITOR: {Can.READ, Can.VERIFY, Can.QUERY},
-    Role.DATA_MANAGER: {Can.READ, Can.QUERY, Can.IMPORT, Can.ADJUDICATE, Can.FREEZE, Can.EXPORT, Can.COMPARE},
+    Role.DATA_MANAGER: {
+        Can.READ,
+        Can.QUERY,
+        Can.IMPORT,
+        Can.ADJUDICATE,
+        Can.FREEZE,
+        Can.EXPORT,
+        Can.COMPARE,
+        Can.ERASE,
+    },
     Role.STATISTICIAN: {Can.READ, Can.COMPARE, Can.EXPORT, Can.FREEZE},
     Role.ADMIN: {Can.ADMINISTER},
 }
@@ -102,6 +112,11 @@ class Access:
         """Raise PermissionDenied unless the person may do this."""
         if not self.may(ability, site_id):
             raise PermissionDenied(f"needs the permission “{ability}”")
+
+    @property
+    def of_owner(self):
+        """What a token's owner may do at the sites that the token reaches; the same access where there is no token."""
+        return replace(self, within=frozenset(Can))
 
     @property
     def is_central(self):

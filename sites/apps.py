@@ -12,8 +12,11 @@ class SitesConfig(AppConfig):
         from sites import checks, signals  # noqa: F401  registers them
 
 
-class AdminScreensConfig(admin_apps.AdminConfig):
-    """Django's admin with our rule of who may open it; stands in INSTALLED_APPS in place of `django.contrib.admin`."""
+class AdminScreensConfig(admin_apps.SimpleAdminConfig):
+    """Django's admin with our rule of who may open it; stands in INSTALLED_APPS in place of `django.contrib.admin`.
+
+    The screens are found by registry/urls.py: commands and workers have no use for them, nor time to import them.
+    """
 
     default = False
     default_site = "sites.admin_site.AdminScreens"

@@ -14,3 +14,13 @@ def record(action, *, site_id=None, table="", row_id="", detail=None):
         cursor.execute(
             "SELECT audit_act(%s, %s, %s, %s, %s)", [action, site_id, table, str(row_id), json.dumps(detail or {})]
         )
+
+
+def record_for_sites(action, site_ids, **about):
+    """As `record`, of an act on the data of some sites: an event for each, so that its own people see it.
+
+    An act on several has another of no site, which administrators see.
+    """
+    sites = sorted(set(site_ids))
+    for site_id in sites if len(sites) == 1 else (*sites, None):
+        record(action, site_id=site_id, **about)

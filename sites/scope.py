@@ -23,7 +23,8 @@ class Scope:
     verify      forms may be marked as verified against source
     sign        forms may be signed, and unlocked again
     adjudicate  a patient's segment group may be decided
-    `administers` opens the part of the audit trail that belongs to no site.
+    `administers` opens the part of the audit trail that belongs to no site. `link` is the hash of a patient's link: it
+    opens that one row, and nothing else, to somebody who is not signed in.
     """
 
     read: tuple[int, ...] = ()
@@ -34,6 +35,7 @@ class Scope:
     sign: tuple[int, ...] = ()
     adjudicate: tuple[int, ...] = ()
     administers: bool = False
+    link: str = ""
     user_id: int | None = None
     request_id: str = ""
     reason: str = ""
@@ -44,7 +46,7 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 
 # The settings that hold site ids, each named after its part of the scope.
 SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
-_SETTINGS = (*(f"{one}_sites" for one in SITES), "user_id", "request_id", "reason", "administers")
+_SETTINGS = (*(f"{one}_sites" for one in SITES), "user_id", "request_id", "reason", "administers", "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 
@@ -66,6 +68,7 @@ def execute(cursor, scope):
             scope.request_id,
             scope.reason,
             "on" if scope.administers else "off",
+            scope.link,
         ],
     )
 

@@ -34,8 +34,8 @@ class TokenScope(StrEnum):
     EXPORT = "export"
 
 
-# Signing is a person's own act, and nobody administers by token. What is entered is compared with the birth date, so
-# writing reaches identifiers too; operations that show them ask for the scope `identify` by its name.
+# Signing and erasing are a person's own acts, and nobody administers by token. What is entered is compared with the
+# birth date, so writing reaches identifiers too; operations that show them ask for the scope `identify` by its name.
 ABILITIES = {
     TokenScope.READ: {Can.READ, Can.COMPARE},
     TokenScope.IDENTIFY: {Can.IDENTIFY},

@@ -12,6 +12,7 @@
   const QUIET = 1500; // after the last key
   const LEFT = 200; // after a field was left
   const [SOON, LATEST] = [4000, 60_000]; // until the next attempt while there is no connection
+  const PATIENCE = 15_000; // with an answer that does not come
   const DAYS = 30; // then what is left on a device is of no use to anybody
 
   // On the device
@@ -54,7 +55,9 @@
   async function post(address, version, fields, options = {}) {
     const body = new URLSearchParams({ person, version });
     for (const [name, values] of Object.entries(fields)) for (const one of values.length ? values : [""]) body.append(name, one);
-    const send = () => fetch(address, { method: "POST", body, redirect: "manual", headers: { "X-CSRFToken": csrf() }, ...options });
+    const send = () => fetch(address, {
+      method: "POST", body, redirect: "manual", headers: { "X-CSRFToken": csrf() }, signal: AbortSignal.timeout(PATIENCE), ...options,
+    });
     let response = await send();
     if (response.status === 403) {
       // Somebody signed in again in another window: the page's token is an old one.
@@ -65,35 +68,35 @@
       response = await send();
     }
     if (response.type === "opaqueredirect" || response.status === 409) return { gone: true };
-    if (response.status >= 500) throw new Error("unavailable");
+    if (response.status > 500) throw new Error("unavailable"); // the proxy speaks, the registry does not
     return response.ok ? response.json() : { refused: true };
   }
 
   // What was kept while there was no connection is sent as soon as any page of its person is opened.
   async function sendKept() {
-    let here = false;
+    let sent = false;
     for (const name of keptKeys()) {
       const stored = localStorage.getItem(name);
-      const { at } = JSON.parse(stored);
-      if (Date.now() - at > DAYS * 86_400_000) drop(name);
-      if (!name.startsWith(OWN)) continue;
+      if (stored === null) continue; // another window was quicker
       try {
+        if (Date.now() - JSON.parse(stored).at > DAYS * 86_400_000) drop(name);
+        if (!name.startsWith(OWN) || !canKeep) continue;
         const { version, fields } = await unsealed(stored);
         const answer = await post(name.slice(OWN.length), version, fields);
-        if (answer.gone) return false;
+        if (answer.gone) return sent;
         if (localStorage.getItem(name) === stored) drop(name);
-        here ||= answer.saved && name === OWN + url;
+        sent ||= Boolean(answer.saved) && (!url || name === OWN + url);
       } catch (error) {
-        if (error instanceof TypeError || error.message === "unavailable") return false; // still no connection
+        if (error.message === "unavailable" || ["TypeError", "TimeoutError", "AbortError"].includes(error.name)) return sent;
         drop(name); // nobody can read it any more
       }
     }
-    return here;
+    return sent;
   }
 
   const entry = document.getElementById("entry");
   if (!entry || !url) {
-    sendKept();
+    sendKept().then((sent) => { if (sent) window.location.reload(); }); // a list of drafts lacks what came just now
     return;
   }
 
@@ -147,7 +150,14 @@
   let failed = false; // the last attempt did not arrive
   let ended = false; // the person discards the draft
 
-  async function keepHere() {
+  // One after the other, so that what is typed last is what stays.
+  let keeping = Promise.resolve();
+  function keepHere() {
+    keeping = keeping.then(keepNow);
+    return keeping;
+  }
+
+  async function keepNow() {
     const found = unsaved();
     apart.forEach((name) => delete found[name]);
     if (!canKeep || isEmpty(found)) return drop(OWN + url);
@@ -269,9 +279,9 @@
     form.requestSubmit(submitter);
   }, true);
 
-  sendKept().then((here) => {
+  sendKept().then((sent) => {
     // Only a page that was opened, not the answer to one that was sent, shows drafts.
-    if (here && isEmpty(unsaved()) && !document.querySelector(".error-summary")) {
+    if (sent && isEmpty(unsaved()) && !document.querySelector(".error-summary")) {
       delete entry.dataset.undrafted;
       window.location.reload();
     }

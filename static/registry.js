@@ -243,11 +243,12 @@
 
   // Ranges, said while there is still time
   function check(field) {
-    const { min, max, unit } = field.dataset;
+    const { min, max, unit, places } = field.dataset;
     if (min === undefined) return;
     const text = field.value.trim().normalize("NFKC");
     const number = Number(text);
-    const good = text === "" || (/^[+-]?\d+$/.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));
+    const shape = places ? new RegExp(`^[+-]?\\d+(\\.\\d{1,${places}})?$`) : /^[+-]?\d+$/;
+    const good = text === "" || (shape.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));
     const question = field.closest("[data-item]");
     const id = `error-${question.dataset.item}`;
     let message = document.getElementById(id);
@@ -263,8 +264,8 @@
       message.className = "field-error";
       field.closest(".measure").before(message);
     }
-    message.textContent = (max === undefined ? live.words.least : live.words.range)
-      .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace(/ ([.。])$/, "$1");
+    message.textContent = (max === undefined ? live.words.least : places ? live.words.decimal : live.words.range)
+      .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace("{places}", places).replace(/ ([.。])$/, "$1");
   }
   entry.addEventListener("focusout", (event) => {
     if (event.target.matches("input[data-min]")) check(event.target);

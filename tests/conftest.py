@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import translation
 
+from registry import tasks
 from registry.services import patients
 from sites.access import Can, Role, access_of
 from sites.models import Membership, Site, User
@@ -177,3 +178,11 @@ def enrolled(as_person):
             return patients.enrol(access=access, site=site, raw=raw, consented=True, today=TODAY)
 
     return enrol_one
+
+
+@pytest.fixture
+def broker():
+    """An empty queue before and after."""
+    tasks.app.control.purge()
+    yield settings.REDIS_URL
+    tasks.app.control.purge()

@@ -56,7 +56,8 @@ def eq5d_report(data):
 
 
 def _together(groups):
-    return np.concatenate(list(groups.values())) if groups else np.empty(0, np.int32)
+    """The slice of all groups, which stand one after the other."""
+    return slice(0, max((rows.stop for rows in groups.values()), default=0))
 
 
 # What a packed answer of the frame says
@@ -120,11 +121,11 @@ def _of(group, timepoint, counts, n):
 
 def _most_frequent(group, timepoint, counts, n):
     """The ten most frequent profiles, better ones first where several are as frequent; then the worst of all."""
-    seen = [(-int(counts[code]), int(STATES[code])) for code in np.flatnonzero(COMPLETE & (counts > 0))]
-    top = sorted(seen)[:MOST_FREQUENT]
+    seen = np.flatnonzero(COMPLETE & (counts > 0))
+    top = seen[np.lexsort((STATES[seen], -counts[seen]))[:MOST_FREQUENT]]
     return _of(group, timepoint, counts, n) | {
-        "different": len(seen),
-        "most_frequent": [{"state": state, "count": -count} for count, state in top],
+        "different": seen.size,
+        "most_frequent": [{"state": int(STATES[code]), "count": int(counts[code])} for code in top],
         "worst": {"state": WORST, "count": int(counts[STATES == WORST].sum())},
     }
 

@@ -11,12 +11,14 @@ patient ID: PostgreSQL would take as long to join them as to read them.
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import adverse_events, catalogue, eq5d5l, follow_up_end, levels, variables
+from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
 from registry.instruments.timepoints import SCHEDULE
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
 from sites.models import Site
@@ -110,7 +112,7 @@ PATIENT_COLUMNS = (
 )
 _KINDS = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(EVENTS))
 EVENT_COLUMNS = (Column("events", f"bit_or(CASE e.kind {_KINDS} END)", "i4", empty=0),)
-STOPPED = Column("data_use_stopped", "", empty=0)  # 1 for whoever let the data be used no longer, whatever is read
+STOPPED = Column("data_use_stopped", "", empty=0)  # 1 for whose data must no longer be used, whatever is read
 
 
 def _packed_eq5d():
@@ -174,6 +176,20 @@ def events_sql(seed=0):
     return f"SELECT {_join('e', seed)}, {selected} FROM registry_adverseevent AS e GROUP BY e.patient_id"
 
 
+class _Taken(dict):
+    """The columns of some patients, each taken from all when it is first asked for; `moving` leaves none behind."""
+
+    def __init__(self, data, places, moving):
+        super().__init__()
+        self.data, self.places, self.moving, self.one_at_a_time = data, places, moving, Lock()
+
+    def __missing__(self, name):
+        with self.one_at_a_time:
+            if name not in self:
+                self[name] = (self.data.pop(name) if self.moving else self.data[name])[self.places]
+        return self[name]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """`data` maps a column's name to an (n,) array; `codes` a coded column's name to what its numbers stand for.
@@ -194,6 +210,13 @@ class Frame:
 
     def __getitem__(self, name):
         return self.data[name]
+
+    def taken(self, places, moving=False):
+        """The Frame of the patients at these places (k,), in their order.
+
+        moving  this frame loses the columns that are taken: a million patients are not kept twice
+        """
+        return replace(self, data=_Taken(self.data, places, moving))
 
     @cached_property
     def _groups(self):
@@ -269,7 +292,7 @@ def _stopped(keys):
     """The column STOPPED of patients with these keys (n,), as it is today: it holds for a snapshot from
     before the withdrawal too."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {KEY} FROM registry_followupend AS p WHERE end_data_use = %s", [follow_up_end.STOP])
+        cursor.execute(f"SELECT {KEY} FROM ({WITHDRAWN}) AS p")
         stopped = [int.from_bytes(key, "big") for (key,) in cursor.fetchall()]
     return np.isin(keys, np.array(stopped, np.uint64)).astype(STOPPED.dtype)
 

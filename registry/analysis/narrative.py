@@ -215,11 +215,16 @@ SAMPLED = Label(
     "許容される計算量またはメモリを超える正確検定はモンテカルロ法で推定した：{which}。",
 )
 SAMPLES = Label(
-    "{n} with {resamples} samples (seed {seed}, standard error of P at most {error})",
-    "{n}件、標本数{resamples}（シード{seed}、P値の標準誤差は最大{error}）",
+    "{n} with {resamples} samples, since {why} (seed {seed}, standard error of P at most {error})",
+    "{n}件、標本数{resamples}、理由：{why}（シード{seed}、P値の標準誤差は最大{error}）",
 )
+FROZEN = Label(
+    "The data were those of the snapshot “{name}” ({hash}), which never changes. ",
+    "データは変更されないスナップショット「{name}」（{hash}）による。",
+)
+OF_FROZEN = Label("Snapshot “{name}”, {hash}. ", "スナップショット「{name}」、{hash}。")
 METHODS = Label(
-    "Outcomes {times} were compared between groups ({grouping}). "
+    "{frozen}Outcomes {times} were compared between groups ({grouping}). "
     "Cohort: {cohort}. Characteristics and adverse events: {overall_continuous} (continuous variables) or "
     "{overall_categorical} (categorical variables). Within each group, baseline against follow-up: "
     "{before_after_continuous} on complete pairs, or {before_after_categorical} (categories). Between pairs of groups: "
@@ -228,7 +233,7 @@ METHODS = Label(
     "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
     "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
     "considered significant. {software}.",
-    "{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
+    "{frozen}{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
     "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。"
     "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。"
     "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。"
@@ -254,6 +259,7 @@ def methods(result, language="en"):
         **{place: text for place, text in named.items() if place != "adjust"},
         thresholds=_thresholds(result, words),
         sampled=_sampled(result, words),
+        frozen=_frozen(result, words, FROZEN),
         further=_further(result, words),
         adjust=words(tests.ADJUSTMENTS[used["adjust"]]),
         times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
@@ -287,6 +293,26 @@ def _further(result, words):
     return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
 
 
+MORE_OBSERVATIONS = "there are more than {most} observations"
+REASONS = {  # why a table was sampled, as `stats` says it
+    "the distribution would not fit into memory": "分布がメモリに収まらないため",
+    "the time would not suffice": "計算量が上限を超えるため",
+    "the memory would not suffice": "必要なメモリが上限を超えるため",
+    "costs of so many observations do not fit 64 bits": "例数が多く64ビットに収まらないため",
+    "the table has too many states": "分割表の状態数が多すぎるため",
+    "costs of this many states do not fit one code": "分割表の状態数が多すぎるため",
+}
+
+
+def reason(why):
+    """The Label of why a table was sampled; of words that are not known the words themselves."""
+    before, after = MORE_OBSERVATIONS.split("{most}")
+    most = why.removeprefix(before).removesuffix(after)
+    if why and MORE_OBSERVATIONS.format(most=most) == why:
+        return Label(why, f"例数が{most}を超えるため")
+    return Label(why or "that was asked for", REASONS.get(why, why or "指定による"))
+
+
 def _sampled(result, words):
     """Which tests were sampled instead of enumerated: seeds and numbers of samples; empty where none was."""
     found = {}
@@ -295,20 +321,28 @@ def _sampled(result, words):
             for name, told in row.items():
                 if name.startswith("monte_carlo"):
                     for one in [told] if "seed" in told else told.values():
-                        found.setdefault((one["resamples"], one["seed"]), []).append(one["standard_error"])
+                        asked = one["resamples"], one["seed"], one.get("why", "")
+                        found.setdefault(asked, []).append(one["standard_error"])
     parts = [
-        words(SAMPLES, n=n, resamples=resamples, seed=seed, error=f"{max(errors):.2g}")
-        for (resamples, seed), errors in found.items()
-        for n in [len(errors)]
+        words(
+            SAMPLES, n=len(errors), resamples=resamples, seed=seed, error=f"{max(errors):.2g}", why=words(reason(why))
+        )
+        for (resamples, seed, why), errors in found.items()
     ]
     return words(SAMPLED, which=words(JOIN).join(parts)) if parts else ""
+
+
+def _frozen(result, words, label):
+    """The snapshot that a result was computed from; empty for the registry as it was."""
+    told = result["method"].get("frozen")
+    return words(label, name=told["label"], hash=told["hash"]) if told else ""
 
 
 def source(result, language="en"):
     """What the result was computed from."""
     words, method = Words(result, language), result["method"]
     names = ("snapshot", "value_set", "value_set_version", "segment_rule", "software")
-    return words(SOURCE, **{name: method[name] for name in names})
+    return _frozen(result, words, OF_FROZEN) + words(SOURCE, **{name: method[name] for name in names})
 
 
 def mark(result, language="en"):

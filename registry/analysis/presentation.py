@@ -168,9 +168,7 @@ def _block(words, variable, told, ends, label):
             Row(words(choice.label), (*_counts(told, str(choice.code)), *blank), indent=True)
             for choice in variable.categories
         ]
-    if any(one["missing"] for one in told):
-        lines.append(Row(words(KNOWN), (*map(_known, told), *blank), indent=True))
-    return lines
+    return [*lines, Row(words(KNOWN), (*map(_known, told), *blank), indent=True)]
 
 
 def _known(told):
@@ -353,6 +351,7 @@ _KEYS = """
     variable group procedure timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
     mean sd median q1 q3 min max counts
     plan plan_version value_set value_set_version segment_rule grouping followups snapshot software synthetic tests
+    frozen hash
 """
 
 

@@ -4,8 +4,11 @@ The rows' names and fields are a contract with whoever reads the JSON. A statist
 None, and `reason` says why; it never keeps another row from being computed.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 
 import numpy as np
@@ -31,6 +34,7 @@ REPORTS = {  # each a key of the result
     "lesion_levels": lesion_levels,
     "sins_by_procedure": sins_by_procedure,
 }
+MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
 
 
@@ -39,28 +43,48 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
 
     on_progress  called with a share from 0 to 1 and the name of a stage; may raise to stop
     """
-    selection = cohorts.select(cohort, frame, plan.rule)
-    data = _Data(plan, frame, selection)
+    return _results(_data(plan, frame, cohorts.select(cohort, frame, plan.rule)), on_progress)
+
+
+def _results(data, on_progress):
+    plan = data.plan
     result = {"cohort": _cohort(data), "method": _method(data)}
     tables = {
-        "characteristics": _characteristics,
-        "recovery": _recovery,
-        "adverse_events": _adverse_events,
-        "between_groups": _between_groups,
-        "eq5d_domains": _domains,
+        "characteristics": _characteristics(data),
+        "recovery": _recovery(data),
+        "adverse_events": _adverse_events(data),
+        "between_groups": _between_groups(data),
+        "eq5d_domains": _domains(data),
     }
     if len(plan.value_sets) > 1:
-        tables["sensitivity"] = _sensitivity
+        tables["sensitivity"] = _sensitivity(data)
     stages = len(tables) + len(REPORTS)
-    for place, (name, rows) in enumerate(tables.items()):
-        result[name] = []
-        for row in rows(data):
+    with _at_once() as submit:
+        rows = {name: [submit(row) for row in table] for name, table in tables.items()}
+        reports = {name: submit(partial(report, data)) for name, report in REPORTS.items()}
+        for place, name in enumerate(tables):
+            result[name] = []
+            for row in rows[name]:
+                on_progress(place / stages, name)
+                result[name].append(row.result())
+        for place, name in enumerate(REPORTS, len(tables)):
             on_progress(place / stages, name)
-            result[name].append(row)
-    for place, (name, report) in enumerate(REPORTS.items(), len(tables)):
-        on_progress(place / stages, name)
-        result[name] = report(data)
+            result[name] = reports[name].result()
     return result
+
+
+@contextmanager
+def _at_once():
+    """`submit`, which has rows computed in threads: drawing tables, sorting and counting let each other run.
+
+    Whatever goes wrong, nothing more is begun.
+    """
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        try:
+            yield pool.submit
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
@@ -68,23 +92,27 @@ def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
 
     snapshot  a Snapshot; None for the registry as it is
     """
-    return _read_and_run(plan, cohort, on_progress, snapshot)[1]
+    return _compared(plan, cohort, on_progress, snapshot)[0]
 
 
 def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
     """The result of `compare`, and the IDs of the patients analysed, ascending."""
-    frame, result = _read_and_run(plan, cohort, on_progress, snapshot, keep_key=True)
-    return result, frozen.patient_ids(snapshot, frame["key"][cohorts.select(cohort, frame, plan.rule).chosen])
+    result, keys = _compared(plan, cohort, on_progress, snapshot, keep_key=True)
+    return result, frozen.patient_ids(snapshot, keys)
 
 
-def _read_and_run(plan, cohort, on_progress, snapshot, keep_key=False):
+def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
+    """The result, and the keys of the patients analysed where they are wanted."""
     on_progress(0.0, "reading")
     needed = timepoints_needed(plan, cohort)
     frame = frozen.read(snapshot, needed, lambda count: on_progress(0.05, "reading"), keep_key)
-    result = run(plan, cohort, frame, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    selection = cohorts.select(cohort, frame, plan.rule)
+    keys = frame["key"][selection.chosen] if keep_key else None
+    data = _data(plan, frame, selection, moving=True)
+    result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
     if snapshot is not None:
         result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
-    return frame, result
+    return result, keys
 
 
 def timepoints_needed(plan, cohort):
@@ -94,18 +122,16 @@ def timepoints_needed(plan, cohort):
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """A plan's view of the data: which patients are in each group."""
+    """A plan's view of the data: the patients analysed, group after group.
+
+    frame   those patients alone, in this order
+    groups  group code to the slice of its patients: reading a slice of a column copies nothing
+    """
 
     plan: object
     frame: frames.Frame
     selection: cohorts.Selection
-
-    @cached_property
-    def groups(self):
-        """Group code to the places of its patients in the frame."""
-        choices, places = self.plan.grouped_by.places(self.frame, self.plan.rule)
-        mine = places[self.selection.chosen]
-        return {choice.code: self.selection.chosen[mine == place] for place, choice in enumerate(choices)}
+    groups: dict
 
     @cached_property
     def pairs(self):
@@ -115,7 +141,14 @@ class _Data:
         return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found}
 
     def coded(self, name, timepoint=None, value_set=None):
-        return coded(name, self.frame, timepoint, value_set or self.plan.value_sets[0])
+        asked = name, timepoint, value_set or self.plan.value_sets[0]
+        if asked not in self._coded:
+            self._coded[asked] = coded(name, self.frame, timepoint, asked[-1])
+        return self._coded[asked]
+
+    @cached_property
+    def _coded(self):
+        return {}
 
     @cached_property
     def _counted(self):
@@ -140,6 +173,20 @@ class _Data:
             before, after = (self.coded(name, when, value_set) for when in (self.plan.baseline, followup))
             self._counted[asked] = differences(before, after, self.groups[group])
         return self._counted[asked]
+
+
+def _data(plan, frame, selection, moving=False):
+    choices, places = plan.grouped_by.places(frame, plan.rule)
+    mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.int32)], 0
+    for place, choice in enumerate(choices):
+        members.append(selection.chosen[mine == place])
+        groups[choice.code] = slice(start, start + members[-1].size)
+        start += members[-1].size
+    return _Data(plan, frame.taken(np.concatenate(members), moving), selection, groups)
+
+
+def _size(rows):
+    return rows.stop - rows.start
 
 
 # What is said of one group
@@ -261,7 +308,7 @@ def _collected(answers):
     return result
 
 
-# The tables
+# The tables: lists of rows that are still to be computed
 
 
 def _overall(data, name):
@@ -279,20 +326,20 @@ def _overall(data, name):
 
 
 def _characteristics(data):
-    return (_overall(data, name) for name in data.plan.characteristics)
+    return [partial(_overall, data, name) for name in data.plan.characteristics]
 
 
 def _adverse_events(data):
-    return (_overall(data, name) for name in data.plan.events)
+    return [partial(_overall, data, name) for name in data.plan.events]
 
 
 def _recovery(data):
-    return (
-        _before_after(data, name, code, followup)
+    return [
+        partial(_before_after, data, name, code, followup)
         for name in data.plan.outcomes
         for followup in data.plan.followups
         for code in data.groups
-    )
+    ]
 
 
 def _before_after(data, name, group, followup, value_set=None):
@@ -329,13 +376,12 @@ def _categorical_change(plan, test, before, after, chosen, taken):
 
 
 def _between_groups(data):
-    plan = data.plan
+    plan, rows = data.plan, []
     for name in plan.outcomes:
-        for timepoint in plan.timepoints:
-            yield _between(data, name, timepoint)
+        rows += [partial(_between, data, name, timepoint) for timepoint in plan.timepoints]
         if name in plan.deltas:
-            for followup in plan.followups:
-                yield _between_deltas(data, name, followup)
+            rows += [partial(_between_deltas, data, name, followup) for followup in plan.followups]
+    return rows
 
 
 def _between(data, name, timepoint, value_set=None):
@@ -353,35 +399,39 @@ def _between_deltas(data, name, followup, value_set=None):
     plan = data.plan
     taken = [data.changes(name, group, followup, value_set) for group in data.groups]
     told = {
-        code: described_counts(counts) | {"missing": chosen.size - counts.n}
-        for (code, chosen), counts in zip(data.groups.items(), taken, strict=True)
+        code: described_counts(counts) | {"missing": _size(rows) - counts.n}
+        for (code, rows), counts in zip(data.groups.items(), taken, strict=True)
     }
     row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
     return row | {"test": plan.test("pairwise_continuous").code} | _pairwise_continuous(data, taken) | {"groups": told}
 
 
 def _domains(data):
-    return (_between(data, name, timepoint) for name in data.plan.domains for timepoint in data.plan.timepoints)
+    plan = data.plan
+    return [partial(_between, data, name, timepoint) for name in plan.domains for timepoint in plan.timepoints]
 
 
 def _sensitivity(data):
     """The HSUV rows again, by each further value set."""
+    if "hsuv" not in data.plan.outcomes:
+        return []
+    return [partial(_by_value_set, data, code) for code in data.plan.value_sets[1:]]
+
+
+def _by_value_set(data, code):
     plan = data.plan
-    if "hsuv" not in plan.outcomes:
-        return
-    for code in plan.value_sets[1:]:
-        recovery = [_before_after(data, "hsuv", g, f, code) for f in plan.followups for g in data.groups]
-        between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
-        if "hsuv" in plan.deltas:
-            between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
-        yield {"value_set": code, "recovery": recovery, "between_groups": between}
+    recovery = [_before_after(data, "hsuv", g, f, code) for f in plan.followups for g in data.groups]
+    between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
+    if "hsuv" in plan.deltas:
+        between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
+    return {"value_set": code, "recovery": recovery, "between_groups": between}
 
 
 # What was computed from what
 
 
 def _cohort(data):
-    selection, grouped = data.selection, {code: int(chosen.size) for code, chosen in data.groups.items()}
+    selection, grouped = data.selection, {code: _size(rows) for code, rows in data.groups.items()}
     return selection.cohort.to_json() | {
         "flow": selection.flow,
         "n": int(selection.chosen.size),

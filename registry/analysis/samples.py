@@ -27,10 +27,9 @@ class Coded:
     values: np.ndarray | tuple
 
     def counts(self, chosen):
-        """How often each value occurs among the patients at the places `chosen`, (k,); and how many have none."""
-        codes = self.codes[chosen]
-        known = codes[codes >= 0]
-        return np.bincount(known, minlength=len(self.values)), codes.size - known.size
+        """How often each value occurs among the patients `chosen` (places or a slice), (k,); and how many have none."""
+        counts = np.bincount(np.maximum(self.codes[chosen], -1).astype(np.intp) + 1, minlength=len(self.values) + 1)
+        return counts[1:], int(counts[0])
 
     def sample(self, chosen):
         """`stats` Counts of a continuous variable."""

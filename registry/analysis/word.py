@@ -131,7 +131,7 @@ def _cell(cell, text, size, right=False, centred=False, indent=False):
     paragraph = cell.paragraphs[0]
     run = paragraph.add_run(text)
     run.font.size = size
-    paragraph.paragraph_format.space_after = Pt(0)
+    paragraph.paragraph_format.space_before, paragraph.paragraph_format.space_after = Pt(1), Pt(0)
     if indent:
         paragraph.paragraph_format.left_indent = Cm(0.4)
     if right or centred:

@@ -24,6 +24,7 @@ from registry.api.versions import check_match, shown
 from registry.instruments import catalogue
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent
+from registry.services.data_use import of_use_to
 from registry.services.patients import save_adverse_event
 from registry.services.records import locked_for_update
 from sites.access import Can
@@ -65,7 +66,8 @@ class _Events(Resource):
     tag = "Adverse events"
 
     def visible(self):
-        return AdverseEvent.objects.filter(site_id__in=self.access.scope().read).select_related("site")
+        rows = AdverseEvent.objects.filter(site_id__in=self.access.scope().read)
+        return of_use_to(self.access, rows).select_related("site")
 
     def shown(self, row):
         told = EventShown(row).data

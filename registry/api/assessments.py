@@ -24,14 +24,15 @@ from registry.api.versions import check_match, etag_of, shown
 from registry.instruments import catalogue
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
-from registry.models.clinical import ASSESSMENT_ITEMS
+from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS
 from registry.services.assessments import save_assessment
+from registry.services.data_use import of_use_to, patient_of_use_to
 from registry.services.records import Conflict
 from registry.tasks import start_patient_outcomes
 from sites.access import Can
 
-DERIVED = tuple(one for instrument in catalogue.ASSESSMENT for one in instrument.derived)
-ANSWERS = (ASSESSMENT_DATE, *catalogue.items(catalogue.ASSESSMENT))
+DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+ANSWERS = (ASSESSMENT_DATE, *catalogue.items(catalogue.OF_ASSESSMENT))
 # A registry may have timepoints beyond those it began with, so the schema closes no list.
 TIMEPOINT_SCHEMA = {
     "type": "string",
@@ -45,7 +46,7 @@ AssessmentShown = serializer(
         "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
         "timepoint": Declared(TIMEPOINT_SCHEMA, source="timepoint_id"),
         "site_code": Declared(item_schema(SITE_CODE, nullable=False), source="site.code"),
-        **shown_fields((ASSESSMENT_DATE, *ASSESSMENT_ITEMS), DERIVED),
+        **shown_fields((ASSESSMENT_DATE, *ASSESSMENT_ITEMS, *ASSESSMENT_EXTRAS), DERIVED),
         "state": Declared(STATE_SCHEMA),
         **RECORD,
     },
@@ -77,7 +78,7 @@ ORDERS = ("patient_id", "updated_at", "assessment_date")
 
 
 def visible(access):
-    return Assessment.objects.filter(site_id__in=access.scope().read).select_related("site")
+    return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related("site")
 
 
 def _shown(row):
@@ -87,7 +88,7 @@ def _shown(row):
 def patient_named(resource, sent, name="patient_id"):
     """The patient that a body names, or None with the fault noted: one of another site does not exist."""
     try:
-        return Patient.objects.one_visible_to(resource.access, sent.more[name] or "")
+        return patient_of_use_to(resource.access, sent.more[name] or "")
     except Patient.DoesNotExist:
         sent.errors.setdefault(name, [_("there is no such patient")])
         return None

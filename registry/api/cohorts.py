@@ -146,6 +146,18 @@ class CohortFlow(Resource):
         return Response({"flow": selection.flow, "n": int(selection.chosen.size)})
 
 
+def cohort_named(given, *, saved=True):
+    """The Cohort that a body names: by the name of a declared one or, with `saved`, the id of a saved one; or None."""
+    try:
+        if saved and isinstance(given, int) and not isinstance(given, bool) and 0 < given < 2**63:
+            return saved_cohorts.cohort_of(saved_of(given))
+        if isinstance(given, str):
+            return cohorts.get(given)
+    except (Http404, ValueError):
+        pass
+    return None
+
+
 def saved_of(cohort_id):
     saved = SavedCohort.objects.filter(pk=cohort_id).first()
     if saved is None:

@@ -9,14 +9,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry.analysis import cohorts, plans, presentation, runs, saved_cohorts
+from registry.analysis import cohorts, plans, presentation, runs
 from registry.api import lists, sending
-from registry.api.cohorts import saved_of
+from registry.api.cohorts import cohort_named
 from registry.api.declared import Declared, code_filter, serializer
 from registry.api.problems import Problem
 from registry.api.reference import TEXT
 from registry.api.repeating import repeatable
 from registry.api.resource import Resource
+from registry.api.snapshots import snapshot_named
 from registry.models import ComparisonRun
 from registry.tasks import start_comparison
 from sites import audit
@@ -39,6 +40,12 @@ COHORT = {
     "default": cohorts.SEGI2024.name,
     "examples": [cohorts.SEGI2024.name],
 }
+FROZEN = {
+    "type": ["string", "null"],
+    "format": "uuid",
+    "default": None,
+    "description": "Id of the snapshot that the data are read from; null for the registry as it is.",
+}
 STATUS = {"type": "string", "enum": ComparisonRun.Status.values}
 
 RunShown = serializer(
@@ -52,12 +59,13 @@ RunShown = serializer(
         "plan": Declared({"type": "object"}),
         "cohort": Declared({"type": "object"}),
         "snapshot": Declared({"type": "string", "description": "SHA-256 of the data that went in."}),
+        "frozen": serializers.UUIDField(source="frozen_id", allow_null=True, help_text=FROZEN["description"]),
         "requested_at": serializers.DateTimeField(),
         "finished_at": serializers.DateTimeField(allow_null=True),
     },
     "A comparison that was asked for.",
 )
-RunNew = serializer("ComparisonNew", {"plan": Declared(PLAN), "cohort": Declared(COHORT)})
+RunNew = serializer("ComparisonNew", {"plan": Declared(PLAN), "cohort": Declared(COHORT), "frozen": Declared(FROZEN)})
 ResultShown = serializer(
     "ComparisonResult", {"method": Declared({"type": "object"}), "flow": Declared({"type": "array", "items": {}})}
 )
@@ -86,12 +94,18 @@ class Comparisons(Resource):
     def post(self, request):
         """Ask for a comparison. A worker computes it; poll the address in `Location` until `status` is `done`."""
         body = dict(request.data)
-        plan, cohort = body.pop("plan", {}), body.pop("cohort", cohorts.SEGI2024.name)
+        plan, named = body.pop("plan", {}), body.pop("cohort", cohorts.SEGI2024.name)
+        frozen = body.pop("frozen", None)
         sent = sending.read(request, (), body=body, forms=False)
-        plan, cohort = _plan(plan, sent.errors), _cohort(cohort, sent.errors)
+        plan, cohort = _plan(plan, sent.errors), cohort_named(named)
+        if cohort is None:
+            sent.errors["cohort"] = [_("there is no such cohort")]
+        snapshot = snapshot_named(self.access, frozen)
+        if frozen is not None and snapshot is None:
+            sent.errors["frozen"] = [_("there is no such snapshot")]
         if sent.errors:
             raise sending.refused(sent.errors)
-        run = start_comparison(access=self.access, plan=plan, cohort=cohort)
+        run = start_comparison(access=self.access, plan=plan, cohort=cohort, frozen=snapshot)
         run.refresh_from_db()
         location = request.build_absolute_uri(reverse("api:comparison", args=[run.pk]))
         return Response(_shown(run), status=202, headers={"Location": location})
@@ -109,18 +123,6 @@ def _plan(given, errors):
     except (ValueError, TypeError, KeyError) as error:
         errors["plan"] = [str(error)[:300]]
         return None
-
-
-def _cohort(given, errors):
-    try:
-        if isinstance(given, int) and not isinstance(given, bool) and 0 < given < 2**63:
-            return saved_cohorts.cohort_of(saved_of(given))
-        if isinstance(given, str):
-            return cohorts.get(given)
-    except (Http404, ValueError):
-        pass
-    errors["cohort"] = [_("there is no such cohort")]
-    return None
 
 
 class OneComparison(Resource):

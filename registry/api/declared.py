@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -35,6 +36,9 @@ def item_schema(item, *, nullable=True):
     if item.kind == "integer":
         limits = {"minimum": item.minimum, "maximum": item.maximum}
         return schema | {"type": _types("integer", nullable)} | {k: v for k, v in limits.items() if v is not None}
+    if item.kind == "decimal":
+        limits = {"minimum": item.minimum, "maximum": item.maximum, "multipleOf": 1 / 10**item.places}
+        return schema | {"type": _types("number", nullable)} | limits
     if item.kind == "date":
         return schema | {"type": _types("string", nullable), "format": "date"}
     return schema | {"type": _types("string", nullable), "maxLength": item.max_length}
@@ -69,6 +73,8 @@ class Declared(serializers.Field):
     def to_representation(self, value):
         if isinstance(value, date):
             return value.isoformat()
+        if isinstance(value, Decimal):
+            return float(value)
         return list(value) if isinstance(value, tuple) else value
 
 
@@ -190,20 +196,24 @@ def text_filter(name, lookup, description, pattern):
     return Filter(name, lookup, {"type": "string", "pattern": f"^{pattern}$"}, description, read)
 
 
+def only_code(text, codes):
+    """`text`, which must be one of these codes."""
+    if text not in codes:
+        raise BadFilter(
+            Label(
+                f"must be from {', '.join(codes)}; got “{text[:40]}”",
+                f"{', '.join(codes)} から指定してください（入力値「{text[:40]}」）",
+            )
+        )
+    return text
+
+
 def code_filter(name, lookup, codes, description):
     """A filter by one or several of these codes."""
     codes = tuple(str(one) for one in codes)
 
     def read(text):
-        parts = text.split(",")
-        if unknown := [one for one in parts if one not in codes]:
-            raise BadFilter(
-                Label(
-                    f"must be from {', '.join(codes)}; got “{unknown[0][:40]}”",
-                    f"{', '.join(codes)} から指定してください（入力値「{unknown[0][:40]}」）",
-                )
-            )
-        return parts
+        return [only_code(one, codes) for one in text.split(",")]
 
     return Filter(name, f"{lookup}__in", {"type": "string", "examples": [",".join(codes[:2])]}, description, read)
 
@@ -223,10 +233,9 @@ def _moment(text):
     return found
 
 
-UPDATED_SINCE = Filter(
-    "updated_since",
-    "updated_at__gte",
-    {"type": "string", "format": "date-time"},
-    "Stored or changed at that moment or later.",
-    _moment,
-)
+def moment_filter(name, column, description):
+    """A filter by what happened at a moment or later."""
+    return Filter(name, f"{column}__gte", {"type": "string", "format": "date-time"}, description, _moment)
+
+
+UPDATED_SINCE = moment_filter("updated_since", "updated_at", "Stored or changed at that moment or later.")

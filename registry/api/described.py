@@ -60,6 +60,10 @@ KEY = _header(
 MATCH = _header(
     "If-Match", {"type": "string", "examples": ['"3"']}, "The ETag of the version that this changes.", required=True
 )
+MAY_MATCH = MATCH | {
+    "required": False,
+    "description": "The ETag of the version that this acts on; 412 where it is another by now.",
+}
 REASON = _header(
     REASON_HEADER,
     {"type": "string"},
@@ -82,7 +86,7 @@ class Described(AutoSchema):
         if operation is None:
             return None
         operation["summary"] = (getattr(self.view, self.method.lower()).__doc__ or "").split(". ")[0].strip(". \n")
-        headers = HEADERS.get(self.method, ())
+        headers = HEADERS.get(self.method, ()) + ((MAY_MATCH,) if self.view.may_match else ())
         operation["parameters"] = [*operation.get("parameters", ()), *headers]
         ability = self.view.needs.get(self.method)
         scope = self.view.scopes.get(self.method, usual_scope(self.method))
@@ -91,7 +95,8 @@ class Described(AutoSchema):
         if operation["operationId"] in BODIES:
             operation["requestBody"]["content"]["application/json"]["example"] = BODIES[operation["operationId"]]
         unchanged = ("304",) if self.view.versioned and self.method == "GET" else ()
-        for status in (*ALWAYS, *OF_METHOD[self.method], *unchanged):
+        outdated = ("412",) if self.view.may_match else ()
+        for status in (*ALWAYS, *OF_METHOD[self.method], *unchanged, *outdated):
             operation["responses"].setdefault(status, _problem(status))
         return operation
 

@@ -42,6 +42,18 @@ BODIES = {
         "note": "For the annual report",
         "steps": [{"step": "primary_tumour", "values": ["lung", "breast"]}],
     },
+    "queries_post": {
+        "patient_id": PATIENT,
+        "form": "assessment",
+        "timepoint": "preop",
+        "field": "frankel",
+        "text": "The notes say D. Which is right?",
+    },
+    "query_answer_post": {"text": "D: corrected."},
+    "query_reopen_post": {"text": "It still says C."},
+    "query_close_post": {},
+    "exports_post": {"format": "sav", "shape": "wide", "content": ["items", "totals"], "missing": "tagged"},
+    "snapshots_post": {"label": "Interim analysis", "note": "For the safety board"},
     "comparisons_post": {"cohort": "segi2024", "plan": {"followups": ["1m"], "value_sets": ["JP"]}},
 }
 REQUIRED = {
@@ -49,4 +61,7 @@ REQUIRED = {
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
     "CohortNew": ["name", "steps"],
+    "QueryNew": ["patient_id", "form", "text"],
+    "QueryStep": ["text"],
+    "SnapshotNew": ["label"],
 }

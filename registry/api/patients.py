@@ -25,10 +25,11 @@ from registry.api.versions import check_match, hashed, shown
 from registry.instruments import catalogue, levels
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import Identity, Patient, State
-from registry.models.clinical import PATIENT_ITEMS
+from registry.models.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
 from registry.services import identity
 from registry.services import patients as service
 from registry.services.answers import clean
+from registry.services.data_use import of_use_to
 from registry.services.records import locked_for_update
 from registry.tasks import start_patient_outcomes
 from sites import audit
@@ -36,7 +37,7 @@ from sites.access import Can
 from sites.models import Site
 from sites.tokens import TokenScope
 
-DERIVED = tuple(one for instrument in catalogue.PATIENT for one in instrument.derived)
+DERIVED = tuple(one for instrument in catalogue.OF_PATIENT for one in instrument.derived)
 GROUPS = {
     "type": ["string", "null"],
     "enum": [*(one.code for one in levels.SEGMENT_GROUPS), None],
@@ -55,7 +56,7 @@ PatientShown = serializer(
     {
         "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
         "site_code": Declared(item_schema(SITE_CODE, nullable=False), source="site.code"),
-        **shown_fields(PATIENT_ITEMS, DERIVED),
+        **shown_fields(PATIENT_ITEMS + PATIENT_EXTRAS, DERIVED),
         "segment_group": Declared(GROUPS),
         "segment_adjudicated": Declared(GROUPS),
         "age_at_surgery": serializers.IntegerField(allow_null=True, help_text="In completed years."),
@@ -82,10 +83,10 @@ Enrolment = serializer(
 FORM_SENT = {
     form: serializer(
         "".join(part.capitalize() for part in form.split("_")) + "Change",
-        sending.sent_fields(catalogue.items(instruments)),
+        sending.sent_fields(service.items_of(form)),
         "Only what changes need be sent. A value sent ends the reason for its being missing.",
     )
-    for form, (instruments, _column) in service.FORMS.items()
+    for form in service.FORMS
 }
 IDENTIFIERS = (BIRTH_DATE, HOSPITAL_NUMBER, INITIALS)
 IdentifiersShown = serializer("Identifiers", {one.name: Declared(item_schema(one)) for one in IDENTIFIERS})
@@ -119,7 +120,7 @@ class Patients(Resource):
     @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(PatientShown))
     def get(self, request):
         """The patients of the sites that one may read."""
-        rows = Patient.objects.visible_to(self.access).select_related("site")
+        rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").select_related("site")
         return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS)
 
     @extend_schema(request=Enrolment, responses={201: PatientShown})
@@ -181,7 +182,7 @@ class Form(Resource):
         patient = self.patient(patient_id)
         self.access.require(Can.ENTER, patient.site_id)
         check_match(request, patient.version)
-        items = catalogue.items(service.FORMS[self.form][0])
+        items = service.items_of(self.form)
         sent = sending.read(request, items)
         if sent.complete:
             # A complete form is checked as a whole.

@@ -15,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from registry.instruments.base import Label
+from registry.services.queries import WrongState
 from registry.services.records import Conflict, Locked
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,6 +70,9 @@ def _answer(error, context):
         return document(412, _("Somebody else has changed this since it was read. Read it again."))
     if isinstance(error, Locked):
         return document(409, _("This form is signed. It must be unlocked before it can change."))
+    if isinstance(error, WrongState):
+        state = error.query.get_state_display().lower()
+        return document(409, _("This query is %(state)s in the meantime. Nothing was stored.") % {"state": state})
     if isinstance(error, exceptions.APIException):
         return document(error.status_code, _told(error), headers=_headers(error))
     return None
@@ -101,13 +105,14 @@ class ProblemMiddleware:
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
-        kept = {name: response[name] for name in ("Allow", "WWW-Authenticate", "Retry-After") if name in response}
+        kept = {name: response[name] for name in KEPT if name in response}
         answer = document(response.status_code, headers=kept)
         answer.cookies = response.cookies
         return answer
 
 
 LARGEST_BODY = 1_000_000
+KEPT = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 
 
 def _length(request):

@@ -89,7 +89,7 @@ ItemShown = serializer(
     {
         "name": Declared(TEXT),
         "label": Declared(LABEL),
-        "kind": Declared({"type": "string", "enum": ["integer", "code", "date", "text", "levels"]}),
+        "kind": Declared({"type": "string", "enum": ["integer", "decimal", "code", "date", "text", "levels"]}),
         "unit": Declared(TEXT),
         "choices": Declared({"type": "array", "items": CHOICE}),
         "hint": Declared({"type": ["object", "null"]}),
@@ -115,6 +115,7 @@ InstrumentShown = serializer(
         "title": Declared(LABEL),
         "record": Declared({"type": "string", "enum": ["patient", "assessment", "adverse_event"]}),
         "higher_is": Declared({"type": "string", "enum": ["better", "worse", ""]}),
+        "optional": Declared({"type": "boolean", "description": "An extra: asked where it is switched on."}),
         "citation": Declared(TEXT),
         "licence": Declared(TEXT),
         "items": ItemShown(many=True),
@@ -123,7 +124,11 @@ InstrumentShown = serializer(
     },
     "An instrument as declared: its items with codes, ranges and words in English and Japanese.",
 )
-_RECORDS = {"patient": catalogue.PATIENT, "assessment": catalogue.ASSESSMENT, "adverse_event": catalogue.ADVERSE_EVENTS}
+_RECORDS = {
+    "patient": catalogue.OF_PATIENT,
+    "assessment": catalogue.OF_ASSESSMENT,
+    "adverse_event": catalogue.ADVERSE_EVENTS,
+}
 
 
 def instrument_told(instrument):
@@ -134,6 +139,7 @@ def instrument_told(instrument):
         "title": _label(instrument.title),
         "record": next(record for record, some in _RECORDS.items() if instrument in some),
         "higher_is": instrument.higher_is,
+        "optional": instrument.optional,
         "citation": instrument.citation,
         "licence": instrument.licence,
         "items": [_item(one) for one in instrument.items],

@@ -1,5 +1,6 @@
 """What every operation of the API has in common."""
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework.exceptions import Throttled, UnsupportedMediaType
 from rest_framework.permissions import SAFE_METHODS
@@ -10,6 +11,7 @@ from registry.api import throttles
 from registry.api.parsing import JSONObject
 from registry.api.signing_in import Allowed
 from registry.models import Patient
+from registry.services.data_use import patient_of_use_to
 
 
 class Resource(APIView):
@@ -18,6 +20,7 @@ class Resource(APIView):
     needs   method to the ability that a person needs somewhere; 403 without it
     scopes  method to the scope that a token needs, where it is not the usual one
     tag     heading of the operations in the documentation
+    may_match  whether a POST may say in If-Match which version it acts on; a PATCH must
     versioned  whether it shows one record with its version: ETag, If-None-Match, If-Match
     """
 
@@ -30,12 +33,15 @@ class Resource(APIView):
     scopes = {}
     tag = ""
     versioned = False
+    may_match = False
 
     def initial(self, request, *args, **kwargs):
         by_address = throttles.ByAddress()
         if not by_address.allow_request(request, self):
             raise Throttled(by_address.wait())
         super().initial(request, *args, **kwargs)
+        if hasattr(self, request.method.lower()) and not self.is_for(self.access):
+            raise PermissionDenied
         # A form would have been read by now, and look like a body without anything in it.
         content_type = request.content_type.partition(";")[0].strip().lower()
         changes = request.method not in SAFE_METHODS and hasattr(self, request.method.lower())
@@ -47,6 +53,10 @@ class Resource(APIView):
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    def is_for(self, access):
+        """Whether people with this Access have anything to do with it, where `needs` does not say all."""
+        return True
+
     @property
     def access(self):
         return self.request._request.access
@@ -54,6 +64,6 @@ class Resource(APIView):
     def patient(self, patient_id):
         """The patient in the address; Http404 for one that the person may not see."""
         try:
-            return Patient.objects.one_visible_to(self.access, patient_id)
+            return patient_of_use_to(self.access, patient_id)
         except Patient.DoesNotExist:
             raise Http404 from None

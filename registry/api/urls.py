@@ -4,7 +4,19 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api import adverse_events, assessments, cohorts, comparisons, docs, patients, reference, root
+from registry.api import (
+    adverse_events,
+    assessments,
+    cohorts,
+    comparisons,
+    docs,
+    exports,
+    patients,
+    queries,
+    reference,
+    root,
+    snapshots,
+)
 
 app_name = "api"
 
@@ -30,6 +42,11 @@ urlpatterns = [
     path("assessments/<str:patient_id>/<str:timepoint>", assessments.OneAssessment.as_view(), name="assessment"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("queries", queries.Queries.as_view(), name="queries"),
+    path("queries/<int:query_id>", queries.OneQuery.as_view(), name="query"),
+    path("queries/<int:query_id>/answer", queries.QueryAnswer.as_view(), name="query_answer"),
+    path("queries/<int:query_id>/reopen", queries.QueryReopening.as_view(), name="query_reopen"),
+    path("queries/<int:query_id>/close", queries.QueryClosing.as_view(), name="query_close"),
     path("cohorts", cohorts.Cohorts.as_view(), name="cohorts"),
     path("cohorts/declared", cohorts.DeclaredCohorts.as_view(), name="declared_cohorts"),
     path("cohorts/<int:cohort_id>", cohorts.OneCohort.as_view(), name="cohort"),
@@ -38,5 +55,14 @@ urlpatterns = [
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),
     path("comparisons/<uuid:run_id>/result", comparisons.ComparisonResult.as_view(), name="comparison_result"),
+    path("exports", exports.Exports.as_view(), name="exports"),
+    path("exports/<uuid:export_id>", exports.OneExport.as_view(), name="export"),
+    path("exports/<uuid:export_id>/cancel", exports.ExportCancellation.as_view(), name="export_cancel"),
+    path("exports/<uuid:export_id>/file", exports.ExportFile.as_view(), name="export_file"),
+    path("snapshots", snapshots.Snapshots.as_view(), name="snapshots"),
+    path("snapshots/<uuid:snapshot_id>", snapshots.OneSnapshot.as_view(), name="snapshot"),
+    path(
+        "snapshots/<uuid:snapshot_id>/differences", snapshots.SnapshotDifferences.as_view(), name="snapshot_differences"
+    ),
     path("<path:rest>", csrf_exempt(login_not_required(root.nothing)), name="nothing"),
 ]

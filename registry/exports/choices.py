@@ -47,6 +47,7 @@ CONTENT = (
     Choice("totals", Label("Totals and classes", "合計点と分類")),
     Choice("hsuv", Label("Health state utility (HSUV)", "効用値（HSUV）")),
     Choice("changes", Label("Changes from baseline", "術前からの変化量")),
+    Choice("extras", Label("Extra instruments and their scores", "追加評価項目とスコア")),
 )
 MISSING = (
     Choice("columns", Label("A column of reasons beside each value", "各項目の横に欠測理由の列")),

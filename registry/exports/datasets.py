@@ -7,16 +7,21 @@ labels for codes, shifted dates, reasons beside values or inside them.
 import hashlib
 from dataclasses import dataclass, replace
 
+from registry.exports import scores
 from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
 from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.keys import TIMEPOINT
+from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import SCHEDULE
 from registry.services import outcomes, wire
 from registry.services.source import LIVE
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
+PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {one.name for one in catalogue.items(catalogue.PATIENT_EXTRAS)}
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
 
@@ -69,9 +74,12 @@ class Output:
 # What is there
 
 
-def datasets(choices, source=LIVE, restricted=False):
-    """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted."""
-    make = _Maker(choices, source, restricted or choices.dates == "shifted")
+def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choices):
+    """The Datasets of these choices. `restricted`: only the patients of PATIENTS_OF_EXPORT are wanted.
+
+    timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
+    """
+    make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     if choices.kind.shaped and choices.shape == "wide":
         return (make.wide(), make.events())
     return (make.patients(), make.assessments(), make.events())
@@ -82,19 +90,24 @@ class _Maker:
     choices: object
     source: object
     restricted: bool
+    timepoints: tuple[Choice, ...]
 
     def patients(self):
         return Dataset(
             "patients",
             Label("Patients: a row each", "患者：1人1行"),
             tuple(self._of_patient()),
-            f"{self.source.patients} AS t {self._site()} {self._only()}",
+            f"{self.source.patients} AS t {self._site()} {self._only()} {self._before_surgery()}",
             "t.patient_id",
         )
 
     def assessments(self):
+        keys = [
+            replace(item, choices=self.timepoints) if item.name == TIMEPOINT.name else item
+            for item in catalogue.ASSESSMENT_KEYS
+        ]
         found = [
-            *(self._item(item, "t", wire.ASSESSMENTS) for item in catalogue.ASSESSMENT_KEYS),
+            *(self._item(item, "t", wire.ASSESSMENTS) for item in keys),
             *self._of_assessment("t", ""),
         ]
         joins = [self._only(), self._surgery()]
@@ -105,7 +118,7 @@ class _Maker:
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
             tuple(filter(None, found)),
             f"{self.source.assessments} AS t {' '.join(joins)}",
-            "t.patient_id, " + _in_order("t.timepoint_id"),
+            f"t.patient_id, {ORDER[TIMEPOINT.name]}",
         )
 
     def events(self):
@@ -158,6 +171,15 @@ class _Maker:
             f"AND {alias}.timepoint_id = '{BASELINE}' AND {of}.timepoint_id <> '{BASELINE}'"
         )
 
+    def _before_surgery(self):
+        """The assessment before surgery as `a0`, which some scores need; the wide shape has it anyway."""
+        if "extras" not in self.choices.with_:
+            return ""
+        return (
+            f"LEFT JOIN {self.source.assessments} AS a0 ON a0.patient_id = t.patient_id "
+            f"AND a0.timepoint_id = '{BASELINE}'"
+        )
+
     def _events_by_kind(self):
         kinds = catalogue.item("kind").codes
         whens = " ".join(f"WHEN '{code}' THEN {1 << place}" for place, code in enumerate(kinds))
@@ -189,6 +211,12 @@ class _Maker:
                 )  # fmt: skip
             elif not item.identifying and (found := self._item(item, "t", wire.PATIENTS)):
                 yield found
+        yield from self._totals_of_patient()
+        if "extras" in self.choices.with_:
+            yield from self._extras(catalogue.PATIENT_EXTRAS, "t", wire.PATIENTS)
+            yield from (_score(one) for one in SCORES)
+
+    def _totals_of_patient(self):
         if "totals" in self.choices.with_:
             yield from (_derived(one, "t", of) for of in catalogue.PATIENT for one in of.derived)
             yield Variable(
@@ -209,6 +237,14 @@ class _Maker:
             yield from (_utility(code, alias) for code in self.choices.value_sets)
         if "changes" in parts and timepoint != BASELINE:
             yield from self._changes(alias, "a0" if timepoint else "b")
+        if "extras" in parts:
+            yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, wire.ASSESSMENTS)
+
+    def _extras(self, instruments, alias, file):
+        """Every extra that there is, switched on or not: what was answered once stays."""
+        for instrument in instruments:
+            yield from (self._item(item, alias, file) for item in instrument.items)
+            yield from (_derived(one, alias, instrument) for one in instrument.derived)
 
     def _changes(self, alias, baseline):
         for name in outcomes.CHANGES:
@@ -219,7 +255,7 @@ class _Maker:
                 yield _change(of, f"{of.sql} - {_utility(code, baseline).sql}", "number")
 
     def _item(self, item, alias, file):
-        kind = {"levels": "text"}.get(item.kind, item.kind)
+        kind = {"levels": "text", "decimal": "number"}.get(item.kind, item.kind)
         found = Variable(
             name=item.name,
             label=item.label,
@@ -241,7 +277,7 @@ class _Maker:
         if self.choices.dates == "days":
             if variable.of == "surgery_date":
                 return None  # it is day 0 of everybody
-            of_patient = "t" if variable.of in catalogue.PATIENT_COLUMNS or alias.startswith("a") else "p"
+            of_patient = "t" if variable.of in PATIENT_NAMES or alias.startswith("a") else "p"
             return replace(
                 variable,
                 name=variable.name.removesuffix("_date") + "_day",
@@ -278,6 +314,23 @@ def _derived(one, alias, instrument):
     )  # fmt: skip
 
 
+def _score(score):
+    told = Label(f"{score.title.en} (provisional)", f"{score.title.ja}（暫定）") if score.provisional else score.title
+    instrument = Instrument(
+        code=score.code, version="1", title=score.title, items=(), higher_is=score.higher_is,
+        citation=score.citation, licence=score.licence, optional=True,
+    )  # fmt: skip
+    return Variable(
+        name=score.column, label=told, kind="integer", sql=scores.sql(score, _of_score), of=score.column,
+        minimum=score.minimum, maximum=score.maximum, instrument=instrument,
+    )  # fmt: skip
+
+
+def _of_score(name):
+    """The column of an answer that a score needs: of the patient, or of the assessment before surgery."""
+    return f"{'a0' if name in catalogue.ASSESSMENT_COLUMNS else 't'}.{name}"
+
+
 _PLACES = [len(DIMENSIONS[0].choices) ** power for power in reversed(range(len(DIMENSIONS)))]
 
 
@@ -302,11 +355,6 @@ def _change(of, sql, kind):
         name=f"delta_{of.name}", label=label, kind=kind, sql=sql, of=of.name, unit=of.unit,
         instrument=getattr(of, "instrument", None) or catalogue.instrument_of(of.name),
     )  # fmt: skip
-
-
-def _in_order(column):
-    visits = ", ".join(f"'{visit.code}'" for visit in SCHEDULE)
-    return f"array_position(ARRAY[{visits}]::varchar[], {column})"
 
 
 # What is written of it

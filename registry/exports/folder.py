@@ -22,6 +22,8 @@ def readme(selection, rows):
     if settings.SYNTHETIC:
         lines += ["SYNTHETIC DATA: these patients do not exist.", "架空のデータです。実在の患者ではありません。", ""]
     lines += [f"{file.filename}: {rows[file.name]} rows" for file in wire.FILES]
+    if left_out := tables.left_out(selection):
+        lines += ["", f"Left out: {left_out} patients, consent to the use of the data withdrawn."]
     lines += [
         "",
         "Encoding UTF-8, cells separated by commas, dates YYYY-MM-DD, decimal point. An empty cell means no value;",

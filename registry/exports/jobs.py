@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection, connections, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from registry.exports import choices as asked
@@ -20,12 +21,13 @@ from registry.exports.choices import InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
-from registry.models import Export, Snapshot
+from registry.models import Erasure, Export, Snapshot
 from registry.services.source import LIVE
 from sites import audit
 from sites.access import Can, access_of
 from sites.copying import one_moment
-from sites.scope import Scope, entered
+from sites.retention import Old
+from sites.scope import Scope, entered, everything
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +65,9 @@ def request(*, access, choices):
         heartbeat_at=timezone.now(),
         rows_expected=rows_expected(choices, sites),
     )
-    audit.record(
+    audit.record_for_sites(
         "export",
-        site_id=sites[0] if len(sites) == 1 else None,
+        sites,
         table=Export._meta.db_table,
         row_id=export.pk,
         detail={"format": choices.format, "cohort": choices.cohort.name, "sites": len(sites), "identified": False}
@@ -111,17 +113,14 @@ def cancel(*, access, export):
 
 
 def of(access):
-    """The exports that a person asked for and may still export from: newest first."""
-    sites = set(access.sites_for(Can.EXPORT))
-    return [one for one in Export.objects.filter(requested_by_id=access.user_id)[:50] if sites.issuperset(one.site_ids)]
+    """The exports that a person asked for and may still export from: a query, newest first."""
+    sites = list(access.sites_for(Can.EXPORT))
+    return Export.objects.filter(requested_by_id=access.user_id, site_ids__contained_by=sites)
 
 
 def one_of(access, export_id):
     """One of these; Export.DoesNotExist otherwise."""
-    found = Export.objects.get(pk=export_id, requested_by_id=access.user_id)
-    if not set(access.sites_for(Can.EXPORT)).issuperset(found.site_ids):
-        raise Export.DoesNotExist(export_id)
-    return found
+    return of(access).get(pk=export_id)
 
 
 def path_of(export):
@@ -319,13 +318,40 @@ def recover():
     return ids
 
 
+def _with_erased_patients(done):
+    """Exports begun before a patient of one of their sites was erased whole: what a cohort left out is not asked."""
+    with everything(reason="exports expire"), transaction.atomic():
+        newest = dict(
+            Erasure.objects.filter(extent=Erasure.Extent.EVERYTHING)
+            .order_by()
+            .values_list("site_id")
+            .annotate(Max("erased_at"))
+        )
+    return [one for one in done if any(newest.get(site, one.started_at) > one.started_at for site in one.site_ids)]
+
+
+def old_records():
+    """The records of exports whose file has been gone for as long as settings keep them: a `retention.Old`."""
+    before = timezone.now() - settings.EXPORT_RECORDS_KEPT
+    ended = Export.objects.filter(status__in=(Status.EXPIRED, Status.FAILED, Status.CANCELLED))
+    return Old(ended.filter(finished_at__lt=before), before)
+
+
 def expire():
-    """Take away the files whose time is over, and what an interrupted export left; returns how many exports expired."""
+    """Take away the files whose time is over or that may hold an erased patient, and what an interrupted export left.
+
+    Returns how many exports expired.
+    """
     now = timezone.now()
-    over = list(Export.objects.filter(status=Status.DONE, expires_at__lte=now))
+    done = Export.objects.filter(status=Status.DONE)
+    over = list(done.filter(expires_at__lte=now)) + _with_erased_patients(done.filter(expires_at__gt=now))
     for export in over:
         path_of(export).unlink(missing_ok=True)
     Export.objects.filter(pk__in=[one.pk for one in over]).update(status=Status.EXPIRED)
+    if over:
+        with everything(reason="exports expire"), transaction.atomic():
+            for one in over:
+                audit.record_for_sites("export_expired", one.site_ids, table=Export._meta.db_table, row_id=one.pk)
     if settings.EXPORT_FOLDER.is_dir():
         oldest = now.timestamp() - timedelta(days=1).total_seconds()
         for left in settings.EXPORT_FOLDER.glob(".*.part"):

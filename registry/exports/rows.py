@@ -4,6 +4,8 @@ import io
 
 from django.db import connection
 
+from sites.copying import blocks
+
 BLOCK = 1 << 18
 
 
@@ -20,19 +22,10 @@ def json_blocks(sql):
 
 
 def _blocks(statement):
-    block, size = [], 0
     with connection.cursor() as cursor:
         # Without this the planner sorts a million rows before the first one leaves; the index has them nearly in order.
         cursor.execute("SET LOCAL enable_sort = off")
-        with cursor.copy(statement) as copy:
-            for row in copy:
-                block.append(row)
-                size += len(row)
-                if size > BLOCK:
-                    yield b"".join(block)
-                    block, size = [], 0
-    if block:
-        yield b"".join(block)
+        yield from blocks(cursor, statement, BLOCK)
 
 
 def schema(written):

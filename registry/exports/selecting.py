@@ -12,10 +12,10 @@ from django.db import connection
 from registry.analysis import cohorts
 from registry.analysis import frame as frames
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
-from registry.instruments import follow_up_end
-from registry.instruments.base import Label
-from registry.models import FollowUpEnd
-from registry.services import snapshots
+from registry.instruments.base import Choice, Label
+from registry.instruments.keys import TIMEPOINT
+from registry.services import schedule, snapshots
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
 from sites.models import Site
 from sites.scope import current, entered
@@ -64,7 +64,13 @@ class Selected:
 
     @property
     def datasets(self):
-        return datasets(self.choices, self.source, self.restricted)
+        return datasets(self.choices, self.source, self.restricted, _timepoints())
+
+
+def _timepoints():
+    """The protocol's timepoints, and behind them whatever else this registry has planned or met with."""
+    others = {code: label for code, label in schedule.labels().items() if code not in TIMEPOINT.codes}
+    return (*TIMEPOINT.choices, *(Choice(code, label) for code, label in others.items()))
 
 
 @contextmanager
@@ -94,7 +100,7 @@ def _selected(choices, source, snapshot, site_ids, tick):
         )
         counts = dict(cursor.fetchall())
         cohort = choices.cohort
-        if cohort.steps or _some_stopped():
+        if cohort.steps or _some_stopped(cursor):
             selection, ids = _cohort(cohort, source)
             cohort, flow = selection.cohort, selection.flow
             _fill(cursor, ids, choices)
@@ -107,8 +113,9 @@ def _selected(choices, source, snapshot, site_ids, tick):
     return Selected(choices, cohort, source, sites, flow, snapshot, tick)
 
 
-def _some_stopped():
-    return FollowUpEnd.objects.filter(end_data_use=follow_up_end.STOP).exists()
+def _some_stopped(cursor):
+    cursor.execute(f"SELECT EXISTS ({WITHDRAWN})")
+    return cursor.fetchone()[0]
 
 
 def _cohort(cohort, source):

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from django.db import connection
 
 from registry.instruments import levels
-from registry.instruments.follow_up_end import STOP
 from registry.instruments.timepoints import SCHEDULE
-from registry.models import FollowUpEnd
 from registry.services import wire
+from registry.services.data_use import WITHDRAWN
 from registry.services.identity import opened
 from registry.services.wire import column_of
 from sites import copying
@@ -97,12 +96,20 @@ def _wanted(selection):
     """The condition on a file's rows. Without identifiers they are for analysis, so data that must not be used stay
     out; with them they are a site's own record, which is whole."""
     mine = f"t.site_id = ANY ({_array(selection.sites)})"
+    return mine if selection.identified else f"{mine} AND NOT EXISTS ({_LEFT_OUT})"
+
+
+_LEFT_OUT = f"SELECT FROM ({WITHDRAWN}) AS w WHERE w.patient_id = t.patient_id"
+
+
+def left_out(selection):
+    """How many patients of these sites are not in the files, because their data must no longer be used."""
     if selection.identified:
-        return mine
-    return (
-        f"{mine} AND NOT EXISTS (SELECT FROM {FollowUpEnd._meta.db_table} AS f "
-        f"WHERE f.patient_id = t.patient_id AND f.end_data_use = '{STOP}')"
-    )
+        return 0
+    with connection.cursor() as cursor:
+        mine = f"t.site_id = ANY ({_array(selection.sites)})"
+        cursor.execute(f"SELECT count(*) FROM {wire.PATIENTS.table} AS t WHERE {mine} AND EXISTS ({_LEFT_OUT})")
+        return cursor.fetchone()[0]
 
 
 def _array(ids):

@@ -70,7 +70,7 @@ def parts_of(response):
     if code not in INSTRUMENTS or not patient:
         raise ValueError(response)
     instrument, patient_id = INSTRUMENTS[code], decoded(patient)
-    if instrument in catalogue.PATIENT:
+    if instrument in catalogue.OF_PATIENT:
         fits, timepoint, event = first == OF_PATIENT, None, None
     elif instrument in catalogue.ADVERSE_EVENTS:
         number = first.removeprefix(OF_EVENT)

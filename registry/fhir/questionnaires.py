@@ -49,10 +49,11 @@ def _item(item):
         found["answerOption"] = [
             {"valueCoding": _coding(item.name, choice.code, choice.label)} for choice in item.form_choices
         ]
-    elif item.kind == "integer":
+    elif item.kind in ("integer", "decimal"):
+        value = f"value{_type(item).capitalize()}"
         for url, bound in ((MINIMUM, item.minimum), (MAXIMUM, item.maximum)):
             if bound is not None:
-                extensions.append({"url": url, "valueInteger": bound})
+                extensions.append({"url": url, value: bound})
         if item.unit:
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
@@ -65,7 +66,7 @@ def _item(item):
 def _type(item):
     if item.choices:
         return "choice"
-    return {"integer": "integer", "date": "date", "text": "string"}[item.kind]
+    return {"integer": "integer", "decimal": "decimal", "date": "date", "text": "string"}[item.kind]
 
 
 def _derived(derived):

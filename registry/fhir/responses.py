@@ -114,6 +114,8 @@ def _answer(item, value):
         return {"valueCoding": {"system": names.code_system(item.name), "code": str(value), "display": display}}
     if isinstance(value, date):
         return {"valueDate": value.isoformat()}
+    if item.kind == "decimal":
+        return {"valueDecimal": float(value)}
     return {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
 
 
@@ -144,7 +146,7 @@ def read(resource):
         raise InvalidResource(faults)
     found = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
     found.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
-    if instrument in catalogue.ASSESSMENT:
+    if instrument in catalogue.OF_ASSESSMENT:
         _read_visit(resource, found, faults)
     _read_items(resource, found, faults)
     if faults:
@@ -254,9 +256,13 @@ def _value(item, answer):
         if coding.get("system") not in (None, system):
             return WRONG_SYSTEM.format(v=system), None
         return None, str(coding["code"])
-    kind = {"integer": "valueInteger", "date": "valueDate", "text": "valueString"}[item.kind]
+    kind, wanted = {
+        "integer": ("valueInteger", int),
+        "decimal": ("valueDecimal", (int, float)),
+        "date": ("valueDate", str),
+        "text": ("valueString", str),
+    }[item.kind]
     value = answer.get(kind)
-    wanted = int if item.kind == "integer" else str
     if not isinstance(value, wanted) or isinstance(value, bool):
         return WRONG_TYPE.format(v=kind), None
     return None, value

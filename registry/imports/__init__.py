@@ -101,7 +101,8 @@ class _Work:
             if not report.errors:
                 self._store(cursor, staged)
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                audit.record("import", detail={name: vars(counts) for name, counts in report.counts.items()})
+                detail = {name: vars(counts) for name, counts in report.counts.items()}
+                audit.record_for_sites("import", comparing.sites_of(cursor, self.files), detail=detail)
                 report.trail = (trail.transaction(cursor), after, trail.newest(cursor))
 
     def _stage(self, cursor):

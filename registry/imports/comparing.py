@@ -4,7 +4,7 @@ import json
 
 from django.db import connection
 
-from registry.imports.report import SHOWN, Finding
+from registry.imports.report import LISTED, Finding
 from registry.imports.staging import HIDDEN, shape_of, stage
 from registry.instruments import levels
 from registry.instruments.base import Label
@@ -41,8 +41,8 @@ NOTHING = "∅"
 
 
 def _first(cursor, sql, parameters=None):
-    """(rows, total) of a query whose first column is `count(*) OVER ()`: at most SHOWN rows, without that column."""
-    cursor.execute(f"{sql} LIMIT {SHOWN}", parameters)
+    """(rows, total) of a query whose first column is `count(*) OVER ()`: at most LISTED rows, without that column."""
+    cursor.execute(f"{sql} LIMIT {LISTED}", parameters)
     rows = cursor.fetchall()
     return [row[1:] for row in rows], rows[0][0] if rows else 0
 
@@ -309,3 +309,10 @@ def find_forbidden_changes(cursor, file, errors):
             Finding(file.filename, line, state, value, LOCKED if locked else REQUIRED) for line, value, locked in rows
         ]
         errors.extend(findings, total)
+
+
+def sites_of(cursor, files):
+    """Ids of the sites of the patients in the staged `files`, once they are stored."""
+    staged = " UNION ".join(f"SELECT patient_id FROM {stage(file)}" for file in files)
+    cursor.execute(f"SELECT DISTINCT site_id FROM registry_patient WHERE patient_id IN ({staged}) ORDER BY 1")
+    return [site for (site,) in cursor.fetchall()]

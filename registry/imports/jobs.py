@@ -366,7 +366,7 @@ def _run(one, pages, **options):
         )
         for before, name in ((faults, "errors"), (warnings, "warnings")):
             after = getattr(report, name)
-            setattr(report, name, Findings(before.shown + after.shown, before.total + after.total))
+            setattr(report, name, Findings(before.listed + after.listed, before.total + after.total))
         report.stored = report.stored and not faults
         return report, origins
 
@@ -405,7 +405,7 @@ def _converted(one, tables, folder, faults, warnings, origins):
 def _kept_findings(findings, origins):
     """Findings as JSON, in the words of what was uploaded: its file's name, its rows, its columns."""
     shown = []
-    for one in findings.shown:
+    for one in findings.listed:
         name, row_of, column_of = origins.get(one.file.removesuffix(".csv"), (one.file, lambda row: row, lambda c: c))
         columns = ", ".join(column_of(column) for column in one.column.split(", ")) if one.column else ""
         row = row_of(one.row) if one.row else one.row

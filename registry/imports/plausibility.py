@@ -4,7 +4,7 @@ A check is a function of a few columns, so PostgreSQL hands over each combinatio
 """
 
 from registry.imports.comparing import touched
-from registry.imports.report import SHOWN, Finding
+from registry.imports.report import LISTED, Finding
 from registry.imports.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
 from registry.instruments import checks, levels
 from registry.services import schedule, wire
@@ -55,7 +55,7 @@ def _unlikely(cursor, file):
             counts, firsts = zip(*found, strict=True)
             cursor.execute(
                 f"SELECT line FROM looked_at WHERE ({columns}) IN "
-                f"(SELECT {columns} FROM looked_at WHERE line = ANY (%s)) ORDER BY line LIMIT {SHOWN}",
+                f"(SELECT {columns} FROM looked_at WHERE line = ANY (%s)) ORDER BY line LIMIT {LISTED}",
                 [list(firsts)],
             )
             yield check.items, check.message, sum(counts), [line for (line,) in cursor.fetchall()]
@@ -80,7 +80,7 @@ def _look_at(cursor, file, names):
 def _unlikely_births(cursor):
     """What was seen of the birth dates while they were in the clear."""
     cursor.execute(
-        f"SELECT name, count(*), (array_agg(line))[:{SHOWN}] FROM {stage(wire.PATIENTS)} AS s "
+        f"SELECT name, count(*), (array_agg(line))[:{LISTED}] FROM {stage(wire.PATIENTS)} AS s "
         f"JOIN {touched(wire.PATIENTS)} AS c USING (line), unnest(s.warned) AS name GROUP BY name ORDER BY name"
     )
     for name, count, lines in cursor.fetchall():

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from registry.instruments.base import Label
 
-SHOWN = 100  # of each kind; the rest is counted
+SHOWN = 100  # of each kind, on a page and in a terminal
+LISTED = 5000  # of each kind, in the file; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -20,24 +21,28 @@ class Finding:
 
 @dataclass
 class Findings:
-    """The first hundred findings of a kind, and how many there are."""
+    """The first findings of a kind, and how many there are."""
 
-    shown: list[Finding] = field(default_factory=list)
+    listed: list[Finding] = field(default_factory=list)
     total: int = 0
 
     def add(self, finding, count=1):
         """One finding that stands for `count`."""
         self.total += count
-        if len(self.shown) < SHOWN:
-            self.shown.append(finding)
+        if len(self.listed) < LISTED:
+            self.listed.append(finding)
 
     def extend(self, findings, total):
         """The first findings of `total` that there are."""
         self.total += total
-        self.shown.extend(findings[: SHOWN - len(self.shown)])
+        self.listed.extend(findings[: LISTED - len(self.listed)])
 
     def __bool__(self):
         return self.total > 0
+
+    @property
+    def shown(self):
+        return self.listed[:SHOWN]
 
     @property
     def not_shown(self):

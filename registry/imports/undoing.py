@@ -7,7 +7,7 @@ import itself: with a person, a reason, a place in the history and events in the
 from django.db import IntegrityError, connection, transaction
 
 from registry.imports import trail
-from registry.imports.report import SHOWN, Finding, Findings
+from registry.imports.report import LISTED, Finding, Findings
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Identity, Patient
 from sites import audit
@@ -59,7 +59,10 @@ def undo(done, *, user_id, reason):
                             "removed": _remove(cursor, model),
                         }
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                    audit.record("import_undone", table="registry_import", row_id=done.pk, detail=counts)
+                    cursor.execute("SELECT DISTINCT site_id FROM undone WHERE site_id IS NOT NULL")
+                    sites = [site for (site,) in cursor.fetchall()]
+                    about = {"table": "registry_import", "row_id": done.pk, "detail": counts}
+                    audit.record_for_sites("import_undone", sites, **about)
                     where = (trail.transaction(cursor), after, trail.newest(cursor))
             if found:
                 transaction.set_rollback(True)
@@ -112,7 +115,7 @@ def _find_changed_later(cursor, done, found):
             ORDER BY e.id DESC LIMIT 1
         ) AS later ON true
         LEFT JOIN study_sites_user AS who ON who.id = later.user_id
-        ORDER BY u.table_name, u.row_id LIMIT {SHOWN}
+        ORDER BY u.table_name, u.row_id LIMIT {LISTED}
         """,
         [done.trail_to],
     )
@@ -144,7 +147,7 @@ def _find_built_upon(cursor, found):
                     SELECT FROM undone AS own
                     WHERE own.table_name = %s AND own.row_id = c.{child._meta.pk.column}::text AND own.is_new
                 )
-                GROUP BY u.row_id ORDER BY u.row_id LIMIT {SHOWN}
+                GROUP BY u.row_id ORDER BY u.row_id LIMIT {LISTED}
                 """,
                 [model._meta.db_table, child._meta.db_table],
             )

@@ -6,9 +6,9 @@ with the deployment's key, and everything goes once the import is decided or for
 
 import hashlib
 import os
-from datetime import timedelta
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
 from django.utils import timezone
 
 from registry.models import Import, ImportPart
@@ -16,7 +16,6 @@ from registry.services.identity import unwrapped_key, wrapped_key
 
 LARGEST = 25_000_000  # bytes of one file; for more there is the command
 MOST_FILES = 10
-KEPT = timedelta(days=1)  # after the last act
 PIECE = 1 << 20
 _NONCE = 12
 UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
@@ -86,7 +85,7 @@ def forget(one):
 
 def forget_old():
     """Discard what nobody decided about in time; returns how many imports."""
-    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - KEPT)
+    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
     ids = list(late.values_list("pk", flat=True))
     ImportPart.objects.filter(belongs_to__in=ids).delete()
     Import.objects.filter(pk__in=ids, status__in=UNDECIDED).update(

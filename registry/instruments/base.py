@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
@@ -62,9 +63,9 @@ class Choice:
 class Item:
     """One question, stored in one column called `name`.
 
-    `kind` is `integer`, `code`, `date`, `text` or `levels` (a set of vertebral levels).
-    `choices` closes the set of values; otherwise `minimum` and `maximum` (inclusive) bound an integer and
-    `max_length` a text. `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
+    `kind` is `integer`, `decimal` (with `places` after the point), `code`, `date`, `text` or `levels` (a set of
+    vertebral levels). `choices` closes the set of values; otherwise `minimum` and `maximum` (inclusive) bound a number
+    and `max_length` a text. `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Item:
     choices: tuple[Choice, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    places: int = 0
     max_length: int = 200
     unit: str = ""
     hint: Label | None = None
@@ -139,6 +141,21 @@ def _clean_integer(item, raw, today):
     elif (item.minimum is not None and value < item.minimum) or (item.maximum is not None and value > item.maximum):
         raise InvalidValue(_expected(item, raw))
     return value
+
+
+def _clean_decimal(item, raw, today):
+    text = _half_width(raw) if isinstance(raw, str) else str(raw)
+    if (
+        isinstance(raw, bool)
+        or not isinstance(raw, (str, int, float, Decimal))
+        or not re.fullmatch(r"[+-]?[0-9]{1,12}(\.[0-9]{1,12})?", text)
+    ):
+        raise InvalidValue(_expected_decimal(item, raw))
+    value = Decimal(text)
+    stored = value.quantize(Decimal(1).scaleb(-item.places))
+    if stored != value or not item.minimum <= value <= item.maximum:
+        raise InvalidValue(_expected_decimal(item, raw))
+    return stored
 
 
 def _clean_code(item, raw, today):
@@ -238,8 +255,16 @@ def _expected(item, raw):
     return Label("must be a whole number; got “{v}”", "整数を入力してください（入力値「{v}」）").format(v=_typed(raw))
 
 
+def _expected_decimal(item, raw):
+    return Label(
+        "must be a number from {a} to {b}{u}, decimal digits at most {p}; got “{v}”",
+        "{a}から{b}{u}までの数値（小数点以下{p}桁まで）を入力してください（入力値「{v}」）",
+    ).format(a=item.minimum, b=item.maximum, u=f" {item.unit}" if item.unit else "", p=item.places, v=_typed(raw))
+
+
 _CLEANERS = {
     "integer": _clean_integer,
+    "decimal": _clean_decimal,
     "code": _clean_code,
     "date": _clean_date,
     "text": _clean_text,
@@ -300,7 +325,10 @@ class Bands(Derived):
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """A named, versioned set of items that are answered together. A released version never changes."""
+    """A named, versioned set of items that are answered together. A released version never changes.
+
+    `optional`: an extra, asked only where a registry has switched it on; its columns are in no contract file.
+    """
 
     code: str
     version: str
@@ -312,6 +340,7 @@ class Instrument:
     completed_by: Label | None = None
     citation: str = ""
     licence: str = ""
+    optional: bool = False
 
     def item(self, name):
         return next(item for item in self.items if item.name == name)

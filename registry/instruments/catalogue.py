@@ -1,28 +1,50 @@
 """Every instrument of the registry, by the record that it belongs to. A new instrument is a file and a line here.
 
-The order of the instruments is the order of the columns in the registry's files.
+The order of the instruments is the order of the columns in the registry's files. Extras, which a registry switches on,
+stand apart: the contract's files have the core columns and no others, whatever is switched on.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from .adverse_events import ADVERSE_EVENT
+from .ais import AIS
 from .barthel import BARTHEL
 from .base import Derived, Instrument, Item
+from .charlson import CHARLSON
+from .cobb import COBB
 from .ecog import ECOG_PS
 from .eq5d5l import EQ5D5L, EQ_VAS
+from .escc import ESCC
 from .frankel import FRANKEL
 from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, PATIENT_KEYS
+from .kps import KPS
+from .local_recurrence import LOCAL_RECURRENCE
 from .pain import PAIN_VAS
 from .patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
+from .prognosis import PROGNOSIS
+from .radiotherapy import RADIOTHERAPY
+from .respondent import RESPONDENT
 from .sins import SINS
+from .sosg_oq import SOSG_OQ
 from .tokuhashi import TOKUHASHI
 
 PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
 ASSESSMENT = (FRANKEL, ECOG_PS, PAIN_VAS, BARTHEL, EQ5D5L, EQ_VAS)
 ADVERSE_EVENTS = (ADVERSE_EVENT,)
 
-INSTRUMENTS = (*PATIENT, *ASSESSMENT, *ADVERSE_EVENTS)
+# Extras by the form that asks them.
+EXTRAS = {
+    "baseline": (CHARLSON, PROGNOSIS),
+    "follow_up": (LOCAL_RECURRENCE, RADIOTHERAPY),
+    "assessment": (RESPONDENT, KPS, AIS, ESCC, COBB, SOSG_OQ),
+}
+PATIENT_EXTRAS = EXTRAS["baseline"] + EXTRAS["follow_up"]
+ASSESSMENT_EXTRAS = EXTRAS["assessment"]
+
+OF_PATIENT = PATIENT + PATIENT_EXTRAS
+OF_ASSESSMENT = ASSESSMENT + ASSESSMENT_EXTRAS
+INSTRUMENTS = (*OF_PATIENT, *OF_ASSESSMENT, *ADVERSE_EVENTS)
 
 
 def items(instruments: tuple[Instrument, ...]) -> tuple[Item, ...]:
@@ -38,8 +60,17 @@ PATIENT_COLUMNS = tuple(item.name for item in PATIENT_ITEMS)
 ASSESSMENT_COLUMNS = tuple(item.name for item in ASSESSMENT_ITEMS)
 ADVERSE_EVENT_COLUMNS = tuple(item.name for item in ADVERSE_EVENT_ITEMS)
 
+# Keys and every item that there is, extras included.
+ALL_ITEMS = (
+    *PATIENT_ITEMS,
+    *ASSESSMENT_ITEMS,
+    *ADVERSE_EVENT_ITEMS,
+    *items(PATIENT_EXTRAS),
+    *items(ASSESSMENT_EXTRAS),
+)
+
 _INSTRUMENTS = {instrument.code: instrument for instrument in INSTRUMENTS}
-_ITEMS = {item.name: item for item in (*PATIENT_ITEMS, *ASSESSMENT_ITEMS, *ADVERSE_EVENT_ITEMS)}
+_ITEMS = {item.name: item for item in ALL_ITEMS}
 _DERIVED = {derived.name: derived for instrument in INSTRUMENTS for derived in instrument.derived}
 _INSTRUMENT_OF = {
     part.name: instrument for instrument in INSTRUMENTS for part in (*instrument.items, *instrument.derived)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalogue
+from . import catalogue, kps, local_recurrence, prognosis, radiotherapy
 from .base import Label
-from .levels import number
+from .levels import LEVELS, number
 from .patient import age_on
 from .sins import location_points
 from .timepoints import SCHEDULE, Plans, Timepoint
@@ -90,6 +90,16 @@ PATIENT_CHECKS = (
     DateOrder(name="consent_not_after_death", earlier="consent_date", later="death_date"),
     DateOrder(name="last_contact_not_after_death", earlier="last_contact_date", later="death_date"),
     OnlyWith(name="death_date_only_with_dead", item="death_date", other="vital_status", value="dead"),
+    OnlyWith(
+        name="recurrence_date_only_with_recurrence",
+        item="local_recurrence_date",
+        other="local_recurrence",
+        value=local_recurrence.PRESENT,
+    ),
+    DateOrder(name="surgery_not_after_recurrence", earlier="surgery_date", later="local_recurrence_date"),
+    DateOrder(name="recurrence_not_after_death", earlier="local_recurrence_date", later="death_date"),
+    DateOrder(name="radiotherapy_before_surgery", earlier="rt_before_date", later="surgery_date"),
+    DateOrder(name="radiotherapy_after_surgery", earlier="surgery_date", later="rt_after_date"),
 )
 
 
@@ -138,6 +148,78 @@ SOFT_CHECKS = (
         message=Label(
             "ECOG 0 (fully active), yet a Barthel total of 40 or less",
             "ECOG 0（制限なし）ですが、Barthel合計が40点以下です",
+        ),
+    ),
+    SoftCheck(
+        name="kps_against_ecog",
+        items=("ecog_ps", "kps"),
+        unlikely=lambda ecog, points: not kps.agree(points, ecog),
+        message=Label(
+            "No published mapping gives this ECOG grade for this KPS",
+            "このKPSとECOGの組み合わせは、文献上のどの対応とも一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="ais_against_frankel",
+        items=("frankel", "ais"),
+        unlikely=lambda frankel, ais: abs(ord(frankel) - ord(ais)) > 1,
+        message=Label(
+            "The AIS and the Frankel grade are more than one grade apart",
+            "AISとFrankel分類が2段階以上異なります",
+        ),
+    ),
+    SoftCheck(
+        name="cobb_vertebrae_in_order",
+        items=("cobb_upper", "cobb_lower"),
+        unlikely=lambda upper, lower: LEVELS.index(upper) >= LEVELS.index(lower),
+        message=Label(
+            "The upper end vertebra of the Cobb angle is not above the lower one",
+            "Cobb角の上位終椎が下位終椎より頭側にありません",
+        ),
+    ),
+    SoftCheck(
+        name="primary_detail_against_tumour",
+        items=("primary_detail", "primary_tumour"),
+        unlikely=lambda detail, tumour: not prognosis.fits(detail, tumour),
+        message=Label(
+            "The primary tumour in detail does not belong to the primary tumour",
+            "原発腫瘍（詳細）が原発腫瘍と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="solitary_against_tokuhashi",
+        items=("skeletal_metastases", "tokuhashi_extraspinal_bone", "tokuhashi_vertebral"),
+        unlikely=lambda skeletal, extraspinal, vertebral: (skeletal == 1) != (extraspinal == vertebral == 2),
+        message=Label(
+            "Solitary or multiple skeletal metastases do not match the Tokuhashi numbers of metastases",
+            "骨転移の単発・多発が徳橋スコアの転移数と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="tomita_against_tokuhashi_organs",
+        items=("visceral_treatability", "tokuhashi_organs"),
+        unlikely=lambda visceral, organs: (visceral == 0) != (organs == 2),
+        message=Label(
+            "Visceral metastases (Tomita) do not match the Tokuhashi organ metastases",
+            "内臓転移（富田）が徳橋スコアの臓器転移と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="dose_without_radiotherapy_before",
+        items=("rt_before", "rt_before_dose_gy"),
+        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
+        message=Label(
+            "A dose before surgery, yet no radiotherapy before surgery",
+            "術前の放射線治療が「なし」ですが、線量が記録されています",
+        ),
+    ),
+    SoftCheck(
+        name="dose_without_radiotherapy_after",
+        items=("rt_after", "rt_after_dose_gy"),
+        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
+        message=Label(
+            "A dose after surgery, yet no radiotherapy after surgery",
+            "術後の放射線治療が「なし」ですが、線量が記録されています",
         ),
     ),
     SoftCheck(

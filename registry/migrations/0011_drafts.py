@@ -17,7 +17,7 @@ ALTER TABLE registry_draft ADD CONSTRAINT registry_draft_same_site FOREIGN KEY (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0009_faster_loading"),
+        ("registry", "0010_erasure"),
         ("study_sites", "0007_faster_loading"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

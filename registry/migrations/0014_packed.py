@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0011_drafts")]
+    dependencies = [("registry", "0013_extra_instruments")]
 
     operations = [
         migrations.RunSQL(

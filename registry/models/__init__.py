@@ -1,14 +1,17 @@
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
+from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
+from registry.models.patient_links import PatientLink
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
+from registry.models.switches import InstrumentSwitch
 
 __all__ = [
     "AdverseEvent",
@@ -16,21 +19,24 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "Draft",
-    "FollowUpEnd",
+    "Erasure",
     "Export",
+    "FollowUpEnd",
     "Identity",
     "Import",
     "ImportMapping",
     "ImportPart",
+    "InstrumentSwitch",
     "Patient",
+    "PatientLink",
     "Query",
     "QueryForm",
     "QueryMessage",
     "QueryState",
     "SavedCohort",
-    "Signature",
-    "ScheduleVersion",
     "ScheduledVisit",
+    "ScheduleVersion",
+    "Signature",
     "Snapshot",
     "SnapshotPart",
     "State",

@@ -76,6 +76,7 @@ def segment_group():
 
 
 PATIENT_ITEMS = build.stored_items(catalogue.PATIENT)
+PATIENT_EXTRAS = build.stored_items(catalogue.PATIENT_EXTRAS)
 BASELINE = (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.TOKUHASHI, catalogue.SINS)
 SURGERY = (catalogue.SURGERY,)
 
@@ -156,6 +157,7 @@ class Patient(Record):
     age_at_surgery = models.SmallIntegerField(_("age at surgery"), null=True, editable=False)
     baseline_state = state_field(_("baseline"))
     surgery_state = state_field(_("surgery"))
+    vars().update(build.columns(catalogue.PATIENT_EXTRAS))
 
     objects = PatientQuerySet.as_manager()
 
@@ -177,9 +179,10 @@ class Patient(Record):
             ),
             state_constraint("patient_baseline_state_known", "baseline_state"),
             state_constraint("patient_surgery_state_known", "surgery_state"),
-            *filter(None, (build.value_constraint("patient", item) for item in PATIENT_ITEMS)),
-            *build.check_constraints("patient", checks.PATIENT_CHECKS, PATIENT_ITEMS),
+            *filter(None, (build.value_constraint("patient", item) for item in PATIENT_ITEMS + PATIENT_EXTRAS)),
+            *build.check_constraints("patient", checks.PATIENT_CHECKS, PATIENT_ITEMS + PATIENT_EXTRAS),
             *build.missing_constraints("patient", PATIENT_ITEMS),
+            *build.missing_constraints("patient", PATIENT_EXTRAS, "extra_or_reason"),
             build.complete_constraint("patient_baseline", build.stored_items(BASELINE), "baseline_state"),
             build.complete_constraint("patient_surgery", build.stored_items(SURGERY), "surgery_state"),
         ]
@@ -230,6 +233,7 @@ class Timepoint(models.Model):
 
 
 ASSESSMENT_ITEMS = build.stored_items(catalogue.ASSESSMENT)
+ASSESSMENT_EXTRAS = build.stored_items(catalogue.ASSESSMENT_EXTRAS)
 
 
 class Assessment(Record):
@@ -244,6 +248,7 @@ class Assessment(Record):
     assessment_date = models.DateField(_("date of assessment"), null=True, blank=True)
     vars().update(build.columns(catalogue.ASSESSMENT))
     state = state_field(_("state"))
+    vars().update(build.columns(catalogue.ASSESSMENT_EXTRAS))
 
     class Meta:
         verbose_name = _("assessment")
@@ -254,8 +259,11 @@ class Assessment(Record):
             models.UniqueConstraint(fields=["patient", "timepoint"], name="assessment_once_a_timepoint"),
             models.CheckConstraint(condition=Q(assessment_date__gte=build.EARLIEST), name="assessment_date_accepted"),
             state_constraint("assessment_state_known", "state"),
-            *filter(None, (build.value_constraint("assessment", item) for item in ASSESSMENT_ITEMS)),
+            *filter(
+                None, (build.value_constraint("assessment", item) for item in ASSESSMENT_ITEMS + ASSESSMENT_EXTRAS)
+            ),
             *build.missing_constraints("assessment", ASSESSMENT_ITEMS),
+            *build.missing_constraints("assessment", ASSESSMENT_EXTRAS, "extra_or_reason"),
             build.complete_constraint("assessment", ASSESSMENT_ITEMS),
         ]
 

@@ -48,6 +48,9 @@ def field_for(item):
     if item.kind == "integer":
         big = item.maximum is not None and item.maximum > 32_767
         return (models.IntegerField if big else models.SmallIntegerField)(**common)
+    if item.kind == "decimal":
+        digits = len(str(max(abs(item.minimum), abs(item.maximum)))) + item.places
+        return models.DecimalField(max_digits=digits, decimal_places=item.places, **common)
     if item.kind == "code":
         return models.CharField(max_length=max(len(str(code)) for code in item.codes), **common)
     if item.kind == "date":
@@ -134,8 +137,8 @@ def _condition(check):
     raise TypeError(f"no constraint for {type(check).__name__}")
 
 
-def missing_constraints(prefix, items):
-    """Reasons are known ones, and no item has both a value and a reason for having none."""
+def missing_constraints(prefix, items, name="value_or_reason"):
+    """No item has both a value and a reason for having none."""
     names = [item.name for item in items]
     return [
         models.CheckConstraint(
@@ -143,7 +146,7 @@ def missing_constraints(prefix, items):
                 lambda left, right: left & right,
                 (Q(**{f"{name}__isnull": True}) | ~Q(missing__has_key=name) for name in names),
             ),
-            name=f"{prefix}_value_or_reason",
+            name=f"{prefix}_{name}",
         ),
     ]
 

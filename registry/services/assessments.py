@@ -6,6 +6,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, State
+from registry.services import extras
 from registry.services.answers import InvalidAnswers, clean
 from registry.services.queries import settle
 from registry.services.records import Conflict, check_may_change, require, set_values, store_update
@@ -13,7 +14,7 @@ from registry.services.schedule import ensure_timepoint
 from sites.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
-NAMES = (ASSESSMENT_DATE.name, *(item.name for item in ITEMS))
+NAMES = (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT)))
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
@@ -48,7 +49,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
     if row is None or row.version != version:
         raise Conflict(row)
     check_may_change(row.state, reason)
-    answers = _clean(raw, missing, complete or row.state != State.DRAFT, today)
+    answers = _clean(row, raw, missing, complete or row.state != State.DRAFT, today)
     _refuse_codes_of_death(patient, answers, row)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
@@ -58,7 +59,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
 
 
 def _record(patient, timepoint, raw, missing, complete, today):
-    answers = _clean(raw, missing, complete, today)
+    answers = _clean(None, raw, missing, complete, today)
     _refuse_codes_of_death(patient, answers)
     ensure_timepoint(timepoint)
     try:
@@ -77,8 +78,12 @@ def _record(patient, timepoint, raw, missing, complete, today):
         raise Conflict(lambda: Assessment.objects.get(patient_id=patient.pk, timepoint_id=timepoint)) from error
 
 
-def _clean(raw, missing, complete, today):
-    answers = clean((ASSESSMENT_DATE, *ITEMS), raw, missing, complete=complete, today=today)
+def _clean(row, raw, missing, complete, today):
+    completing = row is None or extras.is_completing(row.state)
+    extra, extra_raw, extra_missing = extras.to_clean("assessment", row, raw, missing, completing=completing)
+    answers = clean(
+        (ASSESSMENT_DATE, *ITEMS, *extra), raw | extra_raw, missing | extra_missing, complete=complete, today=today
+    )
     if answers.values["assessment_date"] is None:
         raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
     return answers

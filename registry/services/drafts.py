@@ -108,7 +108,12 @@ def bring_back(access, patient, form):
 
 def forget(access, patient, form):
     """The form was saved: its author's draft has done its duty."""
-    _own(access, patient, form).delete()
+    require(access, Can.ENTER, patient.site_id)
+    with connection.cursor() as cursor:  # plain SQL: every save asks
+        cursor.execute(
+            "DELETE FROM registry_draft WHERE person_id = %s AND patient_id = %s AND form = %s",
+            [access.user_id, patient.pk, form],
+        )
 
 
 def _own(access, patient, form):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
 
 from registry.instruments import catalogue, checks, levels
@@ -14,13 +15,18 @@ OWN_FORMS = {
     QueryForm.SURGERY: SURGERY,
     QueryForm.FOLLOW_UP: (catalogue.FOLLOW_UP,),
 }
-PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS)
+PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
+    part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
+}
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
-_FOLLOW_UP = frozenset(item.name for item in catalogue.FOLLOW_UP.items)
+_FOLLOW_UP = frozenset(
+    item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
+)
 _EVENT = frozenset(catalogue.ADVERSE_EVENT_COLUMNS) - PATIENT_NAMES
 _ASSESSMENT = (
     frozenset(catalogue.ASSESSMENT_COLUMNS)
-    | {one.name for instrument in catalogue.ASSESSMENT for one in instrument.derived}
+    | {item.name for item in catalogue.items(catalogue.ASSESSMENT_EXTRAS)}
+    | {one.name for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived}
 ) - PATIENT_NAMES
 
 
@@ -94,10 +100,11 @@ def kind_of(check):
 def items_of(form_kind):
     """Names of the items that a form of this kind shows."""
     if form_kind == QueryForm.ASSESSMENT:
-        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.ASSESSMENT))])
+        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT))])
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
-    return frozenset(item.name for item in catalogue.items(OWN_FORMS[form_kind]) if not item.identifying)
+    instruments = OWN_FORMS[form_kind] + catalogue.EXTRAS.get(form_kind, ())
+    return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
 
 
 def field_of(check):
@@ -124,7 +131,7 @@ def stand_in_birth_date(surgery, age):
 
 
 def patient_answers(patient):
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 
@@ -151,7 +158,9 @@ def findings_of(patient, records=None):
     for row in records:
         form = form_of_record(row)
         names = _EVENT if form.event is not None else _ASSESSMENT
-        answers = known | {name: getattr(row, name, None) for name in names} | {"timepoint": form.timepoint}
+        # An assessment's attribute `timepoint` would be a query.
+        answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
+        answers["timepoint"] = form.timepoint
         own = [check for check in every if kind_of(check) == form.kind]
         found += _met(form, own, answers, row.state == State.DRAFT)
     return found
@@ -175,4 +184,6 @@ def seen(check, answers):
 def as_json(value):
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
     return levels.mask(value) if isinstance(value, tuple) else value

@@ -24,6 +24,13 @@ COLUMNS = {
 }
 
 
+EXTRA_COLUMNS = {
+    QueryForm.BASELINE: _stored(catalogue.EXTRAS["baseline"]),
+    QueryForm.FOLLOW_UP: _stored(catalogue.EXTRAS["follow_up"]),
+    QueryForm.ASSESSMENT: _stored(catalogue.EXTRAS["assessment"]),
+}
+
+
 @dataclass(frozen=True)
 class FormRow:
     """A form with the row that stores it. `state_column` is None for follow-up, which is never finished."""
@@ -33,7 +40,11 @@ class FormRow:
 
     @property
     def columns(self):
-        return COLUMNS[self.form.kind]
+        """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
+        extras = EXTRA_COLUMNS.get(self.form.kind, ())
+        return COLUMNS[self.form.kind] + tuple(
+            name for name in extras if getattr(self.row, name) is not None or name in self.row.missing
+        )
 
     @property
     def comparable(self):

@@ -15,9 +15,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from registry.models import Identity
+from registry.instruments.base import Label
+from registry.models import Erasure, Identity
+from registry.services.answers import InvalidAnswers
 
 FIELDS = ("birth_date", "hospital_number", "initials")
+ERASED = Label(
+    "was destroyed at the patient's wish and is not stored again", "本人の意思により削除済みのため、再登録できません"
+)
 _NONCE = 12
 _KEY_ID = 4
 
@@ -105,9 +110,14 @@ def read(patient):
 
 
 def write(patient, **values):
-    """Store some identifiers of a patient, leaving the others as they are; what is equal is not written again."""
+    """Store some identifiers of a patient, leaving the others as they are; what is equal is not written again.
+
+    Raises InvalidAnswers for a patient whose identifiers were erased.
+    """
     row = Identity.objects.select_for_update().filter(patient_id=patient.pk).first()
     if row is None:
+        if Erasure.objects.filter(patient_id=patient.pk).exists():
+            raise InvalidAnswers({"birth_date": [ERASED]})
         Identity.objects.create(patient=patient, site_id=patient.site_id, **sealed(patient.pk, values))
         return
     known = opened(patient.pk, row.key, {field: getattr(row, field) for field in values})

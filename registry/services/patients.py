@@ -6,9 +6,9 @@ from django.db.models import Max
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.patient import age_on
-from registry.models import AdverseEvent, Patient, State
+from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
-from registry.services import identity
+from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
@@ -23,6 +23,12 @@ FORMS = {
 }
 MINIMUM_AGE = 20
 
+
+def items_of(form):
+    """Every item that a form may store, whatever is switched on."""
+    return catalogue.items(FORMS[form][0] + catalogue.EXTRAS.get(form, ()))
+
+
 INELIGIBLE_AGE = Label(
     f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
     f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
@@ -33,7 +39,7 @@ ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ�
 
 def answers_of(patient, identifiers=None):
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 
@@ -42,14 +48,18 @@ def _next_patient_id(site):
     with connection.cursor() as cursor:
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x4D53, site.pk])
-    pattern = rf"^{site.code}-\d{{4,}}$"
-    taken = Patient.objects.filter(site=site, patient_id__regex=pattern)
-    # Numbers past 9999 sort by length first.
-    last = max((int(one.rsplit("-", 1)[1]) for one in _longest_last(taken)), default=0)
+    # A number is never given twice, though its patient be erased.
+    taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
+    last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 
 
+def _numbered(model, site):
+    return model.objects.filter(site=site, patient_id__regex=rf"^{site.code}-\d{{4,}}$")
+
+
 def _longest_last(patients):
+    """The last number, or all of them where their order as text is not that of the numbers: past 9999."""
     last = patients.aggregate(last=Max("patient_id"))["last"]
     return (
         [last]
@@ -98,9 +108,12 @@ def save_form(
     row = locked_for_update(Patient, patient.pk, version)
     if state_column:
         check_may_change(getattr(row, state_column), reason)
-    items = [item for item in catalogue.items(instruments) if item.name in raw or item.name in (missing or {})]
+    missing, state = missing or {}, getattr(row, state_column) if state_column else None
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=extras.is_completing(state))
+    items = (*catalogue.items(instruments), *extra)
+    sent = [item for item in items if item.name in raw or item.name in missing]
     answers = clean(
-        items if not complete else catalogue.items(instruments), raw, missing or {}, complete=complete, today=today
+        items if complete else sent, raw | extra_raw, missing | extra_missing, complete=complete, today=today
     )
     identifiers = identity.read(row) or {}
     merged = answers_of(row, identifiers) | answers.values
@@ -116,7 +129,7 @@ def save_form(
         setattr(row, state_column, State.COMPLETE)
         changed.append(state_column)
     row = store_update(row, changed, reason)
-    settle(row, about=[item.name for item in catalogue.items(instruments)], said=said)
+    settle(row, about=[item.name for item in items], said=said)
     return row
 
 

@@ -93,6 +93,14 @@ def _is_accepted(finding, query):
     return _is_known(finding, query) and query.state != QueryState.OPEN
 
 
+def discussed(access):
+    """Ids of the sites whose queries the person takes part in: those of entry, and of raising queries.
+
+    Taking part is the person's: a token that may only read reads them too.
+    """
+    return access.of_owner.sites_for(Can.ENTER, Can.QUERY)
+
+
 def form_of(query):
     return Form(query.form, query.timepoint_id, query.event_id)
 
@@ -361,7 +369,5 @@ def items_for(form_kind):
 
 
 def _in_order(names):
-    order = [
-        item.name for item in (*catalogue.PATIENT_ITEMS, *catalogue.ASSESSMENT_ITEMS, *catalogue.ADVERSE_EVENT_ITEMS)
-    ]
+    order = [item.name for item in catalogue.ALL_ITEMS]
     return sorted(names, key=order.index)

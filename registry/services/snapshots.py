@@ -10,6 +10,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from registry.instruments import levels
@@ -115,7 +116,8 @@ def _frozen(label, note, user_id):
     snapshot.hash, snapshot.rows = f"sha256:{digest.hexdigest()}", rows
     snapshot.save(force_insert=True)
     SnapshotPart.objects.bulk_create(parts, batch_size=20)
-    audit.record("snapshot", table=Snapshot._meta.db_table, row_id=snapshot.pk, detail={"rows": rows})
+    about = {"table": Snapshot._meta.db_table, "row_id": snapshot.pk, "detail": {"rows": rows}}
+    audit.record_for_sites("snapshot", Site.objects.values_list("pk", flat=True), **about)
     return snapshot
 
 
@@ -161,8 +163,11 @@ def _texts(table, names, site_id):
 
 
 def get(snapshot_id):
-    """The Snapshot with this id; NotIntact if there is none."""
-    found = Snapshot.objects.filter(pk=snapshot_id).first()
+    """The Snapshot with this id, which may be any text; NotIntact if there is none."""
+    try:
+        found = Snapshot.objects.filter(pk=snapshot_id).first()
+    except ValidationError:  # no id at all
+        found = None
     if found is None:
         raise NotIntact(Label("There is no such snapshot.", "そのスナップショットはありません。"))
     return found

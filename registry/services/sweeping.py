@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from registry.instruments import catalogue, checks, levels
 from registry.models import QueryForm, State
 from registry.services import schedule
-from registry.services.findings import every_check, field_of, kind_of, stand_in_birth_date
+from registry.services.findings import PATIENT_NAMES, every_check, field_of, kind_of, stand_in_birth_date
 from registry.services.queries import reconcile
 
 ANCHOR = date(2000, 6, 15)
@@ -50,7 +50,7 @@ def sweep():
 
 def _column(kind, name):
     """SQL of an answer, as the checks take it: of the record itself, or of its patient."""
-    if name in catalogue.PATIENT_COLUMNS or kind not in SOURCES:
+    if name in PATIENT_NAMES or kind not in SOURCES:
         return f"p.{name}"
     return "r.timepoint_id" if name == "timepoint" else f"r.{name}"
 
@@ -59,11 +59,7 @@ def _is_date(name):
     return name != "timepoint" and name in _DATES
 
 
-_DATES = frozenset(
-    item.name
-    for item in (*catalogue.PATIENT_ITEMS, *catalogue.ASSESSMENT_ITEMS, *catalogue.ADVERSE_EVENT_ITEMS)
-    if item.kind == "date"
-)
+_DATES = frozenset(item.name for item in catalogue.ALL_ITEMS if item.kind == "date")
 
 
 def _grouped(kind, check):

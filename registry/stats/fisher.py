@@ -21,7 +21,8 @@ __all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
 
 TIE = log1p(1e-7)
 NO_DOUBLE = -746.0  # exp() of less is zero in double precision
-CHUNK = 1 << 20  # cells handled at a time
+CHUNK = 1 << 16  # probabilities computed at a time: they stay in the processor's cache
+DRAWN = 1 << 20  # cells drawn at a time; the sampled P follows from it
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def sampled_p(table, resamples, seed):
     generator = np.random.default_rng(seed)
     rows, columns = table.sum(axis=1), table.sum(axis=0)
     limit = log_factorials(table).sum() - TIE
-    extreme, step = 0, max(1, CHUNK // table.size)
+    extreme, step = 0, max(1, DRAWN // table.size)
     for start in range(0, resamples, step):
         drawn = log_factorials_of_tables(generator, rows, columns, min(step, resamples - start))
         extreme += int((drawn >= limit).sum())
@@ -216,9 +217,12 @@ def occupied(table):
 
 
 def log_factorials(x):
+    """log x! of whole numbers, an array of any shape; those of many numbers near each other are looked up."""
     from scipy.special import gammaln
 
-    return gammaln(x + 1.0)
+    if x.size == 0 or (high := x.max()) - (low := x.min()) >= x.size:
+        return gammaln(x + 1.0)
+    return gammaln(np.arange(low, high + 1) + 1.0)[x - low]
 
 
 def log_probability(table):

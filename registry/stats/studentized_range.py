@@ -29,14 +29,32 @@ def upper(q, groups, df):
 
 def quantile(p, groups, df):
     """The q with P(Q <= q) = p. R: qtukey(p, groups, df), which stops at a step of 1e-4: good to about 1e-6."""
-    from scipy.optimize import brentq
-
     if not 0 < p < 1:
         raise ValueError("p must lie between 0 and 1")
-    high = 8.0
-    while upper(high, groups, df) > 1 - p:
-        high *= 2
-    return brentq(lambda q: upper(q, groups, df) - (1 - p), 0.0, high, xtol=1e-12, rtol=1e-13)
+    return _quantile(p, groups, min(df, LARGE_DF + 1))
+
+
+@cache
+def _quantile(p, groups, df):
+    """Regula falsi, Illinois: as few steps as Brent's method takes, without importing SciPy's optimizers for it."""
+    low, high = 0.0, 8.0
+    below, above = p, upper(high, groups, df) - (1 - p)
+    while above > 0:
+        low, high, below = high, 2 * high, above
+        above = upper(high, groups, df) - (1 - p)
+    kept = 0  # which end the last step left where it was
+    while high - low > 1e-13 * high:
+        q = high - above * (high - low) / (above - below)
+        if not low < q < high:
+            return min(max(q, low), high)
+        off = upper(q, groups, df) - (1 - p)
+        if off > 0:
+            low, below, above, kept = q, off, above / 2 if kept == 1 else above, 1
+        elif off < 0:
+            high, above, below, kept = q, off, below / 2 if kept == -1 else below, -1
+        else:
+            return q
+    return (low + high) / 2
 
 
 def range_upper(w, groups):

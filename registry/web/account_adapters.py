@@ -15,6 +15,8 @@ from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -35,6 +37,31 @@ TOLD = {
     "mfa/messages/webauthn_removed.txt": _("The key is removed."),
     "mfa/messages/recovery_codes_generated.txt": _("Here are your recovery codes. Keep them where nobody else looks."),
 }
+
+
+# What a person is told by mail, whoever did it. The mail has the moment and nothing else: no address, no device.
+NOTICES = {
+    "account/email/password_changed": _("The password of your Metaspine account was changed."),
+    "account/email/password_set": _("The password of your Metaspine account was changed."),
+    "account/email/password_reset": _("The password of your Metaspine account was set anew with a link."),
+    "mfa/email/totp_activated": _("An authenticator app was set up for your Metaspine account."),
+    "mfa/email/totp_deactivated": _("The authenticator app of your Metaspine account was removed."),
+    "mfa/email/webauthn_added": _("A security key or passkey was added to your Metaspine account."),
+    "mfa/email/webauthn_removed": _("A security key or passkey was removed from your Metaspine account."),
+    "mfa/email/recovery_codes_generated": _("New recovery codes were made for your Metaspine account."),
+    "second_factor_reset": _("An administrator removed the second factor of your Metaspine account."),
+}
+
+
+def notify(notice, user):
+    """Tell a person by mail, in their language, what changed about how they sign in; nothing without a mail server."""
+    if not settings.MAIL or notice not in NOTICES:
+        return
+    with override(user.language):
+        body = render_to_string("account/email/changed_message.txt", {"what": NOTICES[notice], "when": timezone.now()})
+        tasks.start_mail(
+            settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + _("your sign-in was changed"), body.strip(), user.email
+        )
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -88,6 +115,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Through the worker: nobody waits for a mail server, or can tell by the wait who has an account."""
         mail = self.render_mail(template_prefix, email, context)
         tasks.start_mail(mail.subject, mail.body, email)
+
+    def send_notification_mail(self, template_prefix, user, context=None, email=None):
+        """django-allauth would write to addresses that it keeps itself; here a person has one."""
+        notify(template_prefix, user)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

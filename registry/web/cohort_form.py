@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from registry.analysis import refusals
 from registry.analysis.cohorts import BASELINE_CHARACTERISTICS, STEPS, Step
+from registry.analysis.words import UNITS
 from registry.instruments import levels, variables
+from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
 from sites.models import Site
 
@@ -62,9 +64,10 @@ class CohortForm(forms.Form):
             if variable.kind == "continuous" and variable.name != "followup_months":
                 place = 1 if variable.name in {"operative_time_min", "blood_loss_ml"} else 2
                 self.sections[place][1].extend(self._limits(variable))
-        for variable in AT_BASELINE:
+        for variable in variables.OUTCOMES:
             questions = self._limits(variable) if variable.kind == "continuous" else [self._categories(variable)]
-            self.sections[3][1].extend(questions)
+            grades = [one for one in variables.GRADES if variable.recode and variable.recode.source == one.name]
+            self.sections[3][1].extend([*questions, *map(self._grades, grades)])
         self.sections = [Section(title, [self[name] for name in names if name]) for title, names in self.sections]
         self.sections.append(self._grid())
 
@@ -95,6 +98,12 @@ class CohortForm(forms.Form):
         choices = [(one.code, _in_words(one.label)) for one in variable.categories]
         return self._several(variable.name, _in_words(variable.label), choices)
 
+    def _grades(self, variable):
+        """Single grades, below the question that joins several of them."""
+        choices = [(one.code, f"{one.code}: {_in_words(one.label)}") for one in variable.categories]
+        label = _("{variable}: single grades").format(variable=_in_words(variable.label))
+        return self._several(variable.name, label, choices)
+
     def _whole(self, name, label, least=0):
         return self._add(name, forms.IntegerField(label=label, min_value=least, required=False))
 
@@ -113,7 +122,9 @@ class CohortForm(forms.Form):
             yield self._add(name, forms.DateField(label=label, required=False, widget=widget))
 
     def _limits(self, variable):
-        label = _in_words(variable.label) + (f" ({variable.unit})" if variable.unit else "")
+        unit = UNITS[variable.unit] if variable.unit in UNITS else Label(variable.unit, variable.unit)
+        named = Label("{name} ({unit})", "{name}（{unit}）") if variable.unit else Label("{name}", "{name}")
+        label = _in_words(named).format(name=_in_words(variable.label), unit=unit.in_language(get_language() or "en"))
         for end, told in (("min", _("{variable}, at least")), ("max", _("{variable}, at most"))):
             widget = forms.NumberInput(attrs={"step": 0.1**variable.decimals if variable is variables.HSUV else 1})
             field = forms.FloatField(label=told.format(variable=label), required=False, widget=widget)

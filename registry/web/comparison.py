@@ -4,7 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import tempfile
-from functools import partial, wraps
+from functools import wraps
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,7 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis import bundle, cohorts, files, narrative, presentation, runs
+from registry.analysis import bundle, cohorts, files, kept, narrative, presentation, runs
 from registry.analysis.versions import product_version
 from registry.analysis.words import Words
 from registry.models import ComparisonRun
@@ -28,11 +28,11 @@ from registry.web.cohort_form import address_of
 from registry.web.comparison_form import ComparisonForm
 from registry.web.comparison_stages import STAGES, seconds_left, stage_label
 from registry.web.comparison_words import described, failure
-from registry.web.drawn import DAY, drawn_once
 from registry.web.figure_sections import sections
 from registry.web.flow_diagram import diagram, lists
 from sites import audit
 from sites.access import Can
+from sites.models import Site
 from sites.scope import everything
 
 PAGE = 50
@@ -55,7 +55,7 @@ def for_comparing(view):
 @require_safe
 @for_comparing
 def run_list(request):
-    without_results = ComparisonRun.objects.defer("result").select_related("requested_by")
+    without_results = ComparisonRun.objects.defer("result").select_related("requested_by", "frozen")
     page = Paginator(without_results.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = [(run, described(run)) for run in page]
     return render(request, "comparison/list.html", {"page": page, "rows": rows})
@@ -115,7 +115,7 @@ def _rendered(one, bundle, listing):
         result = presentation.shown(runs.result_of(one))
         shown = _shown(result, language) | _flow(one, result, language, listing) | {"run": one, "bundle": bundle}
         found = render_to_string("comparison/result.html", shown)
-        cache.set(key, found, DAY)
+        cache.set(key, found, kept.DAY)
     return mark_safe(found)  # noqa: S308 - a template's own output, escaped there
 
 
@@ -184,8 +184,7 @@ def download(request, run_id, format):
         return _bundle(request, one)
     if result is None or format not in files.FORMATS:
         raise Http404
-    draw = partial(drawn_once, one.pk)
-    content = files.renderer(format)(result, get_language() or "en", draw)
+    content = kept.file_of(one.pk, result, format, get_language() or "en")
     audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
     return HttpResponse(
         content,
@@ -210,6 +209,12 @@ def _bundle(request, one):
         messages.warning(request, _("The data have changed since. Run the comparison again to get its bundle."))
         return redirect("comparison_run", one.pk)
     detail = {"patients": patients, "identified": False}
-    audit.record("export", table=ComparisonRun._meta.db_table, row_id=one.pk, detail=detail)
+    audit.record_for_sites(
+        "export",
+        Site.objects.values_list("pk", flat=True),
+        table=ComparisonRun._meta.db_table,
+        row_id=one.pk,
+        detail=detail,
+    )
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=_filename(one, "zip"), content_type="application/zip")

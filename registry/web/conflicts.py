@@ -45,11 +45,11 @@ class Disagreement:
 
     @property
     def theirs(self):
-        return _in_words(self.item, *self.stored)
+        return in_words(self.item, *self.stored)
 
     @property
     def mine(self):
-        return _in_words(self.item, *self.sent)
+        return in_words(self.item, *self.sent)
 
     @property
     def suggested(self):
@@ -153,5 +153,5 @@ def cleaned(item, value):
         return value
 
 
-def _in_words(item, value, reason):
+def in_words(item, value, reason):
     return wording.reason(reason) if reason else wording.shown(item, cleaned(item, value))

@@ -24,7 +24,7 @@ from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
-from registry.services import follow_up, identity, patients, schedule, visits
+from registry.services import extras, follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
@@ -295,10 +295,22 @@ def _page(
             "saved_at": row.updated_at if row is not None else None,
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
+            "kept": _kept(sheet, row),
             "live": forms.live(sheet.instruments, local_values),
         },
         status=status,
     )
+
+
+def _kept(sheet, row):
+    """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
+    found = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
+    return [(wording.words(one.title), [_read(item, row) for item in items]) for one, items in found]
+
+
+def _read(item, row):
+    reason = row.missing.get(item.name)
+    return wording.words(item.label), wording.reason(reason) if reason else wording.shown(item, getattr(row, item.name))
 
 
 def _review(request, sheet, row, leading, cards, asked):
@@ -354,7 +366,7 @@ def assessment(request, patient_id, timepoint):
         seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
-            items = catalogue.items(catalogue.ASSESSMENT)
+            items = catalogue.items(catalogue.OF_ASSESSMENT)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
@@ -367,7 +379,7 @@ def assessment(request, patient_id, timepoint):
         Sheet(
             patient=patient,
             title=label.in_language(get_language()),
-            instruments=catalogue.ASSESSMENT,
+            instruments=catalogue.ASSESSMENT + extras.shown("assessment"),
             leading=(ASSESSMENT_DATE,),
             row=None,
             look=look,
@@ -422,7 +434,7 @@ def own_form(request, patient_id, form):
         Sheet(
             patient=patient,
             title=str(dict(OWN_FORMS)[form]),
-            instruments=instruments,
+            instruments=instruments + extras.shown(form),
             without=("birth_date",),
             row=patient,
             state=state if column else None,

@@ -11,6 +11,7 @@ from registry.exports import choices as asked
 from registry.exports import jobs, tables
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.package import preview
+from registry.exports.ranges import resumable
 from registry.exports.selecting import ExportFailed, selected
 from registry.exports.tables import Selection
 from registry.instruments.base import Label
@@ -18,7 +19,6 @@ from registry.models import Export
 from registry.services import wire
 from registry.tasks import send_export
 from registry.web.export_form import ExportForm
-from registry.web.ranges import resumable
 from registry.web.wording import words
 from sites import audit
 from sites.access import Can

@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from registry.analysis import eq5d_tables, presentation, runs
 from registry.analysis.figures import drawings
+from registry.analysis.kept import DAY, drawn_once
 from registry.models import ComparisonRun
 from registry.web.comparison import for_comparing
-from registry.web.drawn import DAY, drawn_once
 from sites import audit
 
 # An SVG brings its own style; the pages' policy would refuse it where somebody opens the file by itself.

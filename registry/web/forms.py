@@ -34,7 +34,7 @@ def widget_of(item):
         return "line" if item.unit == "mm" else "thermometer"
     if item.kind == "text":
         return "textarea" if item.max_length > WIDE_TEXT else "text"
-    return {"integer": "number", "date": "date"}[item.kind]
+    return {"integer": "number", "decimal": "number", "date": "date"}[item.kind]
 
 
 def typed(value):
@@ -344,9 +344,10 @@ def live(instruments, value_set):
         "values": reverse("value_set", args=[value_set.code, value_set.version]),
         "country": words(value_set.label),
         "words": {
-            "left": [_left(number) for number in range(11)],
+            "left": [_left(number) for number in range(1 + max((len(one["items"]) for one in found), default=0))],
             "of": _of("{value}", "{maximum}"),
             "range": _("Must be a whole number from {min} to {max} {unit}."),
+            "decimal": _("Must be a number from {min} to {max} {unit}, decimal digits at most {places}."),
             "least": _("Must be a whole number of at least {min} {unit}."),
             "unsaved": _("Not saved yet"),
             "clear": _("Clear"),

@@ -149,6 +149,8 @@ def act_in_words(action):
         "comparison_downloaded": _("Comparison downloaded"),
         "comparison_requested": _("Comparison asked for"),
         "export": _("Data exported"),
+        "export_expired": _("File of an export removed"),
+        "purged": _("Old records removed"),
         "import": _("Data imported"),
         "queries_exported": _("Queries downloaded"),
         "signed": _("Forms signed"),

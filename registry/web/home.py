@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
-from registry.services import form_states, schedule, visits
+from registry.services import form_states, patient_links, schedule, visits
 from registry.web import drafts as typed_drafts
 from registry.web import queries_words, wording
 from registry.web.reading import form_state
@@ -39,6 +39,7 @@ def home(request):
             "work": _work(enters, plans, today),
             "drafts": _drafts(enters, schedule.labels()),
             "queries": _queries(enters),
+            "arrived": _arrived(enters),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
         }
@@ -172,6 +173,21 @@ def _drafts(sites, labels):
                 )
     lines.sort(key=lambda line: line["at"], reverse=True)
     return {"lines": lines[:SHOWN], "more": len(lines) > SHOWN}
+
+
+def _arrived(sites):
+    """Answers of patients that wait to be taken over, the oldest first."""
+    found = patient_links.arrived(sites)[:SHOWN]
+    labels = schedule.labels() if found else {}
+    return [
+        {
+            "patient_id": one.patient_id,
+            "label": labels[one.timepoint],
+            "address": reverse("patient_link_review", args=[one.pk]),
+            "at": one.submitted_at,
+        }
+        for one in found
+    ]
 
 
 def _queries(sites):

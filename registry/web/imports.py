@@ -3,12 +3,13 @@
 For those who may import; to everyone else none of these addresses exists. What is not decided is its uploader's own.
 """
 
+import csv
 from functools import wraps
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,9 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry.imports import jobs, listing, sources, undoing, uploads
 from registry.imports.sources import DELIMITERS, ENCODINGS, Way
+from registry.imports.staging import without_value
 from registry.models import Import
 from registry.services import wire
 from registry.tasks import carry_out_import
+from registry.web.queries import guarded
+from registry.web.wording import words
 from sites.access import Can
 
 PAGE = 50
@@ -301,6 +305,32 @@ def import_rows(request, import_id):
         ],
     }
     return render(request, "transfer/import_rows_page.html", context)
+
+
+FINDINGS = ("kind", "file", "row", "column", "finding")
+
+
+@require_safe
+@for_importing
+def import_findings(request, import_id):
+    """The errors and warnings of an import as CSV, to be mended in the file.
+
+    What was typed is left out, in the reason too: the list may be passed on, and no list says who somebody is.
+    """
+    one = one_of(request, import_id)
+    report = jobs.report_of(one)
+    if not any(report.values()):
+        raise Http404
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{one.pk.hex[:8]}-findings.csv"'
+    response["Cache-Control"] = "no-store"
+    writer = csv.writer(response)
+    writer.writerow(FINDINGS)
+    for name, kind in (("errors", "error"), ("warnings", "warning")):
+        for found in report[name].listed:
+            cells = (found.file, str(found.row or ""), found.column, words(without_value(found.reason)))
+            writer.writerow([kind, *map(guarded, cells)])
+    return response
 
 
 @require_POST

@@ -127,6 +127,7 @@ def _accepted(request, token, data):
 
 
 def _private(response):
-    """The address is a secret: no page that this one leads to is told where somebody came from."""
-    response["Referrer-Policy"] = "no-referrer"
+    """The address is a secret: no other site that this page leads to is told where somebody came from."""
+    # Not `no-referrer`: with it a browser sends `Origin: null` with the page's own form, and the form is refused.
+    response["Referrer-Policy"] = "same-origin"
     return response

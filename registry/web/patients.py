@@ -19,12 +19,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels
 from registry.instruments.follow_up_end import FOLLOW_UP_END
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services import follow_up, identity, patients, schedule, signing, visits
+from registry.services import erasure, follow_up, identity, patients, schedule, signing, visits
 from registry.services.answers import InvalidAnswers
 from registry.services.forms import forms_of
 from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
-from registry.web import forms, timeline, wording
+from registry.web import extra_answers, forms, timeline, wording
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from sites import audit
 from sites.access import Can
@@ -174,11 +174,9 @@ def _heading(name, order, kept):
     }
 
 
+AGED = gettext_lazy("The patient is {years} years of age or older.")
 CRITERIA = (
-    (
-        "eligible_age",
-        format_lazy(gettext_lazy("The patient is {years} years of age or older."), years=patients.MINIMUM_AGE),
-    ),
+    ("eligible_age", format_lazy(AGED, years=patients.MINIMUM_AGE)),
     ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
     ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
     ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
@@ -305,6 +303,8 @@ def patient_page(request, patient_id):
             "next_unscheduled": schedule.next_unscheduled(recorded),
             "end": end,
             "end_words": end_in_words(end) if end else "",
+            "may_erase": request.access.may(Can.ERASE, patient.site_id),
+            "erased": erasure.erased(patient.pk) if end else [],
             "course": course,
             "names": names,
             "events": [_event_line(event, unsettled) for event in events],
@@ -315,6 +315,7 @@ def patient_page(request, patient_id):
             and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
+            "extra": extra_answers.of(patient, course),
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
@@ -419,7 +420,7 @@ def identifiers(request, patient_id):
             messages.success(request, _("Saved."))
             return redirect("patient_identifiers", patient.pk)
     audit.record("identifiers_viewed", site_id=patient.site_id, table="registry_identity", row_id=patient.pk)
-    known = identity.read(patient) or {}
+    known, gone = identity.read(patient) or {}, erasure.erased(patient.pk)
     values = request.POST if errors else {name: forms.typed(value) for name, value in known.items()}
     return render(
         request,
@@ -433,7 +434,8 @@ def identifiers(request, patient_id):
             "reason_wanted": reason_wanted,
             "errors": errors,
             "summary": [(name, text) for name, found in errors.items() for text in found],
-            "may_enter": request.access.may(Can.ENTER, patient.site_id),
+            "may_enter": request.access.may(Can.ENTER, patient.site_id) and not gone,
+            "gone": gone,
         },
         status=422 if errors else 200,
     )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry.web.account_adapters import notify
 from registry.web.account_forms import Days, Styled
 from sites import audit
 from sites.access import ROLE_LABELS, Can, Role
@@ -119,6 +120,7 @@ def person_factors(request, user_id):
     """Take away the second factor of somebody who lost it; where one is required they set up another at once."""
     one = _person(request, user_id)
     reset_second_factor(one)
+    notify("second_factor_reset", one)
     messages.success(request, _("The second factor of %(person)s is removed.") % {"person": one})
     return redirect("person", one.pk)
 

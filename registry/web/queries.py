@@ -22,10 +22,10 @@ from registry.models import AdverseEvent, Query, QueryForm, QueryState
 from registry.services import queries, wire
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
-from registry.services.queries import Wanted, WrongState
+from registry.services.queries import Wanted, WrongState, discussed
 from registry.web import wording
 from registry.web.patients import facts
-from registry.web.queries_filters import Filters, choices, discussed, found, sites_of
+from registry.web.queries_filters import Filters, choices, found, sites_of
 from registry.web.queries_words import form_label, form_url, item_label, lines, visit_labels
 from registry.web.reading import patient_of
 from sites import audit

@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.models import Query, QueryForm, QueryState
+from registry.services.queries import discussed
 from registry.web.queries_words import RULES, rule_in_words, visit_labels
-from sites.access import Can
 from sites.models import Site
 
 UNSETTLED, ALL = "unsettled", "all"
@@ -47,11 +47,6 @@ class Filters:
         """The filters that are set, by name, as text."""
         kept = {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
         return {name: value for name, value in kept.items() if (name, value) != ("state", UNSETTLED)}
-
-
-def discussed(access):
-    """Ids of the sites whose queries the person takes part in: those of entry, and of raising queries."""
-    return access.sites_for(Can.ENTER, Can.QUERY)
 
 
 def found(access, filters):

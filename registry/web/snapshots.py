@@ -96,7 +96,7 @@ def _chosen(text):
         return NOW
     try:
         return snapshots.get(text) if text else None
-    except (snapshots.NotIntact, ValueError):
+    except snapshots.NotIntact:
         return None
 
 

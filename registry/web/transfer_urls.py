@@ -14,6 +14,7 @@ urlpatterns = [
     path("import/<uuid:import_id>/columns/", imports_mapping.columns, name="import_columns"),
     path("import/<uuid:import_id>/values/", imports_mapping.values, name="import_values"),
     path("import/<uuid:import_id>/rows/", imports.import_rows, name="import_rows"),
+    path("import/<uuid:import_id>/findings/", imports.import_findings, name="import_findings"),
     path("import/<uuid:import_id>/discard/", imports.import_discard, name="import_discard"),
     path("import/<uuid:import_id>/undo/", imports.import_undo, name="import_undo"),
 ]

@@ -55,7 +55,9 @@ def sentence(label):
 
 def says_code(item):
     """Whether an item's codes mean something to the clinic: points and grades do, words of the database do not."""
-    return bool(item.choices) and all(isinstance(code, int) or code[:1].isupper() for code in item.codes)
+    return bool(item.choices) and all(
+        isinstance(code, int) or code[:1].isupper() or code[:1].isdigit() for code in item.codes
+    )
 
 
 def shown(item, value):
@@ -77,6 +79,11 @@ def _coded(item, value):
     except KeyError:
         return str(value)
     return f"{value} {label}" if says_code(item) else capfirst(label)
+
+
+def listed(texts):
+    """Some words one after the other, as the language of the page lists them."""
+    return ("、" if in_japanese() else ", ").join(texts)
 
 
 def utility(value):

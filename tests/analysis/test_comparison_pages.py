@@ -12,11 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from docx import Document
 
-from registry.analysis import cohorts, plans, presentation, runner, runs
+from registry.analysis import cohorts, files, kept, plans, presentation, runner, runs
 from registry.analysis.figures import drawings
 from registry.analysis.groupings import Arms
-from registry.models import ComparisonRun
+from registry.models import ComparisonRun, Snapshot
 from registry.web.comparison_stages import seconds_left
 from sites.models import AuditEvent
 
@@ -262,8 +263,6 @@ def test_the_json_download_keeps_the_order_of_the_contract(client, bob, done, as
 
 
 def test_a_word_document_has_every_table(client, bob, done):
-    from docx import Document
-
     client.force_login(bob)
     response = client.get(reverse("comparison_download", args=[done.pk, "docx"]))
     assert response["Content-Type"] == "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -287,6 +286,30 @@ def test_the_html_file_has_every_figure_in_it(client, bob, done):
     named = [one for one in named if one]
     assert len(set(named)) == len(named)
     assert "<script" not in page and "src=" not in page
+
+
+def test_files_that_a_worker_has_prepared_are_not_made_again(client, bob, done, monkeypatch):
+    kept.prepare(a_run(bob).pk)  # not finished: nothing to prepare
+    kept.prepare(done.pk)
+    monkeypatch.setattr(files, "renderer", None)
+    client.force_login(bob)
+    for language, title in (("en", "Methods"), ("ja", "方法")):
+        client.cookies["django_language"] = language
+        for format in ("docx", "html"):
+            response = client.get(reverse("comparison_download", args=[done.pk, format]))
+            assert response.status_code == 200
+        document = Document(io.BytesIO(client.get(reverse("comparison_download", args=[done.pk, "docx"])).content))
+        assert title in [one.text for one in document.paragraphs]
+
+
+def test_the_list_says_which_data_a_run_was_made_on(client, bob, as_system):
+    with as_system():
+        frozen = Snapshot.objects.create(label="Board 2026", hash="sha256:0f", rows={}, columns={})
+    a_run(bob)
+    client.force_login(bob)
+    assert "Board 2026" not in client.get(reverse("comparison")).content.decode()
+    a_run(bob, frozen=frozen)
+    assert f'<a href="/snapshots/{frozen.pk}/">Board 2026</a>' in client.get(reverse("comparison")).content.decode()
 
 
 @pytest.mark.parametrize("format", ["xls", "json"])

@@ -2,17 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
 
@@ -24,8 +18,7 @@ from sites.models import Site
 from sites.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.conftest import person
-
-ROOT = Path(__file__).parents[2]
+from tests.working import a_worker, locked, until
 
 
 @pytest.fixture
@@ -138,61 +131,6 @@ def test_a_run_to_be_cancelled_whose_worker_is_lost_is_cancelled(run, access):
 # With a worker
 
 
-def worker_environment():
-    name = connection.settings_dict["NAME"]
-    environment = dict(os.environ)
-    for variable in ("DATABASE_URL", "OWNER_DATABASE_URL"):
-        environment[variable] = urlunsplit(urlsplit(environment[variable])._replace(path=f"/{name}"))
-    return environment
-
-
-@contextmanager
-def a_worker(tmp_path, name="worker"):
-    """A Celery worker on the test database, in a process group of its own."""
-    with (tmp_path / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "registry", "worker", "-c", "1", "-l", "info", "-n", f"{name}@test"],
-            cwd=ROOT,
-            env=worker_environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("did not happen in time")
-
-
-@pytest.fixture
-def broker():
-    """An empty queue before and after."""
-    tasks.app.control.purge()
-    yield settings.REDIS_URL
-    tasks.app.control.purge()
-
-
-@contextmanager
-def patients_locked():
-    """Nobody reads a patient meanwhile: a worker that has claimed a run stays in the middle of it."""
-    owner = connections["owner"]
-    with transaction.atomic(using="owner"):
-        with owner.cursor() as cursor:
-            cursor.execute("LOCK TABLE registry_patient IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
 @pytest.mark.celery
 def test_a_worker_carries_a_comparison_out(access, broker, tmp_path):
     run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
@@ -204,7 +142,7 @@ def test_a_worker_carries_a_comparison_out(access, broker, tmp_path):
 @pytest.mark.celery
 def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(access, broker, tmp_path):
     run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
-    with patients_locked(), a_worker(tmp_path, "first") as first:
+    with locked("registry_patient"), a_worker(tmp_path, "first") as first:
         until(lambda: stored(run).status == "running")
         beat = run.heartbeat_at
         until(lambda: stored(run).heartbeat_at > beat)  # it shows life while it waits inside its transaction
@@ -224,7 +162,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(access,
 def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
     run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
     with a_worker(tmp_path):
-        with patients_locked():
+        with locked("registry_patient"):
             until(lambda: stored(run).status == "running")
             runs.cancel(access=access, run=run)
             time.sleep(2.5 * runs.HEARTBEAT)

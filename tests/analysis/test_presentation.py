@@ -1,14 +1,17 @@
 """Numbers as the study prints them, tables as the journal has them, and words that claim no more than P carries."""
 
 import csv
+import inspect
 import io
+import re
 
 import pytest
 from docx import Document
 from openpyxl import load_workbook
 
-from registry.analysis import cohorts, files, narrative, plans, presentation, runner
+from registry.analysis import cohorts, files, methods, narrative, plans, presentation, runner
 from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
+from registry.stats import fisher, fisher_network
 from tests.analysis.conftest import answers, patient
 
 
@@ -94,6 +97,45 @@ def test_the_methods_paragraph_names_what_was_done(result):
     for named in ("one-way ANOVA", "Tukey's HSD test", "Benjamini–Hochberg", "Wilcoxon signed-rank", "Japan", "SciPy"):
         assert named in text
     assert result["method"]["snapshot"] in narrative.source(result)
+
+
+def test_the_methods_paragraph_names_the_snapshot_in_every_file(result):
+    result = result | {"method": result["method"] | {"frozen": {"label": "Board 2026", "hash": "sha256:0f0f"}}}
+    for language, said in (("en", "snapshot “Board 2026” (sha256:0f0f)"), ("ja", "「Board 2026」（sha256:0f0f）")):
+        assert said in narrative.methods(result, language)
+        assert said in files.to_html(result, language).decode()
+    assert "snapshot “" not in narrative.methods(result | {"method": result["method"] | {"frozen": None}})
+
+
+def test_the_methods_paragraph_says_which_p_were_sampled_and_why(result):
+    assert "Monte Carlo" not in narrative.methods(result)
+    told = {"standard_error": 0.00123, "resamples": 50_000, "seed": 20241}
+    told["why"] = "there are more than 5000 observations"
+    other = told | {"why": "the table has too many states", "standard_error": 0.002}
+    rows = [result["characteristics"][0] | {"monte_carlo": told, "monte_carlo_chi_square": other}]
+    sampled = result | {"characteristics": [*rows, *result["characteristics"][1:]]}
+    text = narrative.methods(sampled)
+    assert "1 with 50000 samples, since there are more than 5000 observations (seed 20241" in text
+    assert "since the table has too many states (seed 20241, standard error of P at most 0.002)" in text
+    assert "理由：例数が5000を超えるため（シード20241、P値の標準誤差は最大0.0012）" in narrative.methods(sampled, "ja")
+    assert "分割表の状態数が多すぎるため" in narrative.methods(sampled, "ja")
+
+
+def test_every_reason_for_sampling_has_its_japanese():
+    for module in (fisher, fisher_network):
+        for why in re.findall(r'TooLarge\("([^"]+)"\)', inspect.getsource(module)):
+            assert narrative.reason(why).ja != why
+    assert "there are more than {most} observations" in inspect.getsource(methods)
+
+
+def test_every_variable_says_how_many_are_known_and_unknown(result):
+    """Also where nobody's value is unknown."""
+    for table in presentation.tables(result):
+        if table.code in {"characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"}:
+            blocks = [row for row in table.rows if not row.indent]
+            known = [row for row in table.rows if row.label == "n known (unknown)"]
+            assert len(known) == len(blocks), table.code
+    assert cells(result, "characteristics", "n known (unknown)")[:3] == ("0 (0)", "12 (0)", "12 (0)")
 
 
 def test_a_name_that_looks_like_a_formula_is_harmless(stored, north, as_system):

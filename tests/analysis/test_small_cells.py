@@ -78,6 +78,27 @@ def test_html_and_word_hide_small_counts(result, settings):
     assert not any(percent_of_few.search(cell.text) for cell in cells)
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_workbook_hides_small_counts_on_every_sheet(result, settings, language):
+    from openpyxl import load_workbook
+
+    def sheets():
+        book = load_workbook(io.BytesIO(files.to_xlsx(result, language)))
+        return [[[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book]
+
+    percent_of_few = re.compile(rf"^[1-{THRESHOLD - 1}] \(\d+%\)$")
+    plain = sheets()
+    settings.SMALL_CELLS = THRESHOLD
+    hidden = sheets()
+    *printed, _, numbers = hidden
+    assert any(f"<{THRESHOLD}" in str(cell) for rows in printed for row in rows for cell in row)
+    assert not any(percent_of_few.match(str(cell)) for rows in hidden for row in rows for cell in row)
+    pairs = [(a, b) for a, b in zip(plain[-1], numbers, strict=True) if a != b]
+    assert pairs and all(b[-1] == f"<{THRESHOLD}" and 0 < a[-1] < THRESHOLD and a[:-1] == b[:-1] for a, b in pairs)
+    counted = [row for row in numbers if str(row[-2]).startswith(("n", "missing", "counts/", "excluded", "pairs"))]
+    assert not [row for row in counted if isinstance(row[-1], int) and 0 < row[-1] < THRESHOLD]
+
+
 def test_json_and_the_stored_result_keep_every_number(result, settings):
     settings.SMALL_CELLS = THRESHOLD
     assert json.loads(files.to_json(result)) == json.loads(json.dumps(result))

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import Patient
+from registry.services.extras import switch
 from registry.tasks import forget_api_answers
 from sites.models import ApiAnswer, AuditEvent
 from tests.web.conftest import ASSESSMENT as TYPED
@@ -265,3 +266,27 @@ def test_a_session_needs_the_csrf_token_to_change_something(alice, patient):
     problem(client.post("/api/v1/patients", **body), 403)
     token = client.get("/tokens/").context["csrf_token"]
     problem(client.post("/api/v1/patients", headers={"x-csrftoken": str(token)}, **body), 422)
+
+
+def test_extras_are_read_and_written_where_they_are_on(alices, patient, as_system):
+    sent = {**ASSESSMENT, "patient_id": patient, "timepoint": "preop"}
+    extra = {"kps": 60, "cobb_deg": 12.5, "missing": {"escc": "not_done"}}
+    refused = problem(alices.post("assessments", sent | extra), 422)
+    assert set(refused) == {"kps", "cobb_deg", "escc"}
+    assert "switched off" in str(refused["kps"])
+    with as_system(reason="test"):
+        for code in ("kps", "cobb", "escc"):
+            switch(access=None, code=code, on=True)
+    answer = alices.post("assessments", sent | extra)
+    assert answer.status_code == 201, answer.content
+    told = answer.json()
+    assert (told["kps"], told["cobb_deg"], told["escc"], told["missing"]) == (60, 12.5, None, {"escc": "not_done"})
+    with as_system(reason="test"):
+        switch(access=None, code="kps", on=False)
+    here = answer["Location"]
+    changed = alices.patch(here, {"frankel": "C"}, if_match=answer["ETag"])
+    assert changed.status_code == 200, changed.content
+    assert (changed.json()["frankel"], changed.json()["kps"]) == ("C", 60)
+    assert "kps" in problem(alices.patch(here, {"kps": 50}, if_match=changed["ETag"]), 422)
+    kinds = {one["code"]: one for one in alices.get("instruments").json()["items"]}
+    assert kinds["cobb"]["optional"] and not kinds["frankel"]["optional"]

@@ -63,7 +63,7 @@ def test_a_token_does_what_its_scopes_say_and_its_owner_may(program, alice, dana
 def test_no_token_administers_or_signs(program, ada, ivo):
     assert program(ada).get("me").json()["may"] == []
     assert "sign" not in program(ivo).get("me").json()["may"]
-    assert all(not {Can.SIGN, Can.ADMINISTER} & tokens.ABILITIES[one] for one in TokenScope)
+    assert all(not {Can.SIGN, Can.ERASE, Can.ADMINISTER} & tokens.ABILITIES[one] for one in TokenScope)
 
 
 def test_a_token_ends_with_its_owners_membership(program, alice, enrolled):

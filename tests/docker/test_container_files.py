@@ -71,3 +71,13 @@ def test_the_image_installs_locked_packages_and_does_not_run_as_root():
     lines = (DOCKER / "Dockerfile").read_text().splitlines()
     assert any("--require-hashes" in line for line in lines)
     assert [line for line in lines if line.startswith("USER ")] == ["USER 10001"]
+
+
+def test_the_image_can_back_up_the_server_that_compose_runs():
+    """pg_dump refuses a server newer than itself."""
+    server = re.fullmatch(r"postgres:(\d+)-bookworm", COMPOSE["services"]["db"]["image"])[1]
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    assert re.search(r"^ARG POSTGRES_MAJOR=(\d+)$", dockerfile, re.MULTILINE)[1] == server
+    assert '"postgresql-client-$POSTGRES_MAJOR"' in dockerfile
+    # The packages are of the same Debian as the image that they are put into.
+    assert all("bookworm" in line for line in dockerfile.splitlines() if line.startswith("FROM "))

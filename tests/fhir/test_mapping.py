@@ -25,6 +25,8 @@ def some_value(item, last=False):
         return item.codes[-1 if last else 0]
     if item.kind == "integer":
         return item.maximum if last else item.minimum
+    if item.kind == "decimal":
+        return item.clean(item.maximum if last else item.minimum)
     return DAY if item.kind == "date" else "some words"
 
 
@@ -34,7 +36,7 @@ def filled(instrument, last=False):
 
 
 def place(instrument):
-    if instrument in catalogue.ASSESSMENT:
+    if instrument in catalogue.OF_ASSESSMENT:
         return {"timepoint": "1m", "day": DAY}
     return {"event": 7} if instrument in catalogue.ADVERSE_EVENTS else {}
 

@@ -4,11 +4,13 @@ import json
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
 from registry.fhir import names
 from registry.imports import import_files
 from registry.models import Assessment, Patient
 from registry.services import identity
+from registry.services.extras import switch
 from sites.models import AuditEvent
 from tests.transfer.conftest import good  # noqa: F401 - a fixture
 
@@ -214,3 +216,26 @@ def test_questionnaires_are_listed(ask, alice):
     assert ask("alice", "get", "Questionnaire/eq5d5l")[1] == one
     assert resources(ask("alice", "get", f"Questionnaire?url={one['url']}")[1]) == [one]
     assert ask("alice", "get", "Questionnaire/none")[0] == 404
+
+
+def test_an_extra_is_answered_where_it_is_on(ask, stored, alice, as_system):
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": "https://example.org/Questionnaire/cobb|1",
+        "status": "in-progress",
+        "subject": {"reference": "Patient/N01-0001"},
+        "extension": [{"url": names.TIMEPOINT, "valueCode": "preop"}, {"url": names.REASON, "valueString": "read"}],
+        "authored": "2024-01-09",
+        "item": [{"linkId": "cobb_deg", "answer": [{"valueDecimal": -4.5}]}],
+    }
+    status, found, _ = ask("alice", "post", "QuestionnaireResponse", response)
+    assert status == 422 and "switched off" in json.dumps(found)
+    with as_system(reason="test"):
+        switch(access=None, code="cobb", on=True)
+    missing = [{"url": names.MISSING, "valueCode": "not_done"}]
+    rest = [{"linkId": f"cobb_{name}", "extension": missing} for name in ("upper", "lower", "modality", "posture")]
+    response["item"] += rest
+    status, found, _ = ask("alice", "post", "QuestionnaireResponse", response)
+    assert status == 201, found
+    assert found["item"][0]["answer"] == [{"valueDecimal": -4.5}] and found["status"] == "completed"
+    QuestionnaireResponse.model_validate(found)

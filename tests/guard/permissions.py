@@ -12,6 +12,8 @@ OF_SITE = ENTRY | {"monitor"}
 ASKING = frozenset({"monitor", "data_manager"})
 CENTRAL = frozenset({"data_manager", "statistician"})
 READERS = OF_SITE | CENTRAL
+DISCUSSING = ENTRY | ASKING
+EXPORTING = ENTRY | CENTRAL
 ADMIN = frozenset({"admin"})
 DATA_MANAGER = frozenset({"data_manager"})
 SIGNED_IN = READERS | ADMIN | {"former"}  # a former coordinator, whose membership has ended
@@ -19,6 +21,7 @@ EVERYBODY = SIGNED_IN | {"anonymous"}
 NOBODY = frozenset()
 
 NO_UUID = "00000000-0000-4000-8000-000000000000"  # an export is the person's own: nobody sees another's
+NO_EXPORT = {"export_id": NO_UUID}
 SIGN_IN = 302  # to the sign-in page
 
 
@@ -126,7 +129,8 @@ class Operation:
     people     whom it answers; everybody else who is signed in gets `refused`, people who are not 401
     of_site    the address names a record: to a site's people those of other sites do not exist (404)
     answered   status of the answer
-    sent       bodies: a function of the world's values, the status for one's own site and for another site
+    sent       bodies: a function of the world's values, the status for one's own site and for another site; a pair
+               where that differs between a site's people and the central ones
     scope      what a token needs; with a token that can only read it is 403
     """
 
@@ -138,16 +142,23 @@ class Operation:
     scope: str = "read"
     arguments: dict = field(default_factory=dict)
 
-    def bodies(self, place):
+    def bodies(self, place, who):
         """(body or None, status for those who may)."""
         if not self.sent:
             return [(None, self.answered)]
-        return [(body, own if place == "own" else other) for body, own, other in self.sent]
+        told = [(body, own if place == "own" else other) for body, own, other in self.sent]
+        return [(body, one[who in CENTRAL] if isinstance(one, tuple) else one) for body, one in told]
 
 
 def changes(people, *sent):
     """A change of a record. Nobody changes one of another site: it does not exist."""
     return Operation(people, of_site=True, scope="write", sent=tuple((body, status, 404) for body, status in sent))
+
+
+def step(people, *sent):
+    """A step of a query: of one's own sites, every site for the central roles."""
+    sent = tuple((body, status, status) for body, status in sent)
+    return Operation(people, of_site=True, scope="write", sent=sent)
 
 
 def nothing(values):
@@ -169,6 +180,18 @@ def _event(values):
 
 def _cohort(values):
     return {"name": "Men", "steps": [{"step": "sex", "values": ["male"]}]}
+
+
+def _question(values):
+    return {"patient_id": values["patient_id"], "form": "baseline", "text": "Is it so?"}
+
+
+def _label(values):
+    return {"label": "Frozen by a program"}
+
+
+def _no_format(values):
+    return {"format": "doc"}
 
 
 OPERATIONS = {
@@ -200,6 +223,21 @@ OPERATIONS = {
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "queries_get": Operation(DISCUSSING),
+    "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
+    "query_get": Operation(DISCUSSING, of_site=True),
+    "query_answer_post": step(ENTRY, (nothing, 422), (lambda _values: {"text": "It is."}, 200)),
+    "query_reopen_post": step(ASKING, (nothing, 422), (lambda _values: {"text": "Is it?"}, 409)),
+    "query_close_post": step(ASKING, (nothing, 200)),
+    "exports_get": Operation(EXPORTING, scope="export"),
+    "exports_post": Operation(EXPORTING, scope="export", sent=((nothing, 202, 202), (_no_format, 422, 422))),
+    "export_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "export_cancel_post": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "export_file_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "snapshots_get": Operation(CENTRAL),
+    "snapshots_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_label, 201, 201))),
+    "snapshot_get": Operation(CENTRAL),
+    "snapshot_differences_get": Operation(CENTRAL),
     "cohorts_get": Operation(CENTRAL),
     "cohorts_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_cohort, 201, 201))),
     "declared_cohorts_get": Operation(CENTRAL),
@@ -264,6 +302,9 @@ RULES = {
     "invitation": missing(arguments={"token": "nothing"}),
     "digest_stop": missing(arguments={"token": "nothing"}),
     "session": Rule(EVERYBODY, public=True),
+    "patient_link": missing(arguments={"token": "nothing"}),
+    "patient_link_step": missing(arguments={"token": "nothing", "step": 1}),
+    "patient_link_thanks": Rule(EVERYBODY, public=True, arguments={"language": "ja"}),
     # One's own account
     "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
     "session_back": page(SIGNED_IN),
@@ -293,11 +334,15 @@ RULES = {
     "patients": page(READERS),
     "grid": page(READERS),
     "schedule": page(READERS | ADMIN),
+    "extra_instruments": page(READERS | ADMIN),
+    "extra_instrument": Rule(ADMIN, ADMIN, acted=(302,), arguments={"code": "kps"}),
     "schedule_new": Rule(ADMIN, ADMIN, acted=(422,)),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
+    "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(422,), bodies=({"extent": "everything", "typed": ""},)),
+    "erasures": page(DATA_MANAGER, refused=404),
     "patient_identifiers": record(ENTRY, ENTRY, acted=(302, 422)),
     "patient_baseline": record(writers=ENTRY, acted=(302, 409, 422)),
     "patient_surgery": record(writers=ENTRY, acted=(302, 409, 422)),
@@ -306,6 +351,9 @@ RULES = {
     "draft": record(
         READERS, ENTRY, opened=405, acted=(302, 409), arguments={"form": "preop"}, bodies=({"discard": ""},)
     ),
+    "patient_links": record(ENTRY, ENTRY, acted=(422,)),
+    "patient_link_review": record(ENTRY, ENTRY, acted=(302, 409, 422), bodies=({"refuse": ""},)),
+    "patient_link_revoke": record(ENTRY, ENTRY, opened=405, acted=(302,)),
     "adverse_event_new": record(writers=ENTRY, acted=(422,)),
     "adverse_event": record(writers=ENTRY, acted=(422,)),
     # Queries: who enters or raises them takes part; a statistician does not
@@ -358,6 +406,7 @@ RULES = {
     "import_columns": Rule(DATA_MANAGER, DATA_MANAGER, acted=(302, 422), refused=404),
     "import_values": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     "import_rows": page(DATA_MANAGER, refused=404),
+    "import_findings": page(DATA_MANAGER, refused=404, opened=404),  # the crawled import has none
     "import_discard": Rule(DATA_MANAGER, DATA_MANAGER, opened=405, acted=(302,), refused=404),
     "import_undo": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     # Comparison

@@ -10,13 +10,14 @@ from registry.analysis import cohorts, plans, runner
 from registry.api.docs import described
 from registry.imports import uploads
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
-from registry.services import patients, queries, snapshots
+from registry.services import patient_links, patients, queries, snapshots
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
 from sites import tokens
 from sites.access import Role, access_of
 from sites.invitations import invite
 from sites.models import AuditEvent, Invitation, Membership
+from sites.scope import entered
 from sites.tokens import TokenScope
 from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
@@ -66,6 +67,14 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
                 today=TODAY,
             )
+            link, token = patient_links.create(
+                access=access, patient=patient, timepoint="preop", language="en", respondent="self", valid="1d"
+            )
+        with entered(patient_links.scope_of(token)):
+            link = patient_links.usable()
+            for item in patient_links.ITEMS:
+                patient_links.decline(link, item)
+            patient_links.send(link)
         with as_person(dana) as access:
             query = queries.raise_query(
                 access=access, patient=patient, form=Form("assessment", timepoint="preop"), text="Is this the day?"
@@ -79,6 +88,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "timepoint": "preop",
             "event_id": event.pk,
             "query_id": query.pk,
+            "link_id": link.pk,
             "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
             "assessment_id": saved.pk,
             "site_id": site.pk,
@@ -121,7 +131,12 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         invite(invitation, access=access_of(ada))
         for place in ("own", "other"):
             found.values[place]["invitation_id"] = invitation.pk
-    found.values["ghost"] = found.values["other"] | {"patient_id": "S01-0999", "event_id": 999_999, "query_id": 999_999}
+    found.values["ghost"] = found.values["other"] | {
+        "patient_id": "S01-0999",
+        "event_id": 999_999,
+        "query_id": 999_999,
+        "link_id": 999_999,
+    }
     found.values["ghost"]["response_id"] = "event-999999.adverse-event.S01-0999"
     found.values["ghost"]["site_code"] = "X99"
     return found
@@ -201,7 +216,7 @@ def faults_of(asking, world, who, every, reading, name, path, method):
         values = world.arguments(rule, place)
         url, ghost = path.format(**values), path.format(**world.arguments(rule, "ghost"))
         exists = place == "own" or not rule.of_site or who in CENTRAL
-        for body, status in rule.bodies(place):
+        for body, status in rule.bodies(place, who):
             sent = body(values) if body else {}
             expected = rule.refused if who not in rule.people else status if exists else 404
             asked_with = [(every, expected if every else 401)]

@@ -45,7 +45,7 @@ def test_an_invitation_by_mail_makes_an_account_with_its_role(client, browser, a
     guest = browser()
     page = guest.get(path)
     assert page.status_code == 200
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "same-origin"
     assert "no-store" in page["Cache-Control"]
     assert guest.post(path, ACCEPTED | {"password2": "another"}).status_code == 422
     assert guest.post(path, ACCEPTED).status_code == 302

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,8 @@ def accepted(item):
         return item.codes
     if item.kind == "integer":
         return (item.minimum, (item.minimum + item.maximum) // 2, item.maximum)
+    if item.kind == "decimal":
+        return tuple(Decimal(one).quantize(Decimal(1).scaleb(-item.places)) for one in (item.minimum, item.maximum))
     if item.kind == "date":
         return (date(1900, 1, 1), date(2024, 2, 29), TODAY)
     return ("S01-0001", "記述", "a" * item.max_length)
@@ -43,13 +46,26 @@ def written(item, value):
 def refused(item):
     """Values that an item does not take: of the wrong type for all, and those just outside its own."""
     wrong = [[1], {"a": 1}, b"1", 2.5, "\ud800", "a\x00b"]
+    if item.kind == "decimal":
+        fine = f"{item.minimum}.{'0' * item.places}1"
+        return [
+            *(one for one in wrong if one != 2.5),
+            item.minimum - 1,
+            item.maximum + 1,
+            fine,
+            "x",
+            "1e2",
+            "1,5",
+            True,
+        ]
     if item.kind == "levels":
         return [*wrong, "T13", "t1", "T1;T1", "T1;", ["T1", None], 5]
     if item.choices and item.kind == "integer":
         outside = set(range(min(item.codes) - 1, max(item.codes) + 2)) - set(item.codes)
         return [*wrong, *outside, "x", "1.0", True, str(max(item.codes) + 5), "9" * 13]
     if item.kind == "code":
-        return [*wrong, "nonsense", item.codes[0] + "x", item.codes[0].swapcase(), 3, True]
+        swapped = [code.swapcase() for code in item.codes if code.swapcase() != code]
+        return [*wrong, "nonsense", item.codes[0] + "x", *swapped, 3, True]
     if item.kind == "integer":
         return [*wrong, item.minimum - 1, item.maximum + 1, "x", "1.0", "1e2", True, False, "9" * 13]
     if item.kind == "date":

@@ -15,18 +15,19 @@ import polars as pl
 import pyreadstat
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from lxml import etree
 
 from registry.exports import choices as asked
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
-from registry.instruments import value_sets
-from registry.models import Assessment
+from registry.instruments import extras, value_sets
+from registry.models import Assessment, Patient
 from registry.services import wire
+from registry.services.extras import switch
 from sites.scope import everything
-from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
+from tests.transfer.conftest import ASSESSMENT, EVENT, texts, write_csv
 
 ODM_SCHEMA = Path(odmlib.__file__).parent / "schemas" / "odm" / "1.3.2" / "ODM1-3-2.xsd"
 REASONS = {"frankel": "", "frankel_missing": "too_ill", "pain_vas_mm": "", "pain_vas_mm_missing": "refused"}
@@ -356,3 +357,71 @@ def test_a_text_that_begins_like_a_formula_is_guarded(north):
         for text in ("=1+1", "+1", "-1", "@sum", "\tx", "\rx"):
             cursor.execute(f"SELECT {guarded}", [text] * guarded.count("%s"))
             assert cursor.fetchone()[0] == "'" + text
+
+
+EXTRAS = {
+    "primary_detail": "lung", "targeted_drug": 0, "visceral_spread": 1, "visceral_treatability": 2,
+    "skeletal_metastases": 2, "previous_chemotherapy": 0, "walks_independently": 1, "albumin_g_dl": "3.6",
+    "crp_mg_dl": "0.40", "ldh_iu_l": 200, "platelets_1000_ul": 210, "calcium_mg_dl": "9.1", "bilirubin_mg_dl": "0.6",
+    "rt_before": "none", "local_recurrence": "present", "local_recurrence_date": "2024-06-01",
+}  # fmt: skip
+
+
+@pytest.fixture
+def with_extras(registry):
+    """N01-0001 with extras: a patient of lung cancer, ECOG 3 before surgery."""
+    with everything(reason="test"), transaction.atomic():
+        Patient.objects.filter(pk="N01-0001").update(**EXTRAS)
+        before = Assessment.objects.filter(patient_id="N01-0001", timepoint_id="preop")
+        before.update(kps=50, escc="1c", cobb_deg="-4.5", cobb_upper="C6", missing={"ais": "not_applicable"})
+
+
+def test_extras_go_out_where_they_are_asked_for(package, with_extras):
+    parts = ["items", "totals"]
+    plain = package(content=parts, name="plain")
+    assert "kps" not in table(plain / "data" / "assessments.csv")[0]
+    assert "tomita_score" not in table(plain / "data" / "patients.csv")[0]
+    folder = package(content=[*parts, "extras"])
+    before, after, _south = table(folder / "data" / "assessments.csv")
+    names = ("kps", "escc", "cobb_deg", "cobb_upper", "ais", "ais_missing")
+    assert [before[name] for name in names] == ["50", "1c", "-4.5", "C6", "", "not_applicable"]
+    assert [after[name] for name in names] == [""] * 6
+    first, second, _third = table(folder / "data" / "patients.csv")
+    assert {name: first[name] for name in EXTRAS} == {name: str(value) for name, value in EXTRAS.items()}
+    scores = [f"{one}_score" for one in ("tomita", "bauer", "nesms", "katagiri")]
+    # rapid 4 + treatable 2 + multiple 2; nothing; walks and albumin; 3 + nodular 1 + abnormal 1 + ECOG 1 + multiple 1
+    assert [first[name] for name in scores] == ["8", "0", "2", "7"]
+    assert [second[name] for name in scores] == ["", "", "", ""]
+    assert (
+        list(first)[: len(wire.PATIENTS.columns)]
+        == list(table(plain / "data" / "patients.csv")[0])[: len(wire.PATIENTS.columns)]
+    )
+    book = {row["column"]: row for row in table(folder / "codebook.csv")}
+    assert book["nesms_score"]["label_en"].endswith("(provisional)")
+    assert "Katagiri H" in book["katagiri_score"]["source"]
+
+
+@pytest.mark.parametrize("choices", [{"format": "sav"}, {"format": "dta"}, {"format": "parquet", "shape": "wide"},
+                                     {"format": "odm"}, {"format": "xlsx", "dates": "days"}], ids=str)  # fmt: skip
+def test_every_format_takes_the_extras(package, with_extras, choices):
+    folder = package(content=["items", "totals", "extras"], **choices)
+    assert any(folder.rglob("*.*"))
+    if choices["format"] == "parquet":
+        found = pl.read_parquet(folder / "data" / "patients.parquet").row(0, named=True)
+        assert (found["kps_preop"], found["cobb_deg_preop"], found["katagiri_score"]) == (50, -4.5, 7)
+    if choices["format"] == "odm":
+        etree.XMLSchema(file=str(ODM_SCHEMA)).assertValid(etree.parse(next(folder.rglob("*.xml"))))
+
+
+def test_the_contract_files_are_the_same_to_the_byte_with_extras(good, bring_in, take_out, registry):
+    first = texts(take_out("first"))
+    with everything(reason="test"), transaction.atomic():
+        for code in extras.SWITCHES:
+            switch(access=None, code=code, on=True)
+        Patient.objects.filter(pk="N01-0001").update(**EXTRAS)
+        Assessment.objects.update(kps=50)
+    out = take_out("second")
+    assert texts(out) == first
+    assert {(one.new, one.changed) for one in bring_in(out).counts.values()} == {(0, 0)}
+    with everything():
+        assert set(Assessment.objects.values_list("kps", flat=True)) == {50}

@@ -141,6 +141,36 @@ def test_of_several_sheets_one_chooses(browser):
     assert {name: one["new"] for name, one in counts(address).items()} == {"patients": 1, "assessments": 1}
 
 
+def test_the_errors_come_as_a_file_without_what_was_typed(browser, client, bob):
+    born = PATIENT | {"birth_date": "1891-13-07", "sex": "=Mr Tanaka", "blood_loss_ml": "987654"}
+    many = [PATIENT | {"patient_id": f"N01-{n:04}", "sex": "m"} for n in range(2, 152)]
+    address = send(browser, patients__csv=text([born, *many]).encode())
+    page = follow(browser, address).content.decode()
+    assert f"{address}findings/" in page
+    answer = browser.get(f"{address}findings/")
+    assert answer["Content-Disposition"].endswith('-findings.csv"')
+    content = answer.content.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert [(one["kind"], one["row"], one["column"]) for one in rows[:3]] == [
+        ("error", "2", "sex"),
+        ("error", "2", "birth_date"),
+        ("error", "2", "blood_loss_ml"),
+    ]
+    assert len(rows) == 153  # the page shows a hundred
+    assert rows[0]["file"] == "patients.csv"
+    assert rows[0]["finding"].startswith("must be one of")
+    for typed in ("1891", "Tanaka", "987654", *(PATIENT["birth_date"],)):
+        assert typed not in content
+    client.force_login(bob)
+    assert client.get(f"{address}findings/").status_code == 404
+
+
+def test_without_errors_there_is_no_file_of_them(browser):
+    address = send(browser, patients__csv=text(PATIENTS).encode())
+    assert f"{address}findings/" not in follow(browser, address).content.decode()
+    assert browser.get(f"{address}findings/").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

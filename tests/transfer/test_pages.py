@@ -152,7 +152,7 @@ def test_faults_are_shown_and_nothing_is_stored(good, signed_in):
         assert Patient.objects.count() == 0
 
 
-def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_in, dana, bob, erin, monkeypatch):
+def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_in, dana, bob, erin, settings):
     address = upload(signed_in("dana"), good).headers["Location"]
     one = Import.objects.get()
     content = b"".join(bytes(part.content) for part in ImportPart.objects.all())
@@ -162,7 +162,7 @@ def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_
     assert signed_in("erin").get(address).status_code == 404  # another data manager
     assert signed_in("dana").get(address).status_code == 200
     assert uploads.forget_old() == 0
-    monkeypatch.setattr(uploads, "KEPT", -uploads.KEPT)
+    settings.IMPORT_FILES_KEPT = -settings.IMPORT_FILES_KEPT
     assert uploads.forget_old() == 1
     assert (ImportPart.objects.count(), signed_in("dana").get(address).status_code) == (0, 302)
 

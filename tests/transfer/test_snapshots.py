@@ -137,7 +137,7 @@ def test_a_comparison_of_a_snapshot_names_it_and_stays_the_same(frozen, bob):
         before = runner.compare(plan, cohort)
     changed()
     run = runs.request(access=access_of(bob), plan=plan, cohort=cohort, frozen=frozen)
-    with everything(), transaction.atomic():
+    with everything():
         result, patients = runner.compare_and_tell(plan, cohort, snapshot=frozen)
     assert result["method"].pop("frozen") == {"label": "Interim analysis", "hash": frozen.hash}
     assert result == before
@@ -157,6 +157,7 @@ def test_the_pages(frozen, client, bob, alice):
     changed()
     page = client.get("/snapshots/compare/", {"before": frozen.pk, "after": "now"}).content.decode()
     assert '<th scope="row">pain_vas_mm</th>' in page
+    assert client.get("/snapshots/compare/", {"before": "nothing", "after": "now"}).status_code == 200
     made = client.post("/snapshots/", {"label": "Second", "note": ""}, follow=True).content.decode()
     assert "Frozen: “Second”." in made
     assert client.post("/snapshots/", {"label": "Second"}).status_code == 422

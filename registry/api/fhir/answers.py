@@ -10,10 +10,10 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import AdverseEvent, Assessment, State, Timepoint
-from registry.services import identity
+from registry.services import extras, identity
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import ITEMS, save_assessment
-from registry.services.patients import FORMS, save_adverse_event, save_form
+from registry.services.patients import FORMS, items_of, save_adverse_event, save_form
 from registry.services.records import Conflict
 from registry.tasks import start_patient_outcomes
 
@@ -26,7 +26,7 @@ NO_TIMEPOINT = Label("There is no timepoint “{v}”.", "時期「{v}」はあ�
 
 def instruments_of(kind):
     """Instruments by what holds their answers: patient, assessment or event."""
-    held = {"patient": catalogue.PATIENT, "assessment": catalogue.ASSESSMENT, "event": catalogue.ADVERSE_EVENTS}
+    held = {"patient": catalogue.OF_PATIENT, "assessment": catalogue.OF_ASSESSMENT, "event": catalogue.ADVERSE_EVENTS}
     return held[kind]
 
 
@@ -62,7 +62,7 @@ def store(access, patient, response, *, version=None, event=None):
 
     Raises what the services raise, and Refused.
     """
-    if response.instrument in catalogue.PATIENT:
+    if response.instrument in catalogue.OF_PATIENT:
         row = _store_form(access, patient, response, version)
     elif response.instrument in catalogue.ADVERSE_EVENTS:
         row = _store_event(access, patient, response, version, event)
@@ -84,7 +84,7 @@ def _merged(row, items, response, known=None):
     """(raw, missing) of a whole form: what is stored, with what the response says of its own instrument."""
     own = {item.name for item in response.instrument.items} - response.masked
     stored = {item.name: (known or {}).get(item.name, getattr(row, item.name, None)) for item in items}
-    raw = {name: value for name, value in stored.items() if name not in own} | response.raw
+    raw = {name: None if name in own else value for name, value in stored.items()} | response.raw
     missing = {name: reason for name, reason in row.missing.items() if name not in own and name in stored}
     return raw, missing | response.missing
 
@@ -95,23 +95,21 @@ def _completes(items, raw, missing, response):
     )
 
 
-def _require_own(response):
-    """A response that says it is complete needs every answer of its own instrument."""
+def _require_own(response, items):
+    """A response that says it is complete needs every answer of its own instrument that is asked, of `items`."""
     if response.completed:
-        lacking = [
-            item.name
-            for item in response.instrument.items
-            if item.required and item.name not in (response.raw | response.missing) and item.name not in response.masked
-        ]
+        said = response.raw.keys() | response.missing.keys() | response.masked
+        asked = {item.name for item in items if item.required}
+        lacking = [item.name for item in response.instrument.items if item.name in asked - said]
         if lacking:
             raise InvalidAnswers({name: [REQUIRED] for name in lacking})
 
 
 def _store_form(access, patient, response, version):
-    _require_own(response)
-    form = next(name for name, (instruments, _state) in FORMS.items() if response.instrument in instruments)
+    form = next(name for name in FORMS if set(response.instrument.items) <= set(items_of(name)))
+    items = catalogue.items(FORMS[form][0] + extras.shown(form))
+    _require_own(response, items)
     _checked(patient, response, version)
-    items = catalogue.items(FORMS[form][0])
     raw, missing = _merged(patient, items, response, identity.read(patient) or {})
     own = {item.name: raw.get(item.name) for item in response.instrument.items if item.name not in response.masked}
     completes = _completes(items, raw, missing, response)
@@ -123,7 +121,8 @@ def _store_form(access, patient, response, version):
 
 
 def _store_assessment(access, patient, response, version):
-    _require_own(response)
+    items = ITEMS + catalogue.items(extras.shown("assessment"))
+    _require_own(response, items)
     if not Timepoint.objects.filter(pk=response.timepoint).exists():
         raise Refused(422, NO_TIMEPOINT.format(v=response.timepoint), "not-found", "QuestionnaireResponse.extension")
     row = Assessment.objects.filter(patient_id=patient.pk, timepoint_id=response.timepoint).first()
@@ -132,11 +131,11 @@ def _store_assessment(access, patient, response, version):
     if row is not None:
         _checked(row, response, version)
     blank = row or Assessment(patient=patient, site_id=patient.site_id, timepoint_id=response.timepoint)
-    raw, missing = _merged(blank, ITEMS, response)
+    raw, missing = _merged(blank, items, response)
     raw[ASSESSMENT_DATE.name] = response.day
     return save_assessment(
         access=access, patient=patient, timepoint=response.timepoint, raw=raw, missing=missing,
-        complete=_completes(ITEMS, raw, missing, response) and (row is None or row.state == State.DRAFT),
+        complete=_completes(items, raw, missing, response) and (row is None or row.state == State.DRAFT),
         version=row.version if row else None, reason=response.reason,
     )  # fmt: skip
 

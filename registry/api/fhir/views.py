@@ -15,6 +15,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.answers import InvalidAnswers
+from registry.services.data_use import of_use_to, patient_of_use_to
 from registry.services.patients import enrol
 from sites.access import Can
 from sites.models import Site
@@ -83,7 +84,7 @@ class OfPatients(Resource):
     def patient(self, patient_id):
         """The patient, if the person may read the site; Http404 otherwise: others' patients do not exist."""
         try:
-            return Patient.objects.one_visible_to(self.access, patient_id)
+            return patient_of_use_to(self.access, patient_id)
         except Patient.DoesNotExist:
             raise Http404 from None
 
@@ -104,7 +105,7 @@ class Patients(OfPatients):
         """Patients in the order of their numbers; the next page begins after the last."""
         self.access.require(Can.READ)
         count = count_of(request)
-        rows = Patient.objects.visible_to(self.access).order_by("pk")
+        rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").order_by("pk")
         if wanted := request.GET.get("identifier") or request.GET.get("_id"):
             rows = rows.filter(pk=_decoded(wanted.rpartition("|")[2]))
         if after := request.GET.get("_after"):

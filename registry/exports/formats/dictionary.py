@@ -33,6 +33,7 @@ def redcap_dictionary(language):
 def _line(item, form, language):
     kind, validation = {
         "integer": ("text", "integer"),
+        "decimal": ("text", "number"),
         "date": ("text", "date_ymd"),
         "code": ("radio", ""),
         "levels": ("checkbox", ""),

@@ -12,8 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.analysis.versions import product_version
-from registry.instruments import timepoints
 from registry.instruments.base import MISSING_LABELS, Choice, Label
+from registry.instruments.keys import TIMEPOINT
+from registry.instruments.timepoints import unscheduled_number
 
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
 PATIENT_EVENT, ADVERSE_EVENT = "SE.patient", "SE.adverse_event"
@@ -81,7 +82,7 @@ def _study(tables):
             "<ProtocolName>Metaspine</ProtocolName></GlobalVariables>\n",
             _units(units),
             f'<MetaDataVersion OID="{VERSION}" Name="Metaspine {product_version()}">\n',
-            _protocol(),
+            _protocol(tables),
             *_events(tables),
             *_forms(tables),
             *_item_groups(tables),
@@ -113,23 +114,28 @@ def _both(label):
     return f'{_said(label.en)}<TranslatedText xml:lang="ja">{escape(label.ja)}</TranslatedText>'
 
 
-def _event_oids():
-    visits = [f"SE.{one.code}" for one in timepoints.SCHEDULE]
-    return [PATIENT_EVENT, *visits, ADVERSE_EVENT]
+def _visits(tables):
+    """The timepoints of the assessments, as Choices."""
+    return next(one.choices for one in tables["assessments"].dataset.variables if one.name == TIMEPOINT.name)
 
 
-def _protocol():
+def _event_oids(tables):
+    return [PATIENT_EVENT, *(f"SE.{one.code}" for one in _visits(tables)), ADVERSE_EVENT]
+
+
+def _protocol(tables):
     references = (
         f'<StudyEventRef StudyEventOID="{oid}" OrderNumber="{place}" Mandatory="No"/>'
-        for place, oid in enumerate(_event_oids(), 1)
+        for place, oid in enumerate(_event_oids(tables), 1)
     )
     return f"<Protocol>{''.join(references)}</Protocol>\n"
 
 
 def _events(tables):
     yield _event(PATIENT_EVENT, Label("Patient", "患者"), "No", "Common", tables["patients"].forms)
-    for one in timepoints.SCHEDULE:
-        yield _event(f"SE.{one.code}", one.label, "No", "Scheduled", tables["assessments"].forms)
+    for one in _visits(tables):
+        kind = "Unscheduled" if unscheduled_number(one.code) else "Scheduled"
+        yield _event(f"SE.{one.code}", one.label, "No", kind, tables["assessments"].forms)
     yield _event(
         ADVERSE_EVENT, Label("Adverse event", "有害事象"), "Yes", "Unscheduled", tables["adverse_events"].forms
     )

@@ -10,7 +10,7 @@ from registry.analysis import bundle, cohorts, plans
 from registry.management.commands.compare_segments import add_question, question, whole_file
 from registry.models import ComparisonRun
 from sites import audit
-from sites.scope import everything
+from sites.scope import current, everything
 
 
 class Command(BaseCommand):
@@ -32,7 +32,8 @@ class Command(BaseCommand):
             except ValueError as error:
                 raise CommandError(str(error), returncode=2) from error
             detail = {"patients": patients, "identified": options["patient_ids"]}
-            audit.record("export", table=ComparisonRun._meta.db_table, row_id=run or "", detail=detail)
+            about = {"table": ComparisonRun._meta.db_table, "row_id": run or "", "detail": detail}
+            audit.record_for_sites("export", current().read, **about)
         self.stdout.write(f"{output}: {patients} patients. Compute it again with bin/verify-with-r {output}")
 
     def _stored(self, file, run, *, patient_ids, **options):

@@ -29,6 +29,6 @@ class Command(BaseCommand):
                 rows = write_folder(folder, selection)
             except OSError as error:
                 raise CommandError(f"{error.filename}: {error.strerror}", returncode=2) from None
-            audit.record("export", detail={"rows": rows, "identified": selection.identified})
+            audit.record_for_sites("export", selection.sites, detail={"rows": rows, "identified": selection.identified})
         for name, count in rows.items():
             self.stdout.write(f"{folder / name}.csv: {count} rows")

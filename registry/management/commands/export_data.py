@@ -46,7 +46,7 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"{error.filename}: {error.strerror}", returncode=2) from None
             detail = {"format": choices.format, "rows": manifest["rows"], "identified": False}
-            audit.record("export", detail=detail)
+            audit.record_for_sites("export", sites, detail=detail)
         patients = manifest["patients"]
         self.stdout.write(f"{file}: {patients['exported']} of {patients['enrolled']} patients")
         for name, count in manifest["rows"].items():

@@ -1,4 +1,4 @@
-"""A file that a browser may fetch in parts: a download that broke off goes on where it stopped."""
+"""A file that a browser or a program may fetch in parts: a download that broke off goes on where it stopped."""
 
 import re
 from email.utils import formatdate
@@ -6,7 +6,7 @@ from email.utils import formatdate
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 
 BLOCK = 1 << 18
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def resumable(request, path, *, filename, etag, content_type):

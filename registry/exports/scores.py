@@ -1,0 +1,46 @@
+"""The declared scores as SQL: the same sums as `registry.instruments.scores` computes, null where a term is unknown."""
+
+from registry.instruments.scores import Depending, Points, Rungs, Score
+
+
+def sql(score, column):
+    """SQL of a score. `column` gives the SQL of an answer by the item's name."""
+    total = " + ".join(f"({_term(term, column)})" for term in score.terms)
+    # `least` would take the cap for an unknown sum.
+    return f"(CASE WHEN ({total}) > {score.maximum} THEN {score.maximum} ELSE {total} END)"
+
+
+def _term(term, column):
+    match term:
+        case Points(points=None):
+            return column(term.item)
+        case Points():
+            return _cases(column(term.item), term.points)
+        case Depending():
+            found = {
+                code: _cases(column(one[0]), one[1]) if isinstance(one, tuple) else one
+                for code, one in term.points.items()
+            }
+            by_code = _cases(column(term.item), found)
+            return f"coalesce({column(term.unless)}, {by_code})" if term.unless else by_code
+        case Rungs():
+            return _rungs(term, column)
+    raise TypeError(f"no SQL for {type(term).__name__}")
+
+
+def _cases(value, points):
+    whens = " ".join(f"WHEN {repr(code)} THEN {one}" for code, one in points.items())
+    return f"CASE {value} {whens} END"
+
+
+def _rungs(term, column):
+    whens = []
+    for points, conditions in term.rungs:
+        held = " OR ".join(_condition(one, column) for one in conditions)
+        whens.append(f"WHEN {held} THEN {points} WHEN ({held}) IS NULL THEN NULL")
+    return f"CASE {' '.join(whens)} ELSE 0 END"
+
+
+def _condition(one, column):
+    value = sql(one.of, column) if isinstance(one.of, Score) else column(one.of)
+    return f"{value} >= {one.at_least}" if one.under is None else f"{value} < {one.under}"

@@ -1,0 +1,58 @@
+"""What a registry may switch on beside its core: an extra instrument, or a score of extra and core answers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from . import catalogue
+from .base import Instrument, Label
+from .prognosis import PROGNOSIS
+from .scores import CHARLSON_WITH_AGE, PROGNOSTIC, Score
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One thing to switch on. `forms` are the forms that ask for more then: baseline, follow_up, assessment."""
+
+    code: str
+    title: Label
+    forms: tuple[str, ...]
+    items: frozenset[str]
+    source: str
+    licence: str
+
+
+def _of(instrument, form):
+    names = frozenset(item.name for item in instrument.items)
+    return Switch(instrument.code, instrument.title, (form,), names, instrument.citation, instrument.licence)
+
+
+def _of_score(score):
+    names = frozenset(score.inputs) & {item.name for item in PROGNOSIS.items}
+    return Switch(score.code, score.title, ("baseline",), names, score.citation, score.licence)
+
+
+SWITCHES = {
+    one.code: one
+    for one in (
+        *(_of(one, "assessment") for one in catalogue.EXTRAS["assessment"]),
+        *(_of(one, "baseline") for one in catalogue.EXTRAS["baseline"] if one is not PROGNOSIS),
+        *(_of_score(one) for one in PROGNOSTIC),
+        *(_of(one, "follow_up") for one in catalogue.EXTRAS["follow_up"]),
+    )
+}
+
+
+def shown(form: str, on: Collection[str]) -> tuple[Instrument, ...]:
+    """The extra instruments that a form asks while the switches `on` are on, with those items that they need."""
+    wanted = frozenset().union(*(SWITCHES[code].items for code in on))
+    found = []
+    for one in catalogue.EXTRAS.get(form, ()):
+        items = tuple(item for item in one.items if item.name in wanted)
+        if items:
+            found.append(one if items == one.items else replace(one, items=items))
+    return tuple(found)
+
+
+def scores(on: Collection[str]) -> tuple[Score, ...]:
+    """The scores that are computed while the switches `on` are on."""
+    return tuple(score for score in (CHARLSON_WITH_AGE, *PROGNOSTIC) if score.code in on)

@@ -1,0 +1,158 @@
+"""Patients who want their data no longer used: left out of comparisons and exports, with a reason that is counted."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from registry.analysis import bundle, cohorts, expected, plans, runner
+from registry.analysis import frame as frames
+from registry.exports import choices, jobs
+from registry.exports.selecting import selected
+from registry.models import Export
+from registry.services import erasure, snapshots
+from registry.tasks import start_comparison
+from sites.scope import everything
+from tests.analysis.random_frames import Draw
+from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
+
+REASON = cohorts.PERMITTED.reason.en
+LUNG = cohorts.Cohort("lung", "1", cohorts.ALL.label, (cohorts.Step("primary_tumour", {"values": ["lung"]}),))
+
+
+@pytest.fixture
+def cast(followed, withdraw, alice, charlie, dana):
+    """Four patients: one of North wants the data no longer used, one of South lets them be kept."""
+    keeping, stopping, staying, south = followed(alice), followed(alice), followed(alice), followed(charlie)
+    withdraw(alice, stopping)
+    withdraw(charlie, south, end_data_use="keep")
+    return keeping, stopping, staying, south
+
+
+def chosen(cohort, source=frames.LIVE):
+    frame = frames.read(("preop",), keep_key=True, source=source)
+    found = cohorts.select(cohort, frame)
+    return found, frames.patient_ids(frame["key"][found.chosen], source)
+
+
+@pytest.mark.parametrize("cohort", [cohorts.ALL, LUNG], ids=["all", "lung"])
+def test_a_cohort_leaves_them_out_first_and_counts_them(cast, cohort):
+    keeping, stopping, staying, south = (one.pk for one in cast)
+    with everything(), transaction.atomic():
+        found, ids = chosen(cohort)
+    assert ids == [keeping, staying, south]
+    assert [one["n"] for one in found.flow][:2] == [4, 3]
+    assert (found.flow[1]["excluded"], found.flow[1]["reason"]) == (1, REASON)
+    assert found.flow[0]["n"] == len(ids) + sum(one["excluded"] for one in found.flow[1:])
+    # The cohort that the result tells of has the step; read back it counts the same, and only once.
+    with everything(), transaction.atomic():
+        again, _ids = chosen(cohorts.from_json(found.cohort.to_json()))
+    assert again.flow == found.flow
+
+
+def test_where_nobody_withdrew_the_flow_is_as_declared(followed, alice):
+    followed(alice)
+    with everything(), transaction.atomic():
+        found, ids = chosen(LUNG)
+    assert [one["step"] for one in found.flow] == ["enrolled", "primary_tumour"] and len(ids) == 1
+
+
+def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person):
+    plan = plans.segment_comparison()
+    with everything(), transaction.atomic():
+        frame = frames.read(runner.timepoints_needed(plan, cohorts.ALL))
+        result = runner.run(plan, cohorts.ALL, frame)
+        content = io.BytesIO()
+        bundle.write(content, result, frame, plan)
+    flow = {one["statistic"]: one["value"] for one in expected.lines(result) if one["code"] == 1}
+    assert (flow["flow_n"], flow["flow_excluded"]) == (3, 1)
+    with zipfile.ZipFile(content) as archive:
+        assert len(archive.read("data.csv").decode().splitlines()) == 1 + 3
+        assert REASON in archive.read("README.txt").decode()
+    with as_person(bob) as access:
+        run = start_comparison(access=access, plan=plan, cohort=cohorts.ALL)
+    assert run.cohort == cohorts.ALL.to_json()
+
+
+@pytest.mark.r
+@needs_r
+def test_r_finds_the_same_numbers_without_them(tmp_path):
+    plan = plans.segment_comparison(followups=("3m",))
+    frame = Draw(seed=4, n=60, oddity=0).frame(plan.timepoints)
+    frame.data["data_use_stopped"][::9] = 1
+    result = runner.run(plan, cohorts.SEGI2024, frame)
+    assert [one["step"] for one in result["cohort"]["flow"]][:2] == ["enrolled", "data_use_permitted"]
+    assert result["cohort"]["flow"][1]["excluded"] == 7
+    done = verify(unpacked(tmp_path / "withdrawn", bundle.bundle(result, frame, plan)))
+    assert done.returncode == 0, "\n".join(wrong(done))
+    assert verdicts(done) == {"withdrawn": "VERIFIED"}
+
+
+@pytest.mark.parametrize("dates", ["as_is", "shifted"])
+@pytest.mark.parametrize("cohort", [cohorts.ALL, LUNG], ids=["all", "lung"])
+def test_an_export_accounts_for_them(cast, bob, as_person, settings, tmp_path, cohort, dates):
+    settings.EXPORT_FOLDER = tmp_path
+    dates = dates if dates in {one.code for one in choices.OFFERED["dates"]} else choices.Choices.dates
+    with as_person(bob) as access:
+        export = jobs.request(access=access, choices=choices.Choices(cohort=cohort, dates=dates))
+    jobs.perform(export.pk, reporting=False)
+    export.refresh_from_db()
+    assert (export.status, export.error) == (Export.Status.DONE, None)
+    told = export.manifest["patients"]
+    assert (told["enrolled"], told["exported"]) == (4, 3)
+    assert told["excluded"][0] == {"reason": REASON, "n": 1}
+    with zipfile.ZipFile(jobs.path_of(export)) as archive:
+        for name in ("patients", "assessments", "adverse_events"):
+            text = archive.read(f"data/{name}.csv").decode()
+            assert cast[1].pk not in text and cast[0].pk in text
+
+
+def test_the_plain_files_leave_them_out_and_say_how_many(cast, tmp_path):
+    call_command("export_csv", tmp_path, "--de-identified", stdout=io.StringIO())
+    with (tmp_path / "patients.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["patient_id"] for row in csv.DictReader(stream)] == [cast[0].pk, cast[2].pk, cast[3].pk]
+    assert "Left out: 1 patients" in (tmp_path / "README.txt").read_text(encoding="utf-8")
+
+
+def test_a_snapshot_stays_as_it_is_and_is_read_without_them(followed, withdraw, alice, dana, as_person):
+    first, second, third = followed(alice), followed(alice), followed(alice)
+    with as_person(dana) as access:
+        snapshot = snapshots.freeze(access=access, label="before")
+    withdraw(alice, second)
+    withdraw(alice, third)
+    with as_person(dana) as access, transaction.atomic():
+        erasure.erase(access=access, patient=third, extent="everything", typed=third.pk, reason="letter")
+    with everything(), transaction.atomic():
+        found, ids = chosen(cohorts.ALL, snapshots.source_of(snapshot))
+        assert snapshots.verify(snapshot)
+    assert ids == [first.pk] and found.flow[1]["excluded"] == 2
+    asked = choices.Choices(snapshot=str(snapshot.pk))
+    with everything(), transaction.atomic(), selected(asked, [alice.memberships.get().site_id]) as one:
+        assert (one.enrolled, one.exported) == (3, 1)
+
+
+def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, alice, dana, mona, browse):
+    keeping, stopping, staying, south = (one.pk for one in cast)
+
+    def found(user):
+        listed = browse(user).get("/api/v1/patients").json()["items"]
+        return [one["patient_id"] for one in listed]
+
+    assert found(dana) == [keeping, staying, south]
+    assert found(alice) == found(mona) == [keeping, stopping, staying]
+    for kind in ("assessments", "adverse-events"):
+        of = {
+            user: {one["patient_id"] for one in browse(user).get(f"/api/v1/{kind}").json()["items"]}
+            for user in (alice, dana)
+        }
+        assert (stopping in of[alice], stopping in of[dana]) == (True, False)
+    fhir = browse(dana).get("/api/fhir/R4/Patient").json()["entry"]
+    assert [one["resource"]["id"] for one in fhir] == [keeping, staying, south]
+    for address in ("/api/v1/patients/{}", "/api/fhir/R4/Patient/{}"):
+        assert browse(dana).get(address.format(stopping)).status_code == 404
+        assert browse(dana).get(address.format(keeping)).status_code == 200
+        assert browse(alice).get(address.format(stopping)).status_code == 200
+    assert browse(dana).get(f"/patients/{stopping}/").status_code == 200  # who erases sees whom

@@ -1,0 +1,265 @@
+"""What leaves as Excel comes in again; Parquet, SPSS and Stata hold cell for cell what the CSV says."""
+
+import csv
+import datetime as dt
+import io
+import random
+import zipfile
+
+import openpyxl
+import polars as pl
+import pyreadstat
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.db import transaction
+from lxml import etree
+
+from registry.exports.datasets import short_name
+from registry.instruments.timepoints import SCHEDULE
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Import, Patient
+from registry.services import wire
+from sites.scope import everything
+from tests.transfer.conftest import EVENT, texts
+from tests.transfer.test_formats import ODM_SCHEMA
+from tests.transfer.test_import_flow import columns_of, values_of
+from tests.transfer.test_round_trip import patient, row_of, write
+
+PATIENTS, VISITS, EVENTS = 40, 120, 25
+
+
+@pytest.fixture
+def registry(tmp_path, bring_in):
+    """Forty patients with answers, reasons and gaps drawn from all that is allowed; two visits were not planned."""
+    chance = random.Random(20261121)
+    patients = [row_of(wire.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
+    planned = [(one, visit.code, visit.day) for one in patients for visit in SCHEDULE]
+    visits = [*chance.sample(planned, VISITS), (patients[0], "u1", 50), (patients[0], "u10", 60)]
+    assessments = [
+        row_of(
+            wire.ASSESSMENTS,
+            chance,
+            {
+                "patient_id": one["patient_id"],
+                "timepoint": code,
+                "assessment_date": (dt.date.fromisoformat(one["surgery_date"]) + dt.timedelta(day)).isoformat(),
+            },
+        )
+        for one, code, day in visits
+    ]
+    events = [
+        row_of(
+            wire.ADVERSE_EVENTS, chance, EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]}
+        )
+        for one in patients[:EVENTS]
+    ]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for file, rows in zip(wire.FILES, (patients, assessments, events), strict=True):
+        write(folder / file.filename, file, rows)
+    report = bring_in(folder)
+    assert (report.errors.shown, report.stored) == ([], True)
+
+
+@pytest.fixture
+def package(registry, tmp_path, as_system):
+    """`package("sav", shape="wide")` is the data folder of an unpacked export."""
+
+    def export(format, name="", **choices):
+        name = name or format
+        call_command("export_data", tmp_path / f"{name}.zip", format=format, stdout=io.StringIO(), **choices)
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            archive.extractall(tmp_path / name)
+        return tmp_path / name / "data"
+
+    return export
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def emptied():
+    with everything():
+        for model in (AdverseEvent, Assessment, Identity, Patient):
+            model.objects.all()._raw_delete("default")
+
+
+def sheets(path):
+    """Name of a sheet to its rows as dicts, of the three that hold data."""
+    book = openpyxl.load_workbook(path, read_only=True)
+    found = {}
+    for file in wire.FILES:
+        header, *rows = book[file.name].iter_rows(values_only=True)
+        found[file.name] = [dict(zip(header, row, strict=False)) for row in rows]
+    return found
+
+
+def without(rows, *names):
+    return [{name: value for name, value in row.items() if name not in names} for row in rows]
+
+
+@pytest.fixture
+def browser(client, dana):
+    client.force_login(dana)
+    return client
+
+
+def bring_in_workbook(browser, content, sheet_names, keep_out=()):
+    """Import some sheets of a workbook through the pages; columns in `keep_out` are left out by a mapping."""
+    upload = SimpleUploadedFile("metaspine.xlsx", content)
+    address = browser.post("/import/", {"files": [upload]}).headers["Location"]
+    browser.get(address, follow=True)
+    browser.post(f"{address}reading/", {"sheets-0": sheet_names})
+    page = browser.get(address, follow=True)
+    if page.templates[0].name == "transfer/import_columns.html":
+        browser.post(f"{address}columns/", columns_of(page, **dict.fromkeys(keep_out, "")))
+        page = browser.get(address, follow=True)
+    if page.templates[0].name == "transfer/import_values.html":
+        browser.post(f"{address}values/", values_of(page))
+        page = browser.get(address, follow=True)
+    assert page.templates[0].name == "transfer/report.html"
+    found = page.context["report"]["errors"]
+    assert [(one.row, one.column, one.reason.en) for one in found.shown[:5]] == []
+    browser.post(address, {"reason": "from the archive"})
+    done = Import.objects.get(pk=address.strip("/").split("/")[1])
+    assert done.status == "done"
+    return done.counts["files"]
+
+
+def test_the_registrys_own_files_as_a_workbook_go_round(registry, browser, take_out):
+    """With dates of birth and free text: each CSV as a sheet, in and out again, byte by byte."""
+    first = take_out("first")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for file in wire.FILES:
+        sheet = book.create_sheet(file.name)
+        with (first / file.filename).open(newline="", encoding="utf-8-sig") as stream:
+            for line, row in enumerate(csv.reader(stream), 1):
+                for column, text in enumerate(row, 1):
+                    cell = sheet.cell(line, column, text or None)
+                    cell.data_type = "s" if text else "n"  # never a formula
+    content = io.BytesIO()
+    book.save(content)
+    emptied()
+    counts = bring_in_workbook(browser, content.getvalue(), [file.name for file in wire.FILES])
+    assert {name: one["new"] for name, one in counts.items()} == {
+        "patients": PATIENTS, "assessments": VISITS + 2, "adverse_events": EVENTS,
+    }  # fmt: skip
+    assert texts(take_out("second")) == texts(first)
+
+
+def test_an_exported_workbook_comes_in_again_but_for_the_age(package, browser):
+    """Sheet by sheet: the patients' by a mapping, since a de-identified file has no date of birth."""
+    path = package("xlsx", content=["items"]) / "metaspine.xlsx"
+    before, content = sheets(path), path.read_bytes()
+    emptied()
+    assert bring_in_workbook(browser, content, ["patients"], keep_out=["age_at_surgery"])["patients"]["new"] == PATIENTS
+    counts = bring_in_workbook(browser, content, ["assessments", "adverse_events"])
+    assert {name: one["new"] for name, one in counts.items()} == {"assessments": VISITS + 2, "adverse_events": EVENTS}
+    after = sheets(package("xlsx", "again", content=["items"]) / "metaspine.xlsx")
+    assert after["assessments"] == before["assessments"]
+    assert after["adverse_events"] == before["adverse_events"]
+    assert without(after["patients"], "age_at_surgery") == without(before["patients"], "age_at_surgery")
+
+
+EVERYTHING = {"content": ["items", "totals", "hsuv", "changes"], "value_sets": ["JP", "UK"]}
+
+
+def differing(names, told, held):
+    """The first cells in which two lists of rows differ: (row, column, in the CSV, in the other file)."""
+    assert len(told) == len(held)
+    return [
+        (place, name, row[name], other[name])
+        for place, (row, other) in enumerate(zip(told, held, strict=True))
+        for name in names
+        if row[name] != other[name]
+    ][:5]
+
+
+@pytest.mark.parametrize("shape", ["long", "wide"])
+def test_parquet_holds_what_the_csv_says(package, shape):
+    said, held = package("csv", shape=shape, **EVERYTHING), package("parquet", shape=shape, **EVERYTHING)
+    for path in sorted(said.glob("*.csv")):
+        frame, rows = pl.read_parquet(held / f"{path.stem}.parquet"), table(path)
+        assert frame.columns == list(rows[0])
+        there = [{name: as_text(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+        assert differing(frame.columns, [numbers_plain(row) for row in rows], there) == []
+
+
+def as_text(value):
+    """A value of a data frame as CSV has it."""
+    if value is None:
+        return ""
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def numbers_plain(row):
+    """HSUV and its changes to ten digits, as `as_text` writes them."""
+    return {name: f"{float(text):.10g}" if "hsuv" in name and text else text for name, text in row.items()}
+
+
+@pytest.mark.parametrize("shape", ["long", "wide"])
+@pytest.mark.parametrize("format", ["sav", "dta"])
+def test_spss_and_stata_hold_labels_values_and_reasons_as_the_csv_says(package, format, shape):
+    """Read with its labels, each cell is the label or number of the CSV, or the tag of the reason."""
+    choices = EVERYTHING | {"missing": "tagged", "shape": shape}
+    said, held = package("csv", values="labels", **choices), package(format, **choices)
+    read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[format]
+    for path in sorted(said.glob("*.csv")):
+        rows = table(path)
+        frame, meta = read(held / f"{path.stem}.{format}", user_missing=True, output_format="polars")
+        names = {short_name(name) if format == "dta" else name: name for name in rows[0]}
+        assert frame.columns == list(names)
+        if path.stem == "assessments":
+            assert {"Unscheduled 1", "Unscheduled 10"} <= {row["timepoint"] for row in rows}
+        there = [
+            {names[name]: in_words(value, meta.variable_value_labels.get(name, {})) for name, value in row.items()}
+            for row in frame.iter_rows(named=True)
+        ]
+        assert differing(list(rows[0]), [numbers_plain(row) for row in rows], there) == []
+
+
+TAGS = {-901 - place: f".{tag}" for place, tag in enumerate("abcdef")}
+
+
+def in_words(value, labels):
+    """A cell of SPSS or Stata as the CSV with labels and tags writes it."""
+    if value in TAGS:
+        return TAGS[value]
+    if isinstance(value, str) and value in "abcdef" and value and value in labels:
+        return f".{value}"
+    if value in labels:
+        return labels[value]
+    return as_text(value)
+
+
+def test_every_visit_of_an_odm_file_is_defined_in_it(package):
+    document = etree.parse(str(package("odm") / "metaspine.odm.xml"))
+    schema = etree.XMLSchema(etree.parse(str(ODM_SCHEMA)))
+    assert schema.validate(document), schema.error_log
+    spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
+    held = set(document.xpath("//o:StudyEventData/@StudyEventOID", namespaces=spaces))
+    assert {"SE.u1", "SE.u10"} < held <= set(document.xpath("//o:StudyEventDef/@OID", namespaces=spaces))
+
+
+def test_an_import_leaves_the_ends_of_follow_up_as_they_are(registry, bring_in, take_out):
+    """They are in no file: what a patient decided about the data is the registry's own."""
+    with everything(reason="test"), transaction.atomic():
+        first, second = Patient.objects.order_by("pk")[:2]
+        for one, use in ((first, "keep"), (second, "stop")):
+            FollowUpEnd.objects.create(
+                patient_id=one.pk, site_id=one.site_id, end_kind="withdrawn", end_date=one.surgery_date,
+                end_reason="burden", end_data_use=use,
+            )  # fmt: skip
+        before = list(FollowUpEnd.objects.order_by("pk").values())
+    own = take_out("own")
+    identified = {row["patient_id"] for row in table(own / "patients.csv")}
+    analysed = {row["patient_id"] for row in table(take_out("analysed", "--de-identified") / "patients.csv")}
+    assert identified - analysed == {second.pk}
+    assert {(one.new, one.changed) for one in bring_in(own).counts.values()} == {(0, 0)}
+    with everything(), transaction.atomic():
+        assert list(FollowUpEnd.objects.order_by("pk").values()) == before

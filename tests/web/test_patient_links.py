@@ -1,0 +1,263 @@
+"""A patient answers by a link: it opens its own row and nothing else, works once, and the site decides what follows."""
+
+import datetime as dt
+import re
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, transaction
+from django.test import Client
+from django.utils import timezone
+
+from registry.models import Assessment, Draft, Patient, PatientLink
+from registry.services import extras, patient_links
+from registry.services.assessments import save_assessment
+from registry.services.patient_links import ITEMS
+from sites.models import AuditEvent
+from sites.scope import Scope, entered
+from tests.web.conftest import ASSESSMENT
+
+GIVEN = {"eq5d_mobility": 3, "eq5d_self_care": 2, "eq5d_usual_activities": 4, "eq5d_pain_discomfort": 1,
+         "eq5d_anxiety_depression": "refused", "eq_vas": 55, "pain_vas_mm": 30}  # fmt: skip
+
+
+@pytest.fixture
+def patient(enrolled, alice):
+    return enrolled(alice)
+
+
+@pytest.fixture
+def linked(as_person, alice, patient):
+    """`linked()` is (PatientLink, token) for the preoperative form."""
+
+    def make(user=alice, **more):
+        with as_person(user) as access:
+            asked = {"timepoint": "preop", "language": "en", "respondent": "self", "valid": "1d"} | more
+            return patient_links.create(access=access, patient=patient, **asked)
+
+    return make
+
+
+@pytest.fixture
+def stored(as_person, alice):
+    def read(link):
+        with as_person(alice):
+            return PatientLink.objects.get(pk=link.pk)
+
+    return read
+
+
+def answer(client, token, given=GIVEN):
+    """Give every answer as a browser without JavaScript does."""
+    for step, item in enumerate(ITEMS, 1):
+        value = given[item.name]
+        sent = {"decline": "1"} if value == "refused" else {item.name: str(value)}
+        assert client.post(f"/answers/{token}/{step}/", sent).status_code == 302
+
+
+def sent(linked, **more):
+    """A link whose answers have arrived."""
+    link, token = linked(**more)
+    client = Client()
+    answer(client, token)
+    assert client.post(f"/answers/{token}/8/").url == "/answers/thanks/en/"
+    return link, token
+
+
+def test_a_patient_answers_one_question_a_screen_and_the_link_works_once(linked, stored):
+    link, token = linked()
+    client = Client()
+    page = client.get(f"/answers/{token}/")
+    assert "7 short questions" in page.content.decode()
+    assert (page["Referrer-Policy"], page["X-Robots-Tag"]) == ("same-origin", "noindex, nofollow")
+    assert "no-store" in page["Cache-Control"]
+    assert client.post(f"/answers/{token}/8/").status_code == 422  # nothing is answered yet
+    answer(client, token)
+    summary = client.get(f"/answers/{token}/8/").content.decode()
+    assert "I would rather not say" in summary and "Send the answers" in summary
+    assert client.post(f"/answers/{token}/1/", {"eq5d_mobility": "5"}).url == f"/answers/{token}/8/"
+    assert client.post(f"/answers/{token}/8/").url == "/answers/thanks/en/"
+    assert "Thank you" in client.get("/answers/thanks/en/").content.decode()
+    for method in (client.get, client.post):
+        for address in (f"/answers/{token}/", f"/answers/{token}/1/", f"/answers/{token}/8/"):
+            used = method(address)
+            assert (used.status_code, "This link does not work" in used.content.decode()) == (404, True)
+    assert stored(link).answers == GIVEN | {"eq5d_mobility": 5}
+    assert stored(link).state == "arrived"
+
+
+def test_no_page_of_the_patient_names_anybody(linked, patient, alice, north):
+    _link, token = linked()
+    client = Client()
+    answer(client, token)
+    for step in ("", *(f"{step}/" for step in range(1, 9))):
+        told = client.get(f"/answers/{token}/{step}").content.decode()
+        for name in (patient.pk, alice.name, north.name, north.code, "1955"):
+            assert name not in told
+
+
+@pytest.mark.parametrize("raw", ["", "6", "0", "x", "3.5", "１０１", "<script>", "'; --"])
+def test_what_is_no_answer_is_refused_and_the_question_stays(linked, stored, raw):
+    link, token = linked()
+    for step, name in ((1, "eq5d_mobility"), (6, "eq_vas")):
+        if name == "eq_vas" and raw in ("6", "0"):
+            continue
+        page = Client().post(f"/answers/{token}/{step}/", {name: raw})
+        assert (page.status_code, 'role="alert"' in page.content.decode()) == (422, True)
+    assert stored(link).answers == {}
+
+
+def test_the_patient_chooses_the_language(linked, stored):
+    link, token = linked(language="ja")
+    client = Client()
+    assert "移動の程度" in client.get(f"/answers/{token}/1/").content.decode()
+    assert client.post(f"/answers/{token}/1/", {"language": "en"}).url == f"/answers/{token}/1/"
+    assert "Mobility" in client.get(f"/answers/{token}/1/").content.decode()
+    client.post(f"/answers/{token}/1/", {"language": "xx"})
+    assert (stored(link).language, stored(link).answers) == ("en", {})
+
+
+def test_expired_revoked_replaced_and_guessed_links_look_alike(linked, as_person, alice, monkeypatch):
+    revoked, replaced = linked(timepoint="3m"), linked()
+    linked()  # of the same form
+    with as_person(alice) as access:
+        patient_links.revoke(access=access, link=revoked[0])
+    monkeypatch.setitem(patient_links.VALID, "1d", dt.timedelta(seconds=-1))
+    expired = linked(timepoint="1m")
+    pages = [Client().get(f"/answers/{token}/") for _link, token in (expired, revoked, replaced, (None, "guessed"))]
+    assert {page.status_code for page in pages} == {404}
+    assert len({page.content for page in pages}) == 1 and b"This link does not work" in pages[0].content
+
+
+def test_a_link_opens_its_row_and_nothing_else(linked, patient):
+    link, token = linked()
+    linked(timepoint="1m")
+    with entered(patient_links.scope_of(token)), transaction.atomic():
+        assert list(PatientLink.objects.values_list("pk", flat=True)) == [link.pk]
+        for model in (Patient, Assessment, Draft, AuditEvent):
+            assert not model.objects.exists()
+        for change in ({"timepoint": "1m"}, {"respondent": "proxy"}, {"expires_at": timezone.now()},
+                       {"settled_at": timezone.now()}, {"revoked_at": timezone.now()}):  # fmt: skip
+            with pytest.raises(DatabaseError), transaction.atomic():
+                PatientLink.objects.update(**change)
+        assert PatientLink.objects.update(answers={"eq_vas": 50}) == 1
+        assert PatientLink.objects.all().delete()[0] == 0
+    for scope in (Scope(), Scope(link="")):
+        with entered(scope), transaction.atomic():
+            assert not PatientLink.objects.exists()
+
+
+def test_what_was_sent_stays_as_it_was_sent(linked, as_person, alice):
+    link, _token = sent(linked)
+    with as_person(alice), pytest.raises(DatabaseError), transaction.atomic():
+        PatientLink.objects.filter(pk=link.pk).update(answers={})
+
+
+def test_only_those_who_enter_at_the_site_make_and_see_links(linked, patient, browse, charlie, bob, mona, as_person):
+    link, _token = sent(linked)
+    url = f"/patients/{patient.pk}/assessments/preop/links/"
+    for user, status in ((charlie, 404), (bob, 404), (mona, 404)):
+        client = browse(user)
+        assert client.get(url).status_code == client.post(url).status_code == status
+        assert client.get(f"/patient-links/{link.pk}/").status_code == 404
+        assert client.post(f"/patient-links/{link.pk}/revoke/").status_code == 404
+        with as_person(user) as access:
+            assert not PatientLink.objects.exists()
+            with pytest.raises(PermissionDenied):
+                patient_links.accept(access=access, link=link)
+
+
+def test_the_coordinator_makes_a_link_once_shown_and_may_hand_the_device_over(browse, alice, patient):
+    client = browse(alice)
+    url = f"/patients/{patient.pk}/assessments/preop/links/"
+    asked = {"language": "ja", "respondent": "proxy", "valid": "1h"}
+    assert client.post(url, asked | {"make": ""}).url == url
+    shown = client.get(url).content.decode()
+    token = re.search(r"/answers/([\w-]+)/", shown)[1]
+    assert "data:image/svg+xml" in shown and token not in client.get(url).content.decode()
+    assert client.get(f"/answers/{token}/").status_code == 200
+    assert client.post(url, {"language": "xx"}).status_code == 422
+    handed = client.post(url, asked | {"hand_over": ""})
+    assert handed.url.startswith("/answers/") and "_auth_user_id" not in client.session
+    assert client.get(f"/patients/{patient.pk}/").status_code == 302  # to the sign-in page
+    assert client.get(handed.url).status_code == 200
+    assert client.get("/patients/nothing/assessments/preop/links/").status_code == 302
+
+
+def test_answers_are_taken_over_into_the_draft_of_the_form(linked, browse, alice, patient, as_person):
+    link, _token = sent(linked)
+    client = browse(alice)
+    assert f"/patient-links/{link.pk}/" in client.get("/").content.decode()
+    review = client.get(f"/patient-links/{link.pk}/").content.decode()
+    assert "Refused" in review and "55" in review
+    url = f"/patients/{patient.pk}/assessments/preop/"
+    assert client.post(f"/patient-links/{link.pk}/", {"accept": ""}).url == url
+    form = client.get(url)
+    assert "it is not saved yet" in form.content.decode()
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    assert {name: values[name] for name in GIVEN} == {
+        name: "" if value == "refused" else str(value) for name, value in GIVEN.items()
+    }
+    with as_person(alice):
+        assert not Assessment.objects.exists()  # until it is saved
+    assert client.post(f"/patient-links/{link.pk}/", {"accept": ""}).status_code == 409
+    assert "/patient-links/" not in client.get("/").content.decode()
+
+
+def test_who_answered_is_recorded_in_the_form_where_the_registry_asks_it(linked, browse, alice, ada, as_person, stored):
+    with as_person(ada) as access:
+        extras.switch(access=access, code="respondent", on=True)
+    link, _token = sent(linked, respondent="proxy")
+    assert stored(link).respondent == "proxy"
+    client = browse(alice)
+    client.post(f"/patient-links/{link.pk}/", {"accept": ""})
+    form = client.get(f"/patients/{link.patient_id}/assessments/preop/")
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    assert values["respondent"] == "proxy"
+    client.post(f"/patients/{link.patient_id}/assessments/preop/", values | {"assessment_date": "2026-01-12"})
+    with as_person(alice):
+        row = Assessment.objects.get()
+    assert (row.respondent, row.eq_vas) == ("proxy", 55)
+
+
+def test_a_stored_answer_is_never_overwritten_unasked(linked, browse, alice, patient, as_person):
+    with as_person(alice) as access:
+        raw = {name: value for name, value in ASSESSMENT.items() if name != "version"} | {"eq_vas": "80"}
+        save_assessment(access=access, patient=patient, timepoint="preop", raw=raw)
+    link, _token = sent(linked)
+    client = browse(alice)
+    review = client.get(f"/patient-links/{link.pk}/").content.decode()
+    assert 'name="keep-eq_vas"' in review
+    client.post(f"/patient-links/{link.pk}/", {"accept": "", "keep-eq_vas": "stored"})
+    form = client.get(f"/patients/{patient.pk}/assessments/preop/")
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    assert (values["eq_vas"], values["pain_vas_mm"]) == ("80", "30")
+
+
+def test_answers_that_are_not_used_need_a_reason_and_are_kept(linked, browse, alice, stored):
+    link, _token = sent(linked)
+    client = browse(alice)
+    assert client.post(f"/patient-links/{link.pk}/", {"refuse": "", "reason": " "}).status_code == 422
+    client.post(f"/patient-links/{link.pk}/", {"refuse": "", "reason": "answered by a visitor"})
+    assert (stored(link).state, stored(link).refusal, stored(link).answers) == (
+        "refused",
+        "answered by a visitor",
+        GIVEN,
+    )
+
+
+def test_everything_is_on_record_but_the_token(linked, as_person, alice):
+    link, token = sent(linked)
+    with as_person(alice):
+        events = AuditEvent.objects.filter(table_name="registry_patientlink", row_id=str(link.pk)).order_by("pk")
+        assert [(one.action, one.user_id) for one in events][0] == ("insert", alice.pk)
+        assert {one.user_id for one in events[1:]} == {None} and {one.reason for one in events[1:]} == {"patient link"}
+        assert events.last().new["submitted_at"]
+        told = str([(one.old, one.new) for one in events])
+    assert token not in told and patient_links.hashed(token) not in told
+
+
+def test_a_link_is_asked_only_so_often(linked, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"patient_link": "600/15m/ip,3/15m/key"}
+    _link, token = linked()
+    assert [Client().get(f"/answers/{token}/").status_code for _ in range(4)] == [200, 200, 200, 429]

@@ -1,0 +1,61 @@
+"""A Celery worker on the test database, to be watched and killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connection, connections, transaction
+
+ROOT = Path(__file__).parents[1]
+
+
+def worker_environment(**more):
+    name = connection.settings_dict["NAME"]
+    environment = dict(os.environ) | more
+    for variable in ("DATABASE_URL", "OWNER_DATABASE_URL"):
+        environment[variable] = urlunsplit(urlsplit(environment[variable])._replace(path=f"/{name}"))
+    return environment
+
+
+@contextmanager
+def a_worker(tmp_path, name="worker", **environment):
+    """A Celery worker on the test database, in a process group of its own; `environment` is what it finds changed."""
+    with (tmp_path / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "registry", "worker", "-c", "1", "-l", "info", "-n", f"{name}@test"],
+            cwd=ROOT,
+            env=worker_environment(**environment),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("did not happen in time")
+
+
+@contextmanager
+def locked(table):
+    """Nobody reads the table meanwhile: a worker that needs it stays in the middle of what it does."""
+    owner = connections["owner"]
+    with transaction.atomic(using="owner"):
+        with owner.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
