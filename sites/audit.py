@@ -16,11 +16,16 @@ def record(action, *, site_id=None, table="", row_id="", detail=None):
         )
 
 
-def record_for_sites(action, site_ids, **about):
+def record_for_sites(action, site_ids, *, detail=None, **about):
     """As `record`, of an act on the data of some sites: an event for each, so that its own people see it.
 
-    An act on several has another of no site, which administrators see.
+    An act on several has another of no site, which administrators see; numbers over all of them stand there alone.
     """
-    sites = sorted(set(site_ids))
-    for site_id in sites if len(sites) == 1 else (*sites, None):
-        record(action, site_id=site_id, **about)
+    sites, detail = sorted(set(site_ids)), detail or {}
+    if len(sites) == 1:
+        record(action, site_id=sites[0], detail=detail, **about)
+        return
+    told = {name: value for name, value in detail.items() if isinstance(value, (bool, str))} | {"sites": len(sites)}
+    for site_id in sites:
+        record(action, site_id=site_id, detail=told, **about)
+    record(action, detail=detail, **about)

@@ -6,7 +6,7 @@ A check is a function of a few columns, so PostgreSQL hands over each combinatio
 from registry.imports.comparing import touched
 from registry.imports.report import LISTED, Finding
 from registry.imports.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
-from registry.instruments import checks, levels
+from registry.instruments import catalogue, checks, levels
 from registry.services import schedule, wire
 from registry.services.wire import column_of
 
@@ -14,6 +14,7 @@ from registry.services.wire import column_of
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
     every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
+    every = [check for check in every if not catalogue.EXTRA_NAMES.intersection(check.items)]  # no file brings these
     return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) is file]
 
 

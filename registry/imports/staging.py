@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from registry.imports import reading
 from registry.imports.report import Finding
-from registry.instruments import checks, levels
+from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.patient import age_on
 from registry.models import Patient
@@ -116,14 +116,14 @@ def create_stage(cursor, file):
 
 
 def _add_derived(cursor, file):
-    """The generated columns of the file's own table, made of the same columns here."""
+    """The generated columns of the file's own table, made of the same columns here: no extra's, which no file has."""
     cursor.execute(
         """
         SELECT quote_ident(attname), format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
         FROM pg_attribute JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-        WHERE attrelid = %s::regclass AND attgenerated = 's'
+        WHERE attrelid = %s::regclass AND attgenerated = 's' AND attname <> ALL (%s)
         """,
-        [file.table],
+        [file.table, list(catalogue.EXTRA_NAMES)],
     )
     added = [f"ADD {name} {kind} GENERATED ALWAYS AS ({sql}) STORED" for name, kind, sql in cursor.fetchall()]
     if added:

@@ -93,11 +93,11 @@ def erase(*, access, patient, extent, typed, reason):
 
 
 def _delete_record(patient_id):
-    """Delete every row of a patient; returns name of table to number of rows. Queries and signatures go by cascade."""
+    """Delete every row of a patient; returns name of table to number of rows. The first go by cascade."""
     _unlock(patient_id)
     counts = {}
     with connection.cursor() as cursor:
-        for table in ("registry_query", "registry_signature"):
+        for table in ("registry_query", "registry_signature", "registry_patientlink"):
             cursor.execute(f"SELECT count(*) FROM {table} WHERE patient_id = %s", [patient_id])
             counts[table] = cursor.fetchone()[0]
     for model in (AdverseEvent, Assessment, FollowUpEnd):

@@ -19,6 +19,8 @@ PAGES = {
     "schedule": ("alice", "/schedule/"),
     "another version of the schedule": ("ada", "/schedule/new/"),
     "end of follow-up": ("alice", "/patients/{followed}/end/"),
+    "erasing a patient": ("dana", "/patients/{followed}/erase/"),
+    "erased patients": ("dana", "/erasures/"),
     "unscheduled visit": ("alice", "/patients/{followed}/assessments/u1/"),
     "enrol": ("alice", "/patients/new/"),
     "patient": ("alice", "/patients/{followed}/"),

@@ -67,22 +67,14 @@ def test_every_answer_has_its_headers(db, alice):
     assert client.trace("/patients/").status_code == 405
 
 
-def test_scripts_write_no_markup_and_keep_nothing():
+def test_scripts_write_no_markup_and_keep_drafts_alone():
     texts = {path.name: path.read_text() for path in (PROJECT / "static").glob("*.js")}
     assert len(texts) > 3
-    for word in (
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacentHTML",
-        "document.write",
-        "eval(",
-        "localStorage",
-        "sessionStorage",
-        "indexedDB",
-        "postMessage",
-        "Object.assign",
-    ):
+    markup = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "__proto__")
+    for word in (*markup, "sessionStorage", "indexedDB", "postMessage"):
         assert not [name for name, text in texts.items() if word in text], word
+    # Typed where the server was out of reach: encrypted, and gone at sign-out (tests/browser/test_drafts.py).
+    assert {name for name, text in texts.items() if "localStorage" in text} == {"drafts.js", "session.js"}
 
 
 SETTINGS = """

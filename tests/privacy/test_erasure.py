@@ -19,12 +19,13 @@ from registry.models import (
     FollowUpEnd,
     Identity,
     Patient,
+    PatientLink,
     Query,
     QueryMessage,
     Signature,
     Utility,
 )
-from registry.services import erasure, identity, outcomes, queries, signing
+from registry.services import erasure, identity, outcomes, patient_links, queries, signing
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
 from registry.services.records import ReasonRequired
@@ -74,10 +75,14 @@ def test_erasing_identifiers_leaves_the_record_and_makes_the_trail_unreadable(wi
     assert len(stored(Assessment)) == len(stored(Patient)) == 1
 
 
-def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, stored, ivo, mona, as_person):
+def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, stored, alice, ivo, mona, as_person):
     with as_person(mona) as access:
         form = Form("assessment", "preop")
         asked = queries.raise_query(access=access, patient=withdrawn, form=form, text="Is it so?")
+    with as_person(alice) as access:
+        patient_links.create(
+            access=access, patient=withdrawn, timepoint="1m", language="ja", respondent="self", valid="1d"
+        )
     with as_person(ivo) as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=withdrawn.pk), acknowledged=[asked.pk])
     with everything(), transaction.atomic():
@@ -86,6 +91,7 @@ def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, 
     assert all(stored(model) for model in CLINICAL if model is not Change)  # one assessment changes from nothing
     done = erase(withdrawn)
     assert {model.__name__: stored(model) for model in CLINICAL} == {model.__name__: [] for model in CLINICAL}
+    assert (done.rows["registry_patientlink"], stored(PatientLink)) == (1, [])
     assert done.rows["registry_assessment"] == done.rows["registry_patient"] == done.rows["registry_signature"] == 1
 
 
