@@ -264,12 +264,27 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
         return format_html('{} <a href="{}">{}</a>', text, address, act)
 
 
+CHANGES = {"insert": _("created"), "update": _("changed"), "delete": _("deleted")}
+
+
+class ActionFilter(admin.SimpleListFilter):
+    title = _("what happened")
+    parameter_name = "action"
+
+    def lookups(self, request, model_admin):
+        actions = model_admin.get_queryset(request).order_by("action").values_list("action", flat=True).distinct()
+        return [(action, CHANGES.get(action, action)) for action in actions]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEvent)
 class AuditEventAdmin(Screen, ExportMixin, admin.ModelAdmin):
     """The part of the trail that belongs to no site: sites, people, memberships, the schedule, sign-ins."""
 
-    list_display = ("at", "action", "table_name", "row_id", "who", "reason")
-    list_filter = ("action", "table_name")
+    list_display = ("at", "happened", "table_name", "row_id", "who", "reason")
+    list_filter = (ActionFilter, "table_name")
     date_hierarchy = "at"
     search_fields = ("row_id", "request_id", "reason")
     search_help_text = _("Search by row, request or reason.")
@@ -281,6 +296,10 @@ class AuditEventAdmin(Screen, ExportMixin, admin.ModelAdmin):
     def get_queryset(self, request):
         names = User.objects.filter(pk=OuterRef("user_id")).values("name")
         return super().get_queryset(request).filter(site_id=None).annotate(who=Subquery(names))
+
+    @admin.display(description=_("what happened"), ordering="action")
+    def happened(self, event):
+        return CHANGES.get(event.action, event.action)
 
     @admin.display(description=_("by"), ordering="who")
     def who(self, event):

@@ -229,7 +229,11 @@ def _label(table, name):
     if item := _item(name):
         return wording.words(item.label)
     model = MODELS.get(table)
-    return capfirst(model._meta.get_field(name).verbose_name) if model else name
+    if model is None:
+        return name
+    field = model._meta.get_field(name)
+    named = field.verbose_name != field.name.replace("_", " ")  # a reference without a name of its own says to what
+    return capfirst(field.related_model._meta.verbose_name if field.related_model and not named else field.verbose_name)
 
 
 def _value(name, item, value):

@@ -64,7 +64,10 @@ PAGES = (
     ("ada", "/admin/study_sites/membership/"),
     ("ada", "/admin/study_sites/site/"),
 )
-# Names, and what stays in English on purpose: journals, formats, functional words of citations.
+# One English word as a heading, a label, a button, a link or a choice; and those that stay.
+SINGLE = re.compile(r"<(?:th|label|button|legend|h[1-4]|option|summary|dt|a)\b[^>]*>\s*([A-Za-z][a-z]{2,})\s*<")
+WORDS = {"English", "Metaspine", "Parquet"} | {"frankel", "kind", "procedure", "sex", "timepoint"}  # columns of files
+# Names, and the authors and journals of citations
 NAMES = re.compile(
     r"\b(North Hospital|South Hospital|Segi et al|Global Spine|Source says|EuroQol[^。]*|Metaspine)\b|[\w.]+@[\w.]+"
 )
@@ -92,7 +95,7 @@ def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, br
     User.objects.update(language="ja")
     people = {one.name.lower(): one for one in (alice, mona, ivo, dana, ada)}
     clients = {name: browse(one) for name, one in people.items()}
-    left = {}
+    left, words = {}, set()
     for who, path in PAGES:
         client = clients[who]
         client.cookies[settings.LANGUAGE_COOKIE_NAME] = "ja"
@@ -100,9 +103,11 @@ def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, br
         assert response.status_code in (200, 404), path
         text = visible(response.content.decode())
         assert re.search("[ぁ-ん]", text), path
+        words.update(SINGLE.findall(response.content.decode()))
         if found := sorted(set(ENGLISH.findall(NAMES.sub(" ", text)))):
             left[f"{who} {path}"] = found
     assert left == {}
+    assert sorted(words - WORDS - {one.name for one in people.values()}) == []
 
 
 @pytest.mark.skipif(not shutil.which("msgattrib"), reason="needs gettext's msgattrib")
