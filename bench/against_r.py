@@ -7,8 +7,8 @@ survival and the EQ-5D report, which R is spared. It is timed twice: on a snapsh
 data prepared beforehand, and on the registry as it is, for which R would have to export first (the time of that is
 printed too, and not counted). R runs bench/against_r.R. They take turns; the best time of each counts. Prints all,
 R's parts, the ratios (limit, on a snapshot: at least 20), and how many P agree; exit 1 where one differs or the ratio
-is below its limit. With --all also the time R takes for every number of the result, as bin/verify-with-r --quick has it
-computed from the bundle, where selection and derived columns are given.
+is below its limit. With --all also the time R takes for every number of the result, as bin/verify-with-r --quick has
+it computed from the bundle, where selection and derived columns are given.
 """
 
 import argparse

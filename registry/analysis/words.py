@@ -17,6 +17,26 @@ LABEL_UNIT = Label("{name}, {unit}", "{name}（{unit}）")
 UNITS = {"years": Label("years", "歳"), "months": Label("months", "か月"), "min": Label("min", "分")}
 P_NOTE = Label("P: {tests}.", "P値：{tests}。")
 
+NOT_ESTIMABLE = Label("–: not estimable. {reasons}.", "–：推定不能。{reasons}。")
+WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable because”
+    "there are no observations": "観察値がない",
+    "a group has no observations": "観察値のない群がある",
+    "fewer than two groups have observations": "観察値のある群が2つ未満",
+    "there are too few observations": "観察値が少なすぎる",
+    "the values do not vary": "値にばらつきがない",
+    "every difference is zero": "差がすべて0",
+    "a row or a column of the table is empty": "分割表に空の行または列がある",
+    "no pair changed": "変化した対がない",
+    "no event was observed": "イベントが観察されなかった",
+    "the test compares two groups": "2群を比較する検定である",
+}
+
+
+def why_not(reason):
+    """The Label of a row's `reason`: why there is no P."""
+    why = reason.removeprefix("not estimable because ")
+    return Label(why, WHY_NOT.get(why, why))
+
 
 class Words:
     """Called with a Label, its text in the language."""
@@ -84,7 +104,23 @@ class Words:
         notes = [self(NOTE), self(P_NOTE, tests=text)]
         if any("monte_carlo" in row for row in rows):
             notes.append(self(MONTE_CARLO))
+        if told := self._not_estimable(rows):
+            notes.append(self(NOT_ESTIMABLE, reasons="; ".join(told)))
         return tuple(notes)
+
+    def _not_estimable(self, rows):
+        """Each reason why a P is lacking, with the variables that lack it."""
+        found = {}
+        for row in rows:
+            for name, told in row.items():
+                if name.startswith("reason"):
+                    for why in told.values() if isinstance(told, dict) else [told]:
+                        found.setdefault(why, {})[self(variable_of(row).label)] = True
+        listed = self(Label(", ", "、"))
+        return [
+            self(Label("{why}: {what}", "{why}：{what}"), why=self(why_not(why)), what=listed.join(names))
+            for why, names in found.items()
+        ]
 
     def _with_adjustment(self, code, rows):
         adjusted = next((row["adjust"] for row in rows if row["test"] == code and "adjust" in row), None)

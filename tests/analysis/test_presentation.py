@@ -9,9 +9,9 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
-from registry.analysis import cohorts, files, methods, narrative, plans, presentation, runner
+from registry.analysis import cohorts, files, methods, narrative, plans, presentation, runner, words
 from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
-from registry.stats import fisher, fisher_network
+from registry.stats import arrays, fisher, fisher_network
 from tests.analysis.conftest import answers, patient
 
 
@@ -126,6 +126,17 @@ def test_every_reason_for_sampling_has_its_japanese():
         for why in re.findall(r'TooLarge\("([^"]+)"\)', inspect.getsource(module)):
             assert narrative.reason(why).ja != why
     assert "there are more than {most} observations" in inspect.getsource(methods)
+
+
+def test_a_p_that_is_lacking_says_why(result):
+    (table,) = [one for one in presentation.tables(result) if one.code == "between_groups"]
+    assert any(
+        note.startswith("–: not estimable. ") and "a group has no observations: Pain (VAS)" in note
+        for note in table.notes
+    )
+    (table,) = [one for one in presentation.tables(result, "ja") if one.code == "between_groups"]
+    assert any("観察値のない群がある：疼痛" in note for note in table.notes)
+    assert set(arrays.REASONS.values()) <= set(words.WHY_NOT)
 
 
 def test_every_variable_says_how_many_are_known_and_unknown(result):
