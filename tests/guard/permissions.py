@@ -262,7 +262,8 @@ def _of_the_api():
         rules[f"api:{name}"] = Rule(
             reading.people | more if reading else SIGNED_IN,
             writing.people if writing else NOBODY,
-            of_site=either.of_site,
+            # A form is refused for its type before anybody looks for the record that it is about.
+            of_site=either.of_site and (reading is not None or writing is None),
             opened=reading.answered if reading else 405,
             acted=(415,) if writing and writing.sent else (415, 202),
             refused=either.refused,

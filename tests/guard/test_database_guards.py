@@ -17,6 +17,7 @@ NOT_AUDITED = {
     "registry_comparisonrun": "a job and its result, which a trigger keeps from changing; it holds no patient",
     "registry_export": "a job and where its file lies; it holds no patient, and asking and fetching are on record",
     "registry_snapshotpart": "copies of audited rows, which a trigger keeps from changing; freezing is on record",
+    "study_sites_digest": "the day of the last daily e-mail to a person: no patient, and nothing that anybody decides",
     "study_sites_auditevent": "the trail itself",
 }
 # Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.
