@@ -131,16 +131,21 @@ def _beside(name, assessments):
         by_code = {one.timepoint_id: one for one in assessments if one}
         after = by_code.get(AFTER_SURGERY)
         if after is not None and after.cobb_deg is not None:
-            before = by_code.get(BASELINE)
-            taken = cobb.correction(before and before.cobb_deg, after.cobb_deg)
+            taken = cobb.correction(_like(by_code.get(BASELINE), after), after.cobb_deg)
             yield _("Correction"), [_degrees(taken) if one is after else "" for one in assessments]
             later = [
-                cobb.loss_of_correction(after.cobb_deg, one.cobb_deg)
+                cobb.loss_of_correction(after.cobb_deg, _like(one, after))
                 if one and one.assessment_date > after.assessment_date
                 else None
                 for one in assessments
             ]
             yield _("Loss of correction"), [_degrees(one) for one in later]
+
+
+def _like(one, other):
+    """The angle of an assessment, if the posture is known and the other's: angles of two postures are not compared."""
+    same = one is not None and one.cobb_posture is not None and one.cobb_posture == other.cobb_posture
+    return one.cobb_deg if same else None
 
 
 def _degrees(value):
