@@ -12,7 +12,7 @@ from registry.analysis import bundle, cohorts, expected, plans, runner
 from registry.analysis import frame as frames
 from registry.exports import choices, jobs
 from registry.exports.selecting import selected
-from registry.models import Export
+from registry.models import Export, Patient
 from registry.services import erasure, snapshots
 from registry.services.findings import Form
 from registry.services.queries import raise_query
@@ -136,6 +136,23 @@ def test_a_snapshot_stays_as_it_is_and_is_read_without_them(followed, withdraw, 
     asked = choices.Choices(snapshot=str(snapshot.pk))
     with everything(), transaction.atomic(), selected(asked, [alice.memberships.get().site_id]) as one:
         assert (one.enrolled, one.exported) == (3, 1)
+
+
+def test_what_changed_since_a_snapshot_tells_nothing_of_them(followed, withdraw, alice, dana, as_person):
+    stopping, keeping = followed(alice), followed(alice)
+    with as_person(dana) as access:
+        frozen = snapshots.source_of(snapshots.freeze(access=access, label="before"))
+    with everything(reason="source checked"), transaction.atomic():
+        Patient.objects.filter(pk__in=[stopping.pk, keeping.pk]).update(blood_loss_ml=42)
+
+    def told():
+        with everything(), transaction.atomic():
+            tables = snapshots.differences(frozen, snapshots.LIVE)
+        return {key for table in tables for (key, *_one), *_cell in table.cells}
+
+    assert told() == {stopping.pk, keeping.pk}
+    withdraw(alice, stopping)
+    assert told() == {keeping.pk}
 
 
 def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, alice, dana, mona, browse, as_person):
