@@ -136,6 +136,24 @@ def _is_the_other_growth(item, detail, answer, growth):
     return growth in primary.possible(detail) and published not in (None, growth)
 
 
+_WHEN = {"before": Label("before surgery", "術前"), "after": Label("after surgery", "術後")}
+
+
+def _without_radiotherapy(when, what):
+    """A day, a dose or fractions of radiotherapy where there was none."""
+    name, words = f"rt_{when}_{what}", _WHEN[when]
+    told = catalogue.item(name).label
+    return SoftCheck(
+        name=f"{what.removesuffix('_gy')}_without_radiotherapy_{when}",
+        items=(f"rt_{when}", name),
+        unlikely=lambda kind, value: kind == radiotherapy.NONE and bool(value),
+        message=Label(
+            f"{told.en} recorded, yet no radiotherapy {words.en}",
+            f"{words.ja}の放射線治療が「なし」ですが、「{told.ja}」が記録されています",
+        ),
+    )
+
+
 SOFT_CHECKS = (
     SoftCheck(
         name="severe_palsy_but_walks",
@@ -272,22 +290,26 @@ SOFT_CHECKS = (
         ),
     ),
     SoftCheck(
-        name="dose_without_radiotherapy_before",
-        items=("rt_before", "rt_before_dose_gy"),
-        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
+        name="neurological_domain_of_version_2",
+        items=("sosg_version", "sosg_neurological"),
+        unlikely=lambda version, score: version == "v2",
         message=Label(
-            "A dose before surgery, yet no radiotherapy before surgery",
-            "術前の放射線治療が「なし」ですが、線量が記録されています",
+            "A neurological score of the SOSG-OQ, which version 2.0 does not have as a domain",
+            "SOSG-OQの神経機能スコアが記録されていますが、2.0版にこの領域はありません",
         ),
     ),
+    *(_without_radiotherapy(when, what) for when in _WHEN for what in ("date", "dose_gy", "fractions")),
     SoftCheck(
-        name="dose_without_radiotherapy_after",
-        items=("rt_after", "rt_after_dose_gy"),
-        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
-        message=Label(
-            "A dose after surgery, yet no radiotherapy after surgery",
-            "術後の放射線治療が「なし」ですが、線量が記録されています",
-        ),
+        name="radiotherapy_after_death",
+        items=("rt_after_date", "death_date"),
+        unlikely=lambda begun, died: begun > died,
+        message=Label("The radiotherapy began after the death", "放射線治療の開始日が死亡日より後です"),
+    ),
+    SoftCheck(
+        name="recurrence_after_last_contact",
+        items=("local_recurrence_date", "last_contact_date"),
+        unlikely=lambda seen, contact: seen > contact,
+        message=Label("The local recurrence was seen after the last contact", "局所再発の確認日が最終確認日より後です"),
     ),
     SoftCheck(
         name="dead_but_assessed",

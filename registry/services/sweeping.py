@@ -77,7 +77,7 @@ def _grouped(kind, check):
         }
     expressions = [_column(kind, name) for name in others]
     if dates:
-        first, second = dates
+        first, second = dates if len(dates) == 2 else dates * 2  # of one date alone it counts that there is one
         expressions.append(f"{_column(kind, first)} - {_column(kind, second)}")
 
     def values(row):

@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -128,8 +129,26 @@ SUSPICIOUS = [
     ),
     ("visceral_spread_against_tokuhashi", {"visceral_spread": 0, "tokuhashi_organs": 1}, {"visceral_spread": 1}),
     ("tomita_against_tokuhashi_organs", {"visceral_treatability": 0, "tokuhashi_organs": 0}, {"tokuhashi_organs": 2}),
-    ("dose_without_radiotherapy_before", {"rt_before": "none", "rt_before_dose_gy": 30}, {"rt_before": "conventional"}),
-    ("dose_without_radiotherapy_after", {"rt_after": "none", "rt_after_dose_gy": 30}, {"rt_after": "stereotactic"}),
+    *(
+        (f"{what}_without_radiotherapy_{when}", {f"rt_{when}": "none", name: value}, {f"rt_{when}": "stereotactic"})
+        for when in ("before", "after")
+        for what, name, value in (
+            ("date", f"rt_{when}_date", SURGERY),
+            ("dose", f"rt_{when}_dose_gy", 30),
+            ("fractions", f"rt_{when}_fractions", 10),
+        )
+    ),
+    ("radiotherapy_after_death", {"rt_after_date": SURGERY + DAY, "death_date": SURGERY}, {"rt_after_date": SURGERY}),
+    (
+        "recurrence_after_last_contact",
+        {"local_recurrence_date": SURGERY + DAY, "last_contact_date": SURGERY},
+        {"last_contact_date": SURGERY + DAY},
+    ),
+    (
+        "neurological_domain_of_version_2",
+        {"sosg_version": "v2", "sosg_neurological": Decimal("50.0")},
+        {"sosg_version": "v1"},
+    ),
     ("dead_but_assessed", {"ecog_ps": 5, "frankel": "E"}, {"frankel": None}),
     ("good_health_but_severe_pain", {"eq_vas": 80, "pain_vas_mm": 80}, {"pain_vas_mm": 79}),
     ("no_problems_but_pain", {**NO_PROBLEMS, "pain_vas_mm": 70}, {"eq5d_pain_discomfort": 2}),
