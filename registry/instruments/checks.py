@@ -201,6 +201,15 @@ SOFT_CHECKS = (
         ),
     ),
     SoftCheck(
+        name="walking_against_barthel",
+        items=("timepoint", "walks_independently", "barthel_mobility"),
+        unlikely=lambda when, walks, mobility: when == "preop" and (mobility == 15 if walks == 0 else mobility < 10),
+        message=Label(
+            "Walking before treatment (NESMS) does not match the Barthel mobility before surgery",
+            "治療前の独歩（NESMS）が術前のBarthelの移動と一致しません",
+        ),
+    ),
+    SoftCheck(
         name="ais_against_frankel",
         items=("frankel", "ais"),
         unlikely=lambda frankel, ais: abs(ord(frankel) - ord(ais)) > 1,

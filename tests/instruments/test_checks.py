@@ -102,6 +102,11 @@ SUSPICIOUS = [
         {"timepoint": "preop", "tokuhashi_general_condition": 2, "kps": 70},
         {"tokuhashi_general_condition": 1},
     ),
+    (
+        "walking_against_barthel",
+        {"timepoint": "preop", "walks_independently": 1, "barthel_mobility": 5},
+        {"barthel_mobility": 10},
+    ),
     ("ais_against_frankel", {"frankel": "C", "ais": "E"}, {"ais": "D"}),
     ("cobb_vertebrae_in_order", {"cobb_upper": "T8", "cobb_lower": "T6"}, {"cobb_lower": "T10"}),
     (
