@@ -5,11 +5,12 @@ from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from registry.instruments import catalogue, extras
-from registry.models import Assessment, Patient
+from registry.models import Assessment, Patient, Query
 from registry.services import extras as service
 from registry.services import wire
 from registry.services.answers import InvalidAnswers
 from registry.services.assessments import save_assessment
+from registry.services.sweeping import sweep
 from sites.models import AuditEvent
 from sites.scope import everything
 from tests.web.conftest import ASSESSMENT, BASELINE
@@ -107,6 +108,53 @@ def test_what_is_off_is_kept_and_shown_and_not_changed(switched, alice, browse, 
         version = Assessment.objects.get().version
         save_assessment(access=access, patient=patient, timepoint="preop", raw=raw, version=version, reason="x")
     assert refusal.value.errors == {"kps": [service.SWITCHED_OFF]}
+
+
+def test_what_is_off_leaves_the_patients_page_and_raises_no_question(
+    switched, alice, browse, url, stored, patient, as_person
+):
+    switched("kps", "escc")
+    client, own = browse(alice), f"/patients/{patient.pk}/"
+    client.post(url, ASSESSMENT | EXTRAS | {"complete": ""})
+    shown = [label for _, rows in client.get(own).context["extra"]["groups"] for label, _ in rows]
+    assert shown[0] == "Karnofsky performance status" and "Cord compressed (grades 2 and 3)" in shown
+
+    def query():
+        with as_person(alice):
+            return Query.objects.filter(rule="kps_against_ecog").first()
+
+    def record(ecog, said):
+        fields = {"version": stored().version, "reason": "seen again", "ecog_ps": ecog, "save": ""}
+        return client.post(url, ASSESSMENT | EXTRAS | fields | said)
+
+    switched("escc")
+    assert "Karnofsky" not in str(client.get(own).context["extra"]["groups"])
+    assert record("4", {}).status_code == 302  # KPS 70 stays stored, and nobody is asked about it
+    assert (stored().kps, query()) == (70, None)
+    switched("kps", "escc")
+    assert record("0", {}).status_code == 422
+    assert record("0", {"asked": "preop:kps_against_ecog"}).status_code == 302
+    assert query().state == "open"
+    switched("escc")
+    assert record("2", {}).status_code == 302
+    with as_person(alice):
+        sweep()
+    assert query().state == "open"  # nobody looked at it
+    switched("kps", "escc")
+    with as_person(alice):
+        sweep()
+    assert (query().state, query().mended) == ("closed", True)
+
+
+def test_a_kps_of_death_is_refused_while_no_death_is_on_record(switched, as_person, alice, patient, as_system):
+    switched("kps")
+    raw = {**ASSESSMENT, "kps": 0, "ecog_ps": ""}
+    with as_person(alice) as access:
+        with pytest.raises(InvalidAnswers) as refusal:
+            save_assessment(access=access, patient=patient, timepoint="preop", raw=raw)
+        assert list(refusal.value.errors) == ["kps"]
+        patient.vital_status = "dead"
+        assert save_assessment(access=access, patient=patient, timepoint="preop", raw=raw).kps == 0
 
 
 def test_a_form_completed_before_is_not_asked_afterwards(switched, alice, browse, url, stored):
