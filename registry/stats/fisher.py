@@ -6,6 +6,7 @@ P is the probability, given the margins, of a table no more probable than the ob
     2 x 2     one hypergeometric distribution
     2 x 3     a hypergeometric distribution within each value of another
     larger    `fisher_network`: two halves of the table, enumerated apart and met in the middle
+    sampled   `random_tables`
 """
 
 from dataclasses import dataclass, replace
@@ -16,13 +17,13 @@ import numpy as np
 from registry.stats import fisher_network
 from registry.stats.arrays import NotEstimable, contingency
 from registry.stats.fisher_network import TooLarge
+from registry.stats.random_tables import log_factorial_sums, log_factorials
 
 __all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
 
 TIE = log1p(1e-7)
 NO_DOUBLE = -746.0  # exp() of less is zero in double precision
 CHUNK = 1 << 16  # probabilities computed at a time: they stay in the processor's cache
-DRAWN = 1 << 20  # cells drawn at a time; the sampled P follows from it
 
 
 @dataclass(frozen=True)
@@ -104,35 +105,10 @@ def fisher_monte_carlo(table, resamples=200_000, seed=20241):
 def sampled_p(table, resamples, seed):
     if table.shape[0] < table.shape[1]:
         table = table.T
-    generator = np.random.default_rng(seed)
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
     limit = log_factorials(table).sum() - TIE
-    extreme, step = 0, max(1, DRAWN // table.size)
-    for start in range(0, resamples, step):
-        drawn = log_factorials_of_tables(generator, rows, columns, min(step, resamples - start))
-        extreme += int((drawn >= limit).sum())
+    margins = table.sum(axis=1), table.sum(axis=0)
+    extreme = int((log_factorial_sums(np.random.default_rng(seed), *margins, resamples) >= limit).sum())
     return (1 + extreme) / (1 + resamples)
-
-
-def log_factorials_of_tables(generator, rows, columns, size):
-    """(size,) sums of log x! over the cells of random tables with these margins.
-
-    Cells are drawn one by one, each hypergeometric given the cells before it, for all tables at once.
-    """
-    total = np.zeros(size)
-    left = np.repeat(rows[:, None], size, axis=1)  # of each row, not yet placed in a column
-    for wanted in columns[:-1]:
-        need = np.full(size, wanted)
-        others = left.sum(axis=0)
-        for row in left[:-1]:
-            others -= row
-            cell = generator.hypergeometric(row, others, need)
-            row -= cell
-            need -= cell
-            total += log_factorials(cell)
-        left[-1] -= need
-        total += log_factorials(need)
-    return total + log_factorials(left).sum(axis=0)
 
 
 def two_by_two(table, n):
@@ -214,15 +190,6 @@ def occupied(table):
     if n == 0:
         raise NotEstimable("empty")
     return table[table.any(axis=1)][:, table.any(axis=0)], n
-
-
-def log_factorials(x):
-    """log x! of whole numbers, an array of any shape; those of many numbers near each other are looked up."""
-    from scipy.special import gammaln
-
-    if x.size == 0 or (high := x.max()) - (low := x.min()) >= x.size:
-        return gammaln(x + 1.0)
-    return gammaln(np.arange(low, high + 1) + 1.0)[x - low]
 
 
 def log_probability(table):
