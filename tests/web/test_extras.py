@@ -1,11 +1,14 @@
 """Extra instruments: switching them, what the forms ask because of it, what stays when one is off."""
 
+from datetime import date, timedelta
+from decimal import Decimal
+
 import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from registry.instruments import catalogue, extras
-from registry.models import Assessment, Patient, Query
+from registry.models import Assessment, Patient, Query, Timepoint
 from registry.services import extras as service
 from registry.services import wire
 from registry.services.answers import InvalidAnswers
@@ -144,6 +147,29 @@ def test_what_is_off_leaves_the_patients_page_and_raises_no_question(
     with as_person(alice):
         sweep()
     assert (query().state, query().mended) == ("closed", True)
+
+
+def test_angles_are_compared_in_one_posture_alone(switched, alice, browse, patient, as_system):
+    """Correction: before minus one week; loss: later minus one week (Wang 2025)."""
+    switched("cobb")
+    angles = {"preop": ("21.5", "standing"), "1w": ("9.0", "supine"), "1m": ("13.5", "supine"), "3m": ("14.0", None)}
+    with as_system():
+        Timepoint.objects.get_or_create(code="1w", defaults={"label": "1 week", "label_ja": "1週", "position": 7})
+        for place, (code, (degrees, posture)) in enumerate(angles.items()):
+            Assessment.objects.create(
+                patient=patient, site_id=patient.site_id, timepoint_id=code, cobb_deg=Decimal(degrees),
+                cobb_posture=posture, assessment_date=date(2026, 1, 10) + timedelta(days=30 * place),
+            )  # fmt: skip
+
+    def course():
+        rows = dict(browse(alice).get(f"/patients/{patient.pk}/").context["extra"]["groups"])
+        rows = dict(rows["Cobb angle (segmental kyphosis)"])
+        return [[cell for cell in rows[name] if cell] for name in ("Correction", "Loss of correction")]
+
+    assert course() == [["postures differ"], ["+4.5 deg", "posture unknown"]]
+    with as_system():
+        Assessment.objects.filter(timepoint_id="preop").update(cobb_posture="supine")
+    assert course() == [["+12.5 deg"], ["+4.5 deg", "posture unknown"]]
 
 
 def test_a_kps_of_death_is_refused_while_no_death_is_on_record(switched, as_person, alice, patient, as_system):
