@@ -254,6 +254,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     charlson = {item.name: "0" for item in catalogue.instrument("charlson").items} | {"cci_tumour": "6"}
     page = text(client.get(own + "baseline/"))
     assert all(f'name="{name}"' in page for name in (*PROGNOSIS, *charlson))
+    assert '<option value="T4">T4</option>' in text(client.get(url))
     empty = text(client.get(own))
     assert "Not computable, missing: Primary tumour in detail, Visceral metastases (Tomita)" in empty
     sent = BASELINE | charlson | PROGNOSIS | {"version": stored(Patient).version, "complete": ""}
@@ -266,6 +267,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     assert shown == {"charlson": None, "tomita": 6, "bauer": 1, "nesms": 2, "katagiri": 4}
     page = text(client.get(own))
     assert "Provisional" in page and "ECOG published for this KPS, not recorded: Ma 2010" in page
+    assert "<td>T4</td>" in page and 'ECOG 3–4 before surgery <span class="muted">(2 self-care, no work)</span>' in page
     assert "12.5 deg" in page and "Not computable, missing: Age at surgery" in page
     follow_up = {"version": stored(Patient).version, "last_contact_date": "2026-05-01", "vital_status": "alive"}
     response = client.post(own + "follow-up/", follow_up | {"local_recurrence": "absent", "save": ""})
