@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 1.0  # seconds
 STALE = timedelta(seconds=60)
+LONGEST_ERASURE = timedelta(minutes=10)
 UNSENT = timedelta(minutes=5)
 MOST_ATTEMPTS = 3
 AT_ONCE = 20_000  # rows up to which a request waits for its file
@@ -327,7 +328,9 @@ def _with_erased_patients(done):
             .values_list("site_id")
             .annotate(Max("erased_at"))
         )
-    return [one for one in done if any(newest.get(site, one.started_at) > one.started_at for site in one.site_ids)]
+    # `erased_at` is when the erasure began, and what it erased was read until it was over.
+    begun = {one: one.started_at - LONGEST_ERASURE for one in done}
+    return [one for one in done if any(newest.get(site, begun[one]) > begun[one] for site in one.site_ids)]
 
 
 def old_records():
