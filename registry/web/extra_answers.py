@@ -90,6 +90,8 @@ def _answer(name, value):
         item = catalogue.item(name)
     except KeyError:
         return str(value)
+    if name in catalogue.ASSESSMENT_COLUMNS:
+        return wording.shown(item, value)  # the ECOG grade says more than its words
     if item.choices:
         return wording.words(item.choice(value).label)
     return f"{wording.words(item.label)} {wording.shown(item, value)}"
