@@ -21,9 +21,10 @@ from registry.stats.random_tables import log_factorial_sums, log_factorials
 
 __all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
 
+TIED = 1 + 1e-7
 TIE = log1p(1e-7)
 NO_DOUBLE = -746.0  # exp() of less is zero in double precision
-CHUNK = 1 << 16  # probabilities computed at a time: they stay in the processor's cache
+CHUNK = 1 << 15  # probabilities computed at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -112,75 +113,79 @@ def sampled_p(table, resamples, seed):
 
 
 def two_by_two(table, n):
-    """Exact P of a 2 x 2 table by its whole hypergeometric distribution."""
-    low, log_p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
-    observed = log_p[table[0, 0] - low] + TIE
-    return min(1.0, float(np.exp(log_p[log_p <= observed]).sum()))
+    """Exact P of a 2 x 2 table by its hypergeometric distribution."""
+    low, p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
+    return min(1.0, float(p[p <= TIED * probability_at(table[0, 0] - low, p)].sum()))
 
 
 def two_by_three(table, n):
     """Exact P of a 2 x 3 table: its first cell is hypergeometric, and so is the second given the first.
 
     Where even the likeliest first cell is no more probable than the observed table, all its tables count and none is
-    looked at. For the others Hoeffding's bound confines the second cell to a window around its mean: what is left out
+    looked at. For the others Serfling's bound confines the second cell to a window around its mean: what is left out
     weighs less than 1e-17 of the observed table.
     """
     table = table[:, np.argsort(-table.sum(axis=0))]
     row, (c1, c2, _) = int(table[0].sum()), (int(c) for c in table.sum(axis=0))
-    low1, log_first = hypergeometric(row, c1, n)
-    low2, log_second = hypergeometric(row - int(table[0, 0]), c2, n - c1)
-    observed = log_first[table[0, 0] - low1] + log_second[table[0, 1] - low2] + TIE
-    live = np.flatnonzero(log_first > observed)
+    low1, first = hypergeometric(row, c1, n)
+    low2, second = hypergeometric(row - int(table[0, 0]), c2, n - c1)
+    observed = TIED * probability_at(table[0, 0] - low1, first) * probability_at(table[0, 1] - low2, second)
+    if observed == 0:
+        return 0.0
+    p = float(first[first <= observed].sum())
+    live = np.flatnonzero(first > observed)
     left = row - low1 - live  # for the second and third cell
-    width = window_width(int(left.max(initial=0)), c2, n - c1, log(1e17) - observed)
-    p = float(np.exp(log_first[log_first <= observed]).sum())
+    width = window_width(int(left.max(initial=0)), c2, n - c1, log(1e17) - log(observed))
     step = max(1, CHUNK // width)
     for start in range(0, live.size, step):
         chosen = slice(start, start + step)
-        log_p = log_first[live[chosen], None] + conditional_windows(left[chosen, None], c2, n - c1, width)
-        p += float(np.exp(log_p[log_p <= observed]).sum())
+        _, both = windows(left[chosen, None], c2, n - c1, width, first[live[chosen], None])
+        p += float((both * (both <= observed)).sum())
     return min(1.0, p)
+
+
+def probability_at(place, p):
+    """That of a place in a window of probabilities (k,); 0 beyond it."""
+    return p[place] if 0 <= place < p.size else 0.0
+
+
+def hypergeometric(successes, draws, n):
+    """The distribution of the successes drawn: a first value, and the probabilities (k,) from there on; beyond them
+    they are zero in double precision."""
+    low, p = windows(np.array([[successes]]), draws, n, window_width(successes, draws, n, -NO_DOUBLE))
+    return int(low[0, 0]), p[0]
 
 
 def window_width(successes, draws, n, reach):
     """An odd width such that a hypergeometric variable strays from it with probability below exp(-reach).
 
-    Source: Hoeffding 1963, doi:10.1080/01621459.1963.10500830: P(|X - mean| >= d) <= 2 exp(-2 d^2 / m), where m may be
-    the draws, the undrawn, or the successes.
+    Source: Serfling 1974, Ann Stat 2:39: P(|X - mean| >= d) <= 2 exp(-2 d^2 / (m (1 - (m - 1) / n))), where m may be
+    the draws, the undrawn, or the successes. The fewest of them are at most n / 2; fewer successes need no more width.
     """
     m = min(successes, draws, n - draws)
-    return 2 * int(sqrt(m * (reach + 1) / 2) + 2) + 1
+    return 2 * int(sqrt(m * (1 - (m - 1) / n) * (reach + 1) / 2) + 2) + 1
 
 
-def conditional_windows(successes, draws, n, width):
-    """Log P of hypergeometric distributions around their means.
+def windows(successes, draws, n, width, mass=1.0):
+    """Hypergeometric distributions around their means.
 
-    successes  (m, 1) of n; draws, n  numbers
-    Returns (m, width); -inf outside the support.
+    successes  (m, 1) of n; draws, n  numbers; width  odd; mass  (m, 1) that each distribution adds up to
+    Returns the first value of each window (m, 1), and probabilities (m, width), 0 outside the support.
+    Log factorials of a million lose nine digits to cancellation; ratios of neighbours, multiplied from the middle
+    outwards, lose none. At the end of the support a ratio is 0, and so is all that follows.
     """
-    x = (successes * (draws / n)).astype(np.int64) - width // 2 + np.arange(width)
-    low, high = np.maximum(0, draws - (n - successes)), np.minimum(draws, successes)
-    # Logarithms of P(x) / P(x - 1), summed along the window; steps from or to outside the support count as zero.
-    inside = (x > low) & (x <= high)
-    y = np.where(inside, x, low + 1)
-    ratio = (successes - y + 1) * (draws - y + 1.0) / np.where(inside, y * (n - successes - draws + y + 0.0), 1.0)
-    log_p = np.cumsum(np.log(np.where(inside, ratio, 1.0)), axis=1)
-    log_p[(x < low) | (x > high)] = -np.inf
-    log_p -= log_p.max(axis=1, keepdims=True)
-    return log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-
-
-def hypergeometric(successes, draws, n):
-    """The whole distribution: its first value, and log P of each.
-
-    Log factorials of a million lose nine digits to cancellation; ratios of neighbours, summed from the top, lose none.
-    """
-    low, high = max(0, successes + draws - n), min(successes, draws)
-    x = np.arange(low + 1, high + 1, dtype=float)
-    steps = np.log((successes - x + 1) * (draws - x + 1) / (x * (n - successes - draws + x)))
-    top = int((steps > 0).sum())  # the ratios fall, so the distribution climbs until they pass 1
-    log_p = np.concatenate([-np.cumsum(steps[:top][::-1])[::-1], [0.0], np.cumsum(steps[top:])])
-    return low, log_p - log(np.exp(log_p).sum())
+    half = width // 2
+    middle = (successes * (draws / n)).astype(np.int64)
+    p = np.ones((len(successes), width))
+    upwards, downwards = p[:, half:], p[:, half::-1]
+    x = middle + np.arange(1.0, half + 1)
+    upwards[:, 1:] = (successes - x + 1) * (draws - x + 1) / (x * (n - successes - draws + x))
+    x = middle - np.arange(float(half))
+    downwards[:, 1:] = x * (n - successes - draws + x) / ((successes - x + 1) * (draws - x + 1))
+    for side in (upwards, downwards):
+        np.cumprod(side, axis=1, out=side)
+    p *= mass / p.sum(axis=1, keepdims=True)
+    return middle - half, p
 
 
 def occupied(table):
