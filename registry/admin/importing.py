@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -41,7 +42,7 @@ class UploadForm(ImportForm):
     )
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         self.fields["format"].required, self.fields["format"].widget = False, forms.HiddenInput()
 
     def clean_import_file(self):
@@ -67,7 +68,7 @@ class ConfirmForm(ConfirmImportForm):
     )
 
     def __init__(self, undecided, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         self.fields["import_file_name"].queryset = undecided
 
     def clean_import_file_name(self):
@@ -159,7 +160,7 @@ class ImportsWireFile(ImportMixin):
         resource = self._resource(request)
         context |= self.admin_site.each_context(request)
         context |= {
-            "title": _("Import"),
+            "title": f"{_('Import')}: {capfirst(self.opts.verbose_name_plural)}",
             "opts": self.opts,
             "file": resource.file,
             "columns": resource.get_diff_headers(),

@@ -63,6 +63,10 @@ class Outcome(Result):
     def changed(self):
         return [row for row in self.rows if row.is_update()]
 
+    @property
+    def is_listed_whole(self):
+        return all(self.totals[kind] == len(rows) for kind, rows in (("new", self.new), ("update", self.changed)))
+
     def refuse(self, text):
         self.append_base_error(Error(ValueError(text)))
 

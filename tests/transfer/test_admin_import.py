@@ -13,6 +13,7 @@ from registry.services import wire
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership
 from sites.scope import everything
+from tests.people.test_admin import BLOCKED
 from tests.transfer.conftest import ASSESSMENT, PATIENT
 from tests.transfer.test_import import CELLS, FILES, change, stored
 from tests.transfer.test_import_flow import errors, excel, follow, send, text
@@ -84,6 +85,7 @@ def test_the_preview_stores_nothing_and_names_what_changes(importer, good):
     assert [row.cells for row in result.changed] == [[["frankel", "C", "D"]]]
     assert [(row.row, row.key) for row in result.new] == [(3, "N01-0001 · 6m")]
     assert (stored(), result.totals["new"], result.totals["update"]) == ((3, 3, 1), 1, 1)
+    assert BLOCKED.findall(preview.content.decode()) == []
     refused = confirm(importer, Assessment, preview)
     assert (refused.status_code, set(refused.context["confirm_form"].errors)) == (422, {"update"})
     refused = confirm(importer, Assessment, preview, reason=" ", update="on")
