@@ -80,7 +80,6 @@ class Finding:
         return f"{where}: {MEANING[self.kind]}"
 
 
-
 def _in_words(ids):
     """A multirange of ids as PostgreSQL writes it, as people do: `{[5,6),[8,11)}` is 5, 8 to 10."""
     pairs = [(int(first), int(beyond) - 1) for first, beyond in re.findall(r"(\d+),(\d+)", ids)]

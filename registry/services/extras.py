@@ -21,7 +21,7 @@ def switched_on():
     """Codes of the switches that are on. One short query: switches take effect at once, so nothing keeps them."""
     with connection.cursor() as cursor:
         cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
-        return frozenset(code for (code,) in cursor.fetchall()) & extras.SWITCHES.keys()
+        return frozenset(code for (code,) in cursor.fetchall() if code in extras.SWITCHES)
 
 
 @transaction.atomic

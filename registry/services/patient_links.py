@@ -14,7 +14,7 @@ from django.utils import timezone
 from registry.instruments import catalogue
 from registry.instruments.respondent import RESPONDENT
 from registry.models import Assessment, PatientLink, State
-from registry.services import drafts, extras
+from registry.services import drafts, extras, follow_up
 from registry.services.records import Locked, require
 from sites.access import Can
 from sites.scope import Scope, current
@@ -26,6 +26,10 @@ VALID = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "3d": timedelta(days
 
 class NotUsable(Exception):
     """The link is of nothing that can still be answered: unknown, used, revoked, replaced or too old."""
+
+
+class FollowUpEnded(Exception):
+    """The patient withdrew consent or was lost to follow-up: nobody is asked any more."""
 
 
 class AlreadySettled(Exception):
@@ -42,9 +46,11 @@ def create(*, access, patient, timepoint, language, respondent, valid):
     """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
 
     valid  a code of VALID
-    Raises PermissionDenied.
+    Raises PermissionDenied, FollowUpEnded.
     """
     require(access, Can.ENTER, patient.site_id)
+    if follow_up.end_of(patient) is not None:
+        raise FollowUpEnded
     now = timezone.now()
     earlier = PatientLink.objects.filter(patient=patient, site_id=patient.site_id, timepoint=timepoint)
     earlier.filter(submitted_at=None, revoked_at=None).update(revoked_at=now)

@@ -14,7 +14,7 @@ from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
@@ -121,11 +121,10 @@ def edit(request, sheet):
 def _store(request, sheet):
     raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
     complete = "complete" in request.POST
-    version = request.POST.get("version", "")
+    version = forms.version_in(request.POST)
     reason = request.POST.get("reason", "").strip()
     said = queries_on_form.said_in(request.POST)
     sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
-    version = int(version) if version.isdecimal() else None
     try:
         return _try(request, sheet, sent, version)
     except Unlikely as found:
@@ -148,9 +147,9 @@ def _try(request, sheet, sent, version):
     """
     answers = ("raw", "missing", "complete", "reason", "said")
     began, at = version, version
-    if "seen" in request.POST:
-        errors, row, saved = {}, sheet.reload(), None  # the answer to a page that showed both
-    else:
+    errors, saved = {}, None
+    row = sheet.reload() if "seen" in request.POST else None  # the answer to a page that showed both
+    if row is None:
         errors, row, saved = _attempt(sheet, sent, version)
     while row is not None:
         found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
@@ -179,10 +178,14 @@ def _try(request, sheet, sent, version):
             sent["missing"],
             errors=_sentences(sheet, errors),
             reason=sent["reason"],
-            version=at,
+            version=at if sheet.reload() else None,
             status=422,
         )
     return _stored(request, sheet, saved or sheet.reload(), sent["complete"])
+
+
+# As when an import that brought the form was taken back.
+GONE = gettext_noop("This form was removed after you opened it. To store your answers as a new form, save once more.")
 
 
 def _attempt(sheet, sent, version):
@@ -199,7 +202,7 @@ def _attempt(sheet, sent, version):
     except Locked:
         return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
-        return {}, error.current, None
+        return ({}, error.current, None) if error.current else ({"": [_(GONE)]}, None, None)
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
         if (row := sheet.reload()) is None or row.version == version:

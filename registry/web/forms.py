@@ -324,6 +324,12 @@ def submitted(post, instruments, leading=(), without=()):
     return raw, missing
 
 
+def version_in(post, name="version"):
+    """The version of a record that a page sent; None where it sent none, or what can be none."""
+    text = post.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 11 else None
+
+
 def live(instruments, value_set):
     """What the page's script needs to keep derived values alive: their declarations and words, as plain data."""
     kinds = {Total: "total", Digits: "digits", Bands: "bands"}

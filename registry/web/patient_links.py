@@ -26,7 +26,7 @@ from registry.instruments.base import InvalidValue
 from registry.instruments.respondent import RESPONDENTS, SELF
 from registry.models import Assessment, PatientLink
 from registry.services import patient_links, schedule
-from registry.services.patient_links import DECLINED, ITEMS, AlreadySettled, NotUsable
+from registry.services.patient_links import DECLINED, ITEMS, AlreadySettled, FollowUpEnded, NotUsable
 from registry.services.records import Locked
 from registry.web import forms, wording
 from registry.web.reading import names_of, patient_of
@@ -81,9 +81,12 @@ def link_list(request, patient_id, timepoint):
         raise Http404
     form = LinkForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        _link, token = patient_links.create(
-            access=request.access, patient=patient, timepoint=timepoint, **form.cleaned_data
-        )
+        asked = form.cleaned_data | {"patient": patient, "timepoint": timepoint}
+        try:
+            _link, token = patient_links.create(access=request.access, **asked)
+        except FollowUpEnded:
+            messages.error(request, _("Follow-up of this patient has ended: nobody is asked any more."))
+            return redirect("patient_links", patient.pk, timepoint)
         if "hand_over" in request.POST:
             # The patient must not hold the coordinator's session.
             logout(request)

@@ -122,11 +122,13 @@ def test_a_page_with_errors_is_accessible(opened, cast):
 def test_a_page_in_japanese_is_accessible(opened, cast):
     page = opened("alice")
     page.goto("/")
-    page.click("button[value=ja]")
+    with page.expect_navigation():
+        page.click("button[value=ja]")
     page.goto(f"/patients/{cast.followed}/assessments/1m/")
     assert page.locator("html").get_attribute("lang") == "ja"
     assert faults(page) == []
-    page.click("button[value=en]")
+    with page.expect_navigation():
+        page.click("button[value=en]")
 
 
 def fits(page):

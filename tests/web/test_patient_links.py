@@ -10,11 +10,12 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import Assessment, Draft, Patient, PatientLink
-from registry.services import extras, patient_links
+from registry.services import extras, follow_up, patient_links
 from registry.services.assessments import save_assessment
 from registry.services.patient_links import ITEMS
 from sites.models import AuditEvent
 from sites.scope import Scope, entered
+from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT
 
 GIVEN = {"eq5d_mobility": 3, "eq5d_self_care": 2, "eq5d_usual_activities": 4, "eq5d_pain_discomfort": 1,
@@ -169,6 +170,25 @@ def test_what_was_sent_stays_as_it_was_sent(linked, as_person, alice):
     link, _token = sent(linked)
     with as_person(alice), pytest.raises(DatabaseError), transaction.atomic():
         PatientLink.objects.filter(pk=link.pk).update(answers={})
+
+
+def test_nobody_at_the_site_answers_for_the_patient(linked, as_person, alice):
+    link, _token = linked()
+    with as_person(alice), pytest.raises(DatabaseError, match="nobody else"), transaction.atomic():
+        PatientLink.objects.filter(pk=link.pk).update(answers={"eq_vas": 90})
+
+
+def test_links_end_with_follow_up(linked, as_person, alice, browse, patient, stored):
+    link, token = linked()
+    end = {"end_kind": "withdrawn", "end_date": "2026-05-02", "end_reason": "privacy", "end_data_use": "keep"}
+    with as_person(alice) as access:
+        follow_up.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
+    assert (stored(link).state, Client().get(f"/answers/{token}/").status_code) == ("revoked", 404)
+    url = f"/patients/{patient.pk}/assessments/preop/links/"
+    page = browse(alice).post(url, {"language": "en", "respondent": "self", "valid": "1d", "make": ""}, follow=True)
+    assert "Follow-up of this patient has ended" in page.content.decode()
+    with as_person(alice):
+        assert PatientLink.objects.count() == 1
 
 
 def test_only_those_who_enter_at_the_site_make_and_see_links(linked, patient, browse, charlie, bob, mona, as_person):
