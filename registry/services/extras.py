@@ -46,6 +46,14 @@ def shown(form):
     return extras.shown(form, switched_on())
 
 
+def asked():
+    """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
+    on = switched_on()
+    extra = {one.code: one for form in catalogue.EXTRAS for one in extras.shown(form, on)}
+    optional = {one.code for form in catalogue.EXTRAS.values() for one in form}
+    return [extra.get(one.code, one) for one in catalogue.INSTRUMENTS if one.code in extra or one.code not in optional]
+
+
 def kept(form, row, instruments):
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}
