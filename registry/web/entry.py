@@ -454,7 +454,7 @@ def adverse_event(request, patient_id, event_id=None):
     may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
 
     def save(*, raw, missing, complete, version, reason, said):
-        if event is not None and version is not None and event.version != version:
+        if event is not None and event.version != version:
             raise Conflict(event)
         if event is None and _equal_event(events, raw):
             return  # the same form sent twice
