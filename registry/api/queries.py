@@ -29,6 +29,7 @@ from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent, Query, QueryForm, QueryMessage, QueryState, Timepoint
 from registry.services import queries
+from registry.services.data_use import of_use_to
 from registry.services.findings import Form, every_check
 from sites.access import Can
 
@@ -153,7 +154,7 @@ class _Queries(Resource):
 
     def visible(self):
         rows = Query.objects.visible_to(self.access).filter(site_id__in=queries.discussed(self.access))
-        return rows.select_related("site", "raised_by").prefetch_related("messages__by")
+        return of_use_to(self.access, rows).select_related("site", "raised_by").prefetch_related("messages__by")
 
     def of(self, query_id):
         query = self.visible().filter(pk=query_id).first() if query_id < 1 << 63 else None

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from registry.analysis import frozen
 from registry.api import lists, sending
 from registry.api.declared import Declared, item_schema, moment_filter, serializer, whole
 from registry.api.problems import Problem
@@ -130,7 +131,7 @@ class Snapshots(_Snapshots):
         if sent.errors:
             raise sending.refused(sent.errors)
         try:
-            made = snapshots.freeze(access=self.access, label=sent.more["label"] or "", note=sent.more["note"] or "")
+            made = frozen.freeze(access=self.access, label=sent.more["label"] or "", note=sent.more["note"] or "")
         except snapshots.InvalidLabel as error:
             raise sending.refused({"label": [error.reason]}) from error
         location = request.build_absolute_uri(reverse("api:snapshot", args=[made.pk]))

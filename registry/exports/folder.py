@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from contextlib import closing
 
 from django.conf import settings
 
@@ -48,7 +49,8 @@ def write_folder(folder, selection):
     try:
         for file in wire.FILES:
             temporary[file.filename] = folder / f".{file.filename}.{os.getpid()}"
-            _write(temporary[file.filename], tables.blocks(file, selection))
+            with closing(tables.blocks(file, selection)) as parts:
+                _write(temporary[file.filename], parts)
             rows[file.name] = tables.count(file, selection)
         temporary[README] = folder / f".{README}.{os.getpid()}"
         _write(temporary[README], [readme(selection, rows).encode()])

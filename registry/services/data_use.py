@@ -20,7 +20,7 @@ def of_use_to(access, rows, patient="patient__"):
 
     patient  how the rows refer to their patient; "" for patients themselves
     """
-    own = access.sites_for(Can.ENTER, Can.VERIFY)
+    own = access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
     if set(own).issuperset(access.scope().read):
         return rows
     return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))

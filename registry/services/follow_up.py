@@ -1,10 +1,11 @@
 """Withdrawal of consent and loss to follow-up: entered, corrected, taken back; each with its day and its reason."""
 
 from django.db import transaction
+from django.utils import timezone
 
 from registry.instruments.base import Label
 from registry.instruments.follow_up_end import FOLLOW_UP_END, LOST, WITHDRAWN
-from registry.models import FollowUpEnd, Patient
+from registry.models import FollowUpEnd, Patient, PatientLink
 from registry.models.clinical import records_of
 from registry.services.answers import REQUIRED, InvalidAnswers, clean
 from registry.services.records import Conflict, ReasonRequired, require, store_update
@@ -39,6 +40,7 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
     answers = clean(ITEMS, raw, {}, complete=True, today=today)
     _check(patient, answers.values)
     row = _locked(patient, version)
+    ask_no_more(patient)
     if row is None:
         return FollowUpEnd.objects.create(patient_id=patient.pk, site_id=patient.site_id, **answers.values)
     if not reason.strip():
@@ -62,6 +64,12 @@ def resume_follow_up(*, access, patient, version, reason):
     if row is not None:
         with because(reason):
             row.delete()
+
+
+def ask_no_more(patient):
+    """The patient's links that are still open no longer work."""
+    links = PatientLink.objects.filter(patient_id=patient.pk, site_id=patient.site_id)
+    links.filter(submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def _locked(patient, version):

@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from registry.instruments import levels
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient, Snapshot, SnapshotPart
+from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
 from registry.services.wire import FILES
 from sites import audit
@@ -265,7 +266,10 @@ class TableDifference:
 
 
 def differences(before, after, most_cells=200):
-    """What changed between two Sources: a TableDifference for each table, for the sites in scope."""
+    """What changed between two Sources: a TableDifference for each table, for the sites in scope.
+
+    Patients whose data must no longer be used are in none of them.
+    """
     return [_difference(table, before, after, most_cells) for table in TABLES]
 
 
@@ -273,9 +277,11 @@ def _difference(table, before, after, most):
     first, second = getattr(before, table.name), getattr(after, table.name)
     columns = [name for name, _ in _columns(table) if name not in table.key]
     using = ", ".join(table.key)
+    # Nobody reads, either, what had changed in data that must no longer be used.
+    usable = f"WHERE NOT EXISTS (SELECT FROM ({WITHDRAWN}) AS w WHERE w.patient_id = s.patient_id)"
     joined = (
-        f"(SELECT *, true AS here FROM {first}) AS a "
-        f"FULL JOIN (SELECT *, true AS here FROM {second}) AS b USING ({using})"
+        f"(SELECT s.*, true AS here FROM {first} AS s {usable}) AS a "
+        f"FULL JOIN (SELECT s.*, true AS here FROM {second} AS s {usable}) AS b USING ({using})"
     )
     differing = " OR ".join(f"a.{name} IS DISTINCT FROM b.{name}" for name in columns)
     both = "a.here AND b.here"

@@ -12,10 +12,9 @@ import numpy as np
 MANY = 5_000  # observations expected in every cell, from where on tables are drawn whole
 SPREAD = 1.04  # of the normal distribution, against that of the tables
 ROOM = 0.06  # by which the wide normal density is raised above that of the tables, on a logarithmic scale
-WHOLE, DRAWN = (
-    1 << 17,
-    1 << 20,
-)  # cells drawn at a time, of whole tables and one by one; what is drawn follows from them
+# Cells drawn at a time; what is drawn follows from them.
+WHOLE = 1 << 17  # of whole tables
+DRAWN = 1 << 20  # one by one
 
 
 def log_factorial_sums(generator, rows, columns, size):

@@ -14,7 +14,7 @@ from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,7 +22,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
 from registry.services import extras, follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
@@ -34,7 +33,7 @@ from registry.tasks import start_patient_outcomes
 from registry.web import conflicts, drafts, forms, queries_on_form, wording
 from registry.web.conflicts import cleaned
 from registry.web.patients import OWN_FORMS, facts
-from registry.web.reading import assessments_of, form_state, names_of, patient_of
+from registry.web.reading import assessments_of, form_state, names_of, patient_of, visit_label
 from sites.access import Can
 
 
@@ -121,11 +120,10 @@ def edit(request, sheet):
 def _store(request, sheet):
     raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
     complete = "complete" in request.POST
-    version = request.POST.get("version", "")
+    version = forms.version_in(request.POST)
     reason = request.POST.get("reason", "").strip()
     said = queries_on_form.said_in(request.POST)
     sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
-    version = int(version) if version.isdecimal() else None
     try:
         return _try(request, sheet, sent, version)
     except Unlikely as found:
@@ -148,9 +146,9 @@ def _try(request, sheet, sent, version):
     """
     answers = ("raw", "missing", "complete", "reason", "said")
     began, at = version, version
-    if "seen" in request.POST:
-        errors, row, saved = {}, sheet.reload(), None  # the answer to a page that showed both
-    else:
+    errors, saved = {}, None
+    row = sheet.reload() if "seen" in request.POST else None  # the answer to a page that showed both
+    if row is None:
         errors, row, saved = _attempt(sheet, sent, version)
     while row is not None:
         found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
@@ -179,10 +177,14 @@ def _try(request, sheet, sent, version):
             sent["missing"],
             errors=_sentences(sheet, errors),
             reason=sent["reason"],
-            version=at,
+            version=at if sheet.reload() else None,
             status=422,
         )
     return _stored(request, sheet, saved or sheet.reload(), sent["complete"])
+
+
+# As when an import that brought the form was taken back.
+GONE = gettext_noop("This form was removed after you opened it. To store your answers as a new form, save once more.")
 
 
 def _attempt(sheet, sent, version):
@@ -199,7 +201,7 @@ def _attempt(sheet, sent, version):
     except Locked:
         return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
-        return {}, error.current, None
+        return ({}, error.current, None) if error.current else ({"": [_(GONE)]}, None, None)
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
         if (row := sheet.reload()) is None or row.version == version:
@@ -351,7 +353,7 @@ def assessment(request, patient_id, timepoint):
     today = timezone.localdate()
     plan = schedule.plans().of(patient, today)
     planned = next((one for one in plan if one.code == timepoint), None)
-    label = planned.label if planned else _label_outside_the_plan(patient, timepoint)
+    label = visit_label(patient, timepoint, plan)
 
     def look():
         recorded = assessments_of(patient)
@@ -390,16 +392,6 @@ def assessment(request, patient_id, timepoint):
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
-
-
-def _label_outside_the_plan(patient, timepoint):
-    """The label of an assessment that the patient's plan does not have: recorded earlier, or the next unscheduled."""
-    recorded = assessments_of(patient)
-    if timepoint in recorded:
-        return schedule.labels()[timepoint]
-    if timepoint != schedule.next_unscheduled(recorded):
-        raise Http404
-    return unscheduled(unscheduled_number(timepoint)).label
 
 
 @require_http_methods(["GET", "POST"])
@@ -526,7 +518,8 @@ def segment_group(request):
         request,
         "registry/segment_group.html",
         {
-            "levels": ", ".join(chosen or ()),
+            "levels": levels.in_runs(chosen or ()),
+            "reason": levels.DEFAULT_RULE.reason(chosen),
             "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
             "chosen": chosen,
             "rule": levels.DEFAULT_RULE.version,

@@ -49,12 +49,6 @@ def issued(user, scopes=tuple(TokenScope), **more):
     return tokens.issue(access=access_of(user), user=user, scopes=scopes, **more).text
 
 
-@pytest.fixture(autouse=True)
-def patient_registry(settings):
-    """Tests ask as often as they like, but for the one about asking too often."""
-    settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
-
-
 @pytest.fixture
 def program():
     """`program(alice)` may do what Alice may; `program(alice, "read")` only read."""

@@ -53,6 +53,11 @@ def test_only_the_proxy_can_be_reached_from_outside():
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
+def test_only_web_and_worker_reach_the_provider_and_the_mail_server():
+    reach = [name for name, service in COMPOSE["services"].items() if set(service["networks"]) - {"inside", "outside"}]
+    assert reach == ["web", "worker"]
+
+
 def test_files_that_compose_mounts_are_here():
     mounts = [volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service.get("volumes", [])]
     files = [DOCKER / path for path in mounts if path.startswith(".")]

@@ -12,12 +12,16 @@ from registry.analysis import bundle, cohorts, expected, plans, runner
 from registry.analysis import frame as frames
 from registry.exports import choices, jobs
 from registry.exports.selecting import selected
-from registry.models import Export
+from registry.models import Export, Patient
 from registry.services import erasure, snapshots
+from registry.services.findings import Form
+from registry.services.queries import raise_query
 from registry.tasks import start_comparison
 from sites.scope import everything
+from sites.tokens import TokenScope
 from tests.analysis.random_frames import Draw
 from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
+from tests.api.conftest import Program, issued
 
 REASON = cohorts.PERMITTED.reason.en
 LUNG = cohorts.Cohort("lung", "1", cohorts.ALL.label, (cohorts.Step("primary_tumour", {"values": ["lung"]}),))
@@ -134,7 +138,24 @@ def test_a_snapshot_stays_as_it_is_and_is_read_without_them(followed, withdraw, 
         assert (one.enrolled, one.exported) == (3, 1)
 
 
-def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, alice, dana, mona, browse):
+def test_what_changed_since_a_snapshot_tells_nothing_of_them(followed, withdraw, alice, dana, as_person):
+    stopping, keeping = followed(alice), followed(alice)
+    with as_person(dana) as access:
+        frozen = snapshots.source_of(snapshots.freeze(access=access, label="before"))
+    with everything(reason="source checked"), transaction.atomic():
+        Patient.objects.filter(pk__in=[stopping.pk, keeping.pk]).update(blood_loss_ml=42)
+
+    def told():
+        with everything(), transaction.atomic():
+            tables = snapshots.differences(frozen, snapshots.LIVE)
+        return {key for table in tables for (key, *_one), *_cell in table.cells}
+
+    assert told() == {stopping.pk, keeping.pk}
+    withdraw(alice, stopping)
+    assert told() == {keeping.pk}
+
+
+def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, alice, dana, mona, browse, as_person):
     keeping, stopping, staying, south = (one.pk for one in cast)
 
     def found(user):
@@ -143,7 +164,13 @@ def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, 
 
     assert found(dana) == [keeping, staying, south]
     assert found(alice) == found(mona) == [keeping, stopping, staying]
-    for kind in ("assessments", "adverse-events"):
+    reading = issued(alice, [TokenScope.READ])
+    listed = Program(reading).get("/api/v1/patients").json()["items"]
+    assert [one["patient_id"] for one in listed] == [keeping, stopping, staying]
+    with as_person(mona) as access:
+        for patient in cast[:2]:
+            raise_query(access=access, patient=patient, form=Form("baseline"), text="Which vertebra?")
+    for kind in ("assessments", "adverse-events", "queries"):
         of = {
             user: {one["patient_id"] for one in browse(user).get(f"/api/v1/{kind}").json()["items"]}
             for user in (alice, dana)

@@ -75,16 +75,20 @@ def test_erasing_identifiers_leaves_the_record_and_makes_the_trail_unreadable(wi
     assert len(stored(Assessment)) == len(stored(Patient)) == 1
 
 
-def test_erasing_everything_removes_every_row_signed_ones_too(withdrawn, erase, stored, alice, ivo, mona, as_person):
+def test_erasing_everything_removes_every_row_signed_ones_too(
+    followed, withdraw, erase, stored, alice, ivo, mona, as_person
+):
+    withdrawn = followed(alice)
+    with as_person(alice) as access:
+        patient_links.create(
+            access=access, patient=withdrawn, timepoint="1m", language="ja", respondent="self", valid="1d"
+        )
+    withdraw(alice, withdrawn)
     with as_person(alice) as access:
         drafts.keep(access=access, patient=withdrawn, form="1m", typed={"frankel": ["D"]}, version=None)
     with as_person(mona) as access:
         form = Form("assessment", "preop")
         asked = queries.raise_query(access=access, patient=withdrawn, form=form, text="Is it so?")
-    with as_person(alice) as access:
-        patient_links.create(
-            access=access, patient=withdrawn, timepoint="1m", language="ja", respondent="self", valid="1d"
-        )
     with as_person(ivo) as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=withdrawn.pk), acknowledged=[asked.pk])
     with everything(), transaction.atomic():

@@ -123,6 +123,15 @@ def test_every_form_has_drafts(alice, browse, patient, typed, form, page, fields
     assert [line["address"] for line in home] == [f"/patients/{patient.pk}/{page}"]
 
 
+def test_a_reason_for_all_open_items_leaves_answers_alone(alice, browse, url, typed):
+    client = browse(alice)
+    client.post(url, BEGUN | {"eq5d_mobility": "3", "version": ""})
+    typed(alice, client=client, version="1", eq5d5l_not_done="refused", eq5d_self_care="4")
+    page = client.get(url)
+    names = ("eq5d_mobility", "eq5d_self_care", "eq5d_pain_discomfort")
+    assert [in_field(page, name) for name in names] == [("3", ""), ("4", ""), ("", "refused")]
+
+
 def test_ticks_taken_away_stay_away(alice, browse, patient, typed):
     client, url = browse(alice), f"/patients/{patient.pk}/baseline/"
     client.post(url, BASELINE | {"version": patient.version})
@@ -397,6 +406,28 @@ def test_the_conflict_is_said_in_japanese(alice, browse, url, opened_twice, text
     page = client.post(url, BEGUN | {"frankel": "B", "version": opened_twice})
     assert "Your answer" not in text(page)
     assert "Frankel分類" in text(page)
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "9999999999", "²", "-1", "x"])
+def test_a_version_that_is_none_asks_about_everything(alice, browse, url, stored, version):
+    client = browse(alice)
+    client.post(url, BEGUN | {"version": ""})
+    assert client.post(url, BEGUN | {"frankel": "D", "version": version}).status_code == 409
+    assert client.post(url, BEGUN | {"frankel": "D", "version": "1", "seen": version}).status_code in (302, 409)
+    assert client.post(url, BEGUN | {"frankel": "E", "version": str(stored().version)}).status_code == 302
+
+
+@pytest.mark.parametrize("more", [{}, {"seen": "2", "keep-frankel": "mine"}])
+def test_answers_for_a_form_that_is_gone_are_not_lost(alice, browse, url, as_person, text, more):
+    client = browse(alice)
+    page = client.post(url, BEGUN | {"version": "3"} | more)
+    assert (page.status_code, page.context["version"], in_field(page, "frankel")[0]) == (422, "", "C")
+    assert "was removed after you opened it" in text(page)
+    with as_person(alice):
+        assert (Assessment.objects.count(), Draft.objects.count()) == (0, 1)
+    assert client.post(url, BEGUN | {"version": page.context["version"]}).status_code == 302
+    with as_person(alice):
+        assert (Assessment.objects.count(), Draft.objects.count()) == (1, 0)
 
 
 def test_a_change_made_elsewhere_is_named(alice, browse, url, as_person, patient, stored, text):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import closing
 
 from registry.exports import rows
 
@@ -25,8 +26,9 @@ def write_jsonl(stream, sql, written, tick):
 
 def _poured(stream, blocks, tick):
     count = 0
-    for block in blocks:
-        stream.write(block)
-        count += block.count(b"\n")
-        tick(count)
+    with closing(blocks):  # a COPY that is left halfway holds its connection until its generator is closed
+        for block in blocks:
+            stream.write(block)
+            count += block.count(b"\n")
+            tick(count)
     return count
