@@ -94,7 +94,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
-    "allauth.socialaccount",
+    "sites.apps.SingleSignOnConfig",
     "allauth.socialaccount.providers.openid_connect",
     "import_export",
     "rest_framework",

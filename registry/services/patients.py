@@ -10,6 +10,7 @@ from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
+from registry.services.follow_up import ask_no_more
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
 from sites.access import Can
@@ -129,6 +130,8 @@ def save_form(
         setattr(row, state_column, State.COMPLETE)
         changed.append(state_column)
     row = store_update(row, changed, reason)
+    if "vital_status" in changed and row.vital_status == "dead":
+        ask_no_more(row)
     settle(row, about=[item.name for item in items], said=said)
     return row
 

@@ -12,6 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from registry.instruments import catalogue
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Draft, QueryForm, State
 from registry.services import drafts, schedule
@@ -59,10 +60,8 @@ def shown(request, sheet, values, missing):
         return None
     if draft.discarded_at:
         return Shown(draft, values, missing, discarded=True)
-    fields = MultiValueDict(_fields(sheet, values, missing) | draft.typed)
-    raw, why = forms.submitted(fields, sheet.instruments, sheet.leading, sheet.without)
-    raw = {name: [one for one in value if one] if isinstance(value, list) else value for name, value in raw.items()}
-    found = Shown(draft, raw, why, fields.get("reason", ""))
+    raw, why = laid_over(draft, values, missing, sheet.instruments, sheet.leading, sheet.without)
+    found = Shown(draft, raw, why, MultiValueDict(draft.typed).get("reason", ""))
     says_more = found.reason or any(
         (raw[one.name] or "") != (values.get(one.name) or "") or why.get(one.name) != missing.get(one.name)
         for one in sheet.items
@@ -70,10 +69,18 @@ def shown(request, sheet, values, missing):
     return found if says_more else None
 
 
-def _fields(sheet, values, missing):
-    """What is stored, as the fields of the form would send it."""
+def laid_over(draft, values, missing, instruments, leading=(), without=()):
+    """What a form with this draft has in its fields: (values, reasons) by item name, over those that are stored."""
+    stored = _fields((*leading, *catalogue.items(instruments)), values, missing)
+    fields = MultiValueDict(stored | draft.typed)
+    raw, why = forms.submitted(fields, instruments, leading, without)
+    return {name: [one for one in sent if one] if isinstance(sent, list) else sent for name, sent in raw.items()}, why
+
+
+def _fields(items, values, missing):
+    """What is in the fields of a form, as it would send it."""
     fields = {}
-    for item in sheet.items:
+    for item in items:
         value = values.get(item.name) or ""
         fields[item.name] = value if isinstance(value, list) else [value]
         fields[f"{item.name}_missing"] = [missing.get(item.name, "")]
@@ -82,8 +89,8 @@ def _fields(sheet, values, missing):
 
 def keep_refused(request, sheet, raw, missing, version):
     """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript."""
-    stored = _fields(sheet, *sheet.stored(sheet.row))
-    typed = {name: sent for name, sent in _fields(sheet, raw, missing).items() if sent != stored[name]}
+    stored = _fields(sheet.items, *sheet.stored(sheet.row))
+    typed = {name: sent for name, sent in _fields(sheet.items, raw, missing).items() if sent != stored[name]}
     if reason := request.POST.get("reason", "").strip():
         typed["reason"] = [reason]
     if not typed or (version or 0) > LARGEST:

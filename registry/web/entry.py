@@ -22,7 +22,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
 from registry.services import extras, follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
@@ -34,7 +33,7 @@ from registry.tasks import start_patient_outcomes
 from registry.web import conflicts, drafts, forms, queries_on_form, wording
 from registry.web.conflicts import cleaned
 from registry.web.patients import OWN_FORMS, facts
-from registry.web.reading import assessments_of, form_state, names_of, patient_of
+from registry.web.reading import assessments_of, form_state, names_of, patient_of, visit_label
 from sites.access import Can
 
 
@@ -371,7 +370,7 @@ def assessment(request, patient_id, timepoint):
     today = timezone.localdate()
     plan = schedule.plans().of(patient, today)
     planned = next((one for one in plan if one.code == timepoint), None)
-    label = planned.label if planned else _label_outside_the_plan(patient, timepoint)
+    label = visit_label(patient, timepoint, plan)
 
     def look():
         recorded = assessments_of(patient)
@@ -410,16 +409,6 @@ def assessment(request, patient_id, timepoint):
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
-
-
-def _label_outside_the_plan(patient, timepoint):
-    """The label of an assessment that the patient's plan does not have: recorded earlier, or the next unscheduled."""
-    recorded = assessments_of(patient)
-    if timepoint in recorded:
-        return schedule.labels()[timepoint]
-    if timepoint != schedule.next_unscheduled(recorded):
-        raise Http404
-    return unscheduled(unscheduled_number(timepoint)).label
 
 
 @require_http_methods(["GET", "POST"])

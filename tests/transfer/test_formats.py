@@ -32,6 +32,8 @@ from registry.web import extra_answers
 from sites.scope import everything
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, texts, write_csv
 
+pytestmark = pytest.mark.long
+
 ODM_SCHEMA = Path(odmlib.__file__).parent / "schemas" / "odm" / "1.3.2" / "ODM1-3-2.xsd"
 REASONS = {"frankel": "", "frankel_missing": "too_ill", "pain_vas_mm": "", "pain_vas_mm_missing": "refused"}
 FOLLOW_UP = {"timepoint": "1m", "assessment_date": "2024-02-09", "eq_vas": "55"}
