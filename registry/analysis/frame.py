@@ -218,6 +218,16 @@ class Frame:
         """
         return replace(self, data=_Taken(self.data, places, moving))
 
+    def of_lesions(self, told, kind):
+        """(n,) of a kind: what `told` says of each patient's mask of levels; it is asked of different ones alone."""
+        masks, place = self._lesions
+        return np.array([told(mask) for mask in masks.tolist()], kind)[place]
+
+    @cached_property
+    def _lesions(self):
+        masks, place = np.unique(self["lesion_levels"], return_inverse=True)
+        return masks, place.astype(np.int32)
+
     @cached_property
     def _groups(self):
         return {}
@@ -225,9 +235,7 @@ class Frame:
     def segment_group(self, rule=levels.DEFAULT_RULE):
         """(n,) places in GROUPS by a rule; what the coordinating centre adjudicated goes before any rule."""
         if rule not in self._groups:
-            masks, place = np.unique(self["lesion_levels"], return_inverse=True)
-            of_mask = [GROUPS.index(rule.group(levels.from_mask(mask))) for mask in masks.tolist()]
-            by_rule = np.array(of_mask, np.int16)[place] if masks.size else np.empty(0, np.int16)
+            by_rule = self.of_lesions(lambda mask: GROUPS.index(rule.group(levels.from_mask(mask))), np.int16)
             adjudicated = self["segment_adjudicated"]
             self._groups[rule] = np.where(adjudicated == MISSING, by_rule, adjudicated)
         return self._groups[rule]

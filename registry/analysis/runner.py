@@ -177,7 +177,7 @@ class _Data:
 
 def _data(plan, frame, selection, moving=False):
     choices, places = plan.grouped_by.places(frame, plan.rule)
-    mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.int32)], 0
+    mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
     for place, choice in enumerate(choices):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)

@@ -526,7 +526,8 @@ def segment_group(request):
         request,
         "registry/segment_group.html",
         {
-            "levels": ", ".join(chosen or ()),
+            "levels": levels.in_runs(chosen or ()),
+            "reason": levels.DEFAULT_RULE.reason(chosen),
             "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
             "chosen": chosen,
             "rule": levels.DEFAULT_RULE.version,

@@ -99,10 +99,17 @@ def test_levels_say_their_segment_group_as_they_are_ticked(opened, cast):
     page.goto(f"/patients/{cast.new}/baseline/")
     page.check("[name=lesion_levels][value=T4]", force=True)
     page.check("[name=lesion_levels][value=T5]", force=True)
-    page.wait_for_selector("text=T4, T5")
-    assert "Thoracic" in page.locator("#segment-lesion_levels").inner_text()
+    page.wait_for_selector("text=T4–T5")
+    said = page.locator("#segment-lesion_levels").inner_text()
+    assert "Thoracic: T1 to T10 alone" in said
+    # The drawing of a chosen vertebra is filled; those beside it are not.
+    fills = {
+        level: page.locator(f".vertebra:has([value={level}]) path").evaluate("(one) => getComputedStyle(one).fill")
+        for level in ("T3", "T4", "T5")
+    }
+    assert fills["T4"] == fills["T5"] != fills["T3"]
     page.check("[name=lesion_levels][value=L5]", force=True)
-    page.wait_for_selector("text=Multisegment")
+    page.wait_for_selector("text=the vertebrae are not neighbours")
 
 
 @pytest.mark.parametrize("javascript", [True, False])

@@ -170,6 +170,8 @@ def test_raising_from_a_field_and_for_many(finished, mona, alice, browse, text, 
     ]
     for odd in odd_ones:
         assert client.get(f"/queries/many/?{odd}").status_code == 422
+    assert "Choose a form." in text(client.get("/queries/many/?form=&field=&has="))
+    assert "Charlson" not in text(client.get("/queries/many/"))  # an extra that is off
     assert browse(alice).get("/queries/many/").status_code == 403
 
 

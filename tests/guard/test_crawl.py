@@ -23,6 +23,8 @@ from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES
 
+pytestmark = pytest.mark.long
+
 ADDRESSES = addresses()
 
 
