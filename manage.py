@@ -19,6 +19,8 @@ def main():
             raise
         print(f"The database is not up to date ({str(error).splitlines()[0]}): run migrate first.", file=sys.stderr)
         sys.exit(2)
+    finally:
+        gc.freeze()  # nor is it worth looking for garbage in what ends with the process
 
 
 def is_behind():
