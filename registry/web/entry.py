@@ -27,7 +27,7 @@ from registry.services import extras, follow_up, identity, patients, schedule, v
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
-from registry.services.queries import Unlikely
+from registry.services.queries import Unlikely, unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
 from registry.web import conflicts, drafts, forms, queries_on_form, wording
@@ -107,14 +107,32 @@ def edit(request, sheet):
     """Show a form, or store what was sent and go on to where the person wants to be."""
     request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
     if request.method == "POST" and not request_is_reader:
-        return _store(request, sheet)
+        return _look(request, sheet) if "look" in request.POST else _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
-    if (draft := drafts.shown(request, sheet, values, missing)) is None:
-        return _page(request, sheet, values, missing)
-    version = {} if draft.discarded else {"version": draft.row.based_on}
-    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, **version)
+    draft, drafted = drafts.shown(request, sheet, values, missing)
+    if draft is None:
+        return _page(request, sheet, values, missing, drafted=drafted)
+    version = {"version": draft.row.based_on} if draft.is_laid_over else {}
+    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, drafted=drafted, **version)
+
+
+def _look(request, sheet):
+    """What would be asked about the answers as they are in the fields now, for the page's script. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    typed = {item.name: _readable(item, raw, missing) for item in sheet.items}
+    form = sheet.form or Form("adverse_event")
+    found = queries_on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
+    return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+
+
+def _readable(item, raw, missing):
+    """A clean value, or None for one that is missing or not finished yet."""
+    try:
+        return None if item.name in missing else item.clean(raw[item.name])
+    except InvalidValue:
+        return None
 
 
 def _store(request, sheet):
@@ -210,7 +228,8 @@ def _attempt(sheet, sent, version):
 
 
 def _stored(request, sheet, row, complete):
-    drafts.forget(request, sheet)
+    if drafts.forget(request, sheet):
+        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
     start_patient_outcomes(sheet.patient.pk)
     if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
@@ -252,12 +271,14 @@ def _page(
     conflict=None,
     asked=(),
     draft=None,
+    drafted="",
     version=PRESENT,
     status=200,
 ):
     """The form with what is in its fields.
 
     asked    findings to be confirmed or mended, and what was said so far
+    drafted  the page's mark of the person's draft
     version  of the record that the fields began from, None where there was none
     """
     sheet = sheet.shown()
@@ -266,7 +287,7 @@ def _page(
     if version is PRESENT:
         version = row.version if row is not None else None
     if status != 200:
-        drafts.keep_refused(request, sheet, values, missing, version)
+        drafted = drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
     cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
@@ -292,6 +313,7 @@ def _page(
             "warnings": _draft_warnings(sheet) if status == 200 else [],
             "version": "" if version is None else version,
             "draft": draft,
+            "drafted": drafted,
             "drafting": drafts.settings_of(request, sheet),
             "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
             "saved_at": row.updated_at if row is not None else None,
@@ -449,7 +471,7 @@ def adverse_event(request, patient_id, event_id=None):
     may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
 
     def save(*, raw, missing, complete, version, reason, said):
-        if event is not None and version is not None and event.version != version:
+        if event is not None and event.version != version:
             raise Conflict(event)
         if event is None and _equal_event(events, raw):
             return  # the same form sent twice
