@@ -168,9 +168,11 @@ def test_an_adverse_event_is_recorded_once(enrolled, alice, charlie, as_person):
         corrected = patients.save_adverse_event(
             access=access, patient=patient, event=event, raw=raw | {"kind": "hematoma"}, reason="revised", today=TODAY
         )
+        with pytest.raises(Conflict):  # two had it open
+            patients.save_adverse_event(access=access, patient=patient, event=event, raw=raw, reason="no", today=TODAY)
         assert corrected.kind == "hematoma"
         with pytest.raises(ReasonRequired):
-            patients.save_adverse_event(access=access, patient=patient, event=event, raw=raw, today=TODAY)
+            patients.save_adverse_event(access=access, patient=patient, event=corrected, raw=raw, today=TODAY)
     with as_person(charlie), pytest.raises(PermissionDenied):
         patients.save_adverse_event(access=access_of(charlie), patient=patient, raw=raw, today=TODAY)
     with as_person(alice):

@@ -145,8 +145,10 @@ def _age(answers):
 def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None, today=None):
     """Record an adverse event of `patient`, or correct `event` (with a reason).
 
-    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
-    Raises InvalidAnswers, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something to ask.
+    event  as it was read: what somebody else changed since is a Conflict
+    said   what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
+    to ask.
     """
     require(access, Can.ENTER, patient.site_id)
     answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
@@ -158,7 +160,7 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
     if event is None:
         row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
     else:
-        row = locked_for_update(AdverseEvent, event.pk, None)
+        row = locked_for_update(AdverseEvent, event.pk, event.version)
         check_may_change(row.state, reason)
         row = store_update(row, set_values(row, answers), reason)
     settle(patient, record=row, about=answers.values, said=said)

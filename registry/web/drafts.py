@@ -33,6 +33,11 @@ class Shown:
     missing: dict = field(default_factory=dict)
     reason: str = ""
     discarded: bool = False
+    held: bool = False  # the form was signed meanwhile
+
+    @property
+    def is_laid_over(self):
+        return not (self.discarded or self.held)
 
     @property
     def address(self):
@@ -47,26 +52,29 @@ def form_code(sheet):
     return sheet.form.code if sheet.form else drafts.NEW_EVENT
 
 
-def may_draft(request, sheet):
-    return sheet.state != State.LOCKED and request.access.may(Can.ENTER, sheet.patient.site_id)
-
-
 def shown(request, sheet, values, missing):
-    """The person's draft laid over what is stored; None where there is none or it says the same. One query."""
-    if not may_draft(request, sheet):
-        return None
+    """(the person's draft laid over what is stored, its mark): None where it says the same. One query."""
+    if not request.access.may(Can.ENTER, sheet.patient.site_id):
+        return None, ""
     draft = drafts.draft_of(request.access, sheet.patient, form_code(sheet))
     if draft is None:
-        return None
+        return None, ""
+    found = _shown(draft, sheet, values, missing)
+    return found, drafts.mark(draft.updated_at)
+
+
+def _shown(draft, sheet, values, missing):
     if draft.discarded_at:
-        return Shown(draft, values, missing, discarded=True)
+        return Shown(draft, values, missing, discarded=True) if sheet.state != State.LOCKED else None
     raw, why = laid_over(draft, values, missing, sheet.instruments, sheet.leading, sheet.without)
     found = Shown(draft, raw, why, MultiValueDict(draft.typed).get("reason", ""))
     says_more = found.reason or any(
         (raw[one.name] or "") != (values.get(one.name) or "") or why.get(one.name) != missing.get(one.name)
         for one in sheet.items
     )
-    return found if says_more else None
+    if not says_more:
+        return None
+    return found if sheet.state != State.LOCKED else Shown(draft, values, missing, held=True)
 
 
 def laid_over(draft, values, missing, instruments, leading=(), without=()):
@@ -88,31 +96,42 @@ def _fields(items, values, missing):
 
 
 def keep_refused(request, sheet, raw, missing, version):
-    """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript."""
+    """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript.
+
+    Returns the page's mark of the draft.
+    """
     stored = _fields(sheet.items, *sheet.stored(sheet.row))
     typed = {name: sent for name, sent in _fields(sheet.items, raw, missing).items() if sent != stored[name]}
     if reason := request.POST.get("reason", "").strip():
         typed["reason"] = [reason]
     if not typed or (version or 0) > LARGEST:
-        return
+        return _known(request)
     try:
-        _keep(request, sheet.patient, form_code(sheet), typed, version)
+        return _keep(request, sheet.patient, form_code(sheet), typed, version)
     except drafts.TooMuch:
-        return
+        return _known(request)
+
+
+def _known(request):
+    return request.POST.get("drafted", "")
 
 
 def _keep(request, patient, code, typed, version):
-    return drafts.keep(access=request.access, patient=patient, form=code, typed=typed, version=version)
+    return drafts.keep(
+        access=request.access, patient=patient, form=code, typed=typed, version=version, known=_known(request)
+    )
 
 
 def forget(request, sheet):
-    """The form is saved: its draft has done its duty."""
-    drafts.forget(request.access, sheet.patient, form_code(sheet))
+    """The form is saved: its draft has done its duty. Whether something typed in another window is left."""
+    return drafts.forget(
+        request.access, sheet.patient, form_code(sheet), drafts.fields_of(request.POST), _known(request)
+    )
 
 
 def settings_of(request, sheet):
     """What the page's script needs, as plain data; None where nothing can be typed."""
-    if not may_draft(request, sheet):
+    if sheet.state == State.LOCKED or not request.access.may(Can.ENTER, sheet.patient.site_id):
         return None
     return script_settings(request) | {
         "url": reverse("draft", args=[sheet.patient.pk, form_code(sheet)]),
@@ -166,13 +185,13 @@ def draft(request, patient_id, form):
     number = forms.version_in(request.POST)
     if (number or 0) > LARGEST:
         return HttpResponse(status=400)
-    typed = drafts.fields_of(request.POST)
+    typed, known = drafts.fields_of(request.POST), _known(request)
     if typed:
         try:
-            _keep(request, patient, form, typed, number)
+            known = _keep(request, patient, form, typed, number)
         except drafts.TooMuch:
             return HttpResponse(status=413)
-    return JsonResponse({"saved": timezone.localtime().strftime("%H:%M")})
+    return JsonResponse({"saved": timezone.localtime().strftime("%H:%M"), "drafted": known})
 
 
 def address_of(patient_id, code, labels=None):

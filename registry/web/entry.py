@@ -111,10 +111,11 @@ def edit(request, sheet):
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
-    if (draft := drafts.shown(request, sheet, values, missing)) is None:
-        return _page(request, sheet, values, missing)
-    version = {} if draft.discarded else {"version": draft.row.based_on}
-    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, **version)
+    draft, drafted = drafts.shown(request, sheet, values, missing)
+    if draft is None:
+        return _page(request, sheet, values, missing, drafted=drafted)
+    version = {"version": draft.row.based_on} if draft.is_laid_over else {}
+    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, drafted=drafted, **version)
 
 
 def _look(request, sheet):
@@ -227,7 +228,8 @@ def _attempt(sheet, sent, version):
 
 
 def _stored(request, sheet, row, complete):
-    drafts.forget(request, sheet)
+    if drafts.forget(request, sheet):
+        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
     start_patient_outcomes(sheet.patient.pk)
     if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
@@ -269,12 +271,14 @@ def _page(
     conflict=None,
     asked=(),
     draft=None,
+    drafted="",
     version=PRESENT,
     status=200,
 ):
     """The form with what is in its fields.
 
     asked    findings to be confirmed or mended, and what was said so far
+    drafted  the page's mark of the person's draft
     version  of the record that the fields began from, None where there was none
     """
     sheet = sheet.shown()
@@ -283,7 +287,7 @@ def _page(
     if version is PRESENT:
         version = row.version if row is not None else None
     if status != 200:
-        drafts.keep_refused(request, sheet, values, missing, version)
+        drafted = drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
     cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
@@ -309,6 +313,7 @@ def _page(
             "warnings": _draft_warnings(sheet) if status == 200 else [],
             "version": "" if version is None else version,
             "draft": draft,
+            "drafted": drafted,
             "drafting": drafts.settings_of(request, sheet),
             "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
             "saved_at": row.updated_at if row is not None else None,
@@ -466,7 +471,7 @@ def adverse_event(request, patient_id, event_id=None):
     may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
 
     def save(*, raw, missing, complete, version, reason, said):
-        if event is not None and version is not None and event.version != version:
+        if event is not None and event.version != version:
             raise Conflict(event)
         if event is None and _equal_event(events, raw):
             return  # the same form sent twice

@@ -214,6 +214,66 @@ def test_opening_a_form_takes_one_query_for_its_draft(alice, mona, browse, url, 
     assert len(captured) == without
 
 
+@pytest.fixture
+def window(browse, typed, url):
+    """`window(alice)` is a page of the form: `type(**fields)` as its script sends it, `save(**fields)`."""
+
+    class Window:
+        def __init__(self, user):
+            self.user, self.client = user, browse(user)
+            context = self.client.get(url).context
+            self.version, self.drafted = context["version"], context["drafted"]
+
+        def type(self, **fields):
+            known = {"version": self.version, "drafted": self.drafted}
+            self.drafted = typed(self.user, client=self.client, **known, **fields).json()["drafted"]
+
+        def save(self, **fields):
+            return self.client.post(url, BEGUN | {"version": self.version, "drafted": self.drafted} | fields)
+
+    return Window
+
+
+def test_saving_one_window_keeps_what_only_the_other_has(alice, window, stored, as_person, url, text):
+    first, second = window(alice), window(alice)
+    second.type(pain_vas_mm="12", frankel="C")
+    first.type(eq_vas="50")
+    second.type(ecog_ps="2")
+    assert "in another window is kept" in text(first.client.get(first.save(eq_vas="50").url))
+    assert (stored().eq_vas, stored().pain_vas_mm) == (50, None)
+    assert stored(Draft).typed == {"pain_vas_mm": ["12"], "ecog_ps": ["2"]}
+    later = window(alice)  # the draft lies over what is stored, and has seen all of it
+    assert in_field(later.client.get(url), "pain_vas_mm")[0] == "12"
+    saved = later.save(eq_vas="50", pain_vas_mm="12", ecog_ps="2")
+    assert saved.status_code == 302  # nobody else has answered these
+    with as_person(alice):
+        assert not Draft.objects.exists()
+    assert (stored().eq_vas, stored().pain_vas_mm) == (50, 12)
+
+
+def test_what_a_window_typed_and_took_back_leaves_with_its_save(alice, window, as_person):
+    one = window(alice)
+    one.type(eq_vas="50")
+    one.type(eq_vas="5")
+    again = window(alice)  # the page is reloaded
+    again.save(eq_vas="")
+    with as_person(alice):
+        assert not Draft.objects.exists()
+
+
+def test_a_draft_of_a_form_that_was_signed_says_so_and_is_discarded(alice, ivo, browse, url, typed, as_person, text):
+    client = browse(alice)
+    client.post(url, ASSESSMENT | {"complete": ""})
+    typed(alice, client=client, version="1", eq_vas="3")
+    with as_person(ivo):
+        Assessment.objects.update(state="locked")
+    page = client.get(url)
+    assert in_field(page, "eq_vas")[0] == "60" and "was not saved before this form was signed" in text(page)
+    client.post(page.context["draft"].address, {"discard": ""})
+    assert client.get(url).context["draft"] is None
+    assert client.get("/").context["typed"] == []
+
+
 # -- Whose they are ----------------------------------------------------------------------------------------------------
 
 
