@@ -94,7 +94,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
-    "allauth.socialaccount",
+    "sites.apps.SingleSignOnConfig",
     "allauth.socialaccount.providers.openid_connect",
     "import_export",
     "rest_framework",
@@ -115,12 +115,13 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "registry.web.session.SessionLimits",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "registry.web.session.SignInFirst",
     "sites.middleware.NullByteMiddleware",
     "sites.middleware.ScopeMiddleware",
     "registry.web.session.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "registry.web.session.NotAPage",
 ]
 
 ROOT_URLCONF = "registry.urls"

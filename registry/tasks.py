@@ -208,8 +208,12 @@ def send_digests():
 
 @app.task
 def send_digest(user_id, day):
-    """One person's e-mail of one day. One that fails is logged, holds up nobody's, and comes with the next round."""
-    digests.deliver(user_id, date.fromisoformat(day))
+    """One person's e-mail of one day. One that fails is logged, holds up nobody's, and comes with the next round.
+
+    What waited for a worker until another day is not sent: that day has its own.
+    """
+    if (today := date.fromisoformat(day)) == timezone.localdate():
+        digests.deliver(user_id, today)
 
 
 @app.task

@@ -1,3 +1,4 @@
+from allauth.socialaccount import apps as social_apps
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
@@ -20,3 +21,12 @@ class AdminScreensConfig(admin_apps.SimpleAdminConfig):
 
     default = False
     default_site = "sites.admin_site.AdminScreens"
+
+
+class SingleSignOnConfig(social_apps.SocialAccountConfig):
+    """django-allauth's app, which loads its providers, and an HTTP client with them, when registry/urls.py is."""
+
+    default = False
+
+    def ready(self):
+        from allauth.socialaccount import checks  # noqa: F401  registers them

@@ -13,6 +13,7 @@ together; keep the last seal's hash elsewhere (the worker logs it) and give it t
 
 import hashlib
 import hmac
+import re
 from base64 import urlsafe_b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 TRAIL = "study_sites_auditevent"
 SEALS = "study_sites_auditseal"
 AT_MOST = 10_000  # events in a seal: how closely a change is located
+TOLD = 10  # ranges of ids that a finding names
 
 # One event as text that depends on no setting of the session. Migration 0003 has its own copy: a change needs another.
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
@@ -72,15 +74,23 @@ class Finding:
     def __str__(self):
         where = f"seal {self.seal}" if self.seal is not None else "the trail"
         if self.ids:
-            where += f", events {self.ids}"
+            where += f", events {_in_words(self.ids)}"
         if self.first_at:
             where += f", {self.first_at.isoformat(timespec='seconds')} to {self.last_at.isoformat(timespec='seconds')}"
         return f"{where}: {MEANING[self.kind]}"
 
 
+def _in_words(ids):
+    """A multirange of ids as PostgreSQL writes it, as people do: `{[5,6),[8,11)}` is 5, 8 to 10."""
+    pairs = [(int(first), int(beyond) - 1) for first, beyond in re.findall(r"(\d+),(\d+)", ids)]
+    said = [str(first) if first == last else f"{first} to {last}" for first, last in pairs]
+    more = f" and {len(said) - TOLD} more ranges until {pairs[-1][1]}" if len(said) > TOLD else ""
+    return ", ".join(said[:TOLD]) + more
+
+
 MEANING = {
     "changed": "events were changed or reordered after they were sealed",
-    "removed": "events that were sealed are not there any more",
+    "removed": "events that were sealed are not there any more; the others of this seal can no longer be checked",
     "added": "events were added that were not there when their time was sealed",
     "seal_changed": "the seal itself was changed",
     "seal_missing": "the seal is not there any more",

@@ -52,8 +52,8 @@
 
   let csrf = () => (document.querySelector("input[name=csrfmiddlewaretoken]") || {}).value || "";
 
-  async function post(address, version, fields, options = {}) {
-    const body = new URLSearchParams({ person, version });
+  async function post(address, version, fields, drafted = "", options = {}) {
+    const body = new URLSearchParams({ person, version, drafted });
     for (const [name, values] of Object.entries(fields)) for (const one of values.length ? values : [""]) body.append(name, one);
     const send = () => fetch(address, {
       method: "POST", body, redirect: "manual", headers: { "X-CSRFToken": csrf() }, signal: AbortSignal.timeout(PATIENCE), ...options,
@@ -82,10 +82,11 @@
         if (Date.now() - JSON.parse(stored).at > DAYS * 86_400_000) drop(name);
         if (!name.startsWith(OWN) || !canKeep) continue;
         const { version, fields } = await unsealed(stored);
-        const answer = await post(name.slice(OWN.length), version, fields);
+        const [address] = name.slice(OWN.length).split("#");
+        const answer = await post(address, version, fields);
         if (answer.gone) return sent;
         if (localStorage.getItem(name) === stored) drop(name);
-        sent ||= Boolean(answer.saved) && (!url || name === OWN + url);
+        sent ||= Boolean(answer.saved) && (!url || address === url);
       } catch (error) {
         if (error.message === "unavailable" || ["TypeError", "TimeoutError", "AbortError"].includes(error.name)) return sent;
         drop(name); // nobody can read it any more
@@ -105,7 +106,9 @@
   const note = entry.querySelector("[data-save-state]");
   const notSent = entry.querySelector("[data-not-sent]");
   const version = entry.elements.version.value;
-  const STEERING = new Set(["csrfmiddlewaretoken", "version", "seen", "asked", "right"]);
+  const { drafted } = entry.elements; // what the page knows of the draft: other windows may be typing too
+  const place = `${OWN}${url}#${Math.random().toString(36).slice(2)}`; // each keeps its own on the device
+  const STEERING = new Set(["csrfmiddlewaretoken", "version", "drafted", "seen", "asked", "right"]);
 
   function fields(filled, chosen) {
     const found = {};
@@ -160,9 +163,9 @@
   async function keepNow() {
     const found = unsaved();
     apart.forEach((name) => delete found[name]);
-    if (!canKeep || isEmpty(found)) return drop(OWN + url);
+    if (!canKeep || isEmpty(found)) return drop(place);
     try {
-      localStorage.setItem(OWN + url, await sealed({ version, fields: found }));
+      localStorage.setItem(place, await sealed({ version, fields: found }));
     } catch { /* full, or not allowed: the page still has it */ }
   }
 
@@ -173,7 +176,7 @@
       return "nothing";
     }
     try {
-      const answer = await post(url, version, found, options);
+      const answer = await post(url, version, found, drafted.value, options);
       if (answer.gone) {
         failed = true;
         say(words.signed_out);
@@ -186,6 +189,7 @@
         return "refused";
       }
       Object.assign(known, found);
+      drafted.value = answer.drafted;
       await keepHere();
       if (isEmpty(unsaved())) delete entry.dataset.undrafted;
       notSent.hidden = true;
@@ -249,7 +253,7 @@
     if (form.matches("[data-drop]")) {
       ended = true;
       clearTimeout(timer);
-      drop(OWN + url);
+      keptKeys().filter((name) => name.startsWith(`${OWN}${url}#`)).forEach(drop);
       delete entry.dataset.undrafted;
       return;
     }

@@ -34,6 +34,58 @@
     }
   });
 
+  // Visual analogue scales: the mark follows the number, and a click on the scale sets it.
+  all("[data-scale-for]").forEach((scale) => {
+    const field = document.getElementById(scale.dataset.scaleFor);
+    const svg = scale.querySelector("svg");
+    const vertical = "vertical" in scale.dataset;
+    const [low, high] = [Number(scale.dataset.min), Number(scale.dataset.max)];
+    const place = (line, value) => {
+      const share = (value - low) / (high - low);
+      const at = vertical ? 1020 - 1000 * share : 20 + 1000 * share;
+      const [from, to] = vertical ? ["y1", "y2"] : ["x1", "x2"];
+      line.setAttribute(from, at);
+      line.setAttribute(to, at);
+    };
+    const show = () => {
+      const text = field.value.trim().normalize("NFKC");
+      const inside = /^\d+$/.test(text) && Number(text) >= low && Number(text) <= high;
+      place(scale.querySelector(".scale-mark"), inside ? Number(text) : -1000);
+    };
+    if (scale.dataset.previous) place(scale.querySelector(".scale-previous"), Number(scale.dataset.previous));
+    show();
+    field.addEventListener("input", show);
+    field.addEventListener("change", show);
+    if (field.matches(":disabled")) return;
+    const set = (event) => {
+      const box = svg.getBoundingClientRect();
+      const share = vertical
+        ? 1 - (event.clientY - box.top - box.height * 20 / 1040) / (box.height * 1000 / 1040)
+        : (event.clientX - box.left - box.width * 20 / 1040) / (box.width * 1000 / 1040);
+      field.value = Math.round(low + Math.min(1, Math.max(0, share)) * (high - low));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      svg.setPointerCapture(event.pointerId);
+      set(event);
+      field.focus();
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (svg.hasPointerCapture(event.pointerId)) set(event);
+    });
+    field.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const now = /^\d+$/.test(field.value) ? Number(field.value) : step > 0 ? low - 1 : high + 1;
+      field.value = Math.min(high, Math.max(low, now + step));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  });
+
   // Keyboard: typing a code (5, 10, D) picks the answer of the group that has the focus; Enter goes to the next question.
   const form = document.querySelector("form[data-entry], form[data-keyboard]");
   if (!form) return;
@@ -267,61 +319,8 @@
     message.textContent = (max === undefined ? live.words.least : places ? live.words.decimal : live.words.range)
       .replace("{min}", min).replace("{max}", max).replace("{unit}", unit).replace("{places}", places).replace(/ ([.。])$/, "$1");
   }
-  entry.addEventListener("focusout", (event) => {
+  for (const kind of ["focusout", "change"]) entry.addEventListener(kind, (event) => {
     if (event.target.matches("input[data-min]")) check(event.target);
-  });
-
-  // Visual analogue scales: the mark follows the number, and a click on the scale sets it.
-  all("[data-scale-for]", entry).forEach((scale) => {
-    const field = document.getElementById(scale.dataset.scaleFor);
-    const svg = scale.querySelector("svg");
-    const vertical = "vertical" in scale.dataset;
-    const [low, high] = [Number(scale.dataset.min), Number(scale.dataset.max)];
-    const place = (line, value) => {
-      const share = (value - low) / (high - low);
-      const at = vertical ? 1020 - 1000 * share : 20 + 1000 * share;
-      const [from, to] = vertical ? ["y1", "y2"] : ["x1", "x2"];
-      line.setAttribute(from, at);
-      line.setAttribute(to, at);
-    };
-    const show = () => {
-      const text = field.value.trim().normalize("NFKC");
-      const inside = /^\d+$/.test(text) && Number(text) >= low && Number(text) <= high;
-      place(scale.querySelector(".scale-mark"), inside ? Number(text) : -1000);
-    };
-    if (scale.dataset.previous) place(scale.querySelector(".scale-previous"), Number(scale.dataset.previous));
-    show();
-    field.addEventListener("input", show);
-    field.addEventListener("change", show);
-    if (readOnly) return;
-    const set = (event) => {
-      const box = svg.getBoundingClientRect();
-      const share = vertical
-        ? 1 - (event.clientY - box.top - box.height * 20 / 1040) / (box.height * 1000 / 1040)
-        : (event.clientX - box.left - box.width * 20 / 1040) / (box.width * 1000 / 1040);
-      field.value = Math.round(low + Math.min(1, Math.max(0, share)) * (high - low));
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      field.dispatchEvent(new Event("change", { bubbles: true }));
-      check(field);
-    };
-    svg.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      svg.setPointerCapture(event.pointerId);
-      set(event);
-      field.focus();
-    });
-    svg.addEventListener("pointermove", (event) => {
-      if (svg.hasPointerCapture(event.pointerId)) set(event);
-    });
-    field.addEventListener("keydown", (event) => {
-      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      const now = /^\d+$/.test(field.value) ? Number(field.value) : step > 0 ? low - 1 : high + 1;
-      field.value = Math.min(high, Math.max(low, now + step));
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      field.dispatchEvent(new Event("change", { bubbles: true }));
-    });
   });
 
   // Nothing typed is lost unasked, and nothing is sent twice.

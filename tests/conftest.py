@@ -5,8 +5,13 @@ Ada administers. The database is real: migrated by the owner role, used by the a
 """
 
 import datetime as dt
+import fcntl
+import gc
+import os
+import pickle
 import uuid
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 from django.conf import settings
@@ -14,6 +19,7 @@ from django.db import connection, connections
 from django.utils import translation
 
 from registry import tasks
+from registry.demo import DEFAULT_SEED, make_cohort
 from registry.services import patients
 from sites.access import Can, Role, access_of
 from sites.models import Membership, Site, User
@@ -28,8 +34,21 @@ def pytest_configure():
     # Attempts are counted in the cache, by ids that the next run gives again.
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{uuid.uuid4().hex}"
     settings.SECOND_FACTOR = "none"  # tests of it say otherwise
+    # Each test's client looked through all static files, and asked for none. The browser's server has its own handler.
+    settings.WHITENOISE_USE_FINDERS = False
     # Tests ask as often as they like, but for those about asking too often.
     settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
+
+
+def pytest_collection_finish():
+    # Modules and tests stay to the end: looking through them for garbage again and again takes a twentieth of the run.
+    gc.set_threshold(50_000, 20, 100)
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 TODAY = dt.date(2026, 6, 1)
@@ -90,6 +109,25 @@ def committed(django_db_setup, django_db_blocker):
     """A registry that other processes see: everything is committed, and removed afterwards."""
     with django_db_blocker.unblock(), swept_afterwards():
         yield
+
+
+@pytest.fixture(scope="session")
+def cohort_of(tmp_path_factory):
+    """`cohort_of(seed)` is the demonstration's cohort of that seed: made once in a run, by whoever asks first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    @cache
+    def make(seed=DEFAULT_SEED):
+        kept = folder / f"cohort-{seed}.pickle"
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(make_cohort(seed)))
+        return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
+
+    return make
 
 
 @pytest.fixture(autouse=True)

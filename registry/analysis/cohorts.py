@@ -343,13 +343,12 @@ def _in_groups(frame, rule, values):
 
 
 def _run_of(frame, rule, minimum, maximum):
-    """Keep lesions of one run of so many vertebrae; each different lesion is looked at once."""
-    masks, place = np.unique(frame["lesion_levels"], return_inverse=True)
-    fits = [
-        minimum <= mask.bit_count() <= maximum and levels.is_consecutive(levels.from_mask(mask))
-        for mask in masks.tolist()
-    ]
-    return np.array(fits, bool)[place]
+    """Keep lesions of one run of so many vertebrae."""
+
+    def fits(mask):
+        return minimum <= mask.bit_count() <= maximum and levels.is_consecutive(levels.from_mask(mask))
+
+    return frame.of_lesions(fits, bool)
 
 
 def _two_numbers(minimum, maximum):

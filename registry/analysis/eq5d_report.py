@@ -4,6 +4,8 @@ Devlin N, Parkin D, Janssen B. Methods for Analysing and Reporting EQ-5D Data. S
 doi:10.1007/978-3-030-47622-9. A profile needs all five answers; a level table counts each answer that there is.
 """
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 
 from registry.analysis.frame import EQ5D_BASE, EQ5D_CODES, MISSING
@@ -15,7 +17,7 @@ from registry.stats.describe import describe
 ALL = "all"  # every group of the plan together
 LEVELS = (1, 2, 3, 4, 5)
 MOST_FREQUENT = 10
-WORST = 55555
+BEST, WORST = 11111, 55555
 CLASSES = ("no_change", "improve", "worsen", "mixed_change")  # in the order of print
 PROFILES = tuple(value_sets.get(value_sets.DEFAULT).table())  # 11111 … 55555
 GRID_STEP = 125  # ranks of 3125 that one cell of the health profile grid joins
@@ -23,41 +25,42 @@ GRID_STEP = 125  # ranks of 3125 that one cell of the health profile grid joins
 
 def eq5d_report(data):
     """The key `eq5d_report` of a result, of the runner's view of the data: lists of plain dicts, one a row."""
-    groups = {ALL: _together(data.groups)} | data.groups
-    times, followups, baseline = data.plan.timepoints, data.plan.followups, data.plan.baseline
-    profiles = {(g, t): _profiles(data.frame, chosen, t) for g, chosen in groups.items() for t in times}
-    changes = {(g, t): _pairs(data.frame, chosen, baseline, t) for g, chosen in groups.items() for t in followups}
+    groups, times, followups = data.groups, data.plan.timepoints, data.plan.followups
+    profiles = {(g, t): _profiles(data.frame, groups[g], t) for g in groups for t in times}
+    profiles = _with_all(groups, times, profiles, np.zeros(EQ5D_CODES, np.int64))
+    pairs = {(g, t): _pairs(data.frame, groups[g], data.plan.baseline, t) for g in groups for t in followups}
+    changes = {key: _Changes.of(*pair) for key, pair in pairs.items()}
+    changes = _with_all(groups, followups, changes, _Changes())
     values = value_sets.get(data.plan.value_sets[0]).table()
     worth = np.array([values[state] for state in PROFILES])
+    ranked = ranks(worth)[PLACES]
     return {
         "value_set": data.plan.value_sets[0],
         "levels": [
             row
             for dimension in range(len(DIMENSIONS))
-            for group in groups
+            for group in (ALL, *groups)
             for timepoint in times
             for row in [_levels(profiles, dimension, group, timepoint)]
         ],
-        "profiles": [_most_frequent(*key, *profiles[key]) for key in profiles],
-        "level_sum_scores": [_level_sum_scores(*key, *profiles[key]) for key in profiles],
-        "level_frequency_scores": [_level_frequency_scores(*key, *profiles[key], worth) for key in profiles],
-        "profile_change": [_change(*key, *changes[key]) for key in changes],
+        "profiles": [_most_frequent(*key, *_complete(counts)) for key, counts in profiles.items()],
+        "level_sum_scores": [_level_sum_scores(*key, *_complete(counts)) for key, counts in profiles.items()],
+        "level_frequency_scores": [
+            _level_frequency_scores(*key, *_complete(counts), worth) for key, counts in profiles.items()
+        ],
+        "profile_change": [_change(*key, found) for key, found in changes.items()],
         "dimension_change": [
-            _dimension_change(place, *key, *changes[key]) for place in range(len(DIMENSIONS)) for key in changes
+            _dimension_change(place, *key, found) for place in range(len(DIMENSIONS)) for key, found in changes.items()
         ],
-        "values": [_summary(data, "hsuv", group, groups[group], timepoint) for group, timepoint in profiles],
-        "eq_vas": [_summary(data, "eq_vas", group, groups[group], timepoint) for group, timepoint in profiles],
-        "grid": [
-            _grid(group, timepoint, changes[group, timepoint], worth)
-            for group in data.groups
-            for timepoint in followups
-        ],
+        "values": [_summary(data, "hsuv", *key) for key in profiles],
+        "eq_vas": [_summary(data, "eq_vas", *key) for key in profiles],
+        "grid": [_grid(*key, *pair, ranked) for key, pair in pairs.items()],
     }
 
 
-def _together(groups):
-    """The slice of all groups, which stand one after the other."""
-    return slice(0, max((rows.stop for rows in groups.values()), default=0))
+def _with_all(groups, times, counted, nothing):
+    """What was counted by (group, timepoint), with that of every group together before it."""
+    return {(ALL, when): sum((counted[group, when] for group in groups), nothing) for when in times} | counted
 
 
 # What a packed answer of the frame says
@@ -72,7 +75,11 @@ def _digits():
 DIGITS = _digits()
 COMPLETE = (DIGITS > 0).all(axis=1)
 STATES = DIGITS @ 10 ** np.arange(len(DIMENSIONS))[::-1]  # of each packed state, such as 21232; 0 digits where missing
+UNTROUBLED = int(np.flatnonzero(STATES == BEST)[0])
 PLACES = np.where(COMPLETE, np.cumsum(COMPLETE) - 1, -1)  # of each packed state in PROFILES
+
+
+BY_DIMENSION = np.ascontiguousarray(DIGITS.T)
 
 
 def _packed(frame, chosen, timepoint):
@@ -82,19 +89,49 @@ def _packed(frame, chosen, timepoint):
 
 
 def _profiles(frame, chosen, timepoint):
-    """(EQ5D_CODES,) how many patients gave each set of answers; and how many gave all five."""
-    counts = np.bincount(_packed(frame, chosen, timepoint), minlength=EQ5D_CODES)
+    """(EQ5D_CODES,) how many patients gave each set of answers."""
+    return np.bincount(_packed(frame, chosen, timepoint), minlength=EQ5D_CODES)
+
+
+def _complete(counts):
+    """The counts, and how many of the patients gave all five answers."""
     return counts, int(counts[COMPLETE].sum())
 
 
 def _pairs(frame, chosen, baseline, followup):
-    """Packed states before (m,) and after (m,) that occur together, both complete, how often, and who has no pair."""
+    """Packed states before (m,) and after (m,) of the patients with both complete, and how many are without."""
     before, after = _packed(frame, chosen, baseline), _packed(frame, chosen, followup)
     both = COMPLETE[before] & COMPLETE[after]
-    found, counts = np.unique(before[both].astype(np.int32) * EQ5D_CODES + after[both], return_counts=True)
-    # Small integers, since every pair of a million patients may be another one.
-    first, second = (codes.astype(np.int16) for codes in np.divmod(found, EQ5D_CODES))
-    return first, second, counts.astype(np.int32), int(both.size - both.sum())
+    return before[both], after[both], int(both.size - np.count_nonzero(both))
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """How many changed in which way.
+
+    untroubled  at 11111 before and after
+    classes     (4,) in the order of CLASSES
+    dimensions  (5, 3) became better, stayed and became worse in each dimension
+    """
+
+    n: int = 0
+    missing: int = 0
+    untroubled: int = 0
+    classes: np.ndarray | int = 0
+    dimensions: np.ndarray | int = 0
+
+    def __add__(self, other):
+        return _Changes(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @classmethod
+    def of(cls, before, after, missing):
+        """Of packed states before (m,) and after (m,), both complete."""
+        first, second = (np.take(BY_DIMENSION, codes, axis=1) for codes in (before, after))
+        classes = np.bincount(paretian_class(first.T, second.T), minlength=len(CLASSES))
+        better, worse = (second < first).sum(axis=1), (second > first).sum(axis=1)
+        untroubled = int(np.count_nonzero((before == UNTROUBLED) & (after == UNTROUBLED)))
+        dimensions = np.column_stack([better, before.size - better - worse, worse])
+        return cls(before.size, missing, untroubled, classes, dimensions)
 
 
 # Rows
@@ -102,8 +139,7 @@ def _pairs(frame, chosen, baseline, followup):
 
 def _levels(profiles, dimension, group, timepoint):
     """Answers to one dimension, whether or not the others were answered."""
-    counts, _ = profiles[group, timepoint]
-    by_level = np.bincount(DIGITS[:, dimension], weights=counts, minlength=EQ5D_BASE).astype(int)
+    by_level = np.bincount(DIGITS[:, dimension], weights=profiles[group, timepoint], minlength=EQ5D_BASE).astype(int)
     return {
         "dimension": DIMENSIONS[dimension].name,
         "group": group,
@@ -167,39 +203,40 @@ def paretian_class(before, after):
     before, after  (m, 5) levels. Improve: better in one dimension or more and worse in none; worsen: the reverse;
     mixed change: both; no change: the same profile. Source: Devlin, Parkin, Browne 2010, doi:10.1002/hec.1608.
     """
-    better, worse = (after < before).any(axis=1), (after > before).any(axis=1)
+    better, worse = np.zeros(len(before), bool), np.zeros(len(before), bool)
+    for first, second in zip(before.T, after.T, strict=True):
+        better |= second < first
+        worse |= second > first
     return better + 2 * worse
 
 
-def _change(group, timepoint, before, after, counts, missing):
+def _change(group, timepoint, changes):
     """The Paretian classification of health change; `no_problems` are those of no change who were at 11111 twice."""
-    by_class = np.bincount(paretian_class(DIGITS[before], DIGITS[after]), weights=counts, minlength=4).astype(int)
-    untroubled = int(counts[(STATES[before] == 11111) & (STATES[after] == 11111)].sum())
-    return {"group": group, "timepoint": timepoint, "n": int(counts.sum()), "missing": missing} | {
-        "classes": dict(zip(CLASSES, by_class.tolist(), strict=True)),
-        "no_problems": untroubled,
+    classes = np.broadcast_to(changes.classes, len(CLASSES)).tolist()
+    return {"group": group, "timepoint": timepoint, "n": changes.n, "missing": changes.missing} | {
+        "classes": dict(zip(CLASSES, classes, strict=True)),
+        "no_problems": changes.untroubled,
     }
 
 
-def _dimension_change(dimension, group, timepoint, before, after, counts, missing):
+def _dimension_change(dimension, group, timepoint, changes):
     """How many became better, stayed and became worse in one dimension, of the complete pairs."""
-    change = np.sign(DIGITS[after, dimension] - DIGITS[before, dimension]) + 1
-    better, same, worse = np.bincount(change, weights=counts, minlength=3).astype(int).tolist()
+    better, same, worse = np.broadcast_to(changes.dimensions, (len(DIMENSIONS), 3))[dimension].tolist()
     return {
         "dimension": DIMENSIONS[dimension].name,
         "group": group,
         "timepoint": timepoint,
-        "n": int(counts.sum()),
-        "missing": missing,
+        "n": changes.n,
+        "missing": changes.missing,
         "improve": better,
         "no_change": same,
         "worsen": worse,
     }
 
 
-def _summary(data, name, group, chosen, timepoint):
+def _summary(data, name, group, timepoint):
     """Skewness and kurtosis with divisor n; a normal distribution has kurtosis 3."""
-    told = describe(data.coded(name, timepoint).sample(chosen))
+    told = describe(Counts(*_counts(data, name, group, timepoint)))
     span = None if told.maximum is None else told.maximum - told.minimum
     return {
         "group": group,
@@ -221,6 +258,15 @@ def _summary(data, name, group, chosen, timepoint):
     }
 
 
+def _counts(data, name, group, timepoint):
+    """Values (k,), how often each occurs, and how many have none."""
+    if group != ALL:
+        return data.counts(name, group, timepoint)
+    values = data.coded(name, timepoint).values
+    counted = [data.counts(name, one, timepoint)[1:] for one in data.groups]
+    return values, sum((counts for counts, _ in counted), np.zeros(len(values), np.int64)), sum(m for _, m in counted)
+
+
 def ranks(worth):
     """(3125,) rank of each profile by its value, 1 the best; profiles of one value share the mean of their ranks."""
     _, place, counts = np.unique(-np.asarray(worth), return_inverse=True, return_counts=True)
@@ -228,26 +274,25 @@ def ranks(worth):
     return (last - (counts - 1) / 2)[place]
 
 
-def _grid(group, timepoint, pairs, worth):
+def _grid(group, timepoint, before, after, missing, ranked):
     """The health profile grid: ranks before and after, joined to cells; [cell before, cell after, patients].
 
     Cell c stands for the ranks from c × GRID_STEP up to the next; no single patient's profile can be read from it.
+    ranked  (EQ5D_CODES,) the rank of each packed state that is complete
     """
-    before, after, counts, missing = pairs
-    ranked = ranks(worth)
-    first, second = ranked[PLACES[before]], ranked[PLACES[after]]
+    first, second = ranked[before], ranked[after]
     width = len(PROFILES) // GRID_STEP + 1
-    cells = ((first - 1) // GRID_STEP * width + (second - 1) // GRID_STEP).astype(np.int64)
-    summed = np.bincount(cells, weights=counts).astype(int)
-    found = np.flatnonzero(summed).tolist()
+    cell = ((ranked - 1) // GRID_STEP).astype(np.intp)
+    counts = np.bincount(cell[before] * width + cell[after])
+    found = np.flatnonzero(counts).tolist()
     return {
         "group": group,
         "timepoint": timepoint,
-        "n": int(counts.sum()),
+        "n": before.size,
         "missing": missing,
-        "better": int(counts[second < first].sum()),
-        "same": int(counts[second == first].sum()),
-        "worse": int(counts[second > first].sum()),
+        "better": int(np.count_nonzero(second < first)),
+        "same": int(np.count_nonzero(second == first)),
+        "worse": int(np.count_nonzero(second > first)),
         "step": GRID_STEP,
-        "counts": [[*divmod(cell, width), int(summed[cell])] for cell in found],
+        "counts": [[*divmod(place, width), int(counts[place])] for place in found],
     }

@@ -164,9 +164,10 @@ class Packed:
     def columns(self, table, on_rows=None):
         """Column name to (n,) array; a site without this part has no values."""
         declared = _declared(table)
-        data = {column.name: np.full(self.n, column.empty, column.dtype) for column in declared}
+        data = {column.name: np.empty(self.n, column.dtype) for column in declared}
+        without = dict(self.rows)
         for site, content in self._parts(table):
-            rows, start = self.rows[site], 0
+            rows, start = without.pop(site), 0
             for column in declared:
                 kind = np.dtype(f"<{column.dtype}")
                 size = self._count(site) * kind.itemsize
@@ -174,6 +175,9 @@ class Packed:
                 start += size
             if on_rows:
                 on_rows(rows.stop)
+        for rows in without.values():
+            for column in declared:
+                data[column.name][rows] = column.empty
         return data
 
     def ids(self, wanted):

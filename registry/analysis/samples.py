@@ -28,7 +28,7 @@ class Coded:
 
     def counts(self, chosen):
         """How often each value occurs among the patients `chosen` (places or a slice), (k,); and how many have none."""
-        counts = np.bincount(np.maximum(self.codes[chosen], -1).astype(np.intp) + 1, minlength=len(self.values) + 1)
+        counts = np.bincount(_numbered(self, chosen), minlength=len(self.values) + 1)
         return counts[1:], int(counts[0])
 
     def sample(self, chosen):
@@ -44,43 +44,46 @@ def joint_counts(before, after, chosen, rows=None, columns=None):
                    of one number are counted together
     Returns (codes before (m,), codes after (m,), counts (m,), patients without a pair), ascending.
     """
-    first, second, missing = _pairs(before, after, chosen)
-    height, width = len(before.values), len(after.values)
-    if rows is not None:
-        first, height = rows[first], int(rows.max(initial=-1)) + 1
-    if columns is not None:
-        second, width = columns[second], int(columns.max(initial=-1)) + 1
-    pair = first.astype(np.int32) * width + second
-    found, counts = _counted(pair, height * width)
-    return found // width, found % width, counts, missing
+    first, second = _numbered(before, chosen, rows), _numbered(after, chosen, columns)
+    height = 1 + (len(before.values) if rows is None else int(rows.max(initial=-1)) + 1)
+    width = 1 + (len(after.values) if columns is None else int(columns.max(initial=-1)) + 1)
+    found, counts = _counted(first.astype(np.int32) * width + second, height * width)
+    first, second = np.divmod(found, width)
+    both = (first > 0) & (second > 0)
+    return first[both] - 1, second[both] - 1, counts[both], int(counts[~both].sum())
+
+
+def _numbered(one, chosen, numbers=None):
+    """1 + the code of each of the patients `chosen`, or 1 + the number that stands for its value; 0 for none."""
+    codes = np.maximum(one.codes[chosen], -1) + 1
+    return codes if numbers is None else np.append(0, numbers + 1)[codes]
 
 
 def differences(before, after, chosen):
     """`stats` Counts of after − before over the patients with both, rounded so that equal changes tie."""
-    first, second, missing = _pairs(before, after, chosen)
+    if len(before.values) * len(after.values) <= SMALL_TABLE:
+        first, second, counts, missing = joint_counts(before, after, chosen)
+    else:  # nearly every pair is another one: counting them first gains nothing
+        first, second = before.codes[chosen], after.codes[chosen]
+        both = (first >= 0) & (second >= 0)
+        first, second, counts = first[both], second[both], None
+        missing = both.size - first.size
     units = _decimal_units(np.concatenate([before.values, after.values]))
     if units is None:
-        first, second, counts, missing = joint_counts(before, after, chosen)
-        return rounded(Counts(np.asarray(after.values)[second] - np.asarray(before.values)[first], counts, missing))
+        change = np.asarray(after.values)[second] - np.asarray(before.values)[first]
+        return rounded(Counts(change, np.ones(change.size, np.int64) if counts is None else counts, missing))
     whole, scale = units
     change = whole[len(before.values) :][second] - whole[first]
     lowest = change.min(initial=0)
-    found, counts = _counted(change - lowest, int(change.max(initial=0) - lowest) + 1)
+    found, counts = _counted(change - lowest, int(change.max(initial=0) - lowest) + 1, counts)
     return Counts((found + lowest) / scale, counts, missing)
 
 
-def _pairs(before, after, chosen):
-    """Codes before and after of the patients with both, and how many lack one of them."""
-    first, second = before.codes[chosen], after.codes[chosen]
-    both = (first >= 0) & (second >= 0)
-    return first[both], second[both], first.size - int(np.count_nonzero(both))
-
-
-def _counted(numbers, size):
-    """The whole numbers from 0 below `size` that occur, ascending, and how often each does."""
-    if size > SMALL_TABLE:
+def _counted(numbers, size, weights=None):
+    """The whole numbers from 0 below `size` that occur, ascending, and how often each does, each counting `weights`."""
+    if size > SMALL_TABLE and weights is None:
         return np.unique(numbers, return_counts=True)
-    counts = np.bincount(numbers)
+    counts = np.bincount(numbers, weights).astype(np.int64)
     found = np.flatnonzero(counts)
     return found, counts[found]
 

@@ -50,6 +50,7 @@ def other(arguments):
     actions = parser.add_subparsers(dest="action", required=True)
     run = actions.add_parser("run", help="run a command with the services")
     run.add_argument("--temporary", action="store_true", help="in a data folder that is removed afterwards")
+    run.add_argument("--unsynced", action="store_true", help="do not wait for the disk: a loss of power takes the data")
     run.add_argument("command", nargs="+")
     actions.add_parser("stop", help="stop services that nobody uses")
     options = parser.parse_args(arguments)
@@ -62,7 +63,7 @@ def other(arguments):
             data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="metaspine-data-"))) / "data"
         else:
             data = default_data()
-        return foreground(options.command, stack.enter_context(running(data)))
+        return foreground(options.command, stack.enter_context(running(data, synced=not options.unsynced)))
 
 
 def foreground(command, services):

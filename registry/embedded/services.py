@@ -32,8 +32,11 @@ class Services(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(data):
-    """Services for the length of a block; yields Services. Raises CannotStart."""
+def running(data, synced=True):
+    """Services for the length of a block; yields Services. Raises CannotStart.
+
+    synced  False for data that nobody misses after a loss of power; it counts where PostgreSQL does not run yet
+    """
     place = place_for(data)
     with open(place.data / "clients.lock", "a") as clients:
         try:
@@ -41,7 +44,7 @@ def running(data):
                 fcntl.flock(starting, fcntl.LOCK_EX)
                 # Waits here while somebody who left is stopping them.
                 fcntl.flock(clients, fcntl.LOCK_SH)
-                environment = ensure(place)
+                environment = ensure(place, synced)
             yield Services(environment, clients.fileno())
         finally:
             with undisturbed(), contextlib.suppress(BlockingIOError):
@@ -69,14 +72,14 @@ def stop_services(data):
         return True
 
 
-def ensure(place):
+def ensure(place, synced=True):
     secret = keys(place)
     if place.sockets is None:
         # Servers whose sockets are gone cannot be reached: away with them before new ones start on the same files.
         stop(place)
         place.make_sockets()
     roles = {role: secret.pop(role) for role in (postgres.OWNER, postgres.APPLICATION)}
-    postgres.start(place, roles)
+    postgres.start(place, roles, synced)
     broker.start(place)
     return secret | {
         "DATABASE_URL": postgres.url(place, postgres.APPLICATION, roles[postgres.APPLICATION]),

@@ -1,18 +1,17 @@
 """The life of an export: asked for, carried out once, kept for some days, taken away.
 
-As with comparisons the row is the job; a worker claims it by one UPDATE and keeps a heartbeat. The file is written
-under another name and renamed when it is whole: a failed or cancelled export leaves none.
+The row is the job (`registry.services.claims`). The file is written under another name and renamed when it is whole, by
+the worker that still has the claim: a failed or cancelled export leaves none.
 """
 
 import hashlib
 import logging
 import os
-import threading
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -23,7 +22,7 @@ from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Erasure, Export, Snapshot
-from registry.services import wire
+from registry.services import claims, wire
 from registry.services.source import LIVE
 from sites import audit
 from sites.access import Can, access_of
@@ -33,20 +32,17 @@ from sites.scope import Scope, entered, everything
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 1.0  # seconds
 STALE = timedelta(seconds=60)
 LONGEST_ERASURE = timedelta(minutes=10)
-UNSENT = timedelta(minutes=5)
-MOST_ATTEMPTS = 3
 AT_ONCE = 20_000  # rows up to which a request waits for its file
 SLOW_AT_ONCE = 2_000  # the same where writing a row costs much more
 
 Status = Export.Status
+WORKER_LOST = Label(
+    "The worker was lost again and again. Tell the operator.",
+    "処理が繰り返し中断しました。管理者に連絡してください。",
+)
 UNDER_WAY = (Status.QUEUED, Status.RUNNING)
-
-
-class Cancelled(Exception):
-    """Somebody asked the export to stop, or another worker has taken it over."""
 
 
 # What people do
@@ -112,9 +108,7 @@ def is_small(export):
 
 def cancel(*, access, export):
     """Stop an export: at once if no worker has it, within about a second otherwise."""
-    mine = Export.objects.filter(pk=export.pk, requested_by_id=access.user_id)
-    if not mine.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now()):
-        mine.filter(status=Status.RUNNING).update(cancel_requested=True)
+    claims.cancel(Export.objects.filter(pk=export.pk, requested_by_id=access.user_id))
 
 
 def of(access):
@@ -141,26 +135,37 @@ def perform(export_id, reporting=True):
 
     reporting  whether progress is written meanwhile, and a wish to cancel heard: for what a worker does
     """
-    attempt = _claim(export_id)
-    if attempt is None:
+    claim = claims.claim(Export, export_id, STALE, rows_written=0, error=None)
+    if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
+    partial = path_of(export).with_name(f".{export.pk}.{claim.attempt}.part")
     try:
-        with _Reporter(export.pk, attempt) if reporting else nullcontext(_Silent()) as reporter:
-            manifest = _written(export, attempt, reporter.report)
-        written = sum(manifest["rows"].values())
-        _finish(export, attempt, Status.DONE, manifest=manifest, rows_written=written, **_about_file(export))
-    except Cancelled:
-        _finish(export, attempt, Status.CANCELLED)
+        with _reporting(claim) if reporting else nullcontext(lambda rows: None) as report:
+            manifest = _written(export, partial, report)
+        _publish(export, claim, partial, manifest)
+    except claims.Cancelled:
+        claim.end(Status.CANCELLED)
+    except claims.ClaimLost:
+        log.warning("export %s: another worker has taken over", export_id)
     except Exception as error:
         if not isinstance(error, (ExportFailed, InvalidChoices)):
             log.exception("export %s failed", export_id)
-        _finish(export, attempt, Status.FAILED, error=_explained(error))
+        claim.end(Status.FAILED, error=_explained(error))
+    finally:
+        if partial.is_file():
+            partial.unlink()
     return True
 
 
-def _written(export, attempt, report):
-    """Write the file; returns the manifest. The file appears whole or not at all."""
+@contextmanager
+def _reporting(claim):
+    with claims.Heartbeat(claim) as heartbeat:
+        yield lambda rows: heartbeat.tell(rows_written=rows)
+
+
+def _written(export, partial, report):
+    """Write the file under the name `partial`; returns the manifest."""
     choices = asked.from_json(export.choices)
     sites = tuple(export.site_ids)
     if not set(access_of(export.requested_by).sites_for(Can.EXPORT)).issuperset(sites):
@@ -168,17 +173,22 @@ def _written(export, attempt, report):
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
     scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
-    final = path_of(export)
     private_folder()
-    partial = final.with_name(f".{export.pk}.{attempt}.part")
-    try:
-        with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
-            manifest = write_package(_private(partial), chosen, str(export.requested_by))
-        report(None)
-        partial.replace(final)
-    finally:
-        partial.unlink(missing_ok=True)
-    return manifest
+    with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
+        return write_package(_private(partial), chosen, str(export.requested_by))
+
+
+def _publish(export, claim, partial, manifest):
+    """Give the file its name, and the row what belongs to it. Raises Cancelled or ClaimLost, then without either."""
+    about = _about_file(export, partial)
+    with transaction.atomic():
+        row = claim.row.select_for_update().first()
+        if row is None:
+            raise claims.ClaimLost
+        if row.cancel_requested:
+            raise claims.Cancelled
+        partial.replace(path_of(export))
+        claim.end(Status.DONE, manifest=manifest, rows_written=sum(manifest["rows"].values()), **about)
 
 
 def private_folder():
@@ -191,8 +201,8 @@ def _private(path):
     return path
 
 
-def _about_file(export):
-    path, digest = path_of(export), hashlib.sha256()
+def _about_file(export, path):
+    digest = hashlib.sha256()
     with path.open("rb") as content:
         while block := content.read(1 << 20):
             digest.update(block)
@@ -230,98 +240,9 @@ def _explained(error):
     return {"en": reason.en, "ja": reason.ja}
 
 
-def _claim(export_id):
-    now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE registry_export
-            SET status = 'running', attempts = attempts + 1, started_at = %(now)s, heartbeat_at = %(now)s,
-                rows_written = 0, error = NULL
-            WHERE id = %(id)s AND NOT cancel_requested
-              AND (status = 'queued' OR (status = 'running' AND heartbeat_at < %(stale)s))
-            RETURNING attempts
-            """,
-            {"id": export_id, "now": now, "stale": now - STALE},
-        )
-        row = cursor.fetchone()
-    return row and row[0]
-
-
-def _finish(export, attempt, status, **values):
-    mine = Export.objects.filter(pk=export.pk, status=Status.RUNNING, attempts=attempt)
-    now = timezone.now()
-    ended = mine.update(status=status, finished_at=now, heartbeat_at=now, **values)
-    if status != Status.DONE or not ended:
-        path_of(export).unlink(missing_ok=True)
-
-
-class _Silent:
-    """Reports nothing: what a request waits for is over before anybody asks."""
-
-    def report(self, rows):
-        pass
-
-
-class _Reporter:
-    """Writes progress and heartbeat from a thread with a connection of its own; tells the writer when to stop."""
-
-    def __init__(self, export_id, attempt):
-        self.export_id, self.attempt = export_id, attempt
-        self.rows, self.stop = 0, False
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._keep_writing, name=f"export {export_id}", daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.ended.set()
-        self.thread.join()
-
-    def report(self, rows):
-        if rows is not None:
-            self.rows = rows
-        if self.stop:
-            raise Cancelled
-
-    def _keep_writing(self):
-        try:
-            while not self.ended.wait(HEARTBEAT):
-                self._write()
-        finally:
-            connections.close_all()
-
-    def _write(self):
-        try:
-            mine = Export.objects.filter(pk=self.export_id, status=Status.RUNNING, attempts=self.attempt)
-            if (
-                not mine.update(heartbeat_at=timezone.now(), rows_written=self.rows)
-                or mine.filter(cancel_requested=True).exists()
-            ):
-                self.stop = True
-        except DatabaseError:
-            log.warning("export %s: no heartbeat", self.export_id, exc_info=True)
-
-
 def recover():
-    """Exports to be sent (again): lost by their worker, or never claimed. Returns their ids."""
-    now = timezone.now()
-    lost = Export.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - STALE)
-    lost.filter(cancel_requested=True).update(status=Status.CANCELLED, finished_at=now)
-    reason = Label(
-        "The worker was lost again and again. Tell the operator.",
-        "処理が繰り返し中断しました。管理者に連絡してください。",
-    )
-    lost.filter(attempts__gte=MOST_ATTEMPTS).update(
-        status=Status.FAILED, finished_at=now, error={"en": reason.en, "ja": reason.ja}
-    )
-    lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
-    unsent = Export.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)
-    ids = list(unsent.values_list("pk", flat=True))
-    unsent.update(heartbeat_at=now)
-    return ids
+    """Exports to be sent (again), as `claims.recover` says. Returns their ids."""
+    return claims.recover(Export, STALE, {"en": WORKER_LOST.en, "ja": WORKER_LOST.ja})
 
 
 def _with_erased_patients(done):
@@ -360,9 +281,15 @@ def expire():
         with everything(reason="exports expire"), transaction.atomic():
             for one in over:
                 audit.record_for_sites("export_expired", one.site_ids, table=Export._meta.db_table, row_id=one.pk)
-    if settings.EXPORT_FOLDER.is_dir():
-        oldest = now.timestamp() - timedelta(days=1).total_seconds()
-        for left in settings.EXPORT_FOLDER.glob(".*.part"):
-            if left.stat().st_mtime < oldest:
-                left.unlink(missing_ok=True)
+    _clear_away(now - timedelta(days=1))
     return len(over)
+
+
+def _clear_away(before):
+    """What interrupted workers left in the folder until then: parts of files, and files that no export has."""
+    if not settings.EXPORT_FOLDER.is_dir():
+        return
+    done = {path_of(one).name for one in Export.objects.filter(status=Status.DONE).only("pk")}
+    for left in (*settings.EXPORT_FOLDER.glob(".*.part"), *settings.EXPORT_FOLDER.glob("*.zip")):
+        if left.name not in done and left.stat().st_mtime < before.timestamp():
+            left.unlink(missing_ok=True)

@@ -22,7 +22,8 @@ def _term(term, column):
                 for code, one in term.points.items()
             }
             by_code = _cases(column(term.item), found)
-            return f"coalesce({column(term.unless)}, {by_code})" if term.unless else by_code
+            first, second = (column(term.other), by_code) if term.overrules else (by_code, column(term.other))
+            return f"coalesce({first}, {second})"
         case Rungs():
             return _rungs(term, column)
     raise TypeError(f"no SQL for {type(term).__name__}")

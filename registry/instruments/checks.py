@@ -6,9 +6,10 @@ database states the same ones as constraints. Soft checks point at answers that 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from . import catalogue, kps, local_recurrence, prognosis, radiotherapy
+from . import catalogue, kps, local_recurrence, prognosis, radiotherapy, scores
 from .base import Label
 from .levels import LEVELS, number
 from .patient import age_on
@@ -122,6 +123,37 @@ class SoftCheck:
         return None not in values and self.unlikely(*values)
 
 
+KATAGIRI_GROWTH = Label(
+    "The growth of the primary (Katagiri) differs from that published for the primary tumour",
+    "原発腫瘍の発育速度（片桐）が原発腫瘍について発表された区分と異なります",
+)
+
+
+def _is_the_other_growth(item, detail, answer, growth):
+    """Whether the primary may grow so, yet not with this answer to `item`: hormone-dependent, breast is slow."""
+    primary = scores.KATAGIRI_PRIMARY
+    published = primary.of_code({primary.item: detail, item: answer})
+    return growth in primary.possible(detail) and published not in (None, growth)
+
+
+_WHEN = {"before": Label("before surgery", "術前"), "after": Label("after surgery", "術後")}
+
+
+def _without_radiotherapy(when, what):
+    """A day, a dose or fractions of radiotherapy where there was none."""
+    name, words = f"rt_{when}_{what}", _WHEN[when]
+    told = catalogue.item(name).label
+    return SoftCheck(
+        name=f"{what.removesuffix('_gy')}_without_radiotherapy_{when}",
+        items=(f"rt_{when}", name),
+        unlikely=lambda kind, value: kind == radiotherapy.NONE and bool(value),
+        message=Label(
+            f"{told.en} recorded, yet no radiotherapy {words.en}",
+            f"{words.ja}の放射線治療が「なし」ですが、「{told.ja}」が記録されています",
+        ),
+    )
+
+
 SOFT_CHECKS = (
     SoftCheck(
         name="severe_palsy_but_walks",
@@ -160,6 +192,24 @@ SOFT_CHECKS = (
         ),
     ),
     SoftCheck(
+        name="kps_against_tokuhashi",
+        items=("timepoint", "tokuhashi_general_condition", "kps"),
+        unlikely=lambda when, condition, points: when == "preop" and condition != kps.tokuhashi(points),
+        message=Label(
+            "The Tokuhashi general condition does not match the KPS before surgery",
+            "徳橋スコアの全身状態が術前のKPSと一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="walking_against_barthel",
+        items=("timepoint", "walks_independently", "barthel_mobility"),
+        unlikely=lambda when, walks, mobility: when == "preop" and (mobility == 15 if walks == 0 else mobility < 10),
+        message=Label(
+            "Walking before treatment (NESMS) does not match the Barthel mobility before surgery",
+            "治療前の独歩（NESMS）が術前のBarthelの移動と一致しません",
+        ),
+    ),
+    SoftCheck(
         name="ais_against_frankel",
         items=("frankel", "ais"),
         unlikely=lambda frankel, ais: abs(ord(frankel) - ord(ais)) > 1,
@@ -187,12 +237,56 @@ SOFT_CHECKS = (
         ),
     ),
     SoftCheck(
+        name="primary_detail_against_tokuhashi",
+        items=("primary_detail", "tokuhashi_primary"),
+        unlikely=lambda detail, points: points not in prognosis.TOKUHASHI_PRIMARY[detail],
+        message=Label(
+            "The primary tumour in detail does not match the Tokuhashi primary site",
+            "原発腫瘍（詳細）が徳橋スコアの原発巣と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="tomita_growth_against_primary",
+        items=("primary_detail", "tomita_growth"),
+        unlikely=lambda detail, growth: growth not in (scores.TOMITA_PRIMARY.possible(detail) or {growth}),
+        message=Label(
+            "The growth of the primary (Tomita) differs from that of the primary tumour in detail, whose points count",
+            "原発腫瘍の発育速度（富田）が原発腫瘍（詳細）から決まる値と異なります（スコアには後者を用います）",
+        ),
+    ),
+    SoftCheck(
+        name="katagiri_growth_against_primary",
+        items=("primary_detail", "katagiri_growth"),
+        unlikely=lambda detail, growth: (
+            detail in scores.KATAGIRI_LISTED and growth not in scores.KATAGIRI_PRIMARY.possible(detail)
+        ),
+        message=KATAGIRI_GROWTH,
+    ),
+    *(
+        SoftCheck(
+            name=f"katagiri_growth_against_{short}",
+            items=("primary_detail", answer, "katagiri_growth"),
+            unlikely=partial(_is_the_other_growth, answer),
+            message=KATAGIRI_GROWTH,
+        )
+        for short, answer in (("hormones", "hormone_dependent"), ("targeted_drug", "targeted_drug"))
+    ),
+    SoftCheck(
         name="solitary_against_tokuhashi",
         items=("skeletal_metastases", "tokuhashi_extraspinal_bone", "tokuhashi_vertebral"),
         unlikely=lambda skeletal, extraspinal, vertebral: (skeletal == 1) != (extraspinal == vertebral == 2),
         message=Label(
             "Solitary or multiple skeletal metastases do not match the Tokuhashi numbers of metastases",
             "骨転移の単発・多発が徳橋スコアの転移数と一致しません",
+        ),
+    ),
+    SoftCheck(
+        name="visceral_spread_against_tokuhashi",
+        items=("visceral_spread", "tokuhashi_organs"),
+        unlikely=lambda spread, organs: spread == 0 and organs != 2,
+        message=Label(
+            "No visceral or cerebral metastases (Katagiri, Bauer), yet Tokuhashi organ metastases",
+            "内臓・脳転移（片桐・Bauer）が「なし」ですが、徳橋スコアの臓器転移があります",
         ),
     ),
     SoftCheck(
@@ -205,22 +299,26 @@ SOFT_CHECKS = (
         ),
     ),
     SoftCheck(
-        name="dose_without_radiotherapy_before",
-        items=("rt_before", "rt_before_dose_gy"),
-        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
+        name="neurological_domain_of_version_2",
+        items=("sosg_version", "sosg_neurological"),
+        unlikely=lambda version, score: version == "v2",
         message=Label(
-            "A dose before surgery, yet no radiotherapy before surgery",
-            "術前の放射線治療が「なし」ですが、線量が記録されています",
+            "A neurological score of the SOSG-OQ, which version 2.0 does not have as a domain",
+            "SOSG-OQの神経機能スコアが記録されていますが、2.0版にこの領域はありません",
         ),
     ),
+    *(_without_radiotherapy(when, what) for when in _WHEN for what in ("date", "dose_gy", "fractions")),
     SoftCheck(
-        name="dose_without_radiotherapy_after",
-        items=("rt_after", "rt_after_dose_gy"),
-        unlikely=lambda kind, dose: kind == radiotherapy.NONE and dose > 0,
-        message=Label(
-            "A dose after surgery, yet no radiotherapy after surgery",
-            "術後の放射線治療が「なし」ですが、線量が記録されています",
-        ),
+        name="radiotherapy_after_death",
+        items=("rt_after_date", "death_date"),
+        unlikely=lambda begun, died: begun > died,
+        message=Label("The radiotherapy began after the death", "放射線治療の開始日が死亡日より後です"),
+    ),
+    SoftCheck(
+        name="recurrence_after_last_contact",
+        items=("local_recurrence_date", "last_contact_date"),
+        unlikely=lambda seen, contact: seen > contact,
+        message=Label("The local recurrence was seen after the last contact", "局所再発の確認日が最終確認日より後です"),
     ),
     SoftCheck(
         name="dead_but_assessed",

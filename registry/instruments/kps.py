@@ -52,17 +52,15 @@ KPS = Instrument(
 
 @dataclass(frozen=True)
 class Mapping:
-    """A published table of ECOG grades for KPS: grade → (lowest, highest) KPS."""
+    """A published table of ECOG grades for KPS: grade → (lowest, highest) KPS; grades may share one."""
 
     name: str
     citation: str
     ranges: dict[int, tuple[int, int]]
 
-    def ecog(self, kps):
-        """The ECOG grade published for a KPS of 10 to 100; None for death and for no value."""
-        if not kps:
-            return None
-        return next(grade for grade, (low, high) in self.ranges.items() if low <= kps <= high)
+    def grades(self, kps):
+        """The ECOG grades published for a KPS of 10 to 100, ascending; none for death and for no value."""
+        return tuple(grade for grade, (low, high) in self.ranges.items() if low <= (kps or DEAD) <= high)
 
     def kps(self, ecog):
         """(lowest, highest) KPS published for an ECOG grade from 0 to 4; None for death and for no value."""
@@ -79,11 +77,21 @@ PRASAD_2018 = Mapping(
     "Prasad KT, et al. World J Clin Oncol 2018;9:140–147. doi:10.5306/wjco.v9.i7.140",
     {0: (100, 100), 1: (80, 90), 2: (70, 70), 3: (50, 60), 4: (10, 40)},
 )
-MAPPINGS = (MA_2010, PRASAD_2018)
+BUCCHERI_1996 = Mapping(
+    "Buccheri 1996 (lung)",
+    "Buccheri G, et al. Eur J Cancer 1996;32A:1135–1141",
+    {0: (80, 100), 1: (80, 100), 2: (60, 70), 3: (10, 50), 4: (10, 50)},
+)
+MAPPINGS = (MA_2010, PRASAD_2018, BUCCHERI_1996)
 
 
 def agree(kps, ecog):
     """Whether any published mapping gives this ECOG grade for this KPS; dead agrees with dead."""
     if not kps or ecog == 5:
         return (kps == DEAD) == (ecog == 5)
-    return any(mapping.ecog(kps) == ecog for mapping in MAPPINGS)
+    return any(ecog in mapping.grades(kps) for mapping in MAPPINGS)
+
+
+def tokuhashi(kps):
+    """The Tokuhashi points of the general condition for a KPS: poor to 40, moderate to 70, then good."""
+    return (kps > 40) + (kps > 70)

@@ -115,6 +115,28 @@ class SegmentRule:
             return self._majority(counts)
         return next(group for group in ("cervical", "tls", "thoracic") if counts[group])
 
+    def reason(self, levels: Iterable[str] | None) -> Label:
+        """Why `group` is what it is, in words."""
+        levels, group = frozenset(levels or ()), self.group(levels)
+        below = self.tl_starts_at
+        if group == "unknown":
+            return Label("no level is known", "高位が不明")
+        if group == "multisegment":
+            if not is_consecutive(levels):
+                return Label("the vertebrae are not neighbours", "椎体が連続していない")
+            return Label(f"more than {MAX_LEVELS} vertebrae", f"{MAX_LEVELS}椎体を超える")
+        if self.segment_rule == "majority":
+            return Label("the segment of most of the vertebrae", "最も多くの椎体が属する分節")
+        return {
+            "cervical": Label("a cervical vertebra is involved", "頚椎を含む"),
+            "tls": Label(
+                f"{below} or below is involved, and no cervical vertebra", f"{below}以下を含み、頚椎を含まない"
+            ),
+            "thoracic": Label(
+                f"{self.thoracic[0]} to {self.thoracic[-1]} alone", f"{self.thoracic[0]}〜{self.thoracic[-1]}のみ"
+            ),
+        }[group]
+
     def _majority(self, counts):
         most = max(counts.values())
         tied = [group for group, count in counts.items() if count == most]  # rostral to caudal

@@ -27,7 +27,8 @@ PRIMARIES = (
     Choice("other", Label("other", "その他")),
 )
 
-# The tumour of the enrolment (`primary_tumour`) that each belongs to.
+# The tumour of the enrolment (`primary_tumour`) that each belongs to: the nine of the segment study,
+# doi:10.1177/21925682241297948.
 TUMOUR_OF = {
     "lung": "lung",
     "stomach": "digestive",
@@ -41,14 +42,37 @@ TUMOUR_OF = {
     "prostate": "prostate",
     "thyroid": "thyroid",
     "myeloma_lymphoma": "hematological",
+    "uterus": "other",
+    "bladder": "other",
+    "melanoma": "other",
+    "sarcoma": "other",
     "unknown": "unknown",
+}
+
+# Two that may belong to several: `digestive` is the whole tract, `hematological` has leukaemia too.
+TUMOURS_OF = {
+    "neuroendocrine": ("other", "digestive"),
+    "other": ("other", "digestive", "hematological"),
 }
 
 
 def fits(detail, tumour):
-    """Whether the detailed primary belongs to the tumour of the enrolment; those without an entry are `other`."""
-    known = TUMOUR_OF.get(detail)
-    return tumour == known if known else tumour in ("other", "digestive", "hematological")
+    """Whether the detailed primary belongs to the tumour of the enrolment, as the segment study groups them."""
+    return tumour in TUMOURS_OF.get(detail, (TUMOUR_OF.get(detail),))
+
+
+# The points of the primary site in the revised Tokuhashi score (doi:10.1097/01.brs.0000180401.06919.a5) that each may
+# have: of sarcomas the osteosarcoma has none, of neuroendocrine tumours the carcinoid has five; others count as other.
+TOKUHASHI_PRIMARY = {
+    **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "bladder"), {0}),
+    **dict.fromkeys(("liver", "gallbladder", "unknown"), {1}),
+    **dict.fromkeys(("colon", "myeloma_lymphoma", "melanoma", "other"), {2}),
+    **dict.fromkeys(("kidney", "uterus"), {3}),
+    "rectum": {4},
+    **dict.fromkeys(("thyroid", "breast", "prostate"), {5}),
+    "sarcoma": {0, 2},
+    "neuroendocrine": {2, 5},
+}
 
 
 def _laboratory(name, en, ja, unit, minimum, maximum, places):

@@ -13,9 +13,17 @@ from typing import Any
 from .base import Label
 
 
+class _Term:
+    """What terms have in common: unless they say otherwise, every answer that they name counts."""
+
+    def used(self, answers):
+        """Names of the answers that the points came from, or would come from."""
+        return self.inputs
+
+
 @dataclass(frozen=True, kw_only=True)
-class Points:
-    """The points of an answer: its own code, or those that `points` gives for it."""
+class Points(_Term):
+    """The points of an answer: its own code, or those that `points` gives for it; none for a code that it lacks."""
 
     label: Label
     item: str
@@ -27,34 +35,51 @@ class Points:
 
     def compute(self, answers):
         value = answers.get(self.item)
-        return value if self.points is None or value is None else self.points[value]
+        return value if self.points is None else self.points.get(value)
 
     def missing(self, answers):
         return () if self.compute(answers) is not None else (self.item,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depending:
+class Depending(_Term):
     """The points of a code, or of another answer where the code says which: (item, points of its codes).
 
-    The answer to `unless` comes first; a code without points needs it.
+    `other` is an answer that is points itself: of a code without any, and where it `overrules`, of every code.
     """
 
     label: Label
     item: str
     points: Mapping[str, Any] = field(hash=False)
-    unless: str = ""
+    other: str
+    overrules: bool = False
 
     @property
     def inputs(self):
-        others = dict.fromkeys(one[0] for one in self.points.values() if isinstance(one, tuple))
-        return (self.item, *((self.unless,) if self.unless else ()), *others)
+        further = dict.fromkeys(one[0] for one in self.points.values() if isinstance(one, tuple))
+        return (self.item, self.other, *further)
 
-    def compute(self, answers):
-        if self.unless and answers.get(self.unless) is not None:
-            return answers[self.unless]
+    def of_code(self, answers):
+        """The points that the code has, whatever `other` says; None where it has none or waits for an answer."""
         found = self.points.get(answers.get(self.item))
         return found[1].get(answers.get(found[0])) if isinstance(found, tuple) else found
+
+    def possible(self, code):
+        """Every number of points that a code can have of itself; none of a code that is not in the table."""
+        found = self.points.get(code)
+        return frozenset() if found is None else frozenset(found[1].values() if isinstance(found, tuple) else (found,))
+
+    def _is_other(self, answers):
+        return answers.get(self.other) is not None and (self.overrules or self.of_code(answers) is None)
+
+    def compute(self, answers):
+        return answers[self.other] if self._is_other(answers) else self.of_code(answers)
+
+    def used(self, answers):
+        if self._is_other(answers):
+            return (self.item, self.other)
+        found = self.points.get(answers.get(self.item))
+        return (self.item, found[0]) if isinstance(found, tuple) else (self.item,)
 
     def missing(self, answers):
         if self.compute(answers) is not None:
@@ -62,7 +87,7 @@ class Depending:
         if answers.get(self.item) is None:
             return (self.item,)
         found = self.points.get(answers[self.item])
-        return (found[0] if isinstance(found, tuple) else self.unless,)
+        return (found[0] if isinstance(found, tuple) else self.other,)
 
 
 def _exact(limit):
@@ -94,7 +119,7 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rungs:
+class Rungs(_Term):
     """The points of the first rung of which any condition holds; 0 below the last.
 
     A rung with an unknown condition and none that holds is unknown: one critical value decides, one normal does not.
@@ -159,22 +184,24 @@ class Score:
 
 FREE = "Free to implement with the citation."
 
+TOMITA_PRIMARY = Depending(
+    label=Label("Growth of the primary", "原発腫瘍の発育速度"),
+    item="primary_detail",
+    other="tomita_growth",
+    points={
+        **dict.fromkeys(("breast", "prostate", "thyroid"), 1),
+        **dict.fromkeys(("kidney", "uterus"), 2),
+        **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "liver", "gallbladder", "colon"), 4),
+        **dict.fromkeys(("rectum", "unknown"), 4),
+    },
+)
+
 TOMITA = Score(
     code="tomita",
     column="tomita_score",
     title=Label("Tomita score", "富田スコア"),
     terms=(
-        Depending(
-            label=Label("Growth of the primary", "原発腫瘍の発育速度"),
-            item="primary_detail",
-            unless="tomita_growth",
-            points={
-                **dict.fromkeys(("breast", "prostate", "thyroid"), 1),
-                **dict.fromkeys(("kidney", "uterus"), 2),
-                **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "liver", "gallbladder", "colon"), 4),
-                **dict.fromkeys(("rectum", "unknown"), 4),
-            },
-        ),
+        TOMITA_PRIMARY,
         Points(label=Label("Visceral metastases", "内臓転移"), item="visceral_treatability"),
         Points(label=Label("Bone metastases", "骨転移"), item="skeletal_metastases"),
     ),
@@ -266,25 +293,31 @@ NESMS = Score(
 
 _HORMONE = ("hormone_dependent", {1: 0, 0: 2})
 
+# What the authors list; then the registry's tumours that they do not, or not as a whole.
+KATAGIRI_LISTED = {
+    "breast": _HORMONE,
+    "prostate": _HORMONE,
+    "lung": ("targeted_drug", {1: 2, 0: 3}),
+    **dict.fromkeys(("thyroid", "myeloma_lymphoma"), 0),
+    **dict.fromkeys(("kidney", "sarcoma"), 2),
+    **dict.fromkeys(("stomach", "oesophagus_pancreas", "liver", "colon", "rectum", "melanoma", "unknown"), 3),
+}
+_KATAGIRI_UNLISTED = {**dict.fromkeys(("uterus", "other"), 2), **dict.fromkeys(("gallbladder", "bladder"), 3)}
+
+KATAGIRI_PRIMARY = Depending(
+    label=Label("Primary", "原発腫瘍"),
+    item="primary_detail",
+    points=KATAGIRI_LISTED | _KATAGIRI_UNLISTED,
+    other="katagiri_growth",
+    overrules=True,
+)
+
 KATAGIRI = Score(
     code="katagiri",
     column="katagiri_score",
     title=Label("Katagiri score (2014)", "片桐スコア（2014年）"),
     terms=(
-        Depending(
-            label=Label("Primary", "原発腫瘍"),
-            item="primary_detail",
-            unless="katagiri_growth",
-            points={
-                "breast": _HORMONE,
-                "prostate": _HORMONE,
-                "lung": ("targeted_drug", {1: 2, 0: 3}),
-                **dict.fromkeys(("thyroid", "myeloma_lymphoma"), 0),
-                **dict.fromkeys(("kidney", "sarcoma", "uterus", "other"), 2),
-                **dict.fromkeys(("stomach", "oesophagus_pancreas", "liver", "gallbladder", "colon", "rectum"), 3),
-                **dict.fromkeys(("bladder", "melanoma", "unknown"), 3),
-            },
-        ),
+        KATAGIRI_PRIMARY,
         Points(label=Label("Visceral or cerebral metastases", "内臓・脳転移"), item="visceral_spread"),
         Rungs(
             label=Label("Laboratory", "血液検査"),
@@ -307,8 +340,10 @@ KATAGIRI = Score(
                 ),
             ),
         ),
-        Rungs(
-            label=Label("ECOG 3–4 before surgery", "術前ECOG 3～4"), rungs=((1, (Condition("ecog_ps", at_least=3),)),)
+        Points(
+            label=Label("ECOG 3–4 before surgery", "術前ECOG 3～4"),
+            item="ecog_ps",
+            points={0: 0, 1: 0, 2: 0, 3: 1, 4: 1},  # 5 is death, which is no poor performance
         ),
         Points(label=Label("Previous chemotherapy", "化学療法の既往"), item="previous_chemotherapy"),
         Points(

@@ -90,14 +90,14 @@ def _clean(row, raw, missing, complete, today):
 
 
 def _refuse_codes_of_death(patient, answers, row=None):
-    """No form offers ECOG 5: it is for patients whose death is on record, and where a file brought it, it may stay."""
+    """No form offers ECOG 5 or KPS 0: they are for patients whose death is on record; what a file brought may stay."""
     if patient.vital_status == "dead":
         return
     errors = {
         item.name: [_not_offered(item.choice(value).label)]
-        for item in ITEMS
+        for item in catalogue.items(catalogue.OF_ASSESSMENT)
         if item.hidden_codes
-        and (value := answers.values[item.name]) in item.hidden_codes
+        and (value := answers.values.get(item.name)) in item.hidden_codes
         and value != getattr(row, item.name, None)
     }
     if errors:

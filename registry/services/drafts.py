@@ -16,7 +16,9 @@ NEW_EVENT = "event-new"
 # Names of a form's fields: items, `<item>_missing`, `<instrument>_not_done` and `reason`. What only steers the page is
 # none of them, and nothing else that is sent is kept.
 FIELD = re.compile(r"[a-z][a-z0-9_]{0,90}")
-STEERING = frozenset({"csrfmiddlewaretoken", "version", "person", "save", "complete", "asked", "right", "seen"})
+STEERING = frozenset(
+    {"csrfmiddlewaretoken", "version", "drafted", "person", "save", "complete", "asked", "right", "seen"}
+)
 MOST = 60_000  # characters of one draft: several times the longest form
 REMEMBERED = timedelta(hours=1)  # for so long a discarded draft can be brought back
 
@@ -45,23 +47,37 @@ RETURNING updated_at, length(draft.typed::text)
 """
 
 
+LOCK = """
+SELECT updated_at FROM registry_draft
+WHERE person_id = %(person)s AND patient_id = %(patient)s AND form = %(form)s AND discarded_at IS NULL FOR UPDATE
+"""
+
+
+def mark(updated_at):
+    """What a page carries of the draft that it knows; "" for none. Any other window's typing makes another mark."""
+    return updated_at.isoformat() if updated_at else ""
+
+
 @transaction.atomic
-def keep(*, access, patient, form, typed, version):
-    """Keep what was typed, beside what the person's draft of this form has already; returns the moment.
+def keep(*, access, patient, form, typed, version, known=""):
+    """Keep what was typed, beside what the person's draft of this form has already; returns the page's new mark.
 
     form     the form's code
     typed    name of a field to the list of texts in it; nothing in it needs to be right
     version  of the record that is on the person's page, None where there is none
+    known    the page's `mark`: it stays as it is where another window has typed something that the page does not know
     Raises PermissionDenied, TooMuch.
     """
     require(access, Can.ENTER, patient.site_id)
     values = {"site": patient.site_id, "patient": patient.pk, "form": form, "person": access.user_id}
     with connection.cursor() as cursor:
+        cursor.execute(LOCK, values)
+        before = cursor.fetchone()
         cursor.execute(KEEP, values | {"typed": json.dumps(typed), "version": version})
         at, length = cursor.fetchone()
     if length > MOST:
         raise TooMuch
-    return at
+    return mark(at) if before is None or mark(*before) == known else known
 
 
 OWN = """
@@ -106,14 +122,37 @@ def bring_back(access, patient, form):
     _own(access, patient, form).update(discarded_at=None)
 
 
-def forget(access, patient, form):
-    """The form was saved: its author's draft has done its duty."""
+FORGET = """
+DELETE FROM registry_draft WHERE person_id = %s AND patient_id = %s AND form = %s
+RETURNING typed::text, based_on, updated_at, discarded_at
+"""
+
+
+def forget(access, patient, form, sent, known):
+    """The form was saved: its author's draft has done its duty, but for what was typed in another window.
+
+    sent   what was saved, as `typed`
+    known  the `mark` of the page that was saved
+    Returns whether something that the page did not know is left.
+    """
     require(access, Can.ENTER, patient.site_id)
     with connection.cursor() as cursor:  # plain SQL: every save asks
-        cursor.execute(
-            "DELETE FROM registry_draft WHERE person_id = %s AND patient_id = %s AND form = %s",
-            [access.user_id, patient.pk, form],
-        )
+        cursor.execute(FORGET, [access.user_id, patient.pk, form])
+        found = cursor.fetchone()
+    if found is None:
+        return False
+    typed, based_on, updated_at, discarded_at = found
+    if discarded_at or mark(updated_at) == known:
+        return False
+    typed = {name: texts for name, texts in json.loads(typed).items() if _filled(texts) != _filled(sent.get(name, ()))}
+    if typed:
+        of = {"site_id": patient.site_id, "patient_id": patient.pk, "form": form, "person_id": access.user_id}
+        Draft.objects.create(**of, typed=typed, based_on=based_on, updated_at=updated_at)
+    return bool(typed)
+
+
+def _filled(texts):
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _own(access, patient, form):

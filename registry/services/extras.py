@@ -21,7 +21,7 @@ def switched_on():
     """Codes of the switches that are on. One short query: switches take effect at once, so nothing keeps them."""
     with connection.cursor() as cursor:
         cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
-        return frozenset(code for (code,) in cursor.fetchall()) & extras.SWITCHES.keys()
+        return frozenset(code for (code,) in cursor.fetchall() if code in extras.SWITCHES)
 
 
 @transaction.atomic
@@ -44,6 +44,14 @@ def switch(*, access, code, on):
 def shown(form):
     """The extra instruments that a form asks now."""
     return extras.shown(form, switched_on())
+
+
+def asked():
+    """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
+    on = switched_on()
+    extra = {one.code: one for form in catalogue.EXTRAS for one in extras.shown(form, on)}
+    optional = {one.code for form in catalogue.EXTRAS.values() for one in form}
+    return [extra.get(one.code, one) for one in catalogue.INSTRUMENTS if one.code in extra or one.code not in optional]
 
 
 def kept(form, row, instruments):

@@ -5,10 +5,11 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from registry.instruments import catalogue, checks, levels
+from registry.instruments import catalogue, checks, extras, levels
 from registry.models import AdverseEvent, Assessment, QueryForm, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import schedule
+from registry.services.extras import switched_on
 
 OWN_FORMS = {
     QueryForm.BASELINE: BASELINE,
@@ -80,6 +81,22 @@ def every_check(plan):
     return (*checks.SOFT_CHECKS, checks.outside_window(plan))
 
 
+def soft_checks():
+    """The soft checks that speak now: none about an extra that is switched off, which no form could mend."""
+    return _of_what_is_on(switched_on())
+
+
+def checks_asked(plan):
+    """Those of `every_check` that speak now."""
+    return (*soft_checks(), checks.outside_window(plan))
+
+
+@cache
+def _of_what_is_on(on):
+    off = catalogue.EXTRA_NAMES.difference(*(extras.SWITCHES[code].items for code in on))
+    return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
+
+
 @cache
 def _kind(names):
     names = set(names)
@@ -136,12 +153,13 @@ def patient_answers(patient):
     return answers
 
 
-def findings_of(patient, records=None):
+def findings_of(patient, records=None, every=None):
     """The `Finding`s of a patient as stored now. `patient` must be.
 
     records  assessments and adverse events to look at, and nothing else; None for every form
+    every    the checks to make; None for those of `checks_asked`
     """
-    every = every_check(schedule.plans())
+    every = checks_asked(schedule.plans()) if every is None else every
     known = patient_answers(patient)
     found = []
     if records is None:
@@ -164,6 +182,14 @@ def findings_of(patient, records=None):
         own = [check for check in every if kind_of(check) == form.kind]
         found += _met(form, own, answers, row.state == State.DRAFT)
     return found
+
+
+def findings_if(patient, form, answers):
+    """The `Finding`s of one form, were it stored with `answers` (item name to clean value, None for no answer)."""
+    known = patient_answers(patient) | answers
+    known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
+    known["timepoint"] = form.timepoint
+    return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
 
 
 def form_of_record(row):

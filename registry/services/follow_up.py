@@ -40,10 +40,7 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
     answers = clean(ITEMS, raw, {}, complete=True, today=today)
     _check(patient, answers.values)
     row = _locked(patient, version)
-    # Nobody is asked any more.
-    PatientLink.objects.filter(patient_id=patient.pk, submitted_at=None, revoked_at=None).update(
-        revoked_at=timezone.now()
-    )
+    ask_no_more(patient)
     if row is None:
         return FollowUpEnd.objects.create(patient_id=patient.pk, site_id=patient.site_id, **answers.values)
     if not reason.strip():
@@ -67,6 +64,12 @@ def resume_follow_up(*, access, patient, version, reason):
     if row is not None:
         with because(reason):
             row.delete()
+
+
+def ask_no_more(patient):
+    """The patient's links that are still open no longer work."""
+    links = PatientLink.objects.filter(patient_id=patient.pk, site_id=patient.site_id)
+    links.filter(submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def _locked(patient, version):

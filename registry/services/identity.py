@@ -13,7 +13,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
 
 from registry.instruments.base import Label
 from registry.models import Erasure, Identity
@@ -24,7 +23,7 @@ ERASED = Label(
     "was destroyed at the patient's wish and is not stored again", "本人の意思により削除済みのため、再登録できません"
 )
 _NONCE = 12
-_KEY_ID = 4
+KEY_ID = 4  # bytes before a wrapped key that say which of the deployment's encrypted it
 
 
 class UnreadableIdentity(Exception):
@@ -39,7 +38,7 @@ def _deployment_keys(encoded):
         raw = urlsafe_b64decode(one)
         if len(raw) != 32:
             raise ImproperlyConfigured("Each of METASPINE_FIELD_KEYS must be 32 bytes, urlsafe base64.")
-        keys[hashlib.sha256(raw).digest()[:_KEY_ID]] = AESGCM(raw)
+        keys[hashlib.sha256(raw).digest()[:KEY_ID]] = AESGCM(raw)
     return keys
 
 
@@ -62,10 +61,10 @@ def _wrap(key, patient_id):
 
 def _unwrap(wrapped, patient_id):
     wrapped = bytes(wrapped)
-    cipher = _deployment_keys(tuple(settings.FIELD_KEYS)).get(wrapped[:_KEY_ID])
+    cipher = _deployment_keys(tuple(settings.FIELD_KEYS)).get(wrapped[:KEY_ID])
     if cipher is None:
         raise UnreadableIdentity(f"the key of {patient_id} was encrypted with a key that is no longer configured")
-    return _open(cipher, wrapped[_KEY_ID:], patient_id)
+    return _open(cipher, wrapped[KEY_ID:], patient_id)
 
 
 def wrapped_key(name):
@@ -77,6 +76,16 @@ def wrapped_key(name):
 def unwrapped_key(wrapped, name):
     """The key that `wrapped_key` made; UnreadableIdentity where the deployment's key is gone."""
     return _unwrap(wrapped, name)
+
+
+def newest_key_id():
+    """What a key wrapped with the first of METASPINE_FIELD_KEYS begins with."""
+    return next(iter(_deployment_keys(tuple(settings.FIELD_KEYS))))
+
+
+def rewrapped(wrapped, name):
+    """A wrapped key, encrypted with the first of METASPINE_FIELD_KEYS instead; UnreadableIdentity as above."""
+    return _wrap(_unwrap(wrapped, name), name)
 
 
 def sealed(patient_id, values, key=None):
@@ -128,14 +137,3 @@ def write(patient, **values):
         for field, ciphertext in columns.items():
             setattr(row, field, ciphertext)
         row.save(update_fields=list(columns))
-
-
-@transaction.atomic
-def rotate_keys():
-    """Encrypt every patient's key with the first of METASPINE_FIELD_KEYS; returns how many were re-encrypted."""
-    newest = next(iter(_deployment_keys(tuple(settings.FIELD_KEYS))))
-    stale = [row for row in Identity.objects.only("key").select_for_update() if bytes(row.key)[:_KEY_ID] != newest]
-    for row in stale:
-        row.key = _wrap(_unwrap(row.key, row.pk), row.pk)
-        row.save(update_fields=["key"])
-    return len(stale)

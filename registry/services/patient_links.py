@@ -14,12 +14,13 @@ from django.utils import timezone
 from registry.instruments import catalogue
 from registry.instruments.respondent import RESPONDENT
 from registry.models import Assessment, PatientLink, State
-from registry.services import drafts, extras, follow_up
+from registry.services import drafts, extras, follow_up, schedule
 from registry.services.records import Locked, require
 from sites.access import Can
 from sites.scope import Scope, current
 
-ITEMS = catalogue.items((catalogue.EQ5D5L, catalogue.EQ_VAS, catalogue.PAIN_VAS))
+INSTRUMENTS = (catalogue.EQ5D5L, catalogue.EQ_VAS, catalogue.PAIN_VAS)
+ITEMS = catalogue.items(INSTRUMENTS)
 DECLINED = "refused"  # the reason for a missing value where the patient would rather not say
 VALID = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
 
@@ -29,7 +30,7 @@ class NotUsable(Exception):
 
 
 class FollowUpEnded(Exception):
-    """The patient withdrew consent or was lost to follow-up: nobody is asked any more."""
+    """The patient died, withdrew consent or was lost to follow-up: nobody is asked any more."""
 
 
 class AlreadySettled(Exception):
@@ -46,11 +47,13 @@ def create(*, access, patient, timepoint, language, respondent, valid):
     """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
 
     valid  a code of VALID
-    Raises PermissionDenied, FollowUpEnded.
+    Raises PermissionDenied, FollowUpEnded, and Locked for a form that is signed.
     """
     require(access, Can.ENTER, patient.site_id)
-    if follow_up.end_of(patient) is not None:
+    if patient.vital_status == "dead" or follow_up.end_of(patient) is not None:
         raise FollowUpEnded
+    _form(patient.pk, timepoint)
+    schedule.ensure_timepoint(timepoint)
     now = timezone.now()
     earlier = PatientLink.objects.filter(patient=patient, site_id=patient.site_id, timepoint=timepoint)
     earlier.filter(submitted_at=None, revoked_at=None).update(revoked_at=now)
@@ -136,16 +139,17 @@ def arrived(site_ids):
 
 
 @transaction.atomic
-def accept(*, access, link, kept=()):
+def accept(*, access, link, version=None, kept=()):
     """Lay the answers into the person's draft of the form, where they can be looked at, completed and saved.
 
-    kept  names of the items whose stored value stays
+    version  of the form that the answers were looked at beside, None where there was none: what somebody saves after
+             that is asked about before it is overwritten
+    kept     names of the items whose value in the form stays
     Raises PermissionDenied, AlreadySettled, and Locked for a form that is signed.
     """
     link = _settling(access, link)
-    row = Assessment.objects.filter(patient_id=link.patient_id, timepoint_id=link.timepoint).first()
-    if row is not None and row.state == State.LOCKED:
-        raise Locked
+    row = _form(link.patient_id, link.timepoint)
+    draft = drafts.draft_of(access, link.patient, link.timepoint)
     typed = {}
     for item in ITEMS:
         if item.name in kept:
@@ -156,9 +160,8 @@ def accept(*, access, link, kept=()):
         typed[f"{item.name}_missing"] = [DECLINED if declined else ""]
     if RESPONDENT.code in extras.switched_on():
         typed[RESPONDENT.code] = [link.respondent]
-    if row is None:
+    if row is None and not (draft and not draft.discarded_at and any(draft.typed.get("assessment_date", ()))):
         typed["assessment_date"] = [timezone.localdate(link.submitted_at).isoformat()]
-    version = None if row is None else row.version
     drafts.keep(access=access, patient=link.patient, form=link.timepoint, typed=typed, version=version)
     _settle(access, link, "")
 
@@ -169,6 +172,14 @@ def refuse(*, access, link, reason):
     if not reason.strip():
         raise ValueError("a reason is needed")
     _settle(access, _settling(access, link), reason.strip())
+
+
+def _form(patient_id, timepoint):
+    """The assessment that the answers are for, None where there is none yet. Raises Locked for one that is signed."""
+    row = Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
+    if row is not None and row.state == State.LOCKED:
+        raise Locked
+    return row
 
 
 def _settling(access, link):

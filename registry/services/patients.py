@@ -10,6 +10,7 @@ from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
+from registry.services.follow_up import ask_no_more
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
 from sites.access import Can
@@ -129,6 +130,8 @@ def save_form(
         setattr(row, state_column, State.COMPLETE)
         changed.append(state_column)
     row = store_update(row, changed, reason)
+    if "vital_status" in changed and row.vital_status == "dead":
+        ask_no_more(row)
     settle(row, about=[item.name for item in items], said=said)
     return row
 
@@ -142,8 +145,10 @@ def _age(answers):
 def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None, today=None):
     """Record an adverse event of `patient`, or correct `event` (with a reason).
 
-    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
-    Raises InvalidAnswers, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something to ask.
+    event  as it was read: what somebody else changed since is a Conflict
+    said   what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
+    to ask.
     """
     require(access, Can.ENTER, patient.site_id)
     answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
@@ -155,7 +160,7 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
     if event is None:
         row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
     else:
-        row = locked_for_update(AdverseEvent, event.pk, None)
+        row = locked_for_update(AdverseEvent, event.pk, event.version)
         check_may_change(row.state, reason)
         row = store_update(row, set_values(row, answers), reason)
     settle(patient, record=row, about=answers.values, said=said)

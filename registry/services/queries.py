@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue, Item, Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
+from registry.services import schedule
 from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form, expanded, findings_of, form_of_record, items_of
+from registry.services.findings import Form, checks_asked, expanded, findings_if, findings_of, form_of_record, items_of
 from registry.services.records import require
 from sites.access import Can
 from sites.scope import current
@@ -61,7 +62,8 @@ def settle(patient, *, record=None, about=(), said=None):
     Raises Unlikely, which must undo what was stored.
     """
     form = record and form_of_record(record)
-    found = findings_of(patient, record and [record])
+    every = checks_asked(schedule.plans())
+    found = findings_of(patient, record and [record], every)
     stored = _of_rules(patient, form)
     if said is not None:
         names = set(about)
@@ -79,7 +81,7 @@ def settle(patient, *, record=None, about=(), said=None):
     right = said.right if said else {}
     found = [one for one in found if not one.is_draft or one.key in right or one.key in stored]
     if found or any(one.state != QueryState.CLOSED for one in stored.values()):
-        _reconcile_one(patient, found, form)
+        _reconcile_one(patient, found, form, every)
         for one in found:
             if one.key in right and not _is_accepted(one, stored.get(one.key)):
                 _confirm(patient, one, right[one.key])
@@ -91,6 +93,13 @@ def _is_known(finding, query):
 
 def _is_accepted(finding, query):
     return _is_known(finding, query) and query.state != QueryState.OPEN
+
+
+def unlikely(patient, form, answers):
+    """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
+    found = findings_if(patient, form, answers)
+    stored = _of_rules(patient, form if form.timepoint or form.event else None) if found else {}
+    return [one for one in found if not _is_known(one, stored.get(one.key))]
 
 
 def discussed(access):
@@ -177,7 +186,7 @@ def reconcile(found, which, parameters):
         return cursor.fetchone()
 
 
-def _reconcile_one(patient, found, form):
+def _reconcile_one(patient, found, form, every):
     rows = [
         {
             "site_id": patient.site_id,
@@ -191,7 +200,8 @@ def _reconcile_one(patient, found, form):
         }
         for one in found
     ]
-    which, parameters = "q.patient_id = %(patient)s", {"patient": patient.pk, "found": json.dumps(rows)}
+    which = "q.patient_id = %(patient)s AND q.rule = ANY (%(rules)s::varchar[])"
+    parameters = {"patient": patient.pk, "rules": [check.name for check in every], "found": json.dumps(rows)}
     if form is not None:
         which += " AND (q.timepoint_id = %(timepoint)s OR q.event_id = %(event)s)"
         parameters |= {"timepoint": form.timepoint, "event": form.event}

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from registry.instruments import catalogue, checks, levels
 from registry.models import QueryForm, State
 from registry.services import schedule
-from registry.services.findings import PATIENT_NAMES, every_check, field_of, kind_of, stand_in_birth_date
+from registry.services.findings import PATIENT_NAMES, field_of, kind_of, soft_checks, stand_in_birth_date
 from registry.services.queries import reconcile
 
 ANCHOR = date(2000, 6, 15)
@@ -29,7 +29,8 @@ def sweep():
     Forms that are drafts are not asked about, but a query about them closes when they are mended.
     """
     plans = schedule.plans()
-    every = every_check(plans)
+    soft = soft_checks()
+    rules = [check.name for check in (*soft, checks.outside_window(plans))]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sweep queries'))")
         cursor.execute("DROP TABLE IF EXISTS swept")
@@ -37,7 +38,7 @@ def sweep():
             "CREATE TEMP TABLE swept (site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, "
             "field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
         )
-        for check in checks.SOFT_CHECKS:
+        for check in soft:
             _find(cursor, check)
         for start, end, plan in plans.spans():
             _find(cursor, checks.outside_window(plan), start, end)
@@ -45,7 +46,7 @@ def sweep():
         SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
             AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id)"""
-    return reconcile(found, "q.rule = ANY (%(rules)s::varchar[])", {"rules": [check.name for check in every]})
+    return reconcile(found, "q.rule = ANY (%(rules)s::varchar[])", {"rules": rules})
 
 
 def _column(kind, name):
@@ -76,7 +77,7 @@ def _grouped(kind, check):
         }
     expressions = [_column(kind, name) for name in others]
     if dates:
-        first, second = dates
+        first, second = dates if len(dates) == 2 else dates * 2  # of one date alone it counts that there is one
         expressions.append(f"{_column(kind, first)} - {_column(kind, second)}")
 
     def values(row):

@@ -55,6 +55,12 @@ class Counts:
         values, counts = one_dimensional(self.values), whole_numbers(self.counts)
         if values.shape != counts.shape:
             raise ValueError("values and counts must have the same length")
+        if (values[1:] > values[:-1]).all() and not np.isnan(values).any() and counts.all():
+            self._keep(values, counts, int(self.missing))
+        else:
+            self._merge(values, counts)
+
+    def _merge(self, values, counts):
         absent = np.isnan(values)
         missing = int(self.missing) + int(counts[absent].sum())
         present = ~absent & (counts > 0)
@@ -112,10 +118,10 @@ def one_dimensional(values):
 def whole_numbers(counts):
     """counts as int64 of the same shape. Raises ValueError for negative, broken or non-finite ones."""
     given = np.asarray(counts)
-    if given.dtype.kind not in "biuf" or not np.isfinite(given).all():
+    if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
         raise ValueError("counts must be finite numbers")
     whole = given.astype(np.int64)
-    if (whole != given).any() or (whole < 0).any():
+    if (given.dtype.kind == "f" and (whole != given).any()) or (whole < 0).any():
         raise ValueError("counts must be whole numbers, zero or more")
     return whole
 
@@ -151,11 +157,18 @@ def rounded(sample, decimals=9):
 
 def joined(samples):
     """Several Counts on one common axis: distinct values (k,), and a (groups, k) int64 matrix of counts."""
-    values = np.unique(np.concatenate([sample.values for sample in samples]))
-    matrix = np.zeros((len(samples), values.size), np.int64)
+    values = np.concatenate([sample.values for sample in samples])
+    order = np.argsort(values, kind="stable")  # which merges what is ascending already
+    values = values[order]
+    first = np.append(True, values[1:] != values[:-1])[: values.size]
+    place = np.empty(values.size, np.int64)
+    place[order] = np.cumsum(first) - 1
+    matrix = np.zeros((len(samples), int(np.count_nonzero(first))), np.int64)
+    start = 0
     for row, sample in zip(matrix, samples, strict=True):
-        row[np.searchsorted(values, sample.values)] = sample.counts
-    return values, matrix
+        row[place[start : start + sample.values.size]] = sample.counts
+        start += sample.values.size
+    return values[first], matrix
 
 
 def weighted_sum(values, counts):

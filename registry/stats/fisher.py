@@ -6,6 +6,7 @@ P is the probability, given the margins, of a table no more probable than the ob
     2 x 2     one hypergeometric distribution
     2 x 3     a hypergeometric distribution within each value of another
     larger    `fisher_network`: two halves of the table, enumerated apart and met in the middle
+    sampled   `random_tables`
 """
 
 from dataclasses import dataclass, replace
@@ -16,13 +17,14 @@ import numpy as np
 from registry.stats import fisher_network
 from registry.stats.arrays import NotEstimable, contingency
 from registry.stats.fisher_network import TooLarge
+from registry.stats.random_tables import log_factorial_sums, log_factorials
 
 __all__ = ["Fisher", "TooLarge", "fisher", "fisher_exact", "fisher_monte_carlo"]
 
+TIED = 1 + 1e-7
 TIE = log1p(1e-7)
 NO_DOUBLE = -746.0  # exp() of less is zero in double precision
-CHUNK = 1 << 16  # probabilities computed at a time: they stay in the processor's cache
-DRAWN = 1 << 20  # cells drawn at a time; the sampled P follows from it
+CHUNK = 1 << 15  # probabilities computed at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -104,107 +106,86 @@ def fisher_monte_carlo(table, resamples=200_000, seed=20241):
 def sampled_p(table, resamples, seed):
     if table.shape[0] < table.shape[1]:
         table = table.T
-    generator = np.random.default_rng(seed)
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
     limit = log_factorials(table).sum() - TIE
-    extreme, step = 0, max(1, DRAWN // table.size)
-    for start in range(0, resamples, step):
-        drawn = log_factorials_of_tables(generator, rows, columns, min(step, resamples - start))
-        extreme += int((drawn >= limit).sum())
+    margins = table.sum(axis=1), table.sum(axis=0)
+    extreme = int((log_factorial_sums(np.random.default_rng(seed), *margins, resamples) >= limit).sum())
     return (1 + extreme) / (1 + resamples)
 
 
-def log_factorials_of_tables(generator, rows, columns, size):
-    """(size,) sums of log x! over the cells of random tables with these margins.
-
-    Cells are drawn one by one, each hypergeometric given the cells before it, for all tables at once.
-    """
-    total = np.zeros(size)
-    left = np.repeat(rows[:, None], size, axis=1)  # of each row, not yet placed in a column
-    for wanted in columns[:-1]:
-        need = np.full(size, wanted)
-        others = left.sum(axis=0)
-        for row in left[:-1]:
-            others -= row
-            cell = generator.hypergeometric(row, others, need)
-            row -= cell
-            need -= cell
-            total += log_factorials(cell)
-        left[-1] -= need
-        total += log_factorials(need)
-    return total + log_factorials(left).sum(axis=0)
-
-
 def two_by_two(table, n):
-    """Exact P of a 2 x 2 table by its whole hypergeometric distribution."""
-    low, log_p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
-    observed = log_p[table[0, 0] - low] + TIE
-    return min(1.0, float(np.exp(log_p[log_p <= observed]).sum()))
+    """Exact P of a 2 x 2 table by its hypergeometric distribution."""
+    low, p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
+    return min(1.0, float(p[p <= TIED * probability_at(table[0, 0] - low, p)].sum()))
 
 
 def two_by_three(table, n):
     """Exact P of a 2 x 3 table: its first cell is hypergeometric, and so is the second given the first.
 
     Where even the likeliest first cell is no more probable than the observed table, all its tables count and none is
-    looked at. For the others Hoeffding's bound confines the second cell to a window around its mean: what is left out
+    looked at. For the others Serfling's bound confines the second cell to a window around its mean: what is left out
     weighs less than 1e-17 of the observed table.
     """
     table = table[:, np.argsort(-table.sum(axis=0))]
     row, (c1, c2, _) = int(table[0].sum()), (int(c) for c in table.sum(axis=0))
-    low1, log_first = hypergeometric(row, c1, n)
-    low2, log_second = hypergeometric(row - int(table[0, 0]), c2, n - c1)
-    observed = log_first[table[0, 0] - low1] + log_second[table[0, 1] - low2] + TIE
-    live = np.flatnonzero(log_first > observed)
+    low1, first = hypergeometric(row, c1, n)
+    low2, second = hypergeometric(row - int(table[0, 0]), c2, n - c1)
+    observed = TIED * probability_at(table[0, 0] - low1, first) * probability_at(table[0, 1] - low2, second)
+    if observed == 0:
+        return 0.0
+    p = float(first[first <= observed].sum())
+    live = np.flatnonzero(first > observed)
     left = row - low1 - live  # for the second and third cell
-    width = window_width(int(left.max(initial=0)), c2, n - c1, log(1e17) - observed)
-    p = float(np.exp(log_first[log_first <= observed]).sum())
+    width = window_width(int(left.max(initial=0)), c2, n - c1, log(1e17) - log(observed))
     step = max(1, CHUNK // width)
     for start in range(0, live.size, step):
         chosen = slice(start, start + step)
-        log_p = log_first[live[chosen], None] + conditional_windows(left[chosen, None], c2, n - c1, width)
-        p += float(np.exp(log_p[log_p <= observed]).sum())
+        _, both = windows(left[chosen, None], c2, n - c1, width, first[live[chosen], None])
+        p += float((both * (both <= observed)).sum())
     return min(1.0, p)
+
+
+def probability_at(place, p):
+    """That of a place in a window of probabilities (k,); 0 beyond it."""
+    return p[place] if 0 <= place < p.size else 0.0
+
+
+def hypergeometric(successes, draws, n):
+    """The distribution of the successes drawn: a first value, and the probabilities (k,) from there on; beyond them
+    they are zero in double precision."""
+    low, p = windows(np.array([[successes]]), draws, n, window_width(successes, draws, n, -NO_DOUBLE))
+    return int(low[0, 0]), p[0]
 
 
 def window_width(successes, draws, n, reach):
     """An odd width such that a hypergeometric variable strays from it with probability below exp(-reach).
 
-    Source: Hoeffding 1963, doi:10.1080/01621459.1963.10500830: P(|X - mean| >= d) <= 2 exp(-2 d^2 / m), where m may be
-    the draws, the undrawn, or the successes.
+    Source: Serfling 1974, Ann Stat 2:39: P(|X - mean| >= d) <= 2 exp(-2 d^2 / (m (1 - (m - 1) / n))), where m may be
+    the draws, the undrawn, or the successes. The fewest of them are at most n / 2; fewer successes need no more width.
     """
     m = min(successes, draws, n - draws)
-    return 2 * int(sqrt(m * (reach + 1) / 2) + 2) + 1
+    return 2 * int(sqrt(m * (1 - (m - 1) / n) * (reach + 1) / 2) + 2) + 1
 
 
-def conditional_windows(successes, draws, n, width):
-    """Log P of hypergeometric distributions around their means.
+def windows(successes, draws, n, width, mass=1.0):
+    """Hypergeometric distributions around their means.
 
-    successes  (m, 1) of n; draws, n  numbers
-    Returns (m, width); -inf outside the support.
+    successes  (m, 1) of n; draws, n  numbers; width  odd; mass  (m, 1) that each distribution adds up to
+    Returns the first value of each window (m, 1), and probabilities (m, width), 0 outside the support.
+    Log factorials of a million lose nine digits to cancellation; ratios of neighbours, multiplied from the middle
+    outwards, lose none. At the end of the support a ratio is 0, and so is all that follows.
     """
-    x = (successes * (draws / n)).astype(np.int64) - width // 2 + np.arange(width)
-    low, high = np.maximum(0, draws - (n - successes)), np.minimum(draws, successes)
-    # Logarithms of P(x) / P(x - 1), summed along the window; steps from or to outside the support count as zero.
-    inside = (x > low) & (x <= high)
-    y = np.where(inside, x, low + 1)
-    ratio = (successes - y + 1) * (draws - y + 1.0) / np.where(inside, y * (n - successes - draws + y + 0.0), 1.0)
-    log_p = np.cumsum(np.log(np.where(inside, ratio, 1.0)), axis=1)
-    log_p[(x < low) | (x > high)] = -np.inf
-    log_p -= log_p.max(axis=1, keepdims=True)
-    return log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-
-
-def hypergeometric(successes, draws, n):
-    """The whole distribution: its first value, and log P of each.
-
-    Log factorials of a million lose nine digits to cancellation; ratios of neighbours, summed from the top, lose none.
-    """
-    low, high = max(0, successes + draws - n), min(successes, draws)
-    x = np.arange(low + 1, high + 1, dtype=float)
-    steps = np.log((successes - x + 1) * (draws - x + 1) / (x * (n - successes - draws + x)))
-    top = int((steps > 0).sum())  # the ratios fall, so the distribution climbs until they pass 1
-    log_p = np.concatenate([-np.cumsum(steps[:top][::-1])[::-1], [0.0], np.cumsum(steps[top:])])
-    return low, log_p - log(np.exp(log_p).sum())
+    half = width // 2
+    middle = (successes * (draws / n)).astype(np.int64)
+    p = np.ones((len(successes), width))
+    upwards, downwards = p[:, half:], p[:, half::-1]
+    x = middle + np.arange(1.0, half + 1)
+    upwards[:, 1:] = (successes - x + 1) * (draws - x + 1) / (x * (n - successes - draws + x))
+    x = middle - np.arange(float(half))
+    downwards[:, 1:] = x * (n - successes - draws + x) / ((successes - x + 1) * (draws - x + 1))
+    for side in (upwards, downwards):
+        np.cumprod(side, axis=1, out=side)
+    p *= mass / p.sum(axis=1, keepdims=True)
+    return middle - half, p
 
 
 def occupied(table):
@@ -214,15 +195,6 @@ def occupied(table):
     if n == 0:
         raise NotEstimable("empty")
     return table[table.any(axis=1)][:, table.any(axis=0)], n
-
-
-def log_factorials(x):
-    """log x! of whole numbers, an array of any shape; those of many numbers near each other are looked up."""
-    from scipy.special import gammaln
-
-    if x.size == 0 or (high := x.max()) - (low := x.min()) >= x.size:
-        return gammaln(x + 1.0)
-    return gammaln(np.arange(low, high + 1) + 1.0)[x - low]
 
 
 def log_probability(table):

@@ -11,7 +11,7 @@ from math import sqrt
 import numpy as np
 
 from registry.stats.adjust import adjust
-from registry.stats.arrays import Counts, NotEstimable, joined, rounded, tabulate
+from registry.stats.arrays import Counts, NotEstimable, joined, rounded, tabulate, weighted_sum
 from registry.stats.tails import chi_square_upper, normal_two_sided
 
 
@@ -65,15 +65,15 @@ def wilcoxon_signed_rank(differences, decimals=9, correct=True):
     sample = rounded(differences, decimals)
     if sample.n == 0:
         raise NotEstimable("empty")
-    positive, negative = (
-        Counts(np.abs(sample.values[side]), sample.counts[side]) for side in (sample.values > 0, sample.values < 0)
-    )
+    up, down = sample.values > 0, sample.values < 0
+    positive = Counts(sample.values[up], sample.counts[up])
+    negative = Counts(-sample.values[down][::-1], sample.counts[down][::-1])
     if positive.n + negative.n == 0:
         raise NotEstimable("all_differences_zero")
     _, (up, down) = joined([positive, negative])
     ties = up + down
     n = float(ties.sum())
-    v = float(mid_ranks(ties) @ up)
+    v = weighted_sum(mid_ranks(ties), up)
     variance = n * (n + 1) * (2 * n + 1) / 24 - tie_sum(ties) / 48
     z = corrected(v - n * (n + 1) / 4, correct) / sqrt(variance)
     return RankTest("wilcoxon_signed_rank", v, normal_two_sided(z), int(n), z)
@@ -96,7 +96,7 @@ def mann_whitney(x, y, correct=True):
     ties = in_x + in_y
     nx, ny = float(x.n), float(y.n)
     n = nx + ny
-    w = float(mid_ranks(ties) @ in_x) - nx * (nx + 1) / 2
+    w = weighted_sum(mid_ranks(ties), in_x) - nx * (nx + 1) / 2
     variance = nx * ny / 12 * ((n + 1) - tie_sum(ties) / (n * (n - 1)))
     z = corrected(w - nx * ny / 2, correct) / sqrt(variance)
     return RankTest("mann_whitney", w, normal_two_sided(z), int(n), z)

@@ -9,7 +9,6 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
@@ -21,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from registry import tasks
+from registry.services.field_keys import second_factor_cipher
 from registry.web.session import remember_language, signed_in_at
 from sites import audit
 from sites.models import User
@@ -127,15 +127,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("The code is not right. Try another.")}
 
     def encrypt(self, text):
-        return _cipher().encrypt(text.encode()).decode()
+        return second_factor_cipher().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text):
-        return _cipher().decrypt(encrypted_text.encode()).decode()
-
-
-def _cipher():
-    # A Fernet key is what METASPINE_FIELD_KEYS holds: 32 bytes in urlsafe base64. The first encrypts, all decrypt.
-    return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])
+        return second_factor_cipher().decrypt(encrypted_text.encode()).decode()
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):

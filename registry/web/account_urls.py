@@ -6,6 +6,7 @@ from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as social
+from allauth.socialaccount.providers import registry as providers
 from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
@@ -17,6 +18,7 @@ from registry.web import account, invitations, session
 sign_out = login_not_required(LogoutView.as_view())  # also out of a sign-in that waits for its second factor
 inactive = login_not_required(TemplateView.as_view(template_name="account/no_account.html"))
 SSO = {"provider_id": "sso"}
+providers.load()  # what `sites.apps.SingleSignOnConfig` leaves to whoever serves pages
 
 urlpatterns = [
     path("login/", session.sign_in, name="login"),

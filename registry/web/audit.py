@@ -14,7 +14,6 @@ from django.views.decorators.http import require_POST, require_safe
 from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.web.audit_filters import (
-    ROW_ACTIONS,
     Filters,
     action_choices,
     encrypted,
@@ -24,7 +23,8 @@ from registry.web.audit_filters import (
     tables,
     trail,
 )
-from registry.web.history import act_in_words, lines_of
+from registry.web.audit_subjects import NOBODY, subjects_of
+from registry.web.history import ROW_ACTIONS, act_in_words, lines_of
 from registry.web.reading import names_of
 from sites import audit
 from sites.access import Can
@@ -56,6 +56,7 @@ def audit_page(request):
     sites = sites_of(request.access)
     codes = {site.pk: site.code for site in sites}
     names = names_of([one.user_id for one in rows])
+    subjects = subjects_of(rows)
     identified = set(request.access.sites_for(Can.IDENTIFY))
     kept = filters.as_address()
     return render(
@@ -69,6 +70,7 @@ def audit_page(request):
                     "who": names.get(one.user_id, ""),
                     "what": act_in_words(one.action),
                     "table": tables().get(one.table_name, one.table_name),
+                    "subject": subjects.get((one.table_name, one.row_id), NOBODY),
                     "lines": lines_of(one, one.site_id in identified) if one.table_name in tables() else [],
                 }
                 for one in rows
@@ -93,8 +95,8 @@ def _may_export(access):
 
 
 HEADER = (
-    "event", "at", "site", "table", "row", "action", "person", "person_name", "reason", "request", "transaction",
-    "old", "new",
+    "event", "at", "site", "table", "row", "patient", "timepoint", "action", "person", "person_name",
+    "reason", "request", "transaction",    "old", "new",
 )  # fmt: skip
 
 
@@ -133,19 +135,27 @@ def _lines(access, filters, newest, scope):
             events = list(trail(access, filters).filter(pk__lt=below).order_by("-pk")[:CHUNK])
             names = names_of({one.user_id for one in events})
             codes = {site.pk: site.code for site in sites_of(access)}
+            subjects = subjects_of(events)
         if not events:
             return
-        yield "".join(writer.writerow(_cells(one, names, codes, one.site_id in identified)) for one in events)
+        yield "".join(
+            writer.writerow(
+                _cells(one, names, codes, subjects.get((one.table_name, one.row_id), NOBODY), one.site_id in identified)
+            )
+            for one in events
+        )
         below = events[-1].pk
 
 
-def _cells(event, names, codes, identifies):
+def _cells(event, names, codes, subject, identifies):
     return [
         event.pk,
         event.at.isoformat(),
         codes.get(event.site_id, ""),
         event.table_name,
         guarded(event.row_id),
+        guarded(subject.patient_id),
+        guarded(subject.timepoint),
         event.action,
         event.user_id or "",
         guarded(names.get(event.user_id, "")),

@@ -10,21 +10,18 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from registry.models import Change, Patient, Utility
-from registry.web.history import records_of
+from registry.web import audit_subjects, history
+from registry.web.history import ROW_ACTIONS, records_of
 from sites.access import Can
 from sites.models import AuditEvent, Site, User
 
-# What is on record about changes of rows; every other action is an act.
-ROW_ACTIONS = {
-    "insert": gettext_lazy("Created"),
-    "update": gettext_lazy("Changed"),
-    "delete": gettext_lazy("Deleted"),
-}
-ACTS = "acts"
+ACTS = "acts"  # any of them
 DERIVED = (Change, Utility)  # computed again at any time: not in the trail
+
+
+_KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Filters:
             person=_number(sent.get("person")),
             row=sent.get("row", "").strip()[:64],
             table=sent.get("table", "") if sent.get("table", "") in tables() else "",
-            action=sent.get("action", "") if sent.get("action", "") in (*ROW_ACTIONS, ACTS) else "",
+            action=sent.get("action", "") if sent.get("action", "") in _KNOWN else "",
             first=_day(sent.get("first")),
             last=_day(sent.get("last")),
         )
@@ -95,7 +92,8 @@ def table_choices():
 
 
 def action_choices():
-    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))]
+    """Changes of rows, then acts: any of them, or one."""
+    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))], sorted(history.ACTS.items(), key=lambda one: str(one[1]))
 
 
 def sites_of(access):
@@ -153,4 +151,7 @@ def _of_row(access, row):
     condition = Q()
     for _label, table, row_id in records_of(patient).values():
         condition |= Q(table_name=table, row_id=row_id)
+    for table, keys in audit_subjects.rows_of(patient).items():
+        if keys:
+            condition |= Q(table_name=table, row_id__in=keys)
     return condition & Q(site_id=patient.site_id)

@@ -15,6 +15,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue, Item
 from registry.services import changes
 from registry.web import queries_words, wording
+from registry.web.forms import version_in
 from registry.web.reading import names_of
 
 MINE, THEIRS = "mine", "theirs"
@@ -105,17 +106,19 @@ def between(sheet, row, raw, missing, version, post, person_id):
     found = Conflict(row, [], dict(raw), dict(missing), bool(differing), "complete" in post)
     if not differing:
         return found
+    if version is not None and version > row.version:
+        version = None  # of a record that was removed since: this is another one
     # An own form of a patient that does not say what it has seen: then nobody knows who changed what since.
     blind = version is None and sheet.row is not None
     changed = {} if blind else changes.since(row, version)
-    seen = post.get("seen", "")
-    later = changes.since(row, int(seen)) if seen.isdecimal() and int(seen) != row.version else {}
+    seen = version_in(post, "seen")
+    later = changes.since(row, seen) if seen not in (None, row.version) else {}
     for item in differing:
         if not blind and item.name not in changed:
             continue
         stored = (values[item.name], reasons.get(item.name, ""))
         one = Disagreement(item, stored, _answer(item, raw, missing), changed.get(item.name), "")
-        if seen.isdecimal() and item.name not in later:
+        if seen is not None and item.name not in later:
             one.chosen = post.get(f"keep-{item.name}", "")
             one.chosen = one.chosen if one.chosen in (MINE, THEIRS) else ""
         found.asked.append(one)

@@ -12,6 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from registry.instruments import catalogue
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Draft, QueryForm, State
 from registry.services import drafts, schedule
@@ -32,6 +33,11 @@ class Shown:
     missing: dict = field(default_factory=dict)
     reason: str = ""
     discarded: bool = False
+    held: bool = False  # the form was signed meanwhile
+
+    @property
+    def is_laid_over(self):
+        return not (self.discarded or self.held)
 
     @property
     def address(self):
@@ -46,68 +52,86 @@ def form_code(sheet):
     return sheet.form.code if sheet.form else drafts.NEW_EVENT
 
 
-def may_draft(request, sheet):
-    return sheet.state != State.LOCKED and request.access.may(Can.ENTER, sheet.patient.site_id)
-
-
 def shown(request, sheet, values, missing):
-    """The person's draft laid over what is stored; None where there is none or it says the same. One query."""
-    if not may_draft(request, sheet):
-        return None
+    """(the person's draft laid over what is stored, its mark): None where it says the same. One query."""
+    if not request.access.may(Can.ENTER, sheet.patient.site_id):
+        return None, ""
     draft = drafts.draft_of(request.access, sheet.patient, form_code(sheet))
     if draft is None:
-        return None
+        return None, ""
+    found = _shown(draft, sheet, values, missing)
+    return found, drafts.mark(draft.updated_at)
+
+
+def _shown(draft, sheet, values, missing):
     if draft.discarded_at:
-        return Shown(draft, values, missing, discarded=True)
-    typed = MultiValueDict(draft.typed)
-    sent, reasons = forms.submitted(typed, sheet.instruments, sheet.leading, sheet.without)
-    raw, why = dict(values), dict(missing)
-    for item in sheet.items:
-        if item.name in typed:
-            value = sent[item.name]
-            raw[item.name] = [one for one in value if one] if isinstance(value, list) else value
-        if f"{item.name}_missing" in typed or item.name in reasons:
-            why.pop(item.name, None)
-            if item.name in reasons:
-                why[item.name] = reasons[item.name]
-    found = Shown(draft, raw, why, typed.get("reason", ""))
-    answers = [(one.get(item.name) or "") for item in sheet.items for one in (raw, values)]
-    says_more = answers[::2] != answers[1::2] or why != dict(missing) or found.reason
-    return found if says_more else None
+        return Shown(draft, values, missing, discarded=True) if sheet.state != State.LOCKED else None
+    raw, why = laid_over(draft, values, missing, sheet.instruments, sheet.leading, sheet.without)
+    found = Shown(draft, raw, why, MultiValueDict(draft.typed).get("reason", ""))
+    says_more = found.reason or any(
+        (raw[one.name] or "") != (values.get(one.name) or "") or why.get(one.name) != missing.get(one.name)
+        for one in sheet.items
+    )
+    if not says_more:
+        return None
+    return found if sheet.state != State.LOCKED else Shown(draft, values, missing, held=True)
+
+
+def laid_over(draft, values, missing, instruments, leading=(), without=()):
+    """What a form with this draft has in its fields: (values, reasons) by item name, over those that are stored."""
+    stored = _fields((*leading, *catalogue.items(instruments)), values, missing)
+    fields = MultiValueDict(stored | draft.typed)
+    raw, why = forms.submitted(fields, instruments, leading, without)
+    return {name: [one for one in sent if one] if isinstance(sent, list) else sent for name, sent in raw.items()}, why
+
+
+def _fields(items, values, missing):
+    """What is in the fields of a form, as it would send it."""
+    fields = {}
+    for item in items:
+        value = values.get(item.name) or ""
+        fields[item.name] = value if isinstance(value, list) else [value]
+        fields[f"{item.name}_missing"] = [missing.get(item.name, "")]
+    return fields
 
 
 def keep_refused(request, sheet, raw, missing, version):
-    """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript."""
-    values, reasons = sheet.stored(sheet.row)
-    typed = {}
-    for item in sheet.items:
-        sent = raw.get(item.name) or ""
-        if sent != (values.get(item.name) or ""):
-            typed[item.name] = sent if isinstance(sent, list) else [sent]
-        if missing.get(item.name, "") != reasons.get(item.name, ""):
-            typed[f"{item.name}_missing"] = [missing.get(item.name, "")]
+    """What could not be saved is kept as a draft, where it differs from what is stored; also without JavaScript.
+
+    Returns the page's mark of the draft.
+    """
+    stored = _fields(sheet.items, *sheet.stored(sheet.row))
+    typed = {name: sent for name, sent in _fields(sheet.items, raw, missing).items() if sent != stored[name]}
     if reason := request.POST.get("reason", "").strip():
         typed["reason"] = [reason]
     if not typed or (version or 0) > LARGEST:
-        return
+        return _known(request)
     try:
-        _keep(request, sheet.patient, form_code(sheet), typed, version)
+        return _keep(request, sheet.patient, form_code(sheet), typed, version)
     except drafts.TooMuch:
-        return
+        return _known(request)
+
+
+def _known(request):
+    return request.POST.get("drafted", "")
 
 
 def _keep(request, patient, code, typed, version):
-    return drafts.keep(access=request.access, patient=patient, form=code, typed=typed, version=version)
+    return drafts.keep(
+        access=request.access, patient=patient, form=code, typed=typed, version=version, known=_known(request)
+    )
 
 
 def forget(request, sheet):
-    """The form is saved: its draft has done its duty."""
-    drafts.forget(request.access, sheet.patient, form_code(sheet))
+    """The form is saved: its draft has done its duty. Whether something typed in another window is left."""
+    return drafts.forget(
+        request.access, sheet.patient, form_code(sheet), drafts.fields_of(request.POST), _known(request)
+    )
 
 
 def settings_of(request, sheet):
     """What the page's script needs, as plain data; None where nothing can be typed."""
-    if not may_draft(request, sheet):
+    if sheet.state == State.LOCKED or not request.access.may(Can.ENTER, sheet.patient.site_id):
         return None
     return script_settings(request) | {
         "url": reverse("draft", args=[sheet.patient.pk, form_code(sheet)]),
@@ -158,17 +182,16 @@ def draft(request, patient_id, form):
     # In this browser somebody else may have signed in since the page was opened: nothing goes under their name.
     if request.POST.get("person") != str(request.user.pk):
         return JsonResponse({"person": request.user.pk}, status=409)
-    version = request.POST.get("version", "")
-    number = int(version) if version.isdecimal() and len(version) < 11 else None
-    if number is not None and number > LARGEST:
+    number = forms.version_in(request.POST)
+    if (number or 0) > LARGEST:
         return HttpResponse(status=400)
-    typed = drafts.fields_of(request.POST)
+    typed, known = drafts.fields_of(request.POST), _known(request)
     if typed:
         try:
-            _keep(request, patient, form, typed, number)
+            known = _keep(request, patient, form, typed, number)
         except drafts.TooMuch:
             return HttpResponse(status=413)
-    return JsonResponse({"saved": timezone.localtime().strftime("%H:%M")})
+    return JsonResponse({"saved": timezone.localtime().strftime("%H:%M"), "drafted": known})
 
 
 def address_of(patient_id, code, labels=None):

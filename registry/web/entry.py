@@ -14,7 +14,7 @@ from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,19 +22,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import AdverseEvent, Assessment, State
 from registry.services import extras, follow_up, identity, patients, schedule, visits
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
-from registry.services.queries import Unlikely
+from registry.services.queries import Unlikely, unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
 from registry.web import conflicts, drafts, forms, queries_on_form, wording
 from registry.web.conflicts import cleaned
 from registry.web.patients import OWN_FORMS, facts
-from registry.web.reading import assessments_of, form_state, names_of, patient_of
+from registry.web.reading import assessments_of, form_state, names_of, patient_of, visit_label
 from sites.access import Can
 
 
@@ -108,24 +107,41 @@ def edit(request, sheet):
     """Show a form, or store what was sent and go on to where the person wants to be."""
     request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
     if request.method == "POST" and not request_is_reader:
-        return _store(request, sheet)
+        return _look(request, sheet) if "look" in request.POST else _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
-    if (draft := drafts.shown(request, sheet, values, missing)) is None:
-        return _page(request, sheet, values, missing)
-    version = {} if draft.discarded else {"version": draft.row.based_on}
-    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, **version)
+    draft, drafted = drafts.shown(request, sheet, values, missing)
+    if draft is None:
+        return _page(request, sheet, values, missing, drafted=drafted)
+    version = {"version": draft.row.based_on} if draft.is_laid_over else {}
+    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, drafted=drafted, **version)
+
+
+def _look(request, sheet):
+    """What would be asked about the answers as they are in the fields now, for the page's script. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    typed = {item.name: _readable(item, raw, missing) for item in sheet.items}
+    form = sheet.form or Form("adverse_event")
+    found = queries_on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
+    return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+
+
+def _readable(item, raw, missing):
+    """A clean value, or None for one that is missing or not finished yet."""
+    try:
+        return None if item.name in missing else item.clean(raw[item.name])
+    except InvalidValue:
+        return None
 
 
 def _store(request, sheet):
     raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
     complete = "complete" in request.POST
-    version = request.POST.get("version", "")
+    version = forms.version_in(request.POST)
     reason = request.POST.get("reason", "").strip()
     said = queries_on_form.said_in(request.POST)
     sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
-    version = int(version) if version.isdecimal() else None
     try:
         return _try(request, sheet, sent, version)
     except Unlikely as found:
@@ -148,9 +164,9 @@ def _try(request, sheet, sent, version):
     """
     answers = ("raw", "missing", "complete", "reason", "said")
     began, at = version, version
-    if "seen" in request.POST:
-        errors, row, saved = {}, sheet.reload(), None  # the answer to a page that showed both
-    else:
+    errors, saved = {}, None
+    row = sheet.reload() if "seen" in request.POST else None  # the answer to a page that showed both
+    if row is None:
         errors, row, saved = _attempt(sheet, sent, version)
     while row is not None:
         found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
@@ -179,10 +195,14 @@ def _try(request, sheet, sent, version):
             sent["missing"],
             errors=_sentences(sheet, errors),
             reason=sent["reason"],
-            version=at,
+            version=at if sheet.reload() else None,
             status=422,
         )
     return _stored(request, sheet, saved or sheet.reload(), sent["complete"])
+
+
+# As when an import that brought the form was taken back.
+GONE = gettext_noop("This form was removed after you opened it. To store your answers as a new form, save once more.")
 
 
 def _attempt(sheet, sent, version):
@@ -199,7 +219,7 @@ def _attempt(sheet, sent, version):
     except Locked:
         return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
-        return {}, error.current, None
+        return ({}, error.current, None) if error.current else ({"": [_(GONE)]}, None, None)
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
         if (row := sheet.reload()) is None or row.version == version:
@@ -208,7 +228,8 @@ def _attempt(sheet, sent, version):
 
 
 def _stored(request, sheet, row, complete):
-    drafts.forget(request, sheet)
+    if drafts.forget(request, sheet):
+        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
     start_patient_outcomes(sheet.patient.pk)
     if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
@@ -250,12 +271,14 @@ def _page(
     conflict=None,
     asked=(),
     draft=None,
+    drafted="",
     version=PRESENT,
     status=200,
 ):
     """The form with what is in its fields.
 
     asked    findings to be confirmed or mended, and what was said so far
+    drafted  the page's mark of the person's draft
     version  of the record that the fields began from, None where there was none
     """
     sheet = sheet.shown()
@@ -264,7 +287,7 @@ def _page(
     if version is PRESENT:
         version = row.version if row is not None else None
     if status != 200:
-        drafts.keep_refused(request, sheet, values, missing, version)
+        drafted = drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
     cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
@@ -290,6 +313,7 @@ def _page(
             "warnings": _draft_warnings(sheet) if status == 200 else [],
             "version": "" if version is None else version,
             "draft": draft,
+            "drafted": drafted,
             "drafting": drafts.settings_of(request, sheet),
             "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
             "saved_at": row.updated_at if row is not None else None,
@@ -351,7 +375,7 @@ def assessment(request, patient_id, timepoint):
     today = timezone.localdate()
     plan = schedule.plans().of(patient, today)
     planned = next((one for one in plan if one.code == timepoint), None)
-    label = planned.label if planned else _label_outside_the_plan(patient, timepoint)
+    label = visit_label(patient, timepoint, plan)
 
     def look():
         recorded = assessments_of(patient)
@@ -390,16 +414,6 @@ def assessment(request, patient_id, timepoint):
             history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
-
-
-def _label_outside_the_plan(patient, timepoint):
-    """The label of an assessment that the patient's plan does not have: recorded earlier, or the next unscheduled."""
-    recorded = assessments_of(patient)
-    if timepoint in recorded:
-        return schedule.labels()[timepoint]
-    if timepoint != schedule.next_unscheduled(recorded):
-        raise Http404
-    return unscheduled(unscheduled_number(timepoint)).label
 
 
 @require_http_methods(["GET", "POST"])
@@ -457,7 +471,7 @@ def adverse_event(request, patient_id, event_id=None):
     may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
 
     def save(*, raw, missing, complete, version, reason, said):
-        if event is not None and version is not None and event.version != version:
+        if event is not None and event.version != version:
             raise Conflict(event)
         if event is None and _equal_event(events, raw):
             return  # the same form sent twice
@@ -526,7 +540,8 @@ def segment_group(request):
         request,
         "registry/segment_group.html",
         {
-            "levels": ", ".join(chosen or ()),
+            "levels": levels.in_runs(chosen or ()),
+            "reason": levels.DEFAULT_RULE.reason(chosen),
             "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
             "chosen": chosen,
             "rule": levels.DEFAULT_RULE.version,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from registry.instruments import catalogue, cobb, extras, kps
+from registry.instruments import catalogue, cobb, escc, extras, kps
+from registry.instruments.prognosis import NO_YES
 from registry.services import extras as service
 from registry.services.schedule import BASELINE
 from registry.web import wording
@@ -46,11 +47,12 @@ class Shown:
 
 
 def of(patient, course):
-    """The scores that are switched on, and what the visits answer by instrument. `course`: visits in order."""
+    """The scores that are switched on, and what visits answer to instruments that are. `course`: visits in order."""
     before = next((visit.assessment for visit in course if visit.code == BASELINE), None)
+    on = service.switched_on()
     return {
-        "scores": [_shown(score, patient, before) for score in extras.scores(service.switched_on())],
-        "groups": list(_groups([visit.assessment for visit in course])),
+        "scores": [_shown(score, patient, before) for score in extras.scores(on)],
+        "groups": list(_groups(extras.shown("assessment", on), [visit.assessment for visit in course])),
     }
 
 
@@ -70,7 +72,7 @@ def _shown(score, patient, before):
 
 def _part(term, answers):
     points = term.compute(answers)
-    told = [_answer(name, answers[name]) for name in term.inputs if answers[name] is not None]
+    told = [_answer(name, answers[name]) for name in term.used(answers) if answers[name] is not None]
     return Part(wording.words(term.label), "; ".join(told), wording.NOTHING if points is None else str(points))
 
 
@@ -88,6 +90,8 @@ def _answer(name, value):
         item = catalogue.item(name)
     except KeyError:
         return str(value)
+    if name in catalogue.ASSESSMENT_COLUMNS:
+        return wording.shown(item, value)  # the ECOG grade says more than its words
     if item.choices:
         return wording.words(item.choice(value).label)
     return f"{wording.words(item.label)} {wording.shown(item, value)}"
@@ -96,12 +100,12 @@ def _answer(name, value):
 # The course
 
 
-def _groups(assessments):
+def _groups(instruments, assessments):
     """(title, rows) of each extra that any visit answers; rows are (label, cell of each visit), the title of one empty.
 
-    Beside KPS stands what is published for it, beside the angle its correction.
+    Beside KPS stands what is published for it, beside ESCC what it means, beside the angle its correction.
     """
-    for instrument in catalogue.ASSESSMENT_EXTRAS:
+    for instrument in instruments:
         rows = []
         for item in instrument.items:
             cells = [_cell(item, one) for one in assessments]
@@ -122,31 +126,51 @@ def _cell(item, assessment):
 
 def _beside(name, assessments):
     """Rows that are computed from the one of item `name`."""
-    if name == "kps":
-        told = _("ECOG published for this KPS, not recorded: %(source)s")
-        for mapping in kps.MAPPINGS:
-            grades = [mapping.ecog(one.kps) if one else None for one in assessments]
-            yield told % {"source": mapping.name}, ["" if one is None else str(one) for one in grades]
-    elif name == "cobb_deg":
-        by_code = {one.timepoint_id: one for one in assessments if one}
-        after = by_code.get(AFTER_SURGERY)
-        if after is not None and after.cobb_deg is not None:
-            taken = cobb.correction(_like(by_code.get(BASELINE), after), after.cobb_deg)
-            yield _("Correction"), [_degrees(taken) if one is after else "" for one in assessments]
-            later = [
-                cobb.loss_of_correction(after.cobb_deg, _like(one, after))
-                if one and one.assessment_date > after.assessment_date
-                else None
-                for one in assessments
-            ]
-            yield _("Loss of correction"), [_degrees(one) for one in later]
+    found = _BESIDE.get(name)
+    return found(assessments) if found else ()
 
 
-def _like(one, other):
-    """The angle of an assessment, if the posture is known and the other's: angles of two postures are not compared."""
-    same = one is not None and one.cobb_posture is not None and one.cobb_posture == other.cobb_posture
-    return one.cobb_deg if same else None
+def _published_grades(assessments):
+    told = _("ECOG published for this KPS, not recorded: %(source)s")
+    for mapping in kps.MAPPINGS:
+        grades = [mapping.grades(one.kps) if one else () for one in assessments]
+        yield told % {"source": mapping.name}, ["–".join(map(str, one)) for one in grades]
 
 
-def _degrees(value):
-    return "" if value is None else f"{value:+} deg".replace("-", wording.MINUS)
+def _compression(assessments):
+    high = [escc.is_high(one.escc) if one else None for one in assessments]
+    told = ["" if one is None else wording.words(NO_YES[one].label) for one in high]
+    yield _("Cord compressed (grades 2 and 3)"), told
+
+
+def _corrections(assessments):
+    """The correction of the angle and its loss, from the visit after surgery on; none without that visit's angle."""
+    by_code = {one.timepoint_id: one for one in assessments if one}
+    after = by_code.get(AFTER_SURGERY)
+    if after is None or after.cobb_deg is None:
+        return
+    before = by_code.get(BASELINE)
+    taken = _change(cobb.correction, before, after) if before else ""
+    yield _("Correction"), [taken if one is after else "" for one in assessments]
+    yield (
+        _("Loss of correction"),
+        [
+            _change(cobb.loss_of_correction, after, one) if one and one.assessment_date > after.assessment_date else ""
+            for one in assessments
+        ],
+    )
+
+
+def _change(between, first, second):
+    """Degrees between the angles of two visits, in words; why there are none where the postures may not be mixed."""
+    degrees = between(first.cobb_deg, second.cobb_deg)
+    if degrees is None:
+        return ""
+    if None in (first.cobb_posture, second.cobb_posture):
+        return _("posture unknown")
+    if first.cobb_posture != second.cobb_posture:
+        return _("postures differ")
+    return f"{degrees:+} deg".replace("-", wording.MINUS)
+
+
+_BESIDE = {"kps": _published_grades, "escc": _compression, "cobb_deg": _corrections}

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from registry.instruments.base import MISSING_LABELS, Bands, Digits, Instrument, InvalidValue, Item, Total
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.value_sets import ValueSet
+from registry.web import spine
 from registry.web.wording import says_code, shown, utility, words
 
 MOST_ROWS = 10  # more choices than this are a list to pick from
@@ -133,12 +134,12 @@ class Question:
 
     @property
     def regions(self):
-        """The levels of the spine by region, for the widget of `levels`."""
-        regions = {}
-        for choice in self.item.choices:
-            regions.setdefault(str(choice.code)[0], []).append((choice.code, choice.code in self.value))
+        """The drawn spine by region, for the widget of `levels`: (name, [(vertebra, whether it is chosen)])."""
         names = {"C": _("Cervical"), "T": _("Thoracic"), "L": _("Lumbar"), "S": _("Sacrum")}
-        return [(names[letter], boxes) for letter, boxes in regions.items()]
+        return [
+            (names[letter], [(one, one.level in self.value) for one in drawn])
+            for letter, drawn in spine.vertebrae().items()
+        ]
 
     @property
     def ticks(self):
@@ -321,6 +322,12 @@ def submitted(post, instruments, leading=(), without=()):
             if reason or (everything and not value and item.required):
                 missing[item.name] = reason or everything
     return raw, missing
+
+
+def version_in(post, name="version"):
+    """The version of a record that a page sent; None where it sent none, or what can be none."""
+    text = post.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 11 else None
 
 
 def live(instruments, value_set):

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.shortcuts import render
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
@@ -123,46 +124,56 @@ def records_of(patient):
     return records
 
 
+# What is on record about changes of rows, and the acts that change none, in the order of a list to choose from.
+ROW_ACTIONS = {
+    "insert": gettext_lazy("Created"),
+    "update": gettext_lazy("Changed"),
+    "delete": gettext_lazy("Deleted"),
+}
+ACTS = {
+    "identifiers_viewed": gettext_lazy("Identifiers viewed"),
+    "access_counted": gettext_lazy("Somebody's access looked at"),
+    "digest_sent": gettext_lazy("Daily e-mail sent"),
+    "audit_exported": gettext_lazy("Audit trail downloaded"),
+    "sign_in_locked": gettext_lazy("Sign-in locked after too many attempts"),
+    "session_expired": gettext_lazy("Session expired"),
+    "session_ended": gettext_lazy("Session ended"),
+    "sessions_ended": gettext_lazy("All sessions of a person ended"),
+    "confirmation_failed": gettext_lazy("Wrong password where it was asked for again"),
+    "second_factor_added": gettext_lazy("Second factor added"),
+    "second_factor_removed": gettext_lazy("Second factor removed"),
+    "second_factor_failed": gettext_lazy("Wrong second factor"),
+    "second_factor_reset": gettext_lazy("Second factor taken away by an administrator"),
+    "invitation_accepted": gettext_lazy("Invitation accepted"),
+    "password_link_made": gettext_lazy("Link for a new password made"),
+    "single_sign_on_connected": gettext_lazy("Account tied to the single sign-on"),
+    "delegation_log_exported": gettext_lazy("Delegation log downloaded"),
+    "comparison_downloaded": gettext_lazy("Comparison downloaded"),
+    "comparison_requested": gettext_lazy("Comparison asked for"),
+    "export": gettext_lazy("Data exported"),
+    "export_expired": gettext_lazy("File of an export removed"),
+    "purged": gettext_lazy("Old records removed"),
+    "import": gettext_lazy("Data imported"),
+    "queries_exported": gettext_lazy("Queries downloaded"),
+    "signed": gettext_lazy("Forms signed"),
+    "signing_refused": gettext_lazy("Signing refused: wrong password"),
+    "unlocked": gettext_lazy("Signed forms unlocked"),
+    "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),
+    "import_undone": gettext_lazy("Import undone"),
+    "admin_export": gettext_lazy("Administrators' list exported"),
+    "sign_in": gettext_lazy("Signed in"),
+    "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "sign_out": gettext_lazy("Signed out"),
+    "export_downloaded": gettext_lazy("Export downloaded"),
+    "snapshot": gettext_lazy("Snapshot made"),
+    "keys_rotated": gettext_lazy("Keys rotated"),
+}
+
+
 def act_in_words(action):
     """What an event of the trail did, in the language of the page."""
-    return {
-        "insert": _("Created"),
-        "update": _("Changed"),
-        "delete": _("Deleted"),
-        "identifiers_viewed": _("Identifiers viewed"),
-        "access_counted": _("Somebody's access looked at"),
-        "digest_sent": _("Daily e-mail sent"),
-        "audit_exported": _("Audit trail downloaded"),
-        "sign_in_locked": _("Sign-in locked after too many attempts"),
-        "session_expired": _("Session expired"),
-        "session_ended": _("Session ended"),
-        "sessions_ended": _("All sessions of a person ended"),
-        "confirmation_failed": _("Wrong password where it was asked for again"),
-        "second_factor_added": _("Second factor added"),
-        "second_factor_removed": _("Second factor removed"),
-        "second_factor_failed": _("Wrong second factor"),
-        "second_factor_reset": _("Second factor taken away by an administrator"),
-        "invitation_accepted": _("Invitation accepted"),
-        "password_link_made": _("Link for a new password made"),
-        "single_sign_on_connected": _("Account tied to the single sign-on"),
-        "delegation_log_exported": _("Delegation log downloaded"),
-        "comparison_downloaded": _("Comparison downloaded"),
-        "comparison_requested": _("Comparison asked for"),
-        "export": _("Data exported"),
-        "export_expired": _("File of an export removed"),
-        "purged": _("Old records removed"),
-        "import": _("Data imported"),
-        "queries_exported": _("Queries downloaded"),
-        "signed": _("Forms signed"),
-        "signing_refused": _("Signing refused: wrong password"),
-        "unlocked": _("Signed forms unlocked"),
-        "unlocking_refused": _("Unlocking refused: wrong password"),
-        "import_undone": _("Import undone"),
-        "admin_export": _("Administrators' list exported"),
-        "sign_in": _("Signed in"),
-        "sign_in_failed": _("Sign-in failed"),
-        "sign_out": _("Signed out"),
-    }.get(action, action.replace("_", " "))
+    said = ROW_ACTIONS.get(action) or ACTS.get(action)
+    return str(said) if said else action.replace("_", " ")
 
 
 def lines_of(event, identifies):

@@ -16,6 +16,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy, override
 from django.utils.translation import gettext as _
@@ -26,10 +27,12 @@ from registry.instruments.base import InvalidValue
 from registry.instruments.respondent import RESPONDENTS, SELF
 from registry.models import Assessment, PatientLink
 from registry.services import patient_links, schedule
+from registry.services.drafts import draft_of
 from registry.services.patient_links import DECLINED, ITEMS, AlreadySettled, FollowUpEnded, NotUsable
 from registry.services.records import Locked
-from registry.web import forms, wording
-from registry.web.reading import names_of, patient_of
+from registry.web import drafts, forms, wording
+from registry.web.conflicts import in_words
+from registry.web.reading import names_of, patient_of, visit_label
 from sites.access import Can
 from sites.scope import entered
 
@@ -76,9 +79,7 @@ def link_list(request, patient_id, timepoint):
     patient = patient_of(request, patient_id)
     if not request.access.may(Can.ENTER, patient.site_id):
         raise Http404
-    label = schedule.labels().get(timepoint)
-    if label is None:
-        raise Http404
+    label = visit_label(patient, timepoint, schedule.plans().of(patient, timezone.localdate()))
     form = LinkForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data | {"patient": patient, "timepoint": timepoint}
@@ -86,6 +87,9 @@ def link_list(request, patient_id, timepoint):
             _link, token = patient_links.create(access=request.access, **asked)
         except FollowUpEnded:
             messages.error(request, _("Follow-up of this patient has ended: nobody is asked any more."))
+            return redirect("patient_links", patient.pk, timepoint)
+        except Locked:
+            messages.error(request, _("This form is signed. It must be unlocked before it can change."))
             return redirect("patient_links", patient.pk, timepoint)
         if "hand_over" in request.POST:
             # The patient must not hold the coordinator's session.
@@ -152,7 +156,8 @@ def link_review(request, link_id):
         "patient": link.patient,
         "label": schedule.labels()[link.timepoint],
         "respondent": next(one.label for one in RESPONDENTS if one.code == link.respondent),
-        "lines": [_line(link, row, item) for item in ITEMS],
+        "version": "" if row is None else row.version,
+        "lines": _lines(request, link, row),
         "state": STATES[link.state],
         "settled_by": names_of([link.settled_by_id]).get(link.settled_by_id, "–"),
         "form_url": reverse("assessment", args=[link.patient_id, link.timepoint]),
@@ -168,13 +173,14 @@ def _settled(request, link):
         reason = request.POST.get("reason", "").strip()[:300]
         if not reason:
             return _("Say why the answers are not used."), 422, None
+    version = forms.version_in(request.POST)
     kept = [item.name for item in ITEMS if request.POST.get(f"keep-{item.name}") == "stored"]
     try:
         if "refuse" in request.POST:
             patient_links.refuse(access=request.access, link=link, reason=reason)
             messages.success(request, _("The answers are not used."))
             return "", 200, redirect("patient_links", link.patient_id, link.timepoint)
-        patient_links.accept(access=request.access, link=link, kept=kept)
+        patient_links.accept(access=request.access, link=link, version=version, kept=kept)
     except AlreadySettled:
         link.refresh_from_db()
         return _("Somebody has decided about these answers already."), 409, None
@@ -184,12 +190,20 @@ def _settled(request, link):
     return "", 200, redirect("assessment", link.patient_id, link.timepoint)
 
 
-def _line(link, row, item):
-    given = link.answers[item.name]
+def _lines(request, link, row):
+    """The lines of a review. What is in the form is what the person would find there, the own draft included."""
+    values = {item.name: forms.typed(getattr(row, item.name)) for item in ITEMS} if row else {}
+    missing = row.missing if row else {}
+    draft = draft_of(request.access, link.patient, link.timepoint)
+    if draft and not draft.discarded_at:
+        values, missing = drafts.laid_over(draft, values, missing, patient_links.INSTRUMENTS)
+    return [_line(item, link.answers[item.name], values.get(item.name), missing.get(item.name)) for item in ITEMS]
+
+
+def _line(item, given, value, reason):
     came = wording.reason(DECLINED) if given == DECLINED else wording.shown(item, given)
-    value, reason = (getattr(row, item.name), row.missing.get(item.name, "")) if row else (None, "")
-    stored = wording.reason(reason) if reason else wording.shown(item, value)
-    return Line(item, came, stored, differs=bool(reason or value is not None) and stored != came)
+    stored = in_words(item, value, reason)
+    return Line(item, came, stored, differs=bool(reason or value) and stored != came)
 
 
 # The patient
@@ -202,7 +216,7 @@ def answer(request, token, step=0):
     """One question a screen: 0 says what this is, then the questions, then what was answered, to be sent."""
     key = patient_links.hashed(token)
     if not ratelimit.consume(request, app="allauth.account", action="patient_link", key=key, limit_get=True):
-        return ratelimit.respond_429(request)
+        return _private(render(request, "patient_links/too_often.html", status=429))
     if step > len(ITEMS) + 1:
         raise Http404
     with entered(patient_links.scope_of(token)):
@@ -215,16 +229,18 @@ def answer(request, token, step=0):
         if request.POST.get("language") in dict(settings.LANGUAGES):
             link.language = request.POST["language"]
             link.save(update_fields=["language"])
-            return _private(_to(token, step))
         with override(link.language):
             return _private(_answered(request, link, token, step))
 
 
 def _answered(request, link, token, step):
-    """Store what was sent, if anything was, and go on; or show the screen of this step."""
+    """Store what was sent, if anything was, and go on; or show the screen of this step with what was typed."""
     last = len(ITEMS) + 1
-    error = ""
-    if request.method == "POST" and step == last:
+    error, typed = "", request.POST.get(ITEMS[step - 1].name, "") if 0 < step < last else ""
+    if "language" in request.POST:
+        if not typed:
+            return _to(token, step)
+    elif request.method == "POST" and step == last:
         if not patient_links.unanswered(link):
             patient_links.send(link)
             return redirect("patient_link_thanks", link.language)
@@ -242,11 +258,12 @@ def _answered(request, link, token, step):
     else:
         item = ITEMS[step - 1]
         given = link.answers.get(item.name)
+        typed = typed or ("" if given in (None, DECLINED) else str(given))
         context |= {
             "item": item,
             "given": given,
             "declined": given == DECLINED,
-            "question": forms.question(item, {item.name: "" if given in (None, DECLINED) else str(given)}, {}),
+            "question": forms.question(item, {item.name: typed}, {}),
             "back": step - 1,
         }
     return render(request, "patient_links/answer.html", context, status=422 if error else 200)

@@ -19,7 +19,7 @@ from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.models import AdverseEvent, Query, QueryForm, QueryState
-from registry.services import queries, wire
+from registry.services import extras, queries, wire
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
 from registry.services.queries import Wanted, WrongState, discussed
@@ -281,13 +281,13 @@ def _bulk_forms(labels):
 
 
 def _bulk_items():
-    """Items to choose from, by instrument."""
+    """Items to choose from, by instrument: those of the core, and of the extras that are on."""
     return [
         (
             wording.words(one.title),
             [(item.name, wording.words(item.label)) for item in one.items if not item.identifying],
         )
-        for one in catalogue.INSTRUMENTS
+        for one in extras.asked()
     ]
 
 
@@ -306,8 +306,8 @@ def _conditions():
 def _wanted(sent, labels):
     """(Wanted, []) for a filter that says enough; (None, problems) otherwise, without problems for an empty one."""
     form, field, has = (sent.get(name, "") for name in ("form", "field", "has"))
-    if not (form or field or has):
-        return None, []
+    if not {"form", "field", "has"} & sent.keys():
+        return None, []  # nothing was asked for yet
     kind = QueryForm.ASSESSMENT if form in labels else form
     if kind not in QueryForm.values or (kind == QueryForm.ASSESSMENT and form not in labels):
         return None, [_("Choose a form.")]

@@ -6,7 +6,9 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from registry.instruments.timepoints import SCHEDULE
 from registry.models import Query, QueryForm, QueryState
+from registry.services.findings import checks_asked
 from registry.services.queries import discussed
 from registry.web.queries_words import RULES, rule_in_words, visit_labels
 from sites.models import Site
@@ -77,6 +79,12 @@ def sites_of(access):
     return list(Site.objects.filter(pk__in=discussed(access)))
 
 
+def _rules(filters):
+    """Rules that can find something: not those of extras that are off, unless one is looked for."""
+    asked = {check.name for check in checks_asked(SCHEDULE)} | {filters.rule}
+    return [code for code in RULES if code in asked]
+
+
 def choices(access, filters):
     """The drop-downs above the list: (name, label, [(value, words)], chosen value)."""
     sites = sites_of(access)
@@ -92,7 +100,7 @@ def choices(access, filters):
         (
             "rule",
             _("Raised by"),
-            [("", _("All")), (PERSON, _("A person")), *((code, rule_in_words(code)) for code in RULES)],
+            [("", _("All")), (PERSON, _("A person")), *((code, rule_in_words(code)) for code in _rules(filters))],
             filters.rule,
         ),
         (

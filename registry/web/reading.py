@@ -4,8 +4,10 @@ from functools import cache
 
 from django.http import Http404
 
+from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Assessment, Patient, State
 from registry.models.clinical import records_of
+from registry.services import schedule
 from registry.services.patients import FORMS
 from sites.access import Can
 from sites.models import User
@@ -30,6 +32,18 @@ def identifying_patient_of(request, patient_id):
 def assessments_of(patient):
     """Timepoint code to `Assessment`."""
     return {one.timepoint_id: one for one in records_of(Assessment, patient)}
+
+
+def visit_label(patient, timepoint, plan):
+    """The `Label` of an assessment that the patient may have: planned, recorded or the next unscheduled; or Http404."""
+    if planned := next((one.label for one in plan if one.code == timepoint), None):
+        return planned
+    recorded = assessments_of(patient)
+    if timepoint in recorded:
+        return schedule.labels()[timepoint]
+    if timepoint != schedule.next_unscheduled(recorded):
+        raise Http404
+    return unscheduled(unscheduled_number(timepoint)).label
 
 
 def names_of(user_ids):

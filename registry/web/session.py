@@ -1,18 +1,23 @@
 """Sessions: how long they last, what a page may ask about its own, who needs a second factor, and the language."""
 
 import time
+from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.views import LoginView
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views import i18n
 from django.views.decorators.cache import never_cache
@@ -82,6 +87,38 @@ class SessionLimits:
         by_session = request.user.is_authenticated and request.token is None
         if by_session and request.resolver_match.url_name not in PASSIVE:
             touch(request.session)
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """As Django's, but whoever sent something comes back to the page that it was sent from.
+
+    Many addresses take only what a form sends; opened after signing in, they would be no page.
+    """
+
+    def handle_no_permission(self, request, view_func):
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        sent_from = request.headers.get("Referer", "")
+        if not url_has_allowed_host_and_scheme(sent_from, {request.get_host()}, request.is_secure()):
+            sent_from = ""
+        page = urlsplit(sent_from)
+        back = urlunsplit(("", "", page.path or "/", page.query, ""))
+        return redirect_to_login(back, f"{reverse('login')}?not_sent=1")
+
+
+class NotAPage:
+    """An address that only takes what a form sends, opened as a page, says so instead of nothing."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if response.status_code != 405 or response.content or "text/html" not in request.headers.get("Accept", ""):
+            return response
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response["Allow"]
+        return page
 
 
 def touch(session):

@@ -54,8 +54,11 @@ def sentence(label):
 
 
 def says_code(item):
-    """Whether an item's codes mean something to the clinic: points and grades do, words of the database do not."""
-    return bool(item.choices) and all(
+    """Whether an item's codes say something to the clinic: points and grades do, words of the database do not.
+
+    Nor does a code that is its label: a vertebra.
+    """
+    return any(str(choice.code) != choice.label.en for choice in item.choices) and all(
         isinstance(code, int) or code[:1].isupper() or code[:1].isdigit() for code in item.codes
     )
 

@@ -1,13 +1,18 @@
 """Small registries made on the spot, as plain dicts first, so that a test can compute from the same dicts by itself."""
 
 import datetime as dt
+import pickle
 import random
+from contextlib import contextmanager
 
 import pytest
+from django.db import transaction
 
+from registry.analysis import cohorts, plans, runner
 from registry.instruments import catalogue
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.models import AdverseEvent, Assessment, Patient
+from sites.models import Site
 from sites.scope import everything
 
 SURGERY = dt.date(2024, 3, 1)
@@ -130,7 +135,40 @@ def random_patient(generate):
     )
 
 
+def made_up():
+    """The same 260 patients whenever they are asked for."""
+    generate = random.Random(20240613)
+    return [random_patient(generate) for _ in range(260)]
+
+
 @pytest.fixture
 def random_patients(stored):
-    generate = random.Random(20240613)
-    return stored([random_patient(generate) for _ in range(260)])
+    return stored(made_up())
+
+
+@contextmanager
+def once(blocker):
+    """`(site, the random patients)` in a registry that is gone afterwards: for what is computed once for many tests."""
+    with blocker.unblock(), transaction.atomic():
+        site = Site.objects.create(code="N01", name="North Hospital", name_ja="北病院")
+        yield site, store(site, made_up())
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session")
+def compared_once(django_db_setup, django_db_blocker):
+    """(the random patients, their usual comparison, pickled)"""
+    with once(django_db_blocker) as (_site, patients), everything(reason="test"):
+        return patients, pickle.dumps(runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024))
+
+
+@pytest.fixture
+def compared_patients(compared_once):
+    """The random patients as dicts; `random_patients` are in the registry too."""
+    return compared_once[0]
+
+
+@pytest.fixture
+def compared_result(compared_once):
+    """The usual comparison of the random patients: a copy for each test."""
+    return pickle.loads(compared_once[1])  # noqa: S301 - our own

@@ -14,12 +14,14 @@ from django.urls import reverse
 
 from registry.analysis import bundle, cohorts, expected, plans, runner
 from registry.analysis.groupings import Arms
-from registry.demo import make_cohort, write_cohort
+from registry.demo import write_cohort
 from registry.imports import import_files
 from registry.models import ComparisonRun, Patient
 from sites.models import AuditEvent, Site
 from sites.scope import Scope, entered
 from tests.analysis.random_frames import Draw
+
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[2]
 VERIFY = bundle.VERIFY
@@ -346,8 +348,8 @@ def done(random_patients, as_system, bob):
 
 
 @pytest.fixture
-def demonstration(db, tmp_path):
-    cohort = make_cohort()
+def demonstration(db, tmp_path, cohort_of):
+    cohort = cohort_of()
     with entered(Scope(reason="demonstration")):
         Site.objects.bulk_create(Site(code=one.code, name=one.name, region=one.region) for one in cohort.sites)
         write_cohort(cohort, tmp_path)

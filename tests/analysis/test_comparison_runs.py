@@ -13,6 +13,7 @@ from django.utils import timezone
 from registry import tasks
 from registry.analysis import cohorts, plans, runs
 from registry.models import ComparisonRun
+from registry.services import claims
 from sites.access import Role, access_of
 from sites.models import Site
 from sites.scope import entered
@@ -80,10 +81,10 @@ def test_a_running_run_is_left_alone_until_its_heartbeat_stops(run):
 
 
 def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
-    attempt = runs._claim(run.pk)
+    first = claims.claim(ComparisonRun, run.pk, runs.STALE)
     silent(run, 31)
     assert runs.perform(run.pk)
-    runs._finish(run.pk, attempt, "failed", error="too late")
+    assert not first.end("failed", error="too late")
     assert (stored(run).status, run.error) == ("done", "")
 
 
@@ -113,7 +114,7 @@ def test_what_was_lost_is_sent_again_but_not_for_ever(run, access):
     assert runs.recover() == [run.pk]
     assert (stored(run).status, stored(fresh).status) == ("queued", "queued")
     assert runs.recover() == []  # it has just been sent
-    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=runs.MOST_ATTEMPTS)
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=claims.MOST_ATTEMPTS)
     silent(run)
     assert runs.recover() == []
     assert stored(run).status == "failed" and run.error == runs.WORKER_LOST
@@ -165,6 +166,6 @@ def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
         with locked("registry_patient"):
             until(lambda: stored(run).status == "running")
             runs.cancel(access=access, run=run)
-            time.sleep(2.5 * runs.HEARTBEAT)
+            time.sleep(2.5 * claims.HEARTBEAT)
         until(lambda: stored(run).status == "cancelled")
     assert run.result is None

@@ -26,13 +26,13 @@ def compared(as_system):
 
 
 @pytest.fixture
-def result(random_patients, as_system):
-    return compared(as_system)
+def result(compared_result):
+    return compared_result
 
 
 @pytest.fixture
-def groups(random_patients):
-    found = slow.grouped([one for one in random_patients if slow.in_cohort(one)])
+def groups(compared_patients):
+    found = slow.grouped([one for one in compared_patients if slow.in_cohort(one)])
     return {"all": [one for ones in found.values() for one in ones]} | found
 
 

@@ -22,6 +22,8 @@ from sites.models import AuditEvent
 from tests.analysis import slow
 from tests.analysis.conftest import answers, patient
 
+pytestmark = pytest.mark.long
+
 # Table 1 of the segment study, doi:10.1177/21925682241297948.
 TABLE_1 = {
     "cervical": {"C2": 5, "C3": 6, "C4": 10, "C5": 8, "C6": 5, "C7": 8, "T1": 3},
@@ -39,13 +41,13 @@ def compared(as_system, plan=plans.SEGMENT_COMPARISON):
 
 
 @pytest.fixture
-def result(random_patients, as_system):
-    return compared(as_system)
+def result(compared_result):
+    return compared_result
 
 
 @pytest.fixture
-def grouped(random_patients):
-    return slow.grouped([one for one in random_patients if slow.in_cohort(one)])
+def grouped(compared_patients):
+    return slow.grouped([one for one in compared_patients if slow.in_cohort(one)])
 
 
 def row_of(rows, **wanted):
@@ -114,9 +116,9 @@ def test_courses_are_counts_of_rounded_pairs(result, grouped):
         assert (row["n"], row["missing"]) == (len(pairs), len(patients) - len(pairs))
 
 
-def test_nothing_kept_for_figures_is_a_patients_own(result, random_patients):
+def test_nothing_kept_for_figures_is_a_patients_own(result, compared_patients):
     kept = json.dumps({name: result[name] for name in ("figures", "survival", "eq5d_report")})
-    assert not any(one["patient_id"] in kept for one in random_patients)
+    assert not any(one["patient_id"] in kept for one in compared_patients)
     for row in result["figures"]["trajectories"] + result["figures"]["distributions"]:
         step = step_of(row["variable"])
         for *rounded, _ in row["counts"]:

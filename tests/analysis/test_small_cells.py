@@ -8,17 +8,19 @@ import pytest
 from django.urls import reverse
 
 from registry.analysis import cohorts, files, plans, presentation, runner, small_cells
-from registry.analysis.figures import drawings
+from registry.analysis.figures import canvas, drawings
 from registry.analysis.formats import count_percent, number, percent
 from registry.analysis.small_cells import Few, masked
+from sites.scope import everything
+from tests.analysis.conftest import once
 from tests.analysis.test_comparison_pages import a_run
 
 THRESHOLD = 8
 
 
-@pytest.fixture
-def result(random_patients, as_system):
-    with as_system():
+@pytest.fixture(scope="module")
+def result(django_db_setup, django_db_blocker):
+    with once(django_db_blocker), everything(reason="test"):
         return runner.compare(plans.segment_comparison(value_sets=("JP", "UK")), cohorts.SEGI2024)
 
 
@@ -68,11 +70,12 @@ def test_html_and_word_hide_small_counts(result, settings):
     from docx import Document
 
     percent_of_few = re.compile(rf"\b[1-{THRESHOLD - 1}] \(\d+%\)")
-    assert percent_of_few.search(files.to_html(result).decode())
+    without = {name: part for name, part in result.items() if name != "figures"}  # the page draws each of them
+    assert percent_of_few.search(files.to_html(without).decode())
     settings.SMALL_CELLS = THRESHOLD
     html = files.to_html(result).decode()
     assert f"&lt;{THRESHOLD}" in html and not percent_of_few.search(html)
-    tables = Document(io.BytesIO(files.to_docx(result))).tables
+    tables = Document(io.BytesIO(files.to_docx(without))).tables
     cells = [cell for table in tables for cell in table._cells]
     assert any(f"<{THRESHOLD}" in cell.text for cell in cells)
     assert not any(percent_of_few.search(cell.text) for cell in cells)
@@ -114,7 +117,10 @@ def test_pages_and_figures_are_made_with_small_counts_hidden(client, bob, result
     assert f"&lt;{THRESHOLD}" in page
     assert not re.search(rf">[1-{THRESHOLD - 1}] \(\d+%\)<", page)
     assert not re.search(rf"[^&]<{THRESHOLD}\b", page)
-    for chart in drawings.charts(presentation.shown(result), language):
+    charts = drawings.charts(presentation.shown(result), language)
+    if canvas.language_of_drawing(language) != language:
+        charts = charts[:1]  # without Japanese letters the drawings are the English ones
+    for chart in charts:
         address = reverse("comparison_figure", args=[run.pk, chart.code, "svg"])
         assert client.get(address).status_code == 200
     run.refresh_from_db()

@@ -30,7 +30,9 @@ from tests.api.conftest import issued
 from tests.conftest import TODAY
 from tests.guard import permissions
 
-REQUESTS = int(os.environ.get("METASPINE_FUZZ_REQUESTS", "1500"))
+pytestmark = pytest.mark.long
+
+REQUESTS = int(os.environ.get("METASPINE_FUZZ_REQUESTS", "600"))
 SCHEMA = schemathesis.openapi.from_dict(described())
 OPERATIONS = [one.ok() for one in SCHEMA.get_all_operations()]
 SECRETS = ("1947-11-29", "HN-7731905", "QXS-witness")

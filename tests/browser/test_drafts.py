@@ -91,18 +91,25 @@ def test_a_lost_connection_loses_nothing(opened, cast, drafts, assessments):
     assert kept(page) == []
     assert drafts()["6m"]["eq_vas"] == ["44"]
 
+    beside = page.context.new_page()  # another window of the same form
+    beside.goto(page.url)
     page.context.set_offline(True)
     page.fill("[name=pain_vas_mm]", "17")
-    page.wait_for_selector("[data-save-state]:has-text('Not connected')")
+    beside.check("[name=barthel_feeding][value='10']")
+    for one in (page, beside):
+        one.wait_for_selector("[data-save-state]:has-text('Not connected')")
+    assert len(kept(page)) == 2
     page.close(run_before_unload=False)
-    later = page.context.new_page()
+    beside.close(run_before_unload=False)
+    later = beside.context.new_page()
     later.context.set_offline(False)
     later.goto(f"/patients/{cast.new}/assessments/6m/")  # what the device kept comes back with the draft
     expect(later.locator("[name=pain_vas_mm]")).to_have_value("17")
+    expect(later.locator("[name=barthel_feeding][value='10']")).to_be_checked()
     later.click("text=Save draft")
     later.wait_for_selector(".note-success")
     stored = assessments(cast.new, "6m")
-    assert (stored.eq_vas, stored.pain_vas_mm) == (44, 17)
+    assert (stored.eq_vas, stored.pain_vas_mm, stored.barthel_feeding) == (44, 17, 10)
     assert drafts() == {}
     assert kept(later) == []
 

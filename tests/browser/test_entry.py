@@ -94,15 +94,38 @@ def test_a_range_is_said_before_anything_is_sent(opened, cast):
     assert page.locator("#error-pain_vas_mm").count() == 0
 
 
+def test_unlikely_answers_are_pointed_out_at_once(opened, cast, assessments):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/12m/")
+    page.fill("[name=eq_vas]", "95")
+    page.fill("[name=pain_vas_mm]", "95")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".live-doubt")
+    told = page.locator("#field-pain_vas_mm .live-doubt").inner_text()
+    assert told.startswith("EQ VAS and pain VAS are both 80 or more")
+    assert page.locator("[data-doubts]").inner_text() == told
+    page.fill("[name=pain_vas_mm]", "5")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".live-doubt", state="detached")
+    assert assessments(cast.new, "12m") is None
+
+
 def test_levels_say_their_segment_group_as_they_are_ticked(opened, cast):
     page = opened("alice")
     page.goto(f"/patients/{cast.new}/baseline/")
     page.check("[name=lesion_levels][value=T4]", force=True)
     page.check("[name=lesion_levels][value=T5]", force=True)
-    page.wait_for_selector("text=T4, T5")
-    assert "Thoracic" in page.locator("#segment-lesion_levels").inner_text()
+    page.wait_for_selector("text=T4–T5")
+    said = page.locator("#segment-lesion_levels").inner_text()
+    assert "Thoracic: T1 to T10 alone" in said
+    # The drawing of a chosen vertebra is filled; those beside it are not.
+    fills = {
+        level: page.locator(f".vertebra:has([value={level}]) path").evaluate("(one) => getComputedStyle(one).fill")
+        for level in ("T3", "T4", "T5")
+    }
+    assert fills["T4"] == fills["T5"] != fills["T3"]
     page.check("[name=lesion_levels][value=L5]", force=True)
-    page.wait_for_selector("text=Multisegment")
+    page.wait_for_selector("text=the vertebrae are not neighbours")
 
 
 @pytest.mark.parametrize("javascript", [True, False])

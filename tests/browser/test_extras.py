@@ -67,15 +67,16 @@ def test_the_forms_with_every_extra_on(opened, cast, every_extra):
     assert "at most" not in page.inner_text("#field-cobb_deg")
     page.fill("[name=assessment_date]", "2026-01-12")
     page.select_option("[name=kps]", "70")
-    page.click("button[name=save]")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.click("button[name=save]")
     assert page.input_value("[name=cobb_deg]") == "12.5"
     page.goto(f"/patients/{cast.new}/")
     assert "Ma 2010" in page.inner_text("body")
-    page.click("button[value=ja]")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.click("button[value=ja]")
     fits(page)
     for path in ("assessments/preop/", "baseline/"):
         page.goto(f"/patients/{cast.new}/{path}")
         fits(page)
-    page.click("button[value=en]")
+    with page.expect_navigation():
+        page.click("button[value=en]")

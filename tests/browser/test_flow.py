@@ -31,8 +31,8 @@ def test_a_form_from_doubt_to_signature(opened, cast, django_db_blocker):
     alice.click("button[name=save]")
     alice.wait_for_selector(".queries-on-form")
     alice.fill(".query-answer input[name=text]", "Chart says A")
-    alice.click(".query-answer button")
-    alice.wait_for_load_state("networkidle")
+    with alice.expect_navigation():
+        alice.click(".query-answer button")
     states = stored_queries(cast, django_db_blocker, cast.followed)
     assert states["Source says C."] == states["severe_palsy_but_walks"] == "answered"
 

@@ -40,14 +40,20 @@ def test_a_patient_answers_on_a_phone(opened, cast, token):
     for step in range(1, 6):
         page.locator("button.answer").nth(step - 1).click()
         page.wait_for_url(f"**/{step + 1}/")
+    page.fill("[name=eq_vas]", "101")
     page.click("button:has-text('English')")
     page.wait_for_selector("text=EQ VAS (health today)")
     fits(page)
-    page.fill("[name=eq_vas]", "101")
-    page.keyboard.press("Enter")
+    assert page.input_value("[name=eq_vas]") == "101"  # the language changes, what was typed stays
+    page.press("[name=eq_vas]", "Enter")
     page.wait_for_selector("[role=alert]")
+    assert page.input_value("[name=eq_vas]") == "101"
     fits(page)
-    page.fill("[name=eq_vas]", "65")
+    scale = page.locator(".scale-column").bounding_box()
+    page.mouse.click(scale["x"] + scale["width"] / 2, scale["y"] + scale["height"] / 2)
+    assert page.input_value("[name=eq_vas]") == "50"
+    for _ in range(15):
+        page.press("[name=eq_vas]", "ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_url("**/7/")
     fits(page)

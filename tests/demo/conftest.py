@@ -1,18 +1,10 @@
-from functools import cache
-
 import pytest
 
-from registry.demo import make_cohort, write_cohort
+from registry.demo import DEFAULT_SEED, write_cohort
 from tests.demo.margins import Files
 
 
-@pytest.fixture(scope="session")
-def cohort_of():
-    """The cohort of a seed, made once."""
-    return cache(make_cohort)
-
-
-@pytest.fixture(scope="session", params=(1, 2, 3))
+@pytest.fixture(scope="session", params=(1, 2, DEFAULT_SEED))
 def folder(request, cohort_of, tmp_path_factory):
     """The files of one seed; every seed must give the study's margins."""
     directory = tmp_path_factory.mktemp(f"demo{request.param}")

@@ -20,6 +20,8 @@ from tests.demo.margins import (
     whole,
 )
 
+pytestmark = pytest.mark.long
+
 # What cannot come out, with what comes out instead: no means and SDs that print as published have a follow-up P of
 # 0.37, and the paper prints 0.0970 as 0.10 against its own rule.
 DIFFERS = {

@@ -34,6 +34,12 @@ def test_settings_of_the_terminal_do_not_lead_elsewhere(launcher):
     assert "postgresql://metaspine_app:" in out
 
 
+def test_only_who_asks_for_it_does_without_the_disk(launcher):
+    look = 'psql -X "$DATABASE_URL" -Atc "SHOW fsync" -c "SHOW synchronous_commit"'
+    assert launcher.call("run", "--unsynced", "--", "sh", "-c", look) == (0, "off\noff\n", "")
+    assert launcher.shell(look) == "on\non\n"
+
+
 def test_a_very_long_path_is_no_obstacle(tmp_path):
     launcher = Launcher(tmp_path / ("long" * 30) / ("longer" * 20))
     assert launcher.shell(KEEP) == "7\n"

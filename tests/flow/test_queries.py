@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from registry.models import Assessment, Patient, Query
-from registry.services import queries
+from registry.services import extras, queries
 from registry.services.answers import InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
@@ -103,13 +103,21 @@ def test_an_unusual_age_is_found_without_keeping_the_date_of_birth(own_form, sto
 
 
 def test_the_sweep_says_the_same_as_saving(save, own_form, stored, as_system):
-    own_form("baseline", sins_location="3", birth_date="1921-04-03")
+    with as_system():
+        for code in ("tomita", "radiotherapy", "local_recurrence"):
+            extras.switch(access=None, code=code, on=True)
+    tomita = {"primary_detail": "lung", "tomita_growth": "1", "visceral_treatability": "0", "skeletal_metastases": "2"}
+    own_form("baseline", sins_location="3", birth_date="1921-04-03", **tomita)
     own_form("surgery", blood_loss_ml="6000")
     save(WALKS | {"eq_vas": "90", "pain_vas_mm": "95", "frankel": "B"})
     save(timepoint="1m", assessment_date="2026-05-30")
-    own_form("follow_up", vital_status="dead", death_date="2026-05-01", last_contact_date="2026-05-01")
+    radiotherapy = {"rt_before": "none", "rt_before_date": "2026-01-01", "rt_after": "none", "rt_after_dose_gy": "30.0"}
+    end = {"vital_status": "dead", "death_date": "2026-05-01", "last_contact_date": "2026-05-01"}
+    own_form("follow_up", local_recurrence="absent", **radiotherapy, **end)
     before = [(one.rule, one.form, one.timepoint_id, one.field, one.seen, one.state) for one in stored()]
-    assert len(before) >= 6
+    assert len(before) >= 9
+    extra = {"tomita_growth_against_primary", "date_without_radiotherapy_before", "dose_without_radiotherapy_after"}
+    assert extra <= {rule for rule, *_ in before}
     with as_system():
         assert sweep() == (0, 0, 0)
     assert [(one.rule, one.form, one.timepoint_id, one.field, one.seen, one.state) for one in stored()] == before

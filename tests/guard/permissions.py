@@ -278,6 +278,8 @@ def clinical_screens(model, key):
     """Screens that an administrator who is nothing else may not open."""
     found = screens(model, key, imports=False, adds=403, opened=403, changes=(403,), deletes=403)
     found.pop(f"admin:{model}_export")
+    found[f"admin:{model}_import"] = screen(opened=403, acted=(403,))
+    found[f"admin:{model}_process_import"] = screen(opened=405, acted=(403,))
     kept = {one: found[f"admin:{model}_{one}"].arguments for one in ("changelist", "history")}
     return found | {
         f"admin:{model}_{one}": screen(opened=403, acted=(403,), arguments=arguments) for one, arguments in kept.items()

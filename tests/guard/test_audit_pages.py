@@ -7,7 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry.services import patients
+from registry.services import patients, queries
+from registry.services.assessments import save_assessment
+from registry.services.findings import Form
 from sites import audit
 from sites.models import AuditEvent
 
@@ -74,8 +76,6 @@ FILTERS = {
 )
 def test_filters_narrow_the_trail(client, both, north, alice, ivo, as_person, asked, count):
     """Of five events by Alice three are about the patient's records; all are of today."""
-    from registry.services.assessments import save_assessment
-
     with as_person(alice) as access:
         save_assessment(access=access, patient=both[0], timepoint="preop", raw={"assessment_date": "2026-01-11"})
         audit.record("noted", site_id=north.pk, table="t", row_id="x")
@@ -83,6 +83,37 @@ def test_filters_narrow_the_trail(client, both, north, alice, ivo, as_person, as
     page = trail(client, ivo, **{asked: FILTERS[asked](both[0], alice)})
     expected = {"row": 4}.get(asked, count)
     assert len(page.context["rows"]) == expected
+
+
+def test_one_kind_of_act_is_chosen_and_rows_say_whom_they_are_about(client, both, north, alice, as_person):
+    with as_person(alice) as access:
+        save_assessment(access=access, patient=both[0], timepoint="preop", raw={"assessment_date": "2026-01-11"})
+        for act in ("noted", "sign_in", "identifiers_viewed"):
+            audit.record(act, site_id=north.pk, table="registry_patient", row_id=both[0].pk)
+    assert [what for _table, _row, what in rows_of(trail(client, alice, action="identifiers_viewed"))] == [
+        "Identifiers viewed"
+    ]
+    assert len(rows_of(trail(client, alice, action="acts"))) == 3
+    assert len(rows_of(trail(client, alice, action="drop table"))) == 6  # as if it were not there
+
+    page = trail(client, alice, table="registry_assessment")
+    (row,) = page.context["rows"]
+    assert (row["subject"].patient_id, row["subject"].timepoint, row["subject"].label) == (
+        both[0].pk, "preop", "Before surgery",
+    )  # fmt: skip
+    assert f'href="?row={both[0].pk}"' in page.content.decode()
+    lines = csv.DictReader(io.StringIO(b"".join(client.post("/audit/csv/").streaming_content).decode("utf-8-sig")))
+    about = [(line["patient"], line["timepoint"]) for line in lines if line["table"] == "registry_assessment"]
+    assert about == [(both[0].pk, "preop")]
+
+
+def test_the_trail_of_a_patient_has_its_queries(client, both, mona, alice, as_person):
+    with as_person(mona) as access:
+        queries.raise_query(
+            access=access, patient=both[0], form=Form("baseline"), field="sex", text="Is this what the file says?"
+        )
+    tables = {table for table, _row, _what in rows_of(trail(client, alice, row=both[0].pk))}
+    assert {"registry_query", "registry_querymessage"} <= tables
 
 
 def test_pages_of_fifty_follow_each_other_without_gap(client, north, alice, as_person):

@@ -23,6 +23,8 @@ from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES
 
+pytestmark = pytest.mark.long
+
 ADDRESSES = addresses()
 
 
@@ -45,8 +47,8 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         }
     )
     for place, user, site, born, number, initials in (
-        ("own", alice, north, "1951-02-23", "HN-4410077", "QXN"),
-        ("other", charlie, south, "1947-11-29", "HN-7731905", "QXS"),
+        ("own", alice, north, "1951-02-23", "HN-4410077", "Q.N."),
+        ("other", charlie, south, "1947-11-29", "HN-7731905", "Q.S."),
     ):
         with as_person(user) as access:
             patient = patients.enrol(

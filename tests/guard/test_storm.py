@@ -25,6 +25,8 @@ from registry.embedded.services import ensure_services, running
 from tests.guard.storm import ANSWERS
 from tests.guard.test_faults import PROJECT, start_web
 
+pytestmark = pytest.mark.long
+
 SAVES, SITES, PATIENTS, KILLS = 1000, 6, 28, 9
 TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
 

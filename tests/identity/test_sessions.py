@@ -4,6 +4,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.urls import reverse
 
+from tests.conftest import PASSWORD
 from tests.identity.conftest import is_in, sign_in
 
 MINUTE = 60
@@ -34,6 +35,33 @@ def test_a_session_ends_after_half_an_hour_of_nothing(browser, alice, clock, act
     clock.forward(31 * MINUTE)
     assert not is_in(client)
     assert acts("session_expired")[0].user_id == alice.pk
+
+
+def test_who_sent_something_too_late_comes_back_to_the_page_it_was_sent_from(browser, alice, clock):
+    client = browser()
+    sign_in(client, alice)
+    clock.forward(31 * MINUTE)
+    sent = {"HTTP_REFERER": "http://testserver/account/?a=b"}
+    asked = client.post(reverse("sign_out_everywhere"), **sent)
+    assert asked.status_code == 302
+    page = client.get(asked.url)
+    assert "the last step was not carried out" in page.content.decode()
+    back = client.post(asked.url, {"username": alice.email, "password": PASSWORD, "next": "/account/?a=b"})
+    assert back.url == "/account/?a=b"
+    assert f"next={back.url.replace('?', '%3F').replace('=', '%3D')}" in asked.url
+
+    clock.forward(31 * MINUTE)
+    elsewhere = client.post(reverse("sign_out_everywhere"), HTTP_REFERER="https://elsewhere.example/account/")
+    assert elsewhere.url.endswith("next=/")
+    assert client.get("/account/?a=b").url == "/login/?next=/account/%3Fa%3Db"
+
+
+def test_an_address_for_buttons_alone_says_so(client, alice):
+    client.force_login(alice)
+    page = client.get(reverse("sign_out_everywhere"), HTTP_ACCEPT="text/html")
+    assert (page.status_code, page["Allow"]) == (405, "POST")
+    assert "only takes what a button sends" in page.content.decode()
+    assert client.get(reverse("sign_out_everywhere"), HTTP_ACCEPT="application/json").content == b""
 
 
 def test_a_session_ends_after_twelve_hours_whatever_happens(browser, alice, clock):

@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -95,7 +96,17 @@ SUSPICIOUS = [
     ("severe_palsy_but_walks", {"frankel": "B", "barthel_mobility": 15}, {"frankel": "C"}),
     ("bedbound_but_independent", {"ecog_ps": 4, **INDEPENDENT}, {"barthel_stairs": None}),
     ("active_but_dependent", {"ecog_ps": 0, **DEPENDENT}, {"ecog_ps": 1}),
-    ("kps_against_ecog", {"ecog_ps": 0, "kps": 90}, {"kps": 100}),
+    ("kps_against_ecog", {"ecog_ps": 0, "kps": 70}, {"kps": 90}),
+    (
+        "kps_against_tokuhashi",
+        {"timepoint": "preop", "tokuhashi_general_condition": 2, "kps": 70},
+        {"tokuhashi_general_condition": 1},
+    ),
+    (
+        "walking_against_barthel",
+        {"timepoint": "preop", "walks_independently": 1, "barthel_mobility": 5},
+        {"barthel_mobility": 10},
+    ),
     ("ais_against_frankel", {"frankel": "C", "ais": "E"}, {"ais": "D"}),
     ("cobb_vertebrae_in_order", {"cobb_upper": "T8", "cobb_lower": "T6"}, {"cobb_lower": "T10"}),
     (
@@ -103,14 +114,46 @@ SUSPICIOUS = [
         {"primary_detail": "colon", "primary_tumour": "lung"},
         {"primary_detail": "lung"},
     ),
+    ("primary_detail_against_tokuhashi", {"primary_detail": "colon", "tokuhashi_primary": 4}, {"tokuhashi_primary": 2}),
+    ("tomita_growth_against_primary", {"primary_detail": "lung", "tomita_growth": 1}, {"primary_detail": "melanoma"}),
+    ("katagiri_growth_against_primary", {"primary_detail": "liver", "katagiri_growth": 2}, {"primary_detail": "other"}),
+    (
+        "katagiri_growth_against_hormones",
+        {"primary_detail": "breast", "hormone_dependent": 1, "katagiri_growth": 2},
+        {"hormone_dependent": 0},
+    ),
+    (
+        "katagiri_growth_against_targeted_drug",
+        {"primary_detail": "lung", "targeted_drug": 0, "katagiri_growth": 2},
+        {"targeted_drug": 1},
+    ),
     (
         "solitary_against_tokuhashi",
         {"skeletal_metastases": 1, "tokuhashi_extraspinal_bone": 1, "tokuhashi_vertebral": 2},
         {"skeletal_metastases": 2},
     ),
+    ("visceral_spread_against_tokuhashi", {"visceral_spread": 0, "tokuhashi_organs": 1}, {"visceral_spread": 1}),
     ("tomita_against_tokuhashi_organs", {"visceral_treatability": 0, "tokuhashi_organs": 0}, {"tokuhashi_organs": 2}),
-    ("dose_without_radiotherapy_before", {"rt_before": "none", "rt_before_dose_gy": 30}, {"rt_before": "conventional"}),
-    ("dose_without_radiotherapy_after", {"rt_after": "none", "rt_after_dose_gy": 30}, {"rt_after": "stereotactic"}),
+    *(
+        (f"{what}_without_radiotherapy_{when}", {f"rt_{when}": "none", name: value}, {f"rt_{when}": "stereotactic"})
+        for when in ("before", "after")
+        for what, name, value in (
+            ("date", f"rt_{when}_date", SURGERY),
+            ("dose", f"rt_{when}_dose_gy", 30),
+            ("fractions", f"rt_{when}_fractions", 10),
+        )
+    ),
+    ("radiotherapy_after_death", {"rt_after_date": SURGERY + DAY, "death_date": SURGERY}, {"rt_after_date": SURGERY}),
+    (
+        "recurrence_after_last_contact",
+        {"local_recurrence_date": SURGERY + DAY, "last_contact_date": SURGERY},
+        {"last_contact_date": SURGERY + DAY},
+    ),
+    (
+        "neurological_domain_of_version_2",
+        {"sosg_version": "v2", "sosg_neurological": Decimal("50.0")},
+        {"sosg_version": "v1"},
+    ),
     ("dead_but_assessed", {"ecog_ps": 5, "frankel": "E"}, {"frankel": None}),
     ("good_health_but_severe_pain", {"eq_vas": 80, "pain_vas_mm": 80}, {"pain_vas_mm": 79}),
     ("no_problems_but_pain", {**NO_PROBLEMS, "pain_vas_mm": 70}, {"eq5d_pain_discomfort": 2}),

@@ -163,5 +163,32 @@ def test_an_unknown_option_is_refused(option):
         SegmentRule(**{option: "nonsense"})
 
 
+@pytest.mark.parametrize(
+    ("levels", "why"),
+    [
+        ((), "no level is known"),
+        (("C7", "T1"), "a cervical vertebra is involved"),
+        (("T10", "T11"), "T11 or below is involved, and no cervical vertebra"),
+        (("T9", "T10"), "T1 to T10 alone"),
+        (("T1", "T3"), "the vertebrae are not neighbours"),
+        (("T1", "T2", "T3", "T4"), "more than 3 vertebrae"),
+    ],
+)
+def test_a_group_says_why(levels, why):
+    assert DEFAULT_RULE.reason(levels).en == why
+
+
+def test_every_set_of_levels_has_a_reason_by_every_rule():
+    rules = [
+        SegmentRule(tl_starts_at=start, segment_rule=kind)
+        for start in ("T10", "T11")
+        for kind in ("any_involvement", "majority")
+    ]
+    for rule in rules:
+        for many in (1, 2):
+            for levels in combinations(LEVELS, many):
+                assert rule.reason(levels).ja
+
+
 def test_every_group_is_named():
     assert [choice.code for choice in SEGMENT_GROUPS] == ["cervical", "thoracic", "tls", "multisegment", "unknown"]

@@ -6,6 +6,7 @@ import pytest
 
 from registry.instruments import catalogue, cobb, escc, kps, prognosis, scores
 from registry.instruments.scores import BAUER, CHARLSON_WITH_AGE, KATAGIRI, NESMS, TOMITA
+from registry.instruments.tokuhashi import PRIMARY_OF_TUMOUR
 
 NORMAL = {
     "platelets_1000_ul": 200,
@@ -95,6 +96,32 @@ def test_other_answers_decide_where_the_primary_does_not():
     assert TOMITA.compute(BEST | {"primary_detail": "sarcoma", "tomita_growth": 2}) == 3
 
 
+def test_a_growth_that_was_left_over_does_not_overrule_the_primary_for_tomita():
+    """A breast cancer grows slowly (1 point) in Tomita 2001, doi:10.1097/00007632-200102010-00016."""
+    growth = TOMITA.terms[0]
+    answers = {"primary_detail": "breast", "tomita_growth": 4}
+    assert (growth.compute(answers), growth.used(answers)) == (1, ("primary_detail",))
+    answers["primary_detail"] = "bladder"
+    assert (growth.compute(answers), growth.used(answers)) == (4, ("primary_detail", "tomita_growth"))
+
+
+def test_a_growth_that_is_stated_overrules_the_primary_for_katagiri():
+    """Head and neck, which is no code of the primary, is rapid in Katagiri 2014, doi:10.1002/cam4.292."""
+    growth = KATAGIRI.terms[0]
+    assert growth.compute({"primary_detail": "other", "katagiri_growth": 3}) == 3
+    answers = {"primary_detail": "breast", "katagiri_growth": 0, "hormone_dependent": 0}
+    assert (growth.compute(answers), growth.of_code(answers)) == (0, 2)
+    assert growth.used(answers) == ("primary_detail", "katagiri_growth")
+    assert growth.used(answers | {"katagiri_growth": None}) == ("primary_detail", "hormone_dependent")
+
+
+def test_death_is_no_poor_performance():
+    """Katagiri 2014 gives the point for ECOG 3 and 4."""
+    ecog = KATAGIRI.terms[3]
+    assert [ecog.compute({"ecog_ps": grade}) for grade in (0, 1, 2, 3, 4, 5)] == [0, 0, 0, 1, 1, None]
+    assert ecog.missing({"ecog_ps": 5}) == ("ecog_ps",)
+
+
 @pytest.mark.parametrize(
     ("changes", "points"),
     [
@@ -164,18 +191,32 @@ def test_charlson_counts_the_higher_grade_and_age():
     ],
 )
 def test_the_ecog_grades_published_for_kps(mapping, grades):
-    assert {points: mapping.ecog(points) for points in grades} == grades
-    assert [mapping.ecog(one) for one in (0, None)] == [None, None]
+    assert {points: mapping.grades(points) for points in grades} == {points: (one,) for points, one in grades.items()}
+    assert [mapping.grades(one) for one in (0, None)] == [(), ()]
     for points, grade in grades.items():
         low, high = mapping.kps(grade)
         assert low <= points <= high
     assert mapping.kps(5) is None
 
 
+def test_buccheri_publishes_two_grades_for_most_of_kps():
+    """Buccheri G, et al. Eur J Cancer 1996;32A:1135–1141: 80–100 is ECOG 0–1, 60–70 is 2, below 60 is 3–4."""
+    expected = {100: (0, 1), 80: (0, 1), 70: (2,), 60: (2,), 50: (3, 4), 10: (3, 4), 0: ()}
+    assert {points: kps.BUCCHERI_1996.grades(points) for points in expected} == expected
+
+
 def test_kps_and_ecog_agree_where_any_mapping_says_so():
     assert kps.agree(60, 2) and kps.agree(60, 3)
     assert not kps.agree(60, 1)
+    assert kps.agree(90, 0) and kps.agree(100, 1) and kps.agree(50, 4)  # Buccheri alone
+    assert not kps.agree(70, 0) and not kps.agree(60, 4)
     assert kps.agree(0, 5) and not kps.agree(0, 4) and not kps.agree(50, 5)
+
+
+def test_the_tokuhashi_points_of_kps():
+    """Tokuhashi 2005, doi:10.1097/01.brs.0000180401.06919.a5: 10–40 poor, 50–70 moderate, 80–100 good."""
+    codes = [code for code in catalogue.item("kps").codes if code]
+    assert [kps.tokuhashi(code) for code in codes] == [2, 2, 2, 1, 1, 1, 0, 0, 0, 0]
 
 
 def test_a_corrected_angle_and_its_loss():
@@ -195,3 +236,23 @@ def test_details_of_the_primary_belong_to_a_tumour():
     for detail in catalogue.item("primary_detail").codes:
         assert any(prognosis.fits(detail, tumour) for tumour in tumours)
     assert prognosis.fits("colon", "digestive") and not prognosis.fits("colon", "lung")
+
+
+def _tumours_of(detail):
+    return {tumour for tumour in catalogue.item("primary_tumour").codes if prognosis.fits(detail, tumour)}
+
+
+def test_the_segment_study_groups_what_it_does_not_name_as_other():
+    """Segi 2024, doi:10.1177/21925682241297948: nine groups; digestive is tract, liver, gallbladder, pancreas."""
+    for detail in ("uterus", "bladder", "melanoma", "sarcoma"):
+        assert _tumours_of(detail) == {"other"}
+    assert _tumours_of("neuroendocrine") == {"other", "digestive"}
+    assert _tumours_of("other") == {"other", "digestive", "hematological"}
+    assert _tumours_of("gallbladder") == {"digestive"} and _tumours_of("myeloma_lymphoma") == {"hematological"}
+
+
+def test_the_tokuhashi_points_of_each_primary_are_some_that_its_tumour_may_have():
+    """Tokuhashi 2005, doi:10.1097/01.brs.0000180401.06919.a5, the row of the primary site."""
+    assert set(prognosis.TOKUHASHI_PRIMARY) == set(catalogue.item("primary_detail").codes)
+    for detail, points in prognosis.TOKUHASHI_PRIMARY.items():
+        assert all(points & PRIMARY_OF_TUMOUR[tumour] for tumour in _tumours_of(detail)), detail

@@ -10,7 +10,6 @@ from django.test import override_settings
 
 from registry import tasks
 from registry.analysis import cohorts, plans, runner
-from registry.demo import make_cohort
 from registry.demo.recent import WAITING, with_recent_patients
 from registry.instruments import levels
 from registry.management import demonstration
@@ -18,6 +17,8 @@ from registry.models import Assessment, ComparisonRun, Patient
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership, Site, User
 from sites.scope import everything
+
+pytestmark = pytest.mark.long
 
 
 def call(name, *arguments):
@@ -79,8 +80,8 @@ def test_the_coordinator_finds_work_and_the_study_is_as_published(demo, client, 
     assert [step["n"] for step in flow] == [413, 257, 230, 203]
 
 
-def test_the_patients_moved_to_now_are_those_whom_the_study_leaves_out():
-    cohort, today = make_cohort(), date(2026, 7, 1)
+def test_the_patients_moved_to_now_are_those_whom_the_study_leaves_out(cohort_of):
+    cohort, today = cohort_of(), date(2026, 7, 1)
     changed, recent = with_recent_patients(cohort, today, "S01")
     assert (changed, recent) == with_recent_patients(cohort, today, "S01")
     assert set(recent) == {days for days, _kept in WAITING}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.stats import random_tables
 from registry.stats.arrays import NotEstimable
 from registry.stats.fisher import TooLarge, fisher, fisher_exact, fisher_monte_carlo
 from registry.stats.fisher_network import tail_probability
@@ -197,6 +198,30 @@ def test_tables_are_sampled_with_their_margins_and_probabilities():
         sampled = fisher_monte_carlo(cells, resamples=40_000, seed=5)
         assert abs(sampled.p - slow_fisher(cells)) < 4.5 * sampled.standard_error + 1e-4
     assert table in every
+
+
+@pytest.mark.parametrize("shift", [20, 60, 150, 300, 500, 900])
+def test_tables_of_many_observations_are_sampled_with_their_probabilities(shift):
+    """Drawn whole, a 2 x 2 and a 2 x 3 table have the exact test's P, from the middle far into the tail."""
+    for table in (
+        [[30_000 + shift, 70_000 - shift], [60_000 - shift, 140_000 + shift]],
+        [[10_000 + shift, 20_000, 70_000 - shift], [20_000 - shift, 40_000, 140_000 + shift]],
+    ):
+        exact, sampled = fisher_exact(table), fisher_monte_carlo(table)
+        assert abs(sampled.p - exact.p) < 4 * sampled.standard_error
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(9, 3), (5, 2), (3, 3)])
+def test_tables_drawn_whole_are_those_drawn_cell_by_cell(rows, columns):
+    """Kolmogorov and Smirnov's distance of two samples of 100 000, which exceeds this one time in a thousand."""
+    share = np.outer(np.arange(3, 3 + rows), np.arange(2, 2 + columns))
+    table = np.rint(share * random_tables.MANY / share.min() * 1.001).astype(np.int64)
+    margins = table.sum(axis=1), table.sum(axis=0)
+    whole = random_tables.log_factorial_sums(np.random.default_rng(1), *margins, 100_000)
+    cells = random_tables._cell_by_cell(np.random.default_rng(2), *margins, 100_000)
+    at = np.sort(np.concatenate([whole, cells]))
+    apart = np.searchsorted(np.sort(whole), at, side="right") - np.searchsorted(np.sort(cells), at, side="right")
+    assert np.abs(apart).max() / 100_000 < 1.95 * (2 / 100_000) ** 0.5
 
 
 def test_a_sampled_table_says_why_and_is_sampled_again_whatever_the_machine():

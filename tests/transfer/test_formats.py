@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import random
 import shutil
 import subprocess
 import zipfile
@@ -22,12 +23,16 @@ from registry.exports import choices as asked
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
-from registry.instruments import extras, value_sets
+from registry.instruments import catalogue, extras, scores, value_sets
+from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient
-from registry.services import wire
+from registry.services import visits, wire
 from registry.services.extras import switch
+from registry.web import extra_answers
 from sites.scope import everything
-from tests.transfer.conftest import ASSESSMENT, EVENT, texts, write_csv
+from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, texts, write_csv
+
+pytestmark = pytest.mark.long
 
 ODM_SCHEMA = Path(odmlib.__file__).parent / "schemas" / "odm" / "1.3.2" / "ODM1-3-2.xsd"
 REASONS = {"frankel": "", "frankel_missing": "too_ill", "pain_vas_mm": "", "pain_vas_mm_missing": "refused"}
@@ -399,6 +404,82 @@ def test_extras_go_out_where_they_are_asked_for(package, with_extras):
     book = {row["column"]: row for row in table(folder / "codebook.csv")}
     assert book["nesms_score"]["label_en"].endswith("(provisional)")
     assert "Katagiri H" in book["katagiri_score"]["source"]
+
+
+LIMITS = {  # answers on both sides of each limit of the laboratory
+    "platelets_1000_ul": ("99", "100"), "calcium_mg_dl": ("10.2", "10.3"), "bilirubin_mg_dl": ("1.3", "1.4"),
+    "crp_mg_dl": ("0.39", "0.40"), "ldh_iu_l": ("249", "250"), "albumin_g_dl": ("3.4", "3.5", "3.6", "3.7"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def crowd(registry, good, bring_in):
+    """Forty patients more, with random answers to everything that a total or a score is made of; a few lack one."""
+    chance = random.Random(23)
+    scored = [*catalogue.items((catalogue.TOKUHASHI, catalogue.SINS))]
+    asked = [*catalogue.items((catalogue.BARTHEL, catalogue.EQ5D5L, catalogue.ECOG_PS))]
+    names = [f"N01-{place:04d}" for place in range(1000, 1040)]
+
+    def drawn(items):
+        return {item.name: str(chance.choice([one.code for one in item.form_choices])) for item in items}
+
+    patients = [
+        PATIENT | drawn(scored) | {"patient_id": name, "birth_date": f"{chance.randint(1924, 1990)}-04-03"}
+        for name in names
+    ]
+    write_csv(good / "patients.csv", patients)
+    before = [ASSESSMENT | drawn(asked) | {"patient_id": name, "ecog_ps_missing": ""} for name in names[:-2]]
+    before[0] |= {"ecog_ps": "", "ecog_ps_missing": "unknown"}
+    write_csv(good / "assessments.csv", before)
+    write_csv(good / "adverse_events.csv", [EVENT | {"patient_id": names[0]}])
+    assert bring_in(good).stored
+    with everything(reason="test"), transaction.atomic():
+        for place, name in enumerate(names):
+            answers = {
+                item.name: item.clean(chance.choice(LIMITS[item.name])) if item.name in LIMITS else item.clean(code)
+                for item in catalogue.items((catalogue.CHARLSON, catalogue.PROGNOSIS))
+                for code in [chance.choice(item.codes) if item.choices else None]
+            }
+            answers |= dict.fromkeys(("tomita_growth", "katagiri_growth")) if place % 2 else {}
+            answers |= {chance.choice(sorted(answers)): None} if place % 5 == 0 else {}
+            Patient.objects.filter(pk=name).update(**answers)
+        for code in extras.SWITCHES:
+            switch(access=None, code=code, on=True)
+    return names
+
+
+@pytest.mark.parametrize("shape", ["long", "wide"])
+def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
+    """SQL writes the file, generated columns hold the totals, and Python computes what the page shows: all agree."""
+    folder = package(content=["items", "totals", "hsuv", "extras"], shape=shape, value_sets=["JP"])
+    rows = {row["patient_id"]: row for row in table(folder / "data" / "patients.csv")}
+    told = dict.fromkeys((one.column for one in scores.SCORES), 0)
+    with everything(reason="test"), transaction.atomic():
+        recorded = {one.patient_id: one for one in Assessment.objects.filter(patient_id__in=crowd)}
+        for patient in Patient.objects.filter(pk__in=crowd):
+            row, assessment = rows[patient.pk], recorded.get(patient.pk)
+            known = {"preop": assessment} if assessment else {}
+            course = visits.visits(patient, SCHEDULE, known, patient.surgery_date, None)
+            for shown in extra_answers.of(patient, course)["scores"]:
+                assert row[shown.score.column] == _written(shown.value), (patient.pk, shown.score.code)
+                told[shown.score.column] += shown.value is not None
+            of_patient = catalogue.derive({one.name: getattr(patient, one.name, None) for one in catalogue.ALL_ITEMS})
+            for instrument in catalogue.OF_PATIENT:
+                for one in instrument.derived:
+                    assert row[one.name] == _written(of_patient[one.name]), (patient.pk, one.name)
+            if shape == "wide" and assessment:
+                state = assessment.eq5d_state
+                assert row["eq5d_state_preop"] == str(state)
+                assert float(row["hsuv_jp_preop"]) == value_sets.get("JP").hsuv(state)
+                assert row["barthel_total_preop"] == str(sum(getattr(assessment, one) for one in BARTHEL))
+    assert all(count >= 20 for count in told.values()), told
+
+
+BARTHEL = [item.name for item in catalogue.BARTHEL.items]
+
+
+def _written(value):
+    return "" if value is None else str(value)
 
 
 @pytest.mark.parametrize("choices", [{"format": "sav"}, {"format": "dta"}, {"format": "parquet", "shape": "wide"},

@@ -1,7 +1,9 @@
 """Exports as jobs: who sees them, files that can be fetched in parts, failures that leave nothing, expiry."""
 
+import hashlib
 import io
 import json
+import os
 import zipfile
 from datetime import timedelta
 
@@ -199,6 +201,36 @@ def test_a_lost_export_is_sent_again_and_gives_up_in_the_end(registry, bob):
     mine.update(status="running", attempts=3, heartbeat_at=long_ago)
     assert jobs.recover() == []
     assert mine.get().status == "failed"
+
+
+def test_a_worker_that_was_given_up_leaves_its_successors_file_alone(registry, bob, folder, monkeypatch):
+    export = jobs.request(access=access_of(bob), choices=Choices())
+    write = jobs.write_package
+
+    def slowly(*told):
+        manifest = write(*told)
+        if Export.objects.get(pk=export.pk).attempts == 1:  # meanwhile another worker takes over, and is done
+            Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - 2 * jobs.STALE)
+            assert jobs.perform(export.pk, reporting=False)
+        return manifest
+
+    monkeypatch.setattr(jobs, "write_package", slowly)
+    assert jobs.perform(export.pk, reporting=False)
+    export.refresh_from_db()
+    assert (export.status, export.attempts) == ("done", 2)
+    assert hashlib.sha256(jobs.path_of(export).read_bytes()).hexdigest() == export.sha256
+    assert [one.name for one in folder.iterdir()] == [jobs.path_of(export).name]
+
+
+def test_what_interrupted_workers_left_is_cleared_away(registry, signed_in, folder):
+    export, _ = asked(signed_in("alice"))
+    long_ago = (timezone.now() - timedelta(days=2)).timestamp()
+    for name in (f".{export.pk}.1.part", "f6f0c5c4-0000-4000-8000-000000000000.zip", jobs.path_of(export).name):
+        (folder / name).touch()
+        os.utime(folder / name, (long_ago, long_ago))
+    (folder / ".new.1.part").touch()
+    assert jobs.expire() == 0
+    assert {one.name for one in folder.iterdir()} == {jobs.path_of(export).name, ".new.1.part"}
 
 
 def test_an_export_of_a_snapshot_holds_what_was_frozen(registry, signed_in, bob):

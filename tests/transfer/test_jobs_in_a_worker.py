@@ -18,6 +18,7 @@ from registry import tasks
 from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.models import Export
+from registry.services import claims
 from registry.wsgi import application
 from sites.access import Role, access_of
 from sites.models import Site
@@ -139,6 +140,6 @@ def test_an_export_cancelled_while_it_is_written_leaves_nothing(access, folder, 
         with locked(LAST_READ):
             until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
             jobs.cancel(access=access, export=export)
-            time.sleep(2.5 * jobs.HEARTBEAT)
+            time.sleep(2.5 * claims.HEARTBEAT)
         until(lambda: state_of(export) == "cancelled")
     assert left_in(folder) == []

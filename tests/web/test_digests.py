@@ -117,6 +117,13 @@ def test_once_a_day_however_often_it_is_asked(by_mail, alice, due, today):
         assert [one.new["due"] for one in told] == [1, 1]
 
 
+def test_what_waited_for_a_worker_over_night_is_not_sent_besides_the_days_own(by_mail, alice, due, today):
+    tasks.send_digest(alice.pk, (today - DAY).isoformat())
+    assert mail.outbox == []
+    tasks.send_digest(alice.pk, today.isoformat())
+    assert len(mail.outbox) == 1
+
+
 def test_nothing_on_a_day_on_which_nothing_waits(by_mail, alice, mona, dana, bob, ada):
     tasks.send_digests()
     assert mail.outbox == []

@@ -123,6 +123,15 @@ def test_every_form_has_drafts(alice, browse, patient, typed, form, page, fields
     assert [line["address"] for line in home] == [f"/patients/{patient.pk}/{page}"]
 
 
+def test_a_reason_for_all_open_items_leaves_answers_alone(alice, browse, url, typed):
+    client = browse(alice)
+    client.post(url, BEGUN | {"eq5d_mobility": "3", "version": ""})
+    typed(alice, client=client, version="1", eq5d5l_not_done="refused", eq5d_self_care="4")
+    page = client.get(url)
+    names = ("eq5d_mobility", "eq5d_self_care", "eq5d_pain_discomfort")
+    assert [in_field(page, name) for name in names] == [("3", ""), ("4", ""), ("", "refused")]
+
+
 def test_ticks_taken_away_stay_away(alice, browse, patient, typed):
     client, url = browse(alice), f"/patients/{patient.pk}/baseline/"
     client.post(url, BASELINE | {"version": patient.version})
@@ -203,6 +212,66 @@ def test_opening_a_form_takes_one_query_for_its_draft(alice, mona, browse, url, 
     with CaptureQueriesContext(connection) as captured:
         assert client.get(url).context["draft"] is not None
     assert len(captured) == without
+
+
+@pytest.fixture
+def window(browse, typed, url):
+    """`window(alice)` is a page of the form: `type(**fields)` as its script sends it, `save(**fields)`."""
+
+    class Window:
+        def __init__(self, user):
+            self.user, self.client = user, browse(user)
+            context = self.client.get(url).context
+            self.version, self.drafted = context["version"], context["drafted"]
+
+        def type(self, **fields):
+            known = {"version": self.version, "drafted": self.drafted}
+            self.drafted = typed(self.user, client=self.client, **known, **fields).json()["drafted"]
+
+        def save(self, **fields):
+            return self.client.post(url, BEGUN | {"version": self.version, "drafted": self.drafted} | fields)
+
+    return Window
+
+
+def test_saving_one_window_keeps_what_only_the_other_has(alice, window, stored, as_person, url, text):
+    first, second = window(alice), window(alice)
+    second.type(pain_vas_mm="12", frankel="C")
+    first.type(eq_vas="50")
+    second.type(ecog_ps="2")
+    assert "in another window is kept" in text(first.client.get(first.save(eq_vas="50").url))
+    assert (stored().eq_vas, stored().pain_vas_mm) == (50, None)
+    assert stored(Draft).typed == {"pain_vas_mm": ["12"], "ecog_ps": ["2"]}
+    later = window(alice)  # the draft lies over what is stored, and has seen all of it
+    assert in_field(later.client.get(url), "pain_vas_mm")[0] == "12"
+    saved = later.save(eq_vas="50", pain_vas_mm="12", ecog_ps="2")
+    assert saved.status_code == 302  # nobody else has answered these
+    with as_person(alice):
+        assert not Draft.objects.exists()
+    assert (stored().eq_vas, stored().pain_vas_mm) == (50, 12)
+
+
+def test_what_a_window_typed_and_took_back_leaves_with_its_save(alice, window, as_person):
+    one = window(alice)
+    one.type(eq_vas="50")
+    one.type(eq_vas="5")
+    again = window(alice)  # the page is reloaded
+    again.save(eq_vas="")
+    with as_person(alice):
+        assert not Draft.objects.exists()
+
+
+def test_a_draft_of_a_form_that_was_signed_says_so_and_is_discarded(alice, ivo, browse, url, typed, as_person, text):
+    client = browse(alice)
+    client.post(url, ASSESSMENT | {"complete": ""})
+    typed(alice, client=client, version="1", eq_vas="3")
+    with as_person(ivo):
+        Assessment.objects.update(state="locked")
+    page = client.get(url)
+    assert in_field(page, "eq_vas")[0] == "60" and "was not saved before this form was signed" in text(page)
+    client.post(page.context["draft"].address, {"discard": ""})
+    assert client.get(url).context["draft"] is None
+    assert client.get("/").context["typed"] == []
 
 
 # -- Whose they are ----------------------------------------------------------------------------------------------------
@@ -397,6 +466,28 @@ def test_the_conflict_is_said_in_japanese(alice, browse, url, opened_twice, text
     page = client.post(url, BEGUN | {"frankel": "B", "version": opened_twice})
     assert "Your answer" not in text(page)
     assert "Frankel分類" in text(page)
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "9999999999", "²", "-1", "x"])
+def test_a_version_that_is_none_asks_about_everything(alice, browse, url, stored, version):
+    client = browse(alice)
+    client.post(url, BEGUN | {"version": ""})
+    assert client.post(url, BEGUN | {"frankel": "D", "version": version}).status_code == 409
+    assert client.post(url, BEGUN | {"frankel": "D", "version": "1", "seen": version}).status_code in (302, 409)
+    assert client.post(url, BEGUN | {"frankel": "E", "version": str(stored().version)}).status_code == 302
+
+
+@pytest.mark.parametrize("more", [{}, {"seen": "2", "keep-frankel": "mine"}])
+def test_answers_for_a_form_that_is_gone_are_not_lost(alice, browse, url, as_person, text, more):
+    client = browse(alice)
+    page = client.post(url, BEGUN | {"version": "3"} | more)
+    assert (page.status_code, page.context["version"], in_field(page, "frankel")[0]) == (422, "", "C")
+    assert "was removed after you opened it" in text(page)
+    with as_person(alice):
+        assert (Assessment.objects.count(), Draft.objects.count()) == (0, 1)
+    assert client.post(url, BEGUN | {"version": page.context["version"]}).status_code == 302
+    with as_person(alice):
+        assert (Assessment.objects.count(), Draft.objects.count()) == (1, 0)
 
 
 def test_a_change_made_elsewhere_is_named(alice, browse, url, as_person, patient, stored, text):

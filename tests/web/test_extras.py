@@ -1,15 +1,19 @@
 """Extra instruments: switching them, what the forms ask because of it, what stays when one is off."""
 
+from datetime import date, timedelta
+from decimal import Decimal
+
 import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from registry.instruments import catalogue, extras
-from registry.models import Assessment, Patient
+from registry.models import Assessment, Patient, Query, Timepoint
 from registry.services import extras as service
 from registry.services import wire
 from registry.services.answers import InvalidAnswers
 from registry.services.assessments import save_assessment
+from registry.services.sweeping import sweep
 from sites.models import AuditEvent
 from sites.scope import everything
 from tests.web.conftest import ASSESSMENT, BASELINE
@@ -109,6 +113,76 @@ def test_what_is_off_is_kept_and_shown_and_not_changed(switched, alice, browse, 
     assert refusal.value.errors == {"kps": [service.SWITCHED_OFF]}
 
 
+def test_what_is_off_leaves_the_patients_page_and_raises_no_question(
+    switched, alice, browse, url, stored, patient, as_person
+):
+    switched("kps", "escc")
+    client, own = browse(alice), f"/patients/{patient.pk}/"
+    client.post(url, ASSESSMENT | EXTRAS | {"complete": ""})
+    shown = [label for _, rows in client.get(own).context["extra"]["groups"] for label, _ in rows]
+    assert shown[0] == "Karnofsky performance status" and "Cord compressed (grades 2 and 3)" in shown
+
+    def query():
+        with as_person(alice):
+            return Query.objects.filter(rule="kps_against_ecog").first()
+
+    def record(ecog, said):
+        fields = {"version": stored().version, "reason": "seen again", "ecog_ps": ecog, "save": ""}
+        return client.post(url, ASSESSMENT | EXTRAS | fields | said)
+
+    switched("escc")
+    assert "Karnofsky" not in str(client.get(own).context["extra"]["groups"])
+    assert record("4", {}).status_code == 302  # KPS 70 stays stored, and nobody is asked about it
+    assert (stored().kps, query()) == (70, None)
+    switched("kps", "escc")
+    assert record("0", {}).status_code == 422
+    assert record("0", {"asked": "preop:kps_against_ecog"}).status_code == 302
+    assert query().state == "open"
+    switched("escc")
+    assert record("2", {}).status_code == 302
+    with as_person(alice):
+        sweep()
+    assert query().state == "open"  # nobody looked at it
+    switched("kps", "escc")
+    with as_person(alice):
+        sweep()
+    assert (query().state, query().mended) == ("closed", True)
+
+
+def test_angles_are_compared_in_one_posture_alone(switched, alice, browse, patient, as_system):
+    """Correction: before minus one week; loss: later minus one week (Wang 2025)."""
+    switched("cobb")
+    angles = {"preop": ("21.5", "standing"), "1w": ("9.0", "supine"), "1m": ("13.5", "supine"), "3m": ("14.0", None)}
+    with as_system():
+        Timepoint.objects.get_or_create(code="1w", defaults={"label": "1 week", "label_ja": "1週", "position": 7})
+        for place, (code, (degrees, posture)) in enumerate(angles.items()):
+            Assessment.objects.create(
+                patient=patient, site_id=patient.site_id, timepoint_id=code, cobb_deg=Decimal(degrees),
+                cobb_posture=posture, assessment_date=date(2026, 1, 10) + timedelta(days=30 * place),
+            )  # fmt: skip
+
+    def course():
+        rows = dict(browse(alice).get(f"/patients/{patient.pk}/").context["extra"]["groups"])
+        rows = dict(rows["Cobb angle (segmental kyphosis)"])
+        return [[cell for cell in rows[name] if cell] for name in ("Correction", "Loss of correction")]
+
+    assert course() == [["postures differ"], ["+4.5 deg", "posture unknown"]]
+    with as_system():
+        Assessment.objects.filter(timepoint_id="preop").update(cobb_posture="supine")
+    assert course() == [["+12.5 deg"], ["+4.5 deg", "posture unknown"]]
+
+
+def test_a_kps_of_death_is_refused_while_no_death_is_on_record(switched, as_person, alice, patient, as_system):
+    switched("kps")
+    raw = {**ASSESSMENT, "kps": 0, "ecog_ps": ""}
+    with as_person(alice) as access:
+        with pytest.raises(InvalidAnswers) as refusal:
+            save_assessment(access=access, patient=patient, timepoint="preop", raw=raw)
+        assert list(refusal.value.errors) == ["kps"]
+        patient.vital_status = "dead"
+        assert save_assessment(access=access, patient=patient, timepoint="preop", raw=raw).kps == 0
+
+
 def test_a_form_completed_before_is_not_asked_afterwards(switched, alice, browse, url, stored):
     client = browse(alice)
     client.post(url, ASSESSMENT | {"complete": ""})
@@ -180,6 +254,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     charlson = {item.name: "0" for item in catalogue.instrument("charlson").items} | {"cci_tumour": "6"}
     page = text(client.get(own + "baseline/"))
     assert all(f'name="{name}"' in page for name in (*PROGNOSIS, *charlson))
+    assert '<option value="T4">T4</option>' in text(client.get(url))
     empty = text(client.get(own))
     assert "Not computable, missing: Primary tumour in detail, Visceral metastases (Tomita)" in empty
     sent = BASELINE | charlson | PROGNOSIS | {"version": stored(Patient).version, "complete": ""}
@@ -192,6 +267,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     assert shown == {"charlson": None, "tomita": 6, "bauer": 1, "nesms": 2, "katagiri": 4}
     page = text(client.get(own))
     assert "Provisional" in page and "ECOG published for this KPS, not recorded: Ma 2010" in page
+    assert "<td>T4</td>" in page and 'ECOG 3–4 before surgery <span class="muted">(2 self-care, no work)</span>' in page
     assert "12.5 deg" in page and "Not computable, missing: Age at surgery" in page
     follow_up = {"version": stored(Patient).version, "last_contact_date": "2026-05-01", "vital_status": "alive"}
     response = client.post(own + "follow-up/", follow_up | {"local_recurrence": "absent", "save": ""})

@@ -13,6 +13,7 @@ from registry.models import Assessment, Draft, Patient, PatientLink
 from registry.services import extras, follow_up, patient_links
 from registry.services.assessments import save_assessment
 from registry.services.patient_links import ITEMS
+from registry.services.records import Locked
 from sites.models import AuditEvent
 from sites.scope import Scope, entered
 from tests.conftest import TODAY
@@ -106,6 +107,7 @@ def test_what_is_no_answer_is_refused_and_the_question_stays(linked, stored, raw
             continue
         page = Client().post(f"/answers/{token}/{step}/", {name: raw})
         assert (page.status_code, 'role="alert"' in page.content.decode()) == (422, True)
+        assert page.context["question"].value == raw  # what was typed is still there
     assert stored(link).answers == {}
 
 
@@ -116,6 +118,8 @@ def test_the_patient_chooses_the_language(linked, stored):
     assert client.post(f"/answers/{token}/1/", {"language": "en"}).url == f"/answers/{token}/1/"
     assert "Mobility" in client.get(f"/answers/{token}/1/").content.decode()
     client.post(f"/answers/{token}/1/", {"language": "xx"})
+    typed = client.post(f"/answers/{token}/6/", {"language": "en", "eq_vas": "6o"})
+    assert (typed.status_code, typed.context["question"].value) == (200, "6o")
     assert (stored(link).language, stored(link).answers) == ("en", {})
 
 
@@ -273,6 +277,74 @@ def test_a_stored_answer_is_never_overwritten_unasked(linked, browse, alice, pat
     assert (values["eq_vas"], values["pain_vas_mm"]) == ("80", "30")
 
 
+def test_what_one_typed_oneself_is_never_overwritten_unasked(linked, browse, alice, patient):
+    client, url = browse(alice), f"/patients/{patient.pk}/assessments/preop/"
+    typed = {"person": alice.pk, "version": "", "eq_vas": "80", "assessment_date": "2026-01-09"}
+    client.post(f"/patients/{patient.pk}/drafts/preop/", typed | {"pain_vas_mm": "3o"})
+    link, _token = sent(linked)
+    lines = {one.item.name: one for one in client.get(f"/patient-links/{link.pk}/").context["lines"]}
+    assert {name: (one.stored, one.differs) for name, one in lines.items() if one.stored != "–"} == {
+        "eq_vas": ("80", True),
+        "pain_vas_mm": ("3o mm", True),
+    }
+    client.post(f"/patient-links/{link.pk}/", {"accept": "", "version": "", "keep-eq_vas": "stored"})
+    form = client.get(url)
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    assert (values["eq_vas"], values["pain_vas_mm"]) == ("80", "30")
+    assert form.context["leading"][0].value == "2026-01-09"
+
+
+def test_what_was_saved_beside_the_review_is_asked_about(linked, browse, alice, ivo, patient, as_person):
+    client, url = browse(alice), f"/patients/{patient.pk}/assessments/preop/"
+    link, _token = sent(linked)
+    review = client.get(f"/patient-links/{link.pk}/")
+    browse(ivo).post(url, {"assessment_date": "2026-01-12", "eq_vas": "80", "version": ""})
+    client.post(f"/patient-links/{link.pk}/", {"accept": "", "version": review.context["version"]})
+    form = client.get(url)
+    values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
+    saved = client.post(url, values | {"assessment_date": "2026-01-12", "version": form.context["version"]})
+    assert (saved.status_code, [one.name for one in saved.context["conflict"].asked]) == (409, ["eq_vas"])
+    with as_person(alice):
+        assert Assessment.objects.get().eq_vas == 80
+
+
+def test_a_link_is_for_a_visit_that_the_patient_may_have(browse, alice, patient, as_person):
+    client = browse(alice)
+    asked = {"language": "en", "respondent": "self", "valid": "1h", "hand_over": ""}
+    links = "/patients/{}/assessments/{}/links/"
+    for code, status in (("u2", 404), ("36m", 404), ("u1", 200)):
+        assert client.get(links.format(patient.pk, code)).status_code == status
+    handed = client.post(links.format(patient.pk, "u1"), asked).url
+    token = handed.split("/")[2]
+    answer(Client(), token)
+    assert Client().post(f"/answers/{token}/8/").status_code == 302
+    client = browse(alice)
+    with as_person(alice):
+        link = PatientLink.objects.get()
+    assert "Unscheduled 1" in client.get("/").content.decode()
+    accepted = client.post(f"/patient-links/{link.pk}/", {"accept": "", "version": ""}, follow=True)
+    assert "it is not saved yet" in accepted.content.decode()
+
+
+def test_nobody_asks_the_dead_nor_for_a_signed_form(linked, browse, alice, ivo, patient, as_person):
+    _link, token = linked()
+    with as_person(alice) as access:
+        save_assessment(access=access, patient=patient, timepoint="1m", raw=ASSESSMENT, complete=True)
+    with as_person(ivo) as access:
+        Assessment.objects.update(state="locked")
+    with pytest.raises(Locked):
+        linked(timepoint="1m")
+    client = browse(alice)
+    died = {"version": patient.version, "vital_status": "dead", "death_date": "2026-02-01"}
+    assert Client().get(f"/answers/{token}/").status_code == 200
+    saved = client.post(f"/patients/{patient.pk}/follow-up/", died | {"last_contact_date": "2026-02-01"})
+    assert saved.status_code == 302
+    assert Client().get(f"/answers/{token}/").status_code == 404
+    asked = {"language": "en", "respondent": "self", "valid": "1h", "make": ""}
+    page = client.post(f"/patients/{patient.pk}/assessments/3m/links/", asked, follow=True)
+    assert "Follow-up of this patient has ended" in page.content.decode()
+
+
 def test_answers_that_are_not_used_need_a_reason_and_are_kept(linked, browse, alice, stored):
     link, _token = sent(linked)
     client = browse(alice)
@@ -299,4 +371,7 @@ def test_everything_is_on_record_but_the_token(linked, as_person, alice):
 def test_a_link_is_asked_only_so_often(linked, settings):
     settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"patient_link": "600/15m/ip,3/15m/key"}
     _link, token = linked()
-    assert [Client().get(f"/answers/{token}/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    pages = [Client().get(f"/answers/{token}/") for _ in range(4)]
+    assert [page.status_code for page in pages] == [200, 200, 200, 429]
+    assert "what you have answered is kept" in pages[-1].content.decode()
+    assert 'href="/"' not in pages[-1].content.decode()  # there is nothing for a patient elsewhere

@@ -113,9 +113,28 @@ def render(chart, words, format, synthetic=False):
         figure = chart.draw(words)
         if synthetic:
             figure.suptitle(words(SYNTHETIC), x=0.995, ha="right", fontsize=7, fontweight="bold", color=AMBER)
+        _lay_out(figure, format)
         out = io.BytesIO()
         figure.savefig(out, format=format, dpi=DPI, metadata=_metadata(format, chart))
     return out.getvalue()
+
+
+def _lay_out(figure, format):
+    """Place everything now, as `savefig` would do after a first drawing that nobody sees."""
+    figure.set_dpi(DPI)
+    _canvas(format)(figure)  # it measures the texts
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
+
+
+def _canvas(format):
+    if format == "svg":
+        from matplotlib.backends.backend_svg import FigureCanvasSVG as Canvas
+    elif format == "pdf":
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf as Canvas
+    else:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg as Canvas
+    return Canvas
 
 
 def _metadata(format, chart):

@@ -14,8 +14,10 @@ class Command(BaseCommand):
     def handle(self, *args, file, **options):
         try:
             manifest = backups.write(file)
-        except (backups.BackupError, OSError) as error:
+        except backups.BackupError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
         rows = manifest["rows"]
         self.stdout.write(f"{sum(rows.values())} rows of {len(rows)} tables in {file}.")
         self.stdout.write(f"Newest seal of the audit trail: {manifest['seal'] or 'none'}.")

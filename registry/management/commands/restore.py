@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def handle(self, *args, file, **options):
         try:
             manifest, report = backups.restore(file)
-        except (backups.BackupError, OSError) as error:
+        except backups.BackupError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
         self.stdout.write(f"Restored the backup of {manifest['made_at']}: {sum(manifest['rows'].values())} rows.")
         self.stdout.write(f"All row counts agree; {report.seals} seals over {report.sealed} events verified.")

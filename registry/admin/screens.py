@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 
+from registry.admin.importing import ImportsWireFile
 from registry.instruments import catalogue
 from registry.instruments.timepoints import unscheduled_number
 from registry.models import AdverseEvent, Assessment, Patient, ScheduledVisit, ScheduleVersion, Timepoint
@@ -70,11 +71,12 @@ class ScheduleVersionAdmin(Screen, admin.ModelAdmin):
         return False
 
 
-class Clinical(Screen, admin.ModelAdmin):
+class Clinical(Screen, ImportsWireFile, admin.ModelAdmin):
     """A clinical table to look at: for an administrator who may also read records, at the sites of that reading.
 
     Administering gives no clinical data, so these screens are not there for somebody who is an administrator alone.
-    What identifies is on no screen. Nothing is changed here: forms have rules, states and reasons of their own.
+    What identifies is on no screen. Nothing is changed here: forms have rules, states and reasons of their own. Files
+    come in by the rules of every import, for who may import, and go out on the page for exports.
     """
 
     search_fields = ("patient_id",)

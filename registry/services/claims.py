@@ -1,0 +1,133 @@
+"""Jobs that are rows: comparison runs and exports. A worker claims the row, shows life while it works, and ends it.
+
+Whatever carries the row's id may lose it or deliver it twice. One UPDATE decides who has the job; it counts for as long
+as the heartbeat goes on, and what has lost its worker is claimed again. The row has `status`, `attempts`, `started_at`,
+`heartbeat_at`, `finished_at`, `cancel_requested` and `error`.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import DatabaseError, connections, models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from registry.models import ComparisonRun
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 1.0  # seconds between two signs of life
+UNSENT = timedelta(minutes=5)  # a queued job that nobody claimed for so long is sent again
+MOST_ATTEMPTS = 3
+
+Status = ComparisonRun.Status  # every such row has these codes
+
+
+class Cancelled(Exception):
+    """Somebody asked the job to stop."""
+
+
+class ClaimLost(Exception):
+    """The job is somebody else's by now, or was deleted."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to carry out the job that a row of `model` is, in its `attempt`th attempt."""
+
+    model: type[models.Model]
+    pk: object
+    attempt: int
+
+    @property
+    def row(self):
+        """The row as a query; empty once the claim is lost."""
+        return self.model.objects.filter(pk=self.pk, status=Status.RUNNING, attempts=self.attempt)
+
+    def end(self, status, **values):
+        """End the job, unless it has meanwhile become somebody else's. Returns whether it was still ours."""
+        now = timezone.now()
+        return bool(self.row.update(status=status, finished_at=now, heartbeat_at=now, **values))
+
+
+def claim(model, pk, stale, **fresh):
+    """A Claim if the job waits, or ran and has been silent for `stale`; None if it is not to be had.
+
+    fresh  values of the row's further columns for an attempt that begins
+    """
+    now = timezone.now()
+    free = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, heartbeat_at__lt=now - stale)
+    beginning = {"status": Status.RUNNING, "started_at": now, "heartbeat_at": now} | fresh
+    with transaction.atomic():  # the row stays locked until its attempt is read
+        rows = model.objects.filter(free, pk=pk, cancel_requested=False)
+        if not rows.update(attempts=F("attempts") + 1, **beginning):
+            return None
+        return Claim(model, pk, model.objects.values_list("attempts", flat=True).get(pk=pk))
+
+
+def cancel(rows):
+    """Stop the jobs of a query: at once where no worker has them, within about a second otherwise."""
+    if not rows.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now()):
+        rows.filter(status=Status.RUNNING).update(cancel_requested=True)
+
+
+class Heartbeat:
+    """Writes progress and signs of life from a thread with a connection, hence transactions, of its own.
+
+    They are seen while the job is still inside its transaction, and go on while one long step is computed.
+    """
+
+    def __init__(self, claimed):
+        self.claim = claimed
+        self.values = {}
+        self.stop_with = None
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._keep_writing, name=f"job {claimed.pk}", daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.ended.set()
+        self.thread.join()
+
+    def tell(self, **values):
+        """How far the job is, as values of its columns. Raises Cancelled or ClaimLost when it is to stop."""
+        self.values = values
+        if self.stop_with is not None:
+            raise self.stop_with
+
+    def _keep_writing(self):
+        try:
+            while not self.ended.wait(HEARTBEAT):
+                self._write()
+        finally:
+            connections.close_all()
+
+    def _write(self):
+        try:
+            if not self.claim.row.update(heartbeat_at=timezone.now(), **self.values):
+                self.stop_with = ClaimLost()
+            elif self.claim.row.filter(cancel_requested=True).exists():
+                self.stop_with = Cancelled()
+        except DatabaseError:
+            log.warning("job %s: no heartbeat", self.claim.pk, exc_info=True)
+
+
+def recover(model, stale, error):
+    """Jobs to be sent (again): those that lost their worker, and those that were never claimed. Returns their ids.
+
+    One that lost its worker too often fails with `error`, and one that was to be cancelled is cancelled.
+    """
+    now = timezone.now()
+    lost = model.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - stale)
+    lost.filter(cancel_requested=True).update(status=Status.CANCELLED, finished_at=now)
+    lost.filter(attempts__gte=MOST_ATTEMPTS).update(status=Status.FAILED, finished_at=now, error=error)
+    lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
+    unsent = model.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)
+    ids = list(unsent.values_list("pk", flat=True))
+    unsent.update(heartbeat_at=now)
+    return ids
