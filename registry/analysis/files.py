@@ -66,7 +66,10 @@ figure{margin:2em 0;max-width:54em}figure svg{width:100%;height:auto}figcaption{
 
 def html_table(table):
     """A Table as HTML; every text escaped."""
-    spans = "".join(f'<th scope="colgroup" colspan="{width}">{escape(text)}</th>' for text, width in table.spans)
+    spans = "".join(
+        f'<th scope="colgroup" colspan="{width}">{escape(text)}</th>' if text else f'<td colspan="{width}"></td>'
+        for text, width in table.spans
+    )
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in table.header)
     body = "".join(
         f'<tr{" class=indent" if row.indent else ""}><th scope="row">{escape(row.label)}</th>'
