@@ -112,6 +112,11 @@ class Choices:
         return next(one for one in FORMATS if one.code == self.format)
 
     @property
+    def is_wide(self):
+        """Whether a row holds all of a patient's timepoints."""
+        return self.kind.shaped and self.shape == "wide"
+
+    @property
     def labelled(self):
         """Whether labels stand in place of codes; SPSS, Stata and ODM hold codes and their labels together."""
         return self.values == "labels" and self.format not in ("sav", "dta", "odm")

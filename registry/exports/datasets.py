@@ -80,7 +80,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
-    if choices.kind.shaped and choices.shape == "wide":
+    if choices.is_wide:
         return (make.wide(), make.events())
     return (make.patients(), make.assessments(), make.events())
 

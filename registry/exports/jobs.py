@@ -20,8 +20,9 @@ from registry.exports.choices import InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
+from registry.instruments.timepoints import SCHEDULE
 from registry.models import Erasure, Export, Snapshot
-from registry.services import claims
+from registry.services import claims, wire
 from registry.services.source import LIVE
 from sites import audit
 from sites.access import Can, access_of
@@ -89,18 +90,20 @@ def may_see_snapshots(access):
 def rows_expected(choices, sites):
     """About how many rows an export writes: those of its tables, whatever the cohort leaves out."""
     if choices.snapshot:
-        return sum(Snapshot.objects.values_list("rows", flat=True).get(pk=choices.snapshot).values())
+        frozen = Snapshot.objects.values_list("rows", flat=True).get(pk=choices.snapshot)
+        return sum(n for name, n in frozen.items() if name != wire.ASSESSMENTS.name or not choices.is_wide)
     with connection.cursor() as cursor:
-        tables = (LIVE.patients, LIVE.assessments, LIVE.events)
+        tables = (LIVE.patients, LIVE.events) if choices.is_wide else (LIVE.patients, LIVE.assessments, LIVE.events)
         counts = " + ".join(f"(SELECT count(*) FROM {one} WHERE site_id = ANY(%(sites)s))" for one in tables)
         cursor.execute(f"SELECT {counts}", {"sites": list(sites)})
         return cursor.fetchone()[0]
 
 
 def is_small(export):
-    """Whether a request may wait for the file."""
+    """Whether a request may wait for the file; a wide row is as much work as a long one of every timepoint."""
     slow = export.choices["format"] in ("xlsx", "odm", "dta")
-    return export.rows_expected <= (SLOW_AT_ONCE if slow else AT_ONCE)
+    width = len(SCHEDULE) if asked.from_json(export.choices).is_wide else 1
+    return export.rows_expected * width <= (SLOW_AT_ONCE if slow else AT_ONCE)
 
 
 def cancel(*, access, export):
@@ -185,7 +188,7 @@ def _publish(export, claim, partial, manifest):
         if row.cancel_requested:
             raise claims.Cancelled
         partial.replace(path_of(export))
-        claim.end(Status.DONE, manifest=manifest, **about)
+        claim.end(Status.DONE, manifest=manifest, rows_written=sum(manifest["rows"].values()), **about)
 
 
 def private_folder():

@@ -71,6 +71,21 @@ CALLED = {
     "tumour": "primary_tumour",
     "primarytumor": "primary_tumour",
     "levels": "lesion_levels",
+    "症例番号": PATIENT,
+    "患者番号": PATIENT,
+    "登録番号": PATIENT,
+    "施設名": SITE,
+    "病院": SITE,
+    "評価時期": TIMEPOINT,
+    "測定時期": TIMEPOINT,
+    "原発": "primary_tumour",
+    "原発巣": "primary_tumour",
+    "病変高位": "lesion_levels",
+}
+# What people write for a code, beside its own name and labels.
+WRITTEN = {
+    "sex": {"m": "male", "f": "female", "男": "male", "女": "female"},
+    "vital_status": {"存命": "alive", "生": "alive", "死": "dead"},
 }
 
 
@@ -248,6 +263,12 @@ def suggested_code(target, value):
     for code, label in options:
         if after_number and after_number in (plain(label.en), plain(label.ja)):
             return code
+    if wanted in WRITTEN.get(target, ()):
+        return WRITTEN[target][wanted]
+    if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(wire.MISSING_SUFFIX):
+        for reason, label in MISSING_LABELS.items():
+            if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
+                return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
 
 
@@ -352,7 +373,7 @@ def _others(mapping, target, column, counts, item):
     return Column(
         target,
         column,
-        values=[(one, counts[one], said.get(one.strip(), LEFT_OUT)) for one in listed[:MOST_VALUES]],
+        values=[(one, counts[one], said.get(one.strip(), suggested_code(target, one))) for one in listed[:MOST_VALUES]],
         more=max(0, len(listed) - MOST_VALUES),
     )
 
@@ -380,7 +401,7 @@ def _dates(mapping, target, column, counts):
         target,
         column,
         values=[
-            (one, counts[one], mapping.codes.get(target, {}).get(one.strip(), LEFT_OUT))
+            (one, counts[one], mapping.codes.get(target, {}).get(one.strip(), suggested_code(target, one)))
             for one in strange[:MOST_VALUES]
         ],
         formats=formats,

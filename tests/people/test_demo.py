@@ -151,6 +151,10 @@ def test_once_computed_it_is_ready_and_the_summary_compares_with_the_study(compu
     with everything(), transaction.atomic():
         valued = Assessment.objects.exclude(eq5d_state=None).count()
     assert call("demo_ready") == f"Utilities: {valued} of {valued}\nComparison: done\n"
+    # Somebody compared at three months since: that is no Table 6 of the study.
+    first = ComparisonRun.objects.values("cohort", "plan", "requested_by_id").get()
+    first["plan"] |= {"followups": ["3m"]}
+    ComparisonRun.objects.create(**first, status=ComparisonRun.Status.DONE, result={"between_groups": []})
     said = call("demo_summary", "--url", "http://127.0.0.1:8000/")
     assert said.startswith("http://127.0.0.1:8000/\n413 synthetic patients at 38 sites.\n")
     assert demonstration.password() in said

@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
-from registry.imports import jobs
+from registry.imports import jobs, mapping
 from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
 from registry.services import identity
 from registry.services.assessments import save_assessment
@@ -429,6 +429,23 @@ def test_dates_and_labels_are_asked_not_guessed(browser, north):
     assert answer.status_code == 422
     assert ("sex", 0) in answer.context["errors"]
     assert ("birth_date", "date") in answer.context["errors"]
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "code"),
+    [
+        ("sex", "男", "male"),
+        ("sex", "不明", "!unknown"),
+        ("primary_tumour", "原発不明", "unknown"),
+        ("primary_tumour", "肺がんかもしれない", ""),
+        ("pain_vas_mm", "未実施", "!not_done"),
+        ("pain_vas_mm", "101", ""),
+        ("surgery_date", "Unknown", "!unknown"),
+        ("timepoint", "unknown", ""),
+    ],
+)
+def test_what_a_value_is_called_is_suggested(db, target, value, code):
+    assert mapping.suggested_code(target, value) == code
 
 
 def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):

@@ -8,6 +8,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from registry.exports import jobs
@@ -134,6 +135,18 @@ def test_snapshots_are_not_for_site_people(registry, alice, bob):
     with pytest.raises(InvalidChoices):
         jobs.request(access=access_of(alice), choices=choices)
     assert jobs.request(access=access_of(bob), choices=choices).rows_expected == 7
+
+
+def test_what_a_wide_export_expects_is_what_it_writes(registry, bob, folder):
+    frozen = snapshots.freeze(access=access_of(bob), label="Board")
+    for more in ({}, {"snapshot": str(frozen.pk)}):
+        for shape in ("long", "wide"):
+            with everything(reason="test"), transaction.atomic():
+                export = jobs.request(access=access_of(bob), choices=Choices(shape=shape, **more))
+            assert jobs.perform(export.pk, reporting=False)
+            export.refresh_from_db()
+            rows = sum(export.manifest["rows"].values())
+            assert (export.rows_expected, export.rows_written, export.share) == (rows, rows, 1)
 
 
 def test_a_failed_export_leaves_no_file_and_says_why(registry, signed_in, bob, folder):

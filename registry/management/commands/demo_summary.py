@@ -3,6 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from registry.analysis import cohorts, plans
 from registry.analysis.formats import ABSENT, p_value
 from registry.demo import table6
 from registry.instruments import variables
@@ -51,7 +52,9 @@ def place(login):
 
 
 def comparison():
-    run = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE).order_by("-requested_at").first()
+    """Of the newest run of the study's own plan and cohort: others, which somebody tried out, have other numbers."""
+    done = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE, cohort__name=cohorts.SEGI2024.name)
+    run = done.filter(plan=plans.SEGMENT_COMPARISON.to_json()).order_by("-requested_at").first()
     if run is None:
         return ["The segment comparison has not been computed yet: manage.py demo_ready --wait waits for it."]
     return table(table6.lines(run.result["between_groups"], p_value))
