@@ -11,9 +11,11 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
+from registry.instruments.base import Label
 from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
@@ -98,7 +100,8 @@ class Site(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.code} {self.name}"
+        """Code and name, in the language of the page."""
+        return f"{self.code} {Label(self.name, self.name_ja or self.name).in_language(get_language() or 'en')}"
 
 
 class MembershipQuerySet(models.QuerySet):

@@ -6,6 +6,7 @@ Ada administers. The database is real: migrated by the owner role, used by the a
 
 import datetime as dt
 import fcntl
+import gc
 import os
 import pickle
 import uuid
@@ -33,8 +34,17 @@ def pytest_configure():
     # Attempts are counted in the cache, by ids that the next run gives again.
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{uuid.uuid4().hex}"
     settings.SECOND_FACTOR = "none"  # tests of it say otherwise
+    # Each test's client looked through all static files, and asked for none. The browser's server has its own handler.
+    settings.WHITENOISE_USE_FINDERS = False
     # Tests ask as often as they like, but for those about asking too often.
     settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
+
+
+def pytest_collection_finish():
+    # Modules and tests stay to the end: looking through them for garbage again and again takes a twentieth of the run.
+    gc.set_threshold(50_000, 20, 100)
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

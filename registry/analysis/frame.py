@@ -9,6 +9,8 @@ patient ID: PostgreSQL would take as long to join them as to read them.
 """
 
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
@@ -194,7 +196,7 @@ class _Taken(dict):
 class Frame:
     """`data` maps a column's name to an (n,) array; `codes` a coded column's name to what its numbers stand for.
 
-    `regions` maps a site's id to its region, `site_codes` to its code; `snapshot` is the hash of all that was read.
+    `regions` maps a site's id to its region, `site_codes` to its code; `hashed()` is the hash of all that was read.
     """
 
     data: dict
@@ -202,7 +204,12 @@ class Frame:
     timepoints: tuple
     site_codes: dict
     regions: dict
-    snapshot: str
+    hashed: Callable
+
+    @property
+    def snapshot(self):
+        """The hash of all that was read; waits until it is computed."""
+        return self.hashed()
 
     @property
     def n(self):
@@ -283,7 +290,9 @@ def site_places():
 def frame_of(data, timepoints, places, keep_key=False):
     """The Frame of the columns `key` and those read, in order, and STOPPED; places: (id, code, region) of sites."""
     data[STOPPED.name] = _stopped(data["key"])
-    snapshot = _hash(data)
+    hashing = ThreadPoolExecutor(1)
+    hashed = hashing.submit(_hash, dict(data)).result
+    hashing.shutdown(wait=False)
     if not keep_key:
         del data["key"]
     return Frame(
@@ -292,7 +301,7 @@ def frame_of(data, timepoints, places, keep_key=False):
         timepoints=timepoints,
         site_codes={pk: code for pk, code, _ in places},
         regions={pk: region for pk, _, region in places},
-        snapshot=snapshot,
+        hashed=hashed,
     )
 
 
@@ -351,10 +360,14 @@ def _add(data, finder, sql, declared, named, on_rows):
 
 
 def _hash(data):
-    """The hash of every value read, whatever order the rows came in: columns in turn, each sorted by patient."""
+    """The hash of every value read, whatever order the rows came in: columns in turn, each sorted by patient.
+
+    Columns are taken out of `data` in turn: who else has them may give them up meanwhile.
+    """
     order = np.argsort(data["key"])
     digest = hashlib.sha256()
-    for name, column in data.items():
+    for name in list(data):
+        column = data.pop(name)
         digest.update(f"{name}:{column.dtype.str}:{column.size};".encode())
         digest.update(np.ascontiguousarray(column[order]))
     return f"sha256:{digest.hexdigest()}"

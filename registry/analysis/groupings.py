@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.analysis import frame as frames
-from registry.analysis.refusals import listed, refusal
+from registry.analysis.refusals import listed, named, refusal
 from registry.instruments import levels, patient, sins
 from registry.instruments.base import Choice, Label
 
@@ -85,14 +85,15 @@ class Arms:
                 variable=self.variable,
                 fits=listed(ARM_VARIABLES),
             )
-        known = [choice.code for choice in ARM_VARIABLES[self.variable].groups]
+        variable = ARM_VARIABLES[self.variable]
+        known = [choice.code for choice in variable.groups]
         chosen = (*self.a, *self.b)
         if not self.a or not self.b or len(set(chosen)) != len(chosen) or not set(chosen) <= set(known):
             raise refusal(
                 "arms: each arm needs at least one level of {variable}, and no level may be in both; from {fits}",
                 "治療群：各群に{variable}の水準を1つ以上指定し、両群に同じ水準を含めないでください。使えるもの：{fits}",
-                variable=self.variable,
-                fits=listed(known),
+                variable=named([variable]),
+                fits=named(variable.groups),
             )
 
     @property

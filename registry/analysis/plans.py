@@ -7,7 +7,7 @@ A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segm
 from dataclasses import asdict, dataclass, fields, replace
 
 from registry.analysis import groupings, methods
-from registry.analysis.refusals import listed, refusal
+from registry.analysis.refusals import listed, named, refusal
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
 
@@ -86,14 +86,14 @@ class Plan:
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
         if test.two_groups and groups is not None and len(groups) != 2:
-            fits = [one.code for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            fits = [one for one in methods.OVERALL["continuous"].values() if not one.two_groups]
             raise refusal(
                 "{test} compares two groups; {grouping} has {n}: use {fits}",
                 "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
-                test=test.code,
-                grouping=self.grouping,
+                test=named([test]),
+                grouping=named([self.grouped_by]),
                 n=len(groups),
-                fits=" or ".join(fits),
+                fits=named(fits),
             )
 
     @property

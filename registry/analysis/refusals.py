@@ -12,14 +12,28 @@ class Refused(ValueError):
 
 
 def refusal(en, ja, **values):
-    """The Refused to raise: two texts with the same values in them."""
-    return Refused(Label(en, ja).format(**values))
+    """The Refused to raise: two texts with the same values in them, of which Labels stand in the text's language."""
+
+    def told(text, language):
+        shown = {name: one.in_language(language) if isinstance(one, Label) else one for name, one in values.items()}
+        return text.format(**shown)
+
+    return Refused(Label(told(en, "en"), told(ja, "ja")))
 
 
 def told(error, language):
     """A ValueError in a language where it has one; its own text otherwise."""
     reason = getattr(error, "reason", None)
     return reason.in_language(language) if isinstance(reason, Label) else str(error)
+
+
+def named(some):
+    """Things with a code and a Label as they stand in a refusal: in words for people, with the code for programs."""
+    some = tuple(some)
+    return Label(
+        ", ".join(f"{one.label.en} ({one.code})" for one in some),
+        "、".join(f"{one.label.ja}（{one.code}）" for one in some),
+    )
 
 
 def listed(codes):

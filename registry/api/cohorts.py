@@ -2,12 +2,13 @@
 
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry.analysis import cohorts, saved_cohorts
+from registry.analysis import cohorts, refusals, saved_cohorts
 from registry.analysis import frame as frames
 from registry.api import lists, sending
 from registry.api.declared import Declared, item_schema, serializer, whole
@@ -98,7 +99,7 @@ class Cohorts(Resource):
         try:
             steps = steps_of(given)
         except (ValueError, TypeError, KeyError) as error:
-            sent.errors["steps"] = [str(error)]
+            sent.errors["steps"] = [refusals.told(error, get_language())]
 
         def save(**_more):
             try:
@@ -106,7 +107,7 @@ class Cohorts(Resource):
                     access=self.access, name=sent.more["name"] or "", steps=steps, note=sent.more["note"] or ""
                 )
             except ValueError as error:
-                sent.errors.setdefault("name", [str(error)])
+                sent.errors.setdefault("name", [refusals.told(error, get_language())])
 
         if (saved := sending.store(sent, save)) is None or sent.errors:
             raise sending.refused(sent.errors)

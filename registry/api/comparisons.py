@@ -4,12 +4,13 @@ from dataclasses import fields
 
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry.analysis import cohorts, plans, presentation, runs
+from registry.analysis import cohorts, plans, presentation, refusals, runs
 from registry.api import lists, sending
 from registry.api.cohorts import cohort_named
 from registry.api.declared import Declared, code_filter, serializer
@@ -121,7 +122,7 @@ def _plan(given, errors):
     try:
         return plans.from_json({"name": plans.SEGMENT_COMPARISON.name} | given)
     except (ValueError, TypeError, KeyError) as error:
-        errors["plan"] = [str(error)[:300]]
+        errors["plan"] = [refusals.told(error, get_language())[:1000]]
         return None
 
 

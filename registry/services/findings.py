@@ -184,6 +184,14 @@ def findings_of(patient, records=None, every=None):
     return found
 
 
+def findings_if(patient, form, answers):
+    """The `Finding`s of one form, were it stored with `answers` (item name to clean value, None for no answer)."""
+    known = patient_answers(patient) | answers
+    known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
+    known["timepoint"] = form.timepoint
+    return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
+
+
 def form_of_record(row):
     if isinstance(row, AdverseEvent):
         return Form(QueryForm.ADVERSE_EVENT.value, event=row.pk)

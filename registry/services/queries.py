@@ -16,7 +16,7 @@ from registry.instruments.base import InvalidValue, Item, Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
 from registry.services import schedule
 from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form, checks_asked, expanded, findings_of, form_of_record, items_of
+from registry.services.findings import Form, checks_asked, expanded, findings_if, findings_of, form_of_record, items_of
 from registry.services.records import require
 from sites.access import Can
 from sites.scope import current
@@ -93,6 +93,13 @@ def _is_known(finding, query):
 
 def _is_accepted(finding, query):
     return _is_known(finding, query) and query.state != QueryState.OPEN
+
+
+def unlikely(patient, form, answers):
+    """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
+    found = findings_if(patient, form, answers)
+    stored = _of_rules(patient, form if form.timepoint or form.event else None) if found else {}
+    return [one for one in found if not _is_known(one, stored.get(one.key))]
 
 
 def discussed(access):

@@ -20,7 +20,7 @@ from registry.instruments.timepoints import SCHEDULE
 from sites.models import Site
 
 BASELINE = SCHEDULE[0].code
-AT_BASELINE = (*variables.OUTCOMES, *variables.GRADES)
+AT_BASELINE = (*variables.OUTCOMES, *variables.GRADES, *variables.DOMAINS)
 KNOWN = (*variables.OUTCOMES, *variables.DOMAINS)
 RULES = ("one_to_three_consecutive_vertebrae", "no_tes")  # steps that are on or off
 
@@ -68,6 +68,7 @@ class CohortForm(forms.Form):
             questions = self._limits(variable) if variable.kind == "continuous" else [self._categories(variable)]
             grades = [one for one in variables.GRADES if variable.recode and variable.recode.source == one.name]
             self.sections[3][1].extend([*questions, *map(self._grades, grades)])
+        self.sections[3][1].extend(map(self._levels_of, variables.DOMAINS))
         self.sections = [Section(title, [self[name] for name in names if name]) for title, names in self.sections]
         self.sections.append(self._grid())
 
@@ -103,6 +104,11 @@ class CohortForm(forms.Form):
         choices = [(one.code, f"{one.code}: {_in_words(one.label)}") for one in variable.categories]
         label = _("{variable}: single grades").format(variable=_in_words(variable.label))
         return self._several(variable.name, label, choices)
+
+    def _levels_of(self, variable):
+        """The levels of an EQ-5D-5L dimension, each with its number."""
+        choices = [(str(one.code), f"{one.code}: {_in_words(one.label)}") for one in variable.categories]
+        return self._several(variable.name, f"EQ-5D-5L · {_in_words(variable.label)}", choices)
 
     def _whole(self, name, label, least=0):
         return self._add(name, forms.IntegerField(label=label, min_value=least, required=False))
@@ -194,7 +200,8 @@ class CohortForm(forms.Form):
                 yield Step(code, about | {parameter: int(value) if value.is_integer() else value})
         chosen_by_category = variable in (*AT_BASELINE, *variables.COMPONENTS) and variable.kind == "categorical"
         if chosen_by_category and given[variable.name]:
-            yield Step("category", about | {"values": given[variable.name]})
+            codes = {str(one.code): one.code for one in variable.categories}
+            yield Step("category", about | {"values": [codes[one] for one in given[variable.name]]})
 
 
 def address_of(steps):

@@ -105,6 +105,7 @@ class ComparisonForm(forms.Form):
         required=False,
         help_text=_("HSUV again by these, as a sensitivity analysis."),
     )
+    variables_shown = forms.CharField(required=False, widget=forms.HiddenInput, initial="1")
     note = forms.CharField(
         label=PARTS["note"],
         required=False,
@@ -174,10 +175,11 @@ class ComparisonForm(forms.Form):
         return given
 
     def _changes(self, given):
-        """What the plan has instead of the segment study's own; a list left empty is as in the study."""
+        """What the plan has instead of the segment study's own: from the page, a list of variables without a tick is
+        empty; from a request that knows nothing of the lists, they are as in the study."""
         changes = {place: given[place] for place in (*TESTS, "adjust", "grouping", "baseline", "note")}
         changes |= {place: "" if given[place] == NONE else given[place] for place in FURTHER if given[place]}
-        changes |= {part: tuple(given[part]) for part in VARIABLES if given[part]}
+        changes |= {part: tuple(given[part]) for part in VARIABLES if given[part] or given["variables_shown"]}
         outcomes = changes.get("outcomes", DEFAULT.outcomes)
         rule = {option: given[option] for option in RULES if given[option]}
         return changes | {

@@ -27,7 +27,7 @@ from registry.services import extras, follow_up, identity, patients, schedule, v
 from registry.services.answers import REQUIRED, InvalidAnswers
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
-from registry.services.queries import Unlikely
+from registry.services.queries import Unlikely, unlikely
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
 from registry.web import conflicts, drafts, forms, queries_on_form, wording
@@ -107,7 +107,7 @@ def edit(request, sheet):
     """Show a form, or store what was sent and go on to where the person wants to be."""
     request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
     if request.method == "POST" and not request_is_reader:
-        return _store(request, sheet)
+        return _look(request, sheet) if "look" in request.POST else _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
@@ -116,6 +116,23 @@ def edit(request, sheet):
         return _page(request, sheet, values, missing, drafted=drafted)
     version = {"version": draft.row.based_on} if draft.is_laid_over else {}
     return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, drafted=drafted, **version)
+
+
+def _look(request, sheet):
+    """What would be asked about the answers as they are in the fields now, for the page's script. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    typed = {item.name: _readable(item, raw, missing) for item in sheet.items}
+    form = sheet.form or Form("adverse_event")
+    found = queries_on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
+    return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+
+
+def _readable(item, raw, missing):
+    """A clean value, or None for one that is missing or not finished yet."""
+    try:
+        return None if item.name in missing else item.clean(raw[item.name])
+    except InvalidValue:
+        return None
 
 
 def _store(request, sheet):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from registry.analysis import eq5d_tables
-from registry.analysis.figures import drawings
+from registry.analysis.figures import drawings, flow
 from registry.analysis.presentation import Table
 from registry.analysis.words import Words
 
@@ -24,10 +24,11 @@ class Section:
 def sections(result, language):
     """The context of `comparison/figures/section.html` and `eq5d.html`."""
     words = Words(result, language)
+    drawn = drawings.charts(result, language)
+    charts = [Section(one.code, one.title, _short(one, words), alt=one.alt) for one in drawn]
     return {
-        "charts": [
-            Section(one.code, one.title, _short(one, words), alt=one.alt) for one in drawings.charts(result, language)
-        ],
+        "charts": [one for one in charts if one.code != flow.CODE],
+        "flow_chart": next((one for one in charts if one.code == flow.CODE), None),  # the page draws it with links
         "chart_formats": list(drawings.FORMATS),
         "eq5d_report": [
             Section(one.code, one.title, _short(one, words), note=eq5d_tables.note(one.code, words))

@@ -6,9 +6,9 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from registry.instruments import catalogue
+from registry.instruments.timepoints import SCHEDULE
 from registry.models import Query, QueryForm, QueryState
-from registry.services import extras
+from registry.services.findings import checks_asked
 from registry.services.queries import discussed
 from registry.web.queries_words import RULES, rule_in_words, visit_labels
 from sites.models import Site
@@ -81,8 +81,8 @@ def sites_of(access):
 
 def _rules(filters):
     """Rules that can find something: not those of extras that are off, unless one is looked for."""
-    off = catalogue.EXTRA_NAMES - {part.name for one in extras.asked() for part in (*one.items, *one.derived)}
-    return [code for code, check in RULES.items() if code == filters.rule or not off.intersection(check.items)]
+    asked = {check.name for check in checks_asked(SCHEDULE)} | {filters.rule}
+    return [code for code in RULES if code in asked]
 
 
 def choices(access, filters):

@@ -1,9 +1,11 @@
 """The pages on API tokens: one's own, to issue and to revoke; everybody's, for administrators to look after."""
 
+import uuid
 from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -83,15 +85,30 @@ def own(request):
     if not request.access.grants:
         raise PermissionDenied
     form, issued = TokenForm(request.access, request.POST if request.method == "POST" else None), None
-    if request.method == "POST" and form.is_valid():
+    repeated = request.method == "POST" and form.is_valid() and _is_repeated(request)
+    if repeated:
+        form = TokenForm(request.access)
+    elif request.method == "POST" and form.is_valid():
         try:
             issued = tokens.issue(access=request.access, user=request.user, **form.scope())
             form = TokenForm(request.access)
         except ValueError as error:
             form.add_error(None, str(error))
-    context = {"form": form, "issued": issued, "rows": _rows(ApiToken.objects.filter(user=request.user))}
-    status = 201 if issued else 422 if form.errors else 200
+    context = {
+        "form": form,
+        "issued": issued,
+        "repeated": repeated,
+        "submission": uuid.uuid4().hex,
+        "rows": _rows(ApiToken.objects.filter(user=request.user)),
+    }
+    status = 201 if issued else 409 if repeated else 422 if form.errors else 200
     return render(request, "tokens/own.html", context, status=status)
+
+
+def _is_repeated(request):
+    """Whether this very form was sent before, by a second click or by loading the page again."""
+    sent = request.POST.get("submission", "")[:64]
+    return bool(sent) and not cache.add(f"token-issued:{request.user.pk}:{sent}", True, timeout=24 * 3600)
 
 
 @require_safe

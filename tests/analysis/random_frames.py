@@ -34,14 +34,14 @@ class Draw:
         declared = frames.columns(timepoints)
         data = {column.name: self.column(column).astype(column.dtype) for column in declared}
         self.tie_followups(data, timepoints)
-        everything = b"".join(data[name].tobytes() for name in sorted(data))
+        everything = hashlib.sha256(b"".join(data[name].tobytes() for name in sorted(data)))
         return frames.Frame(
             data=data,
             codes={column.name: column.codes for column in declared if column.codes},
             timepoints=tuple(timepoints),
             site_codes=SITES,
             regions=REGIONS,
-            snapshot=f"sha256:{hashlib.sha256(everything).hexdigest()}",
+            hashed=lambda: f"sha256:{everything.hexdigest()}",
         )
 
     def column(self, column):

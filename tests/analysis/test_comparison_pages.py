@@ -120,6 +120,16 @@ def test_two_arms_and_variables_are_asked_for(client, bob):
     assert "Two arms" in client.get(reverse("comparison")).content.decode()
 
 
+def test_a_table_whose_list_has_no_tick_is_left_out(client, bob):
+    client.force_login(bob)
+    ticked = {"outcomes": ["hsuv"], "characteristics": ["sex"], "variables_shown": "1"}
+    assert client.post(reverse("comparison_new"), FORM | ticked).status_code == 302
+    plan = plans.from_json(ComparisonRun.objects.get().plan)
+    assert (plan.outcomes, plan.characteristics, plan.events, plan.domains) == (("hsuv",), ("sex",), (), ())
+    form = client.get(reverse("comparison_new")).context["form"]
+    assert form["variables_shown"].value() == "1" and form["events"].value() == plans.SEGMENT_COMPARISON.events
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -156,7 +166,11 @@ def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
     for text in ("Patient characteristics", "Before and after surgery, within each group", "Comparison between groups"):
         assert text in page
     assert done.result["method"]["snapshot"] in page
-    assert page.count('<img src="') == len(drawings.charts(done.result))
+    figures = drawings.charts(done.result)
+    assert page.count('<img src="') == len(figures) - 1  # the flow is drawn by the page, with links
+    assert all(f"figures/{one.code}.pdf" in page for one in figures)
+    anchors = set(re.findall(r'href="#([\w-]+)"', page.split('class="on-this-page', 1)[1].split("</nav>")[0]))
+    assert "downloads" in anchors and "table-recovery" in anchors and all(f'id="{one}"' in page for one in anchors)
     assert "style=" not in page  # the content security policy would drop it
 
 

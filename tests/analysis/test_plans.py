@@ -40,7 +40,7 @@ def test_a_plan_goes_to_json_and_back(changes):
     [
         ({"outcomes": ("karnofsky",)}, "outcomes: “karnofsky” does not fit; one of frankel_abc, ecog_ps_over_2"),
         ({"overall_continuous": "fisher_exact"}, "“fisher_exact” does not fit; one of anova, kruskal_wallis"),
-        ({"overall_continuous": "t_test"}, "t_test compares two groups; segment_group has 3: use anova"),
+        ({"overall_continuous": "t_test"}, "(t_test) compares two groups; Segment group (segment_group) has 3: use "),
         ({"deltas": ("frankel_abc",)}, "frankel_abc is no continuous variable among the outcomes"),
         ({"value_sets": ()}, "value_sets: name at least 1"),
         ({"followups": ("1m", "1m")}, "none twice"),
@@ -64,9 +64,9 @@ def test_what_does_not_fit_a_plan_is_refused(changes, says):
     ("arms", "says"),
     [
         (("eye_colour", ("blue",), ("brown",)), "“eye_colour” does not fit; one of segment_group, sex"),
-        (("sex", ("male",), ()), "each arm needs at least one level of sex"),
+        (("sex", ("male",), ()), "each arm needs at least one level of Sex (sex)"),
         (("sex", ("male",), ("male", "female")), "no level may be in both"),
-        (("sex", ("male",), ("other",)), "from male, female"),
+        (("sex", ("male",), ("other",)), "from male (male), female (female)"),
     ],
 )
 def test_arms_that_are_none_are_refused(arms, says):
@@ -96,7 +96,7 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     ("refused", "says"),
     [
         (lambda: plans.segment_comparison(outcomes=("karnofsky",)), "outcomes：「karnofsky」は使えません"),
-        (lambda: plans.segment_comparison(overall_continuous="t_test"), "3群です。使えるもの：anova or kruskal_wallis"),
+        (lambda: plans.segment_comparison(overall_continuous="t_test"), "ですが、分節群（segment_group）は3群です。"),
         (lambda: plans.from_json({"name": "x", "tests": []}), "計画にない項目です：tests"),
         (lambda: Step("of_good_cheer"), "「of_good_cheer」という段階はありません"),
         (lambda: Step("levels_within", {"first": "L1", "last": "T1"}), "L1はT1より下位です"),

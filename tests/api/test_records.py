@@ -258,6 +258,16 @@ def test_errors_speak_the_language_that_is_asked_for(alices):
     assert "いずれか" in errors["sex"][0]
 
 
+def test_a_plan_or_a_cohort_that_is_refused_speaks_that_language_too(bob, program):
+    asking = program(bob)
+    for language, says in (("en", "compares two groups; Segment group"), ("ja", "3群です")):
+        sent = asking.post("comparisons", {"plan": {"overall_continuous": "t_test"}}, accept_language=language)
+        assert says in problem(sent, 422)["plan"][0]
+    sent = asking.post("cohorts", {"name": "x", "steps": [{"step": "site", "values": []}]}, accept_language="ja")
+    assert problem(sent, 422)["steps"] == ["値を1つ以上指定してください"]
+    assert asking.post("cohorts", {"name": "x", "steps": [{"step": "no_tes"}]}).status_code == 201
+
+
 def test_a_session_needs_the_csrf_token_to_change_something(alice, patient):
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)

@@ -138,6 +138,10 @@ def test_a_token_is_issued_on_the_page_and_shown_once(browse, alice, text):
     assert Program(issued.text).get("me").json()["token"]["scopes"] == ["read", "write"]
     client.post(f"/tokens/{issued.token.pk}/revoke/")
     assert Program(issued.text).get("me").status_code == 401
+    twice = {"name": "Twice", "days": "30", "submission": page.context["submission"]}
+    answers = [client.post("/tokens/", twice) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 409]
+    assert "issued already" in text(answers[1]) and ApiToken.objects.filter(name="Twice").count() == 1
     assert "Revoked" in text(client.get("/tokens/"))
 
 

@@ -94,6 +94,22 @@ def test_a_range_is_said_before_anything_is_sent(opened, cast):
     assert page.locator("#error-pain_vas_mm").count() == 0
 
 
+def test_unlikely_answers_are_pointed_out_at_once(opened, cast, assessments):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/12m/")
+    page.fill("[name=eq_vas]", "95")
+    page.fill("[name=pain_vas_mm]", "95")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".live-doubt")
+    told = page.locator("#field-pain_vas_mm .live-doubt").inner_text()
+    assert told.startswith("EQ VAS and pain VAS are both 80 or more")
+    assert page.locator("[data-doubts]").inner_text() == told
+    page.fill("[name=pain_vas_mm]", "5")
+    page.keyboard.press("Tab")
+    page.wait_for_selector(".live-doubt", state="detached")
+    assert assessments(cast.new, "12m") is None
+
+
 def test_levels_say_their_segment_group_as_they_are_ticked(opened, cast):
     page = opened("alice")
     page.goto(f"/patients/{cast.new}/baseline/")

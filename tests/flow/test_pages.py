@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry.models import Signature
+from registry.models import Assessment, Signature
 from registry.services import queries, signing
 from sites.models import AuditEvent
 from tests.conftest import PASSWORD
@@ -41,6 +41,27 @@ def test_unlikely_answers_are_confirmed_with_a_note_and_kept_typed(alice, browse
     assert [one.state for one in stored()] == ["answered"]
     page = text(client.get(preop))
     assert "&lt;b&gt;exoskeleton&lt;/b&gt;" in page
+
+
+def test_unlikely_answers_are_pointed_out_while_they_are_given(alice, mona, charlie, browse, preop, patient, stored):
+    client, sent = browse(alice), ASSESSMENT | {"frankel": "A", "barthel_mobility": "15"}
+
+    def said(client, address=preop, **changes):
+        answer = client.post(address, sent | changes | {"look": "1"})
+        return [(one["name"], one["text"]) for one in answer.json()["doubts"]]
+
+    ((name, text),) = said(client)
+    assert (name, text) == ("barthel_mobility", "Frankel A or B, yet walks independently (Barthel mobility 15).")
+    assert said(client, frankel="D") == said(client, frankel="", eq_vas="1e9", frankel_missing="unknown") == []
+    assert not Assessment.objects.exists() and stored() == []  # nothing was stored
+
+    client.post(preop, sent | {"complete": "", "asked": KEY, "right": KEY})
+    assert said(client) == []  # what was confirmed is not pointed out again
+    answers = {"lesion_levels": ["C2"], "sins_location": "0", "look": "1"}
+    baseline = client.post(f"/patients/{patient.pk}/baseline/", answers)
+    assert [one["name"] for one in baseline.json()["doubts"]] == ["lesion_levels"]
+    assert browse(mona).post(preop, sent | {"look": "1"}).status_code == 403
+    assert browse(charlie).post(preop, sent | {"look": "1"}).status_code == 404
 
 
 def test_confirming_what_was_not_asked_stores_no_query(alice, browse, preop, stored):

@@ -138,6 +138,14 @@ def test_a_role_and_its_site_fit(client, ada, north):
     assert client.post("/people/invitations/new/", SENT | {"role": "admin", "site": ""}).status_code == 302
 
 
+def test_what_is_refused_is_said_in_a_summary_that_links_to_its_field(client, ada):
+    client.force_login(ada)
+    page = client.post("/people/invitations/new/", {"email": "", "role": ""})
+    assert page.status_code == 422
+    for name in ("email", "role"):
+        assert f'<li><a href="#id_{name}">' in page.content.decode()
+
+
 def test_the_database_shows_invitations_to_administrators_alone(invitation, as_person, ada, alice, bob):
     invitation()
     for user, n in ((ada, 1), (alice, 0), (bob, 0)):

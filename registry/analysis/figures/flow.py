@@ -4,6 +4,7 @@ from registry.analysis.figures.canvas import INK, MUTED, WIDTH, color, panels, w
 from registry.analysis.figures.chart import Chart, Column, sentence
 from registry.instruments.base import Label
 
+CODE = "flow"
 TITLE = Label("Flow of patients", "対象患者のフロー")
 STEP = Column("step", Label("Step", "段階"), lambda text, words: text)
 REASON = Column("reason", Label("Reason", "理由"), lambda text, words: text)
@@ -35,9 +36,7 @@ def charts(result, words):
     parts += [words(REMAIN, name=name, n=n) for name, n in _groups(result, words)]
     alt = sentence(parts, words)
     return [
-        Chart(
-            code="flow", title=words(TITLE), alt=alt, columns=COLUMNS, rows=tuple(rows), draw=lambda w: draw(result, w)
-        )
+        Chart(code=CODE, title=words(TITLE), alt=alt, columns=COLUMNS, rows=tuple(rows), draw=lambda w: draw(result, w))
     ]
 
 
