@@ -15,12 +15,21 @@ lap <- function(what) {
   cat(sprintf("seconds,%s,%.2f\n", what, now - started))
   started <<- now
 }
-read <- function(name) read.csv(file.path(folder, name), na.strings = "")
 
-# Reading --------------------------------------------------------------------------------------------------------------
+# Reading: the columns that are used, and no guessing what they hold ---------------------------------------------------
 
+TEXTS <- c("patient_id", "sex", "primary_tumour", "lesion_levels", "procedure", "surgery_date", "last_contact_date",
+           "vital_status", "death_date", "timepoint", "assessment_date", "frankel", "kind")
+NUMBERS <- "^(age_at_surgery|operative_time_min|blood_loss_ml|ecog_ps|pain_vas_mm|eq_vas|(tokuhashi|sins|barthel|eq5d)_.*)$"
+read <- function(name) {
+  file <- file.path(folder, name)
+  columns <- names(read.csv(file, nrows = 1))
+  number <- grepl(NUMBERS, columns) & !grepl("_missing$", columns)
+  classes <- ifelse(columns %in% TEXTS, "character", ifelse(number, "integer", "NULL"))
+  read.csv(file, na.strings = "", colClasses = classes)
+}
 patients <- read("patients.csv"); assessments <- read("assessments.csv"); events <- read("adverse_events.csv")
-value_set <- read("value_set.csv")
+value_set <- read.csv(file.path(folder, "value_set.csv"))
 lap("read.csv")
 
 # Who comes in, and what is derived ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ it computed from the bundle, where selection and derived columns are given.
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--all", action="store_true", help="also every number, by bin/verify-with-r --quick")
     asked = arguments.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start would compile what it imports
     with registry_of(asked.patients), tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         exporting = export(folder)

@@ -14,11 +14,25 @@ from registry.analysis.word import to_docx
 from registry.analysis.words import Words
 from registry.analysis.workbook import to_xlsx
 
+ROW_DEPTH = 2  # of a row in a result: the result, its tables, their rows
 LONGEST_TABLE = 300  # rows of a report's table; a longer one is a file of its own
 
 
 def to_json(result, language="en", draw=drawings.drawn):
-    return (json.dumps(result, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+    """JSON with a line for each row of a table; every value on a line of its own would take five times as long."""
+    return (_in_lines(result) + "\n").encode()
+
+
+def _in_lines(value, depth=0):
+    """JSON whose parts stand on lines of their own down to ROW_DEPTH."""
+    if depth == ROW_DEPTH or not value or not isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    parts = [_in_lines(part, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name, ensure_ascii=False)}: {part}" for name, part in zip(value, parts, strict=True)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    margin = "  " * depth
+    return f"{opening}\n" + ",\n".join(f"{margin}  {part}" for part in parts) + f"\n{margin}{closing}"
 
 
 def to_csv(result, language="en", draw=drawings.drawn):

@@ -208,7 +208,7 @@ class Frame:
 
     @property
     def snapshot(self):
-        """The hash of all that was read; waits until it is computed."""
+        """The hash of all that was read, which is computed while patients are selected; waits for it."""
         return self.hashed()
 
     @property
@@ -360,14 +360,10 @@ def _add(data, finder, sql, declared, named, on_rows):
 
 
 def _hash(data):
-    """The hash of every value read, whatever order the rows came in: columns in turn, each sorted by patient.
-
-    Columns are taken out of `data` in turn: who else has them may give them up meanwhile.
-    """
+    """The hash of every value read, whatever order the rows came in: columns in turn, each sorted by patient."""
     order = np.argsort(data["key"])
     digest = hashlib.sha256()
-    for name in list(data):
-        column = data.pop(name)
+    for name, column in data.items():
         digest.update(f"{name}:{column.dtype.str}:{column.size};".encode())
         digest.update(np.ascontiguousarray(column[order]))
     return f"sha256:{digest.hexdigest()}"

@@ -48,7 +48,7 @@ def run(plan, cohort, frame, on_progress=lambda share, stage: None):
 
 def _results(data, on_progress):
     plan = data.plan
-    result = {"cohort": _cohort(data), "method": None}
+    result = {"cohort": _cohort(data), "method": _method(data)}
     tables = {
         "characteristics": _characteristics(data),
         "recovery": _recovery(data),
@@ -70,7 +70,6 @@ def _results(data, on_progress):
         for place, name in enumerate(REPORTS, len(tables)):
             on_progress(place / stages, name)
             result[name] = reports[name].result()
-    result["method"] = _method(data)  # last, since the hash of what was read is computed meanwhile
     return result
 
 

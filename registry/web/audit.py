@@ -20,6 +20,7 @@ from registry.web.audit_filters import (
     people_of,
     sites_of,
     table_choices,
+    table_in_words,
     tables,
     trail,
 )
@@ -69,7 +70,7 @@ def audit_page(request):
                     "site": codes.get(one.site_id, ""),
                     "who": names.get(one.user_id, ""),
                     "what": act_in_words(one.action),
-                    "table": tables().get(one.table_name, one.table_name),
+                    "table": table_in_words(one.table_name),
                     "subject": subjects.get((one.table_name, one.row_id), NOBODY),
                     "lines": lines_of(one, one.site_id in identified) if one.table_name in tables() else [],
                 }

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from registry.models import Change, Patient, Utility
 from registry.web import audit_subjects, history
 from registry.web.history import ROW_ACTIONS, records_of
+from sites import sealing
 from sites.access import Can
 from sites.models import AuditEvent, Site, User
 
@@ -85,6 +86,11 @@ def encrypted():
         for label in ("registry", "study_sites")
         for model in apps.get_app_config(label).get_models()
     }
+
+
+def table_in_words(name):
+    """What a table holds; the seals have no model, and their fields are shown to nobody."""
+    return _("seals of the audit trail") if name == sealing.SEALS else tables().get(name, name)
 
 
 def table_choices():

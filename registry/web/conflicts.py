@@ -80,6 +80,7 @@ class Conflict:
     differs: bool
     completes: bool = False
     by: str = ""
+    own: bool = False  # the other one is the same person, in another window
 
     @property
     def open(self):
@@ -135,7 +136,7 @@ def _name(found, person_id):
     ids = {one.change.by for one in found.asked if one.change}
     names = names_of({*ids, found.row.updated_by_id}) | {None: _("System")}
     names[person_id] = _("You, in another window")
-    found.by = names.get(found.row.updated_by_id, "–")
+    found.by, found.own = names.get(found.row.updated_by_id, "–"), found.row.updated_by_id == person_id
     for one in found.asked:
         one.who = names.get(one.change.by, "–") if one.change else ""
 

@@ -228,16 +228,19 @@ def _attempt(sheet, sent, version):
 
 
 def _stored(request, sheet, row, complete):
-    if drafts.forget(request, sheet):
-        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
+    left = drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
     if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
-    if complete:
-        messages.success(request, _("%(form)s saved.") % {"form": sheet.title})
-        return redirect("patient", sheet.patient.pk)
-    messages.success(request, _("Saved %(time)s.") % {"time": timezone.localtime().strftime("%H:%M")})
-    return redirect(sheet.url)
+    said = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
+    messages.success(request, said)
+    if left:
+        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
+    return redirect("patient", sheet.patient.pk) if complete else redirect(sheet.url)
+
+
+def _time():
+    return timezone.localtime().strftime("%H:%M")
 
 
 def _sentences(sheet, errors):

@@ -216,7 +216,7 @@ def answer(request, token, step=0):
     """One question a screen: 0 says what this is, then the questions, then what was answered, to be sent."""
     key = patient_links.hashed(token)
     if not ratelimit.consume(request, app="allauth.account", action="patient_link", key=key, limit_get=True):
-        return _private(render(request, "patient_links/too_often.html", status=429))
+        return _refused(request, "too_often", 429)
     if step > len(ITEMS) + 1:
         raise Http404
     with entered(patient_links.scope_of(token)):
@@ -225,12 +225,17 @@ def answer(request, token, step=0):
         except NotUsable:
             if request.method == "POST" and step == len(ITEMS) + 1 and (sent := patient_links.sent()):
                 return _private(redirect("patient_link_thanks", sent.language))  # the second of two taps on Send
-            return _private(render(request, "patient_links/not_usable.html", status=404))
+            return _refused(request, "not_usable", 404)
         if request.POST.get("language") in dict(settings.LANGUAGES):
             link.language = request.POST["language"]
             link.save(update_fields=["language"])
         with override(link.language):
             return _private(_answered(request, link, token, step))
+
+
+def _refused(request, why, status):
+    """A page in every language: without the link nobody knows which one the patient reads."""
+    return _private(render(request, f"patient_links/{why}.html", {"languages": LANGUAGES}, status=status))
 
 
 def _answered(request, link, token, step):

@@ -6,8 +6,7 @@ from django.db import transaction
 from registry.instruments import extras
 from registry.services.extras import switch
 from sites.scope import everything
-from tests.browser.conftest import SIZES
-from tests.browser.test_pages import faults
+from tests.browser.test_pages import fits
 
 
 @pytest.fixture
@@ -22,14 +21,6 @@ def every_extra(cast, django_db_blocker):
     turn(True)
     yield
     turn(False)
-
-
-def fits(page):
-    page.wait_for_load_state("networkidle")
-    for width, height in SIZES.values():
-        page.set_viewport_size({"width": width, "height": height})
-        assert faults(page) == [], (page.url, width)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 
 def test_an_administrator_switches_an_extra_on_and_it_is_asked(opened, cast):

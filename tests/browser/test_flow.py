@@ -42,7 +42,8 @@ def test_a_form_from_doubt_to_signature(opened, cast, django_db_blocker):
     for _ in states:
         mona.goto("/queries/?state=answered")
         mona.locator("td.query-question a").first.click()
-        mona.click("button[value=close]")
+        with mona.expect_navigation():
+            mona.click("button[value=close]")
     assert set(stored_queries(cast, django_db_blocker, cast.followed).values()) == {"closed"}
     mona.goto(f"/patients/{cast.followed}/verify/preop/")
     mona.click("button[name=all]")

@@ -42,7 +42,8 @@ def test_a_central_person_sets_up_an_app_and_signs_in_with_it(opened, settings, 
     page.wait_for_url("**/codes/")
     recovery = page.locator(".recovery-codes code").first.inner_text()
     assert faults(page) == []
-    page.click("text=Done")
+    with page.expect_navigation():
+        page.click("text=Done")
     assert faults(page) == []
     page.goto("/comparison/")
     page.wait_for_url("**/comparison/")
@@ -74,6 +75,7 @@ def test_a_key_is_added_and_signs_in(opened, settings, no_factors):
     page.keyboard.press("Enter")
     page.wait_for_url("**/account/second-factor/")
     page.click("text=Add a security key or passkey")
+    page.wait_for_selector("#id_name")
     assert faults(page) == []
     page.fill("#id_name", "Blue key")
     page.click("#use-key")

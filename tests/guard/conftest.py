@@ -9,7 +9,8 @@ from registry.services import patients
 from sites.access import access_of
 from sites.scope import entered
 
-WIPE = "TRUNCATE study_sites_auditevent, study_sites_auditseal, study_sites_site, study_sites_user CASCADE"
+# With what refers to them.
+WIPED = ("study_sites_auditevent", "study_sites_auditseal", "study_sites_site", "study_sites_user")
 
 
 def as_owner(*statements, params=()):
@@ -35,7 +36,10 @@ def tamper(*statements, params=()):
 
 def wipe():
     with connections["owner"].cursor() as cursor:
-        cursor.execute(WIPE)
+        # Truncating makes new files for sixty tables and their indexes; of empty ones there are none to look at.
+        cursor.execute("SELECT sum(pg_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name", [list(WIPED)])
+        if cursor.fetchone()[0]:
+            cursor.execute(f"TRUNCATE {', '.join(WIPED)} CASCADE")
 
 
 @contextmanager

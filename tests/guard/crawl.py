@@ -4,7 +4,9 @@ import io
 import re
 import zipfile
 from dataclasses import dataclass, field
+from functools import cache
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
@@ -80,15 +82,21 @@ def body_of(response):
     return content.decode("utf-8", "replace")
 
 
-def stored():
-    """Rows of every table that keeps something of people or patients: name to count. Call it in the system's scope."""
+@cache
+def tables():
+    """Every table that keeps something of people or patients."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
             "AND (relname LIKE 'registry\\_%' OR relname LIKE 'study\\_sites\\_%') ORDER BY relname"
         )
-        tables = [name for (name,) in cursor.fetchall()]
-        cursor.execute(" UNION ALL ".join(f"SELECT '{one}', count(*) FROM {one}" for one in tables))
+        return [name for (name,) in cursor.fetchall()]
+
+
+def stored():
+    """Rows of each of those tables: name to count. Call it in the system's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(f"SELECT '{one}', count(*) FROM {one}" for one in tables()))
         return dict(cursor.fetchall())
 
 
@@ -126,7 +134,7 @@ class Asker:
 
     def __call__(self, method, url, sent, **more):
         """The `Answer` to one request; `more` goes to the test client."""
-        if self.user is not None and "_auth_user_id" not in self.client.session:
+        if self.user is not None and not self.client.cookies[settings.SESSION_COOKIE_NAME].value:
             self._sign_in()  # after a request that signed out
         self.client.cookies.pop("messages", None)  # what the request before had to say
         answer = None

@@ -358,7 +358,7 @@ RULES = {
     "patient_link_review": record(ENTRY, ENTRY, acted=(302, 409, 422), bodies=({"refuse": ""},)),
     "patient_link_revoke": record(ENTRY, ENTRY, opened=405, acted=(302,)),
     "adverse_event_new": record(writers=ENTRY, acted=(422,)),
-    "adverse_event": record(writers=ENTRY, acted=(422,)),
+    "adverse_event": record(writers=ENTRY, acted=(409,)),
     # Queries: who enters or raises them takes part; a statistician does not
     "queries": page(OF_SITE | {"data_manager"}),
     "queries_csv": Rule(OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, opened=405, acted=(200,)),

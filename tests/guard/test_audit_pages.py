@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from registry.services import patients, queries
 from registry.services.assessments import save_assessment
 from registry.services.findings import Form
-from sites import audit
+from sites import audit, sealing
 from sites.models import AuditEvent
 
 
@@ -105,6 +105,14 @@ def test_one_kind_of_act_is_chosen_and_rows_say_whom_they_are_about(client, both
     lines = csv.DictReader(io.StringIO(b"".join(client.post("/audit/csv/").streaming_content).decode("utf-8-sig")))
     about = [(line["patient"], line["timepoint"]) for line in lines if line["table"] == "registry_assessment"]
     assert about == [(both[0].pk, "preop")]
+
+
+def test_seals_are_called_by_name_in_the_trail(client, ada, as_system):
+    with as_system(reason="test"):
+        sealing.seal()
+    page = trail(client, ada)
+    assert "seals of the audit trail" in {row["table"] for row in page.context["rows"]}
+    assert not [row for row in page.context["rows"] if row["event"].table_name == sealing.SEALS and row["lines"]]
 
 
 def test_the_trail_of_a_patient_has_its_queries(client, both, mona, alice, as_person):

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from itertools import product
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -301,13 +301,13 @@ def test_a_million_rows_take_moments():
     groups = np.array_split(before, [300_000, 650_000])
     time, event = random.integers(0, 1500, 1_000_000), random.random(1_000_000) < 0.3
     wilcoxon_signed_rank([1, 2])
-    start = perf_counter()
+    start = process_time()
     describe(before)
     wilcoxon_signed_rank(differences(before, after))
     for test in (anova, tukey_hsd, kruskal_wallis, dunn):
         test(groups)
     curve = kaplan_meier(time, event)
-    assert perf_counter() - start < 5  # 0.4 s on a quiet machine
+    assert process_time() - start < 5  # 0.4 s on a quiet machine
     assert curve.time.size == 1500
 
 

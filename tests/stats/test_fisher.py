@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import factorial, prod
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -130,18 +130,18 @@ GROUPS = (31, 82, 90)
 
 def test_a_hopeless_table_is_refused_at_once():
     table = independent(1_000_000, [1] * 9, GROUPS)
-    start = perf_counter()
+    start = process_time()
     with pytest.raises(TooLarge):
         fisher_exact(table)
-    assert perf_counter() - start < 0.1
+    assert process_time() - start < 0.1
 
 
 def test_limits_of_time_and_memory_hold():
     table = independent(300, [1] * 12, [1] * 3)
-    start = perf_counter()
+    start = process_time()
     with pytest.raises(TooLarge, match="time"):
         fisher_exact(table, seconds=1.0)
-    assert perf_counter() - start < 3
+    assert process_time() - start < 3
     with pytest.raises(TooLarge, match="memory"):
         fisher_exact(table, memory_mb=10)
     assert fisher_exact(independent(60, [1] * 12, [1] * 3), seconds=30, memory_mb=100).method == "fisher_exact"

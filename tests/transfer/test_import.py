@@ -188,9 +188,9 @@ FILES = {
 def test_a_file_that_is_no_table_of_ours_is_a_sentence(good, bring_in, name):
     content, row, reason = FILES[name]
     (good / "adverse_events.csv").write_bytes(content)
-    started = time.monotonic()
+    started = time.process_time()
     report = bring_in(good)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     file, where, *_, why = findings(report)[0]
     assert (file, where, report.stored, stored()) == ("adverse_events.csv", row, False, (0, 0, 0))
     assert reason in why

@@ -98,13 +98,17 @@ def _trajectories(data, name, code, followup):
     first, second = _on_steps(before.values, step), _on_steps(after.values, step)
     lowest = min(first.min(initial=0), second.min(initial=0))
     found = joint_counts(before, after, data.groups[code], first - lowest, second - lowest)
+    highest = max(first.max(initial=0), second.max(initial=0))
+    worth = [_value(place, step) for place in range(lowest, highest + 1)]
+
+    def at(places):
+        return [worth[place] for place in places.tolist()]
+
     return {
         "n": int(found[2].sum()),
         "missing": int(found[3]),
         "step": step,
-        "counts": [
-            [_value(a + lowest, step), _value(b + lowest, step), int(c)] for a, b, c in zip(*found[:3], strict=True)
-        ],
+        "counts": [list(row) for row in zip(at(found[0]), at(found[1]), found[2].tolist(), strict=True)],
     }
 
 

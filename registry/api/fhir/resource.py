@@ -40,7 +40,7 @@ NEEDS_REASON = Label(
     "完了した書式の変更には理由が必要です（拡張urn:metaspine:reason-for-change）。",
 )
 FORBIDDEN = Label("You may not do this.", "この操作は許可されていません。")
-SIGN_IN = Label("Sign in first.", "サインインしてください。")
+SIGN_IN = Label("Sign in first.", "ログインしてください。")
 
 
 # Where a fault is that belongs to no item of an instrument.
