@@ -225,21 +225,40 @@ FROZEN = Label(
 OF_FROZEN = Label("Snapshot “{name}”, {hash}. ", "スナップショット「{name}」、{hash}。")
 METHODS = Label(
     "{frozen}Outcomes {times} were compared between groups ({grouping}). "
-    "Cohort: {cohort}. Characteristics and adverse events: {overall_continuous} (continuous variables) or "
-    "{overall_categorical} (categorical variables). Within each group, baseline against follow-up: "
-    "{before_after_continuous} on complete pairs, or {before_after_categorical} (categories). Between pairs of groups: "
-    "{pairwise_continuous}, or {pairwise_categorical} ({adjust}). Survival: Kaplan–Meier estimates, compared by the "
+    "Cohort: {cohort}. {uses}Survival: Kaplan–Meier estimates, compared by the "
     "log-rank test. {thresholds}Health state utility values were computed from the "
     "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
     "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
     "considered significant. {software}.",
     "{frozen}{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
-    "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。"
-    "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。"
-    "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。"
-    "生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
+    "{uses}生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
     "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。{further}"
     "欠測例は当該解析から除き不明として示し、補完は行っていない。{sampled}P < {alpha}を有意とした。{software}。",
+)
+USES = (  # tables of a result, and which tests they take
+    (
+        ("characteristics", "adverse_events"),
+        Label(
+            "Characteristics and adverse events: {overall_continuous} (continuous variables) or "
+            "{overall_categorical} (categorical variables). ",
+            "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。",
+        ),
+    ),
+    (
+        ("recovery",),
+        Label(
+            "Within each group, baseline against follow-up: {before_after_continuous} on complete pairs, or "
+            "{before_after_categorical} (categories). ",
+            "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。",
+        ),
+    ),
+    (
+        ("between_groups", "eq5d_domains"),
+        Label(
+            "Between pairs of groups: {pairwise_continuous}, or {pairwise_categorical} ({adjust}). ",
+            "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。",
+        ),
+    ),
 )
 SOURCE = Label(
     "Computed from the data with the fingerprint {snapshot}; value set {value_set}, version {value_set_version}; "
@@ -253,15 +272,16 @@ def methods(result, language="en"):
     words, method = Words(result, language), result["method"]
     used = method["tests"]
     named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
+    named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
+    done = [label for tables, label in USES if any(result[table] for table in tables)]
     published = value_sets.get(method["value_set"])
     return words(
         METHODS,
-        **{place: text for place, text in named.items() if place != "adjust"},
+        uses="".join(words(label, **named) for label in done),
         thresholds=_thresholds(result, words),
         sampled=_sampled(result, words),
         frozen=_frozen(result, words, FROZEN),
         further=_further(result, words),
-        adjust=words(tests.ADJUSTMENTS[used["adjust"]]),
         times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
         grouping=words(groupings.of_method(method).label),
         cohort=words(cohort_label(result["cohort"]["name"])),

@@ -89,7 +89,9 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     assert result["cohort"]["groups"] == {"arm_a": sizes[codes[0]], "arm_b": sum(sizes[code] for code in codes[1:])}
     assert result["cohort"]["in_no_group"] == levels["cohort"]["in_no_group"]
     assert result["method"]["arms"] == arms.to_json() and result["method"]["pairs"] == ["arm_a_vs_arm_b"]
-    assert "two arms" in narrative.methods(result).lower() and "Mann–Whitney U test" in narrative.methods(result)
+    told = narrative.methods(result)
+    assert "two arms" in told.lower() and "Mann–Whitney U test" in told and "Within each group" in told
+    assert "Between pairs of groups" not in narrative.methods(result | {"between_groups": [], "eq5d_domains": []})
 
 
 @pytest.mark.parametrize(
