@@ -205,7 +205,7 @@ def _try(request, sheet, sent, version):
 GONE = gettext_noop("This form was removed after you opened it. To store your answers as a new form, save once more.")
 
 
-def _attempt(sheet, sent, version):
+def _attempt(sheet, sent, version, again=True):
     """Save once: the errors by item name, the record as it is if someone else stored it first, and what was saved.
 
     Each service runs in a transaction of its own, so a refusal leaves the request's transaction usable.
@@ -222,7 +222,10 @@ def _attempt(sheet, sent, version):
         return ({}, error.current, None) if error.current else ({"": [_(GONE)]}, None, None)
     except IntegrityError:
         # Two began the same form in the same instant; the database took the first.
-        if (row := sheet.reload()) is None or row.version == version:
+        row = sheet.reload()
+        if row is None and again:
+            return _attempt(sheet, sent, version, again=False)  # an event: the service finds the other one by now
+        if row is None or row.version == version:
             raise
         return {}, row, None
 

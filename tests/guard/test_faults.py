@@ -19,9 +19,11 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection, connections, transaction
+from django.test import Client
 
-from registry.models import Assessment, Patient
+from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.assessments import save_assessment
+from registry.services.patients import save_adverse_event
 from registry.services.records import Conflict
 from sites.access import Role, access_of
 from sites.models import AuditEvent, Site
@@ -195,6 +197,44 @@ def test_a_killed_web_server_has_stored_each_save_that_it_answered(ten_sites, en
         assert {on_record(*form) == (ANSWERS, 1) for form in acknowledged} == {True}
         half = [form for form in unanswered if on_record(*form) not in ((ANSWERS, 1), (None, 0))]
         assert half == []
+
+
+def test_of_two_who_record_an_event_in_the_same_instant_the_second_is_told(ten_sites):
+    user, (_site, (patient_id, *_others)) = next(iter(ten_sites.items()))
+    with everything(), transaction.atomic():
+        patient = Patient.objects.get(pk=patient_id)
+    event = {"kind": "pneumonia", "onset_date": "2026-01-20", "clavien_dindo": "II"}
+
+    def post():
+        try:
+            client = Client()
+            client.force_login(user)
+            return client.post(
+                f"/patients/{patient_id}/adverse-events/new/", event | {"clavien_dindo": "I", "save": ""}
+            )
+        finally:
+            connection.close()
+
+    access = access_of(user)
+    with ThreadPoolExecutor(1) as pool:
+        with entered(access.scope()), transaction.atomic():
+            save_adverse_event(access=access, patient=patient, raw=event, today=TODAY)
+            second = pool.submit(post)
+            deadline = time.monotonic() + 10
+            while not waiting_for_another() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        response = second.result(10)
+    assert response.status_code == 422
+    assert "is already recorded on that day" in response.content.decode()
+    with everything(), transaction.atomic():
+        assert list(AdverseEvent.objects.values_list("clavien_dindo", flat=True)) == ["II"]
+
+
+def waiting_for_another():
+    """Whether a session waits for a transaction of another one."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
+        return cursor.fetchone()[0]
 
 
 def test_fifty_people_of_ten_sites_at_once(ten_sites):
