@@ -88,6 +88,19 @@ def store_changes(cursor, file):
     )
     if file is wire.PATIENTS:
         _store_birth_dates(cursor)
+        _ask_the_dead_no_more(cursor)
+
+
+def _ask_the_dead_no_more(cursor):
+    """The open links of patients who died, as `follow_up.ask_no_more` does for one."""
+    cursor.execute(
+        f"""
+        UPDATE registry_patientlink AS link SET revoked_at = statement_timestamp()
+        FROM {stage(wire.PATIENTS)} AS s
+        WHERE link.patient_id = s.patient_id AND s.vital_status = 'dead'
+          AND link.submitted_at IS NULL AND link.revoked_at IS NULL
+        """
+    )
 
 
 def _store_birth_dates(cursor):

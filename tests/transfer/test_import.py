@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services import identity, wire
+from registry.services import identity, patient_links, wire
 from sites.models import AuditEvent, Site
 from sites.scope import everything
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, TOMORROW, findings, write_csv
@@ -296,6 +296,19 @@ def test_an_update_replaces_with_a_reason(good, bring_in):
         events = AuditEvent.objects.filter(reason="chart reviewed", action="update")
         assert set(events.values_list("table_name", flat=True)) == {"registry_patient", "registry_identity"}
     assert bring_in(good).counts["patients"].unchanged == 1
+
+
+def test_a_death_that_comes_in_ends_the_patients_links(good, bring_in, charlie, as_person):
+    bring_in(good)
+    with as_person(charlie) as access:
+        patient = Patient.objects.get(pk="S01-0001")
+        asked = {"access": access, "timepoint": "1m", "language": "ja", "respondent": "self", "valid": "1d"}
+        link, _token = patient_links.create(patient=patient, **asked)
+    change(good, "patients", patient_id="S01-0001", site_code="S01")
+    assert bring_in(good, update=True, reason="register of deaths").stored
+    with everything():
+        link.refresh_from_db()
+    assert link.revoked_at is not None
 
 
 def test_an_update_without_a_reason_is_refused(good, bring_in):
