@@ -176,6 +176,18 @@ def test_what_was_sent_stays_as_it_was_sent(linked, as_person, alice):
         PatientLink.objects.filter(pk=link.pk).update(answers={})
 
 
+@pytest.mark.parametrize("ended", ["revoked", "expired"])
+def test_the_database_takes_nothing_by_a_link_that_no_longer_works(linked, as_person, alice, monkeypatch, ended):
+    if ended == "expired":
+        monkeypatch.setitem(patient_links.VALID, "1d", dt.timedelta(seconds=-1))
+    link, token = linked()
+    if ended == "revoked":
+        with as_person(alice) as access:
+            patient_links.revoke(access=access, link=link)
+    with entered(patient_links.scope_of(token)), pytest.raises(DatabaseError, match="no longer works"):
+        PatientLink.objects.update(answers={"eq_vas": 50})
+
+
 def test_nobody_at_the_site_answers_for_the_patient(linked, as_person, alice):
     link, _token = linked()
     with as_person(alice), pytest.raises(DatabaseError, match="nobody else"), transaction.atomic():
