@@ -12,13 +12,15 @@ from registry.instruments.base import InvalidValue, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
 from registry.services.answers import InvalidAnswers
 from sites.access import Can
+from sites.once import once_a_request
 from sites.scope import current, everything
 
 SWITCHED_OFF = Label("is switched off in this registry", "本レジストリでは使用していません")
 
 
+@once_a_request
 def switched_on():
-    """Codes of the switches that are on. One short query: switches take effect at once, so nothing keeps them."""
+    """Codes of the switches that are on. They take effect with the next request."""
     with connection.cursor() as cursor:
         cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
         return frozenset(code for (code,) in cursor.fetchall() if code in extras.SWITCHES)
@@ -38,6 +40,7 @@ def switch(*, access, code, on):
     if (row.on if row else False) == on:
         return False
     InstrumentSwitch(code=code, on=on).save()
+    switched_on.forget()
     return True
 
 

@@ -10,6 +10,7 @@ from registry.models import Patient, ScheduledVisit, ScheduleVersion
 from registry.models import Timepoint as StoredTimepoint
 from registry.services.answers import InvalidAnswers
 from sites.access import Can
+from sites.once import once_a_request
 from sites.scope import current, everything
 
 # The protocol's own timepoints: analyses name them, so that every version plans them.
@@ -55,8 +56,9 @@ OVERLAP = Label(
 AFTER_SURGERY = Label("must end on the day of surgery or before", "許容期間は手術当日までにしてください")
 
 
+@once_a_request
 def plans():
-    """The `Plans` of this registry. One query."""
+    """The `Plans` of this registry. One query a request."""
     with connection.cursor() as cursor:  # plain SQL: nearly every page asks, and composing it takes the ORM longer
         cursor.execute(
             "SELECT v.id, v.effective_from, t.code, t.label, t.label_ja, s.target_day, s.days_before, s.days_after "
@@ -111,7 +113,7 @@ def publish(*, access, effective_from, visits, note, today):
     errors = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
-    known = plans()
+    known = plans.now()
     rows = [_visit(one, place, errors) for place, one in enumerate(visits)]
     if not errors:
         _check(rows, known, start, today, errors)
@@ -122,6 +124,7 @@ def publish(*, access, effective_from, visits, note, today):
     )
     for one in rows:
         _store(version, one)
+    plans.forget()
     return version
 
 
