@@ -1,9 +1,18 @@
 """The web entry: `gunicorn registry.wsgi`."""
 
+import gc
 import os
+from importlib import import_module
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
 application = get_wsgi_application()
+
+# Every page is loaded before the first request, and what is loaded is no garbage to be looked for again and again.
+import_module(settings.ROOT_URLCONF)
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 20, 50)
