@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
-from sites.models import AuditEvent, Membership, Site
+from sites.models import AuditEvent, Membership, Site, User
 
 
 @pytest.fixture
@@ -59,6 +59,39 @@ def test_only_administrators_open_the_pages_on_people(client, request, charlie, 
     client.force_login(request.getfixturevalue(reader))
     address = reverse(page, args=[charlie.pk] if page == "person_access" else [])
     assert client.get(address).status_code == status
+
+
+def names(client, **asked):
+    page = client.get(reverse("people"), asked)
+    return {person.name for person, _ in page.context["rows"]}, page.content.decode()
+
+
+def test_people_are_found_by_name_address_role_and_site(client, ada, alice, mona, charlie, north):
+    User.objects.create_user("rolf@left.example", name="Rolf")
+    User.objects.create_user("gone@left.example", name="Gone", is_active=False)
+    client.force_login(ada)
+    everybody, _ = names(client)
+    assert {"Alice", "Rolf", "Gone"} <= everybody
+    assert names(client, q="ALICE")[0] == {"Alice"}
+    assert names(client, q="left.example  rol")[0] == {"Rolf"}  # every word, in name or address
+    assert names(client, role="monitor")[0] == {"Mona"}
+    assert names(client, site="S01")[0] == {"Charlie"}
+    assert names(client, site="S01", role="monitor")[0] == set()  # one membership has to fit both
+    assert names(client, role="none")[0] == {"Rolf"}
+    assert names(client, role="nonsense")[0] == everybody
+    found, page = names(client, q="%")
+    assert found == set()
+    assert "Nobody matches" in page
+
+
+def test_the_list_of_people_has_pages_that_keep_the_search(client, ada):
+    for number in range(51):
+        User.objects.create_user(f"p{number}@many.example", name=f"Person {number:02}")
+    client.force_login(ada)
+    found, page = names(client, q="many.example")
+    assert len(found) == 50
+    assert "?q=many.example&amp;page=2" in page
+    assert names(client, q="many.example", page=2)[0] == {"Person 50"}
 
 
 def test_nobody_of_that_number_is_not_found(client, ada):
