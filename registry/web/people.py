@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.web.filters import Filter, chips, codes
-from registry.web.people_charts import bars
+from registry.web.people_charts import bars, chart
 from registry.web.people_counts import enrolment, sight
 from sites import audit
 from sites.access import ROLE_LABELS, Can, Role, access_of
@@ -129,7 +129,7 @@ def site_enrolment(request):
     context = {
         "enrolment": counted,
         "rows": [(one, bars(one.months, counted.busiest)) for one in counted.sites],
-        "bars": bars(counted.by_month, max(counted.by_month, default=0)),
+        "chart": chart(counted.months, counted.by_month) if len(counted.months) > 1 else None,
         "months": list(zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)),
     }
     return render(request, "people/enrolment.html", context)

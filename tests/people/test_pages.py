@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
+from registry.web.people_charts import PLOT, chart
 from sites.models import AuditEvent, Membership, Site, User
 
 
@@ -147,3 +148,23 @@ def test_the_number_of_queries_does_not_grow_with_sites(client, ada, patients, d
     client.force_login(ada)
     with django_assert_max_num_queries(20):
         assert client.get(reverse("enrolment")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("n", "highest", "lines", "ticks"),
+    [
+        (2, 1, (0, 1), ["2018-10", "2018-11"]),
+        (12, 4, (0, 1, 2, 3, 4), ["2018-11", "2019-01", "2019-03", "2019-05", "2019-07", "2019-09"]),
+        (97, 17, (0, 5, 10, 15, 20), [f"{year}-01" for year in range(2019, 2027)]),
+        (300, 101, (0, 50, 100, 150), ["2020-01", "2025-01", "2030-01", "2035-01", "2040-01"]),
+    ],
+)
+def test_the_chart_of_months_has_few_round_lines_and_ticks(n, highest, lines, ticks):
+    months = tuple(dt.date(2018 + (9 + i) // 12, (9 + i) % 12 + 1, 1) for i in range(n))
+    made = chart(months, (0,) * (n - 1) + (highest,))
+    assert tuple(count for _, count in made.lines) == lines
+    assert [f"{month:%Y-%m}" for _, month in made.ticks] == ticks
+    (only,) = made.columns
+    assert only.x + made.width <= 100
+    assert only.y == pytest.approx(PLOT - only.height, abs=0.11)
+    assert only.height == pytest.approx(PLOT * highest / lines[-1], abs=0.06)
