@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
-from sites.access import CENTRAL_ROLES
+from sites.membership_forms import RoleInWords
 from sites.models import Invitation, User
 
 LENGTH = _(
@@ -116,21 +116,7 @@ class Days(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class SiteFitsRole:
-    """Says beside the site what the database would refuse: a central role at a site, or another one at none."""
-
-    def clean(self):
-        cleaned = super().clean() or self.cleaned_data
-        if (
-            cleaned.get("role")
-            and "site" in cleaned
-            and (cleaned["role"] in CENTRAL_ROLES) != (cleaned["site"] is None)
-        ):
-            self.add_error("site", _("A central role has no site; every other role needs one."))
-        return cleaned
-
-
-class InvitationForm(SiteFitsRole, Styled, forms.ModelForm):
+class InvitationForm(RoleInWords, Styled, forms.ModelForm):
     class Meta:
         model = Invitation
         fields = ("email", "name", "language", "role", "site", "starts_on", "ends_on")

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.web.account_adapters import notify
-from registry.web.account_forms import Days, SiteFitsRole, Styled
+from registry.web.account_forms import Days, Styled
 from sites import audit
 from sites.access import ROLE_LABELS, Can, Role
 from sites.administrators import none_would_last
@@ -27,7 +27,7 @@ from sites.sign_ins import end_sessions, reset_second_factor
 LINK = "password_link"  # in the session, for the next page alone
 
 
-class RoleForm(SiteFitsRole, Styled, MembershipForm):
+class RoleForm(Styled, MembershipForm):
     """A role for this person."""
 
     class Meta(MembershipForm.Meta):

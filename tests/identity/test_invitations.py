@@ -198,4 +198,6 @@ def test_a_role_that_does_not_fit_the_site_is_said_beside_the_site(client, ada, 
         assert refused.status_code == 422
         said = {"site": ["A central role has no site; every other role needs one."]}
         assert refused.context["form"].errors == said
+        ended = client.post(address, right | {"ends_on": "2025-12-31"})
+        assert ended.context["form"].errors == {"ends_on": ["The last day cannot be before the first."]}
         assert client.post(address, right).status_code == 302
