@@ -7,11 +7,15 @@ from registry.models import AdverseEvent, Assessment, Patient
 
 @dataclass(frozen=True)
 class Source:
-    """The tables of one state of the registry. Their columns are called the same whichever state it is."""
+    """The tables of one state of the registry. Their columns are called the same whichever state it is.
+
+    `lacking` are the columns that the registry has got since, which are empty there.
+    """
 
     patients: str = Patient._meta.db_table
     assessments: str = Assessment._meta.db_table
     events: str = AdverseEvent._meta.db_table
+    lacking: frozenset = frozenset()
 
     def reading(self, sql):
         """The statement `sql`, written for the registry as it is, over the tables of this source."""
