@@ -80,9 +80,10 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
+    ends = (make.ends(),) if source.ends else ()
     if choices.is_wide:
-        return (make.wide(), make.events())
-    return (make.patients(), make.assessments(), make.events())
+        return (make.wide(), make.events(), *ends)
+    return (make.patients(), make.assessments(), make.events(), *ends)
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,16 @@ class _Maker:
             tuple(filter(None, (self._item(item, "t", wire.ADVERSE_EVENTS) for item in items))),
             f"{self.source.events} AS t {self._only()} {self._surgery()}",
             "t.patient_id, t.kind, t.onset_date",
+        )
+
+    def ends(self):
+        items = catalogue.FOLLOW_UP_END_ITEMS
+        return Dataset(
+            wire.FOLLOW_UP_ENDS.name,
+            Label("Ends of follow-up: a row each", "追跡の終了：1件1行"),
+            tuple(filter(None, (self._item(item, "t", wire.FOLLOW_UP_ENDS) for item in items))),
+            f"{self.source.ends} AS t {self._only()} {self._surgery()}",
+            "t.patient_id",
         )
 
     def wide(self):
@@ -281,7 +292,7 @@ class _Maker:
             unit=item.unit,
             minimum=item.minimum,
             maximum=item.maximum,
-            reason="" if item.name in file.mandatory else f"{alias}.missing ->> '{item.name}'",
+            reason=f"{alias}.missing ->> '{item.name}'" if file.may_lack(item.name) else "",
             instrument=_instrument(item.name),
         )
         return self._dated(found, alias) if item.kind == "date" else found
