@@ -448,7 +448,7 @@ RULES = {
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
     # People
-    "people": either(ADMIN),
+    "people": page(ADMIN),
     "person": page(ADMIN),
     "person_role": Rule(ADMIN, ADMIN, opened=405, acted=(422,)),
     "membership": Rule(ADMIN, ADMIN, acted=(302, 422)),
