@@ -159,6 +159,10 @@ class _Conversion:
         if item.kind == "integer":
             found, rewritten = mapped.number(text, self.mapping.comma)
             return found, None, rewritten
+        if item.kind == "decimal":
+            found = unicodedata.normalize("NFKC", text)
+            found = found.replace(",", ".") if self.mapping.comma else found
+            return found, None, found != text
         if item.kind == "levels":
             found, rewritten = mapped.tidy_levels(text)
             return found, None, rewritten
@@ -166,7 +170,7 @@ class _Conversion:
 
     def _speaks_of(self, file, values):
         """Whether a row has something to say for a file, beside whose it is."""
-        if file is wire.ASSESSMENTS and mapped.TIMEPOINT in values and values[mapped.TIMEPOINT] == mapped.LEFT_OUT:
+        if file == wire.ASSESSMENTS and mapped.TIMEPOINT in values and values[mapped.TIMEPOINT] == mapped.LEFT_OUT:
             return False
         named = {mapped.PATIENT, mapped.SITE, mapped.TIMEPOINT}
         return any(values.get(name) for name in self.given[file.name] if name not in named)
