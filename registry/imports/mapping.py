@@ -147,7 +147,7 @@ def targets():
     groups = [(Label("What a row is about", "行の識別"), named)]
     date_item = catalogue.item("assessment_date")
     groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
-    for instrument in (*extras.asked(), *catalogue.FOLLOW_UP_ENDS):
+    for instrument in extras.asked():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
@@ -156,6 +156,10 @@ def targets():
                     (f"{item.name}:{one.code}", Label(f"{item.label.en}: {one.code}", f"{item.label.ja}：{one.code}"))
                     for one in item.choices
                 ]
+        groups.append((instrument.title, lines))
+    for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
+        en, ja = instrument.title.en, instrument.title.ja
+        lines = [(one.name, Label(f"{en}: {one.label.en}", f"{ja}：{one.label.ja}")) for one in instrument.items]
         groups.append((instrument.title, lines))
     named = {target for _, lines in groups for target, _ in lines}
     reasons = [(one.name, one.label) for file in wire.ACCEPTED for one in file.reasons if item_name(one.name) in named]
