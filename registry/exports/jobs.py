@@ -139,7 +139,7 @@ def perform(export_id, reporting=True):
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
-    partial = path_of(export).with_name(f".{export.pk}.{claim.attempt}.part")
+    partial = path_of(export).with_name(f".{export.pk}.{claim.began.timestamp()}.part")
     try:
         with _reporting(claim) if reporting else nullcontext(lambda rows: None) as report:
             manifest = _written(export, partial, report)

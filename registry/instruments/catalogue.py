@@ -104,6 +104,11 @@ def derived(name: str) -> Derived:
     return _DERIVED[name]
 
 
+def part(name: str) -> Item | Derived:
+    """The item or derived value `name`; KeyError if there is none."""
+    return _ITEMS[name] if name in _ITEMS else _DERIVED[name]
+
+
 def instrument_of(name: str) -> Instrument:
     """The instrument that the item or derived value `name` belongs to; KeyError if none."""
     return _INSTRUMENT_OF[name]

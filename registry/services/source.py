@@ -9,13 +9,15 @@ from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 class Source:
     """The tables of one state of the registry. Their columns are called the same whichever state it is.
 
-    ends  "" for a snapshot of before the ends of follow-up were frozen
+    ends     "" for a snapshot of before the ends of follow-up were frozen
+    lacking  columns that the registry has got since, which are empty there
     """
 
     patients: str = Patient._meta.db_table
     assessments: str = Assessment._meta.db_table
     events: str = AdverseEvent._meta.db_table
     ends: str = FollowUpEnd._meta.db_table
+    lacking: frozenset = frozenset()
 
     def reading(self, sql):
         """The statement `sql`, written for the registry as it is, over the tables of this source."""
