@@ -8,7 +8,6 @@ import json
 import logging
 import tempfile
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from django.core.cache import cache
@@ -24,6 +23,7 @@ from registry.imports.sources import Inspection, Sheet, Way
 from registry.instruments.base import Label
 from registry.models import Import
 from registry.services import wire
+from registry.services.claims import MOST_ATTEMPTS, UNSENT
 from sites.access import Can
 from sites.scope import everything
 
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 Status, Act = Import.Status, Import.Act
 SMALL = 400_000  # bytes: what is checked while the person waits
-MOST_ATTEMPTS = 3
-UNSENT = 300  # seconds after which a queued import is sent again
 REPORT = "report"
 
 ALONE = Label(
@@ -274,8 +272,8 @@ def recover():
             if one.attempts >= MOST_ATTEMPTS:
                 mine.update(status=Status.FAILED, error=LOST, finished_at=now)
             else:
-                mine.update(status=Status.QUEUED, touched_at=now - timedelta(seconds=UNSENT))
-    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - timedelta(seconds=UNSENT))
+                mine.update(status=Status.QUEUED, touched_at=now - UNSENT)
+    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - UNSENT)
     ids = list(late.values_list("pk", flat=True))
     late.update(touched_at=now)
     return ids
