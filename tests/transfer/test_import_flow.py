@@ -424,6 +424,8 @@ def test_dates_and_labels_are_asked_not_guessed(browser, north):
     browser.post(f"{address}columns/", columns_of(page))
     page = browser.get(f"{address}values/")
     assert page.status_code == 200
+    # What stands for nothing is an answer too, and is shown as the one that was given.
+    assert page.content.count(b'<option value="~" selected>') == sum(said == "~" for said in SAID.values())
     silent = dict.fromkeys(values_of(page), "")
     answer = browser.post(f"{address}values/", silent)
     assert answer.status_code == 422
@@ -457,6 +459,12 @@ def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
     found = errors(follow(browser, address))
     assert [(row, column) for row, column, _, _ in found] == [(5, "gender"), (5, "dob")]
     assert "13/12/1960" not in str(found)  # a date of birth identifies
+
+
+def test_columns_of_one_name_are_told_before_they_are_matched(browser, north):
+    address = send(browser, redcap__csv=REDCAP.replace("consent,tumor", "tumor,tumor").encode())
+    page = follow(browser, address)
+    assert ["names 1 columns twice" in reason for *_, reason in errors(page)] == [True]
 
 
 @pytest.mark.parametrize(
