@@ -159,7 +159,7 @@ class _Conversion:
         if item.kind == "date":
             key = self.mapping.dates.get(target, AMBIGUOUS)
             found = mapped.read_date(text, key)
-            return (found, None, False) if found else ("", NO_DATE.format(v=mapped.DATE_FORMATS[key].en), False)
+            return (found, None, False) if found else ("", _no_date(mapped.DATE_FORMATS[key]), False)
         if item.kind == "integer":
             found, rewritten = mapped.number(text, self.mapping.comma)
             return found, None, rewritten
@@ -189,6 +189,10 @@ class _Conversion:
 
     def _line(self, file, values):
         return [values.get(name, "") for name in self.given[file.name]]
+
+
+def _no_date(told):
+    return Label(NO_DATE.en.format(v=told.en), NO_DATE.ja.format(v=told.ja))
 
 
 def _written(writer, cells):
