@@ -8,7 +8,7 @@ for a tick box of its own). Nothing is guessed: a suggestion stands on the page 
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 from registry.instruments import catalogue
@@ -29,13 +29,16 @@ DATE_FORMATS = {
     "dmy": Label("9/3/2024 (day, month, year)", "9/3/2024（日・月・年）"),
     "mdy": Label("3/9/2024 (month, day, year)", "3/9/2024（月・日・年）"),
     "era": Label("R6.3.9, 令和6年3月9日 (Japanese era)", "R6.3.9、令和6年3月9日（和暦）"),
+    "excel": Label("45360 (days, as Excel counts them)", "45360（Excelの通し日数）"),
 }
+EXCEL_BEGINS = date(1899, 12, 30)  # day 0 of every day since March 1900, in workbooks of the 1900 system
 _NUMBERS = {
     "iso": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
     "ymd": re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})"),
     "dmy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
     "mdy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
     "era": re.compile(r"(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.I),
+    "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
 }
 _ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
 _ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
@@ -310,7 +313,9 @@ class Column:
 
 def unsaid(mapping, counts):
     """Whether something must still be said about the values."""
-    asked, _ = questions(mapping, counts)
+    asked, commas = questions(mapping, counts)
+    if commas and not mapping.comma:
+        return True
     for one in asked:
         said, options = mapping.codes.get(one.target, {}), {code for code, _label in one.choices}
         if any(value.strip() not in said and value not in options for value, _rows, _code in one.values):
@@ -427,6 +432,8 @@ def read_date(text, key):
     if not found:
         return None
     parts = [one for one in found.groups() if one is not None]
+    if key == "excel":
+        return (EXCEL_BEGINS + timedelta(days=int(parts[0]))).isoformat()
     if key == "era":
         era, year, month, day = parts
         year = _ERAS[era.upper()] + (1 if year == "元" else int(year))

@@ -466,6 +466,8 @@ RULES = {
     "enrolment": either(READERS | ADMIN),
     # Administration
     "admin:index": screen(),
+    "admin_value_sets": page(ADMIN, refused=302),
+    "admin_value_set": page(ADMIN, refused=302, arguments={"code": "JP"}),
     "admin:login": Rule(SIGNED_IN, SIGNED_IN, opened=403, acted=(403,)),  # there is one sign-in page
     "admin:logout": screen(opened=405, acted=(302,)),
     "admin:password_change": screen(),
