@@ -226,7 +226,7 @@ GONE = gettext_noop("This form was removed after you opened it. To store your an
 def _attempt(sheet, sent, version, again=True):
     """Save once: the errors by item name, the record as it is if someone else stored it first, and what was saved.
 
-    Each service runs in a transaction of its own, so a refusal leaves the request's transaction usable.
+    A service refuses before it writes, or undoes what it wrote, so a refusal leaves the request's transaction usable.
     """
     try:
         return {}, None, sheet.save(version=version, **sent)
@@ -251,7 +251,8 @@ def _attempt(sheet, sent, version, again=True):
 def _stored(request, sheet, row, complete):
     left = drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
-    if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
+    may_leave_queries = sheet.form and getattr(row, "may_leave_queries", True)
+    if may_leave_queries and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
     said = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
     messages.success(request, said)
