@@ -179,3 +179,10 @@ def test_an_account_of_the_address_makes_the_link_useless(client, invitation, br
     assert Membership.objects.filter(user=user).count() == 0
     assert sign_in(browser(), user, "quiet river lamp").status_code == 302
     assert access_of(user).grants == ()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_an_invitation_begins_in_the_language_of_who_invites(client, ada, language):
+    client.force_login(ada)
+    page = client.get("/people/invitations/new/", headers={"accept-language": language})
+    assert f'<option value="{language}" selected>' in page.content.decode()
