@@ -1,7 +1,8 @@
 """Small counts hidden wherever a result is shown; the result that is stored keeps them."""
 
 COUNTS = frozenset(
-    {"n", "missing", "excluded", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
+    {"n", "missing", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
+    | {"enrolled", "excluded", "analysed"}
     | {"any_problem", "classes", "better", "same", "worse", "improve", "no_change", "worsen", "mixed", "no_problems"}
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
 )
