@@ -96,8 +96,8 @@ def _may_export(access):
 
 
 HEADER = (
-    "event", "at", "site", "table", "row", "patient", "timepoint", "action", "person", "person_name", "reason",
-    "request", "transaction", "old", "new",
+    "event", "at", "site", "table", "row", "patient", "timepoint", "action", "person", "person_name",
+    "reason", "request", "transaction", "old", "new",
 )  # fmt: skip
 
 
