@@ -91,11 +91,11 @@ def readable(one):
 
 
 def choose(one, answers):
-    """Take the answers (by number of the file) to how the files are read."""
+    """Take the answers (by number of the file) to how the files are read: what was said of their columns is void."""
     for number, _, choice in readable(one):
         way = sources.answered(inspection_of(choice), Way.from_json(choice["way"]), answers.get(number, {}))
         choice["way"] = way.to_json()
-    _touch(one, "choices")
+    _open(one, choices=one.choices, mapping=None)
 
 
 def step_of(one):
@@ -118,9 +118,15 @@ def _needs_mapping(one):
 
 def set_mapping(one, mapping, step, name=""):
     """Keep the mapping of an import and what is to be said next: columns, values or check."""
-    one.mapping, one.mapping_name = {"step": step, "map": mapping.to_json()}, name or one.mapping_name
+    _open(one, mapping={"step": step, "map": mapping.to_json()}, mapping_name=name or one.mapping_name)
+
+
+def _open(one, **values):
+    """Keep answers about an undecided import, which is to be checked again."""
+    for name, value in values.items():
+        setattr(one, name, value)
     one.status = Status.OPEN
-    _touch(one, "mapping", "mapping_name", "status")
+    _undecided(one).update(status=Status.OPEN, touched_at=timezone.now(), **values)
 
 
 def mapping_of(one):

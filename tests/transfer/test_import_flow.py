@@ -563,6 +563,8 @@ def test_the_second_of_two_clicks_finds_the_import_decided(browser, good, dana, 
         for one in (first, second):
             carry_out_import(one, Import.Act.STORE, reason="from the clinic")
         jobs.discard(second)
+        jobs.choose(second, {})
+        jobs.set_mapping(second, mapping.Mapping(), "columns")
         second.refresh_from_db()
         assert (second.status, second.error) == ("done", "")
         carry_out_import(jobs.new_undo(access=access_of(dana), done=first), Import.Act.UNDO, reason="wrong file")
