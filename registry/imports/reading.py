@@ -124,7 +124,7 @@ def header_faults(file, header, *, partial=False):
     faults = []
     for names, fault in (
         ([name for name in required if name not in header], LACKS),
-        ([name for name in header if name not in known], UNKNOWN),
+        ([name for name in header if name not in known and not file.passes_over(name)], UNKNOWN),
         (sorted({name for name in known if header.count(name) > 1}), TWICE),
     ):
         if names:

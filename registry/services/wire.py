@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
+from registry.instruments.extras import COMPUTED
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 from registry.models.clinical import BASELINE, SURGERY
 
@@ -65,6 +66,10 @@ class File:
             if state in forms:
                 forms[state] += more
         return replace(self, items=items, optional=optional, forms=forms, brought=brought)
+
+    def passes_over(self, name):
+        """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
+        return bool(self.extras) and name in COMPUTED
 
     @property
     def filename(self):
