@@ -154,8 +154,13 @@ def run_import(import_id):
 
 
 def carry_out_import(one, act, **fields):
-    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit."""
-    if imports.request(one, act, **fields):
+    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit.
+
+    Nothing where another request was quicker; the row says what came of it.
+    """
+    if not imports.request(one, act, **fields):
+        return
+    if imports.is_small(one):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)

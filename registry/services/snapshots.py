@@ -64,6 +64,10 @@ class NotIntact(Exception):
         self.reason = reason
 
 
+class Lacking(NotIntact):
+    """A snapshot from before something was recorded that is asked of it; `reason` (a Label) says what."""
+
+
 class InvalidLabel(ValueError):
     """A label that is empty, too long or taken; `reason` (a Label) says which."""
 
@@ -196,7 +200,7 @@ def _source(snapshot):
             cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
             if cursor.fetchone()[0] is None:
                 _restore(cursor, snapshot, table, names[table.name])
-    return Source(**names)
+    return Source(**names, ends="", lacking=lacking(snapshot))
 
 
 def _restore(cursor, snapshot, table, name):
@@ -212,7 +216,8 @@ def _restore(cursor, snapshot, table, name):
         cursor.execute(f"ALTER TABLE {name} ALTER site_id SET DEFAULT {int(part.site_id)}")
         with cursor.copy(f"COPY {name} ({listed}) FROM STDIN WITH (FORMAT csv)") as copy:
             copy.write(text)
-    _add_newer_columns(cursor, table, name, {column for column, _ in columns})
+    for column, kind in _newer_columns(table, columns).items():  # today's queries then read yesterday's data
+        cursor.execute(f'ALTER TABLE {name} ADD "{column}" {kind}')
     cursor.execute(f"CREATE INDEX ON {name} ({', '.join(table.key)})")
     cursor.execute(f"ANALYZE {name}")
 
@@ -221,11 +226,15 @@ def _collation(column):
     return ' COLLATE "C"' if column == "patient_id" else ""
 
 
-def _add_newer_columns(cursor, table, name, present):
-    """Columns that the registry has got since, empty: today's queries then read yesterday's data."""
-    for column, kind in _columns(table):
-        if column not in present:
-            cursor.execute(f'ALTER TABLE {name} ADD "{column}" {kind}')
+def lacking(snapshot):
+    """The columns that the registry has got since a Snapshot was frozen."""
+    return frozenset(column for table in TABLES for column in _newer_columns(table, snapshot.columns[table.name]))
+
+
+def _newer_columns(table, frozen):
+    """Column to type: what the registry has got since these columns ([name, type], …) were frozen."""
+    present = {column for column, _ in frozen}
+    return {column: kind for column, kind in _columns(table) if column not in present}
 
 
 def verify(snapshot):

@@ -59,7 +59,7 @@ def cohort_new(request):
         return render(request, "cohorts/new.html", {"form": form}, status=422)
     query = address_of(form.steps)
     if request.method != "POST" and _has_empty(request.GET):
-        kept = {name: request.GET[name] for name in ("by", "name") if request.GET.get(name)}
+        kept = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
         return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(kept))))}")
     save = SaveForm(request.POST or None, initial={"name": request.GET.get("name", "")})
     if request.method == "POST" and (saved := _save(request, form.steps, save)) is not None:
