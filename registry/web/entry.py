@@ -417,6 +417,7 @@ def assessment(request, patient_id, timepoint):
             own = [one for one in own if one.assessment]
         row = visit.assessment
         seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
+        seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
             items = catalogue.items(catalogue.OF_ASSESSMENT)
@@ -438,9 +439,8 @@ def assessment(request, patient_id, timepoint):
             look=look,
             save=save,
             reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
-            url=reverse("assessment", args=[patient.pk, timepoint]),
+            url=request.path,
             form=Form("assessment", timepoint=timepoint),
-            history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
 
