@@ -1,10 +1,12 @@
 """Further counts hidden, so that no small one follows from a sum and the rest of it (complementary suppression).
 
-A relation is the cells of which one follows from the others: a sum and its parts, or two copies of a count. Where
-exactly one cell of a relation is hidden, the smallest other one is hidden too, again and again until none is left so.
+A relation is a whole and its parts. Where it leaves a hidden small count one value alone, the smallest cell of it that
+is shown is hidden too, again and again until no relation does. Several relations together are not looked at.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 from registry.analysis.small_cells import Few
 from registry.instruments import sins
@@ -31,6 +33,36 @@ class Cell:
         self.part[self.name] = Few(self.value, threshold)
 
 
+@dataclass(frozen=True)
+class Relation:
+    """Cells that add up to a whole; None for one that every reader knows."""
+
+    parts: list
+    whole: Cell | None = None
+
+    @property
+    def cells(self):
+        return [*self.parts, self.whole] if self.whole else self.parts
+
+    @property
+    def tells(self):
+        """Whether what is shown leaves a hidden small count one value, or a hidden cell alone."""
+        hidden = [cell for cell in self.cells if cell.hidden]
+        if len(hidden) < 2 or self.whole in hidden:
+            return len(hidden) == 1
+        bounds = [_bounds(cell.value) for cell in hidden]
+        rest = sum(cell.value for cell in hidden)
+        least, most = (sum(ends) for ends in zip(*bounds, strict=True))
+        return any(
+            high < inf and max(low, rest - (most - high)) == min(high, rest - (least - low)) for low, high in bounds
+        )
+
+
+def _bounds(few):
+    """From what to what a hidden count may be, as it is told."""
+    return (1, few.threshold - 1) if few < few.threshold else (few.threshold, inf)
+
+
 def complement(result, threshold):
     """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
     found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold)]
@@ -41,16 +73,15 @@ def complement(result, threshold):
 
 
 def close(relations, threshold):
-    """Hide cells until no relation has exactly one hidden cell and another one to hide. A zero is nobody's."""
+    """Hide cells until no Relation tells a hidden one, or has none left to hide. A zero is nobody's."""
     pending = True
     while pending:
         pending = False
         for relation in relations:
-            if sum(cell.hidden for cell in relation) == 1:
-                others = [cell for cell in relation if cell.value and not cell.hidden]
-                if others:
-                    min(others, key=lambda cell: cell.value).hide(threshold)
-                    pending = True
+            others = [cell for cell in relation.cells if cell.value and not cell.hidden]
+            if others and relation.tells:
+                min(others, key=lambda cell: cell.value).hide(threshold)
+                pending = True
 
 
 def _of_cohort(cohort):
@@ -59,19 +90,19 @@ def _of_cohort(cohort):
     flow, rows, few = cohort["flow"], cohort.get("by_site", ()), [n for n in cohort["groups"].values() if _is_few(n)]
     analysed = [Cell(flow[-1], "n")] if few or _is_few(cohort["in_no_group"]) else []
     if analysed:
-        yield [*analysed, Cell(cohort, "n")]
+        yield Relation(analysed, Cell(cohort, "n"))
     if analysed and len(few) < 2:
-        yield [*_cells(few), Cell(cohort, "in_no_group"), Cell(cohort, "n")]
+        yield Relation([*_cells(few), Cell(cohort, "in_no_group")], Cell(cohort, "n"))
     for before, after in pairwise(flow):
         left = analysed if after is flow[-1] else [Cell(after, "n")]
-        yield [Cell(before, "n"), Cell(after, "excluded"), *left]
+        yield Relation([Cell(after, "excluded"), *left], Cell(before, "n"))
     for row in rows:
-        yield [Cell(row, "enrolled"), *_cells(row["excluded"]), Cell(row, "analysed")]
+        yield Relation([*_cells(row["excluded"]), Cell(row, "analysed")], Cell(row, "enrolled"))
     if rows:
-        yield [Cell(flow[0], "n"), *(Cell(row, "enrolled") for row in rows)]
+        yield Relation([Cell(row, "enrolled") for row in rows], Cell(flow[0], "n"))
         for place, step in enumerate(flow[1:]):
-            yield [Cell(step, "excluded"), *(Cell(row["excluded"], place) for row in rows)]
-        yield [*analysed, *(Cell(row, "analysed") for row in rows)]
+            yield Relation([Cell(row["excluded"], place) for row in rows], Cell(step, "excluded"))
+        yield Relation([Cell(row, "analysed") for row in rows], *analysed)
 
 
 def _is_few(count):
@@ -88,7 +119,7 @@ def _of_pairs(result, threshold):
     for row in (row for table in tables for row in table):
         without = result["cohort"]["groups"][row["group"]] - row["pairs"]
         if 0 < without < threshold:
-            yield [Cell([Few(without, threshold)], 0), Cell(row, "pairs")]
+            yield Relation([Cell([Few(without, threshold)], 0), Cell(row, "pairs")])
 
 
 def _of_rows(part):
@@ -104,22 +135,22 @@ def _of_row(row):
         return
     n = Cell(row, "n")
     if "missing" in row:  # together the size of the group
-        yield [n, Cell(row, "missing")]
+        yield Relation([n, Cell(row, "missing")])
     if row.get("at_risk_at_ticks"):
-        yield [n, Cell(row["at_risk_at_ticks"], 0)]
+        yield Relation([Cell(row["at_risk_at_ticks"], 0)], n)
     for names in WHOLES:
         if all(name in row for name in names):
-            yield [n, *(Cell(row, name) for name in names)]
+            yield Relation([Cell(row, name) for name in names], n)
     for name in ("counts", "classes"):
         if isinstance(row.get(name), dict):
             yield from _of_counts(row, row[name])
     if "any_problem" in row:
-        yield [n, Cell(row["counts"], "1"), Cell(row, "any_problem")]
+        yield Relation([Cell(row["counts"], "1"), Cell(row, "any_problem")], n)
     if {"counts", "classes"} <= row.keys():  # SINS: a class is the sum of its scores
         first = 0
         for last, choice in sins.STABILITY:
             scores = [Cell(row["counts"], str(score)) for score in range(first, last + 1)]
-            yield [Cell(row["classes"], choice.code), *scores]
+            yield Relation(scores, Cell(row["classes"], choice.code))
             first = last + 1
 
 
@@ -127,4 +158,6 @@ def _of_counts(row, counts):
     """Categories add up to the patients known; levels of lesions to all involved."""
     cells = _cells(counts)
     total = sum(cell.value for cell in cells)
-    yield [*cells, *(Cell(row, name) for name in ("n", "involved") if row.get(name) == total)]
+    for name in ("n", "involved"):
+        if row.get(name) == total:
+            yield Relation(cells, Cell(row, name))

@@ -95,10 +95,29 @@ def test_the_flow_tells_no_hidden_count():
     assert flow(10, 20) == (["100", "10", "90", "20", "70"], "70")
     assert flow(3, 20) == (["100", "<5", "≥5", "≥5", "77"], "77")
     assert flow(3, 0, 20) == (["100", "<5", "≥5", "0", "≥5", "≥5", "77"], "77")
+    assert flow(1, 20) == (["100", "<5", "≥5", "≥5", "79"], "79")
     assert flow(2, 3) == (["100", "<5", "≥5", "<5", "95"], "95")
     assert flow(3) == (["≥5", "<5", "97"], "97")
     assert flow(10, 20, small=3) == (["100", "10", "90", "≥5", "≥5"], "≥5")
     assert flow(small=3) == (["≥5"], "≥5")
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((3, 40, 60), ("<5", "≥5", "60")),
+        ((2, 3, 60), ("<5", "<5", "60")),
+        ((1, 1, 5, 7), ("<5", "<5", "≥5", "≥5")),  # two that add up to 2 are one each
+        ((4, 4, 60), ("<5", "<5", "≥5")),  # and two that add up to 8, four
+        ((1, 5, 60), ("<5", "≥5", "≥5")),
+        ((1, 0, 0), ("<5", "0", "0")),
+        ((5, 0, 7), ("5", "0", "7")),
+    ],
+)
+def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
+    row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
+    complements.close([*complements._of_row(row)], 5)
+    assert tuple(str(n) for n in row["counts"].values()) == told
 
 
 def test_the_sites_tell_no_hidden_count(shown):
