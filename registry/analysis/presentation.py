@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from registry.analysis import narrative, small_cells
+from registry.analysis import complements, narrative, small_cells
 from registry.analysis.formats import ABSENT, count_percent, mean_sd, number, p_value
 from registry.analysis.lesion_report import ALL, SCORES
 from registry.analysis.words import Words
@@ -400,8 +400,11 @@ def in_order(result):
 
 
 def shown(result):
-    """The result as it may be shown: small counts hidden where the installation asks for that."""
-    return small_cells.masked(result, settings.SMALL_CELLS)
+    """The result as it may be shown: small counts hidden where the installation asks for that, and what tells them."""
+    told = small_cells.masked(result, settings.SMALL_CELLS)
+    if told is not result:
+        complements.complement(told, settings.SMALL_CELLS)
+    return told
 
 
 CSV_HEADER = ("table", "variable", "group", "timepoint", "category", "statistic", "value")
