@@ -444,6 +444,7 @@ RULES = {
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
     "fhir:response": record(unsigned=401),
+    "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
