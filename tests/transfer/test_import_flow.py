@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from registry.imports import jobs, mapping
 from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
-from registry.services import identity
+from registry.services import field_keys, identity
 from registry.services.assessments import save_assessment
 from registry.tasks import carry_out_import, run_import
 from sites.access import Role, access_of
@@ -21,6 +21,7 @@ from sites.scope import entered, everything
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
 
+NEWER_KEY = "ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk="
 PATIENTS = [PATIENT, PATIENT | {"patient_id": "N01-0002"}]
 
 
@@ -526,7 +527,7 @@ def stored_import(browser, folder, **fields):
     return address
 
 
-def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out):
+def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out, settings):
     stored_import(browser, good)
     before = take_out("before")
     write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D", "eq_vas": ""}, ASSESSMENT | {"timepoint": "6m"}])
@@ -538,6 +539,9 @@ def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dan
     address = stored_import(browser, good, update="on")
     with as_system():
         assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1951, 5, 5)
+    settings.FIELD_KEYS = [NEWER_KEY, *settings.FIELD_KEYS]
+    with as_system(reason="rotation"):
+        assert field_keys.rotate().patients > 0  # which stands in the trail, and changes no answer
     assert browser.get(f"{address}undo/").context["obstacles"].total == 0
     assert browser.post(f"{address}undo/", {}).status_code == 422
     undone = browser.post(f"{address}undo/", {"reason": "wrong file"}, follow=True)
