@@ -139,8 +139,7 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
-            if file == wire.FOLLOW_UP_ENDS:
-                ends.find_impossible(cursor, report.errors)
+            ends.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
