@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 
+from registry.analysis.lesion_report import ALL
 from registry.analysis.small_cells import Few
 from registry.instruments import sins
 
@@ -65,7 +66,7 @@ def _bounds(few):
 
 def complement(result, threshold):
     """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
-    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold)]
+    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result)]
     for name, part in result.items():
         if name not in ("cohort", "method"):
             found += _of_rows(part)
@@ -122,6 +123,23 @@ def _of_pairs(result, threshold):
             yield Relation([Cell([Few(without, threshold)], 0), Cell(row, "pairs")])
 
 
+def _of_procedures(result):
+    """Table 3 across: the procedures of a group and all its patients, where every procedure is known."""
+    rows = result.get("sins_by_procedure", {}).get("rows", ())
+    for whole in (row for row in rows if row["procedure"] == ALL):
+        parts = [row for row in rows if row["group"] == whole["group"] and row is not whole]
+        for name in ("n", "missing"):
+            yield from _if_whole([Cell(row, name) for row in parts], Cell(whole, name))
+        for name in ("counts", "classes"):
+            for code in whole[name]:
+                yield from _if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
+
+
+def _if_whole(parts, whole):
+    if sum(cell.value for cell in parts) == whole.value:
+        yield Relation(parts, whole)
+
+
 def _of_rows(part):
     """Relations inside every row of a table, however deep it stands."""
     if isinstance(part, dict):
@@ -156,8 +174,6 @@ def _of_row(row):
 
 def _of_counts(row, counts):
     """Categories add up to the patients known; levels of lesions to all involved."""
-    cells = _cells(counts)
-    total = sum(cell.value for cell in cells)
     for name in ("n", "involved"):
-        if row.get(name) == total:
-            yield Relation(cells, Cell(row, name))
+        if name in row:
+            yield from _if_whole(_cells(counts), Cell(row, name))

@@ -71,6 +71,9 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
     for row in shown["recovery"]:
         assert isinstance(row["pairs"], Few) or not 0 < sizes[row["group"]] - row["pairs"] < THRESHOLD
 
+    for relation in complements._of_procedures(shown):
+        assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
+
 
 def rows_of(part):
     if isinstance(part, dict):
