@@ -1,6 +1,7 @@
 """The schedule in versions: reading the plans, publishing another, and the codes of visits outside the plan."""
 
 import re
+from functools import lru_cache
 
 from django.db import connection, transaction
 
@@ -66,7 +67,12 @@ def plans():
             "JOIN registry_timepoint AS t ON t.code = s.timepoint_id "
             "ORDER BY v.effective_from, v.id, s.target_day"
         )
-        rows = cursor.fetchall()
+        return _plans(tuple(cursor.fetchall()))
+
+
+@lru_cache(maxsize=4)
+def _plans(rows):
+    """What the rows say: the same rows are the same plans."""
     versions = {}
     for version, start, code, label, label_ja, day, before, after in rows:
         one = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)

@@ -226,7 +226,7 @@ GONE = gettext_noop("This form was removed after you opened it. To store your an
 def _attempt(sheet, sent, version, again=True):
     """Save once: the errors by item name, the record as it is if someone else stored it first, and what was saved.
 
-    Each service runs in a transaction of its own, so a refusal leaves the request's transaction usable.
+    A service refuses before it writes, or undoes what it wrote, so a refusal leaves the request's transaction usable.
     """
     try:
         return {}, None, sheet.save(version=version, **sent)
@@ -251,7 +251,8 @@ def _attempt(sheet, sent, version, again=True):
 def _stored(request, sheet, row, complete):
     left = drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
-    if sheet.form and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
+    may_leave_queries = sheet.form and getattr(row, "may_leave_queries", True)
+    if may_leave_queries and (note := queries_on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
     said = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
     messages.success(request, said)
@@ -416,6 +417,7 @@ def assessment(request, patient_id, timepoint):
             own = [one for one in own if one.assessment]
         row = visit.assessment
         seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
+        seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
             items = catalogue.items(catalogue.OF_ASSESSMENT)
@@ -437,9 +439,8 @@ def assessment(request, patient_id, timepoint):
             look=look,
             save=save,
             reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
-            url=reverse("assessment", args=[patient.pk, timepoint]),
+            url=request.path,
             form=Form("assessment", timepoint=timepoint),
-            history_url=reverse("history", args=[patient.pk]) + f"?record={timepoint}",
         ),
     )
 
