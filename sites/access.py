@@ -146,10 +146,29 @@ NOBODY = Access(None, (), ())
 
 # Every request asks this. Written out because the ORM takes several times longer to compose it than PostgreSQL to
 # answer; `MembershipQuerySet.running` says the same, and a test holds the two together.
-RUNNING = """
-    SELECT role, site_id FROM study_sites_membership
+_RUNNING = """
+    SELECT {columns} FROM study_sites_membership
     WHERE user_id = %(user)s AND starts_on <= %(day)s AND (ends_on IS NULL OR ends_on >= %(day)s) ORDER BY id
 """
+RUNNING = _RUNNING.format(columns="role, site_id")
+# The same as one value beside the person's row, for who reads both.
+RUNNING_BESIDE = f"ARRAY({_RUNNING.format(columns='ARRAY[role, site_id::text]')})"
+
+
+def read_beside(user, day, running):
+    """Note with a person what was read with them by RUNNING_BESIDE; `access_of` takes it, once."""
+    user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)
+
+
+def _grants(user, day):
+    known, grants = getattr(user, "grants_read", (None, ()))
+    if known is not None:
+        del user.grants_read  # whoever asks again is told what holds then
+    if known == day:
+        return grants
+    with connection.cursor() as cursor:
+        cursor.execute(RUNNING, {"user": user.pk, "day": day})
+        return tuple(Grant(Role(role), site_id) for role, site_id in cursor.fetchall())
 
 
 def access_of(user, today: date | None = None):
@@ -158,9 +177,7 @@ def access_of(user, today: date | None = None):
 
     if not user.is_authenticated or not user.is_active:
         return NOBODY
-    with connection.cursor() as cursor:
-        cursor.execute(RUNNING, {"user": user.pk, "day": today or timezone.localdate()})
-        grants = tuple(Grant(Role(role), site_id) for role, site_id in cursor.fetchall())
+    grants = _grants(user, today or timezone.localdate())
     reaches_all = any(grant.site_id is None for grant in grants)
     all_site_ids = tuple(Site.objects.order_by("pk").values_list("pk", flat=True)) if reaches_all else ()
     return Access(user.pk, grants, all_site_ids)

@@ -36,12 +36,14 @@ class Rows:
             row[place] = convert(row[place], None, connection)
         return row
 
+    def instance(self, row):
+        return self.model.from_db(connection.alias, self.names, self.converted(row))
+
     def read(self, sql, parameters):
         """Instances of what `sql` selects."""
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            rows = cursor.fetchall()
-        return [self.model.from_db(connection.alias, self.names, self.converted(row)) for row in rows]
+            return [self.instance(row) for row in cursor.fetchall()]
 
 
 @cache

@@ -6,7 +6,8 @@ from django.db import DatabaseError, connection, transaction
 from registry.models import Assessment, Patient
 from registry.services.assessments import ITEMS, save_assessment
 from sites.access import Role, access_of
-from sites.models import AuditEvent, Membership
+from sites.backend import Backend
+from sites.models import AuditEvent, Membership, User
 from sites.scope import Scope, entered
 
 CLINICAL = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_identity")
@@ -128,3 +129,19 @@ def test_a_membership_counts_from_its_first_day_to_its_last(alice, north, day):
     granted = access_of(alice, day).grants
     assert [(grant.role, grant.site_id) for grant in granted] == list(running)
     assert len(granted) == (day != "2017-12-31")
+
+
+@pytest.mark.parametrize("person", ["alice", "bob"])
+def test_the_person_of_a_session_comes_with_their_roles_once(request, person, django_assert_num_queries):
+    user = request.getfixturevalue(person)
+    known = access_of(user)
+    found = Backend().get_user(user.pk)
+    with django_assert_num_queries(bool(known.all_site_ids)):  # who reaches all sites has them looked up
+        assert access_of(found) == known
+    assert known.grants
+    Membership.objects.filter(user=user).update(ends_on="2018-01-01")
+    assert access_of(found).grants == ()
+    late = Backend().get_user(user.pk)
+    assert access_of(late, "2018-01-01") == known  # another day than that of the session's request
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert Backend().get_user(user.pk) is None is Backend().get_user(0)
