@@ -8,8 +8,8 @@ from registry.admin import value_sets
 admin.autodiscover()  # the screens of administration, which only pages need
 
 urlpatterns = [
+    path("", include("registry.web.urls")),  # first what is asked for most: each address before it is tried
     path("", include("registry.web.account_urls")),
-    path("", include("registry.web.urls")),
     path("", include("registry.web.exports_urls")),
     path("", include("registry.web.transfer_urls")),
     # Each further part of the site adds one line here, in the order of the navigation.

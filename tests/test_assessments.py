@@ -72,6 +72,17 @@ def test_two_people_do_not_overwrite_each_other(save):
     assert conflict.value.current.frankel == second.frankel == "B"
 
 
+def test_a_new_record_has_what_the_database_stored(save, as_system):
+    answered = {item.name: item.maximum if item.codes == () else item.form_choices[-1].code for item in ITEMS}
+    row = save(DATED | answered, complete=True)
+    with as_system():
+        stored = Assessment.objects.get()
+    own = [one.attname for one in Assessment._meta.concrete_fields]
+    assert {name: getattr(row, name) for name in own} == {name: getattr(stored, name) for name in own}
+    assert (stored.barthel_total, stored.version, stored.updated_by_id) == (100, 1, row.updated_by_id)
+    save(DATED | answered | {"eq_vas": "1"}, version=row.version, reason="misread")
+
+
 def test_a_signed_form_is_closed(save, as_system):
     done = save(DATED, missing=reasons(), complete=True)
     with as_system(reason="signed"):

@@ -125,25 +125,14 @@ class Cohort:
 @dataclass(frozen=True, eq=False)
 class Selection:
     """Who came in: `cohort` as it was applied; `chosen` (k,) places in the frame; `flow` counts each step, `left_at`
-    (n,) says which step took out a patient (−1: nobody did)."""
+    (n,) says which step took out a patient (−1: nobody did). `by_site` has a row a site that has patients, by its code:
+    enrolled, excluded at each step in the order of the steps, and analysed."""
 
     cohort: Cohort
     chosen: np.ndarray
     flow: list
     left_at: np.ndarray
-
-    def per_site(self, frame):
-        """By site code: enrolled, excluded at each step in the order of the steps, and analysed."""
-        result = {}
-        for pk, code in frame.site_codes.items():
-            left = self.left_at[frame["site"] == pk]
-            if left.size:
-                result[code] = {
-                    "enrolled": int(left.size),
-                    "excluded": [int((left == place).sum()) for place in range(len(self.cohort.steps))],
-                    "analysed": int((left < 0).sum()),
-                }
-        return result
+    by_site: list
 
 
 def select(cohort, frame, rule=levels.DEFAULT_RULE):
@@ -172,7 +161,22 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
     chosen = np.flatnonzero(inside).astype(np.int32)
     if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
-    return Selection(cohort, chosen, flow, left_at)
+    return Selection(cohort, chosen, flow, left_at, _by_site(frame, left_at, len(cohort.steps)))
+
+
+def _by_site(frame, left_at, steps):
+    """Rows of `Selection.by_site`: one count of all patients by site and step, whose places begin with nobody's."""
+    width = steps + 1
+    counts = np.bincount(frame["site"] * np.int32(width) + (left_at + 1), minlength=1)
+    counts = np.append(counts, np.zeros(-counts.size % width, counts.dtype)).reshape(-1, width).tolist()
+    rows = [
+        {"site": code, "enrolled": sum(counts[pk]), "excluded": counts[pk][1:], "analysed": counts[pk][0]}
+        for pk, code in sorted(frame.site_codes.items(), key=lambda one: one[1])
+        if pk < len(counts) and any(counts[pk])
+    ]
+    if sum(row["enrolled"] for row in rows) != frame.n:
+        raise RuntimeError("the patients of the sites do not add up to the patients enrolled")
+    return rows
 
 
 def with_permission(cohort):
@@ -226,7 +230,7 @@ def _known(codes):
 
 
 def _choice_step(code, name, label_ja):
-    part = _part(name)
+    part = catalogue.part(name)
     codes = tuple(choice.code for choice in part.choices)
     return StepKind(
         code=code,
@@ -236,13 +240,6 @@ def _choice_step(code, name, label_ja):
         check=_known(codes),
         words=lambda values: {choice.code: choice.label for choice in part.choices},
     )
-
-
-def _part(name):
-    try:
-        return catalogue.derived(name)
-    except KeyError:
-        return catalogue.item(name)
 
 
 def _without_procedure(frame, rule, values):
@@ -284,10 +281,20 @@ def _two_levels(first, last):
 
 
 def _operated_between(frame, rule, first, last):
-    days = frame["surgery_date"]
+    return _between(frame["surgery_date"], date.fromisoformat(first), date.fromisoformat(last))
+
+
+def _between(days, first, last):
     epoch = date.fromisoformat(frames.EPOCH).toordinal()
-    start, end = (date.fromisoformat(one).toordinal() - epoch for one in (first, last))
-    return (days != frames.MISSING) & (days >= start) & (days <= end)
+    return (days != frames.MISSING) & (days >= first.toordinal() - epoch) & (days <= last.toordinal() - epoch)
+
+
+def _dated_from(frame, rule, variable, first):
+    return _between(frame[variable], date.fromisoformat(first), date.max)
+
+
+def _dated_until(frame, rule, variable, last):
+    return _between(frame[variable], date.min, date.fromisoformat(last))
 
 
 def _two_dates(first, last):
@@ -317,12 +324,12 @@ def _has(frame, rule, variable, timepoint):
 
 
 def _measured(variable, timepoint):
-    if variable not in {one.name for one in (*variables.OUTCOMES, *variables.DOMAINS)}:
+    if variable not in {one.name for one in MEASURED}:
         raise refusal(
             "“{variable}” is not assessed at a timepoint; one of {fits}",
             "「{variable}」は評価時点をもつ項目ではありません。使えるもの：{fits}",
             variable=variable,
-            fits=listed(one.name for one in ASSESSED),
+            fits=listed(one.name for one in MEASURED),
         )
     _known_timepoint(timepoint)
 
@@ -401,13 +408,15 @@ BASELINE_CHARACTERISTICS = (
     *(one for one in variables.CHARACTERISTICS if one is not variables.DIED),
     *variables.COMPONENTS,
 )
-ASSESSED = (*variables.OUTCOMES, *variables.DOMAINS, *variables.GRADES)
-KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数"}
+OF_PATIENT = (*BASELINE_CHARACTERISTICS, *variables.FURTHER_OF_PATIENT)
+MEASURED = (*variables.OUTCOMES, *variables.DOMAINS, *variables.FURTHER_OF_ASSESSMENT)
+ASSESSED = (*MEASURED, *variables.GRADES)
+KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数", "date": "日付"}
 
 
 def _of_kind(kind, variable, timepoint):
     """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
-    offered = BASELINE_CHARACTERISTICS if timepoint is None else ASSESSED
+    offered = OF_PATIENT if timepoint is None else ASSESSED
     if variable not in {one.name for one in offered if one.kind == kind}:
         when = Label("of the patient", "患者の") if timepoint is None else Label("assessed then", "評価時点の")
         raise refusal(
@@ -437,6 +446,16 @@ def _least(variable, minimum, timepoint=None):
 
 def _most(variable, maximum, timepoint=None):
     _limit(variable, timepoint, maximum=maximum)
+
+
+def _earliest(variable, first):
+    _of_kind("date", variable, None)
+    _date(first)
+
+
+def _latest(variable, last):
+    _of_kind("date", variable, None)
+    _date(last)
 
 
 def _categories(variable, values, timepoint=None):
@@ -558,6 +577,20 @@ _KINDS = (
         check=_most,
     ),
     StepKind(
+        code="dated_from",
+        label=Label("{variable}: {first} or later", "{variable}：{first}以降"),
+        reason=Label("{variable} before {first}, or not known", "{variable}が{first}より前、または不明"),
+        keep=_dated_from,
+        check=_earliest,
+    ),
+    StepKind(
+        code="dated_until",
+        label=Label("{variable}: {last} or earlier", "{variable}：{last}以前"),
+        reason=Label("{variable} after {last}, or not known", "{variable}が{last}より後、または不明"),
+        keep=_dated_until,
+        check=_latest,
+    ),
+    StepKind(
         code="category",
         label=Label("{variable}{when}: {values}", "{variable}{when}：{values}"),
         reason=Label("another {variable}, or not known", "{variable}が該当しない、または不明"),
@@ -617,5 +650,12 @@ def from_json(data):
 
 
 def timepoints_needed(cohort):
-    """The timepoints that the cohort's own steps look at."""
-    return tuple(dict.fromkeys(s.parameters["timepoint"] for s in cohort.steps if "timepoint" in s.parameters))
+    """What `frame.read` must read for the cohort's own steps: timepoints, and items that only cohorts ask, alone."""
+    return tuple(dict.fromkeys(one for step in cohort.steps for one in _needed(**step.parameters)))
+
+
+def _needed(variable=None, timepoint=None, **more):
+    if variable in frames.SINGLES:
+        yield f"{variable}@{timepoint}" if timepoint else variable
+    elif timepoint:
+        yield timepoint

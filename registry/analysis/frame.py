@@ -12,14 +12,16 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
 
 import numpy as np
 from django.db import connection, transaction
 
 from registry.instruments import adverse_events, catalogue, eq5d5l, levels, variables
+from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
+from registry.services import snapshots
 from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE
 from sites.copying import blocks, one_moment
@@ -37,13 +39,18 @@ _PG_TYPES = {"i2": "int2", "i4": "int4"}
 
 @dataclass(frozen=True)
 class Column:
-    """One integer column: how PostgreSQL computes it (null for no value) and, for a code, what 0, 1, … stand for."""
+    """One integer column: how PostgreSQL computes it (null for no value) and, for a code, what 0, 1, … stand for.
+
+    Of a number with decimals, or below zero, a stored 0 stands for `least`/`scale` and 1 for one `scale`-th more.
+    """
 
     name: str
     sql: str
     dtype: str = "i2"
     codes: tuple = ()
     empty: int = MISSING
+    least: int = 0
+    scale: int = 1
 
     @property
     def select(self):
@@ -136,18 +143,74 @@ def at_timepoint(timepoint):
     return tuple(replace(column, name=f"{column.name}@{timepoint}") for column in ASSESSMENT_COLUMNS)
 
 
-def columns(timepoints):
-    """Every column of a frame with these timepoints, in order."""
-    of_visits = (column for code in timepoints for column in at_timepoint(code))
-    return (*PATIENT_COLUMNS, *EVENT_COLUMNS, *of_visits, STOPPED)
+@cache
+def single(name):
+    """The Column of one item that is read only where it is wanted: `consent_date`, or `kps@1m` of an assessment.
+
+    KeyError for what is no item, or none of the patient's (of the assessment's).
+    """
+    item, _, timepoint = name.partition("@")
+    if item not in (_OF_ASSESSMENT if timepoint else _OF_PATIENT) or timepoint not in ("", *_TIMEPOINTS):
+        raise KeyError(name)
+    stored = f"{'a' if timepoint else 'p'}.{item}"
+    if codes := tuple(choice.code for choice in variables.get(item).categories):
+        return Column(name, f"{stored}::text", codes=codes)
+    if variables.get(item).kind == "date":
+        return Column(name, f"{stored} - date '{EPOCH}'", "i4")
+    scale = 10 ** variables.get(item).decimals
+    least = min(0, getattr(catalogue.part(item), "minimum", None) or 0) * scale
+    return Column(name, f"{stored} * {scale} - ({least})", "i4", least=least, scale=scale)
 
 
-def checked(timepoints):
-    """The codes of timepoints, each once. ValueError for one that there is not."""
-    known = {timepoint.code for timepoint in SCHEDULE}
-    if unknown := [code for code in timepoints if code not in known]:
-        raise ValueError(f"not a timepoint: {', '.join(map(str, unknown))}; one of {', '.join(sorted(known))}")
-    return tuple(dict.fromkeys(timepoints))
+_OF_PATIENT = {variable.name for variable in variables.FURTHER_OF_PATIENT}
+_OF_ASSESSMENT = {variable.name for variable in variables.FURTHER_OF_ASSESSMENT}
+SINGLES = _OF_PATIENT | _OF_ASSESSMENT
+_TIMEPOINTS = {timepoint.code for timepoint in SCHEDULE}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read beside the patients' own columns: each assessment of `timepoints`, and `singles`, each once."""
+
+    timepoints: tuple
+    singles: tuple
+
+    @property
+    def of_patients(self):
+        return tuple(map(single, (name for name in self.singles if "@" not in name)))
+
+    def of_visits(self):
+        """(timepoint, whether whole, the single columns of it), each timepoint once."""
+        for code in dict.fromkeys((*self.timepoints, *(name.partition("@")[2] for name in self.singles))):
+            if code:
+                here = tuple(single(name) for name in self.singles if name.endswith(f"@{code}"))
+                yield code, code in self.timepoints, here
+
+
+def columns(wanted):
+    """Every column of a frame with these timepoints and single items, in order."""
+    wanted = checked(wanted)
+    of_visits = (
+        column
+        for code, whole, singles in wanted.of_visits()
+        for column in (*(at_timepoint(code) if whole else ()), *singles)
+    )
+    return (*PATIENT_COLUMNS, *wanted.of_patients, *EVENT_COLUMNS, *of_visits, STOPPED)
+
+
+def checked(wanted):
+    """The Wanted of codes of timepoints and names of single columns. ValueError for one that there is not."""
+    names = tuple(dict.fromkeys(wanted))
+    for name in names:
+        if name not in _TIMEPOINTS:
+            try:
+                single(name)
+            except KeyError:
+                fits = ", ".join(sorted(_TIMEPOINTS))
+                raise ValueError(f"not a timepoint: {name}; one of {fits}, or an item that cohorts ask") from None
+    return Wanted(
+        tuple(name for name in names if name in _TIMEPOINTS), tuple(name for name in names if name not in _TIMEPOINTS)
+    )
 
 
 # Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.
@@ -160,15 +223,15 @@ def _join(alias, seed):
     return f"hashtextextended({alias}.patient_id, {seed})"
 
 
-def patients_sql(seed=0):
-    """The statement that reads the patients: join, key, then PATIENT_COLUMNS."""
-    selected = ", ".join(column.select for column in PATIENT_COLUMNS)
+def patients_sql(seed=0, singles=()):
+    """The statement that reads the patients: join, key, then PATIENT_COLUMNS and single ones."""
+    selected = ", ".join(column.select for column in (*PATIENT_COLUMNS, *singles))
     return f"SELECT {_join('p', seed)}, {KEY}, {selected} FROM registry_patient AS p"
 
 
-def assessments_sql(timepoint, seed=0):
-    """The statement that reads the assessments of one timepoint: join, then ASSESSMENT_COLUMNS."""
-    selected = ", ".join(column.select for column in ASSESSMENT_COLUMNS)
+def assessments_sql(timepoint, seed=0, declared=ASSESSMENT_COLUMNS):
+    """The statement that reads the assessments of one timepoint: join, then ASSESSMENT_COLUMNS or what is declared."""
+    selected = ", ".join(column.select for column in declared)
     return f"SELECT {_join('a', seed)}, {selected} FROM registry_assessment AS a WHERE a.timepoint_id = '{timepoint}'"
 
 
@@ -262,24 +325,43 @@ def patient_ids(keys, source=LIVE):
         return [one for (one,) in cursor.fetchall()]
 
 
-def read(timepoints, on_rows=None, keep_key=False, source=LIVE):
-    """The Frame of every patient in scope, with the assessments of these timepoints (codes).
+def read(wanted, on_rows=None, keep_key=False, source=LIVE):
+    """The Frame of every patient in scope.
 
+    wanted    codes of timepoints, whose assessments it has, and names of single items (`consent_date`, `kps@1m`)
     on_rows   called with the number of patients read so far, now and then; may raise to stop the reading
     keep_key  also gives the column `key`, by which the patients are known again (`key_of`)
     source    the registry as it is, or a snapshot opened in this transaction
-    ValueError for a timepoint that there is not.
+    ValueError for a timepoint or an item that there is not; snapshots.Lacking where the source has no such item.
     """
-    timepoints = checked(timepoints)
+    wanted = checked(wanted)
+    require(wanted, source.lacking)
     on_rows = on_rows or (lambda count: None)
     with one_moment():
         places = site_places()
-        data, seed, finder = _patients(source, on_rows)
+        data, seed, finder = _patients(source, wanted.of_patients, on_rows)
         _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
-        for code in timepoints:
-            sql = source.reading(assessments_sql(code, seed))
-            _add(data, finder, sql, ASSESSMENT_COLUMNS, at_timepoint(code), on_rows)
-    return frame_of(data, timepoints, places, keep_key)
+        for code, whole, singles in wanted.of_visits():
+            declared = (*(ASSESSMENT_COLUMNS if whole else ()), *singles)
+            named = (*(at_timepoint(code) if whole else ()), *singles)
+            _add(data, finder, source.reading(assessments_sql(code, seed, declared)), declared, named, on_rows)
+    return frame_of(data, wanted, places, keep_key)
+
+
+def require(wanted, lacking):
+    """snapshots.Lacking, if one of the single items of a Wanted is among the columns that a state lacks."""
+    items = dict.fromkeys(name.partition("@")[0] for name in wanted.singles)
+    if labels := [variables.get(name).label for name in items if name in lacking]:
+        en, ja = ", ".join(one.en for one in labels), "、".join(one.ja for one in labels)
+        raise snapshots.Lacking(Label(LACKING.en.format(names=en), LACKING.ja.format(names=ja)))
+
+
+LACKING = Label(
+    "The snapshot is from before the registry asked: {names}. Take a newer snapshot or the registry as it is, or a "
+    "cohort without that step.",
+    "このスナップショットは、次の項目の収集開始前に作成されました：{names}。"
+    "より新しいスナップショットか現在の登録データ、またはその段階を含まないコホートを選んでください。",
+)
 
 
 def site_places():
@@ -287,8 +369,9 @@ def site_places():
     return list(Site.objects.values_list("pk", "code", "region"))
 
 
-def frame_of(data, timepoints, places, keep_key=False):
-    """The Frame of the columns `key` and those read, in order, and STOPPED; places: (id, code, region) of sites."""
+def frame_of(data, wanted, places, keep_key=False):
+    """The Frame of the columns `key` and those read (a Wanted), in order, and STOPPED; places: (id, code, region) of
+    sites."""
     data[STOPPED.name] = _stopped(data["key"])
     hashing = ThreadPoolExecutor(1)
     hashed = hashing.submit(_hash, dict(data)).result
@@ -297,8 +380,8 @@ def frame_of(data, timepoints, places, keep_key=False):
         del data["key"]
     return Frame(
         data=data,
-        codes={column.name: column.codes for column in columns(timepoints) if column.codes},
-        timepoints=timepoints,
+        codes={column.name: column.codes for column in columns(wanted.timepoints + wanted.singles) if column.codes},
+        timepoints=wanted.timepoints,
         site_codes={pk: code for pk, code, _ in places},
         regions={pk: region for pk, _, region in places},
         hashed=hashed,
@@ -314,11 +397,11 @@ def _stopped(keys):
     return np.isin(keys, np.array(stopped, np.uint64)).astype(STOPPED.dtype)
 
 
-def _patients(source, on_rows):
+def _patients(source, singles, on_rows):
     """The columns of all patients, the seed of their joins, and the Finder of them."""
-    seed = 0
+    seed, declared = 0, (KEY_COLUMN, *PATIENT_COLUMNS, *singles)
     while True:
-        data = _copied(source.reading(patients_sql(seed)), (KEY_COLUMN, *PATIENT_COLUMNS), on_rows)
+        data = _copied(source.reading(patients_sql(seed, singles)), declared, on_rows)
         finder = Finder(data.pop("join"))
         if finder.distinct:
             return data, seed, finder

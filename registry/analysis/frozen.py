@@ -35,19 +35,29 @@ def freeze(*, access, label, note=""):
     return snapshot
 
 
-def read(snapshot, timepoints, on_rows=None, keep_key=False):
-    """`frame.read` of a Snapshot, or of the registry as it is (None). Raises NotIntact."""
+def read(snapshot, wanted, on_rows=None, keep_key=False):
+    """`frame.read` of a Snapshot, or of the registry as it is (None). Raises NotIntact.
+
+    Single items are not packed: they are read from the tables, and what is read with them too.
+    """
     if snapshot is None:
-        return frames.read(timepoints, on_rows, keep_key)
-    timepoints = frames.checked(timepoints)
+        return frames.read(wanted, on_rows, keep_key)
+    require(snapshot, wanted)
+    checked = frames.checked(wanted)
     with transaction.atomic():
-        packed = _packed(snapshot, (PATIENTS, *map(_of, timepoints)))
+        packed = None if checked.singles else _packed(snapshot, (PATIENTS, *map(_of, checked.timepoints)))
         if packed is None:
-            return frames.read(timepoints, on_rows, keep_key, snapshots.source_of(snapshot))
+            return frames.read(wanted, on_rows, keep_key, snapshots.source_of(snapshot))
         data = packed.columns(PATIENTS, on_rows)
-        for timepoint in timepoints:
+        for timepoint in checked.timepoints:
             data |= packed.columns(_of(timepoint), on_rows)
-        return frames.frame_of(data, timepoints, frames.site_places(), keep_key)
+        return frames.frame_of(data, checked, frames.site_places(), keep_key)
+
+
+def require(snapshot, wanted):
+    """snapshots.Lacking, if a Snapshot (None: the registry as it is) is from before an item that is wanted."""
+    if snapshot is not None:
+        frames.require(frames.checked(wanted), snapshots.lacking(snapshot))
 
 
 def patient_ids(snapshot, keys):

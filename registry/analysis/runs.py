@@ -127,6 +127,8 @@ def explained(error):
         return NO_ANSWER
     if isinstance(error, MemoryError):
         return NO_MEMORY
+    if isinstance(error, snapshots.Lacking):
+        return f"{error.reason.en}\n{error.reason.ja}"
     if isinstance(error, snapshots.NotIntact):
         return SNAPSHOT_BROKEN
     if isinstance(error, Refused):

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from registry.analysis.frame import COMPONENT_BITS, EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING
+from registry.analysis.frame import COMPONENT_BITS, EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING, SINGLES, single
 from registry.instruments import value_sets, variables
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.stats.arrays import Counts, rounded
@@ -113,6 +113,8 @@ def coded(name, frame, timepoint=None, value_set=value_sets.DEFAULT):
         return Coded(places[frame[f"eq5d@{timepoint}"]], values)
     if name in _DOMAIN_PLACES:
         return Coded(_DOMAIN_PLACES[name][frame[f"eq5d@{timepoint}"]], _categories(variable))
+    if name in SINGLES:
+        return _single(variable, frame, f"{name}@{timepoint}" if timepoint else name)
     if name in _COMPONENTS:
         return _component(*_COMPONENTS[name], variable, frame)
     if name == "followup_months":
@@ -146,9 +148,17 @@ def _categories(variable):
     return tuple(choice.code for choice in variable.categories)
 
 
-def _numbers(column, divisor=1):
+def _single(variable, frame, stored):
+    """An item that is read only where a cohort names it."""
+    if variable.kind == "categorical":
+        return Coded(frame[stored], _categories(variable))
+    column = single(stored)
+    return _numbers(frame[stored], column.scale, column.least)
+
+
+def _numbers(column, divisor=1, least=0):
     highest = int(column.max(initial=0))
-    return Coded(column, np.arange(max(highest, 0) + 1) / divisor)
+    return Coded(column, (least + np.arange(max(highest, 0) + 1)) / divisor)
 
 
 def _recoded(variable, frame, stored):

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from registry.analysis import cohorts, plans, presentation, refusals, runs
+from registry.analysis import frozen as frozen_data
 from registry.api import lists, sending
 from registry.api.cohorts import cohort_named
 from registry.api.declared import Declared, code_filter, serializer
@@ -20,6 +21,7 @@ from registry.api.repeating import repeatable
 from registry.api.resource import Resource
 from registry.api.snapshots import snapshot_named
 from registry.models import ComparisonRun
+from registry.services import snapshots
 from registry.tasks import start_comparison
 from sites import audit
 from sites.access import Can
@@ -104,6 +106,11 @@ class Comparisons(Resource):
         snapshot = snapshot_named(self.access, frozen)
         if frozen is not None and snapshot is None:
             sent.errors["frozen"] = [_("there is no such snapshot")]
+        elif cohort is not None:
+            try:
+                frozen_data.require(snapshot, cohorts.timepoints_needed(cohort))
+            except snapshots.Lacking as error:
+                sent.errors["frozen"] = [error.reason.in_language(get_language())]
         if sent.errors:
             raise sending.refused(sent.errors)
         run = start_comparison(access=self.access, plan=plan, cohort=cohort, frozen=snapshot)

@@ -204,6 +204,7 @@ def _manifest(selected, package, who, tables):
             "enrolled": selected.enrolled,
             "exported": selected.exported,
             "excluded": [{"reason": step["reason"], "n": step["excluded"]} for step in selected.flow[1:]],
+            "erased": selected.erased,
         },
         "rows": {name: rows for name, (rows, _) in package.written.items()},
         "columns": {dataset.name: [one.name for one in written] for dataset, written in tables},

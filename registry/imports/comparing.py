@@ -11,6 +11,7 @@ from registry.instruments.base import Label
 from registry.models import State
 from registry.services import wire
 from registry.services.answers import REQUIRED
+from registry.services.extras import asked_among
 from registry.services.identity import opened
 from registry.services.wire import column_of
 from sites.models import Site
@@ -30,6 +31,7 @@ TWICE = {
         "同じ患者・同じ時期の評価が{n}行目にもあります。",
     ),
     "adverse_events": Label("The event is on line {n} already.", "この有害事象は{n}行目にもあります。"),
+    "follow_up_ends": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
 }
 LOCKED = Label(
     "The form is signed: it must be unlocked before it can change.",
@@ -142,7 +144,7 @@ def touched(file):
 
 def find_touched(cursor, file, staged):
     """Fill `touched(file)`. A reason for a missing value that the file has no column for stays as it is."""
-    births = _lines_whose_birth_date_differs() if file is wire.PATIENTS else []
+    births = _lines_whose_birth_date_differs() if file == wire.PATIENTS else []
     reported = _text_array([f"'{name}'" for name in staged.reported])
     answered = _text_array(
         [
@@ -151,9 +153,10 @@ def find_touched(cursor, file, staged):
             if item.name not in staged.reported
         ]
     )
+    kept = file.missing_of("t")
     wanted = (
-        f"CASE WHEN t.missing IS NULL OR t.missing = '{{}}' THEN s.missing "
-        f"ELSE (t.missing - {reported} - {answered}) || s.missing END"
+        f"CASE WHEN {kept} IS NULL OR {kept} = '{{}}' THEN s.missing "
+        f"ELSE ({kept} - {reported} - {answered}) || s.missing END"
     )
     cursor.execute(f"DROP TABLE IF EXISTS {touched(file)}")
     cursor.execute(
@@ -161,7 +164,7 @@ def find_touched(cursor, file, staged):
         CREATE TEMP TABLE {touched(file)} ON COMMIT DROP AS
         SELECT s.line, t.patient_id IS NULL AS is_new, s.line = ANY (%s) AS birth_differs, {wanted} AS missing
         FROM {stage(file)} AS s LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
-        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR t.missing IS DISTINCT FROM {wanted}
+        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR {kept} IS DISTINCT FROM {wanted}
            OR {_row("s", _values(file))} IS DISTINCT FROM {_row("t", _values(file))}
         """,
         [births, births],
@@ -231,7 +234,8 @@ def list_differences(cursor, file, differences):
     rows, total = _first(
         cursor,
         f"""
-        SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, t.missing::text, {", ".join(columns)}
+        SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
+               {", ".join(columns)}
         FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
         JOIN {file.table} AS t ON {same_key(file, "s", "t")}
         WHERE NOT c.is_new ORDER BY c.line
@@ -278,10 +282,14 @@ def shown_value(item, value):
 
 
 def complete_sql(file, items, alias, missing):
-    """SQL that is true where each required item of a form has a value or a reason."""
-    return " AND ".join(
-        f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items if item.required
-    )
+    """SQL that is true where each required item of a form, and of an extra that is begun, has a value or a reason."""
+    known = {item.name: f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items}
+    needed = [known[item.name] for item in items if item.required]
+    for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
+        if own := [item for item in extra.items if item.name in known]:
+            whole = " AND ".join(known[item.name] for item in own if item.required) or "true"
+            needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
+    return " AND ".join(needed)
 
 
 def find_forbidden_changes(cursor, file, errors):

@@ -8,11 +8,11 @@ import json
 import logging
 import tempfile
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -23,6 +23,7 @@ from registry.imports.sources import Inspection, Sheet, Way
 from registry.instruments.base import Label
 from registry.models import Import
 from registry.services import wire
+from registry.services.claims import MOST_ATTEMPTS, UNSENT
 from sites.access import Can
 from sites.scope import everything
 
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 
 Status, Act = Import.Status, Import.Act
 SMALL = 400_000  # bytes: what is checked while the person waits
-MOST_ATTEMPTS = 3
-UNSENT = 300  # seconds after which a queued import is sent again
 REPORT = "report"
 
 ALONE = Label(
@@ -92,11 +91,11 @@ def readable(one):
 
 
 def choose(one, answers):
-    """Take the answers (by number of the file) to how the files are read."""
+    """Take the answers (by number of the file) to how the files are read: what was said of their columns is void."""
     for number, _, choice in readable(one):
         way = sources.answered(inspection_of(choice), Way.from_json(choice["way"]), answers.get(number, {}))
         choice["way"] = way.to_json()
-    _touch(one, "choices")
+    _open(one, choices=one.choices, mapping=None)
 
 
 def step_of(one):
@@ -119,9 +118,15 @@ def _needs_mapping(one):
 
 def set_mapping(one, mapping, step, name=""):
     """Keep the mapping of an import and what is to be said next: columns, values or check."""
-    one.mapping, one.mapping_name = {"step": step, "map": mapping.to_json()}, name or one.mapping_name
+    _open(one, mapping={"step": step, "map": mapping.to_json()}, mapping_name=name or one.mapping_name)
+
+
+def _open(one, **values):
+    """Keep answers about an undecided import, which is to be checked again."""
+    for name, value in values.items():
+        setattr(one, name, value)
     one.status = Status.OPEN
-    _touch(one, "mapping", "mapping_name", "status")
+    _undecided(one).update(status=Status.OPEN, touched_at=timezone.now(), **values)
 
 
 def mapping_of(one):
@@ -129,32 +134,42 @@ def mapping_of(one):
 
 
 def request(one, act, **fields):
-    """Queue an act of an import: check, store or undo. Returns whether it is small enough to be done at once."""
-    one.act, one.status, one.attempts, one.error = act, Status.QUEUED, 0, ""
-    for name, value in fields.items():
-        setattr(one, name, value)
-    _touch(one, "act", "status", "attempts", "error", *fields)
+    """Queue an act of an import: check, store or undo. Returns whether it is: nothing happens to one that another
+    request, of a second click or another window, has queued or decided meanwhile."""
+    queued = {"act": act, "status": Status.QUEUED, "attempts": 0, "error": "", "touched_at": timezone.now()}
+    return bool(_undecided(one).update(**queued, **fields))
+
+
+def _undecided(one):
+    """The row as a query, which waits for whoever is deciding; empty once they have."""
+    discarded = [Status.DISCARDED] if one.undoes_id else []  # an undoing needs no files: it can be tried again
+    return Import.objects.filter(pk=one.pk, status__in=[*uploads.UNDECIDED, *discarded])
+
+
+def is_small(one):
+    """Whether an import is done at once."""
     return sum(file["size"] for file in (one.undoes or one).files) <= SMALL
 
 
 def discard(one):
     """Throw an undecided import's files away."""
-    if one.status in uploads.UNDECIDED:
+    now = timezone.now()
+    if _undecided(one).update(status=Status.DISCARDED, finished_at=now, touched_at=now):
         uploads.forget(one)
-        one.status, one.finished_at = Status.DISCARDED, timezone.now()
-        _touch(one, "status", "finished_at")
 
 
-def new_undo(*, access, done, reason):
-    """A queued Import that takes `done` back, or the one that already tries. Raises PermissionDenied, ValueError."""
+@transaction.atomic
+def new_undo(*, access, done):
+    """An Import that takes `done` back, to be queued, or the one that tried before.
+
+    Raises PermissionDenied, ValueError.
+    """
     access.require(Can.IMPORT)
-    if not may_be_undone(done):
+    if not may_be_undone(Import.objects.select_for_update().get(pk=done.pk)):  # of two at once the second waits
         raise ValueError("this import cannot be undone")
-    earlier = Import.objects.filter(undoes=done).first()
-    one = earlier or uploads.new_import(access.user_id, {}, undoes=done)
+    one = Import.objects.filter(undoes=done).first() or uploads.new_import(access.user_id, {}, undoes=done)
     one.requested_by_id = access.user_id
     one.save(update_fields=["requested_by"])
-    request(one, Act.UNDO, reason=reason[:200])
     return one
 
 
@@ -228,17 +243,14 @@ def perform(import_id):
 
 
 def _perform(import_id):
-    taken = Import.objects.filter(pk=import_id, status=Status.QUEUED).update(
-        status=Status.RUNNING, touched_at=timezone.now()
-    )
-    if not taken:
+    waiting = Import.objects.filter(pk=import_id, status=Status.QUEUED)
+    if not waiting.update(status=Status.RUNNING, attempts=F("attempts") + 1, touched_at=timezone.now()):
         return None
     one = Import.objects.get(pk=import_id)
-    one.attempts += 1
-    _touch(one, "attempts")
     try:
         with transaction.atomic():
-            if not _locked(one):
+            # `recover` may have taken it for lost before this lock was there.
+            if not _locked(one) or not Import.objects.filter(pk=one.pk, status=Status.RUNNING).exists():
                 return None
             _ACTS[one.act](one)
     except Exception:
@@ -266,8 +278,8 @@ def recover():
             if one.attempts >= MOST_ATTEMPTS:
                 mine.update(status=Status.FAILED, error=LOST, finished_at=now)
             else:
-                mine.update(status=Status.QUEUED, touched_at=now - timedelta(seconds=UNSENT))
-    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - timedelta(seconds=UNSENT))
+                mine.update(status=Status.QUEUED, touched_at=now - UNSENT)
+    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - UNSENT)
     ids = list(late.values_list("pk", flat=True))
     late.update(touched_at=now)
     return ids

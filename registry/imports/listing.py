@@ -38,7 +38,8 @@ def _changed(cursor, file, row_of):
     columns = [f"{alias}.{column_of(name)}" for name in names for alias in ("s", "t")]
     cursor.execute(
         f"""
-        SELECT {_key(file, "s")}, c.line, c.birth_differs, c.missing::text, t.missing::text, {", ".join(columns)}
+        SELECT {_key(file, "s")}, c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
+               {", ".join(columns)}
         FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
         JOIN {file.table} AS t ON {same_key(file, "s", "t")}
         WHERE NOT c.is_new ORDER BY c.line LIMIT {MOST}
@@ -52,7 +53,7 @@ def _changed(cursor, file, row_of):
 def _new(cursor, file, row_of):
     items = [item for item in file.stored if item.name not in file.key]
     columns = ", ".join(f"s.{column_of(item.name)}" for item in items)
-    place = "s.site_code" if file is wire.PATIENTS else "NULL"
+    place = "s.site_code" if file == wire.PATIENTS else "NULL"
     cursor.execute(
         f"SELECT {_key(file, 's')}, c.line, {place}, {columns} FROM {touched(file)} AS c "
         f"JOIN {stage(file)} AS s USING (line) WHERE c.is_new ORDER BY c.line LIMIT {MOST}"

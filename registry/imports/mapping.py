@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
-from registry.services import wire
+from registry.services import extras, wire
 from sites.models import Site
 
 PATIENT = "patient_id"
@@ -126,7 +126,7 @@ class Mapping:
         """The registry's files that get rows: those of which more is mapped than what rows are named by."""
         named = {PATIENT, SITE, TIMEPOINT}
         items = {item_name(target) for target in self.targets} - named
-        return [file for file in wire.FILES if items.intersection(file.columns)]
+        return [file for file in wire.ACCEPTED if items.intersection(file.columns)]
 
     def given(self, file):
         """Columns of a file that the mapping fills, in its order; their reasons behind."""
@@ -150,7 +150,7 @@ def targets():
     groups = [(Label("What a row is about", "行の識別"), named)]
     date_item = catalogue.item("assessment_date")
     groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
-    for instrument in catalogue.INSTRUMENTS:
+    for instrument in extras.asked():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
@@ -160,7 +160,12 @@ def targets():
                     for one in item.choices
                 ]
         groups.append((instrument.title, lines))
-    reasons = [(one.name, one.label) for file in wire.FILES for one in file.reasons]
+    for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
+        en, ja = instrument.title.en, instrument.title.ja
+        lines = [(one.name, Label(f"{en}: {one.label.en}", f"{ja}：{one.label.ja}")) for one in instrument.items]
+        groups.append((instrument.title, lines))
+    named = {target for _, lines in groups for target, _ in lines}
+    reasons = [(one.name, one.label) for file in wire.ACCEPTED for one in file.reasons if item_name(one.name) in named]
     groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
     return groups
 
@@ -345,7 +350,7 @@ def questions(mapping, counts):
 
 def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
-    for file in wire.FILES:
+    for file in wire.ACCEPTED:
         for one in (*file.items, *file.reasons):
             if one.name == target:
                 return one
@@ -385,7 +390,10 @@ def _others(mapping, target, column, counts, item):
 
 def _accepts(item, text):
     """Whether a value needs no word of its own: of 12,0 the page asks once for all numbers."""
-    spellings = [number(text, True)[0], number(text, False)[0]] if item.kind == "integer" else [tidy_levels(text)[0]]
+    if item.kind == "integer":
+        spellings = [number(text, True)[0], number(text, False)[0]]
+    else:
+        spellings = [text.replace(",", ".") if item.kind == "decimal" else tidy_levels(text)[0]]
     for spelling in spellings:
         try:
             item.clean(spelling)

@@ -9,12 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from registry.imports import trail
 from registry.imports.report import LISTED, Finding, Findings
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
 from sites import audit
 from sites.scope import everything
 
 # Children before what they belong to: the order of removal.
-MODELS = (AdverseEvent, Assessment, Identity, Patient)
+MODELS = (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient)
 NEVER_RESTORED = ("version", "updated_at", "updated_by_id", "site_id", "key")
 
 CHANGED_LATER = Label("was changed since, by {who}", "その後{who}が変更しました")
@@ -111,7 +111,8 @@ def _find_changed_later(cursor, done, found):
         JOIN LATERAL (
             SELECT e.user_id FROM study_sites_auditevent AS e
             WHERE e.site_id = u.site_id AND e.table_name = u.table_name AND e.row_id = u.row_id AND e.id > %s
-              AND e.action IN ('insert', 'update', 'delete')
+              -- A key that was rotated changed no answer. Updates are objects, the rows of many at once are texts.
+              AND CASE e.action WHEN 'update' THEN e.new - 'key' <> '{{}}' ELSE e.action IN ('insert', 'delete') END
             ORDER BY e.id DESC LIMIT 1
         ) AS later ON true
         LEFT JOIN study_sites_user AS who ON who.id = later.user_id

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill", "dead")
@@ -86,7 +87,7 @@ class Item:
     hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
     further_codes: str = ""  # a pattern of codes that are valid beside those of the choices
 
-    @property
+    @cached_property
     def codes(self):
         return tuple(choice.code for choice in self.choices)
 
@@ -119,7 +120,7 @@ _HALF_WIDTH = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 
 
 def _half_width(raw):
-    return raw.translate(_HALF_WIDTH) if isinstance(raw, str) else raw
+    return raw.translate(_HALF_WIDTH) if isinstance(raw, str) and not raw.isascii() else raw
 
 
 def _typed(raw):
@@ -128,11 +129,12 @@ def _typed(raw):
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
+
+
 def _clean_integer(item, raw, today):
     text = _half_width(raw)
-    if isinstance(raw, bool) or not (
-        isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,12}", text))
-    ):
+    if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, str) and _WHOLE.fullmatch(text))):
         raise InvalidValue(_expected(item, raw))
     value = int(text)
     if item.choices:

@@ -1,7 +1,8 @@
 """Every instrument of the registry, by the record that it belongs to. A new instrument is a file and a line here.
 
 The order of the instruments is the order of the columns in the registry's files. Extras, which a registry switches on,
-stand apart: the contract's files have the core columns and no others, whatever is switched on.
+stand apart: the contract's files have the core columns and no others, whatever is switched on. An import takes extras
+as further columns.
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ from .cobb import COBB
 from .ecog import ECOG_PS
 from .eq5d5l import EQ5D5L, EQ_VAS
 from .escc import ESCC
+from .follow_up_end import FOLLOW_UP_END
 from .frankel import FRANKEL
-from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, PATIENT_KEYS
+from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
 from .kps import KPS
 from .local_recurrence import LOCAL_RECURRENCE
 from .pain import PAIN_VAS
@@ -46,6 +48,9 @@ EXTRA_NAMES = frozenset(
     part.name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for part in (*extra.items, *extra.derived)
 )
 
+# Not of the contract and on no form of the protocol: it has a table, a form and a file of its own.
+FOLLOW_UP_ENDS = (FOLLOW_UP_END,)
+
 OF_PATIENT = PATIENT + PATIENT_EXTRAS
 OF_ASSESSMENT = ASSESSMENT + ASSESSMENT_EXTRAS
 INSTRUMENTS = (*OF_PATIENT, *OF_ASSESSMENT, *ADVERSE_EVENTS)
@@ -59,6 +64,7 @@ def items(instruments: tuple[Instrument, ...]) -> tuple[Item, ...]:
 PATIENT_ITEMS = PATIENT_KEYS + items(PATIENT)
 ASSESSMENT_ITEMS = ASSESSMENT_KEYS + items(ASSESSMENT)
 ADVERSE_EVENT_ITEMS = ADVERSE_EVENT_KEYS + items(ADVERSE_EVENTS)
+FOLLOW_UP_END_ITEMS = FOLLOW_UP_END_KEYS + items(FOLLOW_UP_ENDS)
 
 PATIENT_COLUMNS = tuple(item.name for item in PATIENT_ITEMS)
 ASSESSMENT_COLUMNS = tuple(item.name for item in ASSESSMENT_ITEMS)
@@ -74,10 +80,12 @@ ALL_ITEMS = (
 )
 
 _INSTRUMENTS = {instrument.code: instrument for instrument in INSTRUMENTS}
-_ITEMS = {item.name: item for item in ALL_ITEMS}
+_ITEMS = {item.name: item for item in ALL_ITEMS + FOLLOW_UP_END_ITEMS}
 _DERIVED = {derived.name: derived for instrument in INSTRUMENTS for derived in instrument.derived}
 _INSTRUMENT_OF = {
-    part.name: instrument for instrument in INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+    part.name: instrument
+    for instrument in INSTRUMENTS + FOLLOW_UP_ENDS
+    for part in (*instrument.items, *instrument.derived)
 }
 
 
@@ -94,6 +102,11 @@ def item(name: str) -> Item:
 def derived(name: str) -> Derived:
     """The derived value `name`; KeyError if there is none."""
     return _DERIVED[name]
+
+
+def part(name: str) -> Item | Derived:
+    """The item or derived value `name`; KeyError if there is none."""
+    return _ITEMS[name] if name in _ITEMS else _DERIVED[name]
 
 
 def instrument_of(name: str) -> Instrument:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import catalogue
-from .base import Bands, Choice, Derived, Item, Label
+from .base import Bands, Choice, Derived, Label, Total
 from .ecog import DEAD
 from .eq5d5l import DIMENSIONS
 from .sins import SINS
@@ -35,7 +35,7 @@ class Recode:
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
-    """A variable of a comparison. `kind` is `continuous` or `categorical`.
+    """A variable of a comparison. `kind` is `continuous` or `categorical`; what only cohorts ask may be a `date`.
 
     `categories` are a categorical variable's groups in the order of print, and `decimals` is how many are printed of a
     continuous one's mean and standard deviation. `higher_is` is `better`, `worse` or "".
@@ -65,15 +65,8 @@ class Variable:
         )
 
 
-def _part(name) -> Item | Derived:
-    try:
-        return catalogue.derived(name)
-    except KeyError:
-        return catalogue.item(name)
-
-
 def _continuous(name, **more):
-    part = _part(name)
+    part = catalogue.part(name)
     return Variable(
         name=name,
         label=part.label,
@@ -85,7 +78,7 @@ def _continuous(name, **more):
 
 
 def _categorical(name):
-    part = _part(name)
+    part = catalogue.part(name)
     return Variable(
         name=name,
         label=part.label,
@@ -209,7 +202,50 @@ EVENTS = (
 )
 
 VARIABLES = (*CHARACTERISTICS, *OUTCOMES, *DOMAINS, *EVENTS, *GRADES, *COMPONENTS)
-_BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def _asked_by_cohorts(part):
+    """The kind of a variable that patients may be chosen by; None for what names them, for texts, sets of levels and
+    EQ-5D states."""
+    if isinstance(part, Derived):
+        return {Total: "continuous", Bands: "categorical"}.get(type(part))
+    if part.identifying or part.kind in ("text", "levels"):
+        return None
+    if part.choices:
+        return "categorical"
+    return "date" if part.kind == "date" else "continuous"
+
+
+def _further(instruments, but, titled=False):
+    """Variables of everything that these instruments declare and no variable asks yet.
+
+    titled  each label says its instrument, where that has several items
+    """
+    for instrument in instruments:
+        for part in (*instrument.items, *instrument.derived):
+            if part.name not in but and (kind := _asked_by_cohorts(part)):
+                several = titled and len(instrument.items) > 1
+                yield Variable(
+                    name=part.name,
+                    label=Label(f"{instrument.title.en}: {part.label.en}", f"{instrument.title.ja}：{part.label.ja}")
+                    if several
+                    else part.label,
+                    kind=kind,
+                    unit=getattr(part, "unit", ""),
+                    decimals=getattr(part, "places", 0),
+                    categories=tuple(Choice(str(choice.code), choice.label) for choice in getattr(part, "choices", ())),
+                )
+
+
+# What cohorts alone ask, of the patient and of each assessment: every further item. A frame has a column of it only
+# where a cohort names it. When somebody was operated on and how long they were followed are steps of their own.
+_NO_FURTHER = {variable.name for variable in VARIABLES} | {"surgery_date"}
+FURTHER_OF_PATIENT = tuple(
+    _further([one for one in catalogue.OF_PATIENT if one is not catalogue.FOLLOW_UP], _NO_FURTHER)
+)
+FURTHER_OF_ASSESSMENT = tuple(_further(catalogue.OF_ASSESSMENT, _NO_FURTHER, titled=True))
+
+_BY_NAME = {variable.name: variable for variable in (*VARIABLES, *FURTHER_OF_PATIENT, *FURTHER_OF_ASSESSMENT)}
 
 
 def get(name: str) -> Variable:

@@ -1,6 +1,6 @@
 """Recording and correcting assessments."""
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
@@ -8,18 +8,27 @@ from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, State
 from registry.services import extras
 from registry.services.answers import InvalidAnswers, clean
-from registry.services.queries import settle
-from registry.services.records import Conflict, check_may_change, require, set_values, store_update
+from registry.services.queries import settle, weigh
+from registry.services.records import (
+    Conflict,
+    check_may_change,
+    in_a_transaction,
+    require,
+    set_values,
+    store_update,
+)
 from registry.services.schedule import ensure_timepoint
 from sites.access import Can
+from sites.rows import insert
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
 NAMES = (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT)))
+KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state")
+DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
 
-@transaction.atomic
 def save_assessment(
     *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
 ):
@@ -29,20 +38,18 @@ def save_assessment(
     complete      every item needs a value or a reason, and the form leaves the draft state
     version       the version that was read, or None for a new assessment
     said          what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    What is returned says by `may_leave_queries = False` where no query of a rule is open about it.
     Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied, and Unlikely
-    if there is something to ask.
+    if there is something to ask. Then nothing is stored, and a transaction that was open before can go on.
     """
     require(access, Can.ENTER, patient.site_id)
     if version is None:
-        row = _record(patient, timepoint, raw, missing or {}, complete, today)
-    else:
-        row = _correct(patient, timepoint, raw, missing or {}, complete, version, reason, today)
-    if row.state != State.DRAFT:
-        settle(patient, record=row, about=NAMES, said=said)
-    return row
+        return _record(patient, timepoint, raw, missing or {}, complete, said, today)
+    return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, said, today)
 
 
-def _correct(patient, timepoint, raw, missing, complete, version, reason, today):
+@transaction.atomic
+def _correct(patient, timepoint, raw, missing, complete, version, reason, said, today):
     # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
     rows = Assessment.objects.select_for_update().order_by("pk")
     row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
@@ -55,27 +62,34 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, today)
     if complete and row.state == State.DRAFT:
         row.state = State.COMPLETE
         changed.append("state")
-    return store_update(row, changed, reason)
+    row = store_update(row, changed, reason)
+    if row.state != State.DRAFT:
+        settle(patient, record=row, about=NAMES, said=said)
+    return row
 
 
-def _record(patient, timepoint, raw, missing, complete, today):
+@in_a_transaction
+def _record(patient, timepoint, raw, missing, complete, said, today):
+    # Whatever refuses does so before anything is written, so that there is nothing for a savepoint to undo.
     answers = _clean(None, raw, missing, complete, today)
     _refuse_codes_of_death(patient, answers)
+    row = Assessment(
+        patient_id=patient.pk,
+        site_id=patient.site_id,
+        timepoint_id=timepoint,
+        missing=answers.missing,
+        state=State.COMPLETE if complete else State.DRAFT,
+        **answers.values,
+    )
+    for derived in DERIVED:
+        setattr(row, derived.name, derived.compute(answers.values))
+    weighed = weigh(patient, record=row, about=NAMES, said=said) if complete else None
     ensure_timepoint(timepoint)
-    try:
-        return Assessment.objects.create(
-            patient_id=patient.pk,
-            site_id=patient.site_id,
-            timepoint_id=timepoint,
-            missing=answers.missing,
-            state=State.COMPLETE if complete else State.DRAFT,
-            **answers.values,
-        )
-    except IntegrityError as error:
-        if "assessment_once_a_timepoint" not in str(error):
-            raise
-        # No savepoint of its own: each save would pay for it.
-        raise Conflict(lambda: Assessment.objects.get(patient_id=patient.pk, timepoint_id=timepoint)) from error
+    if not insert(row, (*KEYS, *answers.values)):
+        raise Conflict(Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first())
+    if weighed:
+        row.may_leave_queries = weighed.settle()
+    return row
 
 
 def _clean(row, raw, missing, complete, today):

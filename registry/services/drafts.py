@@ -131,7 +131,7 @@ RETURNING typed::text, based_on, updated_at, discarded_at
 def forget(access, patient, form, sent, known):
     """The form was saved: its author's draft has done its duty, but for what was typed in another window.
 
-    sent   what was saved, as `typed`
+    sent   what was saved, as it was sent (a QueryDict)
     known  the `mark` of the page that was saved
     Returns whether something that the page did not know is left.
     """
@@ -144,7 +144,8 @@ def forget(access, patient, form, sent, known):
     typed, based_on, updated_at, discarded_at = found
     if discarded_at or mark(updated_at) == known:
         return False
-    typed = {name: texts for name, texts in json.loads(typed).items() if _filled(texts) != _filled(sent.get(name, ()))}
+    saved = fields_of(sent)
+    typed = {name: texts for name, texts in json.loads(typed).items() if _filled(texts) != _filled(saved.get(name, ()))}
     if typed:
         of = {"site_id": patient.site_id, "patient_id": patient.pk, "form": form, "person_id": access.user_id}
         Draft.objects.create(**of, typed=typed, based_on=based_on, updated_at=updated_at)

@@ -53,13 +53,43 @@ class WrongState(Exception):
         super().__init__(f"the query is {query.state}")
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """What the rules have to say of a patient's forms, or of one: it is `settled` when the form is stored."""
+
+    patient: Patient
+    form: Form | None
+    every: tuple
+    found: list
+    stored: Mapping
+    right: Mapping
+
+    def settle(self):
+        """Bring the rules' queries in line; returns whether one of them may be left open."""
+        if not self.found and all(one.state == QueryState.CLOSED for one in self.stored.values()):
+            return False
+        _reconcile_one(self.patient, self.found, self.form, self.every)
+        for one in self.found:
+            if one.key in self.right and not _is_accepted(one, self.stored.get(one.key)):
+                _confirm(self.patient, one, self.right[one.key])
+        return True
+
+
 def settle(patient, *, record=None, about=(), said=None):
     """Bring the rules' queries of `patient` in line with what is stored now. Call it inside the saving transaction.
 
-    record  the assessment or event that was stored; None for one of the patient's own forms, which concerns them all
-    about   names of the items that were stored: only findings about these are asked about
+    The arguments are those of `weigh`. Raises Unlikely, which must undo what was stored.
+    """
+    weigh(patient, record=record, about=about, said=said).settle()
+
+
+def weigh(patient, *, record=None, about=(), said=None):
+    """What the soft checks find, as `Weighed`, if nothing has to be asked first.
+
+    record  the assessment or event that is stored; None for one of the patient's own forms, which concerns them all
+    about   names of the items that are stored: only findings about these are asked about
     said    the person's answers; None where nobody can be asked, and a finding simply becomes a query
-    Raises Unlikely, which must undo what was stored.
+    Raises Unlikely.
     """
     form = record and form_of_record(record)
     every = checks_asked(schedule.plans())
@@ -80,11 +110,7 @@ def settle(patient, *, record=None, about=(), said=None):
             raise Unlikely(unasked)
     right = said.right if said else {}
     found = [one for one in found if not one.is_draft or one.key in right or one.key in stored]
-    if found or any(one.state != QueryState.CLOSED for one in stored.values()):
-        _reconcile_one(patient, found, form, every)
-        for one in found:
-            if one.key in right and not _is_accepted(one, stored.get(one.key)):
-                _confirm(patient, one, right[one.key])
+    return Weighed(patient, form, every, found, stored, right)
 
 
 def _is_known(finding, query):

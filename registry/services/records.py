@@ -1,25 +1,19 @@
 """Storing a record: what every form has in common, whoever asks."""
 
-from functools import cached_property
+from functools import wraps
+
+from django.db import connection, transaction
 
 from registry.models import State
 from sites.scope import because
 
 
 class Conflict(Exception):
-    """The record was changed by someone else since it was read. `current` is what is stored now.
-
-    `current` may be given as a function that reads it: after a statement that failed nothing is read before the
-    savepoint of the service has been left.
-    """
+    """The record was changed by someone else since it was read. `current` is what is stored now."""
 
     def __init__(self, current):
-        self._current = current
+        self.current = current
         super().__init__("this record was changed by someone else in the meantime")
-
-    @cached_property
-    def current(self):
-        return self._current() if callable(self._current) else self._current
 
 
 class Locked(Exception):
@@ -28,6 +22,22 @@ class Locked(Exception):
 
 class ReasonRequired(Exception):
     """A completed record changes only with a reason."""
+
+
+def in_a_transaction(function):
+    """Run it in the transaction that there is, or in one of its own, but without a savepoint.
+
+    That is for what refuses before it writes: there is nothing to undo, and a savepoint takes two more statements.
+    """
+
+    @wraps(function)
+    def run(*args, **kwargs):
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        with transaction.atomic():
+            return function(*args, **kwargs)
+
+    return run
 
 
 def locked_for_update(model, pk, version):

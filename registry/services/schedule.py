@@ -1,6 +1,7 @@
 """The schedule in versions: reading the plans, publishing another, and the codes of visits outside the plan."""
 
 import re
+from functools import lru_cache
 
 from django.db import connection, transaction
 
@@ -21,11 +22,11 @@ NEW_CODE = re.compile(r"[1-9][0-9]{0,2}[dwmy]")
 
 EFFECTIVE_FROM = Item(
     name="effective_from",
-    label=Label("For patients operated from", "適用開始（手術日）"),
+    label=Label("First day of surgery", "適用開始（手術日）"),
     kind="date",
     not_future=False,
 )
-NOTE = Item(name="note", label=Label("Why", "変更の理由"), kind="text", max_length=300)
+NOTE = Item(name="note", label=Label("Reason for the change", "変更の理由"), kind="text", max_length=300)
 CODE = Item(name="code", label=Label("Code", "コード"), kind="text", max_length=8)
 LABEL = Item(name="label", label=Label("Name", "名称（英語）"), kind="text", max_length=40)
 LABEL_JA = Item(name="label_ja", label=Label("Japanese name", "名称（日本語）"), kind="text", max_length=40)
@@ -66,7 +67,12 @@ def plans():
             "JOIN registry_timepoint AS t ON t.code = s.timepoint_id "
             "ORDER BY v.effective_from, v.id, s.target_day"
         )
-        rows = cursor.fetchall()
+        return _plans(tuple(cursor.fetchall()))
+
+
+@lru_cache(maxsize=4)
+def _plans(rows):
+    """What the rows say: the same rows are the same plans."""
     versions = {}
     for version, start, code, label, label_ja, day, before, after in rows:
         one = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from registry.instruments import levels
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, Patient, Snapshot, SnapshotPart
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, Snapshot, SnapshotPart
 from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
 from registry.services.wire import FILES
@@ -48,6 +48,7 @@ TABLES = (
     Table("patients", Patient, ("patient_id",)),
     Table("assessments", Assessment, ("patient_id", "timepoint_id")),
     Table("events", AdverseEvent, ("patient_id", "kind", "onset_date")),
+    Table("ends", FollowUpEnd, ("patient_id",)),
 )
 _IDENTIFYING = {item.name for file in FILES for item in file.items if item.identifying}
 ALTERED = Label(
@@ -62,6 +63,10 @@ class NotIntact(Exception):
     def __init__(self, reason):
         super().__init__(reason.en)
         self.reason = reason
+
+
+class Lacking(NotIntact):
+    """A snapshot from before something was recorded that is asked of it; `reason` (a Label) says what."""
 
 
 class InvalidLabel(ValueError):
@@ -189,14 +194,19 @@ def source_of(snapshot):
     return LIVE if snapshot is None else _source(snapshot)
 
 
+def _tables(snapshot):
+    """What a snapshot froze: one from before a table was frozen does without it."""
+    return [table for table in TABLES if table.name in snapshot.columns]
+
+
 def _source(snapshot):
-    names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in TABLES}
+    names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in _tables(snapshot)}
     with connection.cursor() as cursor:
-        for table in TABLES:
+        for table in _tables(snapshot):
             cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
             if cursor.fetchone()[0] is None:
                 _restore(cursor, snapshot, table, names[table.name])
-    return Source(**names)
+    return Source(**{"ends": ""} | names, lacking=lacking(snapshot))
 
 
 def _restore(cursor, snapshot, table, name):
@@ -212,7 +222,8 @@ def _restore(cursor, snapshot, table, name):
         cursor.execute(f"ALTER TABLE {name} ALTER site_id SET DEFAULT {int(part.site_id)}")
         with cursor.copy(f"COPY {name} ({listed}) FROM STDIN WITH (FORMAT csv)") as copy:
             copy.write(text)
-    _add_newer_columns(cursor, table, name, {column for column, _ in columns})
+    for column, kind in _newer_columns(table, columns).items():  # today's queries then read yesterday's data
+        cursor.execute(f'ALTER TABLE {name} ADD "{column}" {kind}')
     cursor.execute(f"CREATE INDEX ON {name} ({', '.join(table.key)})")
     cursor.execute(f"ANALYZE {name}")
 
@@ -221,11 +232,17 @@ def _collation(column):
     return ' COLLATE "C"' if column == "patient_id" else ""
 
 
-def _add_newer_columns(cursor, table, name, present):
-    """Columns that the registry has got since, empty: today's queries then read yesterday's data."""
-    for column, kind in _columns(table):
-        if column not in present:
-            cursor.execute(f'ALTER TABLE {name} ADD "{column}" {kind}')
+def lacking(snapshot):
+    """The columns that the registry has got since a Snapshot was frozen."""
+    return frozenset(
+        column for table in _tables(snapshot) for column in _newer_columns(table, snapshot.columns[table.name])
+    )
+
+
+def _newer_columns(table, frozen):
+    """Column to type: what the registry has got since these columns ([name, type], …) were frozen."""
+    present = {column for column, _ in frozen}
+    return {column: kind for column, kind in _columns(table) if column not in present}
 
 
 def verify(snapshot):
@@ -233,7 +250,7 @@ def verify(snapshot):
     digest = hashlib.sha256()
     codes = dict(Site.objects.order_by("code").values_list("pk", "code"))
     with transaction.atomic():
-        for table in TABLES:
+        for table in _tables(snapshot):
             names = [name for name, _ in snapshot.columns[table.name]]
             digest.update(f"{table.name}:{','.join(names)}\n".encode())
             for pk, code in codes.items():
@@ -268,9 +285,10 @@ class TableDifference:
 def differences(before, after, most_cells=200):
     """What changed between two Sources: a TableDifference for each table, for the sites in scope.
 
-    Patients whose data must no longer be used are in none of them.
+    Patients whose data must no longer be used are in none of them; a table that one of them did not freeze is left out.
     """
-    return [_difference(table, before, after, most_cells) for table in TABLES]
+    both = [table for table in TABLES if getattr(before, table.name) and getattr(after, table.name)]
+    return [_difference(table, before, after, most_cells) for table in both]
 
 
 def _difference(table, before, after, most):

@@ -1,16 +1,18 @@
-"""The registry's three files: which columns each has, in order, and how text is guarded for spreadsheets.
+"""The registry's files: which columns each has, in order, and how text is guarded for spreadsheets.
 
-Everything is derived from the instruments' catalogue; reading and writing the files both ask here.
+Three are the contract's; the ends of follow-up are a file beside them. Everything is derived from the instruments'
+catalogue; reading and writing the files both ask here.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Model
 
 from registry.instruments import catalogue
-from registry.instruments.base import MISSING_LABELS, Choice, Item, Label
-from registry.models import AdverseEvent, Assessment, Patient
+from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
+from registry.instruments.extras import COMPUTED
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 from registry.models.clinical import BASELINE, SURGERY
 
 MISSING_SUFFIX = "_missing"
@@ -21,7 +23,7 @@ STORED_AS = {"timepoint": "timepoint_id"}
 NOT_IN_TABLE = ("site_code", "birth_date")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class File:
     """One file: its items in the order of the columns, what names a row of it, and where its rows are stored.
 
@@ -29,6 +31,10 @@ class File:
     mandatory columns that no row leaves empty
     optional  columns that a file may leave out
     forms     column with the state of a form, to the items that the form needs before it is complete
+    extras    column with the state of a form ("" for one without), to the extra instruments that an import takes too
+    brought   those of them that are among the items (`with_extras`)
+
+    Two are equal where they are the same file, whatever extras were brought.
     """
 
     name: str
@@ -38,6 +44,32 @@ class File:
     mandatory: tuple[str, ...]
     optional: tuple[str, ...] = ()
     forms: dict[str, tuple[Item, ...]]
+    extras: dict[str, tuple[Instrument, ...]] = field(default_factory=dict)
+    brought: tuple[Instrument, ...] = ()
+
+    def __eq__(self, other):
+        return isinstance(other, File) and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def with_extras(self, header):
+        """This file with the extra instruments of which `header` names a column: whole, and with no item required."""
+        if self.brought:
+            return self
+        named = {name.removesuffix(MISSING_SUFFIX) for name in header}
+        items, optional, forms, brought = self.items, self.optional, dict(self.forms), ()
+        for state, instruments in self.extras.items():
+            found = tuple(one for one in instruments if named.intersection(item.name for item in one.items))
+            more = tuple(replace(item, required=False) for item in catalogue.items(found))
+            items, optional, brought = items + more, optional + tuple(item.name for item in more), brought + found
+            if state in forms:
+                forms[state] += more
+        return replace(self, items=items, optional=optional, forms=forms, brought=brought)
+
+    def passes_over(self, name):
+        """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
+        return bool(self.extras) and name in COMPUTED
 
     @property
     def filename(self):
@@ -52,9 +84,22 @@ class File:
         return tuple(item.name for item in self.items)
 
     @property
+    def keeps_reasons(self):
+        """Whether its table has a column for the reasons of missing values."""
+        return any(field.column == "missing" for field in self.model._meta.concrete_fields)
+
+    def missing_of(self, alias):
+        """SQL of the stored reasons of a row, as jsonb: none where the table keeps none."""
+        return f"{alias}.missing" if self.keeps_reasons else "'{}'::jsonb"
+
+    @property
     def reasons(self):
         """One item for each column with reasons for missing values."""
-        return tuple(reason_item(item.name, item.label) for item in self.items if item.name not in self.mandatory)
+        return tuple(reason_item(item.name, item.label) for item in self.items if self.may_lack(item.name))
+
+    def may_lack(self, name):
+        """Whether a reason may stand for a missing value of the column `name`."""
+        return self.keeps_reasons and name not in self.mandatory
 
     @property
     def stored(self):
@@ -80,6 +125,7 @@ PATIENTS = File(
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
     forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
+    extras={"baseline_state": catalogue.EXTRAS["baseline"], "": catalogue.EXTRAS["follow_up"]},
 )
 ASSESSMENTS = File(
     name="assessments",
@@ -88,6 +134,7 @@ ASSESSMENTS = File(
     key=("patient_id", "timepoint"),
     mandatory=("patient_id", "timepoint"),
     forms={"state": tuple(item for item in catalogue.ASSESSMENT_ITEMS if item.name not in ("patient_id", "timepoint"))},
+    extras={"state": catalogue.EXTRAS["assessment"]},
 )
 ADVERSE_EVENTS = File(
     name="adverse_events",
@@ -98,7 +145,17 @@ ADVERSE_EVENTS = File(
     optional=tuple(item.name for item in catalogue.ADVERSE_EVENT_ITEMS if not item.required),
     forms={},
 )
-FILES = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+FOLLOW_UP_ENDS = File(
+    name="follow_up_ends",
+    model=FollowUpEnd,
+    items=catalogue.FOLLOW_UP_END_ITEMS,
+    key=("patient_id",),
+    mandatory=tuple(item.name for item in catalogue.FOLLOW_UP_END_ITEMS if item.required),
+    forms={},
+)
+CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+FILES = (*CONTRACT, FOLLOW_UP_ENDS)
+ACCEPTED = tuple(file.with_extras(catalogue.EXTRA_NAMES) for file in FILES)  # with everything that an import takes
 
 # A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
 # a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.

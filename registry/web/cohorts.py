@@ -59,7 +59,7 @@ def cohort_new(request):
         return render(request, "cohorts/new.html", {"form": form}, status=422)
     query = address_of(form.steps)
     if request.method != "POST" and _has_empty(request.GET):
-        kept = {name: request.GET[name] for name in ("by", "name") if request.GET.get(name)}
+        kept = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
         return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(kept))))}")
     save = SaveForm(request.POST or None, initial={"name": request.GET.get("name", "")})
     if request.method == "POST" and (saved := _save(request, form.steps, save)) is not None:
@@ -100,7 +100,7 @@ def _preview(request, cohort, query):
     flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
     for place, (step, told) in enumerate(zip(selection.cohort.steps, selection.flow[1:], strict=True), 1):
         flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
-    by_site = selection.per_site(frame) if request.GET.get("by") == "site" else None
+    by_site = {row["site"]: row for row in selection.by_site} if request.GET.get("by") == "site" else None
     at = request.GET.get("at", "")
     if by_site and at in by_site:
         flow = _of_site(flow, by_site[at])

@@ -4,10 +4,11 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from registry.analysis import cohorts, methods, plans, refusals, saved_cohorts
+from registry.analysis import cohorts, frozen, methods, plans, refusals, saved_cohorts
 from registry.analysis.groupings import ARM_LABEL, ARM_VARIABLES, ARMS, GROUPINGS, Arms
 from registry.instruments import timepoints, value_sets, variables
 from registry.models import SavedCohort, Snapshot
+from registry.services import snapshots
 from registry.web.plan_words import PARTS, RULES, rule_choices
 
 SAVED = "saved:"  # before the number of a saved cohort, which no declared one is called
@@ -172,6 +173,10 @@ class ComparisonForm(forms.Form):
         except refusals.Refused as error:
             raise forms.ValidationError(refusals.told(error, get_language() or "en")) from error
         self.cohort = _cohort(given["cohort_name"])
+        try:
+            frozen.require(given["snapshot"], cohorts.timepoints_needed(self.cohort))
+        except snapshots.Lacking as error:
+            self.add_error("snapshot", error.reason.in_language(get_language() or "en"))
         return given
 
     def _changes(self, given):

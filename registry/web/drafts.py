@@ -124,9 +124,7 @@ def _keep(request, patient, code, typed, version):
 
 def forget(request, sheet):
     """The form is saved: its draft has done its duty. Whether something typed in another window is left."""
-    return drafts.forget(
-        request.access, sheet.patient, form_code(sheet), drafts.fields_of(request.POST), _known(request)
-    )
+    return drafts.forget(request.access, sheet.patient, form_code(sheet), request.POST, _known(request))
 
 
 def settings_of(request, sheet):

@@ -1,6 +1,7 @@
 """Saved cohorts and the builder: versions that never change, a flow that adds up, and who may see the patients."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -9,8 +10,10 @@ from django.urls import reverse
 from registry.analysis import cohorts, saved_cohorts
 from registry.analysis import frame as frames
 from registry.analysis.cohorts import Cohort, Step, select
+from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import ComparisonRun, SavedCohort
+from registry.services import extras
 from registry.web.cohort_form import CohortForm, address_of
 from sites.models import AuditEvent
 from tests.analysis.conftest import SURGERY, answers, patient, store
@@ -37,7 +40,16 @@ STEPS = (
     Step("category", {"variable": "ecog_ps", "timepoint": "preop", "values": ["0", "1"]}),
     Step("category", {"variable": "tokuhashi_organs", "values": ["0"]}),
     Step("category", {"variable": "eq5d_mobility", "timepoint": "preop", "values": [4, 5]}),
+    Step("dated_from", {"variable": "consent_date", "first": "2024-01-01"}),
+    Step("dated_until", {"variable": "consent_date", "last": "2024-12-31"}),
+    Step("category", {"variable": "barthel_mobility", "timepoint": "preop", "values": ["0", "5"]}),
+    Step("at_least", {"variable": "cobb_deg", "timepoint": "preop", "minimum": -10.5}),
+    Step("category", {"variable": "tokuhashi_prognosis", "values": ["under_6_months"]}),
+    Step("at_most", {"variable": "albumin_g_dl", "maximum": 3.5}),
+    Step("category", {"variable": "kps", "timepoint": "1m", "values": ["90", "100"]}),
+    Step("at_most", {"variable": "pain_vas_mm", "timepoint": "12m", "maximum": 30}),
     Step("followed_at_least", {"days": 30}),
+    Step("measured", {"variable": "escc", "timepoint": "preop"}),
     Step("measured", {"variable": "hsuv", "timepoint": "1m"}),
     Step("measured", {"variable": "eq_vas", "timepoint": "1m"}),
 )
@@ -88,6 +100,20 @@ def test_the_address_of_every_step_gives_the_steps_back(db, north):
         (Step("category", {"variable": "sins_pain", "values": ["3"]}), ["hurt"]),
         (Step("category", {"variable": "sins_location", "values": ["0", "3"]}), ["hurt"]),
         (Step("category", {"variable": "tokuhashi_palsy", "values": ["0"]}), ["hurt"]),
+        (Step("dated_from", {"variable": "consent_date", "first": "2024-02-21"}), ["asked"]),
+        (Step("dated_until", {"variable": "consent_date", "last": "2024-02-19"}), []),
+        (Step("at_least", {"variable": "cci_full", "minimum": 4}), ["ill"]),
+        (Step("category", {"variable": "cci_liver", "values": ["3"]}), ["ill"]),
+        (Step("at_most", {"variable": "albumin_g_dl", "maximum": 2.9}), ["ill"]),
+        (Step("category", {"variable": "barthel_feeding", "timepoint": "preop", "values": ["0", "5"]}), ["bed"]),
+        (Step("category", {"variable": "kps", "timepoint": "1m", "values": ["70", "80"]}), ["bent"]),
+        (Step("category", {"variable": "ais", "timepoint": "1m", "values": ["D"]}), ["bent"]),
+        (Step("category", {"variable": "escc", "timepoint": "1m", "values": ["1b", "1c"]}), ["bent"]),
+        (Step("at_least", {"variable": "cobb_deg", "timepoint": "1m", "minimum": 20.1}), ["bent"]),
+        (Step("at_least", {"variable": "cobb_deg", "timepoint": "1m", "minimum": 20.2}), []),
+        (Step("at_most", {"variable": "cobb_deg", "timepoint": "1m", "maximum": -5.5}), ["straight"]),
+        (Step("at_most", {"variable": "sosg_total", "timepoint": "1m", "maximum": 42.5}), ["bent"]),
+        (Step("measured", {"variable": "kps", "timepoint": "1m"}), ["bent"]),
     ],
 )
 def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
@@ -101,12 +127,19 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
         "dry": {"blood_loss_ml": 299},
         "weak": {"visits": {"preop": answers("55555", frankel="C")}},
         "fit": {"visits": {"preop": answers("11111", frankel="E")}},
-        "bed": {"visits": {"preop": answers("11111", frankel="E", ecog_ps=4)}},
+        "bed": {"visits": {"preop": answers("11111", frankel="E", ecog_ps=4, barthel_feeding=5)}},
+        "asked": {"consent_date": SURGERY - dt.timedelta(days=9)},
+        "ill": dict.fromkeys((item.name for item in catalogue.CHARLSON.items), 0)
+        | {"cci_liver": 3, "cci_diabetes": 1, "albumin_g_dl": Decimal("2.9")},
+        "bent": {
+            "visits": {"1m": {"kps": 70, "ais": "D", "escc": "1b", "cobb_deg": Decimal("20.1"), "sosg_total": 42}}
+        },
+        "straight": {"visits": {"1m": {"cobb_deg": Decimal("-5.5"), "sosg_total": Decimal("42.6")}}},
         "hurt": {"sins_pain": 3, "sins_location": 0, "tokuhashi_palsy": 0},
     }
     store(north, [patient(patient_id=f"N01-{name}", **more) for name, more in changed.items()])
     with as_system():
-        frame = frames.read(("preop",), keep_key=True)
+        frame = frames.read(cohorts.timepoints_needed(cohort(step)), keep_key=True)
         found = select(cohort(step), frame)
         assert frames.patient_ids(frame["key"][found.chosen]) == sorted(f"N01-{one}" for one in who)
 
@@ -121,6 +154,11 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
         ("consecutive_vertebrae", {"minimum": 3, "maximum": 2}),
         ("operated_from", {"first": "yesterday"}),
         ("segment_group", {"values": ["toe"]}),
+        ("dated_from", {"variable": "consent_date", "first": "yesterday"}),
+        ("dated_until", {"variable": "birth_date", "last": "1950-01-01"}),
+        ("category", {"variable": "kps", "values": ["70"]}),
+        ("category", {"variable": "kps", "timepoint": "1m", "values": ["75"]}),
+        ("at_least", {"variable": "kps", "timepoint": "1m", "minimum": 70}),
     ],
 )
 def test_a_step_without_sense_is_refused(step):
@@ -139,11 +177,42 @@ def test_a_step_tells_its_codes_in_words():
 def test_the_flow_adds_up_by_site_too(random_patients, south, as_system):
     store(south, [patient()])
     with as_system():
-        frame = frames.read(("preop", "1m"))
+        frame = frames.read(cohorts.timepoints_needed(cohort(*STEPS)))
         found = select(cohort(*STEPS), frame)
     assert frame.n == found.chosen.size + sum(one["excluded"] for one in found.flow[1:])
-    for told in found.per_site(frame).values():
+    assert [row["site"] for row in found.by_site] == ["N01", "S01"]
+    for told in found.by_site:
         assert told["enrolled"] == told["analysed"] + sum(told["excluded"])
+    assert sum(told["analysed"] for told in found.by_site) == found.chosen.size
+    for place, step in enumerate(found.flow[1:]):
+        assert sum(told["excluded"][place] for told in found.by_site) == step["excluded"]
+
+
+def test_only_what_a_step_names_is_read(north, as_system):
+    store(north, [patient(visits={"1m": {"kps": 70}})])
+    step = Step("category", {"variable": "kps", "timepoint": "1m", "values": ["70"]})
+    assert cohorts.timepoints_needed(cohort(LUNG, step, step)) == ("kps@1m",)
+    with as_system():
+        usual, frame = frames.read(("1m",)), frames.read(("1m", "kps@1m"))
+        assert select(cohort(step), frame).chosen.tolist() == [0]
+    assert set(frame.data) - set(usual.data) == {"kps@1m"}
+    assert frame["frankel@1m"].tolist() == usual["frankel@1m"].tolist()
+    assert frame.snapshot != usual.snapshot
+    for name in ("hospital_number", "consent_date@1m", "kps", "kps@never"):
+        with pytest.raises(ValueError, match="not a timepoint"):
+            frames.checked((name,))
+
+
+def test_the_builder_asks_what_the_registry_asks(signed_in, as_system):
+    def asked(**query):
+        return set(signed_in.get(reverse("cohort_new"), query).context["form"].fields)
+
+    assert {"barthel_stairs", "consent_date_from"} <= asked() and "kps" not in asked()
+    assert "kps" in asked(kps="70")  # a link stays what it says
+    assert {"pain_vas_mm@3m_max", "frankel@3m"} <= asked(ask="pain_vas_mm@3m") | asked(ask="frankel@3m")
+    with as_system(), transaction.atomic():
+        extras.switch(access=None, code="kps", on=True)
+    assert "kps" in asked() and "kps@1m" in asked(ask="kps@1m") and "escc" not in asked()
 
 
 # Saved
@@ -206,7 +275,7 @@ def test_the_builder_shows_the_flow_and_the_patients_behind_it(signed_in, north,
     response = signed_in.get(reverse("cohort_new"), {"primary_tumour": "lung", "by": "site"})
     assert [step["n"] for step in response.context["flow"]] == [3, 1]
     assert response.context["flow"][1]["excluded"] == 2
-    assert response.context["by_site"]["S01"] == {"enrolled": 1, "excluded": [1], "analysed": 0}
+    assert response.context["by_site"]["S01"] == {"site": "S01", "enrolled": 1, "excluded": [1], "analysed": 0}
     address = reverse("cohort_patients")
     listed = {
         (step, at): list(signed_in.get(address, {"primary_tumour": "lung", "step": step, "at": at}).context["page"])

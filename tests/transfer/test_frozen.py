@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.urls import reverse
 
-from registry.analysis import cohorts, frozen, plans, runner
+from registry.analysis import cohorts, frozen, plans, runner, runs, saved_cohorts
 from registry.analysis import frame as frames
 from registry.models import Assessment, SnapshotPart
 from registry.services import snapshots
 from sites.access import access_of
 from sites.scope import everything
+from tests.analysis.test_comparison_pages import FORM
 
 TIMEPOINTS = ("preop", "1m", "12m")
 
@@ -93,10 +95,10 @@ def test_a_packed_part_that_is_not_what_it_was_is_not_read(snapshot):
             frozen.read(part.snapshot, ("preop",))
 
 
-def copy_of(snapshot):
+def copy_of(snapshot, columns=None):
     """A snapshot of the same rows without parts."""
     other = type(snapshot).objects.get(pk=snapshot.pk)
-    other.pk, other.label = None, "Copy"
+    other.pk, other.label, other.columns = None, "Copy", columns or snapshot.columns
     other._state.adding = True
     other.pk = type(snapshot)._meta.pk.default()
     other.save(force_insert=True)
@@ -140,3 +142,58 @@ def test_the_command_compares_a_snapshot(snapshot, tmp_path):
     assert snapshot.hash in text
     with pytest.raises(CommandError, match="there is no snapshot “Final”; there are: Interim analysis"):
         call_command("compare_segments", "--snapshot", "Final", stdout=StringIO())
+
+
+# Items that only a cohort reads
+
+KPS = cohorts.Step("category", {"variable": "kps", "timepoint": "1m", "values": ["70"]})
+CONSENT = cohorts.Step("dated_from", {"variable": "consent_date", "first": "2000-01-01"})
+ASKED = cohorts.Cohort("asked", "1", cohorts.ALL.label, (KPS, CONSENT))
+
+
+def test_an_item_that_a_cohort_names_is_that_of_the_snapshot(good, bring_in, bob):
+    assert bring_in(good).stored
+    correct(kps=70)
+    snapshot = frozen.freeze(access=access_of(bob), label="With KPS")
+    with everything():
+        before = runner.compare(plans.SEGMENT_COMPARISON, ASKED)
+        assert before["cohort"]["n"] == 1
+        correct(kps=60)
+        assert runner.compare(plans.SEGMENT_COMPARISON, ASKED)["cohort"]["n"] == 0
+        after, ids = runner.compare_and_tell(plans.SEGMENT_COMPARISON, ASKED, snapshot=snapshot)
+    after["method"].pop("frozen")
+    assert (after, ids) == (before, ["N01-0001"])
+
+
+def without(snapshot, *names):
+    """The snapshot as one would be from before these columns were there."""
+    columns = {table: [one for one in of if one[0] not in names] for table, of in snapshot.columns.items()}
+    return copy_of(snapshot, columns)
+
+
+def test_a_snapshot_from_before_an_item_says_so(snapshot, bob):
+    old = without(snapshot, "kps", "consent_date")
+    with everything():
+        with pytest.raises(snapshots.Lacking) as error:
+            frozen.read(old, cohorts.timepoints_needed(ASKED))
+        assert "asked: Karnofsky performance status, Date of consent. Take a newer snapshot" in error.value.reason.en
+        assert "同意取得日。より新しいスナップショット" in error.value.reason.ja
+        english, japanese = runs.explained(error.value).split("\n")
+        assert (english, japanese) == (error.value.reason.en, error.value.reason.ja)
+        assert frozen.read(snapshot, cohorts.timepoints_needed(ASKED)).n == 3
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_a_comparison_of_what_the_snapshot_lacks_is_refused_when_it_is_asked_for(snapshot, client, bob, lacks):
+    with everything():
+        old = without(snapshot, "kps") if lacks else snapshot
+        saved = saved_cohorts.save(access=access_of(bob), name="KPS 70", steps=(KPS,))
+    client.force_login(bob)
+    asked = {"cohort_name": f"saved:{saved.pk}", "snapshot": str(old.pk)}
+    by_page = client.post(reverse("comparison_new"), FORM | asked)
+    assert by_page.status_code == (422 if lacks else 302)
+    assert ("from before the registry asked: Karnofsky" in by_page.content.decode()) == lacks
+    body = {"cohort": saved.pk, "frozen": str(old.pk)}
+    by_program = client.post(reverse("api:comparisons"), body, "application/json")
+    assert by_program.status_code == (422 if lacks else 202), by_program.content
+    assert ("from before the registry asked: Karnofsky" in by_program.content.decode()) == lacks
