@@ -80,7 +80,7 @@ class ConfirmForm(ConfirmImportForm):
     def ask_about(self, job):
         changed = sum(counts["changed"] for counts in job.counts["files"].values())
         self.fields["update"].required = bool(changed)
-        self.fields["update"].label = _("Replace what is stored in %(n)s rows") % {"n": changed}
+        self.fields["update"].label = _("Replace what is stored (rows: %(n)s)") % {"n": changed}
         if not changed:
             self.fields["update"].widget = forms.HiddenInput()
 
@@ -132,7 +132,7 @@ class ImportsWireFile(ImportMixin):
         if not result.stored:
             return self._shown(request, result=result, confirm_form=self._asking(request, result), status=409)
         counts = {"new": result.totals["new"], "changed": result.totals["update"]}
-        said = _("Stored: %(new)s new rows, %(changed)s changed rows.") % counts
+        said = _("Stored. New rows: %(new)s; changed rows: %(changed)s.") % counts
         address = reverse("import_report", args=[result.job.pk])
         messages.success(request, format_html('{} <a href="{}">{}</a>', said, address, _("Show it")))
         return HttpResponseRedirect(self._address("changelist"))

@@ -35,6 +35,9 @@ def readme(selection, rows):
         lines += ["", "Contains direct identifiers (dates of birth). Keep it at the patients' own site."]
     else:
         lines += ["", "De-identified: age_at_surgery (completed years) instead of the date of birth; no free text."]
+        lines += [
+            "So the import takes patients.csv by itself and asks what its columns stand for; the others as they are."
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -190,7 +190,7 @@ def _inspections(one):
 def stored_message(one):
     files = one.counts.get("files", {}).values()
     new, changed = (sum(counts[name] for counts in files) for name in ("new", "changed"))
-    return _("Stored: %(new)s new rows, %(changed)s changed rows.") % {"new": new, "changed": changed}
+    return _("Stored. New rows: %(new)s; changed rows: %(changed)s.") % {"new": new, "changed": changed}
 
 
 def _file_counts(one):

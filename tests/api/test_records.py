@@ -157,6 +157,9 @@ def test_lists_are_filtered_ordered_and_paged(alices, enrolled, alice, charlie, 
     assert walk(alices, "limit=2&sex=male&order=-surgery_date") == own[::2]
     assert walk(alices, "limit=2&order=-updated_at") == own[::-1]
     assert walk(program(dana), "site_code=S01&limit=3") == ["S01-0001"]
+    assert walk(program(dana), "site_code=S01,N01&limit=3") == [*own, "S01-0001"]
+    assert walk(alices, f"patient_id={own[3]},{own[1]}") == [own[1], own[3]]
+    assert problem(alices.get("assessments?timepoint=1m,,3m"), 400).keys() == {"timepoint"}
     assert walk(alices, "consent_date_from=2026-01-11") == []
     errors = problem(alices.get("patients?sex=neither&colour=red&limit=0&order=shoe&cursor=x"), 400)
     assert errors.keys() == {"sex", "colour", "limit", "order", "cursor"}

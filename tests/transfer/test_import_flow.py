@@ -477,6 +477,19 @@ def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
     assert "13/12/1960" not in str(found)  # a date of birth identifies
 
 
+def test_the_registrys_patients_without_dates_of_birth_come_in_by_themselves(browser, good, bring_in):
+    bring_in(good)
+    taken = b"".join(browser.post("/export/download/", {"what": "patients"}).streaming_content)
+    address = send(browser, patients__csv=taken)
+    reasons = [reason for *_, reason in errors(follow(browser, address))]
+    assert [("birth_date" in reasons[0], "age_at_surgery" in reasons[1])] == [(True, True)]
+    browser.post(f"{address}columns/", columns_of(browser.get(f"{address}columns/")))
+    browser.post(f"{address}values/", values_of(browser.get(f"{address}values/")))
+    assert errors(follow(browser, address)) == []
+    assert counts(address)["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
+    assert "by itself" in browser.get("/export/").content.decode()
+
+
 def test_decimal_commas_are_asked_about_though_a_kept_mapping_knows_the_rest(browser, north):
     map_redcap(browser, REDCAP.replace("40,0", "40"), save_as="REDCap North", comma="")
     address = send(browser, redcap__csv=REDCAP.encode())
