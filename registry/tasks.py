@@ -9,6 +9,7 @@ from datetime import date
 
 from django.conf import settings
 from django.core import mail
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -39,9 +40,28 @@ def compute_patient_outcomes(patient_id):
             outcomes.compute_changes(value_set, patient_id)
 
 
+AWAITED = "outcomes_awaited"  # the list in Redis of the patients that the next worker computes
+
+
 def start_patient_outcomes(patient_id):
     """Compute a patient's outcomes once what was saved is committed."""
-    transaction.on_commit(lambda: compute_patient_outcomes.delay(patient_id), robust=True)
+    transaction.on_commit(lambda: _await_outcomes(patient_id), robust=True)
+
+
+def _await_outcomes(patient_id):
+    # A message of Celery costs a save ten times what a line in a list does: only the first in it sends one.
+    if cache.push(AWAITED, patient_id) == 1:
+        compute_awaited_outcomes.delay()
+
+
+@app.task
+def compute_awaited_outcomes():
+    """Outcomes of the patients whose forms were saved. Where a worker is lost with them, `sweep` finds them again."""
+    awaited = cache.take(AWAITED, MANY)
+    for patient_id in dict.fromkeys(awaited):
+        compute_patient_outcomes(patient_id)
+    if len(awaited) == MANY:  # what is left in the list announces itself no more
+        compute_awaited_outcomes.delay()
 
 
 @app.task
@@ -134,8 +154,13 @@ def run_import(import_id):
 
 
 def carry_out_import(one, act, **fields):
-    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit."""
-    if imports.request(one, act, **fields):
+    """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit.
+
+    Nothing where another request was quicker; the row says what came of it.
+    """
+    if not imports.request(one, act, **fields):
+        return
+    if imports.is_small(one):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -160,6 +185,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    compute_awaited_outcomes()  # whose message was lost
     with everything(), transaction.atomic():
         lately = outcomes.patients_saved_lately(MANY + 1)
     if len(lately) > MANY:

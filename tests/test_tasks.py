@@ -1,9 +1,11 @@
 """Tasks as a worker runs them: outside of any transaction, with everything committed."""
 
 import pytest
+from django.core.cache import cache
 from django.db import transaction
 
 from registry import tasks
+from registry.celery import app
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.models import Change, Utility
 from registry.services import patients
@@ -45,3 +47,55 @@ def test_a_task_computes_what_was_saved(patient, task):
 def test_a_task_about_a_patient_that_is_gone_does_nothing(patient):
     tasks.compute_patient_outcomes("N01-9999")
     assert outcomes() == ([], 0)
+
+
+def messages():
+    """How many messages wait for a worker."""
+    with app.connection_for_read() as broker:
+        return broker.default_channel.client.llen(app.conf.task_default_queue)
+
+
+def saved(*patient_ids):
+    for patient_id in patient_ids:
+        with transaction.atomic():
+            tasks.start_patient_outcomes(patient_id)
+
+
+def test_forms_saved_while_no_worker_is_free_are_announced_once(patient):
+    before = messages()
+    saved(patient.pk, "N01-0002", patient.pk)
+    assert messages() == before + 1
+    tasks.compute_awaited_outcomes()
+    assert outcomes() == ([0.210, 0.575], 1)
+    assert cache.take(tasks.AWAITED, 9) == []
+    saved(patient.pk)
+    assert messages() == before + 2
+    cache.delete(tasks.AWAITED)
+
+
+def test_nothing_is_announced_before_it_is_committed_or_when_it_is_not(patient):
+    before = messages()
+    with transaction.atomic():
+        tasks.start_patient_outcomes(patient.pk)
+        assert messages() == before
+        transaction.set_rollback(True)
+    assert messages() == before
+    assert cache.take(tasks.AWAITED, 9) == []
+
+
+def test_the_sweeper_takes_what_a_lost_message_left_in_the_list(patient):
+    cache.push(tasks.AWAITED, patient.pk)
+    tasks.sweep()
+    assert cache.take(tasks.AWAITED, 9) == []
+    assert outcomes() == ([0.210, 0.575], 1)
+
+
+def test_a_list_longer_than_a_batch_is_announced_again(patient, monkeypatch):
+    monkeypatch.setattr(tasks, "MANY", 2)
+    for _ in range(3):
+        cache.push(tasks.AWAITED, patient.pk)
+    before = messages()
+    tasks.compute_awaited_outcomes()
+    assert messages() == before + 1
+    tasks.compute_awaited_outcomes()
+    assert (messages(), cache.take(tasks.AWAITED, 9)) == (before + 1, [])

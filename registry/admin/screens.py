@@ -11,7 +11,7 @@ from import_export.admin import ExportMixin
 from registry.admin.importing import ImportsWireFile
 from registry.instruments import catalogue
 from registry.instruments.timepoints import unscheduled_number
-from registry.models import AdverseEvent, Assessment, Patient, ScheduledVisit, ScheduleVersion, Timepoint
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, ScheduledVisit, ScheduleVersion, Timepoint
 from sites.access import Can
 from sites.admin import Screen
 from sites.admin_site import Administered
@@ -138,3 +138,10 @@ class AdverseEventAdmin(Clinical):
     list_display = ("patient_id", "site", "kind", "onset_date", "clavien_dindo")
     list_filter = (*Clinical.list_filter, "kind", "clavien_dindo")
     ordering = ("patient_id", "onset_date", "kind")
+
+
+@admin.register(FollowUpEnd)
+class FollowUpEndAdmin(Clinical):
+    list_display = ("patient_id", "site", "end_kind", "end_date", "end_reason", "end_data_use")
+    list_filter = (*Clinical.list_filter, "end_kind", "end_data_use")
+    ordering = ("patient_id",)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from registry.exports import scores
 from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
-from registry.instruments import catalogue, levels, value_sets, variables
+from registry.instruments import catalogue, cobb, escc, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
 from registry.instruments.eq5d5l import DIMENSIONS
 from registry.instruments.keys import TIMEPOINT
@@ -80,9 +80,10 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     timepoints  every one that a row may be of: the protocol's and, of a registry, its own and the unscheduled ones
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
+    ends = (make.ends(),) if source.ends else ()
     if choices.is_wide:
-        return (make.wide(), make.events())
-    return (make.patients(), make.assessments(), make.events())
+        return (make.wide(), make.events(), *ends)
+    return (make.patients(), make.assessments(), make.events(), *ends)
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ class _Maker:
             *self._of_assessment("t", ""),
         ]
         joins = [self._only(), self._surgery()]
-        if "changes" in self.choices.with_:
+        if {"changes", "extras"}.intersection(self.choices.with_):
             joins.append(self._baseline("b", "t"))
+        joins.append(self._after_surgery())
         return Dataset(
             "assessments",
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
@@ -131,6 +133,16 @@ class _Maker:
             "t.patient_id, t.kind, t.onset_date",
         )
 
+    def ends(self):
+        items = catalogue.FOLLOW_UP_END_ITEMS
+        return Dataset(
+            wire.FOLLOW_UP_ENDS.name,
+            Label("Ends of follow-up: a row each", "追跡の終了：1件1行"),
+            tuple(filter(None, (self._item(item, "t", wire.FOLLOW_UP_ENDS) for item in items))),
+            f"{self.source.ends} AS t {self._only()} {self._surgery()}",
+            "t.patient_id",
+        )
+
     def wide(self):
         columns = [*self._of_patient(), *self._event_kinds()]
         joins = [self._site(), self._only(), self._events_by_kind()]
@@ -142,6 +154,10 @@ class _Maker:
             )
             date = self._item(catalogue.item("assessment_date"), alias, wire.ASSESSMENTS)
             columns += [self._at(one, visit) for one in (date, *self._of_assessment(alias, visit.code)) if one]
+        if "extras" in self.choices.with_:
+            joins.append(self._after_surgery())
+            corrected = _angle(cobb.CORRECTION, {"before": "a0", "after": "c"})
+            columns.append(replace(corrected, name=f"{corrected.name}_{cobb.AFTER_SURGERY}"))
         return Dataset(
             "patients",
             Label("Patients: a row each, timepoints side by side", "患者：1人1行（時期を横に並べる）"),
@@ -178,6 +194,15 @@ class _Maker:
         return (
             f"LEFT JOIN {self.source.assessments} AS a0 ON a0.patient_id = t.patient_id "
             f"AND a0.timepoint_id = '{BASELINE}'"
+        )
+
+    def _after_surgery(self):
+        """The assessment from which the correction of an angle counts, as `c`; a registry may have none."""
+        if "extras" not in self.choices.with_:
+            return ""
+        return (
+            f"LEFT JOIN {self.source.assessments} AS c ON c.patient_id = t.patient_id "
+            f"AND c.timepoint_id = '{cobb.AFTER_SURGERY}'"
         )
 
     def _events_by_kind(self):
@@ -239,6 +264,7 @@ class _Maker:
             yield from self._changes(alias, "a0" if timepoint else "b")
         if "extras" in parts:
             yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, wire.ASSESSMENTS)
+            yield from _beside_extras(alias, timepoint)
 
     def _extras(self, instruments, alias, file):
         """Every extra that there is, switched on or not: what was answered once stays."""
@@ -266,7 +292,7 @@ class _Maker:
             unit=item.unit,
             minimum=item.minimum,
             maximum=item.maximum,
-            reason="" if item.name in file.mandatory else f"{alias}.missing ->> '{item.name}'",
+            reason=f"{alias}.missing ->> '{item.name}'" if file.may_lack(item.name) else "",
             instrument=_instrument(item.name),
         )
         return self._dated(found, alias) if item.kind == "date" else found
@@ -323,6 +349,30 @@ def _score(score):
     return Variable(
         name=score.column, label=told, kind="integer", sql=scores.sql(score, _of_score), of=score.column,
         minimum=score.minimum, maximum=score.maximum, instrument=instrument,
+    )  # fmt: skip
+
+
+def _beside_extras(alias, timepoint):
+    """What the page of a patient says beside the extras of one assessment."""
+    yield Variable(
+        name="escc_compression", label=escc.COMPRESSION, kind="integer", sql=scores.compression(alias), of="escc",
+        choices=NO_YES, instrument=catalogue.instrument_of("escc"),
+    )  # fmt: skip
+    if not timepoint:
+        corrected = _angle(cobb.CORRECTION, {"before": "b", "after": alias})
+        yield replace(corrected, sql=f"CASE t.timepoint_id WHEN '{cobb.AFTER_SURGERY}' THEN {corrected.sql} END")
+    if timepoint != BASELINE:
+        lost = _angle(cobb.LOSS, {"later": alias, "after": "c"})
+        yield replace(lost, sql=f"CASE WHEN {alias}.assessment_date > c.assessment_date THEN {lost.sql} END")
+
+
+def _angle(declared, aliases):
+    """A difference of angles; none between those of different postures, or where one is unknown."""
+    instrument = replace(catalogue.instrument_of("cobb_deg"), higher_is=declared.higher_is)
+    label = Label(f"Cobb angle: {declared.label.en.lower()}", f"Cobb角：{declared.label.ja}")
+    return Variable(
+        name=declared.name, label=label, kind="number", sql=scores.difference(declared, aliases), of="cobb_deg",
+        unit=catalogue.item("cobb_deg").unit, instrument=instrument,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def readme(selection, rows):
 
 
 def write_folder(folder, selection):
-    """Write the three files and README.txt into `folder` (a Path); returns the number of rows by name of file.
+    """Write the files and README.txt into `folder` (a Path); returns the number of rows by name of file.
 
     Each is written under a temporary name and renamed when all are complete: a failed export leaves no file.
     Raises OSError.

@@ -93,7 +93,7 @@ def rows_expected(choices, sites):
         frozen = Snapshot.objects.values_list("rows", flat=True).get(pk=choices.snapshot)
         return sum(n for name, n in frozen.items() if name != wire.ASSESSMENTS.name or not choices.is_wide)
     with connection.cursor() as cursor:
-        tables = (LIVE.patients, LIVE.events) if choices.is_wide else (LIVE.patients, LIVE.assessments, LIVE.events)
+        tables = [LIVE.patients, LIVE.events, LIVE.ends] + ([] if choices.is_wide else [LIVE.assessments])
         counts = " + ".join(f"(SELECT count(*) FROM {one} WHERE site_id = ANY(%(sites)s))" for one in tables)
         cursor.execute(f"SELECT {counts}", {"sites": list(sites)})
         return cursor.fetchone()[0]
@@ -139,7 +139,7 @@ def perform(export_id, reporting=True):
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
-    partial = path_of(export).with_name(f".{export.pk}.{claim.attempt}.part")
+    partial = path_of(export).with_name(f".{export.pk}.{claim.began.timestamp()}.part")
     try:
         with _reporting(claim) if reporting else nullcontext(lambda rows: None) as report:
             manifest = _written(export, partial, report)

@@ -1,5 +1,9 @@
-"""The declared scores as SQL: the same sums as `registry.instruments.scores` computes, null where a term is unknown."""
+"""What the pages compute from declarations, as SQL: scores, differences of angles, compression of the cord.
 
+Scores are the same sums as `registry.instruments.scores` computes, null where a term is unknown.
+"""
+
+from registry.instruments import escc
 from registry.instruments.scores import Depending, Points, Rungs, Score
 
 
@@ -45,3 +49,14 @@ def _rungs(term, column):
 def _condition(one, column):
     value = sql(one.of, column) if isinstance(one.of, Score) else column(one.of)
     return f"{value} >= {one.at_least}" if one.under is None else f"{value} < {one.under}"
+
+
+def difference(declared, aliases):
+    """SQL of a `cobb.Difference`. `aliases` are those of the assessments, by moment."""
+    of, minus = aliases[declared.of], aliases[declared.minus]
+    return f"(CASE WHEN {of}.cobb_posture = {minus}.cobb_posture THEN {of}.cobb_deg - {minus}.cobb_deg END)"
+
+
+def compression(alias):
+    """SQL of `escc.is_high` as 0 or 1."""
+    return f"({alias}.escc IN ({', '.join(map(repr, escc.HIGH))}))::int"

@@ -9,7 +9,7 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports import comparing, plausibility, staging, storing, trail
+from registry.imports import comparing, ends, plausibility, staging, storing, trail
 from registry.imports.report import Counts, Finding, Report
 from registry.instruments.base import Label
 from registry.services import wire
@@ -45,7 +45,7 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
 ):
-    """Import patients.csv, assessments.csv and adverse_events.csv of `folder` (a Path), as many as there are.
+    """Import the registry's files (`wire.FILES`) of `folder` (a Path), as many as there are.
 
     dry_run       do everything, tell about it and take it back
     create_sites  create the sites of patients.csv that do not exist
@@ -139,6 +139,8 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
+            if file is wire.FOLLOW_UP_ENDS:
+                ends.find_impossible(cursor, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:

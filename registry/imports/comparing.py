@@ -30,6 +30,7 @@ TWICE = {
         "同じ患者・同じ時期の評価が{n}行目にもあります。",
     ),
     "adverse_events": Label("The event is on line {n} already.", "この有害事象は{n}行目にもあります。"),
+    "follow_up_ends": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
 }
 LOCKED = Label(
     "The form is signed: it must be unlocked before it can change.",
@@ -151,9 +152,10 @@ def find_touched(cursor, file, staged):
             if item.name not in staged.reported
         ]
     )
+    kept = file.missing_of("t")
     wanted = (
-        f"CASE WHEN t.missing IS NULL OR t.missing = '{{}}' THEN s.missing "
-        f"ELSE (t.missing - {reported} - {answered}) || s.missing END"
+        f"CASE WHEN {kept} IS NULL OR {kept} = '{{}}' THEN s.missing "
+        f"ELSE ({kept} - {reported} - {answered}) || s.missing END"
     )
     cursor.execute(f"DROP TABLE IF EXISTS {touched(file)}")
     cursor.execute(
@@ -161,7 +163,7 @@ def find_touched(cursor, file, staged):
         CREATE TEMP TABLE {touched(file)} ON COMMIT DROP AS
         SELECT s.line, t.patient_id IS NULL AS is_new, s.line = ANY (%s) AS birth_differs, {wanted} AS missing
         FROM {stage(file)} AS s LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
-        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR t.missing IS DISTINCT FROM {wanted}
+        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR {kept} IS DISTINCT FROM {wanted}
            OR {_row("s", _values(file))} IS DISTINCT FROM {_row("t", _values(file))}
         """,
         [births, births],
@@ -231,7 +233,8 @@ def list_differences(cursor, file, differences):
     rows, total = _first(
         cursor,
         f"""
-        SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, t.missing::text, {", ".join(columns)}
+        SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
+               {", ".join(columns)}
         FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
         JOIN {file.table} AS t ON {same_key(file, "s", "t")}
         WHERE NOT c.is_new ORDER BY c.line

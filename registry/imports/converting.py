@@ -51,7 +51,7 @@ class _Conversion:
         self.table, self.mapping, self.errors, self.warnings = table, mapping, errors, warnings
         self.files = mapping.files()
         self.given = {file.name: mapping.given(file) for file in self.files}
-        self.patients = {}  # patient ID → (row, {column: text})
+        self.collected = {file.name: {} for file in self.files if file.key == (mapped.PATIENT,)}  # see `_collect`
         self.done = {}  # (target, text) → (text, reason), since columns repeat themselves
         self.told = set()
         self.options = {}  # target → its codes
@@ -90,14 +90,15 @@ class _Conversion:
                 for file in self.files:
                     if not self._speaks_of(file, values):
                         continue
-                    if file is wire.PATIENTS:
-                        self._collect(row, values)
+                    if file.name in self.collected:
+                        self._collect(file, row, values)
                         continue
                     converted.rows[file.name][lines[file.name]] = row
                     lines[file.name] += _written(writers[file.name], self._line(file, values))
-            for row, values in self.patients.values():
-                converted.rows["patients"][lines["patients"]] = row
-                lines["patients"] += _written(writers["patients"], self._line(wire.PATIENTS, values))
+            for file in self.files:
+                for row, values in self.collected.get(file.name, {}).values():
+                    converted.rows[file.name][lines[file.name]] = row
+                    lines[file.name] += _written(writers[file.name], self._line(file, values))
         finally:
             for stream in streams.values():
                 stream.close()
@@ -170,10 +171,14 @@ class _Conversion:
         named = {mapped.PATIENT, mapped.SITE, mapped.TIMEPOINT}
         return any(values.get(name) for name in self.given[file.name] if name not in named)
 
-    def _collect(self, row, values):
-        """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event."""
-        wanted = {name: values.get(name, "") for name in self.given["patients"]}
-        first, known = self.patients.setdefault(values.get(mapped.PATIENT) or ("", row), (row, {}))
+    def _collect(self, file, row, values):
+        """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event.
+
+        collected  name of a file with a row a patient → patient ID → (row, {column: text})
+        """
+        wanted = {name: values.get(name, "") for name in self.given[file.name]}
+        patients = self.collected[file.name]
+        first, known = patients.setdefault(values.get(mapped.PATIENT) or ("", row), (row, {}))
         for name, text in wanted.items():
             if not text:
                 continue

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -129,32 +130,42 @@ def mapping_of(one):
 
 
 def request(one, act, **fields):
-    """Queue an act of an import: check, store or undo. Returns whether it is small enough to be done at once."""
-    one.act, one.status, one.attempts, one.error = act, Status.QUEUED, 0, ""
-    for name, value in fields.items():
-        setattr(one, name, value)
-    _touch(one, "act", "status", "attempts", "error", *fields)
+    """Queue an act of an import: check, store or undo. Returns whether it is: nothing happens to one that another
+    request, of a second click or another window, has queued or decided meanwhile."""
+    queued = {"act": act, "status": Status.QUEUED, "attempts": 0, "error": "", "touched_at": timezone.now()}
+    return bool(_undecided(one).update(**queued, **fields))
+
+
+def _undecided(one):
+    """The row as a query, which waits for whoever is deciding; empty once they have."""
+    discarded = [Status.DISCARDED] if one.undoes_id else []  # an undoing needs no files: it can be tried again
+    return Import.objects.filter(pk=one.pk, status__in=[*uploads.UNDECIDED, *discarded])
+
+
+def is_small(one):
+    """Whether an import is done at once."""
     return sum(file["size"] for file in (one.undoes or one).files) <= SMALL
 
 
 def discard(one):
     """Throw an undecided import's files away."""
-    if one.status in uploads.UNDECIDED:
+    now = timezone.now()
+    if _undecided(one).update(status=Status.DISCARDED, finished_at=now, touched_at=now):
         uploads.forget(one)
-        one.status, one.finished_at = Status.DISCARDED, timezone.now()
-        _touch(one, "status", "finished_at")
 
 
-def new_undo(*, access, done, reason):
-    """A queued Import that takes `done` back, or the one that already tries. Raises PermissionDenied, ValueError."""
+@transaction.atomic
+def new_undo(*, access, done):
+    """An Import that takes `done` back, to be queued, or the one that tried before.
+
+    Raises PermissionDenied, ValueError.
+    """
     access.require(Can.IMPORT)
-    if not may_be_undone(done):
+    if not may_be_undone(Import.objects.select_for_update().get(pk=done.pk)):  # of two at once the second waits
         raise ValueError("this import cannot be undone")
-    earlier = Import.objects.filter(undoes=done).first()
-    one = earlier or uploads.new_import(access.user_id, {}, undoes=done)
+    one = Import.objects.filter(undoes=done).first() or uploads.new_import(access.user_id, {}, undoes=done)
     one.requested_by_id = access.user_id
     one.save(update_fields=["requested_by"])
-    request(one, Act.UNDO, reason=reason[:200])
     return one
 
 
@@ -228,17 +239,14 @@ def perform(import_id):
 
 
 def _perform(import_id):
-    taken = Import.objects.filter(pk=import_id, status=Status.QUEUED).update(
-        status=Status.RUNNING, touched_at=timezone.now()
-    )
-    if not taken:
+    waiting = Import.objects.filter(pk=import_id, status=Status.QUEUED)
+    if not waiting.update(status=Status.RUNNING, attempts=F("attempts") + 1, touched_at=timezone.now()):
         return None
     one = Import.objects.get(pk=import_id)
-    one.attempts += 1
-    _touch(one, "attempts")
     try:
         with transaction.atomic():
-            if not _locked(one):
+            # `recover` may have taken it for lost before this lock was there.
+            if not _locked(one) or not Import.objects.filter(pk=one.pk, status=Status.RUNNING).exists():
                 return None
             _ACTS[one.act](one)
     except Exception:

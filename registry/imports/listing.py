@@ -38,7 +38,8 @@ def _changed(cursor, file, row_of):
     columns = [f"{alias}.{column_of(name)}" for name in names for alias in ("s", "t")]
     cursor.execute(
         f"""
-        SELECT {_key(file, "s")}, c.line, c.birth_differs, c.missing::text, t.missing::text, {", ".join(columns)}
+        SELECT {_key(file, "s")}, c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
+               {", ".join(columns)}
         FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
         JOIN {file.table} AS t ON {same_key(file, "s", "t")}
         WHERE NOT c.is_new ORDER BY c.line LIMIT {MOST}

@@ -147,7 +147,7 @@ def targets():
     groups = [(Label("What a row is about", "行の識別"), named)]
     date_item = catalogue.item("assessment_date")
     groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
-    for instrument in catalogue.INSTRUMENTS:
+    for instrument in catalogue.INSTRUMENTS + catalogue.FOLLOW_UP_ENDS:
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))

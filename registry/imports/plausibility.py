@@ -46,6 +46,8 @@ def find_warnings(cursor, file, warnings):
 def _unlikely(cursor, file):
     """(names, message, how many rows, the first of their lines) for each check that speaks."""
     soft_checks = _checks_of(file)
+    if not soft_checks:
+        return
     _look_at(cursor, file, sorted({name for check in soft_checks for name in check.items}))
     for check in soft_checks:
         columns = ", ".join(check.items)

@@ -110,7 +110,7 @@ def create_stage(cursor, file):
     cursor.execute(f"DROP TABLE IF EXISTS {stage(file)}")
     cursor.execute(
         f"CREATE TEMP TABLE {stage(file)} ON COMMIT DROP AS "
-        f"SELECT 0 AS line, {', '.join(columns)}, t.missing FROM {file.table} AS t WITH NO DATA"
+        f"SELECT 0 AS line, {', '.join(columns)}, {file.missing_of('t')} AS missing FROM {file.table} AS t WITH NO DATA"
     )
     _add_derived(cursor, file)
 

@@ -34,13 +34,14 @@ def store_new(cursor, file):
     for state, items in file.forms.items():
         columns.append(state)
         values.append(_state(complete_sql(file, items, "s", "c.missing")))
-    for column, value in STAMPS.items():
+    stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
+    for column, value in stamps.items():
         columns.append(column)
         values.append(value)
     cursor.execute(
         f"""
-        INSERT INTO {file.table} (site_id, missing, {", ".join(columns)})
-        SELECT {site}, c.missing, {", ".join(values)}
+        INSERT INTO {file.table} (site_id, {", ".join(columns)})
+        SELECT {site}, {", ".join(values)}
         FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) {place}
         WHERE c.is_new
         """
@@ -54,6 +55,8 @@ def store_new(cursor, file):
             WHERE c.is_new AND s.birth_date IS NOT NULL
             """
         )
+    if file is wire.FOLLOW_UP_ENDS:
+        _ask_no_more(cursor, _TOUCHED_ENDS)
 
 
 def _ensure_timepoints(cursor):
@@ -72,7 +75,7 @@ def _state(complete):
 
 def store_changes(cursor, file):
     """Update the stored rows that differ; the transaction's scope carries the reason."""
-    assignments = ["missing = c.missing"]
+    assignments = ["missing = c.missing"] if file.keeps_reasons else []
     assignments += [f"{column_of(item.name)} = s.{column_of(item.name)}" for item in file.stored]
     if file is wire.PATIENTS:
         assignments.append("age_at_surgery = s.age_at_surgery")
@@ -88,17 +91,21 @@ def store_changes(cursor, file):
     )
     if file is wire.PATIENTS:
         _store_birth_dates(cursor)
-        _ask_the_dead_no_more(cursor)
+        _ask_no_more(cursor, _DEAD)
+    if file is wire.FOLLOW_UP_ENDS:
+        _ask_no_more(cursor, _TOUCHED_ENDS)
 
 
-def _ask_the_dead_no_more(cursor):
-    """The open links of patients who died, as `follow_up.ask_no_more` does for one."""
+_DEAD = f"SELECT patient_id FROM {stage(wire.PATIENTS)} WHERE vital_status = 'dead'"
+_TOUCHED_ENDS = f"SELECT patient_id FROM {stage(wire.FOLLOW_UP_ENDS)} JOIN {touched(wire.FOLLOW_UP_ENDS)} USING (line)"
+
+
+def _ask_no_more(cursor, patients):
+    """The open links of patients who died or whose follow-up ended, as `follow_up.ask_no_more` does for one."""
     cursor.execute(
         f"""
         UPDATE registry_patientlink AS link SET revoked_at = statement_timestamp()
-        FROM {stage(wire.PATIENTS)} AS s
-        WHERE link.patient_id = s.patient_id AND s.vital_status = 'dead'
-          AND link.submitted_at IS NULL AND link.revoked_at IS NULL
+        WHERE link.patient_id IN ({patients}) AND link.submitted_at IS NULL AND link.revoked_at IS NULL
         """
     )
 

@@ -9,12 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from registry.imports import trail
 from registry.imports.report import LISTED, Finding, Findings
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
 from sites import audit
 from sites.scope import everything
 
 # Children before what they belong to: the order of removal.
-MODELS = (AdverseEvent, Assessment, Identity, Patient)
+MODELS = (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient)
 NEVER_RESTORED = ("version", "updated_at", "updated_by_id", "site_id", "key")
 
 CHANGED_LATER = Label("was changed since, by {who}", "その後{who}が変更しました")

@@ -16,8 +16,9 @@ from .cobb import COBB
 from .ecog import ECOG_PS
 from .eq5d5l import EQ5D5L, EQ_VAS
 from .escc import ESCC
+from .follow_up_end import FOLLOW_UP_END
 from .frankel import FRANKEL
-from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, PATIENT_KEYS
+from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
 from .kps import KPS
 from .local_recurrence import LOCAL_RECURRENCE
 from .pain import PAIN_VAS
@@ -46,6 +47,9 @@ EXTRA_NAMES = frozenset(
     part.name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for part in (*extra.items, *extra.derived)
 )
 
+# Not of the contract and on no form of the protocol: it has a table, a form and a file of its own.
+FOLLOW_UP_ENDS = (FOLLOW_UP_END,)
+
 OF_PATIENT = PATIENT + PATIENT_EXTRAS
 OF_ASSESSMENT = ASSESSMENT + ASSESSMENT_EXTRAS
 INSTRUMENTS = (*OF_PATIENT, *OF_ASSESSMENT, *ADVERSE_EVENTS)
@@ -59,6 +63,7 @@ def items(instruments: tuple[Instrument, ...]) -> tuple[Item, ...]:
 PATIENT_ITEMS = PATIENT_KEYS + items(PATIENT)
 ASSESSMENT_ITEMS = ASSESSMENT_KEYS + items(ASSESSMENT)
 ADVERSE_EVENT_ITEMS = ADVERSE_EVENT_KEYS + items(ADVERSE_EVENTS)
+FOLLOW_UP_END_ITEMS = FOLLOW_UP_END_KEYS + items(FOLLOW_UP_ENDS)
 
 PATIENT_COLUMNS = tuple(item.name for item in PATIENT_ITEMS)
 ASSESSMENT_COLUMNS = tuple(item.name for item in ASSESSMENT_ITEMS)
@@ -74,10 +79,12 @@ ALL_ITEMS = (
 )
 
 _INSTRUMENTS = {instrument.code: instrument for instrument in INSTRUMENTS}
-_ITEMS = {item.name: item for item in ALL_ITEMS}
+_ITEMS = {item.name: item for item in ALL_ITEMS + FOLLOW_UP_END_ITEMS}
 _DERIVED = {derived.name: derived for instrument in INSTRUMENTS for derived in instrument.derived}
 _INSTRUMENT_OF = {
-    part.name: instrument for instrument in INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+    part.name: instrument
+    for instrument in INSTRUMENTS + FOLLOW_UP_ENDS
+    for part in (*instrument.items, *instrument.derived)
 }
 
 

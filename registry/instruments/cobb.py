@@ -1,5 +1,7 @@
 """Segmental kyphosis: the Cobb angle from the vertebra above the lesion to the one below, kyphosis positive."""
 
+from dataclasses import dataclass
+
 from .base import Choice, Instrument, Item, Label
 from .levels import LEVEL_CHOICES
 
@@ -49,11 +51,30 @@ COBB = Instrument(
 )
 
 
-def correction(before, after):
-    """Degrees of kyphosis that the operation took away: the angle before minus that one week after; None if unknown."""
-    return None if before is None or after is None else before - after
+AFTER_SURGERY = "1w"  # a visit that a registry may plan: what the correction counts from
 
 
-def loss_of_correction(after, later):
-    """Degrees that came back: the angle at a later visit minus that one week after; None if unknown."""
-    return None if after is None or later is None else later - after
+@dataclass(frozen=True)
+class Difference:
+    """Degrees between the angles of two visits, that of `of` less that of `minus`.
+
+    Either is `before` surgery, `after` it (AFTER_SURGERY) or a visit `later` than that. Files state the same in SQL
+    (`registry.exports.scores`); a test holds the two together.
+    """
+
+    name: str
+    label: Label
+    higher_is: str
+    of: str
+    minus: str
+
+    def compute(self, angles):
+        """The degrees; None unless both are known and measured in one posture. `angles`: (degrees, posture) of each."""
+        (degrees, posture), (other, other_posture) = angles[self.of], angles[self.minus]
+        if None in (degrees, posture, other, other_posture) or posture != other_posture:
+            return None
+        return degrees - other
+
+
+CORRECTION = Difference("cobb_correction", Label("Correction", "矯正角"), "better", of="before", minus="after")
+LOSS = Difference("cobb_correction_loss", Label("Loss of correction", "矯正損失"), "worse", of="later", minus="after")

@@ -1,7 +1,7 @@
 """Why follow-up ended while the patient was alive: consent withdrawn, or the patient lost to follow-up.
 
-Not one of the contract's instruments: no column of `patients.csv`. Declared in the same way, so that the form, the
-table's columns and constraints and the words of the pages have one source.
+Not one of the contract's instruments: no column of `patients.csv`, but a file beside it. Declared in the same way, so
+that the form, the table's columns and constraints, the file and the words of the pages have one source.
 """
 
 from .base import Choice, Instrument, Item, Label

@@ -3,10 +3,7 @@
 Every table carries `site`, the column that row-level security hangs on. Columns come from the instruments.
 """
 
-from dataclasses import dataclass
-from functools import cache
-
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast, NullIf
 from django.db.models.lookups import GreaterThan, In
@@ -15,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import catalogue, checks, levels
 from registry.models import columns as build
 from sites.models import Site
+from sites.rows import rows_of
 
 
 class State(models.TextChoices):
@@ -101,45 +99,19 @@ class PatientQuerySet(models.QuerySet):
         Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
         PostgreSQL to answer it.
         """
-        columns = _columns(self.model)
-        sql = f"SELECT {columns.sql} FROM {self.model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
-        found = columns.read(sql, [patient_id, list(access.scope().read)])
+        rows = rows_of(self.model)
+        sql = f"SELECT {rows.sql} FROM {self.model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
+        found = rows.read(sql, [patient_id, list(access.scope().read)])
         if not found:
             raise self.model.DoesNotExist(patient_id)
         return found[0]
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The columns of a table for a statement of our own, and how those are read that need it: (place, converter)."""
-
-    model: type
-    sql: str
-    names: list
-    converters: list
-
-    def read(self, sql, parameters):
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            rows = [list(row) for row in cursor.fetchall()]
-        for row in rows:
-            for place, convert in self.converters:
-                row[place] = convert(row[place], None, connection)
-        return [self.model.from_db(connection.alias, self.names, row) for row in rows]
-
-
-@cache
-def _columns(model):
-    fields = model._meta.concrete_fields
-    converters = [(place, one.from_db_value) for place, one in enumerate(fields) if hasattr(one, "from_db_value")]
-    return _Columns(model, ", ".join(one.column for one in fields), [one.attname for one in fields], converters)
-
-
 def records_of(model, patient):
     """Every row of a patient in the table of `model`, in no order; as quick as `one_visible_to`."""
-    columns = _columns(model)
-    sql = f"SELECT {columns.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s"
-    return columns.read(sql, [patient.site_id, patient.pk])
+    rows = rows_of(model)
+    sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s"
+    return rows.read(sql, [patient.site_id, patient.pk])
 
 
 class Patient(Record):

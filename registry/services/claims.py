@@ -8,9 +8,9 @@ as the heartbeat goes on, and what has lost its worker is claimed again. The row
 import logging
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connections, models, transaction
+from django.db import Error, connection, connections, models
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -35,16 +35,16 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to carry out the job that a row of `model` is, in its `attempt`th attempt."""
+    """The right to carry out the job that a row of `model` is, in the attempt that began then."""
 
     model: type[models.Model]
     pk: object
-    attempt: int
+    began: datetime
 
     @property
     def row(self):
         """The row as a query; empty once the claim is lost."""
-        return self.model.objects.filter(pk=self.pk, status=Status.RUNNING, attempts=self.attempt)
+        return self.model.objects.filter(pk=self.pk, status=Status.RUNNING, started_at=self.began)
 
     def end(self, status, **values):
         """End the job, unless it has meanwhile become somebody else's. Returns whether it was still ours."""
@@ -59,12 +59,9 @@ def claim(model, pk, stale, **fresh):
     """
     now = timezone.now()
     free = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, heartbeat_at__lt=now - stale)
-    beginning = {"status": Status.RUNNING, "started_at": now, "heartbeat_at": now} | fresh
-    with transaction.atomic():  # the row stays locked until its attempt is read
-        rows = model.objects.filter(free, pk=pk, cancel_requested=False)
-        if not rows.update(attempts=F("attempts") + 1, **beginning):
-            return None
-        return Claim(model, pk, model.objects.values_list("attempts", flat=True).get(pk=pk))
+    beginning = {"status": Status.RUNNING, "started_at": now, "heartbeat_at": now, "attempts": F("attempts") + 1}
+    taken = model.objects.filter(free, pk=pk, cancel_requested=False).update(**beginning, **fresh)
+    return Claim(model, pk, now) if taken else None
 
 
 def cancel(rows):
@@ -113,8 +110,9 @@ class Heartbeat:
                 self.stop_with = ClaimLost()
             elif self.claim.row.filter(cancel_requested=True).exists():
                 self.stop_with = Cancelled()
-        except DatabaseError:
+        except Error:
             log.warning("job %s: no heartbeat", self.claim.pk, exc_info=True)
+            connection.close()  # it may be broken; the next one opens another
 
 
 def recover(model, stale, error):
@@ -125,6 +123,7 @@ def recover(model, stale, error):
     now = timezone.now()
     lost = model.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - stale)
     lost.filter(cancel_requested=True).update(status=Status.CANCELLED, finished_at=now)
+    lost = lost.filter(cancel_requested=False)  # whoever asks from now on is heard the next time
     lost.filter(attempts__gte=MOST_ATTEMPTS).update(status=Status.FAILED, finished_at=now, error=error)
     lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
     unsent = model.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)

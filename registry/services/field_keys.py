@@ -70,16 +70,17 @@ def _stale(model):
 
 
 def _rotate(model):
-    done = 0
+    done, stale = 0, _stale(model)
     while True:
         with transaction.atomic():
-            rows = list(_stale(model).only("key").select_for_update()[:BATCH])
+            rows = list(stale.only("key").select_for_update()[:BATCH])  # fewer where others saved some meanwhile
             for row in rows:
                 row.key = identity.rewrapped(row.key, str(row.pk))
                 row.save(update_fields=["key"])
-        done += len(rows)
-        if len(rows) < BATCH:
+        if not rows:
             return done
+        done += len(rows)
+        stale = _stale(model).filter(pk__gt=rows[-1].pk)
 
 
 # -- Second factors: secrets inside a JSON object ---------------------------------------------------------------------

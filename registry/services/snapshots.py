@@ -200,7 +200,7 @@ def _source(snapshot):
             cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
             if cursor.fetchone()[0] is None:
                 _restore(cursor, snapshot, table, names[table.name])
-    return Source(**names, lacking=lacking(snapshot))
+    return Source(**names, ends="", lacking=lacking(snapshot))
 
 
 def _restore(cursor, snapshot, table, name):

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 
-from registry.models import AdverseEvent, Assessment, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 
 
 @dataclass(frozen=True)
 class Source:
     """The tables of one state of the registry. Their columns are called the same whichever state it is.
 
-    `lacking` are the columns that the registry has got since, which are empty there.
+    ends     "" where the state has none: snapshots do not freeze the ends of follow-up
+    lacking  columns that the registry has got since, which are empty there
     """
 
     patients: str = Patient._meta.db_table
     assessments: str = Assessment._meta.db_table
     events: str = AdverseEvent._meta.db_table
+    ends: str = FollowUpEnd._meta.db_table
     lacking: frozenset = frozenset()
 
     def reading(self, sql):

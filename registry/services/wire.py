@@ -1,6 +1,7 @@
-"""The registry's three files: which columns each has, in order, and how text is guarded for spreadsheets.
+"""The registry's files: which columns each has, in order, and how text is guarded for spreadsheets.
 
-Everything is derived from the instruments' catalogue; reading and writing the files both ask here.
+Three are the contract's; the ends of follow-up are a file beside them. Everything is derived from the instruments'
+catalogue; reading and writing the files both ask here.
 """
 
 import re
@@ -10,7 +11,7 @@ from django.db.models import Model
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Item, Label
-from registry.models import AdverseEvent, Assessment, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 from registry.models.clinical import BASELINE, SURGERY
 
 MISSING_SUFFIX = "_missing"
@@ -52,9 +53,22 @@ class File:
         return tuple(item.name for item in self.items)
 
     @property
+    def keeps_reasons(self):
+        """Whether its table has a column for the reasons of missing values."""
+        return any(field.column == "missing" for field in self.model._meta.concrete_fields)
+
+    def missing_of(self, alias):
+        """SQL of the stored reasons of a row, as jsonb: none where the table keeps none."""
+        return f"{alias}.missing" if self.keeps_reasons else "'{}'::jsonb"
+
+    @property
     def reasons(self):
         """One item for each column with reasons for missing values."""
-        return tuple(reason_item(item.name, item.label) for item in self.items if item.name not in self.mandatory)
+        return tuple(reason_item(item.name, item.label) for item in self.items if self.may_lack(item.name))
+
+    def may_lack(self, name):
+        """Whether a reason may stand for a missing value of the column `name`."""
+        return self.keeps_reasons and name not in self.mandatory
 
     @property
     def stored(self):
@@ -98,7 +112,16 @@ ADVERSE_EVENTS = File(
     optional=tuple(item.name for item in catalogue.ADVERSE_EVENT_ITEMS if not item.required),
     forms={},
 )
-FILES = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+FOLLOW_UP_ENDS = File(
+    name="follow_up_ends",
+    model=FollowUpEnd,
+    items=catalogue.FOLLOW_UP_END_ITEMS,
+    key=("patient_id",),
+    mandatory=tuple(item.name for item in catalogue.FOLLOW_UP_END_ITEMS if item.required),
+    forms={},
+)
+CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+FILES = (*CONTRACT, FOLLOW_UP_ENDS)
 
 # A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
 # a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.

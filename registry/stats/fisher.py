@@ -172,10 +172,11 @@ def windows(successes, draws, n, width, mass=1.0):
     successes  (m, 1) of n; draws, n  numbers; width  odd; mass  (m, 1) that each distribution adds up to
     Returns the first value of each window (m, 1), and probabilities (m, width), 0 outside the support.
     Log factorials of a million lose nine digits to cancellation; ratios of neighbours, multiplied from the middle
-    outwards, lose none. At the end of the support a ratio is 0, and so is all that follows.
+    outwards, lose none. At the end of the support a ratio is 0, and so is all that follows. The middle is the mean
+    rounded down in whole numbers: it lies in the support even where that is one value.
     """
     half = width // 2
-    middle = (successes * (draws / n)).astype(np.int64)
+    middle = successes.astype(np.int64) * draws // n
     p = np.ones((len(successes), width))
     upwards, downwards = p[:, half:], p[:, half::-1]
     x = middle + np.arange(1.0, half + 1)

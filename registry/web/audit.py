@@ -97,7 +97,7 @@ def _may_export(access):
 
 HEADER = (
     "event", "at", "site", "table", "row", "patient", "timepoint", "action", "person", "person_name",
-    "reason", "request", "transaction",    "old", "new",
+    "reason", "request", "transaction", "old", "new",
 )  # fmt: skip
 
 

@@ -20,8 +20,6 @@ from sites.models import AuditEvent, Site, User
 
 ACTS = "acts"  # any of them
 DERIVED = (Change, Utility)  # computed again at any time: not in the trail
-
-
 _KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.instruments import catalogue, levels, value_sets
+from registry.instruments import catalogue, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import AdverseEvent, Assessment, State
@@ -107,7 +107,9 @@ def edit(request, sheet):
     """Show a form, or store what was sent and go on to where the person wants to be."""
     request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
     if request.method == "POST" and not request_is_reader:
-        return _look(request, sheet) if "look" in request.POST else _store(request, sheet)
+        if "look" in request.POST:
+            return _look(request, sheet)
+        return _work_out(request, sheet) if "work_out" in request.POST else _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
     values, missing = sheet.stored(sheet.row)
@@ -125,6 +127,22 @@ def _look(request, sheet):
     form = sheet.form or Form("adverse_event")
     found = queries_on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
     return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+
+
+def _work_out(request, sheet):
+    """The form with what was sent in its fields and the values derived from that: without a script, the only way to
+    see them before saving. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    return _page(
+        request,
+        sheet,
+        raw,
+        missing,
+        reason=request.POST.get("reason", "").strip(),
+        drafted=request.POST.get("drafted", ""),
+        version=forms.version_in(request.POST),
+        worked_out=True,
+    )
 
 
 def _readable(item, raw, missing):
@@ -280,12 +298,14 @@ def _page(
     drafted="",
     version=PRESENT,
     status=200,
+    worked_out=False,
 ):
     """The form with what is in its fields.
 
     asked    findings to be confirmed or mended, and what was said so far
     drafted  the page's mark of the person's draft
     version  of the record that the fields began from, None where there was none
+    worked_out  whether the page was asked to say first what follows from its fields
     """
     sheet = sheet.shown()
     errors = errors or {}
@@ -308,6 +328,8 @@ def _page(
             "facts": facts(sheet.patient),
             "leading": leading,
             "sections": cards,
+            "derives": any(card.worked_out for card in cards),
+            "worked_out": worked_out,
             "errors": errors,
             "summary": _summary(errors, sheet),
             "only_unanswered": bool(errors) and _all_unanswered(errors, sheet),
@@ -541,15 +563,4 @@ def segment_group(request):
         chosen = item.clean(request.GET.getlist("lesion_levels"))
     except InvalidValue:
         raise Http404 from None
-    code = levels.DEFAULT_RULE.group(chosen)
-    return render(
-        request,
-        "registry/segment_group.html",
-        {
-            "levels": levels.in_runs(chosen or ()),
-            "reason": levels.DEFAULT_RULE.reason(chosen),
-            "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
-            "chosen": chosen,
-            "rule": levels.DEFAULT_RULE.version,
-        },
-    )
+    return render(request, "registry/segment_group.html", {"segment": forms.segment_of(chosen)})

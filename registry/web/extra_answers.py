@@ -10,7 +10,6 @@ from registry.services import extras as service
 from registry.services.schedule import BASELINE
 from registry.web import wording
 
-AFTER_SURGERY = "1w"  # a visit that a registry may plan: what the correction of a deformity counts from
 AGE = "age_at_surgery"
 
 
@@ -46,13 +45,13 @@ class Shown:
         return wording.sentence(self.score.provisional) if self.score.provisional else ""
 
 
-def of(patient, course):
-    """The scores that are switched on, and what visits answer to instruments that are. `course`: visits in order."""
-    before = next((visit.assessment for visit in course if visit.code == BASELINE), None)
+def of(patient, visits):
+    """The scores that are switched on, and what visits answer to instruments that are. `visits`: in order."""
+    before = next((visit.assessment for visit in visits if visit.code == BASELINE), None)
     on = service.switched_on()
     return {
         "scores": [_shown(score, patient, before) for score in extras.scores(on)],
-        "groups": list(_groups(extras.shown("assessment", on), [visit.assessment for visit in course])),
+        "groups": list(course(extras.shown("assessment", on), [visit.assessment for visit in visits])),
     }
 
 
@@ -100,7 +99,7 @@ def _answer(name, value):
 # The course
 
 
-def _groups(instruments, assessments):
+def course(instruments, assessments):
     """(title, rows) of each extra that any visit answers; rows are (label, cell of each visit), the title of one empty.
 
     Beside KPS stands what is published for it, beside ESCC what it means, beside the angle its correction.
@@ -140,37 +139,40 @@ def _published_grades(assessments):
 def _compression(assessments):
     high = [escc.is_high(one.escc) if one else None for one in assessments]
     told = ["" if one is None else wording.words(NO_YES[one].label) for one in high]
-    yield _("Cord compressed (grades 2 and 3)"), told
+    yield wording.words(escc.COMPRESSION), told
 
 
 def _corrections(assessments):
     """The correction of the angle and its loss, from the visit after surgery on; none without that visit's angle."""
     by_code = {one.timepoint_id: one for one in assessments if one}
-    after = by_code.get(AFTER_SURGERY)
+    after = by_code.get(cobb.AFTER_SURGERY)
     if after is None or after.cobb_deg is None:
         return
-    before = by_code.get(BASELINE)
-    taken = _change(cobb.correction, before, after) if before else ""
-    yield _("Correction"), [taken if one is after else "" for one in assessments]
-    yield (
-        _("Loss of correction"),
-        [
-            _change(cobb.loss_of_correction, after, one) if one and one.assessment_date > after.assessment_date else ""
-            for one in assessments
-        ],
-    )
+    angles = {"before": _angle(by_code.get(BASELINE)), "after": _angle(after)}
+    taken = _difference(cobb.CORRECTION, angles)
+    lost = [
+        _difference(cobb.LOSS, angles | {"later": _angle(one)})
+        if one and one.assessment_date > after.assessment_date
+        else ""
+        for one in assessments
+    ]
+    yield wording.words(cobb.CORRECTION.label), [taken if one is after else "" for one in assessments]
+    yield wording.words(cobb.LOSS.label), lost
 
 
-def _change(between, first, second):
+def _angle(assessment):
+    return (assessment.cobb_deg, assessment.cobb_posture) if assessment else (None, None)
+
+
+def _difference(declared, angles):
     """Degrees between the angles of two visits, in words; why there are none where the postures may not be mixed."""
-    degrees = between(first.cobb_deg, second.cobb_deg)
-    if degrees is None:
+    degrees = declared.compute(angles)
+    if degrees is not None:
+        return f"{degrees:+} deg".replace("-", wording.MINUS)
+    (first, posture), (second, other) = angles[declared.of], angles[declared.minus]
+    if None in (first, second):
         return ""
-    if None in (first.cobb_posture, second.cobb_posture):
-        return _("posture unknown")
-    if first.cobb_posture != second.cobb_posture:
-        return _("postures differ")
-    return f"{degrees:+} deg".replace("-", wording.MINUS)
+    return _("posture unknown") if None in (posture, other) else _("postures differ")
 
 
 _BESIDE = {"kps": _published_grades, "escc": _compression, "cobb_deg": _corrections}

@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, Bands, Digits, Instrument, InvalidValue, Item, Total
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.value_sets import ValueSet
@@ -142,6 +143,11 @@ class Question:
         ]
 
     @property
+    def segment(self):
+        """What the ticked levels mean, for the widget of `levels`."""
+        return segment_of(_cleaned(self.item, self.value))
+
+    @property
     def ticks(self):
         """Marks of a vertical scale, drawn from 1020 (minimum) up to 20 (maximum); every tenth says its value."""
         low, high = self.item.minimum, self.item.maximum
@@ -204,6 +210,16 @@ class Section:
         ]
 
     @property
+    def worked_out(self):
+        """Everything that follows from what is in the fields: the derived values, and the segment group of levels."""
+        lines, none = self.derived, _("No level chosen yet.")
+        for question in self.questions:
+            if question.widget == "levels":
+                group = words(question.segment["group"]) if question.segment["chosen"] else none
+                lines.append({"label": _("Segment group"), "text": group})
+        return lines
+
+    @property
     def is_single(self):
         """Whether the card's title already says what the one question is."""
         return len(self.questions) == 1
@@ -250,6 +266,18 @@ def _cleaned(item, value):
         return item.clean(value)
     except InvalidValue:
         return None
+
+
+def segment_of(chosen):
+    """The segment group of some levels (in order, or None), and why, for registry/segment_group.html."""
+    code = levels.DEFAULT_RULE.group(chosen)
+    return {
+        "chosen": chosen,
+        "levels": levels.in_runs(chosen or ()),
+        "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
+        "reason": levels.DEFAULT_RULE.reason(chosen),
+        "rule": levels.DEFAULT_RULE.version,
+    }
 
 
 # The page's script says the same with its own counts: these are the only spellings of them.

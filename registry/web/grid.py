@@ -22,7 +22,7 @@ from registry.models import Assessment, Patient, State
 from registry.services import follow_up, form_states, schedule, visits
 from registry.services.patients import FORMS
 from registry.web import tags, wording
-from registry.web.patients import Filter
+from registry.web.filters import Filter, codes
 from registry.web.reading import form_state, own_items
 from sites.access import Can
 from sites.models import Site
@@ -53,7 +53,7 @@ def grid(request):
     columns = _columns(plans)
     query = request.GET.get("q", "").strip()[:40]
     filters = _filters(request, sites, columns)
-    chosen = {one.name: one.value for one in filters if one.chosen}
+    chosen = codes(filters)
     due = request.GET.get("due") == "1"
     kept = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]

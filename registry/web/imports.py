@@ -369,11 +369,13 @@ def import_undo(request, import_id):
     """What undoing an import would do and what stands against it; on POST, with a reason, the undoing."""
     done = one_of(request, import_id)
     if not jobs.may_be_undone(done):
-        messages.warning(request, _("This import cannot be undone."))
-        return redirect("import_history")
+        return _not_undone(request)
     reason, error = request.POST.get("reason", "").strip(), ""
     if request.method == "POST" and reason:
-        one = jobs.new_undo(access=request.access, done=done, reason=reason)
+        try:
+            one = jobs.new_undo(access=request.access, done=done)
+        except ValueError:  # another window was quicker
+            return _not_undone(request)
         carry_out_import(one, Act.UNDO, reason=reason[:200])
         one.refresh_from_db()
         if one.status == Status.DONE:
@@ -383,3 +385,8 @@ def import_undo(request, import_id):
         error = _("Say why, in a few words.")
     context = {"one": done, "obstacles": undoing.obstacles(done), "files": _file_counts(done), "reason": reason}
     return render(request, "transfer/import_undo.html", context | {"error": error}, status=422 if error else 200)
+
+
+def _not_undone(request):
+    messages.warning(request, _("This import cannot be undone."))
+    return redirect("import_history")

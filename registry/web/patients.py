@@ -1,7 +1,6 @@
 """Patients: the list, enrolment, the page of one patient, and the identifiers that stay with the site."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
@@ -25,6 +24,7 @@ from registry.services.forms import forms_of
 from registry.services.queries import unsettled_by_form as queries_by_form
 from registry.services.records import Conflict, Locked, ReasonRequired
 from registry.web import extra_answers, forms, timeline, wording
+from registry.web.filters import Filter, chips, codes
 from registry.web.reading import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from sites import audit
 from sites.access import Can
@@ -37,20 +37,6 @@ ORDERS = {
     "patient_id": gettext_lazy("Patient"),
     "surgery_date": gettext_lazy("Surgery"),
 }
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A drop-down above the list: its name in the address, its label and its choices."""
-
-    name: str
-    label: str
-    options: list
-    value: str
-
-    @property
-    def chosen(self):
-        return next((words for code, words in self.options if code == self.value), "")
 
 
 def _filters(request, sites):
@@ -101,7 +87,7 @@ def patient_list(request):
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
     query = request.GET.get("q", "").strip().upper()
     filters = _filters(request, sites)
-    chosen = {one.name: one.value for one in filters if one.chosen}
+    chosen = codes(filters)
     found = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
     count = found.order_by()[: COUNTED + 1].count()
     if count == 1 and query and found.filter(pk=query).exists():
@@ -137,11 +123,7 @@ def patient_list(request):
             "several_sites": len(sites) > 1,
             "query": query,
             "filters": filters,
-            "chips": [
-                {"filter": one, "without": urlencode({k: v for k, v in kept.items() if k != one.name})}
-                for one in filters
-                if one.chosen
-            ],
+            "chips": chips(filters, kept),
             "any_filter": bool(kept),
             "count": count,
             "many": count > COUNTED,

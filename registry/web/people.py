@@ -2,28 +2,72 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, Q
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
-from registry.web.people_charts import bars
+from registry.web.filters import Filter, chips, codes
+from registry.web.people_charts import bars, chart
 from registry.web.people_counts import enrolment, sight
 from sites import audit
 from sites.access import ROLE_LABELS, Can, Role, access_of
 from sites.models import Membership, Site, User
 from sites.scope import entered, everything
 
+PAGE = 50
+NO_ROLE = "none"
 
+
+@require_safe
 def people_list(request):
-    """Everybody with an account and their roles today, for administrators."""
+    """Everybody with an account and their roles today, for administrators: 50 a page, by name, address, role, site."""
     request.access.require(Can.ADMINISTER)
-    running = Membership.objects.running(timezone.localdate()).select_related("site").order_by("pk")
-    people = User.objects.order_by("name", "email").prefetch_related(
-        Prefetch("memberships", running, to_attr="running")
+    running = Membership.objects.running(timezone.localdate())
+    query = " ".join(request.GET.get("q", "").split())
+    filters = _filters(request)
+    kept = ({"q": query} if query else {}) | codes(filters)
+    people = _narrowed(User.objects.all(), running, **kept).order_by("name", "email", "pk")
+    listed = people.prefetch_related(
+        Prefetch("memberships", running.select_related("site").order_by("pk"), to_attr="running")
     )
-    return render(request, "people/list.html", {"rows": [(one, _roles(one.running)) for one in people]})
+    page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(one, _roles(one.running)) for one in page],
+        "query": query,
+        "filters": filters,
+        "chips": chips(filters, kept),
+        "any_filter": bool(kept),
+        "page_query": urlencode(kept),
+    }
+    return render(request, "people/list.html", context)
+
+
+def _filters(request):
+    roles = [*((role.value, words) for role, words in ROLE_LABELS.items()), (NO_ROLE, _("Active, without a role"))]
+    sites = [(site.code, str(site)) for site in Site.objects.all()]
+    offered = (("role", _("Role"), roles), ("site", _("Site"), sites))
+    return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
+
+
+def _narrowed(people, running, q="", role="", site=""):
+    """Those of `people` with every word of `q` in name or address, and one running membership that fits the rest."""
+    for word in q.split():
+        people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
+    if role == NO_ROLE:
+        people = people.filter(is_active=True).exclude(pk__in=running.values("user"))
+        role = ""
+    if role:
+        running = running.filter(role=role)
+    if site:
+        running = running.filter(site__code=site)
+    return people.filter(pk__in=running.values("user")) if role or site else people
 
 
 def _roles(memberships):
@@ -85,7 +129,7 @@ def site_enrolment(request):
     context = {
         "enrolment": counted,
         "rows": [(one, bars(one.months, counted.busiest)) for one in counted.sites],
-        "bars": bars(counted.by_month, max(counted.by_month, default=0)),
+        "chart": chart(counted.months, counted.by_month) if len(counted.months) > 1 else None,
         "months": list(zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)),
     }
     return render(request, "people/enrolment.html", context)

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
 
@@ -86,6 +86,29 @@ def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
     assert runs.perform(run.pk)
     assert not first.end("failed", error="too late")
     assert (stored(run).status, run.error) == ("done", "")
+
+
+def test_nor_can_one_whose_run_was_begun_afresh(run, access):
+    first = claims.claim(ComparisonRun, run.pk, runs.STALE)
+    runs.cancel(access=access, run=run)
+    silent(run)
+    runs.recover()
+    runs.again(access=access, run=stored(run))
+    assert run.attempts == 1 and stored(run).attempts == 0
+    second = claims.claim(ComparisonRun, run.pk, runs.STALE)
+    assert not first.end("failed", error="too late")
+    assert second.end("cancelled")
+
+
+def test_a_heartbeat_goes_on_over_a_connection_that_breaks(run):
+    heartbeat = claims.Heartbeat(claims.claim(ComparisonRun, run.pk, runs.STALE))
+    heartbeat._write()
+    connection.connection.close()
+    heartbeat._write()  # in vain
+    silent(run)
+    heartbeat._write()
+    assert timezone.now() - stored(run).heartbeat_at < timedelta(minutes=1)
+    assert heartbeat.stop_with is None
 
 
 def test_a_cancelled_run_is_not_begun(run, access):

@@ -136,6 +136,11 @@ def test_forms_work_with_and_without_javascript(opened, cast, assessments, javas
     page.fill("[name=assessment_date]", "2026-05-14")
     page.check("[name=frankel][value=E]")
     page.fill("[name=eq_vas]", "80")
+    assert page.locator("[name=work_out]").count() == (not javascript)
+    if not javascript:
+        page.click("[name=work_out]")
+        page.wait_for_selector("text=nothing is saved yet")
+        assert assessments(cast.new, timepoint) is None
     page.click("text=Save draft")
     page.wait_for_selector(".note-success")
     stored = assessments(cast.new, timepoint)

@@ -496,4 +496,5 @@ RULES = {
     **clinical_screens("registry_patient", "patient_id"),
     **clinical_screens("registry_assessment", "assessment_id"),
     **clinical_screens("registry_adverseevent", "event_id"),
+    **clinical_screens("registry_followupend", "patient_id"),
 }  # fmt: skip

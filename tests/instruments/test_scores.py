@@ -220,10 +220,12 @@ def test_the_tokuhashi_points_of_kps():
 
 
 def test_a_corrected_angle_and_its_loss():
-    assert cobb.correction(Decimal("21.5"), Decimal("9.0")) == Decimal("12.5")
-    assert cobb.loss_of_correction(Decimal("9.0"), Decimal("13.5")) == Decimal("4.5")
-    assert cobb.correction(None, Decimal("9.0")) is None
-    assert cobb.loss_of_correction(Decimal("9.0"), None) is None
+    angles = {"before": (Decimal("21.5"), "supine"), "after": (Decimal("9.0"), "supine"), "later": (None, "supine")}
+    assert cobb.CORRECTION.compute(angles) == Decimal("12.5")
+    assert cobb.LOSS.compute(angles | {"later": (Decimal("13.5"), "supine")}) == Decimal("4.5")
+    assert cobb.LOSS.compute(angles) is None
+    for posture in ("standing", None):
+        assert cobb.CORRECTION.compute(angles | {"before": (Decimal("21.5"), posture)}) is None
 
 
 def test_high_grades_of_escc_compress_the_cord():

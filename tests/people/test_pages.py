@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
-from sites.models import AuditEvent, Membership, Site
+from registry.web.people_charts import PLOT, chart
+from sites.models import AuditEvent, Membership, Site, User
 
 
 @pytest.fixture
@@ -61,6 +62,39 @@ def test_only_administrators_open_the_pages_on_people(client, request, charlie, 
     assert client.get(address).status_code == status
 
 
+def names(client, **asked):
+    page = client.get(reverse("people"), asked)
+    return {person.name for person, _ in page.context["rows"]}, page.content.decode()
+
+
+def test_people_are_found_by_name_address_role_and_site(client, ada, alice, mona, charlie, north):
+    User.objects.create_user("rolf@left.example", name="Rolf")
+    User.objects.create_user("gone@left.example", name="Gone", is_active=False)
+    client.force_login(ada)
+    everybody, _ = names(client)
+    assert {"Alice", "Rolf", "Gone"} <= everybody
+    assert names(client, q="ALICE")[0] == {"Alice"}
+    assert names(client, q="left.example  rol")[0] == {"Rolf"}  # every word, in name or address
+    assert names(client, role="monitor")[0] == {"Mona"}
+    assert names(client, site="S01")[0] == {"Charlie"}
+    assert names(client, site="S01", role="monitor")[0] == set()  # one membership has to fit both
+    assert names(client, role="none")[0] == {"Rolf"}
+    assert names(client, role="nonsense")[0] == everybody
+    found, page = names(client, q="%")
+    assert found == set()
+    assert "Nobody matches" in page
+
+
+def test_the_list_of_people_has_pages_that_keep_the_search(client, ada):
+    for number in range(51):
+        User.objects.create_user(f"p{number}@many.example", name=f"Person {number:02}")
+    client.force_login(ada)
+    found, page = names(client, q="many.example")
+    assert len(found) == 50
+    assert "?q=many.example&amp;page=2" in page
+    assert names(client, q="many.example", page=2)[0] == {"Person 50"}
+
+
 def test_nobody_of_that_number_is_not_found(client, ada):
     client.force_login(ada)
     assert client.get(reverse("person_access", args=[999_999])).status_code == 404
@@ -114,3 +148,23 @@ def test_the_number_of_queries_does_not_grow_with_sites(client, ada, patients, d
     client.force_login(ada)
     with django_assert_max_num_queries(20):
         assert client.get(reverse("enrolment")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("n", "highest", "lines", "ticks"),
+    [
+        (2, 1, (0, 1), ["2018-10", "2018-11"]),
+        (12, 4, (0, 1, 2, 3, 4), ["2018-11", "2019-01", "2019-03", "2019-05", "2019-07", "2019-09"]),
+        (97, 17, (0, 5, 10, 15, 20), [f"{year}-01" for year in range(2019, 2027)]),
+        (300, 101, (0, 50, 100, 150), ["2020-01", "2025-01", "2030-01", "2035-01", "2040-01"]),
+    ],
+)
+def test_the_chart_of_months_has_few_round_lines_and_ticks(n, highest, lines, ticks):
+    months = tuple(dt.date(2018 + (9 + i) // 12, (9 + i) % 12 + 1, 1) for i in range(n))
+    made = chart(months, (0,) * (n - 1) + (highest,))
+    assert tuple(count for _, count in made.lines) == lines
+    assert [f"{month:%Y-%m}" for _, month in made.ticks] == ticks
+    (only,) = made.columns
+    assert only.x + made.width <= 100
+    assert only.y == pytest.approx(PLOT - only.height, abs=0.11)
+    assert only.height == pytest.approx(PLOT * highest / lines[-1], abs=0.06)

@@ -73,6 +73,20 @@ def test_order_of_rows_and_columns_does_not_matter(table, random):
     assert 0 < p <= 1
 
 
+@pytest.mark.parametrize(
+    ("table", "p"),
+    [
+        # R: fisher.test(matrix(c(13, 0, 14, 0, 9, 1), 2))$p.value, and so on
+        ([[13, 14, 9], [0, 0, 1]], 0.2702703),
+        ([[20, 22, 51], [0, 1, 1]], 0.7030235),
+        ([[17, 31, 48], [0, 1, 0]], 0.5051546),
+        ([[26, 4, 19], [0, 32, 0]], 2.375468e-18),
+    ],
+)
+def test_where_a_cell_is_all_that_the_margins_leave(table, p):
+    assert fisher_exact(table).p == pytest.approx(p, rel=1e-6)
+
+
 @pytest.mark.parametrize("table", [[[8, 2], [1, 5]], [[5, 3, 4], [0, 8, 2]], [[40, 3, 7], [10, 22, 9]]])
 def test_the_short_ways_agree_with_the_network(table):
     padded = np.array(table)

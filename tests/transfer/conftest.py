@@ -50,6 +50,13 @@ ASSESSMENT = {
     "eq_vas": "40",
 }
 EVENT = {"patient_id": "N01-0001", "kind": "hematoma", "onset_date": "2024-01-12"}
+END = {
+    "patient_id": "N01-0001",
+    "end_kind": "withdrawn",
+    "end_date": "2024-05-01",
+    "end_reason": "burden",
+    "end_data_use": "keep",
+}
 
 
 def write_csv(path, rows, columns=None, encoding="utf-8"):

@@ -49,8 +49,9 @@ def told(preview):
 
 
 def bring_all_in(browser, folder):
-    for model in RESOURCES:
-        preview = upload(browser, model, (folder / RESOURCES[model].file.filename).read_bytes())
+    for file in wire.CONTRACT:
+        model = file.model
+        preview = upload(browser, model, (folder / file.filename).read_bytes())
         assert confirm(browser, model, preview).status_code == 302
 
 
@@ -70,7 +71,7 @@ def test_good_files_are_stored_with_a_reason_on_record_and_undone(importer, good
             == 3
         )
     history = importer.get("/import/history/").content.decode()
-    assert all(file.filename in history for file in wire.FILES)
+    assert all(file.filename in history for file in wire.CONTRACT)
     for one in Import.objects.order_by("-requested_at"):
         undone = importer.post(f"/import/{one.pk}/undo/", {"reason": "wrong file"}, follow=True)
         assert undone.context["one"].status == "done"

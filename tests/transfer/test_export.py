@@ -105,7 +105,7 @@ def test_an_export_is_recorded_with_counts_only(good, bring_in, take_out):
     take_out("out")
     with everything():
         assert AuditEvent.objects.get(action="export", site_id=None).new == {
-            "rows": {"patients": 3, "assessments": 3, "adverse_events": 1},
+            "rows": {"patients": 3, "assessments": 3, "adverse_events": 1, "follow_up_ends": 0},
             "identified": True,
         }
 

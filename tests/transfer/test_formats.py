@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import odmlib
@@ -25,7 +26,7 @@ from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_nam
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
 from registry.instruments.timepoints import SCHEDULE
-from registry.models import Assessment, Patient
+from registry.models import Assessment, Patient, Timepoint
 from registry.services import visits, wire
 from registry.services.extras import switch
 from registry.web import extra_answers
@@ -205,7 +206,7 @@ def test_excel_reads_back_equal(package):
         expected = stored()[one["patient_id"], one["timepoint"]]
         day = one["assessment_date"]
         assert {n: one[n] for n in expected} | {"assessment_date": day.date()} == expected
-    assert {"patients", "assessments", "adverse_events", "codebook", "about"} == set(book.sheetnames)
+    assert {*(file.name for file in wire.FILES), "codebook", "about"} == set(book.sheetnames)
 
 
 def test_parquet_reads_back_equal(package):
@@ -473,6 +474,54 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
                 assert float(row["hsuv_jp_preop"]) == value_sets.get("JP").hsuv(state)
                 assert row["barthel_total_preop"] == str(sum(getattr(assessment, one) for one in BARTHEL))
     assert all(count >= 20 for count in told.values()), told
+
+
+@pytest.fixture
+def angles(registry):
+    """Visits of three patients, one week after surgery too, angles in any posture and grades of ESCC or without."""
+    chance = random.Random(9)
+    with everything(reason="test"), transaction.atomic():
+        Timepoint.objects.create(code="1w", label="1 week", label_ja="1週", position=7)
+        for patient in Patient.objects.all():
+            for place, code in enumerate(("preop", "1w", "1m", "3m", "6m", "12m", "24m")):
+                answers = {
+                    "cobb_deg": chance.choice([None, *map(Decimal, ("-3.5", "0.0", "9.0", "21.5", "30.0"))]),
+                    "cobb_posture": chance.choice(["standing", "standing", "supine", None]),
+                    "escc": chance.choice([None, "0", "1c", "2", "3"]),
+                    "site_id": patient.site_id,
+                    "assessment_date": dt.date(2024, 3, 1) + dt.timedelta(days=30 * place - 100 * (code == "3m")),
+                }
+                answers |= {"cobb_deg": Decimal("9.0"), "cobb_posture": "standing"} if code == "1w" else {}
+                Assessment.objects.update_or_create(patient=patient, timepoint_id=code, defaults=answers)
+
+
+def test_a_file_and_a_page_say_the_same_of_angles_and_of_the_cord(package, angles):
+    long, wide = (package(content=["items", "extras"], shape=one, name=one) for one in ("long", "wide"))
+    rows = {(row["patient_id"], row["timepoint"]): row for row in table(long / "data" / "assessments.csv")}
+    side_by_side = {row["patient_id"]: row for row in table(wide / "data" / "patients.csv")}
+    asked_of = [one for one in catalogue.OF_ASSESSMENT if one.code in ("cobb", "escc")]
+    told = dict.fromkeys(("cobb_correction", "cobb_correction_loss", "escc_compression"), 0)
+    labels = dict(zip(told, ("Correction", "Loss of correction", "Cord compressed (grades 2 and 3)"), strict=True))
+    with everything(reason="test"), transaction.atomic():
+        for patient in Patient.objects.all():
+            course = list(Assessment.objects.filter(patient=patient).order_by("assessment_date"))
+            cells = dict(row for _, found in extra_answers.course(asked_of, course) for row in found)
+            for name, label in labels.items():
+                for one, cell in zip(course, cells[label], strict=True):
+                    said = {"yes": "1", "no": "0"}.get(cell.lower(), "")
+                    if cell.endswith(" deg"):
+                        said = cell.removesuffix(" deg").replace("−", "-").lstrip("+")
+                    assert rows[patient.pk, one.timepoint_id][name] == said, (patient.pk, one.timepoint_id, name)
+                    assert side_by_side[patient.pk].get(f"{name}_{one.timepoint_id}", said) == said
+                    told[name] += said != ""
+    assert told["cobb_correction"] and told["cobb_correction_loss"] >= 3 and told["escc_compression"] >= 10, told
+    assert {"cobb_correction_1w", "cobb_correction_loss_24m", "escc_compression_preop"} <= side_by_side[
+        "N01-0001"
+    ].keys()
+    book = {row["column"]: row for row in table(long / "codebook.csv")}
+    assert [book[name]["unit"] for name in told] == ["deg", "deg", ""]
+    assert [book[name]["higher_is"] for name in told] == ["better", "worse", "worse"]
+    assert book["escc_compression"]["codes"].startswith("0 = no")
 
 
 BARTHEL = [item.name for item in catalogue.BARTHEL.items]

@@ -14,8 +14,8 @@ from registry.imports import jobs, mapping
 from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
 from registry.services import identity
 from registry.services.assessments import save_assessment
-from registry.tasks import run_import
-from sites.access import Role
+from registry.tasks import carry_out_import, run_import
+from sites.access import Role, access_of
 from sites.models import AuditEvent
 from sites.scope import entered, everything
 from tests.conftest import person
@@ -517,6 +517,39 @@ def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dan
     assert "wrong file" in page
     assert re.search(r"3\s+removed, \d+ restored", page)
     assert browser.get(f"{address}undo/").status_code == 302  # once is enough
+
+
+def test_the_second_of_two_clicks_finds_the_import_decided(browser, good, dana, as_system):
+    """The second request read the import before the first one committed, and waits for its row."""
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    follow(browser, address)
+    first, second = Import.objects.get(), Import.objects.get()
+    with as_system():
+        for one in (first, second):
+            carry_out_import(one, Import.Act.STORE, reason="from the clinic")
+        jobs.discard(second)
+        second.refresh_from_db()
+        assert (second.status, second.error) == ("done", "")
+        carry_out_import(jobs.new_undo(access=access_of(dana), done=first), Import.Act.UNDO, reason="wrong file")
+        with pytest.raises(ValueError, match="cannot be undone"):
+            jobs.new_undo(access=access_of(dana), done=second)
+        assert not Patient.objects.exists()
+
+
+def test_a_worker_that_was_taken_for_lost_before_it_began_leaves_the_import(browser, good, monkeypatch):
+    send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    one = Import.objects.get()
+    jobs.request(one, Import.Act.CHECK)
+    locked = jobs._locked
+
+    def late(job):
+        monkeypatch.setattr(jobs, "_locked", locked)
+        assert jobs.recover() == [one.pk]
+        return locked(job)
+
+    monkeypatch.setattr(jobs, "_locked", late)
+    assert jobs.perform(one.pk) is None
+    assert jobs.perform(one.pk).status == "checked"
 
 
 def test_an_import_that_was_built_upon_is_not_undone(browser, good, north, alice, as_person, as_system):

@@ -164,8 +164,7 @@ def test_a_failed_export_leaves_no_file_and_says_why(registry, signed_in, bob, f
 
 def test_what_breaks_while_writing_leaves_no_file(registry, bob, folder):
     export = jobs.request(access=access_of(bob), choices=Choices(format="sav"))
-    folder.mkdir()
-    (folder / f".{export.pk}.1.part").mkdir()  # where the file would be written
+    folder.touch()  # where the file would be written
     assert jobs.perform(export.pk, reporting=False)
     export.refresh_from_db()
     assert (export.status, export.error["en"]) == ("failed", "The server has no room for the file. Tell the operator.")

@@ -8,6 +8,7 @@ import pytest
 
 from registry.imports import uploads
 from registry.models import Assessment, Import, ImportPart, Patient
+from registry.services import wire
 from sites.access import Role
 from sites.models import AuditEvent
 from sites.scope import everything
@@ -89,7 +90,7 @@ def test_the_zip_holds_every_file_and_is_recorded(good, bring_in, signed_in, ali
     response, content = download(signed_in("alice"), "zip")
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert archive.testzip() is None
-    assert sorted(archive.namelist()) == ["README.txt", "adverse_events.csv", "assessments.csv", "patients.csv"]
+    assert sorted(archive.namelist()) == sorted(["README.txt", *(one.filename for one in wire.FILES)])
     assert archive.read("assessments.csv").count(b"\n") == 3
     assert response["Cache-Control"] == "no-store"
     with everything():
@@ -99,7 +100,7 @@ def test_the_zip_holds_every_file_and_is_recorded(good, bring_in, signed_in, ali
             alice.memberships.get().site_id,
         )
         assert event.new == {
-            "rows": {"patients": 2, "assessments": 2, "adverse_events": 1},
+            "rows": {"patients": 2, "assessments": 2, "adverse_events": 1, "follow_up_ends": 0},
             "identified": False,
             "sites": 1,
         }

@@ -5,15 +5,15 @@ import datetime as dt
 import random
 import time
 
-from registry.instruments import levels
+from registry.instruments import catalogue, levels
 from registry.instruments.base import MISSING_REASONS
 from registry.instruments.timepoints import SCHEDULE
-from registry.models import AdverseEvent, Assessment, Identity, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
 from registry.services import wire
 from sites.scope import everything
 from tests.transfer.conftest import EVENT, texts
 
-PATIENTS, ASSESSMENTS = 3_500, 16_000
+PATIENTS, ASSESSMENTS, ENDS = 3_500, 16_000, 200
 SECONDS = 120  # some 8 on an idle machine
 TEXTS = (
     "=SUM(A1)",
@@ -81,6 +81,14 @@ def patient(number, chance):
     }
 
 
+def end(known, chance, uses=("keep", "stop")):
+    """Follow-up of a patient (a row of patients.csv) ended on the day of surgery."""
+    kind = chance.choice(("withdrawn", "lost"))
+    use = chance.choice(uses) if kind == "withdrawn" else ""
+    day, reason = known["surgery_date"], chance.choice(catalogue.item("end_reason").codes)
+    return dict(zip(wire.FOLLOW_UP_ENDS.columns, (known["patient_id"], kind, day, reason, use), strict=True))
+
+
 def write(path, file, rows):
     names = [*file.columns, *(reason.name for reason in file.reasons)]
     with path.open("w", newline="", encoding="utf-8") as stream:
@@ -118,17 +126,18 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
         )
         for one in patients[:500]
     ]
-    for file, rows in zip(wire.FILES, (patients, assessments, events), strict=True):
+    ends = [end(one, chance) for one in chance.sample(patients, ENDS)]
+    for file, rows in zip(wire.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
 
     started = time.monotonic()
     report = bring_in(folder)
     assert (report.errors.shown, report.stored) == ([], True)
-    assert [one.new for one in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500]
+    assert [one.new for one in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500, ENDS]
     first = take_out("first")
     assert {(one.new, one.changed) for one in bring_in(first).counts.values()} == {(0, 0)}
     with everything():
-        for model in (AdverseEvent, Assessment, Identity, Patient):
+        for model in (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient):
             model.objects.all()._raw_delete("default")  # no collecting: the rows go in one statement
     assert bring_in(first).stored
     assert texts(take_out("second")) == texts(first)

@@ -12,7 +12,6 @@ import pyreadstat
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import transaction
 from lxml import etree
 
 from registry.exports.datasets import short_name
@@ -23,9 +22,9 @@ from sites.scope import everything
 from tests.transfer.conftest import EVENT, texts
 from tests.transfer.test_formats import ODM_SCHEMA
 from tests.transfer.test_import_flow import columns_of, values_of
-from tests.transfer.test_round_trip import patient, row_of, write
+from tests.transfer.test_round_trip import end, patient, row_of, write
 
-PATIENTS, VISITS, EVENTS = 40, 120, 25
+PATIENTS, VISITS, EVENTS, ENDS = 40, 120, 25, 12
 
 
 @pytest.fixture
@@ -55,7 +54,8 @@ def registry(tmp_path, bring_in):
     ]
     folder = tmp_path / "in"
     folder.mkdir()
-    for file, rows in zip(wire.FILES, (patients, assessments, events), strict=True):
+    ends = [end(one, chance, uses=("keep",)) for one in chance.sample(patients[2:], ENDS)]
+    for file, rows in zip(wire.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
     report = bring_in(folder)
     assert (report.errors.shown, report.stored) == ([], True)
@@ -82,12 +82,12 @@ def table(path):
 
 def emptied():
     with everything():
-        for model in (AdverseEvent, Assessment, Identity, Patient):
+        for model in (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient):
             model.objects.all()._raw_delete("default")
 
 
 def sheets(path):
-    """Name of a sheet to its rows as dicts, of the three that hold data."""
+    """Name of a sheet to its rows as dicts, of those that hold data."""
     book = openpyxl.load_workbook(path, read_only=True)
     found = {}
     for file in wire.FILES:
@@ -145,7 +145,7 @@ def test_the_registrys_own_files_as_a_workbook_go_round(registry, browser, take_
     emptied()
     counts = bring_in_workbook(browser, content.getvalue(), [file.name for file in wire.FILES])
     assert {name: one["new"] for name, one in counts.items()} == {
-        "patients": PATIENTS, "assessments": VISITS + 2, "adverse_events": EVENTS,
+        "patients": PATIENTS, "assessments": VISITS + 2, "adverse_events": EVENTS, "follow_up_ends": ENDS,
     }  # fmt: skip
     assert texts(take_out("second")) == texts(first)
 
@@ -156,11 +156,14 @@ def test_an_exported_workbook_comes_in_again_but_for_the_age(package, browser):
     before, content = sheets(path), path.read_bytes()
     emptied()
     assert bring_in_workbook(browser, content, ["patients"], keep_out=["age_at_surgery"])["patients"]["new"] == PATIENTS
-    counts = bring_in_workbook(browser, content, ["assessments", "adverse_events"])
-    assert {name: one["new"] for name, one in counts.items()} == {"assessments": VISITS + 2, "adverse_events": EVENTS}
+    counts = bring_in_workbook(browser, content, ["assessments", "adverse_events", "follow_up_ends"])
+    assert {name: one["new"] for name, one in counts.items()} == {
+        "assessments": VISITS + 2, "adverse_events": EVENTS, "follow_up_ends": ENDS,
+    }  # fmt: skip
     after = sheets(package("xlsx", "again", content=["items"]) / "metaspine.xlsx")
     assert after["assessments"] == before["assessments"]
     assert after["adverse_events"] == before["adverse_events"]
+    assert after["follow_up_ends"] == before["follow_up_ends"]
     assert without(after["patients"], "age_at_surgery") == without(before["patients"], "age_at_surgery")
 
 
@@ -243,23 +246,5 @@ def test_every_visit_of_an_odm_file_is_defined_in_it(package):
     assert schema.validate(document), schema.error_log
     spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
     held = set(document.xpath("//o:StudyEventData/@StudyEventOID", namespaces=spaces))
-    assert {"SE.u1", "SE.u10"} < held <= set(document.xpath("//o:StudyEventDef/@OID", namespaces=spaces))
-
-
-def test_an_import_leaves_the_ends_of_follow_up_as_they_are(registry, bring_in, take_out):
-    """They are in no file: what a patient decided about the data is the registry's own."""
-    with everything(reason="test"), transaction.atomic():
-        first, second = Patient.objects.order_by("pk")[:2]
-        for one, use in ((first, "keep"), (second, "stop")):
-            FollowUpEnd.objects.create(
-                patient_id=one.pk, site_id=one.site_id, end_kind="withdrawn", end_date=one.surgery_date,
-                end_reason="burden", end_data_use=use,
-            )  # fmt: skip
-        before = list(FollowUpEnd.objects.order_by("pk").values())
-    own = take_out("own")
-    identified = {row["patient_id"] for row in table(own / "patients.csv")}
-    analysed = {row["patient_id"] for row in table(take_out("analysed", "--de-identified") / "patients.csv")}
-    assert identified - analysed == {second.pk}
-    assert {(one.new, one.changed) for one in bring_in(own).counts.values()} == {(0, 0)}
-    with everything(), transaction.atomic():
-        assert list(FollowUpEnd.objects.order_by("pk").values()) == before
+    defined = set(document.xpath("//o:StudyEventDef/@OID", namespaces=spaces))
+    assert {"SE.u1", "SE.u10", "SE.follow_up_end"} < held <= defined

@@ -296,6 +296,27 @@ def test_the_segment_group_is_said_while_levels_are_ticked(alice, browse, text, 
     assert f"<strong>{group}</strong>" in text(browse(alice).get(f"/segment-group/?lesion_levels={levels}"))
 
 
+def test_without_a_script_a_form_says_what_follows_from_its_fields_and_stores_nothing(alice, browse, patient, stored):
+    client, address = browse(alice), f"/patients/{patient.pk}/baseline/"
+    assert b'<noscript><button class="btn btn-outline-secondary" name="work_out">' in client.get(address).content
+    page = client.post(address, BASELINE | {"version": str(patient.version), "work_out": ""})
+    assert page.status_code == 200
+    said = [one["text"] for card in page.context["sections"] for one in card.worked_out]
+    assert said[0] == "Thoracic"
+    assert "9 of 18" in said
+    assert b"Worked out; nothing is saved yet" in page.content
+    assert page.context["version"] == patient.version
+    row = stored(Patient)
+    assert (row.baseline_state, row.segment_group, row.version) == (patient.baseline_state, "unknown", patient.version)
+    left = client.post(address, {"lesion_levels": ["T4", "L5"], "version": str(patient.version), "work_out": ""})
+    assert b"the vertebrae are not neighbours" in left.content  # beside the levels, too
+    assert browse(alice).post(address, BASELINE | {"version": str(patient.version), "save": ""}).status_code == 302
+
+
+def test_a_reader_cannot_have_a_form_worked_out(alice, mona, browse, patient):
+    assert browse(mona).post(f"/patients/{patient.pk}/baseline/", {"work_out": ""}).status_code == 403
+
+
 def test_a_form_that_does_not_say_what_it_has_seen_overwrites_nothing(client, alice, enrolled, as_person):
     patient = enrolled(alice)
     client.force_login(alice)

@@ -1,6 +1,7 @@
 """CDISC ODM-XML 1.3.2: the metadata of what is exported, then each patient, written as they are read.
 
-A study event for the patient's own forms, one for each timepoint, one for each adverse event; a form and an item group
+A study event for the patient's own forms, one for each timepoint, one for each adverse event, one for the end of
+follow-up; a form and an item group
 for each instrument; an item for each column. A missing value is an item that is null, with its reason as a flag.
 """
 
@@ -12,15 +13,18 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.analysis.versions import product_version
+from registry.instruments import follow_up_end
 from registry.instruments.base import MISSING_LABELS, Choice, Label
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.timepoints import unscheduled_number
+from registry.services.wire import FOLLOW_UP_ENDS
 
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
-PATIENT_EVENT, ADVERSE_EVENT = "SE.patient", "SE.adverse_event"
+PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", "SE.follow_up_end"
 VISIT = "visit"  # the form that holds when an assessment took place, which belongs to no instrument
 KEYS = ("patient_id", "site_code", "timepoint")  # these name a row: they are not items
 MISSING_LIST = "CL.missing"
+ENDS = FOLLOW_UP_ENDS.name  # not there where a snapshot is exported
 DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
 EVERY = 500  # patients between two signs of progress
 
@@ -120,7 +124,8 @@ def _visits(tables):
 
 
 def _event_oids(tables):
-    return [PATIENT_EVENT, *(f"SE.{one.code}" for one in _visits(tables)), ADVERSE_EVENT]
+    ends = [FOLLOW_UP_END] if ENDS in tables else []
+    return [PATIENT_EVENT, *(f"SE.{one.code}" for one in _visits(tables)), ADVERSE_EVENT, *ends]
 
 
 def _protocol(tables):
@@ -139,6 +144,8 @@ def _events(tables):
     yield _event(
         ADVERSE_EVENT, Label("Adverse event", "有害事象"), "Yes", "Unscheduled", tables["adverse_events"].forms
     )
+    if ENDS in tables:
+        yield _event(FOLLOW_UP_END, follow_up_end.FOLLOW_UP_END.title, "No", "Common", tables[ENDS].forms)
 
 
 def _event(oid, label, repeating, kind, forms):
@@ -237,9 +244,10 @@ def _locations(selected):
 
 
 def _clinical_data(stream, tables, tick):
-    """Three cursors side by side, each ordered by patient: nothing is kept but the patient being written."""
+    """A cursor for each table side by side, each ordered by patient: nothing is kept but the patient being written."""
     patients, assessments, events = (tables[name] for name in ("patients", "assessments", "adverse_events"))
     of_visits, of_events = _ByPatient(assessments), _ByPatient(events)
+    of_ends = _ByPatient(tables[ENDS]) if ENDS in tables else None
     counts = dict.fromkeys(tables, 0)
     for row in patients.rows():
         patient_id, site = row[patients.places["patient_id"]], row[patients.places["site_code"]]
@@ -250,11 +258,15 @@ def _clinical_data(stream, tables, tick):
             parts.append(_event_data(f"SE.{visit[assessments.places['timepoint']]}", "", assessments, visit))
         for number, event in enumerate(adverse, 1):
             parts.append(_event_data(ADVERSE_EVENT, f' StudyEventRepeatKey="{number}"', events, event))
+        ends = of_ends.of(patient_id) if of_ends else []
+        parts += [_event_data(FOLLOW_UP_END, "", tables[ENDS], end) for end in ends]
         parts.append("</SubjectData>\n")
         stream.write("".join(parts).encode())
         counts["patients"] += 1
         counts["assessments"] += len(visits)
         counts["adverse_events"] += len(adverse)
+        if ends:
+            counts[ENDS] += len(ends)
         if counts["patients"] % EVERY == 0:
             tick(sum(counts.values()))
     return counts

@@ -1,4 +1,4 @@
-"""`manage.py export_csv DIR`: patients.csv, assessments.csv and adverse_events.csv, as `import_csv` reads them."""
+"""`manage.py export_csv DIR`: the registry's own files (`wire.FILES`), as `import_csv` reads them."""
 
 from pathlib import Path
 

@@ -1,16 +1,17 @@
-"""`manage.py import_csv DIR`: patients.csv, assessments.csv and adverse_events.csv, all or nothing."""
+"""`manage.py import_csv DIR`: the registry's own files (`wire.FILES`), all or nothing."""
 
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
 from registry.imports import import_files
+from registry.services import wire
 from registry.tasks import start_all_outcomes
 
 
 class Command(BaseCommand):
     help = (
-        "Import patients.csv, assessments.csv and adverse_events.csv of a folder, as many as there are, all or "
+        f"Import {', '.join(file.filename for file in wire.FILES)} of a folder, as many as there are, all or "
         "nothing. Bad input is told cell by cell, and the exit code is 2."
     )
 

@@ -1,0 +1,44 @@
+"""Ends of follow-up in a file: the rules that `follow_up.end_follow_up` holds one patient to, for all rows at once."""
+
+from registry.imports.comparing import touched
+from registry.imports.report import LISTED, Finding
+from registry.imports.staging import EMPTY_KEY, stage
+from registry.instruments.base import Label
+from registry.instruments.follow_up_end import WITHDRAWN
+from registry.services import wire
+from registry.services.follow_up import AFTER_DEATH, BEFORE_CONSENT
+
+ONLY_WITHDRAWN = Label(
+    "is the patient's decision when consent is withdrawn: otherwise leave it empty",
+    "同意撤回の場合のみ入力する項目です。それ以外は空欄にしてください",
+)
+# Column, what it must not be, and why. `p` is the patient as the import leaves it.
+RULES = (
+    ("end_date", "s.end_date < p.consent_date", BEFORE_CONSENT),
+    ("end_date", "s.end_date > p.death_date", AFTER_DEATH),
+    ("end_data_use", f"s.end_kind = '{WITHDRAWN}' AND s.end_data_use IS NULL", EMPTY_KEY),
+    ("end_data_use", f"s.end_kind <> '{WITHDRAWN}' AND s.end_data_use IS NOT NULL", ONLY_WITHDRAWN),
+)
+_PATIENTS = f"""
+    SELECT patient_id, consent_date, death_date FROM {stage(wire.PATIENTS)}
+    UNION ALL
+    SELECT patient_id, consent_date, death_date FROM {wire.PATIENTS.table} AS stored
+    WHERE NOT EXISTS (SELECT FROM {stage(wire.PATIENTS)} AS given WHERE given.patient_id = stored.patient_id)
+"""
+
+
+def find_impossible(cursor, errors):
+    """Add to `errors` the new and changed ends of follow-up that no form would take."""
+    file = wire.FOLLOW_UP_ENDS
+    for column, wrong, reason in RULES:
+        cursor.execute(
+            f"""
+            SELECT count(*) OVER (), c.line, s.{column}::text
+            FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+            JOIN ({_PATIENTS}) AS p USING (patient_id)
+            WHERE {wrong} ORDER BY c.line LIMIT {LISTED}
+            """
+        )
+        rows = cursor.fetchall()
+        findings = [Finding(file.filename, line, column, value or "", reason) for _, line, value in rows]
+        errors.extend(findings, rows[0][0] if rows else 0)
