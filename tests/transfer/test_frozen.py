@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from registry.analysis import cohorts, frozen, plans, runner, runs, saved_cohorts
 from registry.analysis import frame as frames
+from registry.exports.choices import Choices
+from registry.exports.selecting import ExportFailed, selected
 from registry.models import Assessment, SnapshotPart
 from registry.services import snapshots
 from sites.access import access_of
@@ -197,3 +199,13 @@ def test_a_comparison_of_what_the_snapshot_lacks_is_refused_when_it_is_asked_for
     by_program = client.post(reverse("api:comparisons"), body, "application/json")
     assert by_program.status_code == (422 if lacks else 202), by_program.content
     assert ("from before the registry asked: Karnofsky" in by_program.content.decode()) == lacks
+
+
+def test_an_export_of_what_the_snapshot_lacks_says_so(snapshot, north):
+    old = without(snapshot, "kps")
+    with everything(), transaction.atomic():
+        with pytest.raises(ExportFailed) as error, selected(Choices(cohort=ASKED, snapshot=str(old.pk)), [north.pk]):
+            pass
+        assert "from before the registry asked: Karnofsky" in error.value.reason.en
+        with selected(Choices(cohort=ASKED, snapshot=str(snapshot.pk)), [north.pk]) as found:
+            assert (found.enrolled, found.exported) == (2, 0)
