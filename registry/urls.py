@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from registry.admin import value_sets
+
 admin.autodiscover()  # the screens of administration, which only pages need
 
 urlpatterns = [
@@ -22,5 +24,7 @@ urlpatterns = [
     path("", include("registry.web.tokens_urls")),
     path("api/v1/", include("registry.api.urls")),
     path("api/fhir/R4/", include("registry.api.fhir.urls")),
+    path("admin/value-sets/", value_sets.value_set_list, name="admin_value_sets"),
+    path("admin/value-sets/<str:code>/", value_sets.value_set_detail, name="admin_value_set"),
     path("admin/", admin.site.urls),
 ]

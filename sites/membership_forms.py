@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from sites.access import CENTRAL_ROLES
 from sites.administrators import none_would_last
 from sites.models import Membership
 
@@ -14,7 +15,20 @@ LAST_ADMINISTRATOR = _(
 )
 
 
-class MembershipForm(forms.ModelForm):
+class RoleInWords:
+    """Says beside the field what the database would refuse: a site that does not fit, an end before the start."""
+
+    def clean(self):
+        cleaned = super().clean() or self.cleaned_data
+        role, starts, ends = (cleaned.get(name) for name in ("role", "starts_on", "ends_on"))
+        if role and "site" in cleaned and (role in CENTRAL_ROLES) != (cleaned["site"] is None):
+            self.add_error("site", _("A central role has no site; every other role needs one."))
+        if starts and ends and ends < starts:
+            self.add_error("ends_on", _("The last day cannot be before the first."))
+        return cleaned
+
+
+class MembershipForm(RoleInWords, forms.ModelForm):
     class Meta:
         model = Membership
         fields = ("user", "role", "site", "starts_on", "ends_on")

@@ -27,10 +27,12 @@
   async function look() {
     const turn = ++asked;
     const body = new URLSearchParams([...new FormData(entry), ["look", "1"]]);
+    let doubts = []; // without a connection they are asked about when the form is saved
     try {
       const response = await fetch(entry.action, { method: "POST", body, redirect: "manual" });
-      if (response.ok && turn === asked) show((await response.json()).doubts);
-    } catch { /* without a connection they are asked about when the form is saved */ }
+      if (response.ok) ({ doubts } = await response.json());
+    } catch { /* as above */ }
+    if (turn === asked) show(doubts);
   }
 
   entry.addEventListener("change", () => {

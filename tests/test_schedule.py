@@ -13,6 +13,7 @@ from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion, T
 from registry.services import follow_up, schedule, visits, wire
 from registry.services.answers import InvalidAnswers
 from registry.services.assessments import save_assessment
+from registry.services.patients import save_form
 from registry.services.records import Conflict, ReasonRequired
 from sites.models import AuditEvent
 from tests.conftest import TODAY
@@ -306,6 +307,16 @@ def test_an_end_that_cannot_be(operated, alice, as_person, changes, field):
         )
         assert field in errors
         assert follow_up.end_follow_up(access=access, patient=operated, raw=WITHDRAWN, today=TODAY).pk == operated.pk
+
+
+def test_a_death_before_the_end_is_refused_and_one_after_it_is_not(operated, alice, as_person):
+    with as_person(alice) as access:
+        follow_up.end_follow_up(access=access, patient=operated, raw=WITHDRAWN, today=TODAY)
+        form = {"access": access, "patient": operated, "form": "follow_up", "today": TODAY}
+        raw = {"vital_status": "dead", "death_date": "2026-02-28", "last_contact_date": "2026-02-28"}
+        assert errors_of(save_form, raw=raw, **form) == {"death_date": [follow_up.END_AFTER.en]}
+        raw |= {"death_date": "2026-03-02"}
+        assert save_form(raw=raw, version=Patient.objects.get(pk=operated.pk).version, **form).death_date
 
 
 def test_not_at_another_site(operated, charlie, mona, as_person):

@@ -125,25 +125,14 @@ class Cohort:
 @dataclass(frozen=True, eq=False)
 class Selection:
     """Who came in: `cohort` as it was applied; `chosen` (k,) places in the frame; `flow` counts each step, `left_at`
-    (n,) says which step took out a patient (−1: nobody did)."""
+    (n,) says which step took out a patient (−1: nobody did). `by_site` has a row a site that has patients, by its code:
+    enrolled, excluded at each step in the order of the steps, and analysed."""
 
     cohort: Cohort
     chosen: np.ndarray
     flow: list
     left_at: np.ndarray
-
-    def per_site(self, frame):
-        """By site code: enrolled, excluded at each step in the order of the steps, and analysed."""
-        result = {}
-        for pk, code in frame.site_codes.items():
-            left = self.left_at[frame["site"] == pk]
-            if left.size:
-                result[code] = {
-                    "enrolled": int(left.size),
-                    "excluded": [int((left == place).sum()) for place in range(len(self.cohort.steps))],
-                    "analysed": int((left < 0).sum()),
-                }
-        return result
+    by_site: list
 
 
 def select(cohort, frame, rule=levels.DEFAULT_RULE):
@@ -172,7 +161,22 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
     chosen = np.flatnonzero(inside).astype(np.int32)
     if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
-    return Selection(cohort, chosen, flow, left_at)
+    return Selection(cohort, chosen, flow, left_at, _by_site(frame, left_at, len(cohort.steps)))
+
+
+def _by_site(frame, left_at, steps):
+    """Rows of `Selection.by_site`: one count of all patients by site and step, whose places begin with nobody's."""
+    width = steps + 1
+    counts = np.bincount(frame["site"] * np.int32(width) + (left_at + 1), minlength=1)
+    counts = np.append(counts, np.zeros(-counts.size % width, counts.dtype)).reshape(-1, width).tolist()
+    rows = [
+        {"site": code, "enrolled": sum(counts[pk]), "excluded": counts[pk][1:], "analysed": counts[pk][0]}
+        for pk, code in sorted(frame.site_codes.items(), key=lambda one: one[1])
+        if pk < len(counts) and any(counts[pk])
+    ]
+    if sum(row["enrolled"] for row in rows) != frame.n:
+        raise RuntimeError("the patients of the sites do not add up to the patients enrolled")
+    return rows
 
 
 def with_permission(cohort):

@@ -179,6 +179,8 @@ def _change_no_problems(code, report, title):
         troubled = row["n"] - untroubled
         classes = row["classes"] | {"no_change": row["classes"]["no_change"] - untroubled}
         troubled, classes = small_cells.like(row, troubled), small_cells.like(row, classes)
+        troubled = small_cells.apart(untroubled, troubled)
+        classes["no_change"] = small_cells.apart(untroubled, classes["no_change"])
         parts = [Part(classes[name], troubled) for name in CLASSES]
         rows.append((*_known(row), *parts, Part(troubled, row["n"]), Part(untroubled, row["n"])))
     return Numbers(code=code, title=title, columns=columns, rows=tuple(rows))

@@ -44,6 +44,12 @@ def _cohort(cohort):
         for statistic in ("n", "excluded"):
             if statistic in step:
                 yield base | {"statistic": f"flow_{statistic}", "code": place, "value": step[statistic]}
+    for row in cohort.get("by_site", ()):
+        at = base | {"group": row["site"]}
+        yield at | {"statistic": "site_enrolled", "value": row["enrolled"]}
+        for place, excluded in enumerate(row["excluded"], 1):
+            yield at | {"statistic": "site_excluded", "code": place, "value": excluded}
+        yield at | {"statistic": "site_analysed", "value": row["analysed"]}
 
 
 def _rows(table, rows, value_set):

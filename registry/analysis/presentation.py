@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from registry.analysis import narrative, small_cells
+from registry.analysis import complements, narrative, small_cells
 from registry.analysis.formats import ABSENT, count_percent, mean_sd, number, p_value
 from registry.analysis.lesion_report import ALL, SCORES
 from registry.analysis.words import Words
@@ -58,6 +58,7 @@ TITLES = {
     "lesion_levels": Label("Levels of the lesions (a lesion may have several)", "病変高位（重複あり）"),
     "sins_by_procedure": Label("SINS by procedure", "術式別のSINS"),
     "flow": Label("Patients", "対象患者"),
+    "by_site": Label("By site: enrolled, left out at each step, analysed", "施設別：登録、各段階の除外、解析対象"),
     "characteristics": Label("Patient characteristics", "患者背景"),
     "recovery": Label("Before and after surgery, within each group", "群内の術前後比較"),
     "adverse_events": Label("Adverse events", "有害事象"),
@@ -139,6 +140,26 @@ def _flow(result, words):
         Row(step["label"], (str(step["n"]), str(step.get("excluded", "")), step["reason"])) for step in words.flow()
     ]
     return Table("flow", words(TITLES["flow"]), header, tuple(rows))
+
+
+SITE, ENROLLED, ANALYSED = Label("Site", "施設"), Label("Enrolled", "登録"), Label("Analysed", "解析対象")
+
+
+def by_site(result, language="en"):
+    """The flow of each site as a Table, for the page of a run; None for a result from before it was kept.
+
+    Files for readers leave it out: a journal prints no numbers of single sites.
+    """
+    if "by_site" not in result["cohort"]:
+        return None
+    words = Words(result, language)
+    reasons = [step["reason"] for step in words.flow()][1:]
+    header = (words(SITE), words(ENROLLED), *reasons, words(ANALYSED))
+    rows = tuple(
+        Row(row["site"], tuple(map(str, (row["enrolled"], *row["excluded"], row["analysed"]))))
+        for row in result["cohort"]["by_site"]
+    )
+    return Table("by_site", words(TITLES["by_site"]), header, rows)
 
 
 def _overall(code, rows, words):
@@ -347,7 +368,7 @@ def _p_of_pair(row, pair):
 _KEYS = """
     cohort method characteristics recovery adverse_events between_groups eq5d_domains sensitivity
     figures survival eq5d_report lesion_levels sins_by_procedure
-    name version steps step label n excluded reason flow groups in_no_group days values
+    name version steps step label site enrolled n excluded analysed reason flow groups in_no_group by_site days values
     variable group procedure timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
     mean sd median q1 q3 min max counts
     plan plan_version value_set value_set_version segment_rule grouping followups snapshot software synthetic tests
@@ -379,8 +400,11 @@ def in_order(result):
 
 
 def shown(result):
-    """The result as it may be shown: small counts hidden where the installation asks for that."""
-    return small_cells.masked(result, settings.SMALL_CELLS)
+    """The result as it may be shown: small counts hidden where the installation asks for that, and what tells them."""
+    told = small_cells.masked(result, settings.SMALL_CELLS)
+    if told is not result:
+        complements.complement(told, settings.SMALL_CELLS)
+    return told
 
 
 CSV_HEADER = ("table", "variable", "group", "timepoint", "category", "statistic", "value")
@@ -394,6 +418,12 @@ def numbers(result):
         yield "cohort", step["step"], "", "", "", "n", step["n"]
         if "excluded" in step:
             yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
+    codes = [step["step"] for step in result["cohort"]["flow"][1:]]
+    for row in result["cohort"].get("by_site", ()):
+        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
+        for code, excluded in zip(codes, row["excluded"], strict=True):
+            yield "cohort", code, row["site"], "", "", "excluded", excluded
+        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
     for name in ("value_set", "segment_rule", "snapshot", "software"):
         yield "method", name, "", "", "", "text", result["method"][name]
     for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):

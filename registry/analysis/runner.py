@@ -437,6 +437,7 @@ def _cohort(data):
         "n": int(selection.chosen.size),
         "groups": grouped,
         "in_no_group": int(selection.chosen.size) - sum(grouped.values()),
+        "by_site": selection.by_site,
     }
 
 

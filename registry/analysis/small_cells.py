@@ -1,14 +1,16 @@
 """Small counts hidden wherever a result is shown; the result that is stored keeps them."""
 
 COUNTS = frozenset(
-    {"n", "missing", "excluded", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
+    {"n", "missing", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
+    | {"enrolled", "excluded", "analysed", "responders", "worsened"}
     | {"any_problem", "classes", "better", "same", "worse", "improve", "no_change", "worsen", "mixed", "no_problems"}
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
 )
 
 
 class Few(int):
-    """A count that is told only to be below a threshold. It still counts as what it is, to draw and to sum up."""
+    """A count that is told only to be below a threshold; or to be at least that, where a small one would follow from
+    it. It still counts as what it is, to draw and to sum up."""
 
     def __new__(cls, count, threshold):
         self = super().__new__(cls, count)
@@ -16,7 +18,7 @@ class Few(int):
         return self
 
     def __str__(self):
-        return f"<{self.threshold}"
+        return f"{'<' if self < self.threshold else '≥'}{self.threshold}"
 
     __repr__ = __str__
 
@@ -30,7 +32,7 @@ class Few(int):
 def masked(result, threshold):
     """The result with every count from 1 to below the threshold a `Few`; itself for a threshold of 0.
 
-    A zero stays: it is nobody's. What follows from other numbers, such as the rest of a sum, is not looked for.
+    A zero stays: it is nobody's. What a small count would follow from is another module's (`complements`).
     """
     return _masked(result, threshold, counted=False) if threshold > 1 else result
 
@@ -57,6 +59,11 @@ def like(row, derived):
     """What was computed from a row, a count or a dict of counts, hidden where the row's own small counts are."""
     threshold = max((one.threshold for one in _all(row) if isinstance(one, Few)), default=0)
     return _masked(derived, threshold, counted=True) if threshold else derived
+
+
+def apart(hidden, derived):
+    """A count that tells another one by subtraction: hidden where that one is."""
+    return Few(derived, hidden.threshold) if isinstance(hidden, Few) and derived else derived
 
 
 def _all(part):

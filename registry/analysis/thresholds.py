@@ -2,7 +2,10 @@
 
 Published ones are declared here; an installation may name a file of its own instead (METASPINE_MCID, a JSON list whose
 entries have the fields of Threshold). None is validated in spinal metastases for the EQ-5D-5L value, and none is
-declared where none was found: no line is drawn and no responder counted for such an outcome.
+declared where none was found: no line is drawn and no responder counted for such an outcome. That is so for pain VAS
+and the Barthel index: Hirota 2024 (doi:10.1097/brs.0000000000005062), of such a registry, is where to look. Differences
+between groups (Shiroiwa 2016, 0.061 between people with and without a disease), those of EQ-5D-3L values and means over
+a value set are no changes of a patient and not declared either.
 """
 
 import json
@@ -74,6 +77,13 @@ THRESHOLDS = (
         source="Bourke 2024",
         doi="10.1186/s12955-024-02294-3",
         value_set="AU",
+    ),
+    Threshold(
+        variable="eq_vas",
+        value=5,
+        setting=Label("cancer", "がん"),
+        source="Bourke 2024",
+        doi="10.1186/s12955-024-02294-3",
     ),
     Threshold(
         variable="eq_vas",

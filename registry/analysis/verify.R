@@ -268,7 +268,8 @@ p_value <- function(b, line, quick) {
   p_adjusted(b, line, quick)
 }
 
-# Counts of patients. What was excluded is not in the data: each step of the flow must follow from the next one.
+# Counts of patients. What was excluded is not in the data: each step of the flow must follow from the next one, and
+# the sites must add up to it.
 cohort_count <- function(b, line) {
   everyone <- nrow(b$data)
   flow <- function(statistic, place) {
@@ -276,6 +277,13 @@ cohort_count <- function(b, line) {
     as.numeric(all$value[all$code == place])
   }
   place <- suppressWarnings(as.integer(line$code))
+  # The sum over one site, or over all the others; of one step or of all.
+  of_sites <- function(statistic, site, at = NULL, others = FALSE) {
+    all <- b$expected[b$expected$table == "cohort" & b$expected$statistic == statistic, ]
+    all <- all[xor(all$group == site, others), ]
+    if (!is.null(at)) all <- all[all$code == at, ]
+    sum(as.numeric(all$value))
+  }
   switch(line$statistic,
     n = exactly(if (line$group == "") everyone else length(b$members[[line$group]])),
     in_no_group = exactly(sum(is.na(b$data$group))),
@@ -285,6 +293,12 @@ cohort_count <- function(b, line) {
       else exactly(everyone)
     },
     flow_excluded = found(flow("flow_n", place - 1) - line$number, "patients before less patients after", 0),
+    site_enrolled = found(of_sites("site_excluded", line$group) + of_sites("site_analysed", line$group),
+                          "excluded and analysed of the site", 0),
+    site_excluded = found(flow("flow_excluded", place) - of_sites("site_excluded", line$group, place, others = TRUE),
+                          "excluded less those of the other sites", 0),
+    site_analysed = found(everyone - of_sites("site_analysed", line$group, others = TRUE),
+                          "analysed less those of the other sites", 0),
     NULL
   )
 }

@@ -5,6 +5,7 @@ from drf_spectacular.openapi import AutoSchema
 from registry.api.examples import BODIES, REQUIRED
 from registry.api.problems import MEDIA_TYPE
 from registry.api.repeating import LONGEST_KEY
+from registry.api.samples import add_samples
 from registry.api.sending import REASON_HEADER
 from registry.api.signing_in import usual_scope
 
@@ -111,11 +112,12 @@ def _problem(status):
 
 
 def complete(result, generator, request, public):
-    """What the serializers do not know: the problem documents, and which fields a body cannot do without."""
+    """What the serializers do not know: the problem documents, which fields a body cannot do without, and examples."""
     schemas = result["components"].setdefault("schemas", {})
     schemas["Problem"] = PROBLEM
     for name, required in REQUIRED.items():
         schemas[name]["required"] = required
+    add_samples(result)
     return result
 
 

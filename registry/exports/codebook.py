@@ -6,7 +6,7 @@ from functools import lru_cache
 from html import escape
 
 from registry.analysis import cohorts
-from registry.exports.choices import SENTINELS, TAGS
+from registry.exports.choices import MISSING, SENTINELS, TAGS
 from registry.exports.datasets import datasets, outputs, short_name
 from registry.instruments.base import MISSING_LABELS, Label
 
@@ -59,10 +59,44 @@ def _codes(one):
 
 
 def _missing(one, choices):
-    if not one.tagged:
-        return ""
+    return _marks(choices, "en") if one.tagged else ""
+
+
+def _marks(choices, language):
+    """What stands in a cell for each reason why there is no value."""
     marks = SENTINELS if choices.format == "sav" else {reason: f".{tag}" for reason, tag in TAGS.items()}
-    return " | ".join(f"{mark} = {MISSING_LABELS[reason].en}" for reason, mark in marks.items())
+    return " | ".join(f"{mark} = {MISSING_LABELS[reason].in_language(language)}" for reason, mark in marks.items())
+
+
+def about(choices, manifest, note):
+    """What an export is of, as (what, value) pairs of text in its language. `note` is empty unless it is synthetic."""
+    patients, snapshot = manifest["patients"], manifest["snapshot"]
+    missing = next(one.label for one in MISSING if one.code == choices.missing).in_language(choices.language)
+    found = [
+        (_ABOUT["product"], manifest["product"]),
+        (_ABOUT["created"], manifest["created_at"]),
+        (_ABOUT["cohort"], f"{choices.cohort.name}, {choices.cohort.version}"),
+        (_ABOUT["snapshot"], snapshot["label"] if snapshot else "–"),
+        (_ABOUT["patients"], f"{patients['exported']} / {patients['enrolled']}"),
+        (_ABOUT["missing"], missing),
+    ]
+    if choices.missing == "tagged":
+        found.append((_ABOUT["tags"], _marks(choices, choices.language)))
+    if note:
+        found.insert(0, (_ABOUT["synthetic"], note))
+    return [(what.in_language(choices.language), value) for what, value in found]
+
+
+_ABOUT = {
+    "synthetic": Label("Synthetic", "架空データ"),
+    "product": Label("Made by", "作成元"),
+    "created": Label("Created", "作成日時"),
+    "cohort": Label("Cohort, version", "コホート・版"),
+    "snapshot": Label("Snapshot", "スナップショット"),
+    "patients": Label("Patients exported / enrolled", "出力例数／登録例数"),
+    "missing": Label("Missing values", "欠測値"),
+    "tags": Label("Reasons in a value's place", "値の位置にある欠測理由"),
+}
 
 
 def as_csv(found):

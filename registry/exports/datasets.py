@@ -355,7 +355,7 @@ def _score(score):
 def _beside_extras(alias, timepoint):
     """What the page of a patient says beside the extras of one assessment."""
     yield Variable(
-        name="escc_compression", label=escc.COMPRESSION, kind="integer", sql=scores.compression(alias), of="escc",
+        name=escc.COMPRESSION_NAME, label=escc.COMPRESSION, kind="integer", sql=scores.compression(alias), of="escc",
         choices=NO_YES, instrument=catalogue.instrument_of("escc"),
     )  # fmt: skip
     if not timepoint:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Max
+from django.db.models import Count
 from django.utils import timezone
 
 from registry.exports import choices as asked
@@ -33,7 +33,6 @@ from sites.scope import Scope, entered, everything
 log = logging.getLogger(__name__)
 
 STALE = timedelta(seconds=60)
-LONGEST_ERASURE = timedelta(minutes=10)
 AT_ONCE = 20_000  # rows up to which a request waits for its file
 SLOW_AT_ONCE = 2_000  # the same where writing a row costs much more
 
@@ -246,17 +245,16 @@ def recover():
 
 
 def _with_erased_patients(done):
-    """Exports begun before a patient of one of their sites was erased whole: what a cohort left out is not asked."""
+    """Exports from before a patient of one of their sites was erased whole: what a cohort left out is not asked."""
     with everything(reason="exports expire"), transaction.atomic():
-        newest = dict(
-            Erasure.objects.filter(extent=Erasure.Extent.EVERYTHING)
-            .order_by()
-            .values_list("site_id")
-            .annotate(Max("erased_at"))
-        )
-    # `erased_at` is when the erasure began, and what it erased was read until it was over.
-    begun = {one: one.started_at - LONGEST_ERASURE for one in done}
-    return [one for one in done if any(newest.get(site, begun[one]) > begun[one] for site in one.site_ids)]
+        whole = Erasure.objects.filter(extent=Erasure.Extent.EVERYTHING).order_by()
+        erased = dict(whole.values_list("site_id").annotate(Count("pk")))
+    return [one for one in done if sum(erased.get(site, 0) for site in one.site_ids) > _erased_before(one)]
+
+
+def _erased_before(export):
+    """How many of its sites' patients an export knew to be erased, at the moment of which its rows are."""
+    return export.manifest["patients"].get("erased", 0) if export.manifest else 0
 
 
 def old_records():

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from registry.analysis.versions import product_version
 from registry.exports import codebook, rows
-from registry.exports.choices import FORMATS, MISSING
+from registry.exports.choices import FORMATS
 from registry.exports.datasets import STYLES, count_sql, outputs, select_sql
 from registry.exports.formats import dictionary, frames, odm, scripts, text, workbook
 from registry.exports.selecting import check_accounts
@@ -204,6 +204,7 @@ def _manifest(selected, package, who, tables):
             "enrolled": selected.enrolled,
             "exported": selected.exported,
             "excluded": [{"reason": step["reason"], "n": step["excluded"]} for step in selected.flow[1:]],
+            "erased": selected.erased,
         },
         "rows": {name: rows for name, (rows, _) in package.written.items()},
         "columns": {dataset.name: [one.name for one in written] for dataset, written in tables},
@@ -214,23 +215,15 @@ def _manifest(selected, package, who, tables):
 def _documents(package, choices, tables, manifest, note):
     """The codebook in its three forms, the scripts where the data are CSV, REDCap's dictionary and a README."""
     title = {"en": "Codebook", "ja": "コードブック"}[choices.language]
-    about = [("SYNTHETIC", note)] if note else []
-    patients = manifest["patients"]
-    about += [
-        ("Metaspine", manifest["product"]),
-        ("created", manifest["created_at"]),
-        ("cohort", choices.cohort.name),
-        ("snapshot", (manifest["snapshot"] or {}).get("label", "–")),
-        ("patients", f"{patients['exported']} / {patients['enrolled']}"),
-        ("missing", next(one.label.in_language(choices.language) for one in MISSING if one.code == choices.missing)),
-    ]
+    about = codebook.about(choices, manifest, note)
     package.add("codebook.csv", codebook.as_csv(codebook.rows(tables, choices)))
     package.add("codebook.html", codebook.as_html(tables, choices, title, about))
     package.add("codebook.pdf", codebook.as_pdf(choices, title, note or manifest["product"]))
     package.add("redcap_dictionary.csv", dictionary.redcap_dictionary(choices.language))
     if STYLES.get(choices.format) == "sheet" and choices.format == "csv":
         package.add("data/read_metaspine.R", scripts.r_script(tables, choices, note).encode())
-        package.add("data/read_metaspine.sas", scripts.sas_script(tables, choices, note).encode())
+        sites = manifest["sites"] if choices.by_site else ()
+        package.add("data/read_metaspine.sas", scripts.sas_script(tables, choices, note, sites).encode())
     package.add("README.txt", _readme(choices, manifest, note).encode())
 
 

@@ -14,6 +14,7 @@ from registry.analysis import frame as frames
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT
+from registry.models import Erasure
 from registry.services import schedule, snapshots
 from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
@@ -38,6 +39,7 @@ class Selected:
     cohort    as it was applied: with a step of its own for those whose data must not be used
     sites     site id to code, of those that have patients
     flow      the cohort's steps with counts, `enrolled` first
+    erased    how many patients of the sites were erased whole until then: none of them is in `enrolled`
     snapshot  the Snapshot that the rows are of; None for the registry as it is
     tick      called with the number of rows written so far; may raise to stop
     """
@@ -47,6 +49,7 @@ class Selected:
     source: Source
     sites: dict
     flow: list
+    erased: int
     snapshot: object = None
     tick: Callable = lambda rows: None
 
@@ -110,7 +113,8 @@ def _selected(choices, source, snapshot, site_ids, tick):
                 cursor.execute(f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)", [list(codes)])
                 _fill(cursor, (one for (one,) in cursor.fetchall()), choices)
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
-    return Selected(choices, cohort, source, sites, flow, snapshot, tick)
+    erased = Erasure.objects.filter(site_id__in=site_ids, extent=Erasure.Extent.EVERYTHING).count()
+    return Selected(choices, cohort, source, sites, flow, erased, snapshot, tick)
 
 
 def _some_stopped(cursor):

@@ -9,7 +9,7 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports import comparing, ends, plausibility, staging, storing, trail
+from registry.imports import comparing, ends, extras, plausibility, staging, storing, trail
 from registry.imports.report import Counts, Finding, Report
 from registry.instruments.base import Label
 from registry.services import wire
@@ -60,7 +60,7 @@ def import_files(
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [file for file in wire.FILES if (folder / file.filename).is_file()]
+    files = [extras.as_found(file, folder) for file in wire.FILES if (folder / file.filename).is_file()]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
@@ -106,7 +106,7 @@ class _Work:
                 report.trail = (trail.transaction(cursor), after, trail.newest(cursor))
 
     def _stage(self, cursor):
-        for file in wire.FILES:
+        for file in {*self.files, *wire.FILES}:
             staging.create_stage(cursor, file)
         staged = {}
         for number, file in enumerate(self.files):
@@ -121,10 +121,10 @@ class _Work:
 
     def _check(self, cursor, staged):
         """Checks across rows. Where patients.csv could not be read to its end, nobody knows whose the others are."""
-        patients_known = all(staged[file.name].is_complete for file in self.files if file is wire.PATIENTS)
+        patients_known = all(staged[file.name].is_complete for file in self.files if file == wire.PATIENTS)
         for file in self.files:
             comparing.find_twice(cursor, file, self.report.errors)
-            if file is wire.PATIENTS:
+            if file == wire.PATIENTS:
                 comparing.find_wrong_sites(cursor, self.report.errors)
             elif patients_known:
                 comparing.find_without_patient(cursor, file, self.report.errors)
@@ -139,8 +139,8 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
-            if file is wire.FOLLOW_UP_ENDS:
-                ends.find_impossible(cursor, report.errors)
+            ends.find_impossible(cursor, file, report.errors)
+            extras.find_switched_off(cursor, file, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:

@@ -11,6 +11,7 @@ from registry.instruments.base import Label
 from registry.models import State
 from registry.services import wire
 from registry.services.answers import REQUIRED
+from registry.services.extras import asked_among
 from registry.services.identity import opened
 from registry.services.wire import column_of
 from sites.models import Site
@@ -143,7 +144,7 @@ def touched(file):
 
 def find_touched(cursor, file, staged):
     """Fill `touched(file)`. A reason for a missing value that the file has no column for stays as it is."""
-    births = _lines_whose_birth_date_differs() if file is wire.PATIENTS else []
+    births = _lines_whose_birth_date_differs() if file == wire.PATIENTS else []
     reported = _text_array([f"'{name}'" for name in staged.reported])
     answered = _text_array(
         [
@@ -281,10 +282,14 @@ def shown_value(item, value):
 
 
 def complete_sql(file, items, alias, missing):
-    """SQL that is true where each required item of a form has a value or a reason."""
-    return " AND ".join(
-        f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items if item.required
-    )
+    """SQL that is true where each required item of a form, and of an extra that is begun, has a value or a reason."""
+    known = {item.name: f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items}
+    needed = [known[item.name] for item in items if item.required]
+    for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
+        if own := [item for item in extra.items if item.name in known]:
+            whole = " AND ".join(known[item.name] for item in own if item.required) or "true"
+            needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
+    return " AND ".join(needed)
 
 
 def find_forbidden_changes(cursor, file, errors):

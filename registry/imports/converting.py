@@ -32,13 +32,22 @@ class Converted:
 def counts_of(table):
     """The different values of every column: {column: {value: rows}}. Raises Unreadable."""
     with reading.table(table.path) as rows:
-        _, header = next(rows, (1, []))
-        header = [name.strip() for name in header]
+        header = _header(rows)
         counts = [{} for _ in header]
         for _, cells in rows:
             for seen, cell in zip(counts, cells, strict=False):
                 seen[cell] = seen.get(cell, 0) + 1
     return dict(zip(header, counts, strict=True))
+
+
+def _header(rows):
+    """The names of the columns, the first of `rows`. Raises Unreadable where one stands twice."""
+    _, header = next(rows, (1, []))
+    header = [name.strip() for name in header]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise reading.Unreadable(reading.TWICE.format(n=len(twice), names=", ".join(twice[:5])), 1)
+    return header
 
 
 def convert(table, mapping, folder, errors, warnings):
@@ -59,11 +68,7 @@ class _Conversion:
     def run(self, folder):
         converted = Converted(files=self.files, rows={file.name: {} for file in self.files})
         with reading.table(self.table.path) as rows:
-            _, header = next(rows, (1, []))
-            header = [name.strip() for name in header]
-            twice = sorted({name for name in header if header.count(name) > 1})
-            if twice:
-                raise reading.Unreadable(reading.TWICE.format(n=len(twice), names=", ".join(twice[:5])), 1)
+            header = _header(rows)
             lacking = sorted(
                 column for column, target in self.mapping.columns.items() if target and column not in header
             )
@@ -155,10 +160,14 @@ class _Conversion:
         if item.kind == "date":
             key = self.mapping.dates.get(target, AMBIGUOUS)
             found = mapped.read_date(text, key)
-            return (found, None, False) if found else ("", NO_DATE.format(v=mapped.DATE_FORMATS[key].en), False)
+            return (found, None, False) if found else ("", _no_date(mapped.DATE_FORMATS[key]), False)
         if item.kind == "integer":
             found, rewritten = mapped.number(text, self.mapping.comma)
             return found, None, rewritten
+        if item.kind == "decimal":
+            found = unicodedata.normalize("NFKC", text)
+            found = found.replace(",", ".") if self.mapping.comma else found
+            return found, None, found != text
         if item.kind == "levels":
             found, rewritten = mapped.tidy_levels(text)
             return found, None, rewritten
@@ -166,7 +175,7 @@ class _Conversion:
 
     def _speaks_of(self, file, values):
         """Whether a row has something to say for a file, beside whose it is."""
-        if file is wire.ASSESSMENTS and mapped.TIMEPOINT in values and values[mapped.TIMEPOINT] == mapped.LEFT_OUT:
+        if file == wire.ASSESSMENTS and mapped.TIMEPOINT in values and values[mapped.TIMEPOINT] == mapped.LEFT_OUT:
             return False
         named = {mapped.PATIENT, mapped.SITE, mapped.TIMEPOINT}
         return any(values.get(name) for name in self.given[file.name] if name not in named)
@@ -189,6 +198,10 @@ class _Conversion:
 
     def _line(self, file, values):
         return [values.get(name, "") for name in self.given[file.name]]
+
+
+def _no_date(told):
+    return Label(NO_DATE.en.format(v=told.en), NO_DATE.ja.format(v=told.ja))
 
 
 def _written(writer, cells):

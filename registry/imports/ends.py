@@ -6,7 +6,7 @@ from registry.imports.staging import EMPTY_KEY, stage
 from registry.instruments.base import Label
 from registry.instruments.follow_up_end import WITHDRAWN
 from registry.services import wire
-from registry.services.follow_up import AFTER_DEATH, BEFORE_CONSENT
+from registry.services.follow_up import AFTER_DEATH, BEFORE_CONSENT, END_AFTER, END_BEFORE
 
 ONLY_WITHDRAWN = Label(
     "is the patient's decision when consent is withdrawn: otherwise leave it empty",
@@ -27,15 +27,32 @@ _PATIENTS = f"""
 """
 
 
-def find_impossible(cursor, errors):
-    """Add to `errors` the new and changed ends of follow-up that no form would take."""
-    file = wire.FOLLOW_UP_ENDS
-    for column, wrong, reason in RULES:
+# The same about patients whose end of follow-up stays as it is stored.
+RULES_OF_PATIENTS = (
+    ("consent_date", "s.consent_date > e.end_date", END_BEFORE),
+    ("death_date", "s.death_date < e.end_date", END_AFTER),
+)
+_KEPT_ENDS = f"""
+    SELECT patient_id, end_date FROM {wire.FOLLOW_UP_ENDS.table} AS stored
+    WHERE NOT EXISTS (
+        SELECT FROM {stage(wire.FOLLOW_UP_ENDS)} AS given
+        WHERE given.patient_id = stored.patient_id AND given.end_date <> stored.end_date
+    )
+"""
+CHECKED = {
+    wire.FOLLOW_UP_ENDS: (RULES, f"({_PATIENTS}) AS p"),
+    wire.PATIENTS: (RULES_OF_PATIENTS, f"({_KEPT_ENDS}) AS e"),
+}
+
+
+def find_impossible(cursor, file, errors):
+    """Add to `errors` what no form would take about ends of follow-up in the new and changed rows of `file`."""
+    rules, other = CHECKED.get(file, ((), ""))
+    for column, wrong, reason in rules:
         cursor.execute(
             f"""
             SELECT count(*) OVER (), c.line, s.{column}::text
-            FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
-            JOIN ({_PATIENTS}) AS p USING (patient_id)
+            FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line) JOIN {other} USING (patient_id)
             WHERE {wrong} ORDER BY c.line LIMIT {LISTED}
             """
         )

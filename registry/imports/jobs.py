@@ -8,7 +8,6 @@ import json
 import logging
 import tempfile
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from django.core.cache import cache
@@ -24,6 +23,7 @@ from registry.imports.sources import Inspection, Sheet, Way
 from registry.instruments.base import Label
 from registry.models import Import
 from registry.services import wire
+from registry.services.claims import MOST_ATTEMPTS, UNSENT
 from sites.access import Can
 from sites.scope import everything
 
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 Status, Act = Import.Status, Import.Act
 SMALL = 400_000  # bytes: what is checked while the person waits
-MOST_ATTEMPTS = 3
-UNSENT = 300  # seconds after which a queued import is sent again
 REPORT = "report"
 
 ALONE = Label(
@@ -93,11 +91,11 @@ def readable(one):
 
 
 def choose(one, answers):
-    """Take the answers (by number of the file) to how the files are read."""
+    """Take the answers (by number of the file) to how the files are read: what was said of their columns is void."""
     for number, _, choice in readable(one):
         way = sources.answered(inspection_of(choice), Way.from_json(choice["way"]), answers.get(number, {}))
         choice["way"] = way.to_json()
-    _touch(one, "choices")
+    _open(one, choices=one.choices, mapping=None)
 
 
 def step_of(one):
@@ -120,9 +118,15 @@ def _needs_mapping(one):
 
 def set_mapping(one, mapping, step, name=""):
     """Keep the mapping of an import and what is to be said next: columns, values or check."""
-    one.mapping, one.mapping_name = {"step": step, "map": mapping.to_json()}, name or one.mapping_name
+    _open(one, mapping={"step": step, "map": mapping.to_json()}, mapping_name=name or one.mapping_name)
+
+
+def _open(one, **values):
+    """Keep answers about an undecided import, which is to be checked again."""
+    for name, value in values.items():
+        setattr(one, name, value)
     one.status = Status.OPEN
-    _touch(one, "mapping", "mapping_name", "status")
+    _undecided(one).update(status=Status.OPEN, touched_at=timezone.now(), **values)
 
 
 def mapping_of(one):
@@ -274,8 +278,8 @@ def recover():
             if one.attempts >= MOST_ATTEMPTS:
                 mine.update(status=Status.FAILED, error=LOST, finished_at=now)
             else:
-                mine.update(status=Status.QUEUED, touched_at=now - timedelta(seconds=UNSENT))
-    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - timedelta(seconds=UNSENT))
+                mine.update(status=Status.QUEUED, touched_at=now - UNSENT)
+    late = Import.objects.filter(status=Status.QUEUED, touched_at__lte=now - UNSENT)
     ids = list(late.values_list("pk", flat=True))
     late.update(touched_at=now)
     return ids

@@ -53,7 +53,7 @@ def _changed(cursor, file, row_of):
 def _new(cursor, file, row_of):
     items = [item for item in file.stored if item.name not in file.key]
     columns = ", ".join(f"s.{column_of(item.name)}" for item in items)
-    place = "s.site_code" if file is wire.PATIENTS else "NULL"
+    place = "s.site_code" if file == wire.PATIENTS else "NULL"
     cursor.execute(
         f"SELECT {_key(file, 's')}, c.line, {place}, {columns} FROM {touched(file)} AS c "
         f"JOIN {stage(file)} AS s USING (line) WHERE c.is_new ORDER BY c.line LIMIT {MOST}"

@@ -8,12 +8,12 @@ for a tick box of its own). Nothing is guessed: a suggestion stands on the page 
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
-from registry.services import wire
+from registry.services import extras, wire
 from sites.models import Site
 
 PATIENT = "patient_id"
@@ -29,13 +29,16 @@ DATE_FORMATS = {
     "dmy": Label("9/3/2024 (day, month, year)", "9/3/2024（日・月・年）"),
     "mdy": Label("3/9/2024 (month, day, year)", "3/9/2024（月・日・年）"),
     "era": Label("R6.3.9, 令和6年3月9日 (Japanese era)", "R6.3.9、令和6年3月9日（和暦）"),
+    "excel": Label("45360 (days, as Excel counts them)", "45360（Excelの通し日数）"),
 }
+EXCEL_BEGINS = date(1899, 12, 30)  # day 0 of every day since March 1900, in workbooks of the 1900 system
 _NUMBERS = {
     "iso": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
     "ymd": re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})"),
     "dmy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
     "mdy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
     "era": re.compile(r"(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.I),
+    "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
 }
 _ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
 _ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
@@ -123,7 +126,7 @@ class Mapping:
         """The registry's files that get rows: those of which more is mapped than what rows are named by."""
         named = {PATIENT, SITE, TIMEPOINT}
         items = {item_name(target) for target in self.targets} - named
-        return [file for file in wire.FILES if items.intersection(file.columns)]
+        return [file for file in wire.ACCEPTED if items.intersection(file.columns)]
 
     def given(self, file):
         """Columns of a file that the mapping fills, in its order; their reasons behind."""
@@ -147,7 +150,7 @@ def targets():
     groups = [(Label("What a row is about", "行の識別"), named)]
     date_item = catalogue.item("assessment_date")
     groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
-    for instrument in catalogue.INSTRUMENTS + catalogue.FOLLOW_UP_ENDS:
+    for instrument in extras.asked():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
@@ -157,7 +160,12 @@ def targets():
                     for one in item.choices
                 ]
         groups.append((instrument.title, lines))
-    reasons = [(one.name, one.label) for file in wire.FILES for one in file.reasons]
+    for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
+        en, ja = instrument.title.en, instrument.title.ja
+        lines = [(one.name, Label(f"{en}: {one.label.en}", f"{ja}：{one.label.ja}")) for one in instrument.items]
+        groups.append((instrument.title, lines))
+    named = {target for _, lines in groups for target, _ in lines}
+    reasons = [(one.name, one.label) for file in wire.ACCEPTED for one in file.reasons if item_name(one.name) in named]
     groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
     return groups
 
@@ -305,7 +313,9 @@ class Column:
 
 def unsaid(mapping, counts):
     """Whether something must still be said about the values."""
-    asked, _ = questions(mapping, counts)
+    asked, commas = questions(mapping, counts)
+    if commas and not mapping.comma:
+        return True
     for one in asked:
         said, options = mapping.codes.get(one.target, {}), {code for code, _label in one.choices}
         if any(value.strip() not in said and value not in options for value, _rows, _code in one.values):
@@ -340,7 +350,7 @@ def questions(mapping, counts):
 
 def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
-    for file in wire.FILES:
+    for file in wire.ACCEPTED:
         for one in (*file.items, *file.reasons):
             if one.name == target:
                 return one
@@ -380,7 +390,10 @@ def _others(mapping, target, column, counts, item):
 
 def _accepts(item, text):
     """Whether a value needs no word of its own: of 12,0 the page asks once for all numbers."""
-    spellings = [number(text, True)[0], number(text, False)[0]] if item.kind == "integer" else [tidy_levels(text)[0]]
+    if item.kind == "integer":
+        spellings = [number(text, True)[0], number(text, False)[0]]
+    else:
+        spellings = [text.replace(",", ".") if item.kind == "decimal" else tidy_levels(text)[0]]
     for spelling in spellings:
         try:
             item.clean(spelling)
@@ -419,6 +432,8 @@ def read_date(text, key):
     if not found:
         return None
     parts = [one for one in found.groups() if one is not None]
+    if key == "excel":
+        return (EXCEL_BEGINS + timedelta(days=int(parts[0]))).isoformat()
     if key == "era":
         era, year, month, day = parts
         year = _ERAS[era.upper()] + (1 if year == "元" else int(year))

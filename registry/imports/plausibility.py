@@ -14,8 +14,9 @@ from registry.services.wire import column_of
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
     every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
-    every = [check for check in every if not catalogue.EXTRA_NAMES.intersection(check.items)]  # no file brings these
-    return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) is file]
+    lacking = catalogue.EXTRA_NAMES.difference(file.columns)  # extras that the file does not bring
+    every = [check for check in every if not lacking.intersection(check.items)]
+    return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) == file]
 
 
 def _file_of(check):
@@ -34,7 +35,7 @@ def _has_own(file, name):
 
 def find_warnings(cursor, file, warnings):
     """Add to `warnings` what is unlikely in the new and changed rows of `file`, which are stored by now."""
-    found = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file is wire.PATIENTS else [])
+    found = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file == wire.PATIENTS else [])
     findings = [
         Finding(file.filename, line, ", ".join(names), "", message)
         for names, message, _, lines in found
@@ -70,7 +71,7 @@ def _read(name, value):
 
 def _look_at(cursor, file, names):
     """The temporary table `looked_at`: lines and what the checks need, of the rows and of their patients."""
-    own = [name for name in names if file is wire.PATIENTS or _has_own(file, name)]
+    own = [name for name in names if file == wire.PATIENTS or _has_own(file, name)]
     columns = [f"{'s' if name in own else 'p'}.{column_of(name)} AS {name}" for name in names]
     patient = "" if own == names else "JOIN registry_patient AS p ON p.patient_id = s.patient_id"
     cursor.execute("DROP TABLE IF EXISTS looked_at")

@@ -115,6 +115,7 @@ def _first_line_not_utf_8(path):
 
 def header_faults(file, header, *, partial=False):
     """What is wrong with the header of `file` (a `wire.File`), as labels. `partial`: other columns may lack too."""
+    file = file.with_extras(header)
     known = {*file.columns, *(reason.name for reason in file.reasons)}
     may_lack = set(file.columns) - set(file.mandatory) if partial else file.optional
     required = [name for name in file.columns if name not in may_lack]
@@ -123,7 +124,7 @@ def header_faults(file, header, *, partial=False):
     faults = []
     for names, fault in (
         ([name for name in required if name not in header], LACKS),
-        ([name for name in header if name not in known], UNKNOWN),
+        ([name for name in header if name not in known and not file.passes_over(name)], UNKNOWN),
         (sorted({name for name in known if header.count(name) > 1}), TWICE),
     ):
         if names:

@@ -99,7 +99,7 @@ def stage(file):
 def create_stage(cursor, file):
     """An empty temporary table for the rows of `file`, with the types of its own table."""
     columns = [f"t.{wire.column_of(item.name)}" for item in file.stored]
-    if file is wire.PATIENTS:
+    if file == wire.PATIENTS:
         columns += [
             "''::text AS site_code",
             "t.age_at_surgery",
@@ -116,7 +116,7 @@ def create_stage(cursor, file):
 
 
 def _add_derived(cursor, file):
-    """The generated columns of the file's own table, made of the same columns here: no extra's, which no file has."""
+    """The generated columns of the file's own table, made of the same columns here: no extra's, which nothing asks."""
     cursor.execute(
         """
         SELECT quote_ident(attname), format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
@@ -178,7 +178,7 @@ def keep_stored(cursor, file, absent):
             f"UPDATE {stage(file)} AS s SET {', '.join(f'{one} = t.{one}' for one in columns)} "
             f"FROM {file.table} AS t WHERE {same}"
         )
-    if file is wire.PATIENTS and "birth_date" in absent:
+    if file == wire.PATIENTS and "birth_date" in absent:
         _keep_birth_dates(cursor)
 
 
@@ -225,7 +225,7 @@ class _Reader:
 
     @property
     def _of_patients(self):
-        return self.file is wire.PATIENTS
+        return self.file == wire.PATIENTS
 
     def accepts_header(self, header):
         """Prepare for files with these columns; False, with the errors noted, where they are not the file's."""
@@ -251,7 +251,8 @@ class _Reader:
         ]
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
-        self.absent = tuple(name for name in self.names if name not in position) if self.partial else ()
+        may_stay = self.names if self.partial else catalogue.EXTRA_NAMES.intersection(self.names)
+        self.absent = tuple(name for name in self.names if name not in position and name in may_stay)
         return True
 
     def rewritten(self):

@@ -22,11 +22,11 @@ def _columns(file):
 
 def store_new(cursor, file):
     """Insert the new rows of `file`; a form with everything answered is complete, any other a draft."""
-    if file is wire.ASSESSMENTS:
+    if file == wire.ASSESSMENTS:
         _ensure_timepoints(cursor)
     columns = _columns(file)
     values = [f"s.{column}" for column in columns]
-    if file is wire.PATIENTS:
+    if file == wire.PATIENTS:
         columns, values = [*columns, "age_at_surgery"], [*values, "s.age_at_surgery"]
         place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
     else:
@@ -46,7 +46,7 @@ def store_new(cursor, file):
         WHERE c.is_new
         """
     )
-    if file is wire.PATIENTS:
+    if file == wire.PATIENTS:
         cursor.execute(
             f"""
             INSERT INTO registry_identity (patient_id, site_id, key, birth_date)
@@ -55,7 +55,7 @@ def store_new(cursor, file):
             WHERE c.is_new AND s.birth_date IS NOT NULL
             """
         )
-    if file is wire.FOLLOW_UP_ENDS:
+    if file == wire.FOLLOW_UP_ENDS:
         _ask_no_more(cursor, _TOUCHED_ENDS)
 
 
@@ -77,7 +77,7 @@ def store_changes(cursor, file):
     """Update the stored rows that differ; the transaction's scope carries the reason."""
     assignments = ["missing = c.missing"] if file.keeps_reasons else []
     assignments += [f"{column_of(item.name)} = s.{column_of(item.name)}" for item in file.stored]
-    if file is wire.PATIENTS:
+    if file == wire.PATIENTS:
         assignments.append("age_at_surgery = s.age_at_surgery")
     for state, items in file.forms.items():
         advanced = _state(complete_sql(file, items, "s", "c.missing"))
@@ -89,10 +89,10 @@ def store_changes(cursor, file):
         WHERE {same_key(file, "s", "t")} AND NOT c.is_new
         """
     )
-    if file is wire.PATIENTS:
+    if file == wire.PATIENTS:
         _store_birth_dates(cursor)
         _ask_no_more(cursor, _DEAD)
-    if file is wire.FOLLOW_UP_ENDS:
+    if file == wire.FOLLOW_UP_ENDS:
         _ask_no_more(cursor, _TOUCHED_ENDS)
 
 

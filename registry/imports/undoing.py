@@ -111,7 +111,8 @@ def _find_changed_later(cursor, done, found):
         JOIN LATERAL (
             SELECT e.user_id FROM study_sites_auditevent AS e
             WHERE e.site_id = u.site_id AND e.table_name = u.table_name AND e.row_id = u.row_id AND e.id > %s
-              AND e.action IN ('insert', 'update', 'delete')
+              -- A key that was rotated changed no answer. Updates are objects, the rows of many at once are texts.
+              AND CASE e.action WHEN 'update' THEN e.new - 'key' <> '{{}}' ELSE e.action IN ('insert', 'delete') END
             ORDER BY e.id DESC LIMIT 1
         ) AS later ON true
         LEFT JOIN study_sites_user AS who ON who.id = later.user_id

@@ -1,7 +1,8 @@
 """Every instrument of the registry, by the record that it belongs to. A new instrument is a file and a line here.
 
 The order of the instruments is the order of the columns in the registry's files. Extras, which a registry switches on,
-stand apart: the contract's files have the core columns and no others, whatever is switched on.
+stand apart: the contract's files have the core columns and no others, whatever is switched on. An import takes extras
+as further columns.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ GRADES = (
     Choice("3", Label("cord compressed, no CSF visible", "脊髄圧迫あり、髄液が見えない")),
 )
 HIGH = ("2", "3")  # compression of the cord
+COMPRESSION_NAME = "escc_compression"  # of its column
 COMPRESSION = Label("Cord compressed (grades 2 and 3)", "脊髄圧迫あり（グレード2・3）")  # what `is_high` says
 
 ESCC = Instrument(

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from . import catalogue
+from . import catalogue, cobb, escc
 from .base import Instrument, Label
 from .prognosis import PROGNOSIS
-from .scores import CHARLSON_WITH_AGE, PROGNOSTIC, Score
+from .scores import CHARLSON_WITH_AGE, PROGNOSTIC, SCORES, Score
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,13 @@ SWITCHES = {
         *(_of(one, "follow_up") for one in catalogue.EXTRAS["follow_up"]),
     )
 }
+
+# Columns that exports compute beside the answers to extras: nobody answers them.
+COMPUTED = frozenset(
+    {escc.COMPRESSION_NAME, cobb.CORRECTION.name, cobb.LOSS.name}
+    | {score.column for score in SCORES}
+    | {one.name for extra in catalogue.PATIENT_EXTRAS + catalogue.ASSESSMENT_EXTRAS for one in extra.derived}
+)
 
 
 def shown(form: str, on: Collection[str]) -> tuple[Instrument, ...]:

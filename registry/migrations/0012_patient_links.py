@@ -24,9 +24,6 @@ BEGIN
         OLD.created_at, OLD.expires_at) THEN
         RAISE EXCEPTION 'what a patient''s link is for never changes' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF {HELD} IS NULL AND NEW.answers IS DISTINCT FROM OLD.answers THEN
-        RAISE EXCEPTION 'whoever holds the link answers, nobody else' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
     IF OLD.submitted_at IS NOT NULL
        AND (NEW.answers, NEW.submitted_at) IS DISTINCT FROM (OLD.answers, OLD.submitted_at) THEN
         RAISE EXCEPTION 'a patient''s answers stay as they were sent' USING ERRCODE = 'integrity_constraint_violation';

@@ -57,6 +57,12 @@ def asked():
     return [extra.get(one.code, one) for one in catalogue.INSTRUMENTS if one.code in extra or one.code not in optional]
 
 
+def asked_among(instruments):
+    """Those of some extra instruments that a form asks now, with the items that it asks."""
+    codes = {one.code for one in instruments}
+    return tuple(one for one in asked() if one.code in codes) if codes else ()
+
+
 def kept(form, row, instruments):
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}

@@ -15,6 +15,8 @@ from sites.scope import because
 ITEMS = FOLLOW_UP_END.items
 BEFORE_CONSENT = Label("is before the consent", "同意取得日より前です")
 AFTER_DEATH = Label("is after the death", "死亡日より後です")
+END_BEFORE = Label("is after the end of follow-up that is recorded", "登録済みの追跡終了日より後です")
+END_AFTER = Label("is before the end of follow-up that is recorded", "登録済みの追跡終了日より前です")
 
 
 def end_of(patient):
@@ -64,6 +66,19 @@ def resume_follow_up(*, access, patient, version, reason):
     if row is not None:
         with because(reason):
             row.delete()
+
+
+def broken_by_end(patient, values):
+    """{column: [Label]} where the answers `values` of a patient contradict the end of follow-up that is recorded."""
+    consent, death = values.get("consent_date"), values.get("death_date")
+    if not (consent or death) or (end := end_of(patient)) is None:
+        return {}
+    errors = {}
+    if consent and end.end_date < consent:
+        errors["consent_date"] = [END_BEFORE]
+    if death and end.end_date > death:
+        errors["death_date"] = [END_AFTER]
+    return errors
 
 
 def ask_no_more(patient):

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from registry.instruments import catalogue
 from registry.instruments.respondent import RESPONDENT
-from registry.models import Assessment, PatientLink, State
+from registry.models import Assessment, Patient, PatientLink, State
 from registry.services import drafts, extras, follow_up, schedule
-from registry.services.records import Locked, require
+from registry.services.records import Locked, locked_for_update, require
 from sites.access import Can
 from sites.scope import Scope, current
 
@@ -50,6 +50,7 @@ def create(*, access, patient, timepoint, language, respondent, valid):
     Raises PermissionDenied, FollowUpEnded, and Locked for a form that is signed.
     """
     require(access, Can.ENTER, patient.site_id)
+    patient = locked_for_update(Patient, patient.pk, None)  # who ends follow-up at this moment is waited for
     if patient.vital_status == "dead" or follow_up.end_of(patient) is not None:
         raise FollowUpEnded
     _form(patient.pk, timepoint)

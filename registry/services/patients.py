@@ -10,7 +10,7 @@ from registry.models import AdverseEvent, Erasure, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services import extras, identity
 from registry.services.answers import InvalidAnswers, broken, clean
-from registry.services.follow_up import ask_no_more
+from registry.services.follow_up import ask_no_more, broken_by_end
 from registry.services.queries import settle
 from registry.services.records import check_may_change, locked_for_update, require, set_values, store_update
 from sites.access import Can
@@ -118,7 +118,7 @@ def save_form(
     )
     identifiers = identity.read(row) or {}
     merged = answers_of(row, identifiers) | answers.values
-    if errors := broken(merged):
+    if errors := broken(merged) or broken_by_end(row, answers.values):
         raise InvalidAnswers(errors)
     if "birth_date" in answers.values:
         identity.write(row, birth_date=answers.values.pop("birth_date"))

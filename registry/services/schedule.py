@@ -22,11 +22,11 @@ NEW_CODE = re.compile(r"[1-9][0-9]{0,2}[dwmy]")
 
 EFFECTIVE_FROM = Item(
     name="effective_from",
-    label=Label("For patients operated from", "適用開始（手術日）"),
+    label=Label("First day of surgery", "適用開始（手術日）"),
     kind="date",
     not_future=False,
 )
-NOTE = Item(name="note", label=Label("Why", "変更の理由"), kind="text", max_length=300)
+NOTE = Item(name="note", label=Label("Reason for the change", "変更の理由"), kind="text", max_length=300)
 CODE = Item(name="code", label=Label("Code", "コード"), kind="text", max_length=8)
 LABEL = Item(name="label", label=Label("Name", "名称（英語）"), kind="text", max_length=40)
 LABEL_JA = Item(name="label_ja", label=Label("Japanese name", "名称（日本語）"), kind="text", max_length=40)

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from registry.instruments import levels
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, Patient, Snapshot, SnapshotPart
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, Snapshot, SnapshotPart
 from registry.services.data_use import WITHDRAWN
 from registry.services.source import LIVE, Source
 from registry.services.wire import FILES
@@ -48,6 +48,7 @@ TABLES = (
     Table("patients", Patient, ("patient_id",)),
     Table("assessments", Assessment, ("patient_id", "timepoint_id")),
     Table("events", AdverseEvent, ("patient_id", "kind", "onset_date")),
+    Table("ends", FollowUpEnd, ("patient_id",)),
 )
 _IDENTIFYING = {item.name for file in FILES for item in file.items if item.identifying}
 ALTERED = Label(
@@ -193,14 +194,19 @@ def source_of(snapshot):
     return LIVE if snapshot is None else _source(snapshot)
 
 
+def _tables(snapshot):
+    """What a snapshot froze: one from before a table was frozen does without it."""
+    return [table for table in TABLES if table.name in snapshot.columns]
+
+
 def _source(snapshot):
-    names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in TABLES}
+    names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in _tables(snapshot)}
     with connection.cursor() as cursor:
-        for table in TABLES:
+        for table in _tables(snapshot):
             cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
             if cursor.fetchone()[0] is None:
                 _restore(cursor, snapshot, table, names[table.name])
-    return Source(**names, ends="", lacking=lacking(snapshot))
+    return Source(**{"ends": ""} | names, lacking=lacking(snapshot))
 
 
 def _restore(cursor, snapshot, table, name):
@@ -228,7 +234,9 @@ def _collation(column):
 
 def lacking(snapshot):
     """The columns that the registry has got since a Snapshot was frozen."""
-    return frozenset(column for table in TABLES for column in _newer_columns(table, snapshot.columns[table.name]))
+    return frozenset(
+        column for table in _tables(snapshot) for column in _newer_columns(table, snapshot.columns[table.name])
+    )
 
 
 def _newer_columns(table, frozen):
@@ -242,7 +250,7 @@ def verify(snapshot):
     digest = hashlib.sha256()
     codes = dict(Site.objects.order_by("code").values_list("pk", "code"))
     with transaction.atomic():
-        for table in TABLES:
+        for table in _tables(snapshot):
             names = [name for name, _ in snapshot.columns[table.name]]
             digest.update(f"{table.name}:{','.join(names)}\n".encode())
             for pk, code in codes.items():
@@ -277,9 +285,10 @@ class TableDifference:
 def differences(before, after, most_cells=200):
     """What changed between two Sources: a TableDifference for each table, for the sites in scope.
 
-    Patients whose data must no longer be used are in none of them.
+    Patients whose data must no longer be used are in none of them; a table that one of them did not freeze is left out.
     """
-    return [_difference(table, before, after, most_cells) for table in TABLES]
+    both = [table for table in TABLES if getattr(before, table.name) and getattr(after, table.name)]
+    return [_difference(table, before, after, most_cells) for table in both]
 
 
 def _difference(table, before, after, most):

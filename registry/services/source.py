@@ -9,7 +9,7 @@ from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 class Source:
     """The tables of one state of the registry. Their columns are called the same whichever state it is.
 
-    ends     "" where the state has none: snapshots do not freeze the ends of follow-up
+    ends     "" for a snapshot of before the ends of follow-up were frozen
     lacking  columns that the registry has got since, which are empty there
     """
 
@@ -21,7 +21,7 @@ class Source:
 
     def reading(self, sql):
         """The statement `sql`, written for the registry as it is, over the tables of this source."""
-        for name in ("patients", "assessments", "events"):
+        for name in ("patients", "assessments", "events"):  # what analyses read; ends are nobody's answer
             sql = sql.replace(getattr(LIVE, name), getattr(self, name))
         return sql
 

@@ -5,12 +5,13 @@ catalogue; reading and writing the files both ask here.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Model
 
 from registry.instruments import catalogue
-from registry.instruments.base import MISSING_LABELS, Choice, Item, Label
+from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
+from registry.instruments.extras import COMPUTED
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 from registry.models.clinical import BASELINE, SURGERY
 
@@ -22,7 +23,7 @@ STORED_AS = {"timepoint": "timepoint_id"}
 NOT_IN_TABLE = ("site_code", "birth_date")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class File:
     """One file: its items in the order of the columns, what names a row of it, and where its rows are stored.
 
@@ -30,6 +31,10 @@ class File:
     mandatory columns that no row leaves empty
     optional  columns that a file may leave out
     forms     column with the state of a form, to the items that the form needs before it is complete
+    extras    column with the state of a form ("" for one without), to the extra instruments that an import takes too
+    brought   those of them that are among the items (`with_extras`)
+
+    Two are equal where they are the same file, whatever extras were brought.
     """
 
     name: str
@@ -39,6 +44,32 @@ class File:
     mandatory: tuple[str, ...]
     optional: tuple[str, ...] = ()
     forms: dict[str, tuple[Item, ...]]
+    extras: dict[str, tuple[Instrument, ...]] = field(default_factory=dict)
+    brought: tuple[Instrument, ...] = ()
+
+    def __eq__(self, other):
+        return isinstance(other, File) and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def with_extras(self, header):
+        """This file with the extra instruments of which `header` names a column: whole, and with no item required."""
+        if self.brought:
+            return self
+        named = {name.removesuffix(MISSING_SUFFIX) for name in header}
+        items, optional, forms, brought = self.items, self.optional, dict(self.forms), ()
+        for state, instruments in self.extras.items():
+            found = tuple(one for one in instruments if named.intersection(item.name for item in one.items))
+            more = tuple(replace(item, required=False) for item in catalogue.items(found))
+            items, optional, brought = items + more, optional + tuple(item.name for item in more), brought + found
+            if state in forms:
+                forms[state] += more
+        return replace(self, items=items, optional=optional, forms=forms, brought=brought)
+
+    def passes_over(self, name):
+        """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
+        return bool(self.extras) and name in COMPUTED
 
     @property
     def filename(self):
@@ -94,6 +125,7 @@ PATIENTS = File(
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
     forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
+    extras={"baseline_state": catalogue.EXTRAS["baseline"], "": catalogue.EXTRAS["follow_up"]},
 )
 ASSESSMENTS = File(
     name="assessments",
@@ -102,6 +134,7 @@ ASSESSMENTS = File(
     key=("patient_id", "timepoint"),
     mandatory=("patient_id", "timepoint"),
     forms={"state": tuple(item for item in catalogue.ASSESSMENT_ITEMS if item.name not in ("patient_id", "timepoint"))},
+    extras={"state": catalogue.EXTRAS["assessment"]},
 )
 ADVERSE_EVENTS = File(
     name="adverse_events",
@@ -122,6 +155,7 @@ FOLLOW_UP_ENDS = File(
 )
 CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
 FILES = (*CONTRACT, FOLLOW_UP_ENDS)
+ACCEPTED = tuple(file.with_extras(catalogue.EXTRA_NAMES) for file in FILES)  # with everything that an import takes
 
 # A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
 # a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
+from sites.membership_forms import RoleInWords
 from sites.models import Invitation, User
 
 LENGTH = _(
@@ -115,7 +116,7 @@ class Days(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class InvitationForm(Styled, forms.ModelForm):
+class InvitationForm(RoleInWords, Styled, forms.ModelForm):
     class Meta:
         model = Invitation
         fields = ("email", "name", "language", "role", "site", "starts_on", "ends_on")

@@ -100,7 +100,7 @@ def _preview(request, cohort, query):
     flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
     for place, (step, told) in enumerate(zip(selection.cohort.steps, selection.flow[1:], strict=True), 1):
         flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
-    by_site = selection.per_site(frame) if request.GET.get("by") == "site" else None
+    by_site = {row["site"]: row for row in selection.by_site} if request.GET.get("by") == "site" else None
     at = request.GET.get("at", "")
     if by_site and at in by_site:
         flow = _of_site(flow, by_site[at])

@@ -132,7 +132,11 @@ def _flow(one, result, language, listing):
         (name, result["cohort"]["groups"][code], lists(query, run=one.pk, group=code)("analysed") if linked else None)
         for code, name in Words(result, language).groups.items()
     ]
-    return {"diagram": diagram(told, groups, link, _("Excluded: {reason}")), "cohort_query": query}
+    return {
+        "diagram": diagram(told, groups, link, _("Excluded: {reason}")),
+        "by_site": presentation.by_site(result, language),
+        "cohort_query": query,
+    }
 
 
 def _shown(result, language):

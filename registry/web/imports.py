@@ -243,8 +243,6 @@ def import_choices(request, import_id):
             for number, _file, _choice in jobs.readable(one)
         }
         jobs.choose(one, answers)
-        one.status, one.mapping = Status.OPEN, None
-        one.save(update_fields=["status", "mapping"])
         if jobs.step_of(one) != "choices":
             return redirect("import_report", one.pk)
         missing = True

@@ -138,7 +138,7 @@ def values(request, import_id):
         return redirect("import_report", one.pk)
     context = {
         "one": one,
-        "columns": [_column_page(column, errors) for column in asked],
+        "columns": [_column_page(column, known, errors) for column in asked],
         "commas": commas,
         "comma": known.comma,
         "reasons": list(MISSING_LABELS.items()),
@@ -148,7 +148,8 @@ def values(request, import_id):
     return render(request, "transfer/import_values.html", context, status=422 if errors else 200)
 
 
-def _column_page(column, errors):
+def _column_page(column, known, errors):
+    said = known.codes.get(column.target, {})
     return {
         "column": column,
         "label": _label(column.target),
@@ -156,6 +157,7 @@ def _column_page(column, errors):
         "formats": [(key, DATE_FORMATS[key], column.unread[key], key == column.format) for key in column.formats],
         "values": [
             {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}
+            | {"left_out": said.get(value.strip()) == mapping.LEFT_OUT}
             for place, (value, rows, code) in enumerate(column.values)
         ],
         "fault": errors.get((column.target, "date")),

@@ -46,7 +46,7 @@ def invitation_list(request):
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation_new(request):
     request.access.require(Can.ADMINISTER)
-    form = InvitationForm(request.POST if request.method == "POST" else None)
+    form = InvitationForm(request.POST if request.method == "POST" else None, initial={"language": get_language()})
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():

@@ -196,6 +196,9 @@ FORGERIES = {
     "a Tukey P": ("expected.csv", "value", lambda p: repr(float(p) + 1e-7), {"statistic": "p", "test": "tukey_hsd"}),
     "a count": ("expected.csv", "value", lambda n: str(int(n) + 1), {"statistic": "counts", "code": "male"}),
     "the excluded": ("expected.csv", "value", lambda n: str(int(n) + 1), {"statistic": "flow_excluded", "code": "2"}),
+    "a site's enrolled": ("expected.csv", "value", lambda n: str(int(n) + 1), {"statistic": "site_enrolled"}),
+    "a site's excluded": ("expected.csv", "value", lambda n: str(int(n) + 1), {"statistic": "site_excluded"}),
+    "a site's analysed": ("expected.csv", "value", lambda n: str(int(n) + 1), {"statistic": "site_analysed"}),
     "a P withheld": ("expected.csv", "value", lambda p: "", {"statistic": "p", "test": "anova"}),
     "an unknown statistic": ("expected.csv", "statistic", lambda name: "charm", {"statistic": "sd"}),
     "a survival": ("expected.csv", "value", slightly, {"table": "survival/curves", "statistic": "steps/survival/9"}),
@@ -266,7 +269,8 @@ def test_no_number_of_the_result_is_forgotten(bundled):
     there = [number for name, part in result.items() if name not in ("cohort", "method") for number in numbers(part)]
     first = len(claimed) - len(there)
     assert claimed[first:] == there
-    cohort = [float(number) for step in result["cohort"]["flow"] for number in numbers(step)]
+    told = (*result["cohort"]["flow"], *result["cohort"]["by_site"])
+    cohort = [float(number) for row in told for number in numbers(row)]
     assert claimed[:first] == [
         *(result["cohort"]["n"], result["cohort"]["in_no_group"]), *result["cohort"]["groups"].values(), *cohort
     ]  # fmt: skip

@@ -180,8 +180,12 @@ def test_the_flow_adds_up_by_site_too(random_patients, south, as_system):
         frame = frames.read(cohorts.timepoints_needed(cohort(*STEPS)))
         found = select(cohort(*STEPS), frame)
     assert frame.n == found.chosen.size + sum(one["excluded"] for one in found.flow[1:])
-    for told in found.per_site(frame).values():
+    assert [row["site"] for row in found.by_site] == ["N01", "S01"]
+    for told in found.by_site:
         assert told["enrolled"] == told["analysed"] + sum(told["excluded"])
+    assert sum(told["analysed"] for told in found.by_site) == found.chosen.size
+    for place, step in enumerate(found.flow[1:]):
+        assert sum(told["excluded"][place] for told in found.by_site) == step["excluded"]
 
 
 def test_only_what_a_step_names_is_read(north, as_system):
@@ -271,7 +275,7 @@ def test_the_builder_shows_the_flow_and_the_patients_behind_it(signed_in, north,
     response = signed_in.get(reverse("cohort_new"), {"primary_tumour": "lung", "by": "site"})
     assert [step["n"] for step in response.context["flow"]] == [3, 1]
     assert response.context["flow"][1]["excluded"] == 2
-    assert response.context["by_site"]["S01"] == {"enrolled": 1, "excluded": [1], "analysed": 0}
+    assert response.context["by_site"]["S01"] == {"site": "S01", "enrolled": 1, "excluded": [1], "analysed": 0}
     address = reverse("cohort_patients")
     listed = {
         (step, at): list(signed_in.get(address, {"primary_tumour": "lung", "step": step, "at": at}).context["page"])

@@ -17,7 +17,7 @@ from docx import Document
 from registry.analysis import cohorts, files, kept, plans, presentation, runs
 from registry.analysis.figures import drawings
 from registry.analysis.groupings import Arms
-from registry.models import ComparisonRun, Snapshot
+from registry.models import ComparisonRun, Patient, Snapshot
 from registry.web.comparison_stages import seconds_left
 from sites.models import AuditEvent
 
@@ -227,6 +227,25 @@ def test_the_numbers_of_a_runs_flow_open_the_patients_behind_them(client, bob, d
     assert [one["then"] for one in counted] == [n for n in expected if n]
     for odd in ("&group=toe", "&run=x"):
         assert client.get(links[-1] + odd).status_code == 404
+
+
+def test_a_run_keeps_its_flow_by_site(client, bob, done, random_patients, as_system):
+    client.force_login(bob)
+    told = {row["site"]: row for row in done.result["cohort"]["by_site"]}
+    with as_system():
+        Patient.objects.filter(pk=random_patients[0]["patient_id"]).update(procedure="tes")
+    page = client.get(address("comparison_run", done)).content.decode()
+    table = page[page.index("By site: enrolled") :].partition("</table>")[0]
+    cells = re.findall(r'<td class="number">(.*?)</td>', table)
+    assert cells == [str(n) for row in told.values() for n in (row["enrolled"], *row["excluded"], row["analysed"])]
+    assert sum(row["enrolled"] for row in told.values()) == len(random_patients)
+    older = a_run(bob, status="done", result=done.result | {"cohort": _without(done.result["cohort"], "by_site")})
+    page = client.get(address("comparison_run", older)).content.decode()
+    assert "By site: enrolled" not in page and "By site, as the registry is today" in page
+
+
+def _without(part, name):
+    return {key: value for key, value in part.items() if key != name}
 
 
 def test_a_failed_run_says_why_and_runs_again_in_its_own_row(client, bob):

@@ -218,8 +218,10 @@ def test_every_step_takes_out_those_it_names(north, south, as_system):
     # The other region's only patient has left with the other site already.
     assert [step.get("excluded") for step in selection.flow] == [None, 1, 0, *(1 for _ in LEAVES)]
     assert selection.flow[-1]["n"] == 1
-    assert selection.per_site(frame)["N01"]["analysed"] == 1
-    assert selection.per_site(frame)["S01"] == {
+    north_row, south_row = selection.by_site
+    assert (north_row["site"], north_row["analysed"]) == ("N01", 1)
+    assert south_row == {
+        "site": "S01",
         "enrolled": 1,
         "excluded": [int(step.code == "site") for step in EVERY_STEP.steps],
         "analysed": 0,

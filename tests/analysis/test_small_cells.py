@@ -7,7 +7,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from registry.analysis import cohorts, files, plans, presentation, runner, small_cells
+from registry.analysis import cohorts, complements, files, plans, presentation, runner, small_cells
 from registry.analysis.figures import canvas, drawings
 from registry.analysis.formats import count_percent, number, percent
 from registry.analysis.small_cells import Few, masked
@@ -51,7 +51,95 @@ def test_counts_below_the_threshold_are_hidden_and_no_others():
     assert masked(result, 0) is result and masked(result, 1) is result
 
 
+@pytest.fixture
+def shown(result, settings):
+    settings.SMALL_CELLS = THRESHOLD
+    return presentation.shown(result)
+
+
+def test_no_hidden_count_follows_from_what_is_shown(shown):
+    sizes, seen = shown["cohort"]["groups"], 0
+    for row in rows_of(shown):
+        for name in ("counts", "classes"):
+            if isinstance(row.get(name), dict) and sum(row[name].values()) == row.get("n"):
+                hidden = [one for one in (row["n"], *row[name].values()) if isinstance(one, Few)]
+                assert len(hidden) != 1, row
+                seen += len(hidden)
+        if "group" in row and {"n", "missing"} <= row.keys() and row["n"] + row["missing"] == sizes.get(row["group"]):
+            assert isinstance(row["n"], Few) == isinstance(row["missing"], Few) or 0 in (row["n"], row["missing"]), row
+    assert seen
+    for row in shown["recovery"]:
+        assert isinstance(row["pairs"], Few) or not 0 < sizes[row["group"]] - row["pairs"] < THRESHOLD
+
+    for relation in complements._of_procedures(shown):
+        assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
+
+
+def rows_of(part):
+    if isinstance(part, dict):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from rows_of(inner)
+
+
+def test_the_flow_tells_no_hidden_count():
+    def flow(*counts, small=20):
+        left, steps = 100, [{"step": "enrolled", "n": 100}]
+        for excluded in counts:
+            left -= excluded
+            steps.append({"step": "one", "n": left, "excluded": excluded})
+        groups = {"a": left - small, "b": small}
+        result = {"cohort": {"flow": steps, "n": left, "groups": groups, "in_no_group": 0}, "recovery": []}
+        told = masked(result, 5)
+        complements.complement(told, 5)
+        told = told["cohort"]
+        return [str(one) for step in told["flow"] for one in (step.get("excluded"), step["n"])][1:], str(told["n"])
+
+    assert flow(10, 20) == (["100", "10", "90", "20", "70"], "70")
+    assert flow(3, 20) == (["100", "<5", "≥5", "≥5", "77"], "77")
+    assert flow(3, 0, 20) == (["100", "<5", "≥5", "0", "≥5", "≥5", "77"], "77")
+    assert flow(1, 20) == (["100", "<5", "≥5", "≥5", "79"], "79")
+    assert flow(2, 3) == (["100", "<5", "≥5", "<5", "95"], "95")
+    assert flow(3) == (["≥5", "<5", "97"], "97")
+    assert flow(10, 20, small=3) == (["100", "10", "90", "≥5", "≥5"], "≥5")
+    assert flow(small=3) == (["≥5"], "≥5")
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((3, 40, 60), ("<5", "≥5", "60")),
+        ((2, 3, 60), ("<5", "<5", "60")),
+        ((1, 1, 5, 7), ("<5", "<5", "≥5", "≥5")),  # two that add up to 2 are one each
+        ((4, 4, 60), ("<5", "<5", "≥5")),  # and two that add up to 8, four
+        ((1, 5, 60), ("<5", "≥5", "≥5")),
+        ((1, 0, 0), ("<5", "0", "0")),
+        ((5, 0, 7), ("5", "0", "7")),
+    ],
+)
+def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
+    row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
+    complements.close([*complements._of_row(row)], 5)
+    assert tuple(str(n) for n in row["counts"].values()) == told
+
+
+def test_the_sites_tell_no_hidden_count(shown):
+    told = shown["cohort"]
+    row = {"site": "A", "enrolled": 60, "excluded": [2, 0], "analysed": 58}
+    other = {"site": "B", "enrolled": 40, "excluded": [8, 12], "analysed": 20}
+    cohort = told | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
+    cohort["flow"] = [{"n": 100}, {"n": 90, "excluded": 10}, {"n": 78, "excluded": 12}]
+    found = masked({"cohort": cohort, "recovery": []}, 5)
+    complements.complement(found, 5)
+    first, second = (
+        [str(n) for n in (one["enrolled"], *one["excluded"], one["analysed"])] for one in found["cohort"]["by_site"]
+    )
+    assert (first, second) == (["60", "<5", "0", "≥5"], ["40", "≥5", "12", "≥5"])
+
+
 def test_what_is_computed_from_hidden_counts_is_hidden():
+    assert str(small_cells.apart(Few(3, 5), 90)) == "≥5" and str(small_cells.apart(3, 90)) == "90"
+
     assert str(small_cells.like({"n": Few(3, 5)}, {"a": 2, "b": 9})) == "{'a': <5, 'b': 9}"
     assert small_cells.like({"n": 3}, 2).__class__ is int
 
@@ -61,9 +149,12 @@ def test_csv_hides_every_small_count_and_nothing_else(result, settings):
     plain = files.to_csv(result).decode().splitlines()
     settings.SMALL_CELLS = THRESHOLD
     hidden = files.to_csv(result).decode().splitlines()
-    changed = [(a, b) for a, b in zip(plain, hidden, strict=True) if a != b]
-    assert len(changed) == len(small(result))
-    assert all(b == f"{a.rpartition(',')[0]},<{THRESHOLD}" for a, b in changed)
+    changed = [(a.rpartition(","), b.rpartition(",")) for a, b in zip(plain, hidden, strict=True) if a != b]
+    assert all(a[0] == b[0] for a, b in changed)
+    assert len([b for _, b in changed if b[2] == f"<{THRESHOLD}"]) == len(small(result))
+    further = [int(a[2]) for a, b in changed if b[2] != f"<{THRESHOLD}"]
+    assert further and min(further) >= THRESHOLD
+    assert {b[2] for _, b in changed} == {f"<{THRESHOLD}", f"≥{THRESHOLD}"}
 
 
 def test_html_and_word_hide_small_counts(result, settings):
@@ -97,7 +188,8 @@ def test_the_workbook_hides_small_counts_on_every_sheet(result, settings, langua
     assert any(f"<{THRESHOLD}" in str(cell) for rows in printed for row in rows for cell in row)
     assert not any(percent_of_few.match(str(cell)) for rows in hidden for row in rows for cell in row)
     pairs = [(a, b) for a, b in zip(plain[-1], numbers, strict=True) if a != b]
-    assert pairs and all(b[-1] == f"<{THRESHOLD}" and 0 < a[-1] < THRESHOLD and a[:-1] == b[:-1] for a, b in pairs)
+    told = {True: f"<{THRESHOLD}", False: f"≥{THRESHOLD}"}
+    assert pairs and all(a[-1] > 0 and b[-1] == told[a[-1] < THRESHOLD] and a[:-1] == b[:-1] for a, b in pairs)
     counted = [row for row in numbers if str(row[-2]).startswith(("n", "missing", "counts/", "excluded", "pairs"))]
     assert not [row for row in counted if isinstance(row[-1], int) and 0 < row[-1] < THRESHOLD]
 

@@ -50,6 +50,20 @@ def test_every_operation_tells_what_it_may_answer_and_writes_have_an_example():
         assert must_match == (method == "patch"), name
 
 
+def test_every_answer_has_an_example_that_its_schema_allows():
+    told = set()
+    for name, (*_, one) in OPERATIONS.items():
+        for status, answer in one["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if status.startswith("2") and content:
+                inside = json.loads(json.dumps(content["schema"]).replace('"#/', f'"{BASE}#/'))
+                Draft202012Validator(inside, registry=WHOLE).validate(content["example"])
+                told.add(name)
+    assert told == OPERATIONS.keys() - {"patient_identifiers_patch", "export_file_get"}  # these answer no JSON
+    page = OPERATIONS["patients_get"][2]["responses"]["200"]["content"]["application/json"]["example"]
+    assert page["items"][0]["patient_id"] == PATIENT
+
+
 @pytest.fixture
 def world(program, alice, mona, bob, north, enrolled):
     """(who can carry out an operation, values of its path parameters): S07 with a patient and one of everything."""

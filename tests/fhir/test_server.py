@@ -209,6 +209,15 @@ def test_patients_come_in_pages(ask, stored, bob):
     assert [one["id"] for one in resources(ask("bob", "get", "Patient?identifier=N01-0002")[1])] == ["N01-0002"]
 
 
+def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
+    for asked in ("Patient?name=Sato", "Questionnaire?title=x", "QuestionnaireResponse?patient=N01-0001&authored=2024"):
+        status, found, _ = ask("bob", "get", asked)
+        assert (status, found["issue"][0]["code"]) == (400, "not-supported")
+    assert ask("bob", "get", "QuestionnaireResponse?patient=N01-0001&_format=json")[0] == 200
+    status, found, _ = ask("bob", "get", "Observation?code=x")
+    assert (status, found["resourceType"]) == (404, "OperationOutcome")
+
+
 def test_questionnaires_are_listed(ask, alice):
     _, found, _ = ask("alice", "get", "Questionnaire")
     Bundle.model_validate(found)

@@ -444,6 +444,7 @@ RULES = {
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
     "fhir:response": record(unsigned=401),
+    "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),
     "audit_csv": Rule(ENTRY | CENTRAL | ADMIN, ENTRY | CENTRAL | ADMIN, opened=405, acted=(200,)),
@@ -466,6 +467,8 @@ RULES = {
     "enrolment": either(READERS | ADMIN),
     # Administration
     "admin:index": screen(),
+    "admin_value_sets": page(ADMIN, refused=302),
+    "admin_value_set": page(ADMIN, refused=302, arguments={"code": "JP"}),
     "admin:login": Rule(SIGNED_IN, SIGNED_IN, opened=403, acted=(403,)),  # there is one sign-in page
     "admin:logout": screen(opened=405, acted=(302,)),
     "admin:password_change": screen(),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
 from registry.models import Patient
@@ -50,6 +51,13 @@ def test_a_backup_comes_back_whole_into_an_empty_database(saved, second_database
     with second_database.cursor() as cursor:
         cursor.execute("SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname LIKE 'registry_patient'")
         assert cursor.fetchone()[0]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(saved, tmp_path):
+    (tmp_path / "more.backup.part").symlink_to("/dev/full")
+    with pytest.raises(CommandError, match=r"more\.backup: No space left"):
+        call_command("backup", str(tmp_path / "more.backup"))
+    assert [one.name for one in tmp_path.iterdir()] == [saved[0].name]
 
 
 def tables(owner):

@@ -179,3 +179,25 @@ def test_an_account_of_the_address_makes_the_link_useless(client, invitation, br
     assert Membership.objects.filter(user=user).count() == 0
     assert sign_in(browser(), user, "quiet river lamp").status_code == 302
     assert access_of(user).grants == ()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_an_invitation_begins_in_the_language_of_who_invites(client, ada, language):
+    client.force_login(ada)
+    page = client.get("/people/invitations/new/", headers={"accept-language": language})
+    assert f'<option value="{language}" selected>' in page.content.decode()
+
+
+@pytest.mark.parametrize(("role", "at_north"), [("coordinator", False), ("statistician", True)])
+def test_a_role_that_does_not_fit_the_site_is_said_beside_the_site(client, ada, alice, north, role, at_north):
+    client.force_login(ada)
+    wrong = SENT | {"role": role, "site": north.pk if at_north else ""}
+    right = wrong | {"site": "" if at_north else north.pk}
+    for address in ("/people/invitations/new/", f"/people/{alice.pk}/role/"):
+        refused = client.post(address, wrong)
+        assert refused.status_code == 422
+        said = {"site": ["A central role has no site; every other role needs one."]}
+        assert refused.context["form"].errors == said
+        ended = client.post(address, right | {"ends_on": "2025-12-31"})
+        assert ended.context["form"].errors == {"ends_on": ["The last day cannot be before the first."]}
+        assert client.post(address, right).status_code == 302

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from registry.instruments import value_sets
 from registry.models import AdverseEvent, Assessment, Identity, Patient, ScheduleVersion, Timepoint
 from registry.services.patients import save_adverse_event
 from sites.access import Role, access_of
@@ -362,3 +363,18 @@ def test_lists_cost_the_same_however_many_people(admin_client, north, django_ass
     for page in ("user", "site", "membership", "auditevent"):
         with django_assert_max_num_queries(16):
             assert admin_client.get(reverse(f"admin:study_sites_{page}_changelist")).status_code == 200
+
+
+def test_value_sets_are_listed_searched_and_told_with_their_coefficients(admin_client, north):
+    page = admin_client.get(reverse("admin_value_sets"))
+    assert len(page.context["rows"]) == len(value_sets.ALL)
+    found = admin_client.get(reverse("admin_value_sets"), {"q": "japan"}).context["rows"]
+    assert {one["set"].code for one in found} == {"JP", "JP_DCE"}
+    assert sum(one["sites"] for one in page.context["rows"]) == Site.objects.count()
+    table = admin_client.get(reverse("admin_value_sets"), {"q": "JP_DCE", "format": "csv"}).content.decode()
+    assert table.count("\n") == 1 + len(value_sets.get("JP_DCE").terms)
+    detail = admin_client.get(reverse("admin_value_set", args=["JP"])).content.decode()
+    assert str(value_sets.get("JP").terms["MO5"]) in detail
+    assert north.code in detail
+    assert admin_client.get(reverse("admin_value_set", args=["XX"])).status_code == 404
+    assert reverse("admin_value_sets") in admin_client.get(reverse("admin:index")).content.decode()

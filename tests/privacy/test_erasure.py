@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registry.exports import jobs
+from registry.exports.choices import Choices
 from registry.models import (
     AdverseEvent,
     Assessment,
@@ -179,7 +180,9 @@ def test_nobody_writes_or_changes_the_register_past_the_service(withdrawn, erase
     assert [one.reason for one in stored(Erasure)] == ["letter of 3 May"]
 
 
-def test_exports_that_may_hold_the_patient_are_taken_away(withdrawn, erase, dana, north, south, settings, tmp_path):
+def test_exports_that_may_hold_the_patient_are_taken_away(
+    withdrawn, erase, dana, as_person, north, south, settings, tmp_path
+):
     settings.EXPORT_FOLDER = tmp_path
     now = timezone.now()
     made = {"choices": {}, "requested_by": dana, "started_at": now, "expires_at": now + timedelta(days=7)}
@@ -194,6 +197,13 @@ def test_exports_that_may_hold_the_patient_are_taken_away(withdrawn, erase, dana
     assert [jobs.path_of(one).exists() for one in (of_north, of_south)] == [False, True]
     of_north.refresh_from_db()
     assert of_north.status == Export.Status.EXPIRED
+    with as_person(dana) as access:
+        again = jobs.request(access=access, choices=Choices())
+    assert jobs.perform(again.pk, reporting=False)
+    again.refresh_from_db()
+    assert (again.status, again.manifest["patients"]["erased"]) == ("done", 1)
+    assert jobs.expire() == 0  # it was made without the patient
+    assert jobs.path_of(again).exists()
 
 
 def test_the_page_asks_twice_and_then_shows_the_register(withdrawn, browse, dana, alice, bob, stored, text):

@@ -12,7 +12,7 @@ from registry.models import FollowUpEnd, Patient
 from registry.services import follow_up, patient_links, wire
 from sites.models import AuditEvent
 from sites.scope import everything
-from tests.transfer.conftest import END, findings, texts, write_csv
+from tests.transfer.conftest import END, PATIENT, findings, texts, write_csv
 from tests.transfer.test_admin_import import confirm, importer, upload  # noqa: F401
 from tests.transfer.test_import_flow import columns_of, counts, errors, follow, send, store, text, values_of
 
@@ -105,6 +105,21 @@ def test_what_no_form_takes_is_refused_by_row_and_column(good, bring_in, known):
     assert kept() == {}
     write_csv(good / "follow_up_ends.csv", ENDS)
     assert bring_in(good).stored
+
+
+def test_patients_are_not_changed_against_the_end_that_is_recorded(ended, bring_in):
+    bring_in(ended)
+    for changes, column, reason in (
+        ({"death_date": "2024-04-30", "last_contact_date": "2024-04-30"}, "death_date", follow_up.END_AFTER.en),
+        ({"consent_date": "2024-05-02", "surgery_date": "2024-05-03"}, "consent_date", follow_up.END_BEFORE.en),
+    ):
+        write_csv(ended / "patients.csv", [PATIENT | changes])
+        (ended / "follow_up_ends.csv").unlink(missing_ok=True)
+        found = findings(bring_in(ended, update=True, reason="letter"))
+        assert [(row, name, why) for _, row, name, _, why in found] == [(2, column, reason)]
+    write_csv(ended / "patients.csv", [PATIENT | {"death_date": "2024-04-30", "last_contact_date": "2024-04-30"}])
+    write_csv(ended / "follow_up_ends.csv", [END | {"end_date": "2024-04-29"}])
+    assert bring_in(ended, update=True, reason="letter").stored
 
 
 def test_differences_replacing_links_and_undoing(good, browser, bring_in, charlie, as_person):

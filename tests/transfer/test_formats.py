@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import random
+import re
 import shutil
 import subprocess
 import zipfile
@@ -328,6 +329,22 @@ def test_the_sas_script_reads_every_column(package):
         columns = table(folder / "data" / f"{name}.csv")[0]
         assert [one.lstrip("_") for one in read] == [short_name(one) for one in columns]
     assert 'when (".e") pain_vas_mm = .E;' in script
+    # Frankel is a text: its tag stays, and has a label.
+    assert '"E" = "normal" ".a" = "Not applicable"' in script
+
+
+def test_the_sas_script_reads_the_files_of_all_sites(package):
+    folder = package(by_site=True)
+    script = (folder / "data" / "read_metaspine.sas").read_text()
+    listed = re.findall(r'"&folder[.]/([^"]+)"', script)
+    assert sorted(listed) == sorted(str(one.relative_to(folder / "data")) for one in folder.glob("data/*/*.csv"))
+
+
+def test_the_codebook_says_what_a_tag_means(package):
+    tags = "該当なし", ".a = ", "値の位置にある欠測理由"
+    page = (package(missing="tagged", language="ja") / "codebook.html").read_text()
+    assert all(one in page for one in tags)
+    assert tags[2] not in (package(language="ja") / "codebook.html").read_text()
 
 
 # Choices

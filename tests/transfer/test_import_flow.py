@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from registry.imports import jobs, mapping
 from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
-from registry.services import identity
+from registry.services import field_keys, identity
 from registry.services.assessments import save_assessment
 from registry.tasks import carry_out_import, run_import
 from sites.access import Role, access_of
@@ -21,6 +21,7 @@ from sites.scope import entered, everything
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
 
+NEWER_KEY = "ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk="
 PATIENTS = [PATIENT, PATIENT | {"patient_id": "N01-0002"}]
 
 
@@ -424,6 +425,8 @@ def test_dates_and_labels_are_asked_not_guessed(browser, north):
     browser.post(f"{address}columns/", columns_of(page))
     page = browser.get(f"{address}values/")
     assert page.status_code == 200
+    # What stands for nothing is an answer too, and is shown as the one that was given.
+    assert page.content.count(b'<option value="~" selected>') == sum(said == "~" for said in SAID.values())
     silent = dict.fromkeys(values_of(page), "")
     answer = browser.post(f"{address}values/", silent)
     assert answer.status_code == 422
@@ -448,6 +451,21 @@ def test_what_a_value_is_called_is_suggested(db, target, value, code):
     assert mapping.suggested_code(target, value) == code
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "found"),
+    [
+        ("45360", "excel", "2024-03-09"),  # as Excel's own DATE(2024;3;9) shows it as a number
+        ("2024-03-09", "excel", "2024-03-09"),
+        ("1950", "excel", None),
+        ("45360", "ymd", None),
+        ("令和6年3月9日", "era", "2024-03-09"),
+        ("31/2/2024", "dmy", None),
+    ],
+)
+def test_dates_are_read_as_somebody_said(text, key, found):
+    assert mapping.read_date(text, key) == found
+
+
 def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
     address, _ = map_redcap(browser)
     mapping = jobs.mapping_of(Import.objects.get())
@@ -457,6 +475,24 @@ def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
     found = errors(follow(browser, address))
     assert [(row, column) for row, column, _, _ in found] == [(5, "gender"), (5, "dob")]
     assert "13/12/1960" not in str(found)  # a date of birth identifies
+
+
+def test_decimal_commas_are_asked_about_though_a_kept_mapping_knows_the_rest(browser, north):
+    map_redcap(browser, REDCAP.replace("40,0", "40"), save_as="REDCap North", comma="")
+    address = send(browser, redcap__csv=REDCAP.encode())
+    follow(browser, address)
+    browser.post(f"{address}columns/", {"saved": "REDCap North"})
+    browser.post(f"{address}columns/", columns_of(browser.get(f"{address}columns/")) | {"prefix": "N01-"})
+    page = browser.get(f"{address}values/")
+    assert page.context["commas"]
+    browser.post(f"{address}values/", values_of(page) | dict.fromkeys(["code-timepoint-0"], "~") | {"comma": "on"})
+    assert errors(follow(browser, address)) == []
+
+
+def test_columns_of_one_name_are_told_before_they_are_matched(browser, north):
+    address = send(browser, redcap__csv=REDCAP.replace("consent,tumor", "tumor,tumor").encode())
+    page = follow(browser, address)
+    assert ["names 1 columns twice" in reason for *_, reason in errors(page)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -491,7 +527,7 @@ def stored_import(browser, folder, **fields):
     return address
 
 
-def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out):
+def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out, settings):
     stored_import(browser, good)
     before = take_out("before")
     write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D", "eq_vas": ""}, ASSESSMENT | {"timepoint": "6m"}])
@@ -503,6 +539,9 @@ def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dan
     address = stored_import(browser, good, update="on")
     with as_system():
         assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1951, 5, 5)
+    settings.FIELD_KEYS = [NEWER_KEY, *settings.FIELD_KEYS]
+    with as_system(reason="rotation"):
+        assert field_keys.rotate().patients > 0  # which stands in the trail, and changes no answer
     assert browser.get(f"{address}undo/").context["obstacles"].total == 0
     assert browser.post(f"{address}undo/", {}).status_code == 422
     undone = browser.post(f"{address}undo/", {"reason": "wrong file"}, follow=True)
@@ -528,6 +567,8 @@ def test_the_second_of_two_clicks_finds_the_import_decided(browser, good, dana, 
         for one in (first, second):
             carry_out_import(one, Import.Act.STORE, reason="from the clinic")
         jobs.discard(second)
+        jobs.choose(second, {})
+        jobs.set_mapping(second, mapping.Mapping(), "columns")
         second.refresh_from_db()
         assert (second.status, second.error) == ("done", "")
         carry_out_import(jobs.new_undo(access=access_of(dana), done=first), Import.Act.UNDO, reason="wrong file")

@@ -1,18 +1,24 @@
 """Frozen data: nothing changes them, they are compared cell by cell, and an analysis of one stays the same."""
 
+import io
+import json
+import zipfile
+
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
 from registry.analysis import cohorts, plans, runner, runs
 from registry.analysis import frame as frames
-from registry.models import AdverseEvent, Assessment, ComparisonRun, Patient, Snapshot, SnapshotPart
+from registry.models import AdverseEvent, Assessment, ComparisonRun, FollowUpEnd, Patient, Snapshot, SnapshotPart
 from registry.services import snapshots
 from registry.services.snapshots import differences, source_of
 from registry.services.source import LIVE
 from sites.access import access_of
 from sites.scope import everything
+from tests.transfer.conftest import END, write_csv
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def changed():
 
 
 def test_a_snapshot_holds_what_an_analysis_reads_and_no_identifier(frozen):
-    assert frozen.rows == {"patients": 3, "assessments": 3, "events": 1}
+    assert frozen.rows == {"patients": 3, "assessments": 3, "events": 1, "ends": 0}
     assert frozen.hash.startswith("sha256:")
     names = {name for columns in frozen.columns.values() for name, _ in columns}
     assert not names & {"detail", "birth_date", "hospital_number", "initials"}
@@ -56,6 +62,29 @@ def test_the_same_data_freeze_to_the_same_hash(frozen, bob):
     assert snapshots.freeze(access=access_of(bob), label="Later").hash != frozen.hash
     with everything():
         assert snapshots.verify(frozen)
+
+
+def test_ends_of_follow_up_are_frozen_and_an_older_snapshot_does_without(good, bring_in, bob, monkeypatch, tmp_path):
+    write_csv(good / "follow_up_ends.csv", [END])
+    assert bring_in(good).stored
+    with monkeypatch.context() as before:
+        before.setattr(snapshots, "TABLES", snapshots.TABLES[:3])
+        old = snapshots.freeze(access=access_of(bob), label="Old")
+    new = snapshots.freeze(access=access_of(bob), label="New")
+    with everything(reason="correction"), transaction.atomic():
+        FollowUpEnd.objects.update(end_date="2024-06-01")
+        assert [snapshots.verify(one) for one in (old, new)] == [True, True]
+        assert [one.table for one in differences(source_of(old), LIVE)] == ["patients", "assessments", "events"]
+        ends = differences(source_of(new), LIVE)[3]
+    assert ends.cells == ((("N01-0001",), "end_date", "2024-05-01", "2024-06-01"),)
+    for snapshot, names in ((old, {}), (new, {"follow_up_ends": 1})):
+        path = tmp_path / f"{snapshot.label}.zip"
+        call_command("export_data", path, snapshot=snapshot.label, stdout=io.StringIO())
+        with zipfile.ZipFile(path) as archive:
+            rows = json.loads(archive.read("manifest.json"))["rows"]
+            assert rows == {"patients": 3, "assessments": 3, "adverse_events": 1} | names
+            if names:
+                assert b"2024-05-01" in archive.read("data/follow_up_ends.csv")
 
 
 def test_nobody_changes_a_snapshot(frozen):
@@ -109,7 +138,7 @@ def test_a_label_is_needed_and_its_own(frozen, bob, label):
 def test_two_states_are_compared_cell_by_cell(frozen):
     changed()
     with everything(), transaction.atomic():
-        patients, assessments, events = differences(source_of(frozen), LIVE)
+        patients, assessments, events, _ends = differences(source_of(frozen), LIVE)
     assert not patients.differs
     assert (assessments.added, assessments.removed, assessments.changed) == (0, 1, 1)
     assert (events.added, events.removed, events.changed) == (1, 0, 0)

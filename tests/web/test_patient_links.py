@@ -12,7 +12,8 @@ from django.utils import timezone
 from registry.models import Assessment, Draft, Patient, PatientLink
 from registry.services import extras, follow_up, patient_links
 from registry.services.assessments import save_assessment
-from registry.services.patient_links import ITEMS
+from registry.services.patient_links import ITEMS, FollowUpEnded
+from registry.services.patients import save_form
 from registry.services.records import Locked
 from sites.models import AuditEvent
 from sites.scope import Scope, entered
@@ -205,6 +206,16 @@ def test_links_end_with_follow_up(linked, as_person, alice, browse, patient, sto
     assert "Follow-up of this patient has ended" in page.content.decode()
     with as_person(alice):
         assert PatientLink.objects.count() == 1
+
+
+def test_a_death_recorded_since_the_page_was_read_counts(linked, as_person, alice, patient):
+    assert patient.vital_status != "dead"
+    with as_person(alice) as access:
+        dead = {"vital_status": "dead", "death_date": "2026-05-01", "last_contact_date": "2026-05-01"}
+        stored = Patient.objects.get(pk=patient.pk)
+        save_form(access=access, patient=stored, form="follow_up", raw=dead, missing={}, complete=True, today=TODAY)
+        with pytest.raises(FollowUpEnded):
+            linked()
 
 
 def test_only_those_who_enter_at_the_site_make_and_see_links(linked, patient, browse, charlie, bob, mona, as_person):

@@ -1,5 +1,6 @@
 """Answers to EQ-5D-5L by level, before and after surgery and by group. Figure 5 of the segment study."""
 
+from registry.analysis import small_cells
 from registry.analysis.figures.canvas import INK, LEVEL_COLOURS, note, panels, ticks, wrapped
 from registry.analysis.figures.chart import (
     COUNT,
@@ -60,7 +61,8 @@ def charts(result, words):
 
 def _told(row, words, alpha):
     for group, told in row["groups"].items():
-        troubled = share(told["n"] - told["counts"]["1"], told["n"])
+        untroubled = told["counts"]["1"]
+        troubled = share(small_cells.apart(untroubled, told["n"] - untroubled), told["n"])
         yield words(
             ALT,
             dimension=words(variables.get(row["variable"]).label),

@@ -219,9 +219,11 @@ def _draw_responders(result, words):
     codes = list(words.groups)
     for axis, ((name, threshold), rows) in zip(axes.flat, by_threshold.items(), strict=False):
         for x, row in enumerate(rows):
-            height_of_bar = share(row["responders"], row["n"]) or 0
+            part = share(row["responders"], row["n"])
+            height_of_bar = part or 0
             axis.bar(x, height_of_bar, 0.6, color=color(codes.index(row["group"])), edgecolor="#33414d", linewidth=0.6)
-            text = f"{height_of_bar:.0f}%\n{row['responders']} / {row['n']}" if row["n"] else "–"
+            text = f"{row['responders']} / {row['n']}" if row["n"] else "–"
+            text = text if part is None else f"{part:.0f}%\n{text}"
             axis.text(x, height_of_bar + 2, text, ha="center", va="bottom", fontsize=6.5)
         _group_ticks(axis, rows, words)
         axis.set_ylim(0, 124)

@@ -14,4 +14,5 @@ urlpatterns = [
     path("Patient/<str:patient_id>", views.OnePatient.as_view(), name="patient"),
     path("QuestionnaireResponse", views.QuestionnaireResponses.as_view(), name="responses"),
     path("QuestionnaireResponse/<str:response_id>", views.OneQuestionnaireResponse.as_view(), name="response"),
+    path("<path:rest>", views.Nothing.as_view(), name="nothing"),
 ]

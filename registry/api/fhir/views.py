@@ -30,6 +30,9 @@ NO_MATCH = Label(
 )
 BAD_COUNT = Label("_count must be a whole number from 1 to 200.", "_countは1から200までの整数です。")
 NO_PATIENT = Label("Name the patient: patient=S07-0012.", "患者を指定してください（patient=S07-0012）。")
+UNKNOWN_PARAMETER = Label(
+    "{name} is not a parameter of this search; one of {known}.", "{name}は検索に使えません（{known}）。"
+)
 OTHER_ID = Label("is not the id of this address", "アドレスのidと一致しません")
 OTHER_SITE = Label("must be a site where you enter data", "データ入力ができる施設ではありません")
 
@@ -57,6 +60,29 @@ def count_of(request):
     return int(text)
 
 
+OF_EVERY_SEARCH = ("_count", "_after", "_format", "_pretty")
+
+
+def check_search(request, resource):
+    """Refused for a parameter that is not understood: to leave it out would answer with more than was asked for."""
+    known = (*(name for name, _ in capability.RESOURCES[resource][1]), *OF_EVERY_SEARCH)
+    for name in request.GET:
+        if name not in known:
+            told = {"name": name[:40], "known": ", ".join(known)}
+            raise Refused(400, UNKNOWN_PARAMETER.format(**told), "not-supported")
+
+
+class Nothing(Resource):
+    """What answers for a kind of resource that is not here."""
+
+    permission_classes = ()
+
+    def get(self, request, rest):
+        raise Http404
+
+    post = put = get
+
+
 class Metadata(Resource):
     permission_classes = ()
 
@@ -66,6 +92,7 @@ class Metadata(Resource):
 
 class Questionnaires(Resource):
     def get(self, request):
+        check_search(request, "Questionnaire")
         found = [questionnaires.questionnaire(one, self.base) for one in catalogue.INSTRUMENTS]
         for name, key in (("_id", "id"), ("url", "url")):
             if name in request.GET:
@@ -104,6 +131,7 @@ class Patients(OfPatients):
     def get(self, request):
         """Patients in the order of their numbers; the next page begins after the last."""
         self.access.require(Can.READ)
+        check_search(request, "Patient")
         count = count_of(request)
         rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").order_by("pk")
         if wanted := request.GET.get("identifier") or request.GET.get("_id"):
@@ -151,6 +179,7 @@ class QuestionnaireResponses(OfPatients):
     def get(self, request):
         """Every response of one patient, or those to one questionnaire."""
         self.access.require(Can.READ)
+        check_search(request, "QuestionnaireResponse")
         wanted = request.GET.get("patient") or request.GET.get("subject")
         if not wanted:
             raise Refused(400, NO_PATIENT, "required")

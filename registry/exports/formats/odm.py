@@ -24,7 +24,7 @@ PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", 
 VISIT = "visit"  # the form that holds when an assessment took place, which belongs to no instrument
 KEYS = ("patient_id", "site_code", "timepoint")  # these name a row: they are not items
 MISSING_LIST = "CL.missing"
-ENDS = FOLLOW_UP_ENDS.name  # not there where a snapshot is exported
+ENDS = FOLLOW_UP_ENDS.name  # not there in the oldest snapshots
 DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
 EVERY = 500  # patients between two signs of progress
 

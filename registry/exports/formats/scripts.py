@@ -77,8 +77,11 @@ def _r(text):
 LENGTHS = {"text": 200, "code": 40}
 
 
-def sas_script(tables, choices, note):
-    """The text of read_metaspine.sas: formats, then one data step a file. Reasons become .A to .F."""
+def sas_script(tables, choices, note, sites=()):
+    """The text of read_metaspine.sas: formats, then one data step a file. Reasons become .A to .F.
+
+    sites  codes of the folders that the files are split into; none where they are not split
+    """
     language = choices.language
     lines = [f"/* {note} */"] if note else []
     lines += [
@@ -87,7 +90,7 @@ def sas_script(tables, choices, note):
         "options validvarname=v7;",
     ]
     for dataset, written in tables:
-        lines += [*_sas_formats(dataset, written, choices), *_sas_step(dataset, written, choices, language)]
+        lines += [*_sas_formats(dataset, written, choices), *_sas_step(dataset, written, choices, language, sites)]
     return "\n".join(lines) + "\n"
 
 
@@ -105,9 +108,10 @@ def _sas_formats(dataset, written, choices):
             f"{_sas(str(choice.code)) if text else choice.code} = {_sas(choice.label.in_language(choices.language))}"
             for choice in one.choices
         ]
-        if one.tagged and not text:
+        if one.tagged:  # a text cannot be missing for a reason: there the tag stays, as a value with a label
             pairs += [
-                f".{tag.upper()} = {_sas(MISSING_LABELS[reason].in_language(choices.language))}"
+                f"{_sas(f'.{tag}') if text else f'.{tag.upper()}'} = "
+                f"{_sas(MISSING_LABELS[reason].in_language(choices.language))}"
                 for reason, tag in TAGS.items()
             ]
         yield f"  value {_format(dataset, place, text)} {' '.join(pairs)};"
@@ -119,9 +123,8 @@ def _format(dataset, place, text):
     return f"{'$' if text else ''}{dataset.name[:2]}{place}f"
 
 
-def _sas_step(dataset, written, choices, language):
-    yield f"data {dataset.name};"
-    yield f'  infile "&folder./{dataset.name}.csv" dsd dlm="," firstobs=2 lrecl=1000000 encoding="utf-8" truncover;'
+def _sas_step(dataset, written, choices, language, sites):
+    yield from _sas_files(dataset.name, sites)
     columns = [(place, one, short_name(one.name)) for place, one in enumerate(written)]
     for _, one, name in columns:
         yield f"  length {name} {'$' + str(_length(one)) if _is_text(one, choices) else '8'};"
@@ -148,6 +151,20 @@ def _sas_step(dataset, written, choices, language):
         if one.choices and not choices.labelled:
             yield f"  format {name} {_format(dataset, place, _is_text(one, choices))}.;"
     yield "run;"
+
+
+def _sas_files(name, sites):
+    """The beginning of a data step: which file it reads, or which files one after the other, without their headers."""
+    how = 'dsd dlm="," lrecl=1000000 encoding="utf-8" truncover'
+    if not sites:
+        yield f"data {name};"
+        yield f'  infile "&folder./{name}.csv" firstobs=2 {how};'
+        return
+    yield f"filename site_{name[:2]} ({' '.join(_sas(f'&folder./{site}/{name}.csv') for site in sites)});"
+    yield f"data {name};"
+    yield f"  infile site_{name[:2]} eov=_first {how};"
+    yield "  input @;"
+    yield "  if _n_ = 1 or _first then do; _first = 0; delete; end;"
 
 
 def _named(names, written):

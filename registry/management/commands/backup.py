@@ -17,7 +17,7 @@ class Command(BaseCommand):
         except backups.BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+            raise CommandError(f"{error.filename or file}: {error.strerror or error}") from error
         rows = manifest["rows"]
         self.stdout.write(f"{sum(rows.values())} rows of {len(rows)} tables in {file}.")
         self.stdout.write(f"Newest seal of the audit trail: {manifest['seal'] or 'none'}.")

@@ -18,6 +18,6 @@ class Command(BaseCommand):
         except backups.BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+            raise CommandError(f"{error.filename or file}: {error.strerror or error}") from error
         self.stdout.write(f"Restored the backup of {manifest['made_at']}: {sum(manifest['rows'].values())} rows.")
         self.stdout.write(f"All row counts agree; {report.seals} seals over {report.sealed} events verified.")
