@@ -420,11 +420,18 @@ def outputs(dataset, choices):
     style = STYLES.get(choices.format, "plain")
     found = []
     for variable in dataset.variables:
-        tagged = choices.missing == "tagged" and bool(variable.reason) and variable.kind in ("integer", "code")
+        tagged = choices.missing == "tagged" and bool(variable.reason) and _has_room(variable)
         found.append(_output(variable, choices, style, tagged))
         if variable.reason and choices.missing != "none" and not tagged:
             found.append(_reason(variable, choices, style))
     return tuple(found)
+
+
+def _has_room(variable):
+    """Whether a tag among the values of a variable is never taken for one of them: days since surgery may be −903."""
+    if variable.kind not in ("integer", "code"):
+        return False
+    return bool(variable.choices) or variable.minimum is not None
 
 
 def _output(variable, choices, style, tagged):

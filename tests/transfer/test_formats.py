@@ -127,6 +127,17 @@ def test_days_since_surgery_and_no_date(package):
     assert "2024-" not in (folder / "data" / "patients.csv").read_text()
 
 
+@pytest.mark.parametrize("format", ["sav", "dta"])
+def test_a_day_long_before_surgery_is_no_missing_value(package, as_system, format):
+    with as_system(reason="test"):
+        Patient.objects.filter(pk="N01-0001").update(rt_before_date=dt.date(2021, 7, 21))
+    folder = package(dates="days", missing="tagged", format=format, content=["items", "extras"])
+    read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[format]
+    frame, meta = read(folder / "data" / f"patients.{format}", output_format="polars")
+    assert frame["rt_before_day"][0] == -903
+    assert "rt_before_day" not in meta.missing_ranges and "rt_before_day_missing" in frame.columns
+
+
 def test_shifted_dates_keep_every_interval_and_are_the_same_each_time(package, settings):
     plain = table(package(name="plain") / "data" / "assessments.csv")
     first = table(package(name="first", dates="shifted") / "data" / "assessments.csv")
