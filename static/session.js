@@ -11,6 +11,7 @@
   let end = Date.now() + 1000 * Number(dialog.dataset.left);
   let heardAt = Date.now();
   let gone = false; // this page's person is not signed in, as far as is known
+  let looked = false; // it was said, and closed to look at the page: said again when something is sent
   let asking = null;
   let timer = 0;
 
@@ -37,8 +38,9 @@
     if (gone && same) document.dispatchEvent(new Event("session:back"));
     gone = !same;
     if (gone) {
-      show(state.person === null ? "ended" : "other");
+      if (!looked) show(state.person === null ? "ended" : "other");
     } else {
+      looked = false;
       end = Date.now() + 1000 * state.left;
       if (state.left > warning) dialog.close();
       else show(state.extends ? "warning" : "ending");
@@ -85,6 +87,7 @@
   }
   document.addEventListener("session:ask", ask);
   window.addEventListener("focus", () => {
+    looked = false;
     if (dialog.open || Date.now() - heardAt > QUIET) ask();
   });
   document.addEventListener("visibilitychange", () => {
@@ -109,6 +112,7 @@
     event.preventDefault();
     event.stopImmediatePropagation();
     const submitter = event.submitter;
+    looked = false;
     if (await ask()) {
       passed = form;
       form.requestSubmit(submitter);
@@ -117,13 +121,18 @@
 
   dialog.addEventListener("click", (event) => {
     if (event.target.closest("[data-stay]")) remain();
-    if (event.target.closest("[data-close]")) dialog.close();
+    if (event.target.closest("[data-close]")) {
+      looked = true;
+      dialog.close();
+    }
     if (event.target.closest("[data-reload]")) window.location.reload();
   });
   dialog.addEventListener("cancel", (event) => {
     if (dialog.querySelector("[data-when=warning]:not([hidden])")) {
       event.preventDefault();
       remain();
+    } else {
+      looked = true;
     }
   });
   dialog.addEventListener("close", schedule);
