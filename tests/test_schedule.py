@@ -319,6 +319,15 @@ def test_a_death_before_the_end_is_refused_and_one_after_it_is_not(operated, ali
         assert save_form(raw=raw, version=Patient.objects.get(pk=operated.pk).version, **form).death_date
 
 
+def test_an_end_after_a_death_recorded_meanwhile_is_refused(operated, alice, as_person):
+    with as_person(alice) as access:
+        raw = {"vital_status": "dead", "death_date": "2026-02-28", "last_contact_date": "2026-02-28"}
+        save_form(access=access, patient=operated, form="follow_up", raw=raw, today=TODAY)
+        asked = {"access": access, "patient": operated, "today": TODAY}  # the patient as read before that
+        assert errors_of(follow_up.end_follow_up, raw=WITHDRAWN, **asked) == {"end_date": [follow_up.AFTER_DEATH.en]}
+        assert follow_up.end_follow_up(raw=WITHDRAWN | {"end_date": "2026-02-28"}, **asked).pk == operated.pk
+
+
 def test_not_at_another_site(operated, charlie, mona, as_person):
     for user in (charlie, mona):
         with as_person(user) as access, pytest.raises(PermissionDenied):

@@ -10,6 +10,7 @@ from registry.imports import trail
 from registry.imports.report import LISTED, Finding, Findings
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
+from registry.services.follow_up import AFTER_DEATH, BEFORE_CONSENT
 from sites import audit
 from sites.scope import everything
 
@@ -58,6 +59,7 @@ def undo(done, *, user_id, reason):
                             "restored": _restore(cursor, model),
                             "removed": _remove(cursor, model),
                         }
+                    _find_contradicted(cursor, found)
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                     cursor.execute("SELECT DISTINCT site_id FROM undone WHERE site_id IS NOT NULL")
                     sites = [site for (site,) in cursor.fetchall()]
@@ -158,6 +160,26 @@ def _find_built_upon(cursor, found):
                 Finding(model._meta.model_name, None, "", row, BUILT_UPON.format(n=n, what=what)) for _, row, n in rows
             ]
             found.extend(findings, rows[0][0] if rows else 0)
+
+
+def _find_contradicted(cursor, found):
+    """Ends of follow-up that what was restored contradicts: they may have been recorded since, in rows of their own."""
+    cursor.execute(
+        f"""
+        SELECT count(*) OVER (), e.patient_id, e.end_date < p.consent_date
+        FROM {FollowUpEnd._meta.db_table} AS e JOIN {Patient._meta.db_table} AS p USING (patient_id)
+        WHERE (e.end_date < p.consent_date OR e.end_date > p.death_date)
+          AND e.patient_id IN (SELECT row_id FROM undone WHERE table_name = ANY (%s))
+        ORDER BY e.patient_id LIMIT {LISTED}
+        """,
+        [[Patient._meta.db_table, FollowUpEnd._meta.db_table]],
+    )
+    rows = cursor.fetchall()
+    findings = [
+        Finding(FollowUpEnd._meta.model_name, None, "end_date", row, BEFORE_CONSENT if before else AFTER_DEATH)
+        for _, row, before in rows
+    ]
+    found.extend(findings, rows[0][0] if rows else 0)
 
 
 def _restore(cursor, model):

@@ -40,8 +40,8 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
     if raw.get("end_kind") == LOST:
         raw = {**raw, "end_data_use": ""}  # a form without scripts cannot take back what was ticked for a withdrawal
     answers = clean(ITEMS, raw, {}, complete=True, today=today)
-    _check(patient, answers.values)
     row = _locked(patient, version)
+    _check(Patient.objects.get(pk=patient.pk), answers.values)  # who was read before the lock may have changed
     ask_no_more(patient)
     if row is None:
         return FollowUpEnd.objects.create(patient_id=patient.pk, site_id=patient.site_id, **answers.values)

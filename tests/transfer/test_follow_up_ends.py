@@ -153,6 +153,29 @@ def test_differences_replacing_links_and_undoing(good, browser, bring_in, charli
     assert [(one.file, one.value) for one in refused.shown] == [("followupend", "N01-0001")]
 
 
+def test_an_undoing_does_not_contradict_an_end_recorded_since(good, browser, bring_in):
+    bring_in(good)
+    later = {"death_date": "2025-09-01", "last_contact_date": "2025-09-01"}
+    address = send(browser, patients__csv=text([PATIENT | later]).encode())
+    follow(browser, address)
+    store(browser, address, update="on")
+
+    def death():
+        with everything(), transaction.atomic():
+            return str(Patient.objects.get(pk=PATIENT["patient_id"]).death_date)
+
+    write_csv(good / "follow_up_ends.csv", [END | {"end_date": "2025-06-01"}])
+    for file in wire.CONTRACT:
+        (good / file.filename).unlink()
+    assert bring_in(good).stored
+    browser.post(f"{address}undo/", {"reason": "wrong file"})
+    assert death() == "2025-09-01"
+    write_csv(good / "follow_up_ends.csv", [END])
+    assert bring_in(good, update=True, reason="letter").stored
+    browser.post(f"{address}undo/", {"reason": "wrong file"})
+    assert death() == "2025-03-02"
+
+
 def test_a_file_with_columns_of_its_own_is_matched(good, browser, bring_in):
     bring_in(good)
     header = ["record_id", "redcap_event_name", "ended", "end_date", "why", "end_data_use"]
