@@ -106,8 +106,9 @@ class _Work:
                 report.trail = (trail.transaction(cursor), after, trail.newest(cursor))
 
     def _stage(self, cursor):
-        for file in {*self.files, *wire.FILES}:
-            staging.create_stage(cursor, file)
+        given = {file.name: file for file in self.files}  # with the extras that were brought
+        for file in wire.FILES:
+            staging.create_stage(cursor, given.get(file.name, file))
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
