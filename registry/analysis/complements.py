@@ -1,7 +1,7 @@
 """Further counts hidden, so that no small one follows from a sum and the rest of it (complementary suppression).
 
-A relation is a whole and its parts. Where it leaves a hidden small count one value alone, the smallest cell of it that
-is shown is hidden too, again and again until no relation does. Several relations together are not looked at.
+A relation is a whole and its parts. Where it leaves a hidden count one value alone, the smallest cell of it that is
+shown is hidden too, again and again until no relation does. Several relations together are not looked at.
 """
 
 from dataclasses import dataclass
@@ -47,16 +47,17 @@ class Relation:
 
     @property
     def tells(self):
-        """Whether what is shown leaves a hidden small count one value, or a hidden cell alone."""
+        """Whether what is shown leaves a hidden cell one value. A larger one, too: a small one would follow from it."""
         hidden = [cell for cell in self.cells if cell.hidden]
         if len(hidden) < 2 or self.whole in hidden:
             return len(hidden) == 1
         bounds = [_bounds(cell.value) for cell in hidden]
         rest = sum(cell.value for cell in hidden)
-        least, most = (sum(ends) for ends in zip(*bounds, strict=True))
-        return any(
-            high < inf and max(low, rest - (most - high)) == min(high, rest - (least - low)) for low, high in bounds
-        )
+        for place, (low, high) in enumerate(bounds):
+            least, most = (sum(ends) for ends in zip(*bounds[:place], *bounds[place + 1 :], strict=True))
+            if max(low, rest - most) == min(high, rest - least):
+                return True
+        return False
 
 
 def _bounds(few):
