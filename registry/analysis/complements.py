@@ -67,7 +67,7 @@ def _bounds(few):
 
 def complement(result, threshold):
     """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
-    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result)]
+    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result), *_of_levels(result)]
     for name, part in result.items():
         if name not in ("cohort", "method"):
             found += _of_rows(part)
@@ -134,6 +134,21 @@ def _of_procedures(result):
         for name in ("counts", "classes"):
             for code in whole[name]:
                 yield from _if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
+
+
+def _of_levels(result):
+    """What the EQ-5D report counts once more is told there as it is told in the table of the dimensions."""
+    table = {
+        (row["variable"], row["timepoint"], group): told
+        for row in result.get("eq5d_domains", ())
+        for group, told in row["groups"].items()
+    }
+    for row in result.get("eq5d_report", {}).get("levels", ()):
+        told = table.get((row["dimension"], row["timepoint"], row["group"]))
+        if told and (told["n"], told["counts"]) == (row["n"], row["counts"]):
+            yield Relation([Cell(told, "n")], Cell(row, "n"))
+            for code in told["counts"]:
+                yield Relation([Cell(told["counts"], code)], Cell(row["counts"], code))
 
 
 def _if_whole(parts, whole):

@@ -75,6 +75,19 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
         assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
 
 
+@pytest.mark.parametrize("threshold", [3, 5, THRESHOLD])
+def test_a_count_of_two_tables_is_told_alike_in_both(result, settings, threshold):
+    settings.SMALL_CELLS = threshold
+    shown, seen = presentation.shown(result), 0
+    for row in shown["eq5d_report"]["levels"]:
+        for other in shown["eq5d_domains"]:
+            told = other["groups"].get(row["group"])
+            if told and (other["variable"], other["timepoint"]) == (row["dimension"], row["timepoint"]):
+                assert (str(told["n"]), str(told["counts"])) == (str(row["n"]), str(row["counts"]))
+                seen += "≥" in str(row["counts"])
+    assert seen
+
+
 def rows_of(part):
     if isinstance(part, dict):
         yield part
