@@ -1,7 +1,7 @@
 """Further counts hidden, so that no small one follows from a sum and the rest of it (complementary suppression).
 
-A relation is a whole and its parts. Where it leaves a hidden small count one value alone, the smallest cell of it that
-is shown is hidden too, again and again until no relation does. Several relations together are not looked at.
+A relation is a whole and its parts. Where it leaves a hidden count one value alone, the smallest cell of it that is
+shown is hidden too, again and again until no relation does. Several relations together are not looked at.
 """
 
 from dataclasses import dataclass
@@ -47,16 +47,17 @@ class Relation:
 
     @property
     def tells(self):
-        """Whether what is shown leaves a hidden small count one value, or a hidden cell alone."""
+        """Whether what is shown leaves a hidden cell one value. A larger one, too: a small one would follow from it."""
         hidden = [cell for cell in self.cells if cell.hidden]
         if len(hidden) < 2 or self.whole in hidden:
             return len(hidden) == 1
         bounds = [_bounds(cell.value) for cell in hidden]
         rest = sum(cell.value for cell in hidden)
-        least, most = (sum(ends) for ends in zip(*bounds, strict=True))
-        return any(
-            high < inf and max(low, rest - (most - high)) == min(high, rest - (least - low)) for low, high in bounds
-        )
+        for place, (low, high) in enumerate(bounds):
+            least, most = (sum(ends) for ends in zip(*bounds[:place], *bounds[place + 1 :], strict=True))
+            if max(low, rest - most) == min(high, rest - least):
+                return True
+        return False
 
 
 def _bounds(few):
@@ -66,7 +67,7 @@ def _bounds(few):
 
 def complement(result, threshold):
     """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
-    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result)]
+    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result), *_of_levels(result)]
     for name, part in result.items():
         if name not in ("cohort", "method"):
             found += _of_rows(part)
@@ -133,6 +134,21 @@ def _of_procedures(result):
         for name in ("counts", "classes"):
             for code in whole[name]:
                 yield from _if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
+
+
+def _of_levels(result):
+    """What the EQ-5D report counts once more is told there as it is told in the table of the dimensions."""
+    table = {
+        (row["variable"], row["timepoint"], group): told
+        for row in result.get("eq5d_domains", ())
+        for group, told in row["groups"].items()
+    }
+    for row in result.get("eq5d_report", {}).get("levels", ()):
+        told = table.get((row["dimension"], row["timepoint"], row["group"]))
+        if told and (told["n"], told["counts"]) == (row["n"], row["counts"]):
+            yield Relation([Cell(told, "n")], Cell(row, "n"))
+            for code in told["counts"]:
+                yield Relation([Cell(told["counts"], code)], Cell(row["counts"], code))
 
 
 def _if_whole(parts, whole):

@@ -75,6 +75,19 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
         assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
 
 
+@pytest.mark.parametrize("threshold", [3, 5, THRESHOLD])
+def test_a_count_of_two_tables_is_told_alike_in_both(result, settings, threshold):
+    settings.SMALL_CELLS = threshold
+    shown, seen = presentation.shown(result), 0
+    for row in shown["eq5d_report"]["levels"]:
+        for other in shown["eq5d_domains"]:
+            told = other["groups"].get(row["group"])
+            if told and (other["variable"], other["timepoint"]) == (row["dimension"], row["timepoint"]):
+                assert (str(told["n"]), str(told["counts"])) == (str(row["n"]), str(row["counts"]))
+                seen += "≥" in str(row["counts"])
+    assert seen
+
+
 def rows_of(part):
     if isinstance(part, dict):
         yield part
@@ -121,6 +134,19 @@ def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
     row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
     complements.close([*complements._of_row(row)], 5)
     assert tuple(str(n) for n in row["counts"].values()) == told
+
+
+def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
+    """Two of at least 5 that add up to 10 are 5 each: in a table, the small count beside one would follow."""
+    row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(5, 5), "d": 9}
+    known = complements.Relation([complements.Cell(row, "b"), *complements._cells(column)])
+    complements.close([complements.Relation(complements._cells(row)), known], 5)
+    assert [str(n) for n in (*row.values(), *column.values())] == ["<5", "≥5", "≥5", "≥5"]
+
+    row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(6, 5), "d": 9}
+    known = complements.Relation([complements.Cell(row, "b"), *complements._cells(column)])
+    complements.close([complements.Relation(complements._cells(row)), known], 5)
+    assert column["d"].__class__ is int
 
 
 def test_the_sites_tell_no_hidden_count(shown):
