@@ -148,10 +148,7 @@ class _Maker:
         joins = [self._site(), self._only(), self._events_by_kind()]
         for place, visit in enumerate(SCHEDULE):
             alias = f"a{place}"
-            joins.append(
-                f"LEFT JOIN {self.source.assessments} AS {alias} ON {alias}.patient_id = t.patient_id "
-                f"AND {alias}.timepoint_id = '{visit.code}'"
-            )
+            joins.append(self._visit(alias, visit.code))
             date = self._item(catalogue.item("assessment_date"), alias, wire.ASSESSMENTS)
             columns += [self._at(one, visit) for one in (date, *self._of_assessment(alias, visit.code)) if one]
         if "extras" in self.choices.with_:
@@ -182,28 +179,22 @@ class _Maker:
         return f"JOIN {self.source.patients} AS p ON p.patient_id = t.patient_id"
 
     def _baseline(self, alias, of):
+        return f"{self._visit(alias, BASELINE, of)} AND {of}.timepoint_id <> '{BASELINE}'"
+
+    def _visit(self, alias, timepoint, of="t"):
+        """The patient's assessment at `timepoint` as `alias`, where there is one."""
         return (
             f"LEFT JOIN {self.source.assessments} AS {alias} ON {alias}.patient_id = {of}.patient_id "
-            f"AND {alias}.timepoint_id = '{BASELINE}' AND {of}.timepoint_id <> '{BASELINE}'"
+            f"AND {alias}.timepoint_id = '{timepoint}'"
         )
 
     def _before_surgery(self):
         """The assessment before surgery as `a0`, which some scores need; the wide shape has it anyway."""
-        if "extras" not in self.choices.with_:
-            return ""
-        return (
-            f"LEFT JOIN {self.source.assessments} AS a0 ON a0.patient_id = t.patient_id "
-            f"AND a0.timepoint_id = '{BASELINE}'"
-        )
+        return self._visit("a0", BASELINE) if "extras" in self.choices.with_ else ""
 
     def _after_surgery(self):
         """The assessment from which the correction of an angle counts, as `c`; a registry may have none."""
-        if "extras" not in self.choices.with_:
-            return ""
-        return (
-            f"LEFT JOIN {self.source.assessments} AS c ON c.patient_id = t.patient_id "
-            f"AND c.timepoint_id = '{cobb.AFTER_SURGERY}'"
-        )
+        return self._visit("c", cobb.AFTER_SURGERY) if "extras" in self.choices.with_ else ""
 
     def _events_by_kind(self):
         kinds = catalogue.item("kind").codes

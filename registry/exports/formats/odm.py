@@ -1,8 +1,8 @@
 """CDISC ODM-XML 1.3.2: the metadata of what is exported, then each patient, written as they are read.
 
 A study event for the patient's own forms, one for each timepoint, one for each adverse event, one for the end of
-follow-up; a form and an item group
-for each instrument; an item for each column. A missing value is an item that is null, with its reason as a flag.
+follow-up; a form and an item group for each instrument; an item for each column. A missing value is an item that is
+null, with its reason as a flag.
 """
 
 from itertools import groupby
