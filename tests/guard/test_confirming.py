@@ -20,7 +20,11 @@ def administering():
     """Addresses by name that only administrators write to."""
     rules = permissions.RULES
     return sorted(
-        {one for one in addresses() if one.name in rules and rules[one.name].writers == permissions.ADMIN},
+        {
+            one
+            for one in addresses()
+            if one.name in rules and rules[one.name].writers == permissions.ADMIN and one.name not in ASKS_NOTHING
+        },
         key=lambda one: one.name,
     )
 
@@ -46,7 +50,7 @@ def test_every_address_that_administers_asks(client, ada, alice, late):
         url = one.url(values | of_rule)
         answer = client.post(url, {"anything": "1"})
         asked = answer.status_code == 302 and answer.url.startswith("/account/confirm/")
-        if not asked and one.name not in ASKS_NOTHING:
+        if not asked:
             silent.append((one.name, answer.status_code))
     assert silent == []
 
