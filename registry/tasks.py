@@ -56,7 +56,7 @@ def compute_awaited_outcomes():
 
 @app.task
 def compute_all_outcomes(*, anew=False):
-    """Utilities and changes by every value set that a site uses, of whoever's forms changed since; `anew`, of everybody."""
+    """Utilities and changes, by every value set in use, of those whose forms changed since; `anew`, of everybody."""
     with everything(reason="outcomes computed"), transaction.atomic():
         for value_set in Site.objects.order_by().values_list("value_set", flat=True).distinct():
             outcomes.compute_changed(value_set, anew=anew)
@@ -64,9 +64,7 @@ def compute_all_outcomes(*, anew=False):
 
 @app.task
 def check_all_forms(*, anew=False):
-    """The soft checks over the forms of whoever's changed since: queries are raised, raised again and closed as the data
-    say. `anew`, over every form.
-    """
+    """The soft checks over what changed since or, `anew`, over every form: they raise and close queries."""
     with everything(reason="soft checks"), transaction.atomic():
         return sweeping.sweep() if anew else sweeping.sweep_changed()
 

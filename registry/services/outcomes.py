@@ -113,13 +113,11 @@ def _bring_up_to_date(table, select, columns, value_set, patients):
         "patients": None if patients is None else sorted(patients),
         "baseline": BASELINE,
     }
-    everybody = patients is None
-    fresh = select.format(which="true" if everybody else "a.patient_id = ANY (%(patients)s::varchar[])")
-    of_patients = (
-        ""
-        if everybody
-        else "AND assessment_id IN (SELECT id FROM registry_assessment WHERE patient_id = ANY (%(patients)s::varchar[]))"
-    )
+    which, of_patients = "true", ""
+    if patients is not None:
+        which = "a.patient_id = ANY (%(patients)s::varchar[])"
+        of_patients = f"AND assessment_id IN (SELECT id FROM registry_assessment AS a WHERE {which})"
+    fresh = select.format(which=which)
     _wait_for_others(table, parameters["patients"])
     right, stored = (", ".join(f"{alias}.{column}" for column in columns) for alias in ("fresh", "stored"))
     with connection.cursor() as cursor:

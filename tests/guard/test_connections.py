@@ -4,8 +4,8 @@ import threading
 from contextlib import suppress
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
 
