@@ -24,6 +24,7 @@ NOT_AUDITED = {
     "registry_snapshotpart": "copies of audited rows, which a trigger keeps from changing; freezing is on record",
     "study_sites_digest": "the day of the last daily e-mail to a person: no patient, and nothing that anybody decides",
     "study_sites_auditevent": "the trail itself",
+    "registry_watermark": "how far jobs have come that look only at what changed: no patient, and rebuilt at any time",
     "registry_guard": "what `migrate` wrote down of the guards, signed; the application cannot write it",
 }
 # Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.
