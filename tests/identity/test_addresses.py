@@ -136,7 +136,7 @@ def test_the_database_takes_no_second_spelling_by_any_path(alice, raw):
 
 
 def test_a_registry_with_two_spellings_of_one_address_is_told_who(alice, charlie, north, as_system):
-    migration = import_module("sites.migrations.0011_email_spelling")
+    migration = import_module("sites.migrations.0002_email_spelling")
     with connection.schema_editor() as editor, as_system():
         migration.one_spelling(apps, editor)  # nothing to do
 
