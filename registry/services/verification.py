@@ -1,7 +1,7 @@
 """Verification against source: a monitor compares fields, or a whole form, with the patient's file.
 
 What was compared is in the record's `verified`, column by column. The database marks a column that changes afterwards
-and takes a verified form back to complete (migration 0005).
+and takes a verified form back to complete (registry/guards).
 """
 
 from django.db import transaction

@@ -64,7 +64,7 @@ def cells(time, strata=None):
 
 def sorting(time):
     """A stable order of times (n,). Whole days are few: NumPy sorts small integers in one pass."""
-    if time.size and 0 <= time.min() and time.max() < 1 << 16:
+    if time.size and time.min() >= 0 and time.max() < 1 << 16:
         days = time.astype(np.uint16)
         if (days == time).all():
             time = days
