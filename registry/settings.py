@@ -196,6 +196,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
+    "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
 }
 
 AUTH_USER_MODEL = "study_sites.User"

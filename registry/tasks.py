@@ -20,8 +20,8 @@ from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
-from registry.services import digests, drafts, erasure, field_keys, outcomes, sweeping
-from sites import retention, sealing, tokens
+from registry.services import alert_letters, digests, drafts, erasure, field_keys, outcomes, sweeping
+from sites import alerts, attempts, retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -232,8 +232,30 @@ def send_digest(user_id, day):
 @app.task
 def seal_audit():
     """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
-    for one in sealing.seal():
-        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+    try:
+        for one in sealing.seal():
+            logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+    except Exception as fault:
+        alerts.sealing_stopped(type(fault).__name__)
+        raise
+
+
+@app.task
+def alert_administrators():
+    """Tell administrators by mail what was refused, once for each kind and hour; on their pages it stands anyway."""
+    if alerts.is_sealing_behind():
+        seal_audit()  # a worker that was just started has had no time for it
+        alerts.sealing_stopped()
+    with everything(reason="alerts"), transaction.atomic():
+        for due in alerts.due():
+            for subject, body, to in alert_letters.letters(due):
+                start_mail(subject, body, to)
+
+
+@app.task
+def forget_attempts():
+    """Attempts that count no more are forgotten."""
+    attempts.forget()
 
 
 @app.task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)

@@ -1,7 +1,7 @@
 """The start page: what waits at the own site, the most valuable first and why; central roles see it by site."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Count, Q
 from django.shortcuts import render
@@ -18,6 +18,7 @@ from registry.services import form_states, patient_links, schedule, visits
 from registry.web import drafts as typed_drafts
 from registry.web import queries_words, wording
 from registry.web.reading import form_state
+from sites import alerts
 from sites.access import Can
 from sites.models import Membership, Site, User
 
@@ -251,6 +252,8 @@ def _administration():
     plans, today = schedule.plans(), timezone.localdate()
     running = Membership.objects.running(today)
     return {
+        "refusals": alerts.lately(timezone.now() - timedelta(days=1)),
+        "sealing_behind": alerts.is_sealing_behind(),
         "sites": Site.objects.count(),
         "people": User.objects.filter(is_active=True).count(),
         "without_role": User.objects.filter(is_active=True).exclude(pk__in=running.values("user")).count(),

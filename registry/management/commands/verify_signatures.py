@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from registry.services import signing
+from sites import alerts
 from sites.scope import everything
 
 
@@ -30,4 +31,5 @@ class Command(BaseCommand):
             f"have unlocked forms, {counts[signing.BROKEN]} are broken."
         )
         if counts[signing.BROKEN]:
+            alerts.verification_failed("signatures", counts[signing.BROKEN])
             sys.exit(1)

@@ -4,7 +4,7 @@ import sys
 
 from django.core.management.base import BaseCommand
 
-from sites import sealing
+from sites import alerts, sealing
 
 
 class Command(BaseCommand):
@@ -25,5 +25,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{report.seals} seals over {report.sealed} events, the newest {report.last_hash or 'none'}.")
         self.stdout.write(f"{report.unsealed} newest events are not sealed yet.")
         if report.findings:
+            alerts.verification_failed("audit trail", len(report.findings))
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("The trail is what was sealed."))
