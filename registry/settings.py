@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -180,6 +181,17 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "registry.tasks.sweep", "schedule": 30.0},
     "compute_all_outcomes": {"task": "registry.tasks.compute_all_outcomes", "schedule": 3600.0},
     "check_all_forms": {"task": "registry.tasks.check_all_forms", "schedule": 3600.0},
+    # The hourly ones look at what changed since. Once a night everything is looked at, whatever was lost or deleted.
+    "compute_all_outcomes_anew": {
+        "task": "registry.tasks.compute_all_outcomes",
+        "schedule": crontab(hour=2, minute=10),
+        "kwargs": {"anew": True},
+    },
+    "check_all_forms_anew": {
+        "task": "registry.tasks.check_all_forms",
+        "schedule": crontab(hour=2, minute=40),
+        "kwargs": {"anew": True},
+    },
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},

@@ -14,7 +14,7 @@ from registry.analysis.design import errors as design_errors
 from registry.api.records.reference import TEXT, whole_list
 from registry.api.shared import lists, request_body
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.item_fields import Declared, item_schema, serializer, whole
+from registry.api.shared.item_fields import Declared, item_schema, represent, serializer, whole
 from registry.api.shared.resource import Resource
 from registry.models import SavedCohort
 from sites.tenancy.access import Can
@@ -67,7 +67,7 @@ ORDERS = ("name", "created_at")
 
 
 def _shown(saved):
-    return CohortShown(saved).data
+    return represent(CohortShown, saved)
 
 
 def steps_of(given):

@@ -20,7 +20,7 @@ from registry.api.analysis.snapshots import snapshot_named
 from registry.api.records.reference import TEXT
 from registry.api.shared import lists, request_body
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.item_fields import Declared, code_filter, serializer
+from registry.api.shared.item_fields import Declared, code_filter, represent, serializer
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.models import ComparisonRun
@@ -79,7 +79,7 @@ FILTERS = (code_filter("status", "status", ComparisonRun.Status.values, "How far
 
 
 def _shown(run):
-    return RunShown(run).data
+    return represent(RunShown, run)
 
 
 def _runs():

@@ -15,7 +15,7 @@ from registry.api.analysis.cohorts import cohort_named
 from registry.api.records.reference import TEXT, TEXT_OR_NULL
 from registry.api.shared import lists, request_body
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.item_fields import Declared, code_filter, moment_filter, serializer
+from registry.api.shared.item_fields import Declared, code_filter, moment_filter, represent, serializer
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports import choices as asked
@@ -125,7 +125,7 @@ class _Exports(Resource):
         error = export.error and Label(export.error["en"], export.error["ja"]).in_language(get_language())
         export.progress = 1.0 if done else export.share
         fields = {name: getattr(export, name, None) for name in ExportShown().fields}
-        return ExportShown(fields | {"error": error, "file": file}).data
+        return represent(ExportShown, fields | {"error": error, "file": file})
 
 
 class Exports(_Exports):

@@ -13,7 +13,7 @@ from registry.api.records.reference import TEXT, TEXT_OR_NULL
 from registry.api.shared import lists, request_body
 from registry.api.shared.etags import shown
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.item_fields import Declared, item_schema, moment_filter, serializer, whole
+from registry.api.shared.item_fields import Declared, item_schema, moment_filter, represent, serializer, whole
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports.jobs import may_see_snapshots
@@ -86,7 +86,7 @@ ORDERS = ("created_at", "label")
 
 
 def _shown(one):
-    return SnapshotShown(one).data
+    return represent(SnapshotShown, one)
 
 
 def snapshot_named(access, given):

@@ -16,6 +16,7 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    represent,
     serializer,
     shown_fields,
     text_filter,
@@ -112,7 +113,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return PatientShown(patient).data
+    return represent(PatientShown, patient)
 
 
 class Patients(Resource):
@@ -274,7 +275,7 @@ class Identifiers(Resource):
 
     def _shown(self, patient):
         known = identity.read(patient) or {}
-        return IdentifiersShown({one.name: known.get(one.name) for one in IDENTIFIERS}).data
+        return represent(IdentifiersShown, {one.name: known.get(one.name) for one in IDENTIFIERS})
 
 
 def _version(patient):
