@@ -11,7 +11,7 @@ from django.utils import timezone
 from sites.models import Invitation, Membership, User
 from sites.people.invitations import NotInvited, accept, invite, renew, revoke
 from sites.tenancy.access import Role, access_of
-from tests.identity.conftest import is_in, sign_in
+from tests.account.conftest import is_in, sign_in
 
 SENT = {"email": "Kana@Example.org", "name": "", "language": "ja", "role": "coordinator", "starts_on": "2026-01-01"}
 ACCEPTED = {"name": "Kana Kita", "language": "ja", "password1": "quiet river lamp", "password2": "quiet river lamp"}

@@ -6,8 +6,8 @@ from django.core import mail
 from django.urls import reverse
 
 from registry.web.account.adapters import NOTICES, notify
+from tests.account.conftest import code_of, sign_in
 from tests.conftest import PASSWORD
-from tests.identity.conftest import code_of, sign_in
 
 NEW = {"oldpassword": PASSWORD, "password1": "quiet river lamp", "password2": "quiet river lamp"}
 

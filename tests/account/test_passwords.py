@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from tests.identity.conftest import is_in, sign_in
+from tests.account.conftest import is_in, sign_in
 
 NEW = {"password1": "quiet river lamp", "password2": "quiet river lamp"}
 

@@ -6,7 +6,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.urls import reverse
 
-from tests.identity.conftest import code_of, is_in, sign_in
+from tests.account.conftest import code_of, is_in, sign_in
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.urls import reverse
 
+from tests.account.conftest import is_in, sign_in
 from tests.conftest import PASSWORD
-from tests.identity.conftest import is_in, sign_in
 
 MINUTE = 60
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from allauth.socialaccount.models import SocialAccount
 
-from tests.identity.conftest import is_in
+from tests.account.conftest import is_in
 
 
 class Provider(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from sites.tenancy.scope import everything
 from tests.conftest import TODAY
-from tests.flow.conftest import FINE, TUMOUR_AGREES
+from tests.review.conftest import FINE, TUMOUR_AGREES
 from tests.web.conftest import BASELINE, SURGERY, browse, text  # noqa: F401 - fixtures
 
 END = {"end_kind": "withdrawn", "end_date": "2026-05-02", "end_reason": "privacy", "end_data_use": "stop"}

@@ -12,7 +12,7 @@ from registry.models import Assessment, Signature
 from registry.services.review import queries, signing
 from sites.models import AuditEvent
 from tests.conftest import PASSWORD
-from tests.flow.conftest import PREOP, WALKS
+from tests.review.conftest import PREOP, WALKS
 from tests.web.conftest import ASSESSMENT
 
 KEY = "preop:severe_palsy_but_walks"

@@ -13,7 +13,7 @@ from registry.services.review.soft_checks import Form
 from registry.services.review.soft_checks_bulk import sweep
 from registry.tasks import check_all_forms
 from tests.conftest import TODAY
-from tests.flow.conftest import FINE, PREOP, WALKS
+from tests.review.conftest import FINE, PREOP, WALKS
 
 RULE = "severe_palsy_but_walks"
 KEY = f"preop:{RULE}"

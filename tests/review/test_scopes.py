@@ -10,7 +10,7 @@ from registry.services.review.signing import sign
 from sites.models import Membership
 from sites.tenancy.scope import because
 from tests.conftest import TODAY
-from tests.flow.conftest import PREOP
+from tests.review.conftest import PREOP
 
 REFUSED = "own people|by others|not allowed|row-level security|permission denied|stays with|never changes|does not"
 

@@ -15,7 +15,7 @@ from registry.services.review import queries, signing, verification
 from registry.services.review.soft_checks import Form
 from sites.models import AuditEvent
 from tests.conftest import TODAY
-from tests.flow.conftest import PREOP
+from tests.review.conftest import PREOP
 
 
 def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, save, mona, as_person, row_of):
