@@ -10,7 +10,7 @@ from sites.people.tokens import TokenScope
 
 
 class ByToken(BaseAuthentication):
-    """`sites.tenancy.middleware` has read the token already, because the scope of the request hangs on it."""
+    """`sites.middleware` has read the token already, because the scope of the request hangs on it."""
 
     def authenticate(self, request):
         asked = request._request

@@ -15,7 +15,6 @@ from django.views.generic import TemplateView
 
 from registry.web.account import session
 from registry.web.account import views as account_views
-from registry.web.people import invitations
 
 sign_out = login_not_required(LogoutView.as_view())  # also out of a sign-in that waits for its second factor
 inactive = login_not_required(TemplateView.as_view(template_name="account/no_account.html"))
@@ -45,7 +44,6 @@ urlpatterns = [
         allauth.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("account/", account_views.account, name="account"),
     path("account/digest/", account_views.digest, name="account_digest"),
     path("digest/stop/<str:token>/", account_views.digest_stop, name="digest_stop"),

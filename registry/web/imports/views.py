@@ -4,7 +4,6 @@ For those who may import; to everyone else none of these addresses exists. What 
 """
 
 import csv
-from functools import wraps
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -24,9 +23,8 @@ from registry.imports.storing import undoing
 from registry.models import Import
 from registry.services.files import file_formats
 from registry.tasks import carry_out_import
-from registry.web.review.queries import guarded
+from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
-from sites.tenancy.access import Can
 
 PAGE = 50
 Status, Act = Import.Status, Import.Act
@@ -43,18 +41,6 @@ KINDS = {
     "new": gettext_lazy("New rows"),
     "unchanged": gettext_lazy("Unchanged rows"),
 }
-
-
-def for_importing(view):
-    """The view for those who may import; 404 for everyone else, who need not know that it exists."""
-
-    @wraps(view)
-    def guarded(request, *args, **kwargs):
-        if not request.access.may(Can.IMPORT):
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return guarded
 
 
 def one_of(request, import_id):
@@ -330,7 +316,7 @@ def import_findings(request, import_id):
     for name, kind in (("errors", "error"), ("warnings", "warning")):
         for found in report[name].listed:
             cells = (found.file, str(found.row or ""), found.column, words(without_value(found.reason)))
-            writer.writerow([kind, *map(guarded, cells)])
+            writer.writerow([kind, *map(file_formats.guarded, cells)])
     return response
 
 

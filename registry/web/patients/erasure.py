@@ -14,9 +14,10 @@ from registry.services.operations import erasure
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired
 from registry.tasks import erase_patient as erase
-from registry.web.patients.views import end_in_words, facts
+from registry.web.patients.views import end_in_words
 from registry.web.shared import wording
 from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 
 PAGE = 50

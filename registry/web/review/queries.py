@@ -25,11 +25,11 @@ from registry.services.records.cleaning import InvalidAnswers
 from registry.services.review import queries
 from registry.services.review.queries import Wanted, WrongState, discussed
 from registry.services.review.soft_checks import Form
-from registry.web.patients.views import facts
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import form_label, form_url, item_label, lines, visit_labels
 from registry.web.shared import wording
 from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
@@ -372,11 +372,6 @@ def _file(access, filters, scope):
         last = shown[-1].query.pk
 
 
-def guarded(text):
-    """A text that no spreadsheet runs as a formula."""
-    return "'" + text if text and text[0] in file_formats.GUARDED else text
-
-
 def _cells(line, now):
     query, step = line.query, line.steps[-1] if line.steps else None
     return [
@@ -387,12 +382,12 @@ def _cells(line, now):
         query.field or "",
         query.rule or "",
         query.state,
-        guarded(line.question),
-        guarded(line.raised_by),
+        file_formats.guarded(line.question),
+        file_formats.guarded(line.raised_by),
         query.raised_at.isoformat(timespec="seconds"),
         (now - query.raised_at).days,
         step.kind if step else "",
-        guarded(step.who) if step else "",
+        file_formats.guarded(step.who) if step else "",
         step.at.isoformat(timespec="seconds") if step else "",
-        guarded(step.text) if step else "",
+        file_formats.guarded(step.text) if step else "",
     ]

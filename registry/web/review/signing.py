@@ -13,10 +13,10 @@ from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import Form
 from registry.web.account.forms import SignInForm
-from registry.web.patients.views import facts
 from registry.web.review.query_words import form_label, form_url, lines, visit_labels
 from registry.web.shared import wording
 from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.tenancy.access import Can
 

@@ -16,11 +16,11 @@ from registry.services.records.storing import Conflict, Locked
 from registry.services.review import verification
 from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
-from registry.web.patients.views import facts
 from registry.web.review.query_words import form_label, form_url, item_label, visit_labels
 from registry.web.review.signing import known_form
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
+from registry.web.shared.patient_head import facts
 from sites.models import Site
 from sites.tenancy.access import Can
 

@@ -4,8 +4,8 @@ A response is about one instrument; the form that holds it may have several. Wha
 as it is, and the form is completed once every part of it is.
 """
 
-from registry.api.fhir.resource import Refused
-from registry.fhir import responses
+from registry.fhir.mapping import responses
+from registry.fhir.server.resource import Refused
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE

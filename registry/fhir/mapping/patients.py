@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from registry.fhir import names
-from registry.fhir.faults import Fault, InvalidResource
-from registry.fhir.responses import dictionaries, extension_of
+from registry.fhir.mapping import names
+from registry.fhir.mapping.faults import Fault, InvalidResource
+from registry.fhir.mapping.responses import dictionaries, extension_of
 from registry.instruments.base import Label
 
 PSEUDONYMISED = {

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.api.fhir import views
+from registry.fhir.server import views
 
 app_name = "fhir"
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from registry.fhir import names
-from registry.fhir.faults import Fault, InvalidResource, path_of
-from registry.fhir.questionnaires import canonical
+from registry.fhir.mapping import names
+from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
+from registry.fhir.mapping.questionnaires import canonical
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, Label
 

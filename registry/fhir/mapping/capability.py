@@ -1,6 +1,6 @@
 """What this FHIR server can do, as it says itself."""
 
-from registry.fhir import names
+from registry.fhir.mapping import names
 
 READ_WRITE = ("read", "search-type", "create", "update")
 RESOURCES = {

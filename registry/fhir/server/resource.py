@@ -19,7 +19,7 @@ from rest_framework.views import APIView, set_rollback
 
 from registry.api.shared import throttles
 from registry.api.shared.signing_in import Allowed
-from registry.fhir.faults import Fault, InvalidResource, outcome, path_of
+from registry.fhir.mapping.faults import Fault, InvalidResource, outcome, path_of
 from registry.instruments.base import Label
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired

@@ -1,6 +1,6 @@
 """A Questionnaire for each instrument. Names of dimensions and short labels only: no publisher's wording is here."""
 
-from registry.fhir import names
+from registry.fhir.mapping import names
 from registry.instruments.base import Bands
 
 MINIMUM = "http://hl7.org/fhir/StructureDefinition/minValue"

@@ -4,10 +4,10 @@ import csv
 import unicodedata
 from dataclasses import dataclass, field
 
-from registry.imports.checking.report import Finding
 from registry.imports.checking.staging import CELLS, HIDDEN
 from registry.imports.files import mapping as mapped
 from registry.imports.files import reading
+from registry.imports.report import Finding
 from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
 from registry.services.files import file_formats

@@ -7,10 +7,10 @@ from django.http import Http404
 from rest_framework.response import Response
 
 from registry.analysis.running.versions import product_version
-from registry.api.fhir import answers
-from registry.api.fhir.resource import Refused, Resource, shown
-from registry.fhir import capability, names, patients, questionnaires, responses
-from registry.fhir.faults import Fault, InvalidResource
+from registry.fhir.mapping import capability, names, patients, questionnaires, responses
+from registry.fhir.mapping.faults import Fault, InvalidResource
+from registry.fhir.server import answers
+from registry.fhir.server.resource import Refused, Resource, shown
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient
