@@ -68,6 +68,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         ).hexdigest()
 
 
+class DeclaredCodeField(models.CharField):
+    """A code whose choices a declaration has: to migrations it is its text, so that a new choice is none."""
+
+    def deconstruct(self):
+        name, _path, args, kwargs = super().deconstruct()
+        kwargs.pop("choices", None)
+        return name, "django.db.models.CharField", args, kwargs
+
+
 def value_set_choices():
     return [(one.code, f"{one.country} ({one.code})") for one in value_sets.ALL]
 
@@ -80,7 +89,7 @@ class Site(models.Model):
     name_ja = models.CharField(_("Japanese name"), max_length=200, blank=True)
     region = models.CharField(_("region"), max_length=60, blank=True)
     enrolment_target = models.PositiveIntegerField(_("enrolment target"), null=True, blank=True)
-    value_set = models.CharField(
+    value_set = DeclaredCodeField(
         _("EQ-5D-5L value set"),
         max_length=8,
         default="JP",
@@ -225,6 +234,11 @@ class Invitation(models.Model):
 
 class ValuesField(models.JSONField):
     """Columns and their values. The trigger `audit_rows` keeps those of many rows at once as text inside the JSON."""
+
+    def deconstruct(self):
+        """To migrations it is the JSON that it is stored as: they import nothing of ours."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
 
     def from_db_value(self, value, expression, connection):
         value = super().from_db_value(value, expression, connection)
