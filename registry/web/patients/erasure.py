@@ -1,6 +1,5 @@
 """The page that erases a patient who withdrew consent, and the register of what was erased."""
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
@@ -21,6 +20,7 @@ from registry.web.patients.views import end_in_words
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 PAGE = 50
@@ -35,7 +35,7 @@ def erase_patient(request, patient_id):
     return _asked(request, patient)
 
 
-@reauthentication_required(allow_get=True)
+@confirmed
 def _asked(request, patient):
     errors, unseen = {}, None
     if request.method == "POST":
