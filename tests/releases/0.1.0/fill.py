@@ -17,30 +17,34 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from registry.analysis.design import cohorts, plans, saved_cohorts
-from registry.analysis.running import runs
+from registry.analysis import cohorts, plans, runs, saved_cohorts
 from registry.demo import make_cohort, write_cohort
 from registry.exports import choices
 from registry.exports import jobs as exports
 from registry.imports import import_files
 from registry.imports import jobs as imports
 from registry.models import Assessment, Patient, PatientLink, Query, Timepoint
-from registry.services.entry import patient_links, patients
-from registry.services.entry.assessments import save_assessment
-from registry.services.files import snapshots
-from registry.services.follow_up import ends, schedule
-from registry.services.operations import erasure
-from registry.services.records import drafts, extras
-from registry.services.review import forms as review_forms
-from registry.services.review import queries, signing, verification
-from registry.services.review.soft_checks import Form
-from registry.services.review.soft_checks_bulk import sweep
-from sites import audit
-from sites.audit import sealing
+from registry.services import (
+    drafts,
+    erasure,
+    extras,
+    follow_up,
+    forms,
+    patient_links,
+    patients,
+    queries,
+    schedule,
+    signing,
+    snapshots,
+    verification,
+)
+from registry.services.assessments import save_assessment
+from registry.services.findings import Form
+from registry.services.sweeping import sweep
+from sites import audit, invitations, sealing, tokens
+from sites.access import Role, access_of
 from sites.models import ApiAnswer, Digest, Invitation, Membership, Site, User
-from sites.people import invitations, tokens
-from sites.tenancy.access import Role, access_of
-from sites.tenancy.scope import Scope, entered, everything
+from sites.scope import Scope, entered, everything
 
 SITES = ("S01", "S02", "S03", "S04")
 PASSWORD = "synthetic people only 0.1.0"
@@ -149,7 +153,7 @@ def new_patient(acting, name, site, days, *, finished=True):
 def form_of(patient, code="preop"):
     with everything():
         known = {one.pk for one in Timepoint.objects.all()}
-        return review_forms.form_row(Patient.objects.get(pk=patient.pk), Form.of(code, known))
+        return forms.form_row(Patient.objects.get(pk=patient.pk), Form.of(code, known))
 
 
 def live_forms(acting):
@@ -230,8 +234,8 @@ def follow_up_and_extras(acting, made):
         )  # fmt: skip
         asked = {"access": access, "today": TODAY}
         wish = {"end_kind": "withdrawn", "end_date": str(TODAY), "end_reason": "privacy"}
-        ends.end_follow_up(patient=made["withdrawn"], raw=wish | {"end_data_use": "keep"}, **asked)
-        ends.end_follow_up(patient=made["erased"], raw=wish | {"end_data_use": "stop"}, **asked)
+        follow_up.end_follow_up(patient=made["withdrawn"], raw=wish | {"end_data_use": "keep"}, **asked)
+        follow_up.end_follow_up(patient=made["erased"], raw=wish | {"end_data_use": "stop"}, **asked)
     with acting("Ichiro") as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=made["extras"].pk))
 
