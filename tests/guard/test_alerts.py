@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from registry import tasks
 from registry.celery import app
-from sites import alerts, sealing
+from sites.audit import alerts, sealing
 from sites.models import Alert, AuditEvent, User
-from sites.scope import Scope, entered, everything
+from sites.tenancy.scope import Scope, entered, everything
 from tests.api.conftest import Program, issued
 
 

@@ -5,9 +5,9 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from registry.services import signing
-from sites import alerts
-from sites.scope import everything
+from registry.services.review import signing
+from sites.audit import alerts
+from sites.tenancy.scope import everything
 
 
 class Command(BaseCommand):

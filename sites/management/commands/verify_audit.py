@@ -4,7 +4,7 @@ import sys
 
 from django.core.management.base import BaseCommand
 
-from sites import alerts, sealing
+from sites.audit import alerts, sealing
 
 
 class Command(BaseCommand):
