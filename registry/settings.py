@@ -240,8 +240,8 @@ ACCOUNT_FORMS = {
     "reauthenticate": "registry.web.account.forms.ConfirmPasswordForm",
 }
 # By the network address someone comes from (a hospital shares one) and by person: `sites.people.attempts` counts, in
-# the database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off a
-# limit that django-allauth would keep in the cache beside ours.
+# the database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off
+# a limit that django-allauth would keep in the cache beside ours.
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "100/15m/ip,10/15m/key",
     "code_failed": "100/15m/ip,10/15m/key",
