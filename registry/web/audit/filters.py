@@ -19,7 +19,7 @@ from sites.models import AuditEvent, Site, User
 from sites.tenancy.access import Can
 
 ACTS = "acts"  # any of them
-DERIVED = (Change, Utility)  # computed again at any time: not in the trail
+DERIVED = (Change, Utility, Watermark)  # computed again at any time: not in the trail
 _KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
 
 
