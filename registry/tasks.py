@@ -18,7 +18,7 @@ from registry.analysis import kept, runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
-from registry.imports import uploads
+from registry.imports import isolated, uploads
 from registry.models import Patient
 from registry.services import digests, drafts, erasure, outcomes, sweeping
 from sites import retention, sealing, tokens
@@ -160,7 +160,7 @@ def carry_out_import(one, act, **fields):
     """
     if not imports.request(one, act, **fields):
         return
-    if imports.is_small(one):
+    if imports.is_small(one, act):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -185,6 +185,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost
     with everything(), transaction.atomic():
         lately = outcomes.patients_saved_lately(MANY + 1)

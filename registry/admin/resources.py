@@ -123,8 +123,7 @@ class WireResource(resources.Resource):
         """Why a file cannot be imported here, where it could be on the page for it."""
         if jobs.step_of(job) != "check":
             return _("It is not certain how the file is read or what its columns stand for. The import page asks.")
-        with jobs.tables_of(job) as (tables, _faults):
-            found = [jobs.file_of(table) for table in tables]
+        found = [jobs.file_of(name, layout) for name, layout in jobs.layouts_of(job)]
         others = [one.filename for one in found if one not in (self.file, None)]
         if others:
             names = {"file": self.file.filename, "other": ", ".join(others)}

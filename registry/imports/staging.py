@@ -8,7 +8,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from registry.imports import reading
+from registry.imports import cells as typed
+from registry.imports import notations, reading
 from registry.imports.report import Finding
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
@@ -48,11 +49,19 @@ class Cleaned(dict):
     def __init__(self, item, today):
         self.item, self.today = item, today
         self.full_width = {}  # text typed in full width → the value that it was taken for
+        self.without_time = {}  # what a sheet shows of a day with a time → the day
 
     def __missing__(self, text):
         raw = wire.unguarded(text) if self.item.kind == "text" else text
+        is_typed = text.startswith(typed.MARK)  # by a workbook
+        if is_typed:
+            raw = typed.text_for(self.item, text)
+            if self.item.kind == "date":
+                raw, had_time = notations.without_time(raw)
+                if had_time:
+                    self.without_time[typed.shown(text)] = raw
         value = self.item.clean(raw, today=self.today)
-        if self.item.kind != "text" and not text.isascii():
+        if self.item.kind != "text" and not (is_typed or text.isascii()):
             self.full_width[text] = value
         if len(self) < REMEMBERED:
             self[text] = value
@@ -256,17 +265,18 @@ class _Reader:
         return True
 
     def rewritten(self):
-        """One finding for each text in full width, with its first value; rows are not remembered."""
+        """One finding for each text in full width and each time of a day, with its first value; rows are not remembered."""
         return tuple(
             Finding(
                 self.file.filename,
                 None,
                 memory.item.name,
                 HIDDEN if memory.item.identifying else text[:80],
-                FULL_WIDTH.format(v=HIDDEN if memory.item.identifying else shown(value)),
+                label.format(v=HIDDEN if memory.item.identifying else shown(value)),
             )
             for memory, _ in self.cleaned
-            for text, value in memory.full_width.items()
+            for label, rewritten in ((FULL_WIDTH, memory.full_width), (notations.TIME_DROPPED, memory.without_time))
+            for text, value in rewritten.items()
         )
 
     def stop(self, fault):
@@ -326,7 +336,7 @@ class _Reader:
                 values.append(None)
                 item = memory.item
                 reason = without_value(error.reason) if item.identifying else error.reason
-                self._fault(line, item.name, HIDDEN if item.identifying else cells[index][:80], reason)
+                self._fault(line, item.name, HIDDEN if item.identifying else typed.shown(cells[index])[:80], reason)
         return values
 
     def _missing(self, line, cells, values):
