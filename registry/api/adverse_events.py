@@ -12,6 +12,7 @@ from registry.api.declared import (
     Declared,
     filters_of,
     item_schema,
+    represent,
     serializer,
     shown_fields,
     text_filter,
@@ -70,7 +71,7 @@ class _Events(Resource):
         return of_use_to(self.access, rows).select_related("site")
 
     def shown(self, row):
-        told = EventShown(row).data
+        told = represent(EventShown, row)
         if not (token_may(self.request, TokenScope.IDENTIFY) and self.access.may(Can.IDENTIFY, row.site_id)):
             told |= dict.fromkeys(IDENTIFYING)
         return told

@@ -12,6 +12,7 @@ from registry.api.declared import (
     code_filter,
     filters_of,
     item_schema,
+    represent,
     serializer,
     shown_fields,
     text_filter,
@@ -82,7 +83,7 @@ def visible(access):
 
 
 def _shown(row):
-    return AssessmentShown(row).data
+    return represent(AssessmentShown, row)
 
 
 def patient_named(resource, sent, name="patient_id"):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from registry.analysis import cohorts, refusals, saved_cohorts
 from registry.analysis import frame as frames
 from registry.api import lists, sending
-from registry.api.declared import Declared, item_schema, serializer, whole
+from registry.api.declared import Declared, item_schema, represent, serializer, whole
 from registry.api.reference import TEXT, whole_list
 from registry.api.repeating import repeatable
 from registry.api.resource import Resource
@@ -66,7 +66,7 @@ ORDERS = ("name", "created_at")
 
 
 def _shown(saved):
-    return CohortShown(saved).data
+    return represent(CohortShown, saved)
 
 
 def steps_of(given):

@@ -14,7 +14,7 @@ from registry.analysis import cohorts, plans, presentation, refusals, runs
 from registry.analysis import frozen as frozen_data
 from registry.api import lists, sending
 from registry.api.cohorts import cohort_named
-from registry.api.declared import Declared, code_filter, serializer
+from registry.api.declared import Declared, code_filter, represent, serializer
 from registry.api.problems import Problem
 from registry.api.reference import TEXT
 from registry.api.repeating import repeatable
@@ -76,7 +76,7 @@ FILTERS = (code_filter("status", "status", ComparisonRun.Status.values, "How far
 
 
 def _shown(run):
-    return RunShown(run).data
+    return represent(RunShown, run)
 
 
 def _runs():

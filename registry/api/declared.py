@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -100,6 +101,16 @@ def whole(name, label, **more):
 def serializer(name, fields, description=""):
     """A serializer class with these fields (name to Field), called `name` in the schema."""
     return type(name, (serializers.Serializer,), {**fields, "__doc__": description or None, "__module__": __name__})
+
+
+@cache
+def _made(of):
+    return of()
+
+
+def represent(of, row):
+    """What the serializer class `of` shows of a row. Its fields are made once for all rows: they hold no state."""
+    return _made(of).to_representation(row)
 
 
 def shown_fields(items, derived=(), **sources):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from registry.analysis import cohorts
 from registry.api import lists, sending
 from registry.api.cohorts import cohort_named
-from registry.api.declared import Declared, code_filter, moment_filter, serializer
+from registry.api.declared import Declared, code_filter, moment_filter, represent, serializer
 from registry.api.problems import Problem
 from registry.api.reference import TEXT, TEXT_OR_NULL
 from registry.api.repeating import repeatable
@@ -125,7 +125,7 @@ class _Exports(Resource):
         error = export.error and Label(export.error["en"], export.error["ja"]).in_language(get_language())
         export.progress = 1.0 if done else export.share
         fields = {name: getattr(export, name, None) for name in ExportShown().fields}
-        return ExportShown(fields | {"error": error, "file": file}).data
+        return represent(ExportShown, fields | {"error": error, "file": file})
 
 
 class Exports(_Exports):

@@ -14,6 +14,7 @@ from registry.api.declared import (
     code_filter,
     filters_of,
     item_schema,
+    represent,
     serializer,
     shown_fields,
     text_filter,
@@ -110,7 +111,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return PatientShown(patient).data
+    return represent(PatientShown, patient)
 
 
 class Patients(Resource):
@@ -272,7 +273,7 @@ class Identifiers(Resource):
 
     def _shown(self, patient):
         known = identity.read(patient) or {}
-        return IdentifiersShown({one.name: known.get(one.name) for one in IDENTIFIERS}).data
+        return represent(IdentifiersShown, {one.name: known.get(one.name) for one in IDENTIFIERS})
 
 
 def _version(patient):

@@ -16,6 +16,7 @@ from registry.api.declared import (
     item_schema,
     moment_filter,
     only_code,
+    represent,
     serializer,
     text_filter,
     whole,
@@ -136,7 +137,7 @@ def _thread(query):
 
 def _shown(query):
     query.question = question(query)
-    told = QueryShown(query).data
+    told = represent(QueryShown, query)
     steps = [{"kind": one.kind, "text": one.text, "by": _name(one.by), "at": one.at} for one in _thread(query)]
     return told | {"raised_by": _name(query.raised_by), "messages": MessageShown(steps, many=True).data}
 

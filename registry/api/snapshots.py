@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from registry.analysis import frozen
 from registry.api import lists, sending
-from registry.api.declared import Declared, item_schema, moment_filter, serializer, whole
+from registry.api.declared import Declared, item_schema, moment_filter, represent, serializer, whole
 from registry.api.problems import Problem
 from registry.api.reference import TEXT, TEXT_OR_NULL
 from registry.api.repeating import repeatable
@@ -86,7 +86,7 @@ ORDERS = ("created_at", "label")
 
 
 def _shown(one):
-    return SnapshotShown(one).data
+    return represent(SnapshotShown, one)
 
 
 def snapshot_named(access, given):

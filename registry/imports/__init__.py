@@ -9,7 +9,7 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports import comparing, ends, extras, plausibility, staging, storing, trail
+from registry.imports import comparing, ends, extras, merged, plausibility, staging, storing, trail
 from registry.imports.report import Counts, Finding, Report
 from registry.instruments.base import Label
 from registry.services import wire
@@ -140,6 +140,8 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
+            if file == wire.PATIENTS and self.partial:
+                merged.find_broken(cursor, staged[file.name].absent, report.errors)
             ends.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
             self.look(cursor, file)

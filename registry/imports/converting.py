@@ -25,6 +25,7 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
+NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE)
 REPEAT_INSTRUMENT = "redcap_repeat_instrument"
 
 
@@ -90,7 +91,7 @@ class _Conversion:
             for line, cells in rows:
                 row = self.table.row_of(line)
                 values, visits = self._values(row, cells, plan)
-                if self._is_passed_over(row, cells, values):
+                if self.nameless or self._is_passed_over(row, cells, values):
                     continue
                 for file in self.files:
                     for said in self._rows_of(file, values, visits):
@@ -149,6 +150,7 @@ class _Conversion:
     def _values(self, row, cells, plan):
         """(texts by registry column, the same of each visit that stands beside another); what was not understood is told and left out."""
         values, visits, ticked = dict(self.mapping.fixed), {}, None
+        self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
         for place, column, target, visit in plan:
             cell = cells[place]
             if not cell or cell.isspace():
@@ -160,6 +162,7 @@ class _Conversion:
             if understood.fault is not None or understood.note is not None:
                 self._tell(row, column, target, cell, understood)
             if understood.fault is not None:
+                self.nameless = self.nameless or target in NAMING
                 continue
             into = visits.setdefault(visit, {}) if visit else values
             if ":" in target:

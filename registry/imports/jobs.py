@@ -514,11 +514,24 @@ def _run(one, pages, **options):
             look=look,
             **options,
         )
+        _without_consequences(report.errors, faults, origins)
         for before, name in ((faults, "errors"), (warnings, "warnings")):
             after = getattr(report, name)
             setattr(report, name, Findings(before.listed + after.listed, before.total + after.total))
         report.stored = report.stored and not faults
         return report, origins
+
+
+def _without_consequences(errors, faults, origins):
+    """Leave out what follows from a cell that was not understood: its row is told already, and the cell is empty to all further checks."""
+    faulty = {(one.file, one.row) for one in faults.listed if one.row and one.column}
+    kept = []
+    for one in errors.listed:
+        name, row_of, _ = origins.get(one.file.removesuffix(".csv"), (one.file, lambda row: row, None))
+        if not one.row or (name, row_of(one.row)) not in faulty:
+            kept.append(one)
+    errors.total -= len(errors.listed) - len(kept)
+    errors.listed[:] = kept
 
 
 def _recognised(tables, folder, faults, origins):

@@ -314,6 +314,8 @@ def faults(mapping):
         found[""] = NOTHING_MAPPED
     for file in files:
         for name in file.mandatory:
+            if name == SITE:  # of patients who are stored it is known; of others the check says so
+                continue
             if name not in mapping.targets or (name == TIMEPOINT and _lacks_timepoint(mapping)):
                 found.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
     for code in mapping.fixed.values():

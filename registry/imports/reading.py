@@ -117,7 +117,8 @@ def header_faults(file, header, *, partial=False):
     """What is wrong with the header of `file` (a `wire.File`), as labels. `partial`: other columns may lack too."""
     file = file.with_extras(header)
     known = {*file.columns, *(reason.name for reason in file.reasons)}
-    may_lack = set(file.columns) - set(file.mandatory) if partial else file.optional
+    # Where a patient is enrolled need not be said again of one who is stored.
+    may_lack = set(file.columns) - set(file.mandatory) | {"site_code"} if partial else file.optional
     required = [name for name in file.columns if name not in may_lack]
     if len(header) == 1 and not known.intersection(header):
         return [NOT_COMMAS]

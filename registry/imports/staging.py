@@ -187,21 +187,36 @@ def keep_stored(cursor, file, absent):
             f"UPDATE {stage(file)} AS s SET {', '.join(f'{one} = t.{one}' for one in columns)} "
             f"FROM {file.table} AS t WHERE {same}"
         )
-    if file == wire.PATIENTS and "birth_date" in absent:
-        _keep_birth_dates(cursor)
+    if file == wire.PATIENTS:
+        if "site_code" in absent:
+            _keep_sites(cursor)
+        if "birth_date" in absent:
+            cursor.execute(
+                f"UPDATE {stage(file)} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
+                "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE t.patient_id = s.patient_id"
+            )
+        if AGE_FROM.intersection(absent):
+            _count_ages(cursor)
 
 
-def _keep_birth_dates(cursor):
-    """Birth dates stay as they are; where the day of surgery is new, the age is counted anew."""
+AGE_FROM = {"birth_date", "surgery_date"}
+
+
+def _keep_sites(cursor):
+    """Patients who are stored stay at their sites."""
+    cursor.execute(
+        f"UPDATE {stage(wire.PATIENTS)} AS s SET site_code = place.code FROM registry_patient AS t "
+        "JOIN study_sites_site AS place ON place.id = t.site_id WHERE t.patient_id = s.patient_id"
+    )
+
+
+def _count_ages(cursor):
+    """Where a file has one of the two dates, the age is counted from it and from what is stored of the other."""
     patients = stage(wire.PATIENTS)
     cursor.execute(
-        f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
-        "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE t.patient_id = s.patient_id"
-    )
-    cursor.execute(
         f"SELECT s.line, s.patient_id, s.key, s.birth_date, s.surgery_date FROM {patients} AS s "
-        "JOIN registry_patient AS t USING (patient_id) "
-        "WHERE s.birth_date IS NOT NULL AND s.surgery_date IS DISTINCT FROM t.surgery_date"
+        "JOIN registry_patient AS t USING (patient_id) LEFT JOIN registry_identity AS i USING (patient_id) WHERE s.birth_date IS NOT NULL "
+        "AND (s.surgery_date IS DISTINCT FROM t.surgery_date OR s.birth_date IS DISTINCT FROM i.birth_date)"
     )
     for line, patient_id, key, ciphertext, operated in cursor.fetchall():
         born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"]
@@ -252,7 +267,7 @@ class _Reader:
         self.cleaned = [(Cleaned(item, self.today), index) for item, index in items]
         self.stored_at = [self.names.index(item.name) for item in self.file.stored]
         self.copied = [(Copied(memory), index) for memory, index in (self.cleaned[place] for place in self.stored_at)]
-        self.mandatory = [(name, position[name]) for name in self.file.mandatory]
+        self.mandatory = [(name, position[name]) for name in self.file.mandatory if name in position]
         self.reasons = [
             (reason.name.removesuffix(wire.MISSING_SUFFIX), Cleaned(reason, self.today), position[reason.name])
             for reason in self.file.reasons
@@ -359,7 +374,8 @@ class _Reader:
         patient_id, born, operated = values["patient_id"], values["birth_date"], values["surgery_date"]
         if patient_id and not PATIENT_ID_SHAPE.fullmatch(patient_id):
             self._fault(line, "patient_id", patient_id[:80], PATIENT_ID)
-        for name, reasons in broken(values).items():
+        # Of a file with some columns, the checks need what is stored of the others (`merged`).
+        for name, reasons in ({} if self.partial else broken(values)).items():
             for reason in reasons:
                 hidden = self.file.items[self.names.index(name)].identifying
                 self._fault(line, name, HIDDEN if hidden else str(values[name]), reason)

@@ -4,13 +4,15 @@ A check is a function of a few columns, so PostgreSQL hands over each combinatio
 which are unlikely, and one statement brings the queries in line (`queries.reconcile`).
 """
 
+import hashlib
 from datetime import date, timedelta
 
 from django.db import connection, transaction
 
+from registry import __version__
 from registry.instruments import catalogue, checks, levels
 from registry.models import QueryForm, State
-from registry.services import schedule
+from registry.services import schedule, watermarks
 from registry.services.findings import PATIENT_NAMES, field_of, kind_of, soft_checks, stand_in_birth_date
 from registry.services.queries import reconcile
 
@@ -22,15 +24,36 @@ SOURCES = {
 PATIENTS = "registry_patient AS p"
 
 
+# What the checks read, and the queries that they raise and close.
+READ = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_query")
+NOTHING = (0, 0, 0)
+
+
+def sweep_changed():
+    """`sweep` over the forms of whoever has one, or a query, that was stored since this was last done.
+
+    The first time, and where checks, schedule or version of the product are others, over every form.
+    """
+    with watermarks.since_last("soft checks", _fingerprint(), READ) as changed:
+        return sweep(changed.patients) if changed else NOTHING
+
+
+def _fingerprint():
+    asked = [check.name for check in soft_checks()], list(schedule.plans().spans()), __version__
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
+
+
 @transaction.atomic
-def sweep():
+def sweep(patients=None):
     """Bring the queries of rules in line with every form in scope; returns how many were raised, raised again, closed.
 
     Forms that are drafts are not asked about, but a query about them closes when they are mended.
+    patients  ids of those whose forms are looked at; None for everybody
     """
     plans = schedule.plans()
     soft = soft_checks()
     rules = [check.name for check in (*soft, checks.outside_window(plans))]
+    some = None if patients is None else list(patients)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sweep queries'))")
         cursor.execute("DROP TABLE IF EXISTS swept")
@@ -39,14 +62,17 @@ def sweep():
             "field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
         )
         for check in soft:
-            _find(cursor, check)
+            _find(cursor, check, patients=some)
         for start, end, plan in plans.spans():
-            _find(cursor, checks.outside_window(plan), start, end)
+            _find(cursor, checks.outside_window(plan), start, end, some)
     found = """
         SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
             AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id)"""
-    return reconcile(found, "q.rule = ANY (%(rules)s::varchar[])", {"rules": rules})
+    which = "q.rule = ANY (%(rules)s::varchar[])"
+    if some is not None:
+        which += " AND q.patient_id = ANY (%(patients)s::varchar[])"
+    return reconcile(found, which, {"rules": rules, "patients": some})
 
 
 def _column(kind, name):
@@ -93,8 +119,10 @@ def _read(name, value):
     return levels.from_mask(value) if name == "lesion_levels" else value
 
 
-def _find(cursor, check, start=None, end=None):
-    """Add the forms that a check finds unlikely; of patients operated from `start` and before `end`, where given."""
+def _find(cursor, check, start=None, end=None, patients=None):
+    """Add the forms that a check finds unlikely; of patients operated from `start` and before `end`, or of some, where
+    given.
+    """
     kind = kind_of(check)
     source = SOURCES.get(kind, PATIENTS)
     expressions, values = _grouped(kind, check)
@@ -103,7 +131,9 @@ def _find(cursor, check, start=None, end=None):
         "(%(start)s::date IS NULL OR p.surgery_date >= %(start)s) "
         "AND (%(end)s::date IS NULL OR p.surgery_date < %(end)s)"
     )
-    days = {"start": start, "end": end}
+    if patients is not None:
+        span += " AND p.patient_id = ANY (%(patients)s::varchar[])"
+    days = {"start": start, "end": end, "patients": patients}
     cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE {known} AND {span}", days)
     unlikely = [row for row in cursor.fetchall() if check.applies(values(row))]
     if not unlikely:

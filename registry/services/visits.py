@@ -107,38 +107,47 @@ OPEN = """(p.vital_status IS DISTINCT FROM 'dead' OR p.death_date >= p.surgery_d
 NOT_RECORDED = """NOT EXISTS (
     SELECT FROM registry_assessment AS a WHERE a.patient_id = p.patient_id AND a.timepoint_id = v.code)"""
 ENDS = "LEFT JOIN registry_followupend AS e ON e.patient_id = p.patient_id AND e.site_id = p.site_id"
-# By the date of surgery, so that an index finds them: `d` is the day of the question.
+# By the date of surgery against days of `v` that were counted from the day of the question: under row-level security a
+# condition with a sum of a date and a column is none that an index may be searched by.
 WHEN = {
-    "empty": "p.surgery_date > d - v.first",
-    "due": "p.surgery_date <= d - v.first AND p.surgery_date >= d - v.last",
-    "overdue": "p.surgery_date < d - v.last AND p.surgery_date > d - v.missed",
-    "missed": "p.surgery_date <= d - v.missed",
-    "awaited": "p.surgery_date <= d - v.first AND p.surgery_date > d - v.missed",
-    "reached": "p.surgery_date <= d - v.first",
+    "empty": "p.surgery_date > v.opens",
+    "due": "p.surgery_date <= v.opens AND p.surgery_date >= v.closes",
+    "overdue": "p.surgery_date < v.closes AND p.surgery_date > v.given_up",
+    "missed": "p.surgery_date <= v.given_up",
+    "awaited": "p.surgery_date <= v.opens AND p.surgery_date > v.given_up",
+    "reached": "p.surgery_date <= v.opens",
 }
 
 
 def when(state):
-    """SQL: whether the visit `v` of the patient `p`, if nothing is recorded, is in a state on the day %(today)s."""
-    return WHEN[state].replace("d -", "%(today)s::date -")
+    """SQL: whether the visit `v` of the patient `p`, if nothing is recorded, is in a state on the day of `v`."""
+    return WHEN[state]
 
 
-def visits_sql(plans):
-    """SQL of the rows `v (starts, ends, code, day, first, last, missed)`: every planned visit of every version."""
+def visits_sql(plans, today):
+    """SQL of the rows `v`: every planned visit of every version, as it stands on the day `today`.
+
+    starts, ends               dates of surgery from and before which the version counts
+    code                       of the timepoint
+    first, last, missed        days after surgery
+    opens, closes, given_up    dates of surgery of whom the window opens, closes, and the visit counts as missed, today
+    """
     rows = []
     for start, end, plan in plans.spans():
         missed = closes(plan)
-        for one in plan:
+        for visit in plan:
             span = f"date '{start or '-infinity'}', date '{end or 'infinity'}'"
-            days = f"{one.day}, {one.first_day}, {one.last_day}, {missed[one.code]}"
-            code = one.code.replace("'", "''").replace("%", "%%")
-            rows.append(f"({span}, '{code}', {days})")
-    return f"(VALUES {', '.join(rows)}) AS v (starts, ends, code, day, first, last, missed)"
+            after = (visit.first_day, visit.last_day, missed[visit.code])
+            days = ", ".join(str(number) for number in after)
+            dates = ", ".join(f"date '{today - timedelta(days=number)}'" for number in after)
+            code = visit.code.replace("'", "''").replace("%", "%%")
+            rows.append(f"({span}, '{code}', {days}, {dates})")
+    return f"(VALUES {', '.join(rows)}) AS v (starts, ends, code, first, last, missed, opens, closes, given_up)"
 
 
-def _awaited_sql(plans):
+def _awaited_sql(plans, today):
     return (
-        f"FROM {visits_sql(plans)} JOIN registry_patient AS p ON {PLANNED} AND {when('awaited')} {ENDS} "
+        f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('awaited')} {ENDS} "
         f"WHERE p.site_id = ANY (%(sites)s) AND {OPEN} AND {NOT_RECORDED}"
     )
 
@@ -167,8 +176,8 @@ def awaited(site_ids, plans, today):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.patient_id, p.site_id, v.code, p.surgery_date + v.first, p.surgery_date + v.last, "
-            f"p.surgery_date + v.missed {_awaited_sql(plans)}",
-            {"sites": list(site_ids), "today": today},
+            f"p.surgery_date + v.missed {_awaited_sql(plans, today)}",
+            {"sites": list(site_ids)},
         )
         return [Awaited(*row) for row in cursor.fetchall()]
 
@@ -178,8 +187,8 @@ def awaited_by_site(site_ids, plans, today):
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT p.site_id, count(*) FILTER (WHERE {when('due')}), count(*) FILTER (WHERE {when('overdue')}) "
-            f"{_awaited_sql(plans)} GROUP BY p.site_id",
-            {"sites": list(site_ids), "today": today},
+            f"{_awaited_sql(plans, today)} GROUP BY p.site_id",
+            {"sites": list(site_ids)},
         )
         return {site_id: (due, overdue) for site_id, due, overdue in cursor.fetchall()}
 
@@ -210,10 +219,10 @@ def least_known(site_ids, plans, today):
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT v.code, count(*), {known} "
-            f"FROM {visits_sql(plans)} JOIN registry_patient AS p ON {PLANNED} AND {when('reached')} {ENDS} "
+            f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('reached')} {ENDS} "
             "LEFT JOIN registry_assessment AS a ON a.patient_id = p.patient_id AND a.timepoint_id = v.code "
             f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY v.code",
-            {"sites": list(site_ids), "today": today},
+            {"sites": list(site_ids)},
         )
         rows = cursor.fetchall()
     found = {}

@@ -113,10 +113,10 @@ class _Search:
 
     def __init__(self, sites, plans, today, query, chosen, due):
         wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
-        self.parameters = {"today": today, "sites": wanted, "site": wanted[0] if wanted else 0}
+        self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
         # Of one site the rows come in order from the index; of several, from the primary key's.
         self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
-        self.plans = plans
+        self.plans, self.today = plans, today
         if query:
             self._add("p.patient_id ILIKE %(like)s", like=f"%{_unmeant(query)}%")
         form, state = chosen.get("form", ""), chosen.get("state", "")
@@ -153,8 +153,8 @@ class _Search:
     def _waiting(self, state, form):
         of_form = "v.code = %(form)s" if form and form not in (*OWN, UNSCHEDULED) else "true"
         return (
-            f"EXISTS (SELECT FROM {visits.visits_sql(self.plans)} WHERE {visits.PLANNED} AND {visits.when(state)} "
-            f"AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
+            f"EXISTS (SELECT FROM {visits.visits_sql(self.plans, self.today)} WHERE {visits.PLANNED} "
+            f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
         )
 
     def _sql(self, what, rest, **parameters):

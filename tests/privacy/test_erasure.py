@@ -93,8 +93,8 @@ def test_erasing_everything_removes_every_row_signed_ones_too(
     with as_person(ivo) as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=withdrawn.pk), acknowledged=[asked.pk])
     with everything(), transaction.atomic():
-        outcomes.compute_utilities("JP", withdrawn.pk)
-        outcomes.compute_changes("JP", withdrawn.pk)
+        outcomes.compute_utilities("JP", [withdrawn.pk])
+        outcomes.compute_changes("JP", [withdrawn.pk])
     assert all(stored(model) for model in CLINICAL if model is not Change)  # one assessment changes from nothing
     done = erase(withdrawn)
     assert {model.__name__: stored(model) for model in CLINICAL} == {model.__name__: [] for model in CLINICAL}
