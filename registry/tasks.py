@@ -17,8 +17,8 @@ from kombu.exceptions import OperationalError
 from registry.analysis import kept, runs
 from registry.celery import app
 from registry.exports import jobs as exports
-from registry.imports import jobs as imports
 from registry.imports import isolated, uploads
+from registry.imports import jobs as imports
 from registry.services import digests, drafts, erasure, outcomes, sweeping
 from sites import retention, sealing, tokens
 from sites.models import Site

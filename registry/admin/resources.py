@@ -121,6 +121,8 @@ class WireResource(resources.Resource):
 
     def _refusal(self, job):
         """Why a file cannot be imported here, where it could be on the page for it."""
+        if jobs.has_workbook(job):
+            return _("A worker reads workbooks. The import page goes on with this one.")
         if jobs.step_of(job) != "check":
             return _("It is not certain how the file is read or what its columns stand for. The import page asks.")
         found = [jobs.file_of(name, layout) for name, layout in jobs.layouts_of(job)]

@@ -1,6 +1,7 @@
 """Cells of a workbook on their way: a text, or a text with the kind of cell that it was (`workbook.marked`).
 
-A cell whose kind cannot hold the column is an error that shows what the sheet shows: TRUE is no millimetres, a date no patient's number.
+A cell whose kind cannot hold the column is an error that shows what the sheet shows: TRUE is no millimetres, a date
+no patient's number.
 """
 
 from registry.imports.workbook import KINDS, MARK, SHOWN
@@ -12,7 +13,8 @@ IS_DATE = Label("is a date in the sheet", "シートでは日付です")
 IS_TIME = Label("is a time in the sheet: write the number", "シートでは時刻です。数値で入力してください")
 IS_LOGICAL = Label("is TRUE or FALSE in the sheet, not a value of this column", "シートでは論理値（TRUE／FALSE）です")
 IS_NUMBER = Label(
-    "is a number in the sheet, which keeps no zeros in front: format the column as text, or choose to take what the sheet shows",
+    "is a number in the sheet, which keeps no zeros in front: format the column as text, or choose to "
+    "take what the sheet shows",
     "シートでは数値のため、先頭の0が失われます。列を文字列にするか、シートの表示どおりに読むよう選んでください",
 )
 HOLDS = Label("the cell holds {v}", "セルの値は{v}です")

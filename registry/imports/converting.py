@@ -39,7 +39,9 @@ class Converted:
 
 @dataclass(frozen=True)
 class _Understood:
-    """What a cell says: a text or code, why it says nothing, and what is told of how it was read (None, True or a Label)."""
+    """What a cell says: a text or code, why it says nothing, and what is told of how it was read (None, True or a
+    Label).
+    """
 
     text: str = ""
     fault: Label | None = None
@@ -104,7 +106,9 @@ class _Conversion:
                 stream.close()
 
     def _rows_of(self, file, values, visits):
-        """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside another."""
+        """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside
+        another.
+        """
         if file != wire.ASSESSMENTS or not visits:
             if file != wire.ASSESSMENTS or self.mapping.is_both:
                 yield values
@@ -125,7 +129,9 @@ class _Conversion:
 
     def _add(self, file, row, values, converted):
         converted.rows[file.name][self.lines[file.name]] = row
-        self.lines[file.name] += _written(self.writers[file.name], [values.get(name, "") for name in self.given[file.name]])
+        self.lines[file.name] += _written(
+            self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
+        )
 
     def _is_passed_over(self, row, cells, values):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own."""
@@ -148,7 +154,9 @@ class _Conversion:
         self.errors.add(Finding(self.table.name, row, column, value[:80], reason))
 
     def _values(self, row, cells, plan):
-        """(texts by registry column, the same of each visit that stands beside another); what was not understood is told and left out."""
+        """(texts by registry column, the same of each visit that stands beside another); what was not understood is
+        told and left out.
+        """
         values, visits, ticked = dict(self.mapping.fixed), {}, None
         self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
         for place, column, target, visit in plan:
@@ -186,7 +194,9 @@ class _Conversion:
             self._fault(row, column, shown, understood.fault)
         elif (target, cell) not in self.noted:  # a value is told once, with its first row
             self.noted.add((target, cell))
-            note = READ_AS.format(v=HIDDEN if hidden else understood.text) if understood.note is True else understood.note
+            note = (
+                READ_AS.format(v=HIDDEN if hidden else understood.text) if understood.note is True else understood.note
+            )
             if hidden and understood.note is not True:
                 note = notations.TIME_DROPPED.format(v=HIDDEN)
             self.warnings.add(Finding(self.table.name, row, column, shown, note))

@@ -1,6 +1,7 @@
 """Reading a workbook in a process of its own, which is stopped where it takes too much memory or time.
 
-Temporary folders hold patients' data in the clear: each is locked for as long as its process lives, and what a killed one left is removed.
+Temporary folders hold patients' data in the clear: each is locked for as long as its process lives, and what a killed
+one left is removed.
 """
 
 import fcntl
@@ -26,17 +27,23 @@ SECONDS = 180  # of the clock, on a machine that does other work too
 
 NO_WORKBOOK = Label("cannot be opened as an Excel workbook.", "Excelブックとして開けません。")
 SPLIT_IT = Label(
-    "Save the sheet as CSV, or divide it into several files.", "シートをCSVで保存するか、複数のファイルに分けてください。"
+    "Save the sheet as CSV, or divide it into several files.",
+    "シートをCSVで保存するか、複数のファイルに分けてください。",
 )
 REASONS = {
     "broken": NO_WORKBOOK,
     "doctype": NO_WORKBOOK,
     "deep": NO_WORKBOOK,
-    "protected": Label("is protected by a password. Save it without one.", "パスワードで保護されています。解除して保存してください。"),
-    "opendocument": Label(
-        "is an OpenDocument spreadsheet. Save it as .xlsx or CSV.", "OpenDocument形式です。.xlsxまたはCSVで保存してください。"
+    "protected": Label(
+        "is protected by a password. Save it without one.", "パスワードで保護されています。解除して保存してください。"
     ),
-    "binary": Label("is a binary workbook (.xlsb). Save it as .xlsx.", "バイナリ形式（.xlsb）です。.xlsxで保存してください。"),
+    "opendocument": Label(
+        "is an OpenDocument spreadsheet. Save it as .xlsx or CSV.",
+        "OpenDocument形式です。.xlsxまたはCSVで保存してください。",
+    ),
+    "binary": Label(
+        "is a binary workbook (.xlsb). Save it as .xlsx.", "バイナリ形式（.xlsb）です。.xlsxで保存してください。"
+    ),
     "unpacked": Label("unpacks to more than {n} MB.", "展開すると{n}MBを超えます。"),
     "cells": Label("has more than {n} cells with a value.", "値のあるセルが{n}を超えています。"),
     "strings": Label("has more than {n} different texts.", "異なる文字列が{n}を超えています。"),
@@ -45,7 +52,7 @@ REASONS = {
     "text": Label("has a cell of more than {n} characters.", "1つのセルが{n}文字を超えています。"),
     "memory": Label("takes more than {n} MB of memory to read.", "読み取りに{n}MBを超えるメモリーが必要です。"),
     "time": Label("takes more than {n} seconds to read.", "読み取りに{n}秒以上かかります。"),
-}  # fmt: skip
+}
 _TOO_LARGE = {"unpacked", "cells", "strings", "rows", "sheets", "text", "memory", "time"}
 
 
@@ -65,7 +72,9 @@ def read_workbook(path, folder, seconds=SECONDS):
         raise Unreadable(reason("time", seconds)) from None
     answer = Path(folder) / "sheets.json"
     if not answer.is_file():  # stopped by a limit of the operating system, or by a defect of ours
-        log.warning("a workbook was not read: exit code %s, %s", done.returncode, done.stderr[-600:].decode(errors="replace"))
+        log.warning(
+            "a workbook was not read: exit code %s, %s", done.returncode, done.stderr[-600:].decode(errors="replace")
+        )
         code, n = ("time", workbook.Limits.seconds) if done.returncode < 0 else ("broken", 0)
         raise Unreadable(reason(code, n))
     found = json.loads(answer.read_text(encoding="utf-8"))
@@ -79,7 +88,9 @@ def read_workbook(path, folder, seconds=SECONDS):
 
 @contextmanager
 def private_folder():
-    """A folder that only this user may open, gone at the end; left by a killed process, it is gone with the next `remove_left`."""
+    """A folder that only this user may open, gone at the end; left by a killed process, it is gone with the next
+    `remove_left`.
+    """
     remove_left()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name, _locked(name):
         yield Path(name)

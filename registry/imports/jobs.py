@@ -8,8 +8,8 @@ import json
 import logging
 import tempfile
 import zlib
-from dataclasses import asdict
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from django.core.cache import cache
@@ -51,7 +51,9 @@ CHANGED_SINCE = gettext_noop("What is stored has changed since you looked. These
 
 
 def begin(*, access, files):
-    """A new Import of `files` (name → upload): small texts are read at once, the rest when a worker has it. Raises PermissionDenied."""
+    """A new Import of `files` (name → upload): small texts are read at once, the rest when a worker has it. Raises
+    PermissionDenied.
+    """
     access.require(Can.IMPORT)
     one = uploads.new_import(access.user_id, files)
     for number in range(len(one.files)):
@@ -79,7 +81,9 @@ def has_workbook(one):
 
 
 def read_files(one):
-    """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in them is kept sealed."""
+    """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in
+    them is kept sealed.
+    """
     for number, file in enumerate(one.files):
         with isolated.private_folder() as folder:
             try:
@@ -139,7 +143,9 @@ def _table_made(one, number, sheet, way, found, folder):
             raise reading.Unreadable(GONE)
         layout = sources.shape_text(source, way, target)
     _keep_packed(one, f"table:{number}:{sheet}", target)
-    uploads.keep(one, f"layout:{number}:{sheet}", [zlib.compress(json.dumps(layout.to_json(), ensure_ascii=False).encode(), 1)])
+    uploads.keep(
+        one, f"layout:{number}:{sheet}", [zlib.compress(json.dumps(layout.to_json(), ensure_ascii=False).encode(), 1)]
+    )
     return layout
 
 
@@ -317,7 +323,9 @@ def _touch(one, *fields):
 
 @contextmanager
 def tables_of(one):
-    """(tables, faults, notes): the tables as they were read, as `sources.Table`s while the context lasts, and `Findings` about them."""
+    """(tables, faults, notes): the tables as they were read, as `sources.Table`s while the context lasts, and
+    `Findings` about them.
+    """
     faults, notes, tables = Findings(), Findings(), []
     for file, choice in zip(one.files, one.choices, strict=True):
         if "unreadable" in choice:
@@ -523,7 +531,9 @@ def _run(one, pages, **options):
 
 
 def _without_consequences(errors, faults, origins):
-    """Leave out what follows from a cell that was not understood: its row is told already, and the cell is empty to all further checks."""
+    """Leave out what follows from a cell that was not understood: its row is told already, and the cell is empty to
+    all further checks.
+    """
     faulty = {(one.file, one.row) for one in faults.listed if one.row and one.column}
     kept = []
     for one in errors.listed:

@@ -2,7 +2,8 @@
 is wrong with it, and what must still be said.
 
 A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one level of a list (`lesion_levels:C7`,
-for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values stand for is said
+for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
+stand for is said
 once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
 """
 
@@ -76,7 +77,9 @@ WRITTEN = {
 
 
 # What people write into a column of ticks.
-TICKED = dict.fromkeys(("true", "checked", "yes", "y", "はい", "有", "あり", "有り", "○", "〇", "◯", "✓", "✔", "レ", "x"), "1")
+TICKED = dict.fromkeys(
+    ("true", "checked", "yes", "y", "はい", "有", "あり", "有り", "○", "〇", "◯", "✓", "✔", "レ", "x"), "1"
+)
 TICKED |= dict.fromkeys(("false", "unchecked", "no", "n", "いいえ", "無", "なし", "無し", "-"), "0")
 
 
@@ -105,7 +108,9 @@ class Mapping:
 
     @classmethod
     def from_json(cls, data):
-        """The mapping of JSON; one that was kept earlier had a tick for decimal commas, and one date format a column."""
+        """The mapping of JSON; one that was kept earlier had a tick for decimal commas, and one date format a
+        column.
+        """
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in (data or {})}
         if data and data.get("comma"):
             known.setdefault("separators", notations.COMMA)
@@ -206,7 +211,23 @@ def plain(text):
 BESIDE_VISIT = dict.fromkeys(
     ("date", "visitdate", "日付", "評価日", "測定日", "検査日", "受診日", "実施日"), "assessment_date"
 )
-_MONTHS_WORDS = ("m", "mo", "mos", "month", "months", "か月", "ヶ月", "カ月", "ヵ月", "ケ月", "箇月", "ヶ月後", "か月後", "カ月後", "ヵ月後")
+_MONTHS_WORDS = (
+    "m",
+    "mo",
+    "mos",
+    "month",
+    "months",
+    "か月",
+    "ヶ月",
+    "カ月",
+    "ヵ月",
+    "ケ月",
+    "箇月",
+    "ヶ月後",
+    "か月後",
+    "カ月後",
+    "ヵ月後",
+)
 _BEFORE = ("preop", "pre", "presurgery", "baseline", "bl", "術前", "手術前", "before", "preoperative", "t0")
 
 
@@ -224,7 +245,11 @@ def visit_spellings():
                 ways += [f"{number // 12}{word}" for word in ("y", "yr", "year", "years", "年", "年後")]
                 ways += [f"{word}{number // 12}" for word in ("y", "year")]
             spellings += ways
-            spellings += [f"{before}{way}" for way in ways for before in ("術後", "postop", "post", "po", "fu", "followup", "after")]
+            spellings += [
+                f"{before}{way}"
+                for way in ways
+                for before in ("術後", "postop", "post", "po", "fu", "followup", "after")
+            ]
         found |= {plain(one): code for one in spellings if plain(one)}
     return found
 

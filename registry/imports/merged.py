@@ -1,6 +1,7 @@
 """Hard checks between the columns of a patient, on what the file brings together with what is stored of the rest.
 
-A file that changes one date of two is told by row and column, in words; the database's own constraints say the same, but only by their name.
+A file that changes one date of two is told by row and column, in words; the database's own constraints say the same,
+but only by their name.
 """
 
 from registry.imports.comparing import touched
@@ -23,7 +24,8 @@ def find_broken(cursor, absent, errors):
         _find_births(cursor, absent, errors)
     if "site_code" in absent:
         cursor.execute(
-            f"SELECT count(*) OVER (), line FROM {stage(wire.PATIENTS)} WHERE site_code IS NULL ORDER BY line LIMIT {LISTED}"
+            f"SELECT count(*) OVER (), line FROM {stage(wire.PATIENTS)} WHERE site_code IS NULL ORDER BY "
+            f"line LIMIT {LISTED}"
         )
         rows = cursor.fetchall()
         found = [Finding(wire.PATIENTS.filename, line, "site_code", "", EMPTY_KEY) for _, line in rows]
@@ -31,7 +33,9 @@ def find_broken(cursor, absent, errors):
 
 
 def _mended(check, absent):
-    """The column of the file that is to be mended: what the check is about, or the other where the file has only that."""
+    """The column of the file that is to be mended: what the check is about, or the other where the file has only
+    that.
+    """
     first, second = (check.later, check.earlier) if isinstance(check, DateOrder) else check.items
     return second if first in absent else first
 
@@ -44,9 +48,13 @@ def _broken_sql(check):
 
 def _find(cursor, check, absent, errors):
     column = _mended(check, absent)
-    if any(name not in (*wire.PATIENTS.columns, *wire.PATIENTS.with_extras(check.items).columns) for name in check.items):
+    if any(
+        name not in (*wire.PATIENTS.columns, *wire.PATIENTS.with_extras(check.items).columns) for name in check.items
+    ):
         return
-    cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [stage(wire.PATIENTS)])
+    cursor.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [stage(wire.PATIENTS)]
+    )
     if not {name for (name,) in cursor.fetchall()}.issuperset(check.items):  # an extra that the file does not bring
         return
     cursor.execute(
@@ -63,7 +71,8 @@ def _find_births(cursor, absent, errors):
     of_births = [check for check in PATIENT_CHECKS if ENCRYPTED in check.items]
     others = sorted({name for check in of_births for name in check.items} - {ENCRYPTED})
     cursor.execute(
-        f"SELECT c.line, s.patient_id, s.key, s.birth_date, {', '.join(f's.{name}' for name in others)} FROM {touched(wire.PATIENTS)} AS c "
+        f"SELECT c.line, s.patient_id, s.key, s.birth_date, {', '.join(f's.{name}' for name in others)} "
+        f"FROM {touched(wire.PATIENTS)} AS c "
         f"JOIN {stage(wire.PATIENTS)} AS s USING (line) WHERE s.birth_date IS NOT NULL ORDER BY c.line"
     )
     for line, patient_id, key, ciphertext, *dates in cursor.fetchall():
@@ -71,4 +80,12 @@ def _find_births(cursor, absent, errors):
         for check in of_births:
             if check.is_broken(values):
                 column = _mended(check, absent)
-                errors.add(Finding(wire.PATIENTS.filename, line, column, HIDDEN if column == ENCRYPTED else str(values[column]), check.message))
+                errors.add(
+                    Finding(
+                        wire.PATIENTS.filename,
+                        line,
+                        column,
+                        HIDDEN if column == ENCRYPTED else str(values[column]),
+                        check.message,
+                    )
+                )

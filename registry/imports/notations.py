@@ -1,6 +1,8 @@
-"""Numbers, dates and vertebral levels as hospitals write them, read into the registry's own spelling, or refused with what would do.
+"""Numbers, dates and vertebral levels as hospitals write them, read into the registry's own spelling, or refused with
+what would do.
 
-Every function takes a text and returns `(text, note)`: the note is None where nothing is worth telling, otherwise True (“was read as”) or a
+Every function takes a text and returns `(text, note)`: the note is None where nothing is worth telling, otherwise
+True (“was read as”) or a
 Label that says more. Raises InvalidValue, whose reason says why it is not clear.
 """
 
@@ -108,7 +110,9 @@ def _spelled(item, text, separators):
 
 
 def _whole_readings(text, readings):
-    """Readings without a decimal part that is not zero. Groups of a comma are thousands, whatever stands before decimals."""
+    """Readings without a decimal part that is not zero. Groups of a comma are thousands, whatever stands before
+    decimals.
+    """
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.0+)?", text):
         return dict.fromkeys((POINT, COMMA), readings[POINT].partition(".")[0])
     whole = {}
@@ -161,7 +165,9 @@ def has_separator(text):
 
 DATE_FORMATS = {
     "iso": Label("2024-03-09 (year-month-day)", "2024-03-09（年-月-日）"),
-    "ymd": Label("2024/3/9, 2024.3.9, 2024年3月9日, 20240309, 24/3/9", "2024/3/9、2024.3.9、2024年3月9日、20240309、24/3/9"),
+    "ymd": Label(
+        "2024/3/9, 2024.3.9, 2024年3月9日, 20240309, 24/3/9", "2024/3/9、2024.3.9、2024年3月9日、20240309、24/3/9"
+    ),
     "dmy": Label("9/3/2024, 9/3/24 (day, month, year)", "9/3/2024、9/3/24（日・月・年）"),
     "mdy": Label("3/9/2024, 3/9/24 (month, day, year)", "3/9/2024、3/9/24（月・日・年）"),
     "era": Label("R6.3.9, 令和6年3月9日 (Japanese era)", "R6.3.9、令和6年3月9日（和暦）"),
@@ -174,16 +180,20 @@ _DATES = {
     "ymd": re.compile(r"(\d{4}|\d{2})([-/.年]) ?(\d{1,2}) ?(?:\2|月) ?(\d{1,2})日?|(\d{4})()(\d{2})(\d{2})"),
     "dmy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
     "mdy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
-    "era": re.compile(r"(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])[. ]?(\d{1,2}|元)[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?", re.I),
+    "era": re.compile(
+        r"(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])[. ]?(\d{1,2}|元)[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?", re.I
+    ),
     "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
 }
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _NAMED = (
     re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/. ]+([a-z]{3,9})\.?,?[-/. ]+(\d{4}|\d{2})", re.I),
     re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.I),
 )
 _CLOCK_BEHIND = re.compile(
-    r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? ?(am|pm)?(?:Z| ?[+-]\d{2}:?\d{2})?$", re.I
+    r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? "
+    r"?(am|pm)?(?:Z| ?[+-]\d{2}:?\d{2})?$",
+    re.I,
 )
 _WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.I)
 # Name and letter of an era → its first and last day.
@@ -203,14 +213,17 @@ PARTIAL = Label(
     "has no day: write the whole date, or the reason why it is not known",
     "日がありません。年月日を入力するか、欠測理由を指定してください",
 )
-OUTSIDE_ERA = Label("{era} runs from {first} to {last}: this day is not in it", "{era}は{first}から{last}までで、この日は含まれません")
+OUTSIDE_ERA = Label(
+    "{era} runs from {first} to {last}: this day is not in it", "{era}は{first}から{last}までで、この日は含まれません"
+)
 EITHER_DATE = Label("may be {a} or {b}: choose one way of writing", "{a}とも{b}とも読めます。書き方を1つ選んでください")
 TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
 _PARTIAL = re.compile(
-    r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] ?([?x]+|不明|00?|上旬|中旬|下旬|頃|ごろ)日?|\d{1,2}/\d{4}"
+    r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
+    r"?([?x]+|不明|00?|上旬|中旬|下旬|頃|ごろ)日?|\d{1,2}/\d{4}"
     r"|(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年] ?\d{0,2}月?",
     re.I,
-)  # fmt: skip
+)
 
 
 def read_date(text, formats, *, today=None, adult=0):
@@ -242,7 +255,10 @@ def read_date(text, formats, *, today=None, adult=0):
 
 
 def _no_date(shown):
-    return Label(NO_DATE.en.format(v=" / ".join(one.en for one in shown)), NO_DATE.ja.format(v="・".join(one.ja for one in shown)))
+    return Label(
+        NO_DATE.en.format(v=" / ".join(one.en for one in shown)),
+        NO_DATE.ja.format(v="・".join(one.ja for one in shown)),
+    )
 
 
 def without_time(text):
@@ -250,7 +266,11 @@ def without_time(text):
     found = _CLOCK_BEHIND.search(text)
     if not found or not re.search(r"\d|日", text[: found.start()][-1:]):
         return text, False
-    midnight = not any(int(part or 0) for part in found.groups()[:3]) and "午後" not in found[0] and (found[4] or "am").lower() == "am"
+    midnight = (
+        not any(int(part or 0) for part in found.groups()[:3])
+        and "午後" not in found[0]
+        and (found[4] or "am").lower() == "am"
+    )
     return text[: found.start()].strip().rstrip("T").strip(), not midnight
 
 
@@ -309,8 +329,23 @@ def _era(era, year, month, day):
 
 # Vertebral levels
 
-NO_LEVELS = Label("is not a list of vertebral levels such as C7;T1 or T5-T7", "C7;T1やT5-T7のような椎体高位の一覧ではありません")
-_REGIONS = {"TH": "T", "頸椎": "C", "頚椎": "C", "胸椎": "T", "腰椎": "L", "仙椎": "S", "仙骨": "S", "頸": "C", "頚": "C", "胸": "T", "腰": "L", "仙": "S"}
+NO_LEVELS = Label(
+    "is not a list of vertebral levels such as C7;T1 or T5-T7", "C7;T1やT5-T7のような椎体高位の一覧ではありません"
+)
+_REGIONS = {
+    "TH": "T",
+    "頸椎": "C",
+    "頚椎": "C",
+    "胸椎": "T",
+    "腰椎": "L",
+    "仙椎": "S",
+    "仙骨": "S",
+    "頸": "C",
+    "頚": "C",
+    "胸": "T",
+    "腰": "L",
+    "仙": "S",
+}
 _REGIONS |= {"SACRUM": "S", "SACRAL": "S"}
 _REGION = re.compile("|".join(sorted(_REGIONS, key=len, reverse=True)))
 _PART = re.compile(r"([CTLS])?\.?(\d{1,2})?")

@@ -1,11 +1,24 @@
-"""What must be said about the values of a mapped file before it is checked: codes, ways of writing dates and numbers, values for nothing."""
+"""What must be said about the values of a mapped file before it is checked: codes, ways of writing dates and numbers,
+values for nothing.
+"""
 
 import re
 from dataclasses import dataclass, field
 
 from registry.imports import cells as typed
 from registry.imports import notations
-from registry.imports.mapping import LEFT_OUT, PATIENT, REASON, REPEAT, SITE, base_of, catalogue_item, choices_of, plain, suggested_code
+from registry.imports.mapping import (
+    LEFT_OUT,
+    PATIENT,
+    REASON,
+    REPEAT,
+    SITE,
+    base_of,
+    catalogue_item,
+    choices_of,
+    plain,
+    suggested_code,
+)
 from registry.imports.notations import DATE_FORMATS
 from registry.instruments.base import MISSING_REASONS, InvalidValue
 from registry.services.patients import MINIMUM_AGE
@@ -13,7 +26,17 @@ from registry.services.patients import MINIMUM_AGE
 MOST_VALUES = 60  # different values of a column that a page lists
 # Numbers and dates that systems write where there is no value.
 STANDS_FOR_NOTHING = re.compile(r"-?(9{2,5}|8{2,5}|7{3,5})(\.0+)?|-[1-9](\.0+)?")
-NO_DAYS = {"1900-01-01", "1899-12-31", "1904-01-01", "1111-11-11", "9999-12-31", "9999-09-09", "2999-12-31", "0001-01-01"}
+NO_DAYS = {
+    "1900-01-01",
+    "1899-12-31",
+    "1904-01-01",
+    "1111-11-11",
+    "9999-12-31",
+    "9999-09-09",
+    "2999-12-31",
+    "0001-01-01",
+}
+UNUSABLE = ("u", "e", "E")  # formulas without a value and errors, which are the file's faults
 OFTEN = 2  # rows from which a largest value of nines is asked about
 
 
@@ -45,7 +68,8 @@ class Column:
 
 @dataclass
 class Questions:
-    """`columns` as Column; whether it must be said what stands before decimals, whether numbers name patients, and what becomes
+    """`columns` as Column; whether it must be said what stands before decimals, whether numbers name patients, and
+    what becomes
     of REDCap's repeated rows."""
 
     columns: list = field(default_factory=list)
@@ -66,7 +90,11 @@ def questions(mapping, counts):
             for cell, rows in values.items():
                 merged[cell] = merged.get(cell, 0) + rows
     for target, (names, values) in by_target.items():
-        values = {cell: rows for cell, rows in values.items() if typed.plain(cell).strip()}
+        values = {
+            cell: rows
+            for cell, rows in values.items()
+            if typed.plain(cell).strip() and typed.parts(cell)[0] not in UNUSABLE
+        }
         if target == PATIENT:
             asked.numbers = any(typed.kind_of(cell) == "number" for cell in values)
         elif one := _of_target(mapping, target, ", ".join(names), values, asked):
@@ -138,7 +166,9 @@ def _others(mapping, target, column, values, item):
 
 
 def _may_be_nothing(item, text, counts):
-    """Whether a number that the item takes may stand for no value: 999 always, 99 where it is the largest of its column."""
+    """Whether a number that the item takes may stand for no value: 999 always, 99 where it is the largest of its
+    column.
+    """
     plain_text = notations.tidy(text)
     if item.kind not in ("integer", "decimal") or not STANDS_FOR_NOTHING.fullmatch(plain_text):
         return False
@@ -239,7 +269,8 @@ def _is_no_day(text, item):
 
 
 def taken(column, value, code):
-    """What is kept of an answer about a value: the code, or the value itself where it is meant as it stands; None for nothing.
+    """What is kept of an answer about a value: the code, or the value itself where it is meant as it stands; None for
+    nothing.
 
     code  of a choice, REASON + a reason, LEFT_OUT for nothing, or None for “as it is”
     """

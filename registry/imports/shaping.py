@@ -1,7 +1,9 @@
 """A sheet or text as people keep it to one table: which row names the columns, and what is no data.
 
-Wholly blank rows and columns are none; a title above the names is passed over; a header that is repeated further down too; two
-rows may name a column together (`術前` above `EQ VAS`). A value in a column without a name is an error: nothing is left out without a word.
+Wholly blank rows and columns are none; a title above the names is passed over; a header that is repeated further down
+too; two
+rows may name a column together (`術前` above `EQ VAS`). A value in a column without a name is an error: nothing is
+left out without a word.
 """
 
 import csv
@@ -25,7 +27,8 @@ NO_NAME = Label(
     "{v}列に値がありますが、列名がありません。見出しに列名を入れるか、値を消してください。",
 )
 TITLE_PASSED = Label(
-    "The columns are named in row {n}; what stands above was passed over.", "列名は{n}行目です。それより上は読み飛ばしました。"
+    "The columns are named in row {n}; what stands above was passed over.",
+    "列名は{n}行目です。それより上は読み飛ばしました。",
 )
 HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
 
@@ -65,7 +68,10 @@ class Layout:
         return row + line - first
 
     def to_json(self):
-        told = {name: [[*found[:3], found[3].en, found[3].ja] for found in getattr(self, name)] for name in ("faults", "notes")}
+        told = {
+            name: [[*found[:3], found[3].en, found[3].ja] for found in getattr(self, name)]
+            for name in ("faults", "notes")
+        }
         return {**self.__dict__, **told}
 
     @classmethod

@@ -1,6 +1,7 @@
 """From a file as somebody saved it to tables: in which encoding, separated by what, which of several sheets.
 
-What cannot be known from the file is found as candidates and asked, never guessed: `inspect_text` and `inspect_sheets` list them, a
+What cannot be known from the file is found as candidates and asked, never guessed: `inspect_text` and
+`inspect_sheets` list them, a
 `Way` is the answer, `shape_text` and `shape_sheet` write the table (`shaping`).
 """
 
@@ -126,11 +127,15 @@ class Inspection:
 
     def chosen(self, way):
         """(number, sheet) of the sheets that are imported; of a text (0, None)."""
-        return [(number, one) for number, one in self.filled if one.name in (way.sheets or ())] if self.workbook else [(0, None)]
+        return (
+            [(number, one) for number, one in self.filled if one.name in (way.sheets or ())]
+            if self.workbook
+            else [(0, None)]
+        )
 
 
 def kind_of(head):
-    """"workbook" or "text" for a file's first bytes. Raises Unreadable for what is no table at all."""
+    """ "workbook" or "text" for a file's first bytes. Raises Unreadable for what is no table at all."""
     if head.startswith(SHEET_SIGNATURE):
         return "workbook"
     if head.startswith(OLD_SHEET):
@@ -230,7 +235,9 @@ def shape_text(path, way, target):
 
 
 def shape_sheet(path, way, number, target):
-    """The `Layout` of a sheet that `workbook` wrote to `path`, whose table is written to `target`. Raises Unreadable."""
+    """The `Layout` of a sheet that `workbook` wrote to `path`, whose table is written to `target`. Raises
+    Unreadable.
+    """
     return _shaped(lambda: _sheet_rows(path), target, way.headers.get(str(number)), ragged=True)
 
 
@@ -273,7 +280,9 @@ def _sheet_rows(path):
 
 
 def told_of(table, findings, warnings):
-    """What else must be known of a table: faults go to `findings` (merged cells, values without a name), the rest to `warnings`."""
+    """What else must be known of a table: faults go to `findings` (merged cells, values without a name), the rest to
+    `warnings`.
+    """
     layout = table.layout
     for place, added in (("faults", findings), ("notes", warnings)):
         for row, column, value, why in getattr(layout, place):

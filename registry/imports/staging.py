@@ -192,8 +192,10 @@ def keep_stored(cursor, file, absent):
             _keep_sites(cursor)
         if "birth_date" in absent:
             cursor.execute(
-                f"UPDATE {stage(file)} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
-                "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE t.patient_id = s.patient_id"
+                f"UPDATE {stage(file)} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = "
+                f"t.age_at_surgery "
+                "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE "
+                "t.patient_id = s.patient_id"
             )
         if AGE_FROM.intersection(absent):
             _count_ages(cursor)
@@ -215,7 +217,8 @@ def _count_ages(cursor):
     patients = stage(wire.PATIENTS)
     cursor.execute(
         f"SELECT s.line, s.patient_id, s.key, s.birth_date, s.surgery_date FROM {patients} AS s "
-        "JOIN registry_patient AS t USING (patient_id) LEFT JOIN registry_identity AS i USING (patient_id) WHERE s.birth_date IS NOT NULL "
+        "JOIN registry_patient AS t USING (patient_id) LEFT JOIN registry_identity AS i USING "
+        "(patient_id) WHERE s.birth_date IS NOT NULL "
         "AND (s.surgery_date IS DISTINCT FROM t.surgery_date OR s.birth_date IS DISTINCT FROM i.birth_date)"
     )
     for line, patient_id, key, ciphertext, operated in cursor.fetchall():
@@ -280,7 +283,9 @@ class _Reader:
         return True
 
     def rewritten(self):
-        """One finding for each text in full width and each time of a day, with its first value; rows are not remembered."""
+        """One finding for each text in full width and each time of a day, with its first value; rows are not
+        remembered.
+        """
         return tuple(
             Finding(
                 self.file.filename,

@@ -1,14 +1,21 @@
-"""Excel workbook (.xlsx, .xlsm) to CSV: the cells that are there, whatever the file says of its size, prefix or variant.
+"""Excel workbook (.xlsx, .xlsm) to CSV: the cells that are there, whatever the file says of its size, prefix or
+variant.
 
-Run as a program of its own (`python -I workbook.py FILE FOLDER`), so that a file that was made to hurt stops this process and
-no other: everything that a file can make large is counted while it is read (`Limits`), memory, time and output are held to by the
+Run as a program of its own (`python -I workbook.py FILE FOLDER`), so that a file that was made to hurt stops this
+process and
+no other: everything that a file can make large is counted while it is read (`Limits`), memory, time and output are
+held to by the
 operating system. The standard library alone: nothing of the registry is loaded.
 
-Libraries were weighed: openpyxl believes the sheet's own `dimension` and holds all shared strings, python-calamine lays out every cell between
-the first and the last one and tells of neither hidden rows nor merged cells. Here a cell that is not in the file costs nothing.
+Libraries were weighed: openpyxl believes the sheet's own `dimension` and holds all shared strings, python-calamine
+lays out every cell between
+the first and the last one and tells of neither hidden rows nor merged cells. Here a cell that is not in the file
+costs nothing.
 
-Written are `sheet-<n>.csv`, a line for each row that has a value: the row's number, then the texts of its cells up to the last one that has a
-value. A cell that is no plain text begins with MARK and the letter of its kind (`KINDS`), see `marked`; and `sheets.json` with what else a
+Written are `sheet-<n>.csv`, a line for each row that has a value: the row's number, then the texts of its cells up to
+the last one that has a
+value. A cell that is no plain text begins with MARK and the letter of its kind (`KINDS`), see `marked`; and
+`sheets.json` with what else a
 person should know (`Sheet`), or why the file is refused.
 """
 
@@ -34,7 +41,9 @@ LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 
 @dataclass(frozen=True)
 class Limits:
-    """What one workbook may cost. Bytes are counted as they are unpacked: what the archive says of itself may be wrong."""
+    """What one workbook may cost. Bytes are counted as they are unpacked: what the archive says of itself may be
+    wrong.
+    """
 
     unpacked: int = 400_000_000
     written: int = 600_000_000
@@ -117,7 +126,8 @@ class _Archive:
 def _parse(archive, name, start, end, text=None):
     """Feed a part to the handlers: `start(local name, attributes)`, `end(local name)`, `text(characters)`.
 
-    Names come without prefix and namespace, so that `x:row`, strict and transitional files are alike. A document type, hence
+    Names come without prefix and namespace, so that `x:row`, strict and transitional files are alike. A document
+    type, hence
     any entity of a file's own, is refused; so is what is nested deeper than any workbook.
     """
     parser = expat.ParserCreate(namespace_separator=" ")
@@ -177,15 +187,45 @@ def _relations(archive, part):
 
 
 _BUILT_IN = {
-    9: "0%", 10: "0.00%", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00",
-    14: "yyyy/m/d", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss",
-    22: "yyyy/m/d h:mm", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0",
+    9: "0%",
+    10: "0.00%",
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    14: "yyyy/m/d",
+    15: "d-mmm-yy",
+    16: "d-mmm",
+    17: "mmm-yy",
+    18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM",
+    20: "h:mm",
+    21: "h:mm:ss",
+    22: "yyyy/m/d h:mm",
+    45: "mm:ss",
+    46: "[h]:mm:ss",
+    47: "mm:ss.0",
     # East Asian ones, which a file names by their number alone.
-    27: "ge.m.d", 28: 'ggge"年"m"月"d"日"', 29: 'ggge"年"m"月"d"日"', 30: "m/d/yy", 31: 'yyyy"年"m"月"d"日"', 32: 'h"時"mm"分"',
-    33: 'h"時"mm"分"ss"秒"', 34: 'yyyy"年"m"月"', 35: 'm"月"d"日"', 36: "ge.m.d",
-    50: "ge.m.d", 51: 'ggge"年"m"月"d"日"', 52: 'yyyy"年"m"月"', 53: 'm"月"d"日"', 54: 'ggge"年"m"月"d"日"', 55: 'yyyy"年"m"月"',
-    56: 'm"月"d"日"', 57: "ge.m.d", 58: 'ggge"年"m"月"d"日"',
-}  # fmt: skip
+    27: "ge.m.d",
+    28: 'ggge"年"m"月"d"日"',
+    29: 'ggge"年"m"月"d"日"',
+    30: "m/d/yy",
+    31: 'yyyy"年"m"月"d"日"',
+    32: 'h"時"mm"分"',
+    33: 'h"時"mm"分"ss"秒"',
+    34: 'yyyy"年"m"月"',
+    35: 'm"月"d"日"',
+    36: "ge.m.d",
+    50: "ge.m.d",
+    51: 'ggge"年"m"月"d"日"',
+    52: 'yyyy"年"m"月"',
+    53: 'm"月"d"日"',
+    54: 'ggge"年"m"月"d"日"',
+    55: 'yyyy"年"m"月"',
+    56: 'm"月"d"日"',
+    57: "ge.m.d",
+    58: 'ggge"年"m"月"d"日"',
+}
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.I)
 _DAY = re.compile(r"[ydge]", re.I)
 _CLOCK = re.compile(r"[hs]", re.I)
@@ -238,12 +278,16 @@ def _formats(archive, part):
 
 _ERAS = ((date(2019, 5, 1), "R", "令和"), (date(1989, 1, 8), "H", "平成"), (date(1926, 12, 25), "S", "昭和"))
 _ERAS += ((date(1912, 7, 30), "T", "大正"), (date(1868, 1, 25), "M", "明治"))
-_SHOWN = re.compile(r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(yyyy|yy|y|ggg|gg|g|ee|e|mmmm|mmm|mm|m|dddd|ddd|dd|d|AM/PM|hh|h|ss|s)', re.I)
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_SHOWN = re.compile(
+    r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(yyyy|yy|y|ggg|gg|g|ee|e|mmmm|mmm|mm|m|dddd|ddd|dd|d|AM/PM|hh|h|ss|s)', re.I
+)
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def moment_of(serial, from_1904=False):
-    """The day and time that Excel counts as `serial`; None before the calendar begins, and for the day that 1900 never had."""
+    """The day and time that Excel counts as `serial`; None before the calendar begins, and for the day that 1900
+    never had.
+    """
     if from_1904:
         begins = datetime(1904, 1, 1)
     elif serial >= 61:
@@ -265,12 +309,25 @@ def shown_moment(moment, code):
         place, token = found.end(), (found[3] or "").lower()
         minutes = token in ("m", "mm") and (after_hours or re.match(r"[^a-z]*s", code[found.end() :], re.I))
         values = {
-            "yyyy": moment.year, "y": moment.year, "yy": f"{moment.year % 100:02}", "ggg": era[2], "gg": era[2][:1], "g": era[1],
-            "e": year, "ee": f"{year:02}", "m": moment.minute if minutes else moment.month,
-            "mm": f"{moment.minute if minutes else moment.month:02}", "mmm": MONTHS[moment.month - 1], "mmmm": MONTHS[moment.month - 1],
-            "d": moment.day, "dd": f"{moment.day:02}", "h": moment.hour, "hh": f"{moment.hour:02}", "s": moment.second,
+            "yyyy": moment.year,
+            "y": moment.year,
+            "yy": f"{moment.year % 100:02}",
+            "ggg": era[2],
+            "gg": era[2][:1],
+            "g": era[1],
+            "e": year,
+            "ee": f"{year:02}",
+            "m": moment.minute if minutes else moment.month,
+            "mm": f"{moment.minute if minutes else moment.month:02}",
+            "mmm": MONTHS[moment.month - 1],
+            "mmmm": MONTHS[moment.month - 1],
+            "d": moment.day,
+            "dd": f"{moment.day:02}",
+            "h": moment.hour,
+            "hh": f"{moment.hour:02}",
+            "s": moment.second,
             "ss": f"{moment.second:02}",
-        }  # fmt: skip
+        }
         pieces.append(found[1] or found[2] or str(values.get(token, "")))
         after_hours = token in ("h", "hh") if token else after_hours
     return ("".join(pieces) + code[place:]).strip()
@@ -594,7 +651,7 @@ def read(path, folder, limits=None):
     archive = _Archive(path, limits)
     main = _main_part(archive)
     relations = _relations(archive, main)
-    by_kind = {kind: part for kind, part in relations.values()}
+    by_kind = dict(relations.values())
     listed, from_1904 = _listed(archive, main)
     if len(listed) > limits.sheets:
         raise Refused("sheets", limits.sheets)
@@ -620,7 +677,9 @@ def read(path, folder, limits=None):
 def _main_part(archive):
     if archive.has("content.xml") and archive.has("META-INF/manifest.xml"):
         raise Refused("opendocument")
-    main = next((part for kind, part in _relations(archive, "").values() if kind == "officeDocument"), "xl/workbook.xml")
+    main = next(
+        (part for kind, part in _relations(archive, "").values() if kind == "officeDocument"), "xl/workbook.xml"
+    )
     if main.endswith(".bin"):
         raise Refused("binary")
     if not archive.has(main) or not main.startswith("xl/"):
@@ -635,7 +694,9 @@ def _listed(archive, main):
     def start(tag, attributes):
         if tag == "sheet":
             known = _plain(attributes)
-            sheets.append((_text(known.get("name", ""))[:80], known.get("state", "visible") != "visible", known.get("id")))
+            sheets.append(
+                (_text(known.get("name", ""))[:80], known.get("state", "visible") != "visible", known.get("id"))
+            )
         elif tag == "workbookPr":
             from_1904.append(_on(attributes.get("date1904")))
 

@@ -233,7 +233,12 @@ def _previews(one):
 
 def _progress(one):
     share, stage = jobs.progress(one.pk)
-    return {"one": one, "share": share, "stage": STAGES.get(stage, _("Waiting for a worker"))}
+    return {
+        "one": one,
+        "reads": one.act == Act.READ,
+        "share": share,
+        "stage": STAGES.get(stage, _("Waiting for a worker")),
+    }
 
 
 @require_safe

@@ -175,7 +175,11 @@ def _column_page(column, known, errors):
         "formats": [(key, DATE_FORMATS[key], column.unread[key], key in column.chosen) for key in column.formats],
         "values": [
             {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}
-            | {"left_out": said.get(value) == mapping.LEFT_OUT, "fits": value in column.fitting, "kept": said.get(value) == value}
+            | {
+                "left_out": said.get(value) == mapping.LEFT_OUT,
+                "fits": value in column.fitting,
+                "kept": said.get(value) == value,
+            }
             for place, (value, rows, code) in enumerate(column.values)
         ],
         "fault": errors.get((column.target, "date")),

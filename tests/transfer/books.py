@@ -10,21 +10,28 @@ _STRICT_KINDS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
 def relations(pairs, kinds=_KINDS):
-    lines = [f'<Relationship Id="rId{n}" Type="{kinds}/{kind}" Target="{target}"/>' for n, (kind, target) in enumerate(pairs, 1)]
+    lines = [
+        f'<Relationship Id="rId{n}" Type="{kinds}/{kind}" Target="{target}"/>'
+        for n, (kind, target) in enumerate(pairs, 1)
+    ]
     return f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{"".join(lines)}</Relationships>'
 
 
 def book(*sheets, strings="<sst/>", styles="<styleSheet/>", workbook="", states=(), kinds=_KINDS, namespace=MAIN):
     """The bytes of a workbook; a sheet is its XML, or an iterable of pieces of it."""
     listed = "".join(
-        f'<sheet name="Sheet{n}" sheetId="{n}" state="{states[n - 1] if n <= len(states) else "visible"}" r:id="rId{n}"/>'
+        f'<sheet name="Sheet{n}" sheetId="{n}" state="{states[n - 1] if n <= len(states) else "visible"}" '
+        f'r:id="rId{n}"/>'
         for n in range(1, len(sheets) + 1)
     )
     targets = [("worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(sheets) + 1)]
     parts = {
         "_rels/.rels": relations([("officeDocument", "xl/workbook.xml")], kinds),
-        "xl/workbook.xml": f'<workbook xmlns="{namespace}" xmlns:r="{kinds}">{workbook}<sheets>{listed}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": relations([*targets, ("sharedStrings", "sharedStrings.xml"), ("styles", "styles.xml")], kinds),
+        "xl/workbook.xml": f'<workbook xmlns="{namespace}" xmlns:r="{kinds}">{workbook}'
+        f"<sheets>{listed}</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": relations(
+            [*targets, ("sharedStrings", "sharedStrings.xml"), ("styles", "styles.xml")], kinds
+        ),
         "xl/sharedStrings.xml": strings,
         "xl/styles.xml": styles,
     } | {f"xl/worksheets/sheet{n}.xml": sheet for n, sheet in enumerate(sheets, 1)}

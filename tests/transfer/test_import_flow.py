@@ -508,7 +508,9 @@ def test_decimal_commas_are_asked_about_though_a_kept_mapping_knows_the_rest(bro
     browser.post(f"{address}columns/", columns_of(browser.get(f"{address}columns/")) | {"prefix": "N01-"})
     page = browser.get(f"{address}values/")
     assert page.context["asked"].separators
-    browser.post(f"{address}values/", values_of(page) | dict.fromkeys(["code-timepoint-0"], "~") | {"separators": "comma"})
+    browser.post(
+        f"{address}values/", values_of(page) | dict.fromkeys(["code-timepoint-0"], "~") | {"separators": "comma"}
+    )
     assert errors(follow(browser, address)) == []
 
 

@@ -112,35 +112,54 @@ def test_what_is_no_day_is_no_day(rows, serial):
 
 
 def test_numbers_are_no_days_and_keep_what_the_sheet_shows(rows):
-    codes = ("0.00E+00", "0000", "#,##0", "0%", "0.0", "[Red]0", "General", '0&quot;mL&quot;', 2, "[h]:mm", 20)
+    codes = ("0.00E+00", "0000", "#,##0", "0%", "0.0", "[Red]0", "General", "0&quot;mL&quot;", 2, "[h]:mm", 20)
     values = (1.5, 12, 1500, 0.5, 69.56, 7, 4.3499999999999996, 14, 3, 1.5, 0.25)
     cells = "".join(number(value, n) for n, value in enumerate(values, 1))
     found = rows(book(sheet(cells), styles=styles(*codes)))[0][1:]
     assert [cell[:2] for cell in found] == [
-        ("n", "1.5"), ("n", "12"), ("n", "1500"), ("n", "0.5"), ("n", "69.56"), ("n", "7"), ("n", "4.35"), ("n", "14"), ("n", "3"),
-        ("t", "36:00"), ("t", "6:00"),
-    ]  # fmt: skip
+        ("n", "1.5"),
+        ("n", "12"),
+        ("n", "1500"),
+        ("n", "0.5"),
+        ("n", "69.56"),
+        ("n", "7"),
+        ("n", "4.35"),
+        ("n", "14"),
+        ("n", "3"),
+        ("t", "36:00"),
+        ("t", "6:00"),
+    ]
     assert [found[place][2] for place in (1, 2, 3, 4, 8)] == ["0012", "1,500", "50%", "69.6", "3.00"]
 
 
 def test_booleans_errors_iso_days_and_formulas_say_what_they_are(rows, read):
     cells = (
         '<c t="b"><v>1</v></c><c t="e"><v>#DIV/0!</v></c><c t="d"><v>2024-03-09T00:00:00</v></c>'
-        "<c><f>1+2</f><v>3</v></c><c><f>A1</f><v></v></c><c t='str'><f>x</f><v/></c><c t='b'><f>x</f><v>0</v></c><c><f>NOW()</f></c>"
+        "<c><f>1+2</f><v>3</v></c><c><f>A1</f><v></v></c><c t='str'><f>x</f><v/></c><c "
+        "t='b'><f>x</f><v>0</v></c><c><f>NOW()</f></c>"
     )
     content = book(sheet(cells))
     assert rows(content)[0][1:] == [
-        ("b", "TRUE", "TRUE"), ("e", "#DIV/0!", "#DIV/0!"), ("d", "2024-03-09", "2024-03-09"), ("N", "3", "3"), ("u", "=A1", "=A1"), "",
-        ("B", "FALSE", "FALSE"), ("u", "=NOW()", "=NOW()"),
-    ]  # fmt: skip
+        ("b", "TRUE", "TRUE"),
+        ("e", "#DIV/0!", "#DIV/0!"),
+        ("d", "2024-03-09", "2024-03-09"),
+        ("N", "3", "3"),
+        ("u", "=A1", "=A1"),
+        "",
+        ("B", "FALSE", "FALSE"),
+        ("u", "=NOW()", "=NOW()"),
+    ]
     assert (read(content)[0].formulas, read(content)[0].errors) == (5, 1)
 
 
 def test_what_is_hidden_is_told_with_its_number(read):
     one = sheet(
-        text("a") + text("b"), ('hidden="1"', text("c")), ('hidden="1"', ""), ('ht="0"', text("d")),
+        text("a") + text("b"),
+        ('hidden="1"', text("c")),
+        ('hidden="1"', ""),
+        ('ht="0"', text("d")),
         before='<cols><col min="2" max="4" hidden="1" width="9"/></cols>',
-    )  # fmt: skip
+    )
     found = read(book(one, sheet(text("x")), sheet(), states=("visible", "veryHidden", "hidden")))
     assert (found[0].hidden_rows, found[0].hidden_columns, found[0].hidden) == ([2, 4], [2], False)
     assert [(one.hidden, one.rows) for one in found[1:]] == [(True, 1), (True, 0)]
@@ -149,7 +168,10 @@ def test_what_is_hidden_is_told_with_its_number(read):
 PIECE = " " * 1_000_000
 HOSTILE = {
     "unpacked": (lambda: book(["<worksheet><sheetData>", *([PIECE] * 500), "</sheetData></worksheet>"]), {}),
-    "strings": (lambda: book(sheet(), strings=["<sst>", *(["<si><t/></si>" * 1000] * 30), "</sst>"]), {"strings": 20_000}),
+    "strings": (
+        lambda: book(sheet(), strings=["<sst>", *(["<si><t/></si>" * 1000] * 30), "</sst>"]),
+        {"strings": 20_000},
+    ),
     "cells": (lambda: book(sheet(number(1) * 3000)), {"cells": 2000}),
     "deep": (lambda: book("<worksheet>" + "<a>" * 100_000), {}),
     "doctype": (lambda: book('<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><worksheet>&b;</worksheet>'), {}),
@@ -199,7 +221,9 @@ def test_memory_is_held_to_by_the_operating_system(tmp_path):
         "import runpy, sys; w = runpy.run_path(sys.argv[1]); w['_hold_to'](w['Limits'](memory=300_000_000));"
         "\ntry:\n bytearray(400_000_000)\nexcept MemoryError:\n print('held')"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", source, workbook.__file__], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", source, workbook.__file__], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "held\n"
 
 
@@ -214,9 +238,12 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
     source = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[1]); import django; django.setup()\n"
         "from registry.imports.isolated import private_folder\n"
-        "with private_folder() as folder:\n (folder / 'patients.csv').write_text('1950-04-03'); os.kill(os.getpid(), signal.SIGKILL)"
+        "with private_folder() as folder:\n (folder / 'patients.csv').write_text('1950-04-03'); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    subprocess.run([sys.executable, "-c", source, "."], env={**__import__("os").environ, "TMPDIR": str(tmp_path)}, check=False)
+    subprocess.run(
+        [sys.executable, "-c", source, "."], env={**__import__("os").environ, "TMPDIR": str(tmp_path)}, check=False
+    )
     left = [*tmp_path.glob("metaspine-import-*")]
     assert [path.name for path in left[0].iterdir()] == ["patients.csv"]
     with isolated.private_folder() as mine:
