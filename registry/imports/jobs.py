@@ -18,17 +18,20 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from registry.imports import converting, import_files, isolated, listing, reading, shaping, sources, undoing, uploads
-from registry.imports.mapping import Mapping, item_name
+from registry.imports import import_files
+from registry.imports.checking import converting, listing
+from registry.imports.files import isolated, reading, shaping, sources, uploads
+from registry.imports.files.mapping import Mapping, item_name
+from registry.imports.files.sources import Inspection, Table, Way
+from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
-from registry.imports.sources import Inspection, Table, Way
-from registry.imports.workbook import Sheet
+from registry.imports.storing import undoing
 from registry.instruments.base import Label
 from registry.models import Import
-from registry.services import wire
-from registry.services.claims import MOST_ATTEMPTS, UNSENT
-from sites.access import Can
-from sites.scope import everything
+from registry.services.files import file_formats
+from registry.services.jobs import MOST_ATTEMPTS, UNSENT
+from sites.tenancy.access import Can
+from sites.tenancy.scope import everything
 
 log = logging.getLogger(__name__)
 
@@ -357,11 +360,11 @@ def _tell_of_others(name, choice, notes):
 
 def file_of(name, layout):
     """The registry's file that a table is by its columns, or by its name; None where its columns must be matched."""
-    for file in wire.FILES:
+    for file in file_formats.FILES:
         if layout.names and not layout.repeated and not reading.header_faults(file, layout.names):
             return file
     stem = name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or name.rpartition("[")[2].strip("]")
-    return next((file for file in wire.FILES if stem.casefold() == file.name), None)
+    return next((file for file in file_formats.FILES if stem.casefold() == file.name), None)
 
 
 # What workers do

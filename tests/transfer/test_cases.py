@@ -10,7 +10,7 @@ import pytest
 from registry.imports import jobs
 from registry.models import Assessment, Import, Patient
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.transfer.books import book, number, sheet, styles, text
 from tests.transfer.conftest import PATIENT, write_csv
 from tests.transfer.test_import_flow import (
@@ -54,11 +54,11 @@ def upload(browser, name, content=None, as_=""):
 def matched(browser, address, columns=None, **said):
     """Send the pages for columns and values as they are suggested, with changes; returns the report's page."""
     page = follow(browser, address)
-    if page.templates[0].name == "transfer/import_columns.html":
+    if page.templates[0].name == "imports/import_columns.html":
         answer = browser.post(f"{address}columns/", columns_of(page, **(columns or {})))
         assert answer.status_code == 302, answer.context["faults"]
         page = follow(browser, address)
-    if page.templates[0].name == "transfer/import_values.html":
+    if page.templates[0].name == "imports/import_values.html":
         answer = browser.post(f"{address}values/", values_of(page) | said)
         assert answer.status_code == 302, answer.context["errors"]
         page = follow(browser, address)
@@ -80,7 +80,7 @@ def test_rows_beyond_the_dimension_come_in(browser, s01):
     for name in ("a01_base.xlsx", "a01_wrong_dimension.xlsx"):
         page = follow(browser, upload(browser, name))
         # The sheet is an assessments file; what is wrong with its rows is that other patients are not stored.
-        assert page.templates[0].name == "transfer/report.html"
+        assert page.templates[0].name == "imports/report.html"
         address = f"/import/{page.context['one'].pk}/"
         counted = jobs.layouts_of(Import.objects.get(pk=page.context["one"].pk))[0][1]
         assert (counted.rows, name, address != "") == (30, name, True)

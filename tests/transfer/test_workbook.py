@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from registry.imports import isolated, workbook
-from registry.imports.reading import Unreadable
-from registry.imports.workbook import MARK, SHOWN, Limits, Refused
+from registry.imports.files import isolated, workbook
+from registry.imports.files.reading import Unreadable
+from registry.imports.files.workbook import MARK, SHOWN, Limits, Refused
 from tests.transfer.books import _STRICT_KINDS, STRICT, book, number, sheet, styles, text
 
 

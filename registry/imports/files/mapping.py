@@ -1,0 +1,444 @@
+"""How the columns and values of somebody's file become the registry's: the mapping as data, what is suggested, what
+is wrong with it, and what must still be said.
+
+A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one level of a list (`lesion_levels:C7`,
+for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
+stand for is said
+once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
+"""
+
+import re
+import unicodedata
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+
+from registry.imports.files import notations
+from registry.instruments import catalogue
+from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.services.files import file_formats
+from registry.services.records import extras
+from sites.models import Site
+
+PATIENT = "patient_id"
+SITE = "site_code"
+TIMEPOINT = "timepoint"
+REASON = "!"  # before a reason code where a value stands for a missing one
+AT = "@"  # before the visit of a target
+REPEAT = "redcap_repeat_instance"  # the column by which REDCap numbers the rows of a repeated form
+UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
+LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
+
+REQUIRED_EMPTY = Label(
+    "needs a column: no row of {file} is without it",
+    "対応する列がありません。{file}のすべての行に必要です",
+)
+SAME_TARGET = Label(
+    "stands for the same as “{v}”: keep one of them",
+    "「{v}」と同じ項目に対応しています。どちらか一方にしてください",
+)
+NOTHING_MAPPED = Label("No column is imported.", "取り込む列が選ばれていません。")
+
+# What other systems call things; the items' own names and labels need no line here.
+CALLED = {
+    "recordid": PATIENT,
+    "studyid": PATIENT,
+    "subjectid": PATIENT,
+    "redcapeventname": TIMEPOINT,
+    "eventname": TIMEPOINT,
+    "visit": TIMEPOINT,
+    "redcapdataaccessgroup": SITE,
+    "dag": SITE,
+    "hospital": SITE,
+    "gender": "sex",
+    "dob": "birth_date",
+    "birthday": "birth_date",
+    "ecog": "ecog_ps",
+    "painvas": "pain_vas_mm",
+    "bloodloss": "blood_loss_ml",
+    "operativetime": "operative_time_min",
+    "tumour": "primary_tumour",
+    "primarytumor": "primary_tumour",
+    "levels": "lesion_levels",
+    "症例番号": PATIENT,
+    "患者番号": PATIENT,
+    "登録番号": PATIENT,
+    "施設名": SITE,
+    "病院": SITE,
+    "評価時期": TIMEPOINT,
+    "測定時期": TIMEPOINT,
+    "原発": "primary_tumour",
+    "原発巣": "primary_tumour",
+    "病変高位": "lesion_levels",
+}
+# What people write for a code, beside its own name and labels.
+WRITTEN = {
+    "sex": {"m": "male", "f": "female", "男": "male", "女": "female"},
+    "vital_status": {"存命": "alive", "生": "alive", "死": "dead"},
+}
+
+
+# What people write into a column of ticks.
+TICKED = dict.fromkeys(
+    ("true", "checked", "yes", "y", "はい", "有", "あり", "有り", "○", "〇", "◯", "✓", "✔", "レ", "x"), "1"
+)
+TICKED |= dict.fromkeys(("false", "unchecked", "no", "n", "いいえ", "無", "なし", "無し", "-"), "0")
+
+
+@dataclass
+class Mapping:
+    """columns   column of the source → target
+    codes     target → value as written → code, LEFT_OUT, or REASON + a reason's code
+    dates     target → keys of DATE_FORMATS
+    fixed     target → the one value of every row (site_code, timepoint)
+    prefix    put before each patient ID
+    separators  what stands before decimals (notations.POINT, COMMA); "" where nobody has said so
+    numbers   numbers of a sheet name patients, as the sheet shows them
+    repeats   what becomes of the rows of REDCap's repeated forms: UNSCHEDULED visits, or PASS_OVER
+    """
+
+    columns: dict = field(default_factory=dict)
+    codes: dict = field(default_factory=dict)
+    dates: dict = field(default_factory=dict)
+    fixed: dict = field(default_factory=dict)
+    prefix: str = ""
+    separators: str = ""
+    numbers: bool = False
+    repeats: str = ""
+
+    to_json = asdict
+
+    @classmethod
+    def from_json(cls, data):
+        """The mapping of JSON; one that was kept earlier had a tick for decimal commas, and one date format a
+        column.
+        """
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in (data or {})}
+        if data and data.get("comma"):
+            known.setdefault("separators", notations.COMMA)
+        dates = known.get("dates", {})
+        known["dates"] = {target: [keys] if isinstance(keys, str) else list(keys) for target, keys in dates.items()}
+        return cls(**known)
+
+    @property
+    def targets(self):
+        """Targets without their visits; the timepoint where columns say it."""
+        found = {base_of(target) for target in (*self.columns.values(), *self.fixed)} - {""}
+        return found | ({TIMEPOINT} if self.is_wide else set())
+
+    @property
+    def is_wide(self):
+        """Whether columns are of different visits."""
+        return any(AT in target for target in self.columns.values())
+
+    @property
+    def is_both(self):
+        """Whether other columns of a wide file are of a visit that a row names itself."""
+        named = {*map(item_name, (*self.columns.values(), *self.fixed))}
+        return TIMEPOINT in named or not self.is_wide
+
+    def files(self):
+        """The registry's files that get rows: those of which more is mapped than what rows are named by."""
+        named = {PATIENT, SITE, TIMEPOINT}
+        items = {item_name(target) for target in self.targets} - named
+        return [file for file in file_formats.ACCEPTED if items.intersection(file.columns)]
+
+    def given(self, file):
+        """Columns of a file that the mapping fills, in its order; their reasons behind."""
+        items = {item_name(target) for target in self.targets}
+        names = [name for name in file.columns if name in items]
+        for name in names[:]:
+            as_reason = any(code.startswith(REASON) for code in self.codes.get(name, {}).values())
+            if as_reason or name + file_formats.MISSING_SUFFIX in self.targets:
+                names.append(name + file_formats.MISSING_SUFFIX)
+        return names
+
+
+def base_of(target):
+    """A target without its visit."""
+    return target.partition(AT)[0]
+
+
+def visit_of_target(target):
+    return target.partition(AT)[2]
+
+
+def item_name(target):
+    return base_of(target).split(":")[0].removesuffix(file_formats.MISSING_SUFFIX)
+
+
+def is_of_visit(target):
+    """Whether a target may be of a visit: an item of an assessment, or its reason."""
+    names = next(file for file in file_formats.ACCEPTED if file == file_formats.ASSESSMENTS).columns
+    return item_name(target) in names and item_name(target) not in (PATIENT, TIMEPOINT)
+
+
+def targets():
+    """Groups of what a column may stand for: [(Label of the group, [(target, Label)])]."""
+    named = [(PATIENT, catalogue.item(PATIENT).label), (SITE, catalogue.item(SITE).label)]
+    named.append((TIMEPOINT, catalogue.item(TIMEPOINT).label))
+    groups = [(Label("What a row is about", "行の識別"), named)]
+    date_item = catalogue.item("assessment_date")
+    groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
+    for instrument in extras.asked():
+        lines = []
+        for item in instrument.items:
+            lines.append((item.name, item.label))
+            if item.kind == "levels":
+                lines += [
+                    (f"{item.name}:{one.code}", Label(f"{item.label.en}: {one.code}", f"{item.label.ja}：{one.code}"))
+                    for one in item.choices
+                ]
+        groups.append((instrument.title, lines))
+    for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
+        en, ja = instrument.title.en, instrument.title.ja
+        lines = [(one.name, Label(f"{en}: {one.label.en}", f"{ja}：{one.label.ja}")) for one in instrument.items]
+        groups.append((instrument.title, lines))
+    named = {target for _, lines in groups for target, _ in lines}
+    reasons = [
+        (one.name, one.label) for file in file_formats.ACCEPTED for one in file.reasons if item_name(one.name) in named
+    ]
+    groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
+    return groups
+
+
+def known_targets():
+    return {target for _, lines in targets() for target, _ in lines}
+
+
+def plain(text):
+    """A name or label without what people write differently: case, width, spaces and signs."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(text))).casefold()
+
+
+# What a column is called beside a visit: “date 1M”, where alone it may be any date.
+BESIDE_VISIT = dict.fromkeys(
+    ("date", "visitdate", "日付", "評価日", "測定日", "検査日", "受診日", "実施日"), "assessment_date"
+)
+_MONTHS_WORDS = (
+    "m",
+    "mo",
+    "mos",
+    "month",
+    "months",
+    "か月",
+    "ヶ月",
+    "カ月",
+    "ヵ月",
+    "ケ月",
+    "箇月",
+    "ヶ月後",
+    "か月後",
+    "カ月後",
+    "ヵ月後",
+)
+_BEFORE = ("preop", "pre", "presurgery", "baseline", "bl", "術前", "手術前", "before", "preoperative", "t0")
+
+
+def visit_spellings():
+    """Plain spelling → code of a timepoint: 術前, 1M, 3か月, month 3, 術後6ヶ月, 1年."""
+    found = {}
+    for code, label in choices_of(TIMEPOINT):
+        spellings = [code, label.en, label.ja]
+        if code == "preop":
+            spellings += _BEFORE
+        if months := re.fullmatch(r"(\d+)m", code):
+            number = int(months[1])
+            ways = [f"{number}{word}" for word in _MONTHS_WORDS] + [f"{word}{number}" for word in ("m", "mo", "month")]
+            if number % 12 == 0:
+                ways += [f"{number // 12}{word}" for word in ("y", "yr", "year", "years", "年", "年後")]
+                ways += [f"{word}{number // 12}" for word in ("y", "year")]
+            spellings += ways
+            spellings += [
+                f"{before}{way}"
+                for way in ways
+                for before in ("術後", "postop", "post", "po", "fu", "followup", "after")
+            ]
+        found |= {plain(one): code for one in spellings if plain(one)}
+    return found
+
+
+def visit_reader():
+    """A function that gives the code of the timepoint that a text names, or ""."""
+    known = visit_spellings()
+    return lambda text: known.get(plain(text), "")
+
+
+def _splitter(names):
+    """A function that splits a column's name into a target and its visit, (None, "") for others."""
+    spellings = sorted(visit_spellings().items(), key=lambda one: -len(one[0]))
+
+    def split(column):
+        text = plain(column)
+        for spelling, code in spellings:
+            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
+                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+                if target and is_of_visit(target):
+                    return target, code
+        return None, ""
+
+    return split
+
+
+def knower():
+    """A function that says whether a column's name is one that the registry knows, of a visit or not."""
+    names = _names()
+    split = _splitter(names)
+    return lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0])
+
+
+def _names():
+    """Plain spelling → target, the items' own names before labels before what others call them."""
+    known = dict(CALLED)
+    for _, lines in reversed(targets()):
+        for target, label in lines:
+            known |= {plain(label.en): target, plain(label.ja): target}
+    for target in known_targets():
+        known[plain(target)] = target
+    return known
+
+
+def suggested(header):
+    """A target for each column that has a name we know or nearly know; each target once."""
+    names, found, taken = _names(), {}, set()
+    split = _splitter(names)
+    for column in header:
+        target = _tick_box(column) or names.get(plain(column))
+        if not target:
+            base, visit = split(column)
+            target = f"{base}{AT}{visit}" if base else None
+        if target and target not in taken:
+            found[column] = target
+            taken.add(target)
+    for column in header:
+        near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in found else []
+        if near and names[near[0]] not in taken and len(plain(column)) > 5:
+            found[column] = names[near[0]]
+            taken.add(found[column])
+    return found
+
+
+def _tick_box(column):
+    """`lesion_levels___c7`, as REDCap names a tick box, as a target."""
+    name, sign, code = column.partition("___")
+    if not sign:
+        return None
+    target = f"{_names().get(plain(name), name)}:{code.upper()}"
+    return target if target in known_targets() else None
+
+
+def faults(mapping):
+    """What is wrong with the columns: {column or target: Label}; "" for the mapping as a whole."""
+    found, known = {}, known_targets()
+    by_target = {}
+    for column, target in mapping.columns.items():
+        if target and (base_of(target) not in known or not _visit_is_right(target)):
+            found[column] = Label("stands for nothing known", "対応先が不明です")
+        elif target in by_target:
+            found[column] = SAME_TARGET.format(v=by_target[target])
+        elif target:
+            by_target[target] = column
+    files = mapping.files()
+    if not files:
+        found[""] = NOTHING_MAPPED
+    for file in files:
+        for name in file.mandatory:
+            if name == SITE:  # of patients who are stored it is known; of others the check says so
+                continue
+            if name not in mapping.targets or (name == TIMEPOINT and _lacks_timepoint(mapping)):
+                found.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
+    for code in mapping.fixed.values():
+        if not code.strip():
+            found[""] = NOTHING_MAPPED
+    return found
+
+
+def _visit_is_right(target):
+    visit = visit_of_target(target)
+    return AT not in target or (is_of_visit(target) and visit in dict(choices_of(TIMEPOINT)))
+
+
+def _lacks_timepoint(mapping):
+    """Whether a wide file has columns of assessments whose visit nobody knows."""
+    alone = [one for one in mapping.columns.values() if one and AT not in one and is_of_visit(one)]
+    return bool(alone) and not mapping.is_both
+
+
+# Values
+
+
+def choices_of(target):
+    """What a value of `target` may stand for: [(code, Label)]; empty where it is no choice."""
+    target = base_of(target)
+    name = item_name(target)
+    if target.endswith(file_formats.MISSING_SUFFIX):
+        return [(code, label) for code, label in MISSING_LABELS.items()]
+    if name == SITE:
+        return [
+            (one.code, Label(f"{one.code} {one.name}", f"{one.code} {one.name_ja or one.name}")) for one in _sites()
+        ]
+    if ":" in target:
+        return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]
+    item = catalogue.item(name)
+    return [] if item.kind == "levels" else [(str(one.code), one.label) for one in item.choices]
+
+
+def _sites():
+    return Site.objects.order_by("code")
+
+
+def suggested_code(target, value):
+    """The code whose name or label a value is; "" where none is for certain."""
+    wanted, options = plain(value), choices_of(target)
+    for code, label in options:
+        if wanted and wanted in (plain(code), plain(label.en), plain(label.ja)):
+            return code
+    after_number = plain(re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", str(value)))
+    for code, label in options:
+        if after_number and after_number in (plain(label.en), plain(label.ja)):
+            return code
+    written = TICKED if ":" in target else WRITTEN.get(target, {})
+    if wanted in written or str(value).strip() in written:
+        return written.get(wanted) or written[str(value).strip()]
+    if found := _as_number(target, value, dict(options)):
+        return found
+    if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX):
+        for reason, label in MISSING_LABELS.items():
+            if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
+                return REASON + reason
+    return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+def _as_number(target, value, codes):
+    """The code that a number in another notation is: Ⅲ, ＃2."""
+    item = None if target in (SITE, TIMEPOINT) or ":" in target else catalogue_item(target)
+    if item is None or item.kind != "integer":
+        return ""
+    try:
+        found, _ = notations.read_number(item, str(value))
+    except InvalidValue:
+        return ""
+    return found if found in codes else ""
+
+
+def _suggested_timepoint(text, codes):
+    text = re.sub(r"arm\d+$", "", text)
+    if re.search(r"baseline|preop|presurg|before|術前", text):
+        return "preop"
+    for pattern, times in (
+        (r"(\d+)(?:m|mo|month|か月|ヶ月|カ月|ヵ月)", 1),
+        (r"month(\d+)", 1),
+        (r"(\d+)(?:y|year|年)", 12),
+    ):
+        if (found := re.search(pattern, text)) and f"{int(found[1]) * times}m" in codes:
+            return f"{int(found[1]) * times}m"
+    return ""
+
+
+def catalogue_item(target):
+    """The item that judges a value of `target`; a reason has one of its own."""
+    target = base_of(target)
+    for file in file_formats.ACCEPTED:
+        for one in (*file.items, *file.reasons):
+            if one.name == target:
+                return one
+    return catalogue.item(item_name(target))

@@ -1,0 +1,356 @@
+"""From a file as somebody saved it to tables: in which encoding, separated by what, which of several sheets.
+
+What cannot be known from the file is found as candidates and asked, never guessed: `inspect_text` and
+`inspect_sheets` list them, a
+`Way` is the answer, `shape_text` and `shape_sheet` write the table (`shaping`).
+"""
+
+import codecs
+import csv
+import re
+from dataclasses import asdict, dataclass, field, replace
+
+from registry.imports.files import cells as typed
+from registry.imports.files import mapping, reading, shaping
+from registry.imports.files.reading import Unreadable
+from registry.imports.files.workbook import Sheet, column_letters
+from registry.imports.report import Finding
+from registry.instruments.base import Label
+
+PREVIEW = 4
+HEADER_LINES = 15  # of a text, in which its separator is looked for
+
+SHEET_SIGNATURE = b"PK\x03\x04"
+OLD_SHEET = b"\xd0\xcf\x11\xe0"
+ENCODINGS = {
+    "utf-8-sig": "UTF-8",
+    "cp932": "Shift-JIS (Windows-31J)",
+    "euc_jp": "EUC-JP",
+    "iso2022_jp": "ISO-2022-JP (JIS)",
+    "utf-16": "UTF-16",
+    "cp1252": "Windows-1252 (Western European)",
+}
+MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+DELIMITERS = {",": Label("comma", "カンマ"), ";": Label("semicolon", "セミコロン"), "\t": Label("tab", "タブ")}
+DELIMITERS["|"] = Label("vertical bar", "縦線")
+
+OLD_FORMAT = Label(
+    "is an old Excel file (.xls) or a protected one. Save it as .xlsx without a password.",
+    "古い形式（.xls）またはパスワード付きのExcelファイルです。パスワードなしの.xlsxで保存してください。",
+)
+UNKNOWN_ENCODING = Label(
+    "is written in no encoding known here. Save it as “CSV UTF-8”.",
+    "文字コードを判別できません。「CSV UTF-8」形式で保存してください。",
+)
+UNDECODABLE = Label("cannot be read as {v}.", "{v}として読み取れません。")
+EMPTY_SHEET = Label("The sheet is empty.", "シートが空です。")
+MERGED = Label(
+    "These cells are merged: only the first holds the value. Unmerge them and fill each cell.",
+    "セルが結合されています。値は先頭のセルにしかありません。結合を解除し、各セルに入力してください。",
+)
+FORMULA = Label(
+    "is a formula. Replace it by its value, or choose to take the values that Excel saved.",
+    "数式です。値に置き換えるか、Excelが保存した値を使うよう選んでください。",
+)
+NEVER_COMPUTED = Label(
+    "is a formula without a saved value. Open the file in Excel and save it.",
+    "保存された値のない数式です。Excelで開いて保存し直してください。",
+)
+CELL_ERROR = Label("is an error of Excel.", "Excelのエラー値です。")
+HIDDEN_ROW = Label("is hidden in the sheet, and comes in", "シートで非表示の行ですが、取り込みます")
+HIDDEN_COLUMN = Label("Column {v} is hidden in the sheet, and comes in", "{v}列はシートで非表示ですが、取り込みます")
+HIDDEN_SHEET = Label("The sheet is hidden in the workbook, and comes in", "非表示のシートですが、取り込みます")
+OTHER_SHEET = Label("The sheet “{v}” ({n} rows) is not imported", "シート「{v}」（{n}行）は取り込みません")
+TOO_WIDE = Label("has more than {n} columns.", "列が{n}を超えています。").format(n=shaping.MOST_COLUMNS)
+STRANGE = Label("contains the character U+{v}, which no text holds.", "文字として使えないU+{v}が含まれています。")
+MORE_MERGED = Label("{n} more merged ranges", "ほかに{n}か所の結合セル")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one file is read. None: nobody has said so yet, and `Inspection.open_questions` asks.
+
+    headers  number of the sheet (of a text 0), as text → the rows that name the columns, where somebody has said so
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheets: tuple[str, ...] | None = None
+    formulas: bool = False  # take the values that Excel saved
+    headers: dict = field(default_factory=dict)
+
+    def to_json(self):
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data):
+        sheets = data.get("sheets")
+        return cls(**{**data, "sheets": None if sheets is None else tuple(sheets)})
+
+    @property
+    def tables(self):
+        """What the shape of the tables hangs on, for comparison."""
+        return [self.encoding, self.delimiter, self.headers]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is. `sheets` only of a workbook; candidates only where there is more than one."""
+
+    workbook: bool = False
+    encodings: tuple[str, ...] = ("utf-8-sig",)
+    delimiters: tuple[str, ...] = (",",)
+    sheets: tuple[Sheet, ...] = ()  # all of them
+    separator: str = ""  # that the text names itself, in a first line `sep=;`
+
+    @property
+    def filled(self):
+        """(number, sheet) of the sheets that have a value."""
+        return [(number, sheet) for number, sheet in enumerate(self.sheets) if sheet.rows]
+
+    @property
+    def certain(self):
+        """The way that needs no question, or as much of it as is certain."""
+        if not self.workbook:
+            return Way(
+                encoding=self.encodings[0] if self.encodings == ("utf-8-sig",) else None,
+                delimiter=self.separator or (self.delimiters[0] if self.delimiters == (",",) else None),
+            )
+        alone = self.filled[0][1].name if len(self.filled) == 1 and not self.filled[0][1].hidden else None
+        return Way(sheets=(alone,) if alone else None)
+
+    def open_questions(self, way):
+        """Names of what must still be said: encoding, delimiter, sheets."""
+        if self.workbook:
+            return [] if way.sheets else ["sheets"]
+        return [name for name in ("encoding", "delimiter") if getattr(way, name) is None]
+
+    def chosen(self, way):
+        """(number, sheet) of the sheets that are imported; of a text (0, None)."""
+        return (
+            [(number, one) for number, one in self.filled if one.name in (way.sheets or ())]
+            if self.workbook
+            else [(0, None)]
+        )
+
+
+def kind_of(head):
+    """ "workbook" or "text" for a file's first bytes. Raises Unreadable for what is no table at all."""
+    if head.startswith(SHEET_SIGNATURE):
+        return "workbook"
+    if head.startswith(OLD_SHEET):
+        raise Unreadable(OLD_FORMAT)
+    if head.startswith((b"%PDF", b"\x1f\x8b")):
+        raise Unreadable(reading.BINARY)
+    return "text"
+
+
+def inspect_sheets(sheets):
+    """The `Inspection` of a workbook with these `Sheet`s. Raises Unreadable where none has a value."""
+    if not any(sheet.rows for sheet in sheets):
+        raise Unreadable(EMPTY_SHEET)
+    return Inspection(workbook=True, sheets=tuple(sheets))
+
+
+# Text
+
+
+def inspect_text(path):
+    """The `Inspection` of the text file at `path`. Raises Unreadable."""
+    content = path.read_bytes()
+    if not content.removeprefix(codecs.BOM_UTF8).strip():
+        raise Unreadable(reading.EMPTY)
+    encodings = tuple(_encodings(content))
+    if not encodings:
+        raise Unreadable(reading.NUL if b"\0" in content else UNKNOWN_ENCODING)
+    lines = _head(content, encodings[0])
+    own = _SEPARATOR.fullmatch(lines[0]) if lines else None
+    return Inspection(encodings=encodings, delimiters=_delimiters(lines), separator=own[1] if own else "")
+
+
+_SEPARATOR = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.I)
+
+
+def _encodings(content):
+    """Encodings in which the whole content can be read, most likely first; UTF-8 is recognised for certain."""
+    for mark, name in MARKS:
+        if content.startswith(mark):
+            if _reads(content, name):
+                yield name
+            return
+    if b"\0" in content:
+        return
+    if _reads(content, "utf-8-sig"):
+        # ISO-2022-JP is plain ASCII with escape sequences, so UTF-8 reads it too, as nonsense.
+        yield from (["iso2022_jp"] if b"\x1b$" in content and _reads(content, "iso2022_jp") else ["utf-8-sig"])
+        return
+    yield from (one for one in ("cp932", "euc_jp", "cp1252") if _reads(content, one))
+
+
+def _reads(content, encoding):
+    try:
+        content.decode(encoding)
+    except (UnicodeDecodeError, UnicodeError):
+        return False
+    return True
+
+
+def _head(content, encoding):
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(content[:200_000])
+    return [line[:20_000] for line in text.splitlines()[:HEADER_LINES]]
+
+
+def _delimiters(lines):
+    """Separators that split the header, most columns first; a comma alone where it does, or where nothing does."""
+    counts = {one: max((line.count(one) for line in lines), default=0) for one in DELIMITERS}
+    counts = {one: count for one, count in counts.items() if count}
+    others = [one for one in counts if counts[one] >= counts.get(",", 0)]
+    if not others or others == [","]:
+        return (",",)
+    return tuple(sorted(counts, key=lambda one: -counts[one]))
+
+
+# Tables
+
+
+@dataclass
+class Table:
+    """A table written as CSV at `path`, as its `layout` says, of a sheet or of a text (`sheet` is None)."""
+
+    path: object
+    name: str  # of the file as uploaded, with the sheet
+    layout: shaping.Layout
+    sheet: Sheet | None = None
+
+    def row_of(self, line):
+        return self.layout.row_of(line)
+
+
+def shape_text(path, way, target):
+    """The `Layout` of the text at `path`, whose table is written to `target`. Raises Unreadable."""
+    try:
+        return _shaped(lambda: _text_rows(path, way), target, way.headers.get("0"), ragged=False)
+    except UnicodeError:
+        raise Unreadable(UNDECODABLE.format(v=ENCODINGS.get(way.encoding, way.encoding))) from None
+
+
+def shape_sheet(path, way, number, target):
+    """The `Layout` of a sheet that `workbook` wrote to `path`, whose table is written to `target`. Raises
+    Unreadable.
+    """
+    return _shaped(lambda: _sheet_rows(path), target, way.headers.get(str(number)), ragged=True)
+
+
+def _shaped(open_rows, target, header, ragged):
+    layout = shaping.shape(
+        open_rows, target, knows=mapping.knower(), visit_of=mapping.visit_reader(), header=header, ragged=ragged
+    )
+    if not layout.names:
+        raise Unreadable(reading.EMPTY)
+    if len(layout.names) > shaping.MOST_COLUMNS:
+        raise Unreadable(TOO_WIDE)
+    return layout
+
+
+def _text_rows(path, way):
+    with path.open(encoding=way.encoding, newline="") as stream:
+        reader = csv.reader(_without_marks(reading.whole_lines(stream)), delimiter=way.delimiter, strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                if cells and not (line == 1 and _SEPARATOR.fullmatch(way.delimiter.join(cells))):
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error:
+            raise Unreadable(reading.QUOTES, line) from None
+
+
+def _without_marks(lines):
+    for number, line in enumerate(lines, 1):
+        if typed.MARK in line or typed.SHOWN in line:
+            raise Unreadable(STRANGE.format(v="FDD0/FDD1"), number)
+        yield line
+
+
+def _sheet_rows(path):
+    csv.field_size_limit(1_000_000)
+    with path.open(encoding="utf-8", newline="") as stream:
+        for number, *cells in csv.reader(stream):
+            yield int(number), cells
+
+
+def told_of(table, findings, warnings):
+    """What else must be known of a table: faults go to `findings` (merged cells, values without a name), the rest to
+    `warnings`.
+    """
+    layout = table.layout
+    for place, added in (("faults", findings), ("notes", warnings)):
+        for row, column, value, why in getattr(layout, place):
+            added.add(Finding(table.name, row, column, value, why))
+    findings.total += layout.more_faults
+    if table.sheet is None:
+        return
+    for place in table.sheet.merged:
+        rows = [int(one) for one in re.findall(r"\d+", place)]
+        if rows and rows[-1] > max(layout.header):
+            findings.add(Finding(table.name, rows[0], "", place, MERGED))
+    if more := table.sheet.merged_count - len(table.sheet.merged):
+        findings.add(Finding(table.name, None, "", "", MORE_MERGED.format(n=more)), more)
+    if table.sheet.hidden:
+        warnings.add(Finding(table.name, None, "", "", HIDDEN_SHEET))
+    for number in table.sheet.hidden_columns:
+        warnings.add(Finding(table.name, None, "", "", HIDDEN_COLUMN.format(v=column_letters(number))))
+    for number in table.sheet.hidden_rows:
+        warnings.add(Finding(table.name, number, "", "", HIDDEN_ROW))
+    warnings.total += table.sheet.hidden_rows_count - len(table.sheet.hidden_rows)
+
+
+def settle(table, way, target, findings):
+    """Write the table to `target` with its formulas and errors told or taken as `way` says."""
+    with table.path.open(encoding="utf-8", newline="") as stream, target.open("w", encoding="utf-8", newline="") as out:
+        reader, writer = csv.reader(stream), csv.writer(out, lineterminator="\n")
+        line = 1
+        for cells in reader:
+            if any(cell.startswith(typed.MARK) for cell in cells):
+                for place, cell in enumerate(cells):
+                    if cell.startswith(typed.MARK) and (fault := _fault_of(cell, way)) is not None:
+                        column = table.layout.names[place] if line > 1 else ""
+                        findings.add(Finding(table.name, table.row_of(line), column, typed.shown(cell)[:80], fault))
+                        cells[place] = ""
+            writer.writerow(cells)
+            line = reader.line_num + 1
+    table.path = target
+
+
+def _fault_of(cell, way):
+    kind = cell[1]
+    if kind == "u":
+        return NEVER_COMPUTED if way.formulas else FORMULA
+    if kind.isupper() and not way.formulas:
+        return FORMULA
+    return CELL_ERROR if kind in "eE" else None
+
+
+def answered(inspection, way, answers):
+    """The way with the answers that are among the candidates; others count as not given."""
+    if inspection.workbook:
+        names = [sheet.name for sheet in inspection.sheets]
+        chosen = tuple(name for name in names if name in answers.get("sheets", ()))
+        return replace(way, sheets=chosen or None, formulas=bool(answers.get("formulas")), headers=_headers(answers))
+    encoding, delimiter = answers.get("encoding"), answers.get("delimiter")
+    return replace(
+        way,
+        encoding=encoding if encoding in inspection.encodings else way.encoding,
+        delimiter=delimiter if delimiter in (*inspection.delimiters, inspection.separator) else way.delimiter,
+        headers=_headers(answers),
+    )
+
+
+def _headers(answers):
+    """The rows that were chosen for naming the columns, by sheet: "3", or "1+2" for two."""
+    found = {}
+    for sheet, text in answers.get("headers", {}).items():
+        rows = [int(part) for part in text.split("+") if part.isdigit()]
+        if 0 < len(rows) < 3:
+            found[str(sheet)] = rows
+    return found

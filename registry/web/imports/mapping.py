@@ -1,0 +1,259 @@
+"""Pages that match somebody's columns and values with the registry's, and the mappings that are kept by name."""
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from registry.imports import jobs
+from registry.imports.files import cells, mapping, notations, questions
+from registry.imports.files.mapping import Mapping
+from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
+from registry.instruments.base import MISSING_LABELS
+from registry.models import ImportMapping
+from registry.services.entry.patients import MINIMUM_AGE
+from registry.web.imports.views import open_one_of
+from registry.web.shared.gates import for_importing
+from registry.web.shared.wording import words
+
+EXAMPLES = 3
+LEAVE_EMPTY = "~"  # on the page; a mapping says LEFT_OUT
+AS_IT_IS = "="
+
+
+@require_http_methods(["GET", "POST"])
+@for_importing
+def columns(request, import_id):
+    """Which column stands for what; suggestions by name, or a mapping that was kept."""
+    one = open_one_of(request, import_id)
+    if one is None:
+        return redirect("import")
+    counts = _counts(one)
+    if counts is None:
+        jobs.set_mapping(one, Mapping(), "check")  # the check says what is wrong with the files
+        return redirect("import_report", one.pk)
+    known = jobs.mapping_of(one)
+    saved = ImportMapping.objects.filter(name=request.POST.get("saved") or None).first()
+    found = {}
+    if request.method == "POST" and saved:
+        known = Mapping.from_json(saved.mapping)
+        jobs.set_mapping(one, known, "columns", saved.name)
+        messages.info(request, _("“%(name)s” is filled in below. Look it over.") % {"name": saved.name})
+    elif request.method == "POST":
+        known = _posted_columns(request, counts, known)
+        found = mapping.faults(known)
+        jobs.set_mapping(one, known, "columns" if found else "values")
+        if not found:
+            return redirect("import_values", one.pk)
+    elif not known.columns:
+        known.columns = mapping.suggested(counts)
+    return render(
+        request, "imports/import_columns.html", _columns_page(one, counts, known, found), status=422 if found else 200
+    )
+
+
+def _counts(one):
+    """Column → {cell: rows} of the one table of an import; None where there is none, or are several."""
+    if jobs.step_of(one) in ("read", "choices"):
+        return None
+    layouts = jobs.layouts_of(one)
+    return layouts[0][1].counts if len(layouts) == 1 else None
+
+
+def _posted_columns(request, counts, known):
+    post = request.POST
+    chosen = {name: post.get(f"column-{place}", "").strip() for place, name in enumerate(counts)}
+    fixed = {target: post.get(f"fixed-{target}", "").strip() for target in (mapping.SITE, mapping.TIMEPOINT)}
+    return Mapping(
+        columns={name: target for name, target in chosen.items() if target},
+        codes=known.codes,
+        dates=known.dates,
+        fixed={target: value for target, value in fixed.items() if value},
+        prefix=post.get("prefix", "").strip()[:20],
+        separators=known.separators,
+        numbers=known.numbers,
+        repeats=known.repeats,
+    )
+
+
+def _columns_page(one, counts, known, found):
+    lines = [
+        {
+            "place": place,
+            "name": name,
+            "examples": _examples(values, known.columns.get(name, "")),
+            "target": known.columns.get(name, ""),
+            "fault": found.get(name),
+        }
+        for place, (name, values) in enumerate(counts.items())
+    ]
+    labels = {target: words(label) for _group, targets in mapping.targets() for target, label in targets}
+    visits = {code: words(label) for code, label in mapping.choices_of(mapping.TIMEPOINT)}
+    for line in lines:
+        base, visit = mapping.base_of(line["target"]), mapping.visit_of_target(line["target"])
+        line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(visit, ""))))
+    return {
+        "one": one,
+        "lines": lines,
+        "groups": mapping.targets(),
+        "mapping": known,
+        "sites": mapping.choices_of(mapping.SITE),
+        "timepoints": mapping.choices_of(mapping.TIMEPOINT),
+        "sides": _side_by_side(lines),
+        "fixed_site": known.fixed.get(mapping.SITE, ""),
+        "fixed_timepoint": known.fixed.get(mapping.TIMEPOINT, ""),
+        "other_faults": [(target, fault) for target, fault in found.items() if target not in counts],
+        "faults": found,
+        "saved": ImportMapping.objects.all(),
+        "mapped": sum(bool(line["target"]) for line in lines),
+    }
+
+
+def _side_by_side(lines):
+    """Targets of one visit that the columns have, as options to choose from beside the others."""
+    return sorted({line["target"] for line in lines if mapping.AT in line["target"]})
+
+
+def _examples(values, target):
+    """Some values of a column; none of what identifies."""
+    if _identifies(target):
+        return []
+    shown = [cells.shown(value)[:40] for value in list(values)[: EXAMPLES + 1]]
+    return [value for value in shown if value.strip()][:EXAMPLES]
+
+
+def _identifies(target):
+    if mapping.base_of(target) not in mapping.known_targets() or ":" in target:
+        return False
+    return mapping.catalogue_item(target).identifying
+
+
+@require_http_methods(["GET", "POST"])
+@for_importing
+def values(request, import_id):
+    """What the values stand for, one by one; how dates are written; and the name to keep the mapping under."""
+    one = open_one_of(request, import_id)
+    if one is None:
+        return redirect("import")
+    known = jobs.mapping_of(one)
+    if not known.columns or mapping.faults(known):
+        return redirect("import_columns", one.pk)
+    counts = _counts(one)
+    if counts is None:
+        return redirect("import_report", one.pk)
+    asked, errors = questions.questions(known, counts), {}
+    if request.method == "POST":
+        errors = _take(request.POST, known, asked)
+        name = request.POST.get("save_as", "").strip()[:80]
+        if not errors and name:
+            errors = _save(request, one, known, name)
+        jobs.set_mapping(one, known, "values" if errors else "check")
+        if not errors:
+            return redirect("import_report", one.pk)
+        asked = questions.questions(known, counts)
+    elif one.mapping_name and one.mapping["step"] == "values" and not questions.unsaid(known, counts):
+        jobs.set_mapping(one, known, "check")
+        return redirect("import_report", one.pk)
+    context = {
+        "one": one,
+        "columns": [_column_page(column, known, errors) for column in asked.columns],
+        "asked": asked,
+        "known": known,
+        "separators": list(SEPARATORS.items()),
+        "rule": notations.TWO_DIGITS.format(n=MINIMUM_AGE),
+        "reasons": list(MISSING_LABELS.items()),
+        "errors": errors,
+        "name": request.POST.get("save_as", one.mapping_name),
+    }
+    return render(request, "imports/import_values.html", context, status=422 if errors else 200)
+
+
+def _column_page(column, known, errors):
+    said = known.codes.get(column.target, {})
+    return {
+        "column": column,
+        "label": _label(column.target),
+        "hides": _identifies(column.target),
+        "formats": [(key, DATE_FORMATS[key], column.unread[key], key in column.chosen) for key in column.formats],
+        "values": [
+            {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}
+            | {
+                "left_out": said.get(value) == mapping.LEFT_OUT,
+                "fits": value in column.fitting,
+                "kept": said.get(value) == value,
+            }
+            for place, (value, rows, code) in enumerate(column.values)
+        ],
+        "fault": errors.get((column.target, "date")),
+        "leaves_out": column.target == mapping.TIMEPOINT,
+    }
+
+
+def _label(target):
+    return next(label for _group, lines in mapping.targets() for one, label in lines if one == target)
+
+
+def _take(post, known, asked):
+    """Put what was said into the mapping; {(target, place or "date"): True} for what was not said."""
+    errors = {}
+    if post.get("separators") in SEPARATORS:
+        known.separators = post["separators"]
+    elif asked.separators:
+        errors["separators"] = True
+    known.numbers = post.get("numbers") == "on" if asked.numbers else known.numbers
+    if post.get("repeats") in (mapping.UNSCHEDULED, mapping.PASS_OVER):
+        known.repeats = post["repeats"]
+    elif asked.repeats:
+        errors["repeats"] = True
+    for column in asked.columns:
+        target, said = column.target, {}
+        for place, (value, _rows, _code) in enumerate(column.values):
+            code = post.get(f"code-{target}-{place}", "")
+            code = {LEAVE_EMPTY: mapping.LEFT_OUT, AS_IT_IS: None}.get(code, code or "-")
+            kept = questions.taken(column, value, code)
+            if kept is not None:
+                said[value] = kept
+            elif code is not None:
+                errors[target, place] = True
+        known.codes[target] = known.codes.get(target, {}) | said
+        if column.formats:
+            keys = [key for key in post.getlist(f"date-{target}") if key in DATE_FORMATS]
+            if keys and not {"dmy", "mdy"} <= set(keys):
+                known.dates[target] = keys
+            else:
+                errors[target, "date"] = True
+    known.codes = {target: said for target, said in known.codes.items() if said}
+    return errors
+
+
+def _save(request, one, known, name):
+    """Keep the mapping under a name; an error where the name is somebody else's mapping and is not to be replaced."""
+    existing = ImportMapping.objects.filter(name=name).first()
+    if existing and name != one.mapping_name and request.POST.get("replace") != "on":
+        return {"save_as": _("There is a mapping of this name. Choose another name, or tick that it is replaced.")}
+    if existing:
+        existing.mapping = known.to_json()
+        existing.save(update_fields=["mapping", "updated_at"])
+    else:
+        ImportMapping.objects.create(name=name, mapping=known.to_json(), created_by=request.user)
+    one.mapping_name = name
+    return {}
+
+
+@require_http_methods(["GET", "POST"])
+@for_importing
+def mapping_list(request):
+    """The mappings that are kept; one may be removed, which the audit trail remembers."""
+    if request.method == "POST":
+        removed = ImportMapping.objects.filter(pk=_number(request.POST.get("remove"))).first()
+        if removed:
+            removed.delete()
+            messages.success(request, _("“%(name)s” was removed.") % {"name": removed.name})
+        return redirect("import_mappings")
+    kept = ImportMapping.objects.select_related("created_by")
+    rows = [(one, sum(bool(target) for target in one.mapping["columns"].values())) for one in kept]
+    return render(request, "imports/import_mappings.html", {"rows": rows})
+
+
+def _number(text):
+    return int(text) if (text or "").isdigit() and len(text) < 18 else None
