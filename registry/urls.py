@@ -8,20 +8,24 @@ from registry.admin import value_sets
 admin.autodiscover()  # the screens of administration, which only pages need
 
 urlpatterns = [
-    path("", include("registry.web.urls")),  # first what is asked for most: each address before it is tried
-    path("", include("registry.web.account_urls")),
-    path("", include("registry.web.exports_urls")),
-    path("", include("registry.web.transfer_urls")),
+    path("", include("registry.web.start.urls")),  # first what is asked for most: each address before it is tried
+    path("", include("registry.web.patients.urls")),
+    path("", include("registry.web.entry.urls")),
+    path("", include("registry.web.schedule.urls")),
+    path("", include("registry.web.study.urls")),
+    path("", include("registry.web.account.urls")),
+    path("", include("registry.web.exports.urls")),
+    path("", include("registry.web.imports.urls")),
     # Each further part of the site adds one line here, in the order of the navigation.
-    path("", include("registry.web.queries_urls")),
-    path("", include("registry.web.signing_urls")),
-    path("", include("registry.web.patient_links_urls")),
-    path("", include("registry.web.comparison_urls")),
-    path("", include("registry.web.cohorts_urls")),
-    path("", include("registry.web.figures_urls")),
-    path("", include("registry.web.people_urls")),
-    path("", include("registry.web.audit_urls")),
-    path("", include("registry.web.tokens_urls")),
+    path("", include("registry.web.review.query_urls")),
+    path("", include("registry.web.review.signing_urls")),
+    path("", include("registry.web.links.urls")),
+    path("", include("registry.web.comparison.urls")),
+    path("", include("registry.web.cohorts.urls")),
+    path("", include("registry.web.comparison.figure_urls")),
+    path("", include("registry.web.people.urls")),
+    path("", include("registry.web.audit.urls")),
+    path("", include("registry.web.account.token_urls")),
     path("api/v1/", include("registry.api.urls")),
     path("api/fhir/R4/", include("registry.api.fhir.urls")),
     path("admin/value-sets/", value_sets.value_set_list, name="admin_value_sets"),

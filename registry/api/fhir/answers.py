@@ -10,11 +10,11 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import AdverseEvent, Assessment, State, Timepoint
-from registry.services import extras, identity
-from registry.services.answers import REQUIRED, InvalidAnswers
-from registry.services.assessments import ITEMS, save_assessment
-from registry.services.patients import FORMS, items_of, save_adverse_event, save_form
-from registry.services.records import Conflict
+from registry.services.entry.assessments import ITEMS, save_assessment
+from registry.services.entry.patients import FORMS, items_of, save_adverse_event, save_form
+from registry.services.records import extras, identity
+from registry.services.records.cleaning import REQUIRED, InvalidAnswers
+from registry.services.records.storing import Conflict
 from registry.tasks import start_patient_outcomes
 
 EXISTS = Label(

@@ -17,12 +17,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from registry.api import throttles
-from registry.api.signing_in import Allowed
+from registry.api.shared import throttles
+from registry.api.shared.signing_in import Allowed
 from registry.fhir.faults import Fault, InvalidResource, outcome, path_of
 from registry.instruments.base import Label
-from registry.services.answers import InvalidAnswers
-from registry.services.records import Conflict, Locked, ReasonRequired
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import Conflict, Locked, ReasonRequired
 
 MEDIA_TYPE = "application/fhir+json"
 LARGEST = 1_000_000  # bytes of a body

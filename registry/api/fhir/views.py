@@ -6,7 +6,7 @@ from datetime import date
 from django.http import Http404
 from rest_framework.response import Response
 
-from registry.analysis.versions import product_version
+from registry.analysis.running.versions import product_version
 from registry.api.fhir import answers
 from registry.api.fhir.resource import Refused, Resource, shown
 from registry.fhir import capability, names, patients, questionnaires, responses
@@ -14,11 +14,11 @@ from registry.fhir.faults import Fault, InvalidResource
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services.answers import InvalidAnswers
-from registry.services.data_use import of_use_to, patient_of_use_to
-from registry.services.patients import enrol
-from sites.access import Can
+from registry.services.entry.patients import enrol
+from registry.services.files.data_use import of_use_to, patient_of_use_to
+from registry.services.records.cleaning import InvalidAnswers
 from sites.models import Site
+from sites.tenancy.access import Can
 
 SINCE = date(2026, 11, 1)
 MOST = 200  # resources of a page
