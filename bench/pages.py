@@ -27,7 +27,19 @@ A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
 GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
 LISTS = ("/patients/", "/audit/", "/queries/", "/people/", "/grid/")
 REQUESTS, WARM_UP = 15, 3
-PASSED_OVER = ("admin/", "api/", "fhir/", "sso/", "accounts/", "jsi18n", "health", "logout", "metrics", "bench/", "static/")
+PASSED_OVER = (
+    "admin/",
+    "api/",
+    "fhir/",
+    "sso/",
+    "accounts/",
+    "jsi18n",
+    "health",
+    "logout",
+    "metrics",
+    "bench/",
+    "static/",
+)
 
 
 def addresses(patterns, prefix=""):
@@ -64,7 +76,7 @@ def measure(assessments, only):
 
         from registry.models import Patient
         from sites.models import Site
-        from sites.scope import everything
+        from sites.tenancy.scope import everything
 
         with connections["owner"].cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -133,7 +145,7 @@ def told(sizes):
     print(f"{'role':<13} {'page':<40} " + " ".join(f"{size:>12,}" for size in sizes) + "   growth      kB")
     for role in ROLES:
         for path in first[role]:
-            cost = [sizes[size][role].get(path, [float('nan')] * 3) for size in sizes]
+            cost = [sizes[size][role].get(path, [float("nan")] * 3) for size in sizes]
             growth = cost[-1][0] / cost[0][0]
             beyond = growth > GROWTH or (path in LISTS and (cost[-1][0] > LIST or cost[-1][2] > BYTES))
             missed += beyond
