@@ -26,7 +26,8 @@ READ = ("registry_patient", "registry_assessment", "registry_query")  # what the
 
 def _enrolled(site_ids, plans, today):
     rows = Patient.objects.filter(site_id__in=site_ids).order_by().values_list("site_id")
-    counted = rows.annotate(Count("pk"), Count("surgery_date"), Count("pk", Q(vital_status="dead")))
+    dead = Count("pk", filter=Q(vital_status="dead"))
+    counted = rows.annotate(enrolled=Count("pk"), operated=Count("surgery_date"), died=dead)
     return {site_id: numbers for site_id, *numbers in counted}
 
 
