@@ -27,7 +27,7 @@ urlpatterns = [
     path("", include("registry.web.audit.urls")),
     path("", include("registry.web.account.token_urls")),
     path("api/v1/", include("registry.api.urls")),
-    path("api/fhir/R4/", include("registry.api.fhir.urls")),
+    path("api/fhir/R4/", include("registry.fhir.server.urls")),
     path("admin/value-sets/", value_sets.value_set_list, name="admin_value_sets"),
     path("admin/value-sets/<str:code>/", value_sets.value_set_detail, name="admin_value_set"),
     path("admin/", admin.site.urls),

@@ -14,8 +14,8 @@ from import_export.results import Error, InvalidRow, Result, RowResult
 
 from registry.imports import jobs
 from registry.imports.checking import listing
-from registry.imports.checking.report import Findings
 from registry.imports.files import uploads
+from registry.imports.report import Findings
 from registry.models import Import
 from registry.services.files import file_formats
 from registry.tasks import carry_out_import

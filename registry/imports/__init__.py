@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from registry.imports.checking import comparing, extras, follow_up_rules, plausibility, staging
-from registry.imports.checking.report import Counts, Finding, Report
+from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
 from registry.services.files import file_formats

@@ -17,11 +17,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.imports import import_files
-from registry.imports.checking import listing
-from registry.imports.checking.report import Finding, Findings, Report
-from registry.imports.files import converting, reading, sources, uploads
+from registry.imports.checking import converting, listing
+from registry.imports.files import reading, sources, uploads
 from registry.imports.files.mapping import Mapping, item_name
 from registry.imports.files.sources import Inspection, Sheet, Way
+from registry.imports.report import Finding, Findings, Report
 from registry.imports.storing import undoing
 from registry.instruments.base import Label
 from registry.models import Import

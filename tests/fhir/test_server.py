@@ -6,7 +6,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from registry.fhir import names
+from registry.fhir.mapping import names
 from registry.imports import import_files
 from registry.models import Assessment, Patient
 from registry.services.records import identity

@@ -4,8 +4,8 @@ import json
 
 from django.db import connection
 
-from registry.imports.checking.report import LISTED, Finding
 from registry.imports.checking.staging import HIDDEN, shape_of, stage
+from registry.imports.report import LISTED, Finding
 from registry.instruments import levels
 from registry.instruments.base import Label
 from registry.models import State

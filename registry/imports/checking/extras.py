@@ -1,9 +1,9 @@
 """Extra instruments in a file, which the contract has not: found by its columns, and taken as the forms take them."""
 
 from registry.imports.checking.comparing import same_key, touched
-from registry.imports.checking.report import LISTED, Finding
 from registry.imports.checking.staging import stage
 from registry.imports.files import reading
+from registry.imports.report import LISTED, Finding
 from registry.instruments import catalogue
 from registry.services.files.file_formats import column_of
 from registry.services.records.extras import SWITCHED_OFF, asked_among

@@ -1,8 +1,8 @@
 """Ends of follow-up in a file: the rules that `follow_up.end_follow_up` holds one patient to, for all rows at once."""
 
 from registry.imports.checking.comparing import touched
-from registry.imports.checking.report import LISTED, Finding
 from registry.imports.checking.staging import EMPTY_KEY, stage
+from registry.imports.report import LISTED, Finding
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import WITHDRAWN
 from registry.services.files import file_formats

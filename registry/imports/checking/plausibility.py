@@ -4,8 +4,8 @@ A check is a function of a few columns, so PostgreSQL hands over each combinatio
 """
 
 from registry.imports.checking.comparing import touched
-from registry.imports.checking.report import LISTED, Finding
 from registry.imports.checking.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
+from registry.imports.report import LISTED, Finding
 from registry.instruments import catalogue, checks, levels
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of

@@ -8,8 +8,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from registry.imports.checking.report import Finding
 from registry.imports.files import reading
+from registry.imports.report import Finding
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.core.patient import age_on

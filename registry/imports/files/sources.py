@@ -16,9 +16,9 @@ from itertools import islice
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from registry.imports.checking.report import Finding
 from registry.imports.files import reading
 from registry.imports.files.reading import Unreadable
+from registry.imports.report import Finding
 from registry.instruments.base import Label
 
 LARGEST_XLSX = 400_000_000  # bytes once unpacked

@@ -6,7 +6,7 @@ import itself: with a person, a reason, a place in the history and events in the
 
 from django.db import IntegrityError, connection, transaction
 
-from registry.imports.checking.report import LISTED, Finding, Findings
+from registry.imports.report import LISTED, Finding, Findings
 from registry.imports.storing import audit_window
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient

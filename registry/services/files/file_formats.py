@@ -164,6 +164,11 @@ GUARDED = "=+-@\t\r＝＋－＠'"
 _GUARDED_TEXT = re.compile(f"{GUARD}[{re.escape(GUARDED)}]")
 
 
+def guarded(text):
+    """A text that no spreadsheet runs as a formula."""
+    return "'" + text if text and text[0] in GUARDED else text
+
+
 def unguarded(text):
     """What a guarded text was before `guarded_sql` wrote it; any other text unchanged."""
     return text[1:] if _GUARDED_TEXT.match(text) else text

@@ -15,7 +15,6 @@ from django.views.generic import TemplateView
 
 from registry.web.account import session
 from registry.web.account import views as account_views
-from registry.web.people import invitations
 
 sign_out = login_not_required(LogoutView.as_view())  # also out of a sign-in that waits for its second factor
 inactive = login_not_required(TemplateView.as_view(template_name="account/no_account.html"))
@@ -37,15 +36,14 @@ urlpatterns = [
     path("sso/callback/", openid.callback, SSO, name="openid_connect_callback"),
     path("sso/error/", login_not_required(social.login_error), name="socialaccount_login_error"),
     path("sso/cancelled/", login_not_required(social.login_cancelled), name="socialaccount_login_cancelled"),
-    path("password/forgotten/", allauth.password_reset, name="account_reset_password"),
+    path("password/forgotten/", account_views.forgotten_password, name="account_reset_password"),
     path("password/forgotten/sent/", allauth.password_reset_done, name="account_reset_password_done"),
     path("password/new/done/", allauth.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     re_path(
         r"^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
-        allauth.password_reset_from_key,
+        account_views.new_password,
         name="account_reset_password_from_key",
     ),
-    path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("account/", account_views.account, name="account"),
     path("account/digest/", account_views.digest, name="account_digest"),
     path("digest/stop/<str:token>/", account_views.digest_stop, name="digest_stop"),

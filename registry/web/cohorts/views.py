@@ -22,8 +22,8 @@ from registry.instruments.base import Label
 from registry.instruments.levels import DEFAULT_RULE
 from registry.models import ComparisonRun, SavedCohort
 from registry.web.cohorts.forms import CohortForm, SaveForm, address_of
-from registry.web.comparison.views import for_comparing
 from registry.web.shared.flow_diagram import diagram, lists
+from registry.web.shared.gates import for_comparing
 from sites.tenancy.access import Can
 
 PAGE = 100

@@ -4,7 +4,6 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import tempfile
-from functools import wraps
 
 from django.conf import settings
 from django.contrib import messages
@@ -34,6 +33,7 @@ from registry.web.comparison.forms import ComparisonForm
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.flow_diagram import diagram, lists
+from registry.web.shared.gates import for_comparing
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -42,18 +42,6 @@ from sites.tenancy.scope import everything
 PAGE = 50
 BUNDLE = "bundle"  # beside the formats of a result: the result with its data
 UNDER_WAY = (ComparisonRun.Status.QUEUED, ComparisonRun.Status.RUNNING)
-
-
-def for_comparing(view):
-    """The view for those who may compare; 404 for everyone else, who need not know that it exists."""
-
-    @wraps(view)
-    def guarded(request, *args, **kwargs):
-        if not request.access.may(Can.COMPARE):
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return guarded
 
 
 @require_safe

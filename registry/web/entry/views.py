@@ -34,11 +34,11 @@ from registry.services.review.soft_checks import Form
 from registry.tasks import start_patient_outcomes
 from registry.web.entry import conflicts, drafts
 from registry.web.entry.conflicts import cleaned
-from registry.web.patients.views import OWN_FORMS, facts
 from registry.web.review import on_form
 from registry.web.shared import questions as forms
 from registry.web.shared import wording
 from registry.web.shared.lookup import assessments_of, form_state, names_of, patient_of, visit_label
+from registry.web.shared.patient_head import OWN_FORMS, facts
 from sites.tenancy.access import Can
 
 

@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from registry.imports import jobs
-from registry.imports.files import converting, mapping, reading
+from registry.imports.checking import converting
+from registry.imports.files import mapping, reading
 from registry.imports.files.mapping import DATE_FORMATS, Mapping
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods
 from registry.services.follow_up import ends
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, ReasonRequired
-from registry.web.patients.views import facts
 from registry.web.shared import questions, wording
 from registry.web.shared.lookup import names_of, patient_of
+from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 
 

@@ -32,6 +32,7 @@ from registry.web.patients import extra_answers, timeline
 from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
+from registry.web.shared.patient_head import OWN_FORMS, facts
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -339,47 +340,6 @@ def end_in_words(end):
         "day": said["end_date"],
         "reason": said["end_reason"],
     }
-
-
-OWN_FORMS = (
-    ("baseline", gettext_lazy("Baseline")),
-    ("surgery", gettext_lazy("Surgery")),
-    ("follow_up", gettext_lazy("Follow-up")),
-)
-
-
-def in_words(patient, name):
-    return wording.shown(catalogue.item(name), getattr(patient, name))
-
-
-def facts(patient):
-    """The lines of the header of every page about a patient: (label, value, note)."""
-    rule = (
-        _("adjudicated")
-        if patient.segment_adjudicated
-        else _("rule %(version)s") % {"version": levels.DEFAULT_RULE.version}
-    )
-    vital = in_words(patient, "vital_status")
-    if patient.death_date:
-        vital = f"{vital}, {wording.shown(catalogue.item('death_date'), patient.death_date)}"
-    return [
-        (
-            _("Site"),
-            patient.site.code,
-            wording.site_name(patient.site),
-        ),
-        (_("Sex"), in_words(patient, "sex"), ""),
-        (_("Age at surgery"), patient.age_at_surgery if patient.age_at_surgery is not None else "–", ""),
-        (_("Primary tumour"), in_words(patient, "primary_tumour"), ""),
-        (_("Levels"), in_words(patient, "lesion_levels"), ""),
-        (
-            _("Segment group"),
-            wording.segment_of(patient),
-            rule if patient.lesion_levels else "",
-        ),
-        (_("Surgery"), in_words(patient, "surgery_date"), in_words(patient, "procedure") if patient.procedure else ""),
-        (_("Vital status"), vital, ""),
-    ]
 
 
 def _discusses(access, patient):

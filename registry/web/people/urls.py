@@ -6,6 +6,7 @@ from registry.web.people import delegation, invitations, views
 from registry.web.people import person as people_person
 
 urlpatterns = [
+    path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("people/", views.people_list, name="people"),
     path("people/invitations/", invitations.invitation_list, name="invitations"),
     path("people/invitations/new/", invitations.invitation_new, name="invitation_new"),

@@ -18,18 +18,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue
-from registry.models import AdverseEvent, Query, QueryForm, QueryState
+from registry.models import AdverseEvent, Patient, Query, QueryForm, QueryState
 from registry.services.files import file_formats
 from registry.services.records import extras
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.review import queries
 from registry.services.review.queries import Wanted, WrongState, discussed
 from registry.services.review.soft_checks import Form
-from registry.web.patients.views import facts
+from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import form_label, form_url, item_label, lines, visit_labels
-from registry.web.shared import wording
+from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
@@ -117,16 +118,20 @@ def query_of(request, query_id):
 def query_page(request, query_id):
     """One query with its thread; POST takes a step: `answer`, `close` or `reopen`, with a text."""
     query = query_of(request, query_id)
-    errors, text, status = [], "", 200
+    errors, text, status, unseen = [], "", 200, None
     if request.method == "POST":
         step, text = request.POST.get("step", ""), request.POST.get("text", "")
         if step not in queries.STEPS:
             errors, status = [_("Choose what is to happen with this query.")], 422
         else:
             try:
-                queries.STEPS[step](access=request.access, query=query, text=text)
+                seen = request.POST.get("seen", "")
+                queries.STEPS[step](access=request.access, query=query, text=text, seen=seen)
             except InvalidAnswers as error:
                 errors, status = [wording.words(one) for one in error.errors["text"]], 422
+            except Unseen as exception:
+                query.refresh_from_db()
+                unseen, status = exception, 409
             except WrongState:
                 query.refresh_from_db()
                 errors = [
@@ -139,10 +144,18 @@ def query_page(request, query_id):
                 return redirect(_next(request) or query_url(query))
     (line,) = lines(Query.objects.filter(pk=query.pk).select_related("site"), threads=True)
     may_ask = request.access.may(Can.QUERY, query.site_id)
+    patient, row = Patient.objects.get(pk=query.patient_id), queries.row_of(query)
     return render(
         request,
         "review/queries/query.html",
         {
+            "seen": queries.note(line.query, patient, row),
+            "answers": [
+                (seen_words.answer_label(name), seen_words.in_words(name, value))
+                for name, value in queries.answers_about(line.query, patient, row).items()
+            ],
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "line": line,
             "query": line.query,
             "errors": errors,
@@ -239,10 +252,13 @@ def query_bulk(request):
     wanted, problems = _wanted(request.GET, labels)
     site_ids = [site.pk for site in sites if request.GET.get("site", "") in ("", site.code)]
     rows = list(queries.matching(request.access, wanted, site_ids)[: queries.AT_MOST + 1]) if wanted else []
-    text, errors = request.POST.get("text", ""), []
+    text, errors, unseen = request.POST.get("text", ""), [], None
     if request.method == "POST" and wanted:
+        sent = {"wanted": wanted, "text": text, "site_ids": site_ids, "seen": request.POST.get("seen", "")}
         try:
-            raised = queries.raise_many(access=request.access, wanted=wanted, text=text, site_ids=site_ids)
+            raised = queries.raise_many(access=request.access, **sent)
+        except Unseen as exception:
+            unseen = exception
         except InvalidAnswers as error:
             errors = [wording.words(one) for one in error.errors["text"]]
         else:
@@ -266,9 +282,12 @@ def query_bulk(request):
             "first": [patient for _site, patient, _event in rows[:12]],
             "text": text,
             "errors": errors,
+            "seen": queries.bulk_note(wanted, rows[: queries.AT_MOST]) if wanted else "",
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "address": request.get_full_path(),
         },
-        status=422 if errors or problems or (request.method == "POST" and not wanted) else 200,
+        status=409 if unseen else 422 if errors or problems or (request.method == "POST" and not wanted) else 200,
     )
 
 
@@ -372,11 +391,6 @@ def _file(access, filters, scope):
         last = shown[-1].query.pk
 
 
-def guarded(text):
-    """A text that no spreadsheet runs as a formula."""
-    return "'" + text if text and text[0] in file_formats.GUARDED else text
-
-
 def _cells(line, now):
     query, step = line.query, line.steps[-1] if line.steps else None
     return [
@@ -387,12 +401,12 @@ def _cells(line, now):
         query.field or "",
         query.rule or "",
         query.state,
-        guarded(line.question),
-        guarded(line.raised_by),
+        file_formats.guarded(line.question),
+        file_formats.guarded(line.raised_by),
         query.raised_at.isoformat(timespec="seconds"),
         (now - query.raised_at).days,
         step.kind if step else "",
-        guarded(step.who) if step else "",
+        file_formats.guarded(step.who) if step else "",
         step.at.isoformat(timespec="seconds") if step else "",
-        guarded(step.text) if step else "",
+        file_formats.guarded(step.text) if step else "",
     ]

@@ -1,0 +1,47 @@
+"""What every request goes through: the scope of the person who made it, and text that a database can hold."""
+
+import uuid
+
+from django.core.exceptions import BadRequest
+from django.utils.functional import SimpleLazyObject
+
+from sites.people import tokens
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
+
+
+class ScopeMiddleware:
+    """Sets `request.access` and enters the person's scope; someone not signed in has none and sees no row.
+
+    A request of the API may name its person by a token: then access and scope are what the token leaves of them.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        request.id = uuid.uuid4().hex
+        tokens.identify(request)
+        if request.token is not None:
+            pass  # its access came with it
+        elif request.user.is_authenticated:
+            request.access = access_of(request.user)
+        else:
+            request.access = SimpleLazyObject(lambda: access_of(request.user))
+        with entered(request.access.scope(request.id)):
+            return self.get_response(request)
+
+
+class NullByteMiddleware:
+    """Refuses text with a null byte, which no person types and PostgreSQL does not take: 400 rather than a failure."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        sent = (one for data in (request.GET, request.POST) for _name, values in data.lists() for one in values)
+        if "\x00" in request.path or any("\x00" in one for one in sent):
+            raise BadRequest("null byte")
