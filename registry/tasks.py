@@ -19,7 +19,7 @@ from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
-from registry.imports.files import uploads
+from registry.imports.files import isolated, uploads
 from registry.services import outcomes, site_counts
 from registry.services.operations import digests, erasure
 from registry.services.records import drafts
@@ -154,7 +154,7 @@ def carry_out_import(one, act, **fields):
     """
     if not imports.request(one, act, **fields):
         return
-    if imports.is_small(one):
+    if imports.is_small(one, act):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -179,6 +179,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost
     with everything(reason="outcomes computed"), transaction.atomic():
         computed = outcomes.compute_lately()
