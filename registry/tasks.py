@@ -20,7 +20,7 @@ from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
-from registry.services import outcomes
+from registry.services import outcomes, site_counts
 from registry.services.operations import digests, erasure
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
@@ -198,6 +198,13 @@ def purge(dry_run=False):
 def purge_expired():
     """As the command of this name."""
     purge()
+
+
+@app.task
+def keep_counts():
+    """Count for the start pages of a large registry what they do not count themselves."""
+    with everything(), transaction.atomic():
+        site_counts.keep()
 
 
 @app.task
