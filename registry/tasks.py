@@ -20,8 +20,8 @@ from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
-from registry.services import outcomes, site_counts
-from registry.services.operations import digests, erasure
+from registry.services import outcomes
+from registry.services.operations import digests, erasure, site_counts
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites.audit import retention, sealing
