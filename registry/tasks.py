@@ -19,9 +19,9 @@ from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
-from registry.imports.files import uploads
+from registry.imports.files import isolated, uploads
 from registry.services import outcomes
-from registry.services.operations import digests, erasure
+from registry.services.operations import digests, erasure, site_counts
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites.audit import retention, sealing
@@ -154,7 +154,7 @@ def carry_out_import(one, act, **fields):
     """
     if not imports.request(one, act, **fields):
         return
-    if imports.is_small(one):
+    if imports.is_small(one, act):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -179,6 +179,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost
     with everything(reason="outcomes computed"), transaction.atomic():
         computed = outcomes.compute_lately()
@@ -197,6 +198,13 @@ def purge(dry_run=False):
 def purge_expired():
     """As the command of this name."""
     purge()
+
+
+@app.task
+def keep_counts():
+    """Count for the start pages of a large registry what they do not count themselves."""
+    with everything(), transaction.atomic():
+        site_counts.keep()
 
 
 @app.task
