@@ -4,6 +4,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 `sweep` finds what was lost.
 """
 
+import hashlib
 import logging
 from datetime import date
 
@@ -20,7 +21,7 @@ from registry.exports import jobs as exports
 from registry.imports import jobs as imports
 from registry.imports import uploads
 from registry.services import digests, drafts, erasure, outcomes, sweeping
-from sites import retention, sealing, tokens
+from sites import audit, retention, sealing, tokens
 from sites.models import Site
 from sites.scope import everything
 
@@ -230,9 +231,42 @@ def send_digest(user_id, day):
 
 @app.task
 def seal_audit():
-    """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
-    for one in sealing.seal():
-        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+    """Seal what is new in the audit trail. The log keeps each hash too, outside the database."""
+    try:
+        for one in sealing.seal():
+            logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+            _send_seal(one)
+    except (sealing.HistoryLost, OSError) as error:
+        _alarm("sealing_refused", str(error))
+
+
+@app.task
+def verify_audit(whole=False):
+    """Verify what came to the audit trail since it held last, or all of it; what is found is recorded and logged."""
+    report = sealing.verify(new_only=not whole)
+    if report.findings:
+        _alarm("verification_failed", "; ".join(str(finding) for finding in report.findings[:5]))
+
+
+def _send_seal(seal):
+    """The first seal of a day goes to whom METASPINE_SEAL_MAIL names: a mailbox is out of the database's reach too."""
+    for address in settings.SEAL_MAIL if settings.MAIL else ():
+        if cache.add(
+            f"seal-mail-{timezone.localdate()}-{hashlib.sha256(address.encode()).hexdigest()[:16]}", True, 2 * 86400
+        ):
+            send_mail.delay(
+                f"Metaspine: audit seal {seal.number}",
+                f"Keep this message. / このメールを保存してください。\n\nseal {seal.number}: {seal.hash.hex()}\n\n"
+                f"manage.py verify_audit --expect {seal.hash.hex()}\n",
+                address,
+            )
+
+
+def _alarm(act, text):
+    """A line in the log each time, an act in the trail once an hour."""
+    logger.critical("%s: %s", act, text)
+    if cache.add(f"alarm-{act}", True, 3600):
+        audit.record(act, table=sealing.SEALS, detail={"what": text[:500]})
 
 
 @app.task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)
