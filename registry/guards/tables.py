@@ -35,7 +35,7 @@ PLATFORM = [
     *audited("study_sites_user", site="", without=("last_login", "*password")),
     *audited("study_sites_membership", site=""),
     # When a token was last used is no change of it.
-    *audited("study_sites_apitoken", site="", without=("last_used_at", "*digest")),
+    *audited("study_sites_apitoken", site="", without=("last_used_at", "*digest", "*owner_state")),
     # An invitation is for administrators to see; accepting one reads it in the system's scope, by its token. The site
     # in the row is what is offered; the event belongs to the platform, as those of memberships do.
     forced("study_sites_invitation"),

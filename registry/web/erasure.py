@@ -1,6 +1,5 @@
 """The page that erases a patient who withdrew consent, and the register of what was erased."""
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
@@ -19,6 +18,7 @@ from registry.web import seen_words, wording
 from registry.web.patients import end_in_words, facts
 from registry.web.reading import patient_of
 from sites.access import Can
+from sites.confirming import confirmed
 
 PAGE = 50
 
@@ -32,7 +32,7 @@ def erase_patient(request, patient_id):
     return _asked(request, patient)
 
 
-@reauthentication_required(allow_get=True)
+@confirmed
 def _asked(request, patient):
     errors, unseen = {}, None
     if request.method == "POST":

@@ -7,7 +7,6 @@ without JavaScript, without an account and without naming anybody.
 from dataclasses import dataclass
 
 import segno
-from allauth.core.internal import ratelimit
 from django import forms as django_forms
 from django.conf import settings
 from django.contrib import messages
@@ -34,6 +33,7 @@ from registry.services.seen import Unseen
 from registry.web import drafts, forms, seen_words, wording
 from registry.web.conflicts import in_words
 from registry.web.reading import names_of, patient_of, visit_label
+from sites import attempts
 from sites.access import Can
 from sites.scope import entered
 
@@ -242,8 +242,9 @@ def _line(item, given, value, reason):
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request, token, step=0):
     """One question a screen: 0 says what this is, then the questions, then what was answered, to be sent."""
-    key = patient_links.hashed(token)
-    if not ratelimit.consume(request, app="allauth.account", action="patient_link", key=key, limit_get=True):
+    try:
+        attempts.take("patient_link", request, person=patient_links.hashed(token))
+    except attempts.TooMany:
         return _refused(request, "too_often", 429)
     if step > len(ITEMS) + 1:
         raise Http404

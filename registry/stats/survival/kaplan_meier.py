@@ -1,4 +1,4 @@
-"""Survival from right-censored times: Kaplan-Meier curves and the log-rank test.
+"""Kaplan-Meier curves of right-censored times, with medians, rates at chosen times and numbers at risk.
 
 Times are counted per distinct value, so a million patients followed for days cost a few thousand counts.
 """
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.stats.arrays import NotEstimable
-from registry.stats.tails import chi_square_upper, normal_quantile
+from registry.stats.survival.follow_up import at_risk_before, follow_up
+from registry.stats.tails import normal_quantile
 
 INTERVALS = ("log", "log_log", "plain")
 HALF = 0.5 + 2e-8  # survival so near to one half is one half, as in R
@@ -58,19 +59,6 @@ class SurvivalAt:
     standard_error: float | None = None
     low: float | None = None
     high: float | None = None
-
-
-@dataclass(frozen=True)
-class LogRank:
-    """observed and expected events in each group, in the order given; zeros for an empty group."""
-
-    statistic: float
-    df: int
-    p: float
-    n: int
-    observed: tuple
-    expected: tuple
-    method: str = "log_rank"
 
 
 def kaplan_meier(time, event, confidence=0.95, interval="log"):
@@ -161,56 +149,3 @@ def point(curve, t):
         return SurvivalAt(t, at_risk, 1.0, 0.0, 1.0, 1.0)
     columns = (curve.survival, curve.standard_error, curve.low, curve.high)
     return SurvivalAt(t, at_risk, *(None if np.isnan(column[step]) else float(column[step]) for column in columns))
-
-
-def log_rank(groups):
-    """Log-rank (Mantel-Haenszel) test that two or more groups survive alike.
-
-    groups  sequence of (time, event) pairs of arrays, as for kaplan_meier. Empty groups are dropped; so is, as in R,
-            a group nobody of which was at risk at any event.
-    Raises NotEstimable: `one_group`; `no_events` (R prints NaN).
-    R: survdiff(Surv(time, event) ~ g)
-    Source: Mantel 1966; Harrington and Fleming 1982, doi:10.1093/biomet/69.3.553.
-    """
-    followed = [follow_up(*group)[:2] for group in groups]
-    if sum(time.size > 0 for time, _ in followed) < 2:
-        raise NotEstimable("one_group")
-    t = np.unique(np.concatenate([time[event] for time, event in followed]))
-    if t.size == 0:
-        raise NotEstimable("no_events")
-    at_risk = np.array([time.size - np.searchsorted(np.sort(time), t) for time, _ in followed])
-    events = np.array([np.bincount(np.searchsorted(t, time[event]), minlength=t.size) for time, event in followed])
-    total, died = at_risk.sum(axis=0), events.sum(axis=0)
-    share = at_risk / total
-    expected = share @ died.astype(float)
-    spread = died * (total - died) / np.maximum(total - 1, 1)
-    variance = np.diag(share @ spread) - (share * spread) @ share.T
-    away = (events.sum(axis=1) - expected)[expected > 0][1:]
-    within = np.ix_(expected > 0, expected > 0)
-    df = away.size
-    if df == 0 or not spread.any():
-        raise NotEstimable("too_few")
-    statistic = float(away @ np.linalg.solve(variance[within][1:, 1:], away))
-    n = sum(time.size for time, _ in followed)
-    observed = tuple(events.sum(axis=1).tolist())
-    return LogRank(statistic, df, chi_square_upper(statistic, df), n, observed, tuple(expected.tolist()))
-
-
-def at_risk_before(left):
-    """People still followed just before each time, from how many leave at each."""
-    return np.cumsum(left[::-1])[::-1]
-
-
-def follow_up(time, event):
-    """Complete pairs as a float and a bool array, and how many were incomplete."""
-    time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
-    if time.ndim != 1 or time.shape != event.shape:
-        raise ValueError("time and event must be one-dimensional and of the same length")
-    known = ~np.isnan(time) & ~np.isnan(event)
-    missing = time.size - int(known.sum())
-    time, event = time[known], event[known]
-    if not np.isfinite(time).all() or (time < 0).any():
-        raise ValueError("times must be finite and not negative")
-    if not np.isin(event, (0, 1)).all():
-        raise ValueError("an event is 0 or 1")
-    return time, event.astype(bool), missing
