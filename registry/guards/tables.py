@@ -184,6 +184,7 @@ REVIEWS = [
     trigger("registry_query", "query_stored", "BEFORE INSERT OR UPDATE", "query_stored"),
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
+    trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),

@@ -180,7 +180,7 @@ def test_events_cannot_be_forged_through_a_table_of_ones_own(db, function):
         )
 
 
-@pytest.mark.parametrize("action", ["insert", "update", "delete"])
+@pytest.mark.parametrize("action", ["insert", "update", "delete", "signed"])
 def test_an_act_cannot_pass_for_a_change(db, action):
     with pytest.raises(DatabaseError, match="by triggers only"), transaction.atomic():
         rows("SELECT audit_act(%s, NULL, 't', 'r', '{}')", action)
