@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from registry.guards import rights, tables
-from sites import sealing
+from sites.audit import sealing
 
 FUNCTIONS = ("scope", "audit", "seals", "records", "queries", "signatures", "kept", "patient_links", "erasure")
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:

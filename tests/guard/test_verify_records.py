@@ -7,16 +7,18 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from registry.models import AdverseEvent, Assessment, Patient, Signature
-from registry.services import patients, record_replay, signing
-from registry.services.assessments import save_assessment
-from registry.services.forms import forms_of
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.operations import record_replay
+from registry.services.review import signing
+from registry.services.review.forms import forms_of
 from sites import audit
-from sites.access import Role, access_of
 from sites.models import Site
-from sites.scope import because, entered, everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
-from tests.flow.conftest import FINE, TUMOUR_AGREES
 from tests.guard.conftest import as_owner, enrol
+from tests.review.conftest import FINE, TUMOUR_AGREES
 from tests.web.conftest import BASELINE, SURGERY
 
 MANY = 1000  # from here on the trail keeps the rows of one statement as text

@@ -6,7 +6,7 @@ import time
 from django.core.management.base import BaseCommand
 
 from registry.guards import checking
-from registry.services import record_replay
+from registry.services.operations import record_replay
 
 
 class Command(BaseCommand):

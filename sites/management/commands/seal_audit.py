@@ -2,8 +2,9 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sites import audit, sealing
-from sites.scope import Scope, entered
+from sites import audit
+from sites.audit import sealing
+from sites.tenancy.scope import Scope, entered
 
 
 class Command(BaseCommand):

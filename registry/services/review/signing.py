@@ -1,0 +1,320 @@
+"""Electronic signatures: an investigator confirms a patient's forms, which locks them.
+
+What is signed is a canonical text: JSON with sorted keys and no spaces, of the words that were confirmed, who confirmed
+them, when, and every answer and reason of each form. Its SHA-256 is in the signature: whoever has the data can compute
+it again, and a different hash says that something changed. Beside it stands an HMAC under the deployment's key, so that
+who changes data and hash in the database is found out too; and the audit trail tells of each signature's making.
+"""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
+from datetime import UTC
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from registry.instruments.base import Label
+from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
+from registry.services import seen as shown
+from registry.services.records.storing import ReasonRequired, require
+from registry.services.review.forms import forms_of
+from registry.services.review.soft_checks import OWN_FORMS, as_json
+from sites import audit
+from sites.models import AuditEvent, User
+from sites.tenancy.access import Can
+from sites.tenancy.scope import because, current
+
+MEANING = Label(
+    "I confirm these data are complete and accurate",
+    "これらのデータが完全かつ正確であることを確認します",
+)
+VALID, UNLOCKED, BROKEN = "valid", "unlocked", "broken"
+
+
+class NotReady(Exception):
+    """There is nothing to sign, or something stands against it. `ready` is the `Ready` that says what."""
+
+    def __init__(self, ready):
+        self.ready = ready
+        super().__init__("the patient's forms cannot be signed as they are")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a signature of a patient would cover, and what stands against it.
+
+    forms    FormRows that would be signed; unfinished: those that must be completed first
+    queries  queries that are not settled, which are to be acknowledged
+    """
+
+    forms: list
+    unfinished: list
+    queries: list
+
+    @property
+    def is_ready(self):
+        return bool(self.forms) and not self.unfinished
+
+
+def ready(patient):
+    """What could be signed of a patient now: finished forms that are not signed yet."""
+    every = forms_of(patient)
+    begun = [one for one in every if one.is_begun or one.form.kind in OWN_FORMS]
+    return Ready(
+        [one for one in begun if one.state in (State.COMPLETE, State.VERIFIED)],
+        [one for one in begun if not one.is_finished],
+        list(Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")),
+    )
+
+
+def note(patient, ready):
+    """The note of a page that shows what a signature would cover (`seen.note`)."""
+    return shown.note("sign", patient.pk, _shown(ready))
+
+
+def _shown(ready):
+    return shown.of_forms(ready.forms) | shown.of_queries(ready.queries)
+
+
+@transaction.atomic
+def sign(*, access, patient, language="en", acknowledged=(), seen=None):
+    """Sign every finished form of a patient that is not signed yet, lock them, and return the Signature.
+
+    The caller has asked for the password again. `acknowledged` are ids of the unsettled queries that the person saw.
+    seen  `note` of the page that showed the answers; None where the system signs whatever is stored
+    Raises NotReady, Unseen, PermissionDenied.
+    """
+    require(access, Can.SIGN, patient.site_id)
+    patient = Patient.objects.select_for_update().get(pk=patient.pk)
+    list(Assessment.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
+    list(AdverseEvent.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
+    found = ready(patient)
+    if not found.is_ready or not {one.pk for one in found.queries} <= set(acknowledged):
+        raise NotReady(found)
+    if seen is not None:
+        shown.check(seen, "sign", patient.pk, _shown(found))
+    who = User.objects.get(pk=current().user_id)
+    signature = Signature(
+        site_id=patient.site_id,
+        patient_id=patient.pk,
+        signed_by=who,
+        signed_at=timezone.now(),
+        name=str(who)[:120],
+        meaning=MEANING.in_language(language),
+        forms=[_entry(one) for one in found.forms],
+        acknowledged=[one.pk for one in found.queries],
+    )
+    text = canonical(signature, found.forms)
+    signature.sha256, signature.mac = sha256_of(text), mac_of(signature, text)
+    signature.save()  # which puts the act on record: a trigger
+    with because("signed"):
+        _set_states(patient, [(one, State.LOCKED) for one in found.forms])
+    return signature
+
+
+def _entry(one):
+    return {
+        "form": one.form.code,
+        "kind": one.form.kind,
+        "row": str(one.row.pk),
+        "state": one.state,
+        "columns": list(one.columns),
+    }
+
+
+def _set_states(patient, states):
+    """Give forms their new states, one update for each row."""
+    rows = {}
+    for one, state in states:
+        rows.setdefault((type(one.row), one.row.pk), {})[one.state_column] = state
+    for (model, pk), columns in rows.items():
+        model.objects.filter(pk=pk, site_id=patient.site_id).update(**columns)
+
+
+def unlocking_note(patient):
+    """The note of a page that shows which signatures a patient has (`seen.note`)."""
+    return shown.note("unlock", patient.pk, _signatures_shown(patient))
+
+
+def _signatures_shown(patient):
+    rows = Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")
+    return {f"signature-{one.pk}": {"name": one.name, "sha256": one.sha256} for one in rows}
+
+
+@transaction.atomic
+def unlock(*, access, patient, codes, reason, seen=None):
+    """Open signed forms (by code) of a patient again, for a reason; returns the codes of those that were locked.
+
+    They go back to what they were when they were signed.
+    seen  `unlocking_note` of the page that showed the signatures; None for whatever there is
+    Raises ReasonRequired, Unseen, PermissionDenied.
+    """
+    require(access, Can.SIGN, patient.site_id)
+    if not reason.strip():
+        raise ReasonRequired
+    patient = Patient.objects.select_for_update().get(pk=patient.pk)
+    if seen is not None:
+        shown.check(seen, "unlock", patient.pk, _signatures_shown(patient))
+    locked = [one for one in forms_of(patient) if one.state == State.LOCKED and one.form.code in set(codes)]
+    if not locked:
+        return []
+    before = {}
+    for signature in Signature.objects.filter(patient_id=patient.pk).order_by("pk"):
+        before |= {entry["form"]: entry["state"] for entry in signature.forms}
+    with because(reason.strip()):
+        _set_states(patient, [(one, before.get(one.form.code, State.COMPLETE)) for one in locked])
+        opened = [one.form.code for one in locked]
+        audit.record(
+            "unlocked",
+            site_id=patient.site_id,
+            table="registry_patient",
+            row_id=patient.pk,
+            detail={"forms": opened},
+        )
+    return opened
+
+
+def canonical(signature, rows):
+    """The text that is signed. `rows` are the FormRows of `signature.forms`, in that order; None where one is gone."""
+    forms = [
+        {
+            "form": entry["form"],
+            "row": entry["row"],
+            "values": {name: as_json(getattr(one.row, name, None)) for name in entry["columns"]} if one else None,
+            "missing": {name: one.row.missing[name] for name in entry["columns"] if name in one.row.missing}
+            if one
+            else None,
+        }
+        for entry, one in zip(signature.forms, rows, strict=True)
+    ]
+    signed = {
+        "patient": signature.patient_id,
+        "meaning": signature.meaning,
+        "name": signature.name,
+        "person": signature.signed_by_id,
+        "at": signature.signed_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "forms": forms,
+    }
+    return json.dumps(signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def sha256_of(text):
+    """SHA-256 of the canonical text, in hexadecimal: anybody who has the data can compute it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _keys():
+    return [hmac.digest(urlsafe_b64decode(key), b"metaspine signature", "sha256") for key in settings.FIELD_KEYS]
+
+
+def _macs(signature, text):
+    """HMAC of the canonical text and of the queries that were acknowledged, under each of the deployment's keys."""
+    whole = json.dumps([text, signature.acknowledged], ensure_ascii=False).encode()
+    return [hmac.digest(key, whole, hashlib.sha256).hex() for key in _keys()]
+
+
+def mac_of(signature, text):
+    """What binds a signature to the deployment's key, in hexadecimal: who owns the database cannot compute it."""
+    return _macs(signature, text)[0]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A signature looked at again: `valid`, `unlocked` (forms may change, and have not) or `broken`.
+
+    open   codes of its forms that are not locked any more
+    fault  why it is broken: `data` (answers are not those that were signed), `key` (not made with the deployment's key)
+           or `trail` (the audit trail tells of no such signature)
+    keyed  False for a signature of release 0.1.0, which has a hash and no HMAC: it holds by what the trail says of it
+    """
+
+    signature: Signature
+    status: str
+    open: tuple
+    fault: str = ""
+    keyed: bool = True
+
+
+def check(signature, rows, event):
+    """Whether a signature still holds.
+
+    rows      the patient's FormRows by code
+    event     what the trail says of the signature's making (`recorded`), or None
+    """
+    signed = [rows.get(entry["form"]) for entry in signature.forms]
+    unlocked = tuple(
+        entry["form"]
+        for entry, one in zip(signature.forms, signed, strict=True)
+        if one is None or one.state != State.LOCKED
+    )
+    fault = _fault(signature, canonical(signature, signed), event)
+    status = BROKEN if fault else UNLOCKED if unlocked else VALID
+    return Checked(signature, status, unlocked, fault, bool(signature.mac))
+
+
+def _fault(signature, text, event):
+    if sha256_of(text) != signature.sha256:
+        return "data"
+    if event is None or event != _as_recorded(signature):
+        return "trail"
+    if signature.mac and not any(hmac.compare_digest(one, signature.mac) for one in _macs(signature, text)):
+        return "key"
+    return ""
+
+
+def _as_recorded(signature):
+    return signature.sha256, signature.mac, signature.signed_by_id, signature.acknowledged
+
+
+def recorded(signatures):
+    """What the trail says of the making of some signatures: id to what `_as_recorded` is of the row."""
+    events = AuditEvent.objects.filter(
+        site_id__in={one.site_id for one in signatures},
+        table_name=Signature._meta.db_table,
+        row_id__in=[str(one.pk) for one in signatures],
+        action="insert",
+    )
+    return {
+        int(event.row_id): tuple(
+            event.new.get(name, blank)
+            for name, blank in (("sha256", ""), ("mac", ""), ("signed_by_id", None), ("acknowledged", []))
+        )
+        for event in events
+    }
+
+
+def checked(patient, rows=None):
+    """Every signature of a patient, looked at again, newest first. `rows` are the FormRows, where they are known."""
+    signatures = list(
+        Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("-signed_at", "-pk")
+    )
+    if not signatures:
+        return []
+    by_code = {one.form.code: one for one in (forms_of(patient) if rows is None else rows)}
+    told = recorded(signatures)
+    return [check(one, by_code, told.get(one.pk)) for one in signatures]
+
+
+CHUNK = 500
+
+
+def verify_all():
+    """Look at every signature in scope again; yields a `Checked` for each."""
+    last = 0
+    while batch := list(Signature.objects.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+        ids = {one.patient_id for one in batch}
+        patients = {one.pk: one for one in Patient.objects.filter(pk__in=ids)}
+        told = recorded(batch)
+        assessments, events = {}, {}
+        for model, rows in ((Assessment, assessments), (AdverseEvent, events)):
+            for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
+                rows.setdefault(row.patient_id, []).append(row)
+        for signature in batch:
+            key = signature.patient_id
+            found = forms_of(patients[key], assessments.get(key, []), events.get(key, []))
+            yield check(signature, {one.form.code: one for one in found}, told.get(signature.pk))
+        last = batch[-1].pk
