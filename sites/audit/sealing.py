@@ -8,8 +8,8 @@ a range: an event committed late is in the next seal. Its transaction tells it f
 
 The hashes are signed with a key that the database does not have (derived from METASPINE_FIELD_KEYS): who owns the
 database cannot seal a changed trail anew. What nobody can see from inside is that the newest events and seals are gone
-together: so each seal's number and hash are kept outside the database (`sites.audit.journal`), and nothing is sealed in a
-database that lacks what is kept. The SQL that hashes is in `registry/guards/sql/seals.sql`.
+together: so each seal's number and hash are kept outside the database (`sites.audit.journal`), and nothing is sealed in
+a database that lacks what is kept. The SQL that hashes is in `registry/guards/sql/seals.sql`.
 """
 
 import hashlib
