@@ -7,6 +7,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 import hashlib
 import logging
 from datetime import date
+from itertools import islice
 
 from django.conf import settings
 from django.core import mail
@@ -19,10 +20,11 @@ from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
+from registry.guards import checking
 from registry.imports import jobs as imports
 from registry.imports.files import uploads
 from registry.services import outcomes
-from registry.services.operations import digests, erasure
+from registry.services.operations import digests, erasure, record_replay
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import audit
@@ -33,6 +35,7 @@ from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
 
+TOLD = 5  # findings that an alarm names
 MANY = 500  # patients that one computation takes from the list
 
 
@@ -237,7 +240,12 @@ def send_digest(user_id, day):
 
 @app.task
 def seal_audit():
-    """Seal what is new in the audit trail. The log keeps each hash too, outside the database."""
+    """Seal what is new in the audit trail. The log keeps each hash too, outside the database.
+
+    Guards that were dropped since the servers started are told of within these five minutes.
+    """
+    if differing := checking.differences():
+        _alarm("guards_changed", checking.listed(differing))
     try:
         for one in sealing.seal():
             logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
@@ -248,10 +256,16 @@ def seal_audit():
 
 @app.task
 def verify_audit(whole=False):
-    """Verify what came to the audit trail since it held last, or all of it; what is found is recorded and logged."""
+    """Verify what came to the audit trail since it held last, or all of it and every record by it.
+
+    What is found is in the log and in the trail.
+    """
     report = sealing.verify(new_only=not whole)
-    if report.findings:
-        _alarm("verification_failed", "; ".join(str(finding) for finding in report.findings[:5]))
+    found = [str(finding) for finding in report.findings]
+    if whole:
+        found += [str(cell) for _table, _rows, cells in record_replay.verify() for cell in islice(cells, TOLD)]
+    if found:
+        _alarm("verification_failed", "; ".join(found[:TOLD]))
 
 
 def _send_seal(seal):

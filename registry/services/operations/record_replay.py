@@ -82,7 +82,7 @@ class Unexplained:
 def verify():
     """Compare every record with its events; yields (table name, rows, iterator of Unexplained) for each table.
 
-    One state of the database, whatever is saved meanwhile. Take each iterator to its end before the next.
+    One state of the database, whatever is saved meanwhile. Each iterator ends with the next table.
     """
     with everything(reason="verify_records"), one_moment():
         with connection.cursor() as cursor:
@@ -96,7 +96,9 @@ def verify():
                 cursor.execute("ANALYZE pg_temp.replay_history")
                 cursor.execute(f"SELECT count(*) FROM {table.name}")
                 (rows,) = cursor.fetchone()
-            yield table.name, rows, _unexplained(table)
+            cells = _unexplained(table)
+            yield table.name, rows, cells
+            cells.close()  # whoever has seen enough
 
 
 def _tables(cursor):
