@@ -1,4 +1,4 @@
-"""`verify_records` of a million assessments, one in ten corrected, against a `COPY` of the whole audit trail by psycopg.
+"""`verify_records` of a million assessments, one in ten corrected, against a `COPY` of the whole audit trail.
 
 `bin/bench verify_records [ASSESSMENTS]`. Limit: at most 20 times the COPY, and memory that does not grow.
 """
@@ -31,7 +31,8 @@ def record():
                 f"""
                 INSERT INTO study_sites_auditevent
                     (site_id, table_name, row_id, action, request_id, reason, transaction_id, new)
-                SELECT site_id, '{table}', {KEYS.get(table, "id")}, 'insert', '', '', pg_current_xact_id()::text::bigint,
+                SELECT site_id, '{table}', {KEYS.get(table, "id")}, 'insert', '', '',
+                       pg_current_xact_id()::text::bigint,
                        to_jsonb((jsonb_strip_nulls(to_jsonb(r)) - '{{version,updated_at,updated_by_id}}'::text[])::text)
                 FROM {table} AS r
                 """
