@@ -195,6 +195,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "kwargs": {"anew": True},
     },
+    "keep_counts": {"task": "registry.tasks.keep_counts", "schedule": 300.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},

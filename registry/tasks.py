@@ -22,8 +22,8 @@ from registry.celery import app
 from registry.exports import jobs as exports
 from registry.guards import checking
 from registry.imports import jobs as imports
-from registry.imports.files import uploads
-from registry.services import outcomes
+from registry.imports.files import isolated, uploads
+from registry.services import outcomes, site_counts
 from registry.services.operations import digests, erasure, record_replay
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
@@ -159,7 +159,7 @@ def carry_out_import(one, act, **fields):
     """
     if not imports.request(one, act, **fields):
         return
-    if imports.is_small(one):
+    if imports.is_small(one, act):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -184,6 +184,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost
     with everything(reason="outcomes computed"), transaction.atomic():
         computed = outcomes.compute_lately()
@@ -202,6 +203,13 @@ def purge(dry_run=False):
 def purge_expired():
     """As the command of this name."""
     purge()
+
+
+@app.task
+def keep_counts():
+    """Count for the start pages of a large registry what they do not count themselves."""
+    with everything(), transaction.atomic():
+        site_counts.keep()
 
 
 @app.task

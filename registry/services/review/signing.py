@@ -20,9 +20,9 @@ from django.utils import timezone
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
 from registry.services import seen as shown
-from registry.services.records.storing import ReasonRequired, require
+from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
-from registry.services.review.soft_checks import OWN_FORMS, as_json
+from registry.services.review.soft_checks import OWN_FORMS
 from sites import audit
 from sites.models import AuditEvent, User
 from sites.tenancy.access import Can

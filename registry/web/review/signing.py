@@ -14,10 +14,11 @@ from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
-from registry.web.review.query_words import form_label, form_url, lines, visit_labels
+from registry.web.review.query_words import lines
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
+from registry.web.shared.record_words import form_label, form_url, visit_labels
 from sites import audit
 from sites.tenancy.access import Can
 

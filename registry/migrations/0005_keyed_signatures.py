@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0003_watermarks")]
+    dependencies = [("registry", "0004_import_reading")]
 
     operations = [
         migrations.AddField(
