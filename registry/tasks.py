@@ -23,8 +23,8 @@ from registry.exports import jobs as exports
 from registry.guards import checking
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
-from registry.services import outcomes, site_counts
-from registry.services.operations import digests, erasure, record_replay
+from registry.services import outcomes
+from registry.services.operations import digests, erasure, record_replay, site_counts
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import audit

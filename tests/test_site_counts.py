@@ -5,8 +5,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from registry import tasks
-from registry.services import site_counts
 from registry.services.follow_up import schedule
+from registry.services.operations import site_counts
 from sites.models import Site
 from tests.conftest import TODAY
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
-from registry.services import site_counts
 from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
+from registry.services.operations import site_counts
 from registry.services.review import form_states
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
