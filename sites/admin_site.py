@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from sites.people.confirming import require_confirmation
+from sites.confirming import require_confirmation
 from sites.tenancy.access import Can
 
 

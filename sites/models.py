@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
 from registry.instruments.base import Label
-from sites.people.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
@@ -280,6 +280,13 @@ class AuditEvent(models.Model):
             models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
             # The trail is nearly in the order of its time, so that a few kilobytes say where to look.
             BrinIndex(fields=["at"], name="audit_by_time", autosummarize=True),
+            models.Index(fields=["user_id", "id"], name="audit_by_person"),
+            # Acts are one event in a thousand: nobody scans the changes of rows for them.
+            models.Index(
+                fields=["action", "id"],
+                name="audit_of_acts",
+                condition=~models.Q(action__in=("insert", "update", "delete")),
+            ),
         ]
 
     def __str__(self):
@@ -340,7 +347,7 @@ class ApiAnswer(models.Model):
 
 
 class Attempt(models.Model):
-    """A guess at a secret, kept for as long as it counts: `sites.people.attempts` does everything with it.
+    """A guess at a secret, kept for as long as it counts: `sites.attempts` does everything with it.
 
     Whose secret, or from which address, is kept as a keyed hash; of what was typed nothing is, but a hash of a link's
     or token's text, so that the same one twice is one guess.

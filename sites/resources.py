@@ -7,8 +7,8 @@ from django.utils.safestring import mark_safe
 from import_export import fields, resources, widgets
 from import_export.formats import base_formats
 
+from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
-from sites.people.email_addresses import canonical
 
 # What a spreadsheet takes for a formula when a cell begins with it.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

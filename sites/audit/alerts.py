@@ -26,6 +26,8 @@ KINDS = {
     "token_refused": _("API tokens that were refused"),
     "verification_failed": _("Verifications that failed"),
     "sealing_stopped": _("The sealing of the audit trail stopped"),
+    "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
+    "guards_changed": _("Guards of the database were changed"),
 }
 PAUSE = timedelta(hours=1)  # between two mails of one kind
 SETTLED = timedelta(minutes=2)  # after which what began then has been committed, in whatever order

@@ -20,9 +20,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from sites import audit
+from sites import attempts, audit
 from sites.models import ApiAnswer, ApiToken, Membership, User
-from sites.people import attempts
 from sites.people.sign_ins import has_second_factor, needs_second_factor, second_factors
 from sites.tenancy.access import Can, Grant, Role, access_of, read_beside
 from sites.tenancy.scope import Scope, entered

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
+from sites.email_addresses import canonical
 from sites.models import Invitation, User
-from sites.people.email_addresses import canonical
 from tests.account.conftest import is_in, sign_in
 from tests.conftest import PASSWORD, person
 

@@ -4,8 +4,8 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.core.cache import cache
 from django.test import Client
 
+from sites import attempts
 from sites.models import Attempt
-from sites.people import attempts
 from tests.account.conftest import code_of, is_in, sign_in
 from tests.conftest import PASSWORD
 

@@ -18,10 +18,9 @@ from django.utils.translation import override
 from registry import tasks
 from registry.services.operations.field_keys import deployment_cipher
 from registry.web.account.session import remember_language, signed_in_at
-from sites import audit
+from sites import attempts, audit
+from sites.email_addresses import canonical_or_none
 from sites.models import User
-from sites.people import attempts
-from sites.people.email_addresses import canonical_or_none
 from sites.tenancy.scope import Scope, entered
 
 # What is told after an act; django-allauth's other messages say what the page shows anyway.

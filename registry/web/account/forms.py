@@ -12,8 +12,8 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
+from sites.email_addresses import EmailAddressFormField
 from sites.models import Invitation, User
-from sites.people.email_addresses import EmailAddressFormField
 from sites.people.membership_forms import RoleInWords
 
 LENGTH = _(

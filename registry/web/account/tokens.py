@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry.web.account.adapters import notify
 from registry.web.shared.wording import site_name
+from sites.confirming import confirmed
 from sites.models import ApiToken, Site
 from sites.people import tokens
-from sites.people.confirming import confirmed
 from sites.people.tokens import SCOPE_LABELS, TokenScope
 from sites.tenancy.access import Can
 

@@ -18,8 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.services.operations import digests
-from sites import audit
-from sites.people import attempts
+from sites import attempts, audit
 from sites.people.sign_ins import end_sessions, has_second_factor, needs_second_factor
 from sites.tenancy.scope import Scope, entered
 

@@ -19,9 +19,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry import tasks
 from registry.web.account.forms import AcceptForm, InvitationForm
+from sites import attempts
+from sites.confirming import confirmed
 from sites.models import Invitation
-from sites.people import attempts
-from sites.people.confirming import confirmed
 from sites.people.invitations import NotInvited, invite, invited, renew, revoke
 from sites.people.invitations import accept as accept_invitation
 from sites.tenancy.access import ROLE_LABELS, Can, Role

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.web.account.adapters import notify
 from registry.web.account.forms import Days, Styled
 from sites import audit
+from sites.confirming import confirmed
 from sites.models import Membership, User
 from sites.people.administrators import none_would_last
-from sites.people.confirming import confirmed
 from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm
 from sites.people.sign_ins import end_sessions, reset_second_factor
 from sites.tenancy.access import ROLE_LABELS, Can, Role

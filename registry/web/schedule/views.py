@@ -15,7 +15,7 @@ from registry.services.follow_up import schedule
 from registry.services.follow_up.schedule import PROTOCOL, VISIT_ITEMS
 from registry.services.records.cleaning import InvalidAnswers
 from registry.web.shared import wording
-from sites.people.confirming import confirmed
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 NEW_ROWS = 3  # empty rows for timepoints that there are not yet

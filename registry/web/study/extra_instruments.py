@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, extras
 from registry.services.records import extras as service
 from registry.web.shared import wording
-from sites.people.confirming import confirmed
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 
