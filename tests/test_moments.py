@@ -1,4 +1,4 @@
-"""Moments are shown as the day that it is where the registry is: at half past midnight in Japan, UTC is a day behind."""
+"""Moments are shown as the day that it is where the registry is: half past midnight in Japan, a day after UTC."""
 
 import re
 from datetime import UTC, date, datetime

@@ -214,4 +214,4 @@ def _bundle(request, one):
         detail=detail,
     )
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=_filename(one, "zip"), content_type="application/zip")
+    return FileResponse(file, as_attachment=True, filename=file_name(one, "zip"), content_type="application/zip")
