@@ -14,30 +14,24 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry.analysis import kept, runs
+from registry.analysis.documents import rendered_cache
+from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
-from registry.imports import uploads
-from registry.models import Patient
-from registry.services import digests, drafts, erasure, outcomes, sweeping
-from sites import retention, sealing, tokens
+from registry.imports.files import uploads
+from registry.services import outcomes
+from registry.services.operations import digests, erasure
+from registry.services.records import drafts
+from registry.services.review import soft_checks_bulk
+from sites.audit import retention, sealing
 from sites.models import Site
-from sites.scope import everything
+from sites.people import tokens
+from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
 
-MANY = 500  # patients at which one computation of everything is quicker than one for each
-
-
-@app.task
-def compute_patient_outcomes(patient_id):
-    """Utilities and changes of one patient, by the default value set of the patient's site."""
-    with everything(reason="outcomes computed"), transaction.atomic():
-        value_set = Patient.objects.filter(pk=patient_id).values_list("site__value_set", flat=True).first()
-        if value_set is not None:
-            outcomes.compute_utilities(value_set, patient_id)
-            outcomes.compute_changes(value_set, patient_id)
+MANY = 500  # patients that one computation takes from the list
 
 
 AWAITED = "outcomes_awaited"  # the list in Redis of the patients that the next worker computes
@@ -58,26 +52,26 @@ def _await_outcomes(patient_id):
 def compute_awaited_outcomes():
     """Outcomes of the patients whose forms were saved. Where a worker is lost with them, `sweep` finds them again."""
     awaited = cache.take(AWAITED, MANY)
-    for patient_id in dict.fromkeys(awaited):
-        compute_patient_outcomes(patient_id)
+    if awaited:
+        with everything(reason="outcomes computed"), transaction.atomic():
+            outcomes.compute_outcomes(set(awaited))
     if len(awaited) == MANY:  # what is left in the list announces itself no more
         compute_awaited_outcomes.delay()
 
 
 @app.task
-def compute_all_outcomes():
-    """Utilities and changes of every assessment, by every value set that a site uses."""
+def compute_all_outcomes(*, anew=False):
+    """Utilities and changes, by every value set in use, of those whose forms changed since; `anew`, of everybody."""
     with everything(reason="outcomes computed"), transaction.atomic():
         for value_set in Site.objects.order_by().values_list("value_set", flat=True).distinct():
-            outcomes.compute_utilities(value_set)
-            outcomes.compute_changes(value_set)
+            outcomes.compute_changed(value_set, anew=anew)
 
 
 @app.task
-def check_all_forms():
-    """The soft checks over every form: queries are raised, raised again and closed as the data say."""
+def check_all_forms(*, anew=False):
+    """The soft checks over what changed since or, `anew`, over every form: they raise and close queries."""
     with everything(reason="soft checks"), transaction.atomic():
-        return sweeping.sweep()
+        return soft_checks_bulk.sweep() if anew else soft_checks_bulk.sweep_changed()
 
 
 def start_all_outcomes():
@@ -106,7 +100,7 @@ def run_comparison(run_id):
 @app.task
 def prepare_comparison_files(run_id):
     """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
-    kept.prepare(run_id)
+    rendered_cache.prepare(run_id)
 
 
 def start_comparison(*, access, plan, cohort, frozen=None):
@@ -186,13 +180,10 @@ def sweep():
         run_import.delay(str(import_id))
     uploads.forget_old()
     compute_awaited_outcomes()  # whose message was lost
-    with everything(), transaction.atomic():
-        lately = outcomes.patients_saved_lately(MANY + 1)
-    if len(lately) > MANY:
+    with everything(reason="outcomes computed"), transaction.atomic():
+        computed = outcomes.compute_lately()
+    if not computed:
         compute_all_outcomes()
-    else:
-        for patient_id in lately:
-            compute_patient_outcomes(patient_id)
 
 
 def purge(dry_run=False):

@@ -15,7 +15,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from sites.access import Can
+from sites.tenancy.access import Can
 
 # Names of the screens that change who may do what: like the pages for it, they ask again who one is.
 SENSITIVE = ("study_sites_user_", "study_sites_membership_", "auth_user_password_change")
@@ -80,7 +80,7 @@ def is_referred_to(row):
 
     An administrator's own scope reaches no clinical row, so Django's check before deleting would find none.
     """
-    from sites.scope import current, everything
+    from sites.tenancy.scope import current, everything
 
     with everything(user_id=current().user_id):
         return any(

@@ -1,8 +1,8 @@
 """SQL for migrations: row-level security and audit triggers of a table. A change here needs a migration to re-apply it.
 
-The policies read the scope that `sites.scope` sets. `ARRAY(SELECT …)` makes PostgreSQL evaluate the setting once per
-statement and use the index. A cast outside of it would be evaluated for every row that is written (20 s for a million),
-and an OR on a "sees all" flag would make counts some 80 times slower.
+The policies read the scope that `sites.tenancy.scope` sets. `ARRAY(SELECT …)` makes PostgreSQL evaluate the setting
+once per statement and use the index. A cast outside of it would be evaluated for every row that is written (20 s for a
+million), and an OR on a "sees all" flag would make counts some 80 times slower.
 """
 
 from django.conf import settings

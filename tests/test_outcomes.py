@@ -3,10 +3,10 @@
 import pytest
 
 from registry.instruments import value_sets
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility
 from registry.services import outcomes
-from registry.services.assessments import save_assessment
+from registry.services.entry.assessments import save_assessment
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def assessed(enrolled, alice, as_person):
 @pytest.mark.parametrize("patient_only", [True, False])
 def test_the_first_case_of_the_study(assessed, as_system, patient_only):
     """Segi et al. 2025, case 1: HSUV 0.210 to 0.575, pain VAS 40 to 10 mm."""
-    only = assessed.pk if patient_only else None
+    only = [assessed.pk] if patient_only else None
     with as_system():
         assert (outcomes.compute_utilities("JP", only), outcomes.compute_changes("JP", only)) == (2, 1)
         assert [round(u.hsuv, 3) for u in Utility.objects.order_by("assessment_id")] == [0.210, 0.575]

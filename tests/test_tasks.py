@@ -1,18 +1,21 @@
 """Tasks as a worker runs them: outside of any transaction, with everything committed."""
 
+import threading
+
 import pytest
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 
 from registry import tasks
 from registry.celery import app
-from registry.instruments.eq5d5l import DIMENSIONS
-from registry.models import Change, Utility
-from registry.services import patients
-from registry.services.assessments import save_assessment
-from sites.access import Role, access_of
+from registry.instruments import value_sets
+from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.models import Assessment, Change, Utility, Watermark
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
 from sites.models import Site
-from sites.scope import entered, everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
 
 
@@ -34,19 +37,76 @@ def outcomes():
         return sorted(round(one.hsuv, 3) for one in Utility.objects.all()), Change.objects.count()
 
 
-@pytest.mark.parametrize("task", ["compute_patient_outcomes", "compute_all_outcomes", "sweep"])
+@pytest.mark.parametrize("task", ["compute_all_outcomes", "sweep"])
 def test_a_task_computes_what_was_saved(patient, task):
     assert outcomes() == ([], 0)
-    arguments = [patient.pk] if task == "compute_patient_outcomes" else []
-    getattr(tasks, task)(*arguments)
+    getattr(tasks, task)()
     assert outcomes() == ([0.210, 0.575], 1)
-    getattr(tasks, task)(*arguments)
+    getattr(tasks, task)()
     assert outcomes() == ([0.210, 0.575], 1)
 
 
-def test_a_task_about_a_patient_that_is_gone_does_nothing(patient):
-    tasks.compute_patient_outcomes("N01-9999")
-    assert outcomes() == ([], 0)
+def test_patients_in_the_list_are_computed_and_one_that_is_gone_is_passed_over(patient):
+    for patient_id in (patient.pk, "N01-9999"):
+        cache.push(tasks.AWAITED, patient_id)
+    tasks.compute_awaited_outcomes()
+    assert outcomes() == ([0.210, 0.575], 1)
+
+
+@pytest.mark.parametrize("task", ["compute_all_outcomes", "sweep"])
+def test_what_was_computed_is_looked_at_again_only_once_it_changed(patient, task):
+    for _ in range(2):  # the first looks at everybody, the second at what was stored while the first ran
+        getattr(tasks, task)()
+    spoilt = "UPDATE registry_utility SET hsuv = 0.5"  # which nothing that the product does would do
+    with everything(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(spoilt)
+    getattr(tasks, task)()
+    assert outcomes()[0] == [0.5, 0.5]
+    with everything(), because("looked again"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    getattr(tasks, task)()
+    assert outcomes()[0] == [0.210, 0.575]
+    with everything(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(spoilt)
+    tasks.compute_all_outcomes(anew=True)
+    assert outcomes()[0] == [0.210, 0.575]
+
+
+@pytest.mark.parametrize(
+    "mark", [{"cluster": 1}, {"xid": 2**40}, {"fingerprint": "of another value set"}], ids=lambda mark: next(iter(mark))
+)
+def test_a_watermark_of_another_cluster_value_set_or_time_to_come_counts_for_nothing(patient, mark):
+    tasks.compute_all_outcomes()
+    with everything(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_utility SET hsuv = 0.5")
+        Watermark.objects.update(**mark)
+    tasks.compute_all_outcomes()
+    assert outcomes()[0] == [0.210, 0.575]
+
+
+def test_a_form_stored_by_a_transaction_that_ends_after_the_computation_is_seen(patient):
+    """Its row is younger than what the computation began with, whenever it was written."""
+    tasks.compute_all_outcomes()
+    began, done = threading.Event(), threading.Event()
+
+    def correct():
+        try:
+            with everything(), because("corrected"), transaction.atomic():
+                Assessment.objects.filter(timepoint_id="1m").update(eq5d_mobility=5)
+                began.set()
+                done.wait(30)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=correct)
+    thread.start()
+    assert began.wait(30)
+    tasks.compute_all_outcomes()
+    assert outcomes()[0] == [0.210, 0.575]
+    done.set()
+    thread.join()
+    tasks.compute_all_outcomes()
+    assert outcomes()[0] == sorted([0.210, round(value_sets.get("JP").hsuv(53315), 3)])
 
 
 def messages():

@@ -12,6 +12,7 @@ from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersio
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
 from registry.models.switches import InstrumentSwitch
+from registry.models.watermarks import Watermark
 
 __all__ = [
     "AdverseEvent",
@@ -42,4 +43,5 @@ __all__ = [
     "State",
     "Timepoint",
     "Utility",
+    "Watermark",
 ]

@@ -4,9 +4,16 @@ Each computation removes the rows that are no longer right and then inserts the 
 times faster than an upsert, which checks every policy for every row.
 """
 
+import hashlib
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+
 from django.db import connection, transaction
 
 from registry.instruments import catalogue, value_sets
+from registry.models import Patient
+from registry.services import watermarks
 
 BASELINE = "preop"
 CHANGES = ("pain_vas_mm", "barthel_total", "eq_vas")  # columns of an assessment; the HSUV comes from its utility
@@ -35,48 +42,83 @@ FROM_BASELINE = f"""
 """
 
 
-@transaction.atomic
-def compute_utilities(value_set, patient_id=None):
-    """Bring the HSUV of every assessment in scope, or of one patient's, up to date; returns how many were computed.
+# What utilities and changes are computed from; with the value set, all that they depend on.
+SOURCES = ("registry_assessment",)
 
-    Raises KeyError for an unknown value set.
+
+@transaction.atomic
+def compute_utilities(value_set, patients=None):
+    """Bring the HSUV of every assessment in scope, or of some patients', up to date; returns how many were computed.
+
+    patients  ids; None for everybody. Raises KeyError for an unknown value set.
     """
-    return _bring_up_to_date("registry_utility", UTILITIES, ("eq5d_state", "hsuv"), value_set, patient_id)
+    return _bring_up_to_date("registry_utility", UTILITIES, ("eq5d_state", "hsuv"), value_set, patients)
 
 
 @transaction.atomic
-def compute_changes(value_set, patient_id=None):
+def compute_changes(value_set, patients=None):
     """Bring the changes from the preoperative assessment up to date; returns how many were computed.
 
-    Needs the utilities of the same value set. Raises KeyError for an unknown value set.
+    Needs the utilities of the same value set. patients  ids; None for everybody. Raises KeyError for an unknown value
+    set.
     """
-    return _bring_up_to_date("registry_change", FROM_BASELINE, tuple(DELTAS), value_set, patient_id)
+    return _bring_up_to_date("registry_change", FROM_BASELINE, tuple(DELTAS), value_set, patients)
 
 
-def patients_saved_lately(most):
-    """Ids of up to `most` patients in scope with an assessment saved in the last five minutes."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT patient_id FROM registry_assessment "
-            "WHERE updated_at > statement_timestamp() - interval '5 minutes' LIMIT %s",
-            [most],
-        )
-        return [patient_id for (patient_id,) in cursor.fetchall()]
+def compute_outcomes(patients):
+    """Utilities and changes of some patients, each by the value set of the patient's site: four statements a set."""
+    by_value_set = Patient.objects.order_by().filter(pk__in=patients).values_list("site__value_set", "pk")
+    for value_set, some in groupby(sorted(by_value_set), key=itemgetter(0)):
+        ids = [patient_id for _, patient_id in some]
+        compute_utilities(value_set, ids)
+        compute_changes(value_set, ids)
 
 
-def _bring_up_to_date(table, select, columns, value_set, patient_id):
+@transaction.atomic
+def compute_changed(value_set, *, anew=False):
+    """Utilities and changes, by one value set, of whoever has a form that was stored since this was last done.
+
+    The first time, after a value set was revised, and `anew`, that is everybody.
+    """
+    with watermarks.since_last(f"outcomes {value_set}", _fingerprint(value_set), SOURCES, anew=anew) as changed:
+        if changed:
+            compute_utilities(value_set, changed.patients)
+            compute_changes(value_set, changed.patients)
+
+
+@transaction.atomic
+def compute_lately():
+    """Utilities and changes of whoever had a form stored since this was last done; False where it was not done yet."""
+    with watermarks.since_last("outcomes lately", "", SOURCES, lately=True) as changed:
+        if changed.patients:
+            compute_outcomes(changed.patients)
+    return changed.patients is not None
+
+
+@cache
+def _values(value_set):
+    """The HSUV of every state in ascending order as PostgreSQL reads an array: written once, not at each save."""
     valued = value_sets.get(value_set).table()
+    return "{" + ",".join(repr(float(valued[state])) for state in sorted(valued)) + "}"
+
+
+def _fingerprint(value_set):
+    return hashlib.sha256((_values(value_set) + FROM_BASELINE).encode()).hexdigest()
+
+
+def _bring_up_to_date(table, select, columns, value_set, patients):
     parameters = {
         "value_set": value_set,
-        "values": [valued[state] for state in sorted(valued)],
-        "patient": patient_id,
+        "values": _values(value_set),
+        "patients": None if patients is None else sorted(patients),
         "baseline": BASELINE,
     }
-    fresh = select.format(which="a.patient_id = %(patient)s" if patient_id else "true")
-    of_patient = (
-        "AND assessment_id IN (SELECT id FROM registry_assessment WHERE patient_id = %(patient)s)" if patient_id else ""
-    )
-    _wait_for_others(table, patient_id)
+    which, of_patients = "true", ""
+    if patients is not None:
+        which = "a.patient_id = ANY (%(patients)s::varchar[])"
+        of_patients = f"AND assessment_id IN (SELECT id FROM registry_assessment AS a WHERE {which})"
+    fresh = select.format(which=which)
+    _wait_for_others(table, parameters["patients"])
     right, stored = (", ".join(f"{alias}.{column}" for column in columns) for alias in ("fresh", "stored"))
     with connection.cursor() as cursor:
         # The first computation of a value set has nothing to compare with.
@@ -84,7 +126,7 @@ def _bring_up_to_date(table, select, columns, value_set, patient_id):
         lacking = ""
         if cursor.fetchone()[0]:
             cursor.execute(
-                f"""DELETE FROM {table} AS stored WHERE value_set = %(value_set)s {of_patient} AND NOT EXISTS (
+                f"""DELETE FROM {table} AS stored WHERE value_set = %(value_set)s {of_patients} AND NOT EXISTS (
                     SELECT FROM ({fresh}) AS fresh
                     WHERE fresh.assessment_id = stored.assessment_id
                       AND ({right}) IS NOT DISTINCT FROM ({stored}))""",
@@ -101,16 +143,21 @@ def _bring_up_to_date(table, select, columns, value_set, patient_id):
         return cursor.rowcount
 
 
-def _wait_for_others(table, patient_id):
-    """One computation of everything, or many of single patients, at a time; of one patient one at a time."""
+def _wait_for_others(table, patients):
+    """One computation of everything, or many of some patients, at a time; of one patient one at a time.
+
+    patients  ids in order, so that two computations never wait for each other; None for everybody
+    """
     with connection.cursor() as cursor:
-        if patient_id is None:
+        if patients is None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [table])
             # A table just filled has no statistics yet, and a nested loop over it would take minutes, not seconds.
             cursor.execute("SET LOCAL enable_nestloop = off")
         else:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock_shared(hashtext(%(table)s)), "
-                "pg_advisory_xact_lock(hashtext(%(table)s), hashtext(%(patient)s))",
-                {"table": table, "patient": patient_id},
+                "(SELECT count(pg_advisory_xact_lock(hashtext(%(table)s), place)) FROM ("
+                "SELECT DISTINCT hashtext(patient) AS place FROM unnest(%(patients)s::varchar[]) AS patient "
+                "ORDER BY place) AS places)",
+                {"table": table, "patients": patients},
             )

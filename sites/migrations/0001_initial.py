@@ -7,8 +7,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import sites.access
 import sites.models
+import sites.tenancy.access
 
 
 class Migration(migrations.Migration):
@@ -263,9 +263,9 @@ class Migration(migrations.Migration):
                         (
                             "role__in",
                             [
-                                sites.access.Role["ADMIN"],
-                                sites.access.Role["DATA_MANAGER"],
-                                sites.access.Role["STATISTICIAN"],
+                                sites.tenancy.access.Role["ADMIN"],
+                                sites.tenancy.access.Role["DATA_MANAGER"],
+                                sites.tenancy.access.Role["STATISTICIAN"],
                             ],
                         ),
                         ("site", None),
@@ -276,9 +276,9 @@ class Migration(migrations.Migration):
                             (
                                 "role__in",
                                 [
-                                    sites.access.Role["ADMIN"],
-                                    sites.access.Role["DATA_MANAGER"],
-                                    sites.access.Role["STATISTICIAN"],
+                                    sites.tenancy.access.Role["ADMIN"],
+                                    sites.tenancy.access.Role["DATA_MANAGER"],
+                                    sites.tenancy.access.Role["STATISTICIAN"],
                                 ],
                             ),
                             _negated=True,

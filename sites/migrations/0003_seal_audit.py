@@ -1,10 +1,10 @@
-"""Seals over the audit trail (`sites/sealing.py`), and nobody but the owner may hang its triggers on a table."""
+"""Seals over the audit trail (`sites/audit/sealing.py`), and nobody but the owner may hang its triggers on a table."""
 
 from django.db import migrations
 
 from sites.protection import audited
 
-# Text of an event and of a seal: `sites.sealing.EVENT` and `HEAD` recompute the same.
+# Text of an event and of a seal: `sites.audit.sealing.EVENT` and `HEAD` recompute the same.
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
     e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""
 HEAD = """jsonb_build_array(s.number, encode(s.previous, 'hex'), s.ids::text, s.last_id, s.settled_id, s.snapshot,

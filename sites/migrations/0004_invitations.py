@@ -6,7 +6,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import sites.access
+import sites.tenancy.access
 from sites.protection import audited
 
 # An invitation is for administrators to see; accepting one reads it in the system's scope, by its token.
@@ -106,9 +106,9 @@ class Migration(migrations.Migration):
                                 (
                                     "role__in",
                                     [
-                                        sites.access.Role["ADMIN"],
-                                        sites.access.Role["DATA_MANAGER"],
-                                        sites.access.Role["STATISTICIAN"],
+                                        sites.tenancy.access.Role["ADMIN"],
+                                        sites.tenancy.access.Role["DATA_MANAGER"],
+                                        sites.tenancy.access.Role["STATISTICIAN"],
                                     ],
                                 ),
                                 ("site", None),
@@ -119,9 +119,9 @@ class Migration(migrations.Migration):
                                     (
                                         "role__in",
                                         [
-                                            sites.access.Role["ADMIN"],
-                                            sites.access.Role["DATA_MANAGER"],
-                                            sites.access.Role["STATISTICIAN"],
+                                            sites.tenancy.access.Role["ADMIN"],
+                                            sites.tenancy.access.Role["DATA_MANAGER"],
+                                            sites.tenancy.access.Role["STATISTICIAN"],
                                         ],
                                     ),
                                     _negated=True,

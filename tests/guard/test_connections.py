@@ -4,18 +4,19 @@ import threading
 from contextlib import suppress
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
 
 from registry.models import Patient
-from registry.services.assessments import save_assessment
-from registry.tasks import compute_all_outcomes, compute_patient_outcomes
-from sites import scope
-from sites.access import Role, access_of
+from registry.services.entry.assessments import save_assessment
+from registry.tasks import AWAITED, compute_all_outcomes, compute_awaited_outcomes
 from sites.middleware import ScopeMiddleware
 from sites.models import AuditEvent, Site
-from sites.scope import entered, everything
+from sites.tenancy import scope
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 
@@ -171,8 +172,9 @@ def test_tasks_reach_their_patient_and_leave_nothing(two_sites):
         answers = dict.fromkeys(EQ5D, 2) | {"assessment_date": "2026-01-11"}
         patient = Patient.objects.get()
         save_assessment(access=access_of(alice), patient=patient, timepoint="preop", raw=answers, today=TODAY)
-    for task, sent in ((compute_patient_outcomes, ("N01-0001",)), (compute_all_outcomes, ())):
-        task(*sent)
+    cache.push(AWAITED, patient.pk)
+    for task in (compute_awaited_outcomes, compute_all_outcomes):
+        task()
         assert nothing_is_left()
     with as_person(alice), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM registry_utility")

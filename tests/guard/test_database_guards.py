@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.models import Assessment, Patient
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {

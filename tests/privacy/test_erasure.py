@@ -26,13 +26,17 @@ from registry.models import (
     Signature,
     Utility,
 )
-from registry.services import drafts, erasure, identity, outcomes, patient_links, queries, signing
-from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form
-from registry.services.records import ReasonRequired
-from sites import sealing
+from registry.services import outcomes
+from registry.services.entry import patient_links
+from registry.services.operations import erasure
+from registry.services.records import drafts, identity
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import ReasonRequired
+from registry.services.review import queries, signing
+from registry.services.review.soft_checks import Form
+from sites.audit import sealing
 from sites.models import AuditEvent
-from sites.scope import because, everything
+from sites.tenancy.scope import because, everything
 
 CLINICAL = (AdverseEvent, Assessment, Change, FollowUpEnd, Identity, Patient, Query, QueryMessage, Signature, Utility)
 
@@ -93,8 +97,8 @@ def test_erasing_everything_removes_every_row_signed_ones_too(
     with as_person(ivo) as access:
         signing.sign(access=access, patient=Patient.objects.get(pk=withdrawn.pk), acknowledged=[asked.pk])
     with everything(), transaction.atomic():
-        outcomes.compute_utilities("JP", withdrawn.pk)
-        outcomes.compute_changes("JP", withdrawn.pk)
+        outcomes.compute_utilities("JP", [withdrawn.pk])
+        outcomes.compute_changes("JP", [withdrawn.pk])
     assert all(stored(model) for model in CLINICAL if model is not Change)  # one assessment changes from nothing
     done = erase(withdrawn)
     assert {model.__name__: stored(model) for model in CLINICAL} == {model.__name__: [] for model in CLINICAL}

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from sites.access import CENTRAL_ROLES, Role
 from sites.models import Membership, Site, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import CENTRAL_ROLES, Role
+from sites.tenancy.scope import Scope, entered
 
 
 def refuse(message):

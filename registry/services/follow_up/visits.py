@@ -1,0 +1,232 @@
+"""The visits of a patient: what is done, due, overdue, missed or closed on a given day; and who has one waiting.
+
+`visits` says it of one patient in Python, `awaited` of whole sites in SQL; a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db import connection
+from django.utils.translation import get_language
+
+from registry.instruments.base import Choice
+from registry.instruments.timepoints import Timepoint, closes, unscheduled_number
+from registry.models import Assessment
+
+CLOSING_SOON = 7  # days left
+# States of a visit without a form that nobody waits for any more.
+DEAD = "dead"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visit of one patient. `state` is that of its form or, without one, of the schedule.
+
+    first, target, last  days of the window; None outside the plan and before the date of surgery is known
+    missed_from          the day from which the visit counts as missed
+    """
+
+    timepoint: Timepoint | Choice
+    state: str
+    first: date | None = None
+    target: date | None = None
+    last: date | None = None
+    missed_from: date | None = None
+    assessment: Assessment | None = None
+
+    @property
+    def code(self):
+        return self.timepoint.code
+
+    @property
+    def label(self):
+        return self.timepoint.label.in_language(get_language())
+
+    @property
+    def is_unscheduled(self):
+        return unscheduled_number(self.code) is not None
+
+
+def visits(patient, plan, assessments, today, end=None):
+    """The planned `Visit`s of a patient in order.
+
+    assessments  timepoint codes to what was recorded
+    end          the patient's FollowUpEnd, if there is one
+    """
+    missed = closes(plan)
+    return [_visit(patient, one, missed[one.code], assessments.get(one.code), today, end) for one in plan]
+
+
+def _visit(patient, timepoint, missed, assessment, today, end):
+    if patient.surgery_date is None:
+        state = assessment.state if assessment else _ended(patient, end, None) or "empty"
+        return Visit(timepoint, state, assessment=assessment)
+    first, last = timepoint.window(patient.surgery_date)
+    missed_from = patient.surgery_date + timedelta(days=missed)
+    state = assessment.state if assessment else _planned_state(patient, end, first, last, missed_from, today)
+    target = patient.surgery_date + timedelta(days=timepoint.day)
+    return Visit(timepoint, state, first, target, last, missed_from, assessment)
+
+
+def _planned_state(patient, end, first, last, missed_from, today):
+    if closed := _ended(patient, end, last):
+        return closed
+    if today < first:
+        return "empty"
+    if today <= last:
+        return "due"
+    return "overdue" if today < missed_from else "missed"
+
+
+def _ended(patient, end, last):
+    """What closed a visit before the last day of its window: `dead`, `withdrawn`, `lost`; None if nothing did."""
+    found = []
+    if patient.vital_status == "dead":
+        found.append((patient.death_date or date.min, DEAD))
+    if end is not None:
+        found.append((end.end_date, end.end_kind))
+    return next((state for day, state in sorted(found) if last is None or day < last), None)
+
+
+def others(plan, assessments, labels):
+    """`Visit`s that were recorded though the patient's plan has none of them: unscheduled ones, by number.
+
+    labels  code to `Label`
+    """
+    planned = {one.code for one in plan}
+    codes = sorted(set(assessments) - planned, key=lambda code: (unscheduled_number(code) or 0, code))
+    return [Visit(Choice(code, labels[code]), assessments[code].state, assessment=assessments[code]) for code in codes]
+
+
+# -- Whole sites, in SQL ---------------------------------------------------------------------------------------------
+
+# Needs `v` (of `visits_sql`), `p` and `e`. What `_ended` says, and that the date of surgery falls in the version.
+PLANNED = "p.surgery_date >= v.starts AND p.surgery_date < v.ends"
+OPEN = """(p.vital_status IS DISTINCT FROM 'dead' OR p.death_date >= p.surgery_date + v.last)
+    AND (e.end_date IS NULL OR e.end_date >= p.surgery_date + v.last)"""
+NOT_RECORDED = """NOT EXISTS (
+    SELECT FROM registry_assessment AS a WHERE a.patient_id = p.patient_id AND a.timepoint_id = v.code)"""
+ENDS = "LEFT JOIN registry_followupend AS e ON e.patient_id = p.patient_id AND e.site_id = p.site_id"
+# By the date of surgery against days of `v` that were counted from the day of the question: under row-level security a
+# condition with a sum of a date and a column is none that an index may be searched by.
+WHEN = {
+    "empty": "p.surgery_date > v.opens",
+    "due": "p.surgery_date <= v.opens AND p.surgery_date >= v.closes",
+    "overdue": "p.surgery_date < v.closes AND p.surgery_date > v.given_up",
+    "missed": "p.surgery_date <= v.given_up",
+    "awaited": "p.surgery_date <= v.opens AND p.surgery_date > v.given_up",
+    "reached": "p.surgery_date <= v.opens",
+}
+
+
+def when(state):
+    """SQL: whether the visit `v` of the patient `p`, if nothing is recorded, is in a state on the day of `v`."""
+    return WHEN[state]
+
+
+def visits_sql(plans, today):
+    """SQL of the rows `v`: every planned visit of every version, as it stands on the day `today`.
+
+    starts, ends               dates of surgery from and before which the version counts
+    code                       of the timepoint
+    first, last, missed        days after surgery
+    opens, closes, given_up    dates of surgery of whom the window opens, closes, and the visit counts as missed, today
+    """
+    rows = []
+    for start, end, plan in plans.spans():
+        missed = closes(plan)
+        for visit in plan:
+            span = f"date '{start or '-infinity'}', date '{end or 'infinity'}'"
+            after = (visit.first_day, visit.last_day, missed[visit.code])
+            days = ", ".join(str(number) for number in after)
+            dates = ", ".join(f"date '{today - timedelta(days=number)}'" for number in after)
+            code = visit.code.replace("'", "''").replace("%", "%%")
+            rows.append(f"({span}, '{code}', {days}, {dates})")
+    return f"(VALUES {', '.join(rows)}) AS v (starts, ends, code, first, last, missed, opens, closes, given_up)"
+
+
+def _awaited_sql(plans, today):
+    return (
+        f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('awaited')} {ENDS} "
+        f"WHERE p.site_id = ANY (%(sites)s) AND {OPEN} AND {NOT_RECORDED}"
+    )
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A visit without a form whose window has opened and that does not count as missed yet."""
+
+    patient_id: str
+    site_id: int
+    code: str
+    first: date
+    last: date
+    missed_from: date
+
+    def state(self, today):
+        return "due" if today <= self.last else "overdue"
+
+    def days_left(self, today):
+        """Days until the window closes or, when it has, until the visit counts as missed: 0 on the last one."""
+        return ((self.last if today <= self.last else self.missed_from - timedelta(days=1)) - today).days
+
+
+def awaited(site_ids, plans, today):
+    """Every `Awaited` visit of some sites, in no order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.patient_id, p.site_id, v.code, p.surgery_date + v.first, p.surgery_date + v.last, "
+            f"p.surgery_date + v.missed {_awaited_sql(plans, today)}",
+            {"sites": list(site_ids)},
+        )
+        return [Awaited(*row) for row in cursor.fetchall()]
+
+
+def awaited_by_site(site_ids, plans, today):
+    """Site id to (visits due, visits overdue); a site without any is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT p.site_id, count(*) FILTER (WHERE {when('due')}), count(*) FILTER (WHERE {when('overdue')}) "
+            f"{_awaited_sql(plans, today)} GROUP BY p.site_id",
+            {"sites": list(site_ids)},
+        )
+        return {site_id: (due, overdue) for site_id, due, overdue in cursor.fetchall()}
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """How many of the patients who reached a timepoint have no value of one measure there."""
+
+    measure: str
+    unknown: int
+    reached: int
+
+    @property
+    def share(self):
+        return self.unknown / self.reached if self.reached else 0
+
+
+# What the study compares, the first of equals first; columns of an assessment.
+MEASURES = ("eq5d_state", "eq_vas", "pain_vas_mm", "barthel_total", "frankel", "ecog_ps")
+
+
+def least_known(site_ids, plans, today):
+    """Timepoint code to the `Unknown` of the measure that is known for the fewest at some sites.
+
+    Counted are patients whose window has opened, unless death or the end of follow-up closed it unrecorded.
+    """
+    known = ", ".join(f"count(a.{name})" for name in MEASURES)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT v.code, count(*), {known} "
+            f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('reached')} {ENDS} "
+            "LEFT JOIN registry_assessment AS a ON a.patient_id = p.patient_id AND a.timepoint_id = v.code "
+            f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY v.code",
+            {"sites": list(site_ids)},
+        )
+        rows = cursor.fetchall()
+    found = {}
+    for code, reached, *counts in rows:
+        fewest = min(counts)
+        found[code] = Unknown(MEASURES[counts.index(fewest)], reached - fewest, reached)
+    return found

@@ -1,0 +1,73 @@
+"""Watermarks: how far a recurring computation over all patients has come, so that the next one looks only at what
+changed since.
+
+A watermark is a transaction id of PostgreSQL: whatever was stored by transactions that had ended when the computation
+began is older, and every row that was written since has a younger `xmin`. So nothing is written beside a save, no clock
+is compared, and a long transaction that ends late is still seen.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+from registry.models import Watermark
+
+MOST = 20_000  # patients from which on one computation of everything is quicker than one of so many
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The patients that a computation has to look at: `patients` are their ids, None for everybody."""
+
+    patients: tuple[str, ...] | None
+
+    def __bool__(self):
+        return self.patients is None or bool(self.patients)
+
+
+EVERYBODY = Changed(None)
+
+# Another cluster, such as the one a dump is restored into, counts its transactions anew.
+_NOW = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT system_identifier FROM pg_control_system()),
+           statement_timestamp()
+"""
+LATELY = timedelta(minutes=5)
+
+
+@contextmanager
+def since_last(name, fingerprint, tables, *, lately=False, anew=False):
+    """The `Changed` patients since the computation `name` last ended well; it counts as done when the block ends.
+
+    name         of the computation, which others wait for
+    fingerprint  text of everything else that the result depends on: another one means that everybody is looked at
+    tables       tables with a `patient_id` that the computation reads
+    lately       whether to look, by the index on `updated_at`, at what was stored since the last time and in the five
+                 minutes before it only: cheap enough for every half minute, but no long transaction is seen
+    anew         whether to look at everybody whatever was done before
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('watermark'), hashtext(%s))", [name])
+        cursor.execute(_NOW)
+        now, cluster, began = cursor.fetchone()
+        mark = Watermark.objects.filter(pk=name, fingerprint=fingerprint, cluster=cluster, xid__lte=now).first()
+        yield EVERYBODY if anew or mark is None else Changed(_written_since(cursor, mark, now, tables, lately))
+        defaults = {"fingerprint": fingerprint, "cluster": cluster, "xid": now, "marked_at": began}
+        Watermark.objects.update_or_create(pk=name, defaults=defaults)
+
+
+def _written_since(cursor, mark, now, tables, lately):
+    if now - mark.xid >= 2**31:  # the ids of rows are the last 32 bits: half of them are older
+        return None
+    # An id of a row counts backwards from the next one, as age() does; one that is long frozen may look young, which
+    # only means that the patient is looked at once more.
+    young = "age(xmin) <= age(%(xid)s::text::xid)" + (" AND updated_at > %(since)s" if lately else "")
+    written = " UNION ".join(f"SELECT patient_id FROM {table} WHERE {young}" for table in tables)
+    cursor.execute(
+        f"SELECT patient_id FROM ({written}) AS written LIMIT {MOST + 1}",
+        {"xid": mark.xid % 2**32, "since": mark.marked_at - LATELY},
+    )
+    patients = tuple(patient_id for (patient_id,) in cursor.fetchall())
+    return None if len(patients) > MOST else patients
