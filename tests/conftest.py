@@ -21,6 +21,7 @@ from django.utils import translation
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
 from registry.services.entry import patients
+from registry.services.protocol import current as protocol
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything
@@ -128,6 +129,14 @@ def cohort_of(tmp_path_factory):
         return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_protocol():
+    """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are."""
+    yield
+    if protocol.is_known():
+        protocol.forget_all()
 
 
 @pytest.fixture(autouse=True)

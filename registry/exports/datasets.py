@@ -23,7 +23,7 @@ from registry.services.files.data_source import LIVE
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
-PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {one.name for one in catalogue.items(catalogue.PATIENT_EXTRAS)}
+
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
 
@@ -231,7 +231,7 @@ class _Maker:
                 yield found
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
-            yield from self._extras(catalogue.PATIENT_EXTRAS, "t", file_formats.PATIENTS)
+            yield from self._extras(catalogue.current().patient_extras, "t", file_formats.PATIENTS)
             yield from (_score(one) for one in SCORES)
 
     def _totals_of_patient(self):
@@ -256,7 +256,7 @@ class _Maker:
         if "changes" in parts and timepoint != BASELINE:
             yield from self._changes(alias, "a0" if timepoint else "b")
         if "extras" in parts:
-            yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, file_formats.ASSESSMENTS)
+            yield from self._extras(catalogue.current().assessment_extras, alias, file_formats.ASSESSMENTS)
             yield from _beside_extras(alias, timepoint)
 
     def _extras(self, instruments, alias, file):
@@ -296,7 +296,7 @@ class _Maker:
         if self.choices.dates == "days":
             if variable.of == "surgery_date":
                 return None  # it is day 0 of everybody
-            of_patient = "t" if variable.of in PATIENT_NAMES or alias.startswith("a") else "p"
+            of_patient = "t" if _is_of_patient(variable.of) or alias.startswith("a") else "p"
             return replace(
                 variable,
                 name=variable.name.removesuffix("_date") + "_day",
@@ -306,6 +306,11 @@ class _Maker:
                 label=Label(f"{variable.label.en}, days since surgery", f"{variable.label.ja}（手術日からの日数）"),
             )
         return variable
+
+
+def _is_of_patient(name):
+    extras = catalogue.items(catalogue.current().patient_extras)
+    return name in catalogue.PATIENT_COLUMNS or any(item.name == name for item in extras)
 
 
 def _instrument(name):

@@ -248,6 +248,11 @@ class _Reader:
         elif kind in ("code", "codes"):
             choices = tuple(replace(choice, code=str(choice.code)) for choice in choices)
         minimum, maximum = self._range(row, raw, kind)
+        if raw.get("identifying"):
+            self.fault(
+                row, "identifying", name, "own instruments hold no direct identifiers; leave this item out",
+                "独自の票に個人を特定する項目は置けません",
+            )  # fmt: skip
         return Item(
             name=name,
             label=_label(raw.get("label"), name),
@@ -260,7 +265,6 @@ class _Reader:
             unit=str(raw.get("unit") or "")[:30],
             hint=_label(raw["help"]) if raw.get("help") else None,
             required=bool(raw.get("required", True)),
-            identifying=bool(raw.get("identifying", False)),
             not_future=bool(raw.get("not_future", True)),
             section=_label(raw["section"]) if raw.get("section") else None,
             show_if=str(raw.get("show_if") or "").strip(),

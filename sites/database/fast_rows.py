@@ -46,9 +46,13 @@ class Rows:
             return [self.instance(row) for row in cursor.fetchall()]
 
 
-@cache
 def rows_of(model):
-    return Rows(model, tuple(model._meta.concrete_fields))
+    return _rows_of(model, model._meta.concrete_fields)
+
+
+@cache
+def _rows_of(model, fields):
+    return Rows(model, tuple(fields))
 
 
 def insert(instance, names):

@@ -22,7 +22,7 @@ def redcap_dictionary(language):
     writer.writerow(HEADER)
     for item in catalogue.PATIENT_KEYS:
         writer.writerow(_line(item, "enrolment", language))
-    for instrument in catalogue.INSTRUMENTS + catalogue.FOLLOW_UP_ENDS:
+    for instrument in catalogue.current().instruments + catalogue.FOLLOW_UP_ENDS:
         for item in instrument.items:
             writer.writerow(_line(item, instrument.code, language))
         for one in instrument.derived:

@@ -117,10 +117,10 @@ def kind_of(check):
 def items_of(form_kind):
     """Names of the items that a form of this kind shows."""
     if form_kind == QueryForm.ASSESSMENT:
-        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT))])
+        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))])
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
-    instruments = OWN_FORMS[form_kind] + catalogue.EXTRAS.get(form_kind, ())
+    instruments = OWN_FORMS[form_kind] + catalogue.current().extras.get(form_kind, ())
     return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
 
 
@@ -148,7 +148,7 @@ def stand_in_birth_date(surgery, age):
 
 
 def patient_answers(patient):
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 

@@ -425,7 +425,7 @@ def assessment(request, patient_id, timepoint):
         seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
-            items = catalogue.items(catalogue.OF_ASSESSMENT)
+            items = catalogue.items(catalogue.current().of_assessment)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
@@ -438,7 +438,7 @@ def assessment(request, patient_id, timepoint):
         Sheet(
             patient=patient,
             title=label.in_language(get_language()),
-            instruments=catalogue.ASSESSMENT + extras.shown("assessment"),
+            instruments=extras.core("assessment", timepoint) + extras.shown("assessment", timepoint),
             leading=(ASSESSMENT_DATE,),
             row=None,
             look=look,
@@ -482,7 +482,7 @@ def own_form(request, patient_id, form):
         Sheet(
             patient=patient,
             title=str(dict(OWN_FORMS)[form]),
-            instruments=instruments + extras.shown(form),
+            instruments=extras.core_of(instruments) + extras.shown(form),
             without=("birth_date",),
             row=patient,
             state=state if column else None,
