@@ -274,14 +274,14 @@ class _Maker:
                 yield _change(of, f"{of.sql} - {_utility(code, baseline).sql}", "number")
 
     def _item(self, item, alias, file):
-        kind = {"levels": "text", "decimal": "number"}.get(item.kind, item.kind)
+        kind = {"decimal": "number", "code": "code", "integer": "integer", "date": "date"}.get(item.kind, "text")
         found = Variable(
             name=item.name,
             label=item.label,
             kind=kind,
             sql=_value(item, alias),
             of=item.name,
-            choices=() if item.kind == "levels" else item.choices,
+            choices=() if item.kind in ("levels", "codes") else item.choices,
             unit=item.unit,
             minimum=item.minimum,
             maximum=item.maximum,
@@ -327,10 +327,29 @@ def _value(item, alias):
     if item.kind == "levels":
         names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
+    if item.kind == "time":
+        return f"to_char({column}, 'HH24:MI')"
     return column
 
 
+def _calculated(one, alias, instrument):
+    """A value that an own instrument calculates: of the same record, and of its patient."""
+
+    def column(name):
+        if _is_of_patient(name) and not alias.startswith("t"):
+            return f't."{name}"'
+        return f'{alias}."{name}"'
+
+    return Variable(
+        name=one.name, label=one.label, kind={"number": "number", "boolean": "integer"}.get(one.kind, one.kind),
+        sql=one.sql(column), of=one.name, unit=one.unit, choices=NO_YES if one.kind == "boolean" else (),
+        instrument=instrument,
+    )  # fmt: skip
+
+
 def _derived(one, alias, instrument):
+    if instrument.own:
+        return _calculated(one, alias, instrument)
     choices = getattr(one, "choices", ())
     return Variable(
         name=one.name, label=one.label, kind="code" if choices else "integer", sql=f"{alias}.{one.name}", of=one.name,

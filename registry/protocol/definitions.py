@@ -138,6 +138,7 @@ class _Reader:
         self.document, self.version, self.taken, self.known = document, version, taken, known
         self.faults = []
         self.items, self.calculated = {}, {}  # name to (row, Item), to (row, raw)
+        self.trees = {}  # name of a calculation to its Typed, None where it has a fault
 
     def fault(self, row, column, value, en, ja, **values):
         text = str(value if value is not None else "")[:80]
@@ -354,19 +355,14 @@ class _Reader:
 
     def _compiled(self, row, column, text, wanted, scope=None):
         try:
-            found = compiled(text, self.scope if scope is None else scope, wanted)
+            if scope is None:
+                found = compiled_over(text, self.scope, self.trees, wanted)
+            else:
+                found = compiled(text, scope, wanted)
         except InvalidExpression as error:
-            calculated = next((one for one in _names(text) if one in self.calculated), None)
-            hint = Label("", "")
-            if calculated and calculated not in (scope or ()):
-                hint = Label(
-                    f" (“{calculated}” is calculated: only another calculation may name it)",
-                    f"（「{calculated}」は計算項目のため、他の計算式でのみ使えます）",
-                )
-            reason = Label(
-                f"character {error.column}: {error.reason.en}{hint.en}",
-                f"{error.column}文字目：{error.reason.ja}{hint.ja}",
-            )
+            if scope is None and any(self.trees.get(name, 1) is None for name in _names(text)):
+                return None  # what it names has a fault of its own
+            reason = Label(f"character {error.column}: {error.reason.en}", f"{error.column}文字目：{error.reason.ja}")
             self.faults.append(Fault(row, column, text[:80], reason))
             return None
         if len(sql.expression(found.tree, lambda name: f't."{name}"')) > LONGEST_SQL:
@@ -392,7 +388,7 @@ class _Reader:
 
     def _calculations(self):
         """The calculated values, each with the calculations that it names put in their place."""
-        trees, states = {}, {}
+        trees, states = self.trees, {}
         for name in self.calculated:
             self._calculation(name, trees, states, [])
         return tuple(
@@ -475,6 +471,13 @@ def _put(tree, trees):
     return tuple(_put(one, trees) if isinstance(one, tuple) else one for one in tree)
 
 
+def compiled_over(text, items, trees, wanted=""):
+    """The Typed of an expression that may name calculations beside items. `trees`: their names to Typed."""
+    known = {name: typed for name, typed in trees.items() if typed}
+    found = compiled(text, dict(items) | {name: _stand_in(name, typed) for name, typed in known.items()}, wanted)
+    return replace(found, tree=_put(found.tree, known))
+
+
 def _free_code(found, whole):
     numbers = [int(one) for one in found if _WHOLE.fullmatch(one)]
     return str(max(numbers, default=0) + 1) if whole else f"{next(reversed(found))}2"
@@ -488,9 +491,11 @@ def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] 
     found = {}
     for instrument in instruments:
         scope = dict(known or {}) | {item.name: item for item in instrument.items}
+        kinds = {"boolean": "boolean", "date": "date", "text": "text"}
+        calculated = {one.name: Typed(one.tree, kinds.get(one.kind, "number")) for one in instrument.derived}
         for item in instrument.items:
             trees = {
-                column: compiled(getattr(item, column), scope, "boolean").tree
+                column: compiled_over(getattr(item, column), scope, calculated, "boolean").tree
                 for column in ("show_if", "required_if")
                 if getattr(item, column)
             }

@@ -55,7 +55,7 @@ def _description(item):
     parts = [
         item.label.en + (f", in {item.unit}" if item.unit else ""),
         item.hint.en.rstrip(".") if item.hint else "",
-        choices_in_words(item.choices) if item.choices and item.kind != "levels" else "",
+        choices_in_words(item.choices) if item.choices and item.kind not in ("levels", "codes") else "",
         "A direct identifier" if item.identifying else "",
     ]
     return ". ".join(filter(None, parts)) + "."
@@ -180,7 +180,7 @@ class Filter:
 def filters_of(items):
     """Filters for items: codes by one or several of them, numbers and dates by their limits. Identifiers have none."""
     for item in items:
-        if item.identifying or item.kind in ("levels", "text"):
+        if item.identifying or item.kind in ("levels", "text", "codes", "partial_date", "time"):
             continue
         if item.choices:
             told = f"{capfirst(item.label.en)}: one or several codes with commas. {choices_in_words(item.choices)}"

@@ -322,7 +322,10 @@ def _page(
         drafted = drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
-    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
+    known = _known(sheet)
+    cards = forms.sections(
+        sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values, known
+    )
     leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
     review, doubts = _review(request, sheet, row, leading, cards, asked)
     return render(
@@ -354,10 +357,17 @@ def _page(
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
             "kept": _kept(sheet, row),
-            "live": forms.live(sheet.instruments, local_values),
+            "live": forms.live(sheet.instruments, local_values, known),
         },
         status=status,
     )
+
+
+def _known(sheet):
+    """Answers of the patient's own forms, where something of this form hangs on them."""
+    if not any(instrument.own for instrument in sheet.instruments):
+        return {}
+    return patients.answers_of(sheet.patient)
 
 
 def _kept(sheet, row):
