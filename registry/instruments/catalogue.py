@@ -263,5 +263,6 @@ def instrument_of(name: str) -> Instrument:
 
 
 def derive(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Every derived value of `answers` (item name to clean value); None for one whose items are not all there."""
-    return current().derive(answers)
+    """Every value that the product derives of `answers` (item name to clean value); None for one whose items are not
+    all there. What own instruments calculate is theirs (`Derived.compute`)."""
+    return BUILT_IN.derive(answers)

@@ -124,7 +124,9 @@ def question(query):
     """The question as a person asked it, or the rule's words in the language of the request."""
     if query.text:
         return query.text
-    return RULES[query.rule].in_language(get_language()) if query.rule in RULES else query.rule or ""
+    own = {one.name: one.message for one in own_checks(catalogue.current())}
+    message = RULES.get(query.rule) or own.get(query.rule)
+    return message.in_language(get_language()) if message else query.rule or ""
 
 
 def _name(person):

@@ -31,7 +31,7 @@ NOT_ASKED = Label(
 BOTH = Label("has a value and a reason for having none", "値と欠測理由の両方が入力されています")
 
 
-def clean(items, raw, missing, *, complete, today=None, known=None):
+def clean(items, raw, missing, *, complete, today=None, known=None, conditions=None):
     """`Answers` for the raw values of `items` (name to text or value) and reasons (name to code).
 
     `complete` asks for a value or a reason in every required item that is asked. `known()` gives answers of the patient
@@ -54,7 +54,7 @@ def clean(items, raw, missing, *, complete, today=None, known=None):
         answers.values[item.name] = value
         if reason:
             answers.missing[item.name] = reason
-    asked = Asked(answers.values, known, today)
+    asked = Asked(answers.values, known, today, conditions)
     for item in items:
         if item.name in errors:
             continue
@@ -79,8 +79,8 @@ class Asked:
     answers  item name to clean value; `known()` gives more of them, of the patient, where a condition needs any
     """
 
-    def __init__(self, answers, known=None, today=None):
-        self.conditions = catalogue.current().conditions
+    def __init__(self, answers, known=None, today=None, conditions=None):
+        self.conditions = catalogue.current().conditions if conditions is None else conditions
         self.own, self.known, self.today = answers, known, today
         self.merged = None
 

@@ -1,13 +1,14 @@
 """What the soft checks find in a patient's forms, across all of them: for one patient here, for sets in `sweeping`."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from registry.instruments import catalogue, checks, extras, levels
 from registry.models import AdverseEvent, Assessment, QueryForm, State
 from registry.models.clinical import BASELINE, SURGERY
+from registry.protocol import evaluate
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
 
@@ -19,6 +20,15 @@ OWN_FORMS = {
 PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
     part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
 }
+
+
+def patient_names():
+    """Names of everything that stands on the patient's own row, the study's own items included."""
+    own = catalogue.current().own
+    return PATIENT_NAMES.union(*({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT))
+
+
+_OWN_OF_PATIENT = ("baseline", "follow_up")
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
@@ -83,7 +93,29 @@ def every_check(plan):
 
 def soft_checks():
     """The soft checks that speak now: none about an extra that is switched off, which no form could mend."""
-    return _of_what_is_on(switched_on())
+    return _of_what_is_on(switched_on()) + own_checks(catalogue.current())
+
+
+@lru_cache(maxsize=8)
+def own_checks(current):
+    """The soft checks that own instruments declare, of those that are asked."""
+    return tuple(
+        checks.SoftCheck(
+            name=f"{instrument.code}.{check.name}"[:63],
+            items=check.items,
+            unlikely=_unlikely(check),
+            message=check.says,
+            some=True,
+        )
+        for instrument in current.own_instruments
+        if current.asks(instrument.code)
+        for check in instrument.checks
+        if check.items
+    )
+
+
+def _unlikely(check):
+    return lambda *values: evaluate.value(check.tree, dict(zip(check.items, values, strict=True))) is True
 
 
 def checks_asked(plan):
@@ -97,9 +129,16 @@ def _of_what_is_on(on):
     return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
 
 
-@cache
 def _kind(names):
-    names = set(names)
+    names, current = set(names), catalogue.current()
+    for form in ("assessment", "follow_up", "baseline"):
+        if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
+            return QueryForm(form)
+    return _built_in_kind(frozenset(names))
+
+
+@cache
+def _built_in_kind(names):
     if names & _EVENT:
         return QueryForm.ADVERSE_EVENT
     if names & _ASSESSMENT:
@@ -175,7 +214,7 @@ def findings_of(patient, records=None, every=None):
         ]
     for row in records:
         form = form_of_record(row)
-        names = _EVENT if form.event is not None else _ASSESSMENT
+        names = _EVENT if form.event is not None else _ASSESSMENT | _own_of_visits()
         # An assessment's attribute `timepoint` would be a query.
         answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
         answers["timepoint"] = form.timepoint
@@ -190,6 +229,10 @@ def findings_if(patient, form, answers):
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
     known["timepoint"] = form.timepoint
     return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
+
+
+def _own_of_visits():
+    return {item.name for item in catalogue.items(catalogue.current().own.get("assessment", ()))}
 
 
 def form_of_record(row):
@@ -212,4 +255,6 @@ def as_json(value):
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
-    return levels.mask(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return levels.mask(value) if set(value) <= set(levels.LEVELS) else ";".join(value)
+    return value.strftime("%H:%M") if isinstance(value, time) else value

@@ -9,6 +9,7 @@ from registry.instruments import catalogue, checks
 from registry.models import Query, QueryForm, QueryState
 from registry.services.follow_up import schedule
 from registry.services.review.queries import form_of
+from registry.services.review.soft_checks import own_checks
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
 
@@ -26,7 +27,8 @@ def question(query):
 
 
 def rule_in_words(code):
-    return wording.sentence(RULES[code].message) if code in RULES else code or ""
+    rule = RULES.get(code) or next((one for one in own_checks(catalogue.current()) if one.name == code), None)
+    return wording.sentence(rule.message) if rule else code or ""
 
 
 def form_label(form, visit_labels):

@@ -370,17 +370,18 @@ def version_in(post, name="version"):
     return int(text) if text.isdecimal() and len(text) < 11 else None
 
 
-def _conditions(instruments, known):
+def _conditions(instruments, known, conditions=None):
     """What decides in the browser which questions are asked: trees by item, and answers of the patient that they need."""
     shown_here = {item.name for item in catalogue.items(instruments)}
-    trees = {name: some for name, some in catalogue.current().conditions.items() if name in shown_here}
+    conditions = catalogue.current().conditions if conditions is None else conditions
+    trees = {name: some for name, some in conditions.items() if name in shown_here}
     needed = {name for some in trees.values() for tree in some.values() for name in items_in(tree)}
     needed |= {name for one in instruments for derived in one.derived for name in derived.items}
     elsewhere = {name: typed(known[name]) for name in needed - shown_here if known.get(name) is not None}
     return {"conditions": trees, "known": elsewhere, "today": localdate().isoformat()} if trees or elsewhere else {}
 
 
-def live(instruments, value_set, known=None):
+def live(instruments, value_set, known=None, conditions=None):
     """What the page's script needs to keep derived values alive: their declarations and words, as plain data."""
     kinds = {Total: "total", Digits: "digits", Bands: "bands", Calculated: "calculated"}
     found = []
@@ -400,7 +401,7 @@ def live(instruments, value_set, known=None):
             found.append(one)
     return {
         "derived": found,
-        **_conditions(instruments, known or {}),
+        **_conditions(instruments, known or {}, conditions),
         "values": reverse("value_set", args=[value_set.code, value_set.version]),
         "country": words(value_set.label),
         "words": {

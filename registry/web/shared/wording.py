@@ -74,7 +74,7 @@ def shown(item, value):
     if item.kind == "codes":
         return listed(_coded(item, one) for one in (value.split(";") if isinstance(value, str) else value))
     if item.kind == "time":
-        return value if isinstance(value, str) else value.strftime("%H:%M")
+        return value[:5] if isinstance(value, str) else value.strftime("%H:%M")
     if item.choices:
         return _coded(item, value)
     return f"{value} {item.unit}".strip()
