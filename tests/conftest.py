@@ -101,8 +101,12 @@ def swept_afterwards():
     finally:
         connection.close()
         with owner.cursor() as cursor:
+            cursor.execute("SELECT table_name, name FROM registry_owncolumn")
+            for table, name in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE {table} DROP COLUMN "{name}"')
             cursor.execute(f"TRUNCATE {', '.join(FILLED_BY_TESTS)} CASCADE")
         owner.close()
+        protocol.forget_all()
 
 
 @pytest.fixture

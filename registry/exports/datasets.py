@@ -83,6 +83,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
+    ends += make.repeats() if source is LIVE and "extras" in choices.with_ else ()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -143,6 +144,24 @@ class _Maker:
             tuple(filter(None, (self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in items))),
             f"{self.source.ends} AS t {self._only()} {self._surgery()}",
             "t.patient_id",
+        )
+
+    def repeats(self):
+        """A table for each repeating form of the study's own; of the registry as it is, not of a snapshot."""
+        return tuple(self._repeat(instrument) for instrument in catalogue.current().repeats)
+
+    def _repeat(self, instrument):
+        key = self._item(catalogue.item("patient_id"), "t", file_formats.ADVERSE_EVENTS)
+        number = Variable(
+            name="record", label=Label("Number of the record", "記録番号"), kind="integer", sql="t.id", of="record",
+            instrument=instrument,
+        )  # fmt: skip
+        return Dataset(
+            f"own_{instrument.code}",
+            Label(f"{instrument.title.en}: a row each", f"{instrument.title.ja}：1件1行"),
+            (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
+            f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t {self._only()} {self._surgery()}",
+            "t.patient_id, t.id",
         )
 
     def wide(self):

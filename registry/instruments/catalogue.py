@@ -107,7 +107,7 @@ class Catalogue:
     @cached_property
     def extras(self) -> dict[str, tuple[Instrument, ...]]:
         """What a form may ask beside the core: the product's extras, then the study's own."""
-        return {form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*EXTRAS, "repeat")}
+        return {form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*EXTRAS, "surgery", "repeat")}
 
     @cached_property
     def own_instruments(self):
@@ -120,7 +120,7 @@ class Catalogue:
 
     @cached_property
     def patient_extras(self):
-        return self.extras["baseline"] + self.extras["follow_up"]
+        return self.extras["baseline"] + self.extras["surgery"] + self.extras["follow_up"]
 
     @cached_property
     def assessment_extras(self):

@@ -11,7 +11,7 @@ from django.db import models
 from registry.models.clinical import Assessment, Patient
 from registry.models.protocol import OwnRecord
 
-MODELS = {"baseline": Patient, "follow_up": Patient, "assessment": Assessment, "repeat": OwnRecord}
+MODELS = {"baseline": Patient, "surgery": Patient, "follow_up": Patient, "assessment": Assessment, "repeat": OwnRecord}
 _changing = Lock()
 
 

@@ -17,7 +17,7 @@ from registry.protocol import evaluate, naming, sql
 from registry.protocol.expressions import InvalidExpression, Typed, closest, compiled, items_in, names
 
 FORMAT = 1
-RECORDS = ("baseline", "follow_up", "assessment", "repeat")  # what an own instrument is asked with
+RECORDS = ("baseline", "surgery", "follow_up", "assessment", "repeat")  # what an own instrument is asked with
 KINDS = {
     "whole": "integer",
     "decimal": "decimal",
@@ -124,6 +124,11 @@ def read(
     return _Reader(document, version, frozenset(taken), dict(known or {})).read()
 
 
+def _mappings(raw):
+    """The mappings of what should be a list of them."""
+    return [one for one in raw if isinstance(one, Mapping)] if isinstance(raw, (list, tuple)) else []
+
+
 def _label(raw, fallback=""):
     """A Label of {"en": …, "ja": …} or of a plain text; what a language lacks is taken from the other."""
     if isinstance(raw, str):
@@ -159,7 +164,7 @@ class _Reader:
             self._row(row, raw if isinstance(raw, Mapping) else {})
         derived = self._calculations()
         items = tuple(self._with_expressions(row, item) for row, item in self.items.values())
-        checks = tuple(filter(None, map(self._check, range(1, 1000), self.document.get("checks") or ())))
+        checks = tuple(filter(None, map(self._check, range(1, 1000), _mappings(self.document.get("checks")))))
         if self.faults:
             return Reading(None, sorted(self.faults, key=lambda one: one.row))
         return Reading(self._instrument(items, derived, checks), [])
@@ -273,7 +278,7 @@ class _Reader:
         )
 
     def _choices(self, row, raw):
-        given = raw.get("choices") or []
+        given = _mappings(raw.get("choices"))
         found = {}
         if not given:
             self.fault(row, "choices", "", "has no code; at least one is needed", "コードがありません")

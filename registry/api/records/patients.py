@@ -115,7 +115,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return represent(PatientShown, patient) | own_shown(patient, "baseline", "follow_up")
+    return represent(PatientShown, patient) | own_shown(patient, "baseline", "surgery", "follow_up")
 
 
 class Patients(Resource):

@@ -25,13 +25,13 @@ from registry.api.shared.item_fields import (
     whole,
 )
 from registry.api.shared.resource import Resource
-from registry.instruments import checks
+from registry.instruments import catalogue, checks
 from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent, Query, QueryForm, QueryMessage, QueryState, Timepoint
 from registry.services.files.data_use import of_use_to
 from registry.services.review import queries
-from registry.services.review.soft_checks import Form, every_check
+from registry.services.review.soft_checks import Form, every_check, own_checks
 from sites.tenancy.access import Can
 
 RULES = {one.name: one.message for one in every_check(checks.SCHEDULE)}

@@ -131,7 +131,7 @@ PATIENTS = File(
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
     forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
-    extra_forms={"baseline_state": "baseline", "": "follow_up"},
+    extra_forms={"baseline_state": "baseline", "surgery_state": "surgery", "": "follow_up"},
 )
 ASSESSMENTS = File(
     name="assessments",

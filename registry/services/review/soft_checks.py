@@ -28,7 +28,7 @@ def patient_names():
     return PATIENT_NAMES.union(*({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT))
 
 
-_OWN_OF_PATIENT = ("baseline", "follow_up")
+_OWN_OF_PATIENT = ("baseline", "surgery", "follow_up")
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
@@ -131,7 +131,7 @@ def _of_what_is_on(on):
 
 def _kind(names):
     names, current = set(names), catalogue.current()
-    for form in ("assessment", "follow_up", "baseline"):
+    for form in ("assessment", "follow_up", "surgery", "baseline"):
         if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
             return QueryForm(form)
     return _built_in_kind(frozenset(names))

@@ -22,8 +22,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.models import AdverseEvent, Assessment, State
-from registry.services.entry import patients
+from registry.models import AdverseEvent, Assessment, OwnRecord, State
+from registry.services.entry import own_records, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends, schedule, visits
 from registry.services.records import extras, identity
@@ -74,6 +74,7 @@ class Sheet:
     previous: Mapping = field(default_factory=dict)
     previous_label: str = ""
     look: Callable[[], Mapping] = dict
+    keeps_drafts: bool = True
 
     def shown(self):
         """This form with everything that its page shows."""
@@ -263,7 +264,8 @@ def _stored(request, sheet, row, complete):
     messages.success(request, said)
     if left:
         messages.info(request, _("What you typed in another window is kept as your draft of this form."))
-    return redirect("patient", sheet.patient.pk) if complete else redirect(sheet.url)
+    leave = complete or not sheet.keeps_drafts
+    return redirect("patient", sheet.patient.pk) if leave else redirect(sheet.url)
 
 
 def _time():
@@ -546,6 +548,41 @@ def adverse_event(request, patient_id, event_id=None):
             else reverse("adverse_event_new", args=[patient.pk]),
             form=Form("adverse_event", event=event.pk) if event else None,
             history_url=reverse("history", args=[patient.pk]) + f"?record=event-{event.pk}" if event else "",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def own_record(request, patient_id, form, record_id=None):
+    """A record of a repeating form of the study's own: a new one, or one to be corrected."""
+    patient = patient_of(request, patient_id)
+    try:
+        instrument = own_records.instrument(form)
+    except KeyError:
+        raise Http404 from None
+    records = OwnRecord.objects.filter(patient_id=patient.pk, site_id=patient.site_id, form=form)
+    row = get_object_or_404(records, pk=record_id) if record_id is not None else None
+
+    def save(*, said, **answers):
+        return own_records.save_own_record(
+            access=request.access, patient=patient, form=form, record=record_id, today=timezone.localdate(), **answers
+        )
+
+    def address(stored):
+        return reverse("own_record", args=[patient.pk, form, stored.pk])
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=wording.words(instrument.title),
+            instruments=(instrument,),
+            row=row,
+            state=row.state if row else "empty",
+            save=save,
+            reload=lambda: records.filter(pk=record_id).first() if record_id else None,
+            url=address(row) if row else reverse("own_record_new", args=[patient.pk, form]),
+            keeps_drafts=False,
         ),
     )
 

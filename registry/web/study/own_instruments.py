@@ -21,6 +21,7 @@ from sites.tenancy.access import Can
 
 RECORDS = {
     "baseline": gettext_lazy("Baseline of the patient"),
+    "surgery": gettext_lazy("Surgery of the patient"),
     "follow_up": gettext_lazy("Follow-up of the patient"),
     "assessment": gettext_lazy("Visit"),
     "repeat": gettext_lazy("A form of its own, as often as needed"),
