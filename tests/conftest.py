@@ -25,6 +25,7 @@ from registry.services.protocol import current as protocol
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything
+from tests.browsing import Browser
 
 PASSWORD = "correct horse battery"
 
@@ -148,6 +149,12 @@ def english():
     """Each test begins in English, whatever language a page of the one before it was shown in."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture
+def client():
+    """A browser in which nobody is signed in."""
+    return Browser()
 
 
 @pytest.fixture

@@ -287,7 +287,9 @@ def _clean_partial_date(item, raw, today):
 
 
 def _clean_time(item, raw, today):
-    found = raw if isinstance(raw, time) else re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:00)?", str(_half_width(raw)))
+    found = (
+        raw if isinstance(raw, time) else re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:00)?", str(_half_width(raw)))
+    )
     if not found:
         raise InvalidValue(
             Label(

@@ -158,8 +158,12 @@ class Patient(Record):
             *build.check_constraints("patient", checks.PATIENT_CHECKS, PATIENT_ITEMS + PATIENT_EXTRAS),
             *build.missing_constraints("patient", PATIENT_ITEMS),
             *build.missing_constraints("patient", PATIENT_EXTRAS, "extra_or_reason"),
-            build.complete_constraint("patient_baseline", build.stored_items(BASELINE), "baseline_state", "baseline_asked_by"),
-            build.complete_constraint("patient_surgery", build.stored_items(SURGERY), "surgery_state", "surgery_asked_by"),
+            build.complete_constraint(
+                "patient_baseline", build.stored_items(BASELINE), "baseline_state", "baseline_asked_by"
+            ),
+            build.complete_constraint(
+                "patient_surgery", build.stored_items(SURGERY), "surgery_state", "surgery_asked_by"
+            ),
         ]
 
     def __str__(self):

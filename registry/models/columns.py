@@ -22,6 +22,11 @@ EARLIEST = "1900-01-01"
 class LevelsField(models.IntegerField):
     """A set of vertebral levels: a tuple such as ("C7", "T1") in Python, a bit mask in the database."""
 
+    def deconstruct(self):
+        """To migrations it is the integer that it is stored as: they import nothing of ours."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.IntegerField", args, kwargs
+
     def from_db_value(self, value, expression, connection):
         return None if value is None else levels.from_mask(value)
 
@@ -160,7 +165,9 @@ def complete_constraint(prefix, items, state="state", asked_by="asked_by"):
         lambda left, right: left & right,
         (Q(**{f"{item.name}__isnull": False}) | Q(missing__has_key=item.name) for item in items if item.required),
     )
-    return models.CheckConstraint(condition=Q(**{state: "draft"}) | Q(**{f"{asked_by}__isnull": False}) | answered, name=f"{prefix}_complete")
+    return models.CheckConstraint(
+        condition=Q(**{state: "draft"}) | Q(**{f"{asked_by}__isnull": False}) | answered, name=f"{prefix}_complete"
+    )
 
 
 def reasons_sql(table, prefix):

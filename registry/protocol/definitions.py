@@ -397,7 +397,9 @@ class _Reader:
         for name in self.calculated:
             self._calculation(name, trees, states, [])
         return tuple(
-            self._derived(name, row, raw, trees[name]) for name, (row, raw) in self.calculated.items() if trees.get(name)
+            self._derived(name, row, raw, trees[name])
+            for name, (row, raw) in self.calculated.items()
+            if trees.get(name)
         )
 
     def _calculation(self, name, trees, states, path):

@@ -135,7 +135,9 @@ def _truth(typed):
 
 
 ARITHMETIC = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
-COMPUTED = frozenset([*ARITHMETIC.values(), "^", "negative", "sum", "mean", "stdev", "median", "sqrt", "log", "datediff"])
+COMPUTED = frozenset(
+    [*ARITHMETIC.values(), "^", "negative", "sum", "mean", "stdev", "median", "sqrt", "log", "datediff"]
+)
 ORDERS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
@@ -158,7 +160,9 @@ class _Compiler:
             _fail("cannot be read: “{v}”", "読み取れません：「{v}」", node, v=node)
         children = [one if isinstance(one, Token) else self.typed(one, depth + 1) for one in node.children]
         kind = str(node.data)
-        found = getattr(self, f"_{kind}")(node, *children) if kind not in ARITHMETIC else self._sum(node, kind, *children)
+        found = (
+            getattr(self, f"_{kind}")(node, *children) if kind not in ARITHMETIC else self._sum(node, kind, *children)
+        )
         if found.bound > LARGEST:
             _fail("could grow beyond what can be computed", "計算できる大きさを超える可能性があります", node.meta)
         return found
@@ -372,8 +376,10 @@ class _Compiler:
                 n=token,
                 m=f"“{near}”" if near else ", ".join(sorted(FUNCTIONS)),
             )
-        return getattr(self, f"_call_{name}", None)(token, *given) if hasattr(self, f"_call_{name}") else self._plain(
-            token, name, given
+        return (
+            getattr(self, f"_call_{name}", None)(token, *given)
+            if hasattr(self, f"_call_{name}")
+            else self._plain(token, name, given)
         )
 
     def _count(self, token, given, least, most):

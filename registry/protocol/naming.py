@@ -8,20 +8,14 @@ from registry.instruments.base import Label
 LONGEST = 24  # Stata and SAS hold 32 characters, and a wide file adds the visit: `_unsched`
 # Words that a program reads as something else than a name, in small letters.
 RESERVED = {
-    "SPSS": frozenset("all and by eq ge gt le lt ne not or to with".split()),
+    "SPSS": frozenset(["all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with"]),
     "Stata": frozenset(
-        "_all _b byte _coef _cons double float if in int long _n _pi _pred _rc _se _skip strl using with".split()
+        ["_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long", "_n", "_pi", "_pred", "_rc", "_se", "_skip", "strl", "using", "with"]
     ),
-    "SAS": frozenset("_n_ _error_ _numeric_ _character_ _all_ _infile_ _file_".split()),
-    "R": frozenset("else for function next repeat while true false null inf nan na break if in".split()),
+    "SAS": frozenset(["_n_", "_error_", "_numeric_", "_character_", "_all_", "_infile_", "_file_"]),
+    "R": frozenset(["else", "for", "function", "next", "repeat", "while", "true", "false", "null", "inf", "nan", "na", "break", "if", "in"]),
     "SQL": frozenset(
-        "all analyse analyze and any array as asc asymmetric authorization between binary both case cast check collate "
-        "collation column concurrently constraint create cross current_date current_role current_time current_user "
-        "default deferrable desc distinct do else end except false fetch for foreign freeze from full grant group "
-        "having ilike in initially inner intersect into is isnull join lateral leading left like limit localtime "
-        "natural not notnull null offset on only or order outer overlaps placing primary references returning right "
-        "select session_user similar some symmetric table tablesample then to trailing true union unique user using "
-        "variadic verbose when where window with".split()
+        ["all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "binary", "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross", "current_date", "current_role", "current_time", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit", "localtime", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select", "session_user", "similar", "some", "symmetric", "table", "tablesample", "then", "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window", "with"]
     ),
 }
 ENDINGS = ("_missing", "_label", "_day", "_cens")  # columns of files that stand beside an item's own
@@ -45,9 +39,7 @@ def reason_against(name: str, taken: Collection[str] = ()) -> Label | None:
     if re.fullmatch(r"str[0-9]+", name):
         return Label("is a word of Stata itself", "Stataの予約語です")
     if name.endswith(ENDINGS) or name.startswith(("delta_", "hsuv_", "event_")):
-        return Label(
-            "looks like a column that files add beside an item", "ファイルに追加される列と区別できません"
-        )
+        return Label("looks like a column that files add beside an item", "ファイルに追加される列と区別できません")
     if name in taken:
         return Label("is the name of another item already", "この名前は既に使われています")
     return None

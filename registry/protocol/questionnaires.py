@@ -55,7 +55,9 @@ class _Reader:
             return self.result
         self._name_all(resource.get("item") or ())
         self._walk(resource.get("item") or (), [], None)
-        code = naming.fitting(str(resource.get("name") or resource.get("id") or resource.get("title") or "form"), (), 20)
+        code = naming.fitting(
+            str(resource.get("name") or resource.get("id") or resource.get("title") or "form"), (), 20
+        )
         title = _translated(resource, "title")
         document = {
             "metaspine": "instrument", "format": definitions.FORMAT, "code": code,
@@ -146,7 +148,15 @@ class _Reader:
 
     def _lost(self, one, name):
         if one.get("type") in ("dateTime", "url", "quantity", "open-choice"):
-            self._note(name, "type", CHANGED, "“{v}” becomes {k}", "「{v}」は{k}になります", v=one["type"], k=KINDS[one["type"]])
+            self._note(
+                name,
+                "type",
+                CHANGED,
+                "“{v}” becomes {k}",
+                "「{v}」は{k}になります",
+                v=one["type"],
+                k=KINDS[one["type"]],
+            )
         if one.get("initial"):
             self._note(name, "initial", LOST, "the initial answer", "初期値")
         known = {MINIMUM, MAXIMUM, PLACES, UNIT}
@@ -173,7 +183,9 @@ class _Reader:
         reference = str(one.get("answerValueSet") or "")
         for contained in self.resource.get("contained") or ():
             if reference == f"#{contained.get('id')}":
-                concepts = [c for part in contained.get("compose", {}).get("include", ()) for c in part.get("concept", ())]
+                concepts = [
+                    c for part in contained.get("compose", {}).get("include", ()) for c in part.get("concept", ())
+                ]
                 return [{"valueCoding": one} for one in concepts]
         if reference:
             self._note(name, "answerValueSet", LOST, "the codes of {v}, which are not in the file",
@@ -189,7 +201,9 @@ class _Reader:
     def _part(self, when):
         question = self.named.get(str(when.get("question") or ""))
         if question is None:
-            self._note(str(when.get("question")), "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件")
+            self._note(
+                str(when.get("question")), "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件"
+            )
             return ""
         answer = next((value for key, value in when.items() if key.startswith("answer")), None)
         if when.get("operator") == "exists":

@@ -115,7 +115,11 @@ class _Reader:
             text = cells[place].strip() if place is not None and place < len(cells) else ""
             return "" if text == "NA" and key not in ("name", "label") else text  # as R writes nothing
 
-        rows = [(row, {key: cell(cells, key, place) for key, place in places.items()}) for row, cells in found[1:] if any(cells)]
+        rows = [
+            (row, {key: cell(cells, key, place) for key, place in places.items()})
+            for row, cells in found[1:]
+            if any(cells)
+        ]
         if not rows:
             self._fault(1, "", "", "has no field", "項目がありません")
         self.result.seen = len(rows)
@@ -160,7 +164,11 @@ class _Reader:
             self._note(row, "label", name, LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
                        v=plain(cells["label"])[:60])  # fmt: skip
             return
-        item = {"name": name, "label": {"en": plain(cells["label"]) or name}, "required": cells["required"].lower() == "y"}
+        item = {
+            "name": name,
+            "label": {"en": plain(cells["label"]) or name},
+            "required": cells["required"].lower() == "y",
+        }
         if cells["note"]:
             item["help"] = {"en": plain(cells["note"])}
         if cells["section"]:
@@ -257,7 +265,10 @@ class _Reader:
         item["kind"] = "yes_no"
 
     def _truefalse(self, row, cells, item):
-        choices = [{"code": "1", "label": {"en": "True", "ja": "真"}}, {"code": "0", "label": {"en": "False", "ja": "偽"}}]
+        choices = [
+            {"code": "1", "label": {"en": "True", "ja": "真"}},
+            {"code": "0", "label": {"en": "False", "ja": "偽"}},
+        ]
         item |= {"kind": "code", "choices": choices}
 
     def _slider(self, row, cells, item):
@@ -310,7 +321,9 @@ class _Reader:
             if not text:
                 continue
             if reason := _unreachable(text, have):
-                self._note(row, COLUMN_OF[column], item["name"], LOST, "{v}: " + reason.en, "{v}：" + reason.ja, v=text[:80])
+                self._note(
+                    row, COLUMN_OF[column], item["name"], LOST, "{v}: " + reason.en, "{v}：" + reason.ja, v=text[:80]
+                )
                 del item[column]
                 if column == "formula":
                     item["kind"] = "gone"
@@ -447,6 +460,8 @@ def _written(document, item, language):
 
 def _note_lost(carried, row, item):
     if item.get("required_if"):
-        carried.note(row, "required_if", item["name"], LOST, "required only if {v}", "条件付き必須 {v}", v=item["required_if"])
+        carried.note(
+            row, "required_if", item["name"], LOST, "required only if {v}", "条件付き必須 {v}", v=item["required_if"]
+        )
     if item["kind"] == "partial_date":
         carried.note(row, "kind", item["name"], CHANGED, "a partial date becomes text", "部分日付は文字になります")

@@ -13,7 +13,11 @@ def expression(tree, column, today="current_date"):
 
 def quoted(text):
     """A text as an SQL literal."""
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'" if "\\" in text else "'" + text.replace("'", "''") + "'"
+    return (
+        "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+        if "\\" in text
+        else "'" + text.replace("'", "''") + "'"
+    )
 
 
 class _Writer:
@@ -66,7 +70,7 @@ class _Writer:
         return f"({days if tree[4] else f'abs{days}'} / {float(tree[3])!r}::float8)"
 
     def test(self, tree):
-        a, b = (f"lower(({self.sql(one)}) COLLATE \"C\")" for one in tree[1:])
+        a, b = (f'lower(({self.sql(one)}) COLLATE "C")' for one in tree[1:])
         found = {
             "contains": f"strpos({a}, {b}) > 0",
             "starts_with": f"left({a}, length({b})) = {b}",
@@ -115,7 +119,9 @@ _WITH_TREE = {
     "stdev": _Writer.of_values,
     "min": lambda w, tree: f"least({', '.join(w.parts(tree))})",
     "max": lambda w, tree: f"greatest({', '.join(w.parts(tree))})",
-    "if": lambda w, tree: f"(CASE WHEN {w.sql(tree[1])} THEN {w.branch(tree[2], tree[3])} ELSE {w.branch(tree[3], tree[2])} END)",
+    "if": lambda w, tree: (
+        f"(CASE WHEN {w.sql(tree[1])} THEN {w.branch(tree[2], tree[3])} ELSE {w.branch(tree[3], tree[2])} END)"
+    ),
 }
 
 

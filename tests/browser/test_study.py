@@ -75,7 +75,10 @@ def set_up(page):
     page.fill("#number", "NX-2012-01")
     page.fill("#target", "157")
     page.fill("#arms", "HT | Hybrid therapy | ハイブリッド療法\nTES | Total en bloc spondylectomy | 腫瘍脊椎骨全摘術")
-    page.fill("#inclusion", "solitary | Solitary thoracic or lumbar metastasis | 胸腰椎の単発転移\nescc | High-grade ESCC | 高度ESCC")
+    page.fill(
+        "#inclusion",
+        "solitary | Solitary thoracic or lumbar metastasis | 胸腰椎の単発転移\nescc | High-grade ESCC | 高度ESCC",
+    )
     page.fill("#exclusion", "resected | Earlier resection of a spinal tumour | 脊椎腫瘍切除の既往")
     page.fill("#consent", "1.0 | Version of May 2012 | 2012年5月版")
     page.fill("#ethics", "N01 | NX-EC 2012-34")
@@ -160,7 +163,13 @@ def set_up(page):
     assert "the protocol as approved" in page.inner_text("main")
 
 
-ELIGIBLE = {"incl_solitary": "1", "incl_escc": "1", "excl_resected": "0", "consent_version": "1.0", "consent_taken_by": "Dr A"}
+ELIGIBLE = {
+    "incl_solitary": "1",
+    "incl_escc": "1",
+    "excl_resected": "0",
+    "consent_version": "1.0",
+    "consent_taken_by": "Dr A",
+}
 MARGINS = {"resection": "tes", "margin": "wide", "margin_positive": "0", "admitted_on": "2026-01-12",
            "discharged_on": "2026-01-26", "discharged_to": "home"}  # fmt: skip
 VISIT = {name: value for name, value in ASSESSMENT.items() if not name.startswith("barthel_") and name != "version"}
@@ -190,7 +199,9 @@ def enrol_and_follow(page, number, arm):
     complete(page, f"/patients/{patient}/baseline/", baseline | ELIGIBLE | {"study_arm": arm})
     complete(page, f"/patients/{patient}/surgery/", SURGERY | MARGINS)
     complete(page, f"/patients/{patient}/assessments/preop/", VISIT | SOSG)
-    later = VISIT | SOSG | {"assessment_date": "2026-07-14", "eq_vas": str(60 + 10 * number), "ais": "E", "sosg_pain": "20"}
+    later = (
+        VISIT | SOSG | {"assessment_date": "2026-07-14", "eq_vas": str(60 + 10 * number), "ais": "E", "sosg_pain": "20"}
+    )
     complete(page, f"/patients/{patient}/assessments/6m/", later)
     return patient
 

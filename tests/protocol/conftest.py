@@ -40,7 +40,9 @@ def dose():
     import copy
 
     document = copy.deepcopy(DOSE)
-    document["checks"] = [{"name": "high", "when": "[srs_dose_gy] / [srs_fractions] > 24", "says": {"en": "More than 24 Gy a fraction"}}]
+    document["checks"] = [
+        {"name": "high", "when": "[srs_dose_gy] / [srs_fractions] > 24", "says": {"en": "More than 24 Gy a fraction"}}
+    ]
     return document
 
 

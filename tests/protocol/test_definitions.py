@@ -8,7 +8,6 @@ import pytest
 from registry.instruments import catalogue
 from registry.protocol import definitions, questionnaires, redcap
 from registry.services.protocol import bringing, publishing
-from registry.services.protocol.current import known_to
 
 LIBRARY = bringing.library()
 
@@ -106,6 +105,8 @@ def test_a_circle_of_three_is_told_once(faults):
     ]
 
 
-@pytest.mark.parametrize("document", [None, [], "text", {"items": [1, None, {"name": []}]}, {"items": {"a": 1}, "checks": 5}])
+@pytest.mark.parametrize(
+    "document", [None, [], "text", {"items": [1, None, {"name": []}]}, {"items": {"a": 1}, "checks": 5}]
+)
 def test_what_is_no_document_at_all_is_refused_and_nothing_breaks(document):
     assert definitions.read(document).faults

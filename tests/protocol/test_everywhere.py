@@ -1,7 +1,5 @@
 """One own instrument through everything that follows from its declaration: pages, files, codebook, API, FHIR, history."""
 
-import csv
-import io
 import json
 
 import pytest
@@ -9,8 +7,8 @@ from django.urls import reverse
 
 from registry.models import Assessment, OwnRecord
 from registry.services.protocol import bringing
-from tests.web.conftest import ASSESSMENT
 from tests.protocol.test_publishing import CORE, OWN, patient, save  # noqa: F401 - fixtures
+from tests.web.conftest import ASSESSMENT
 
 
 @pytest.fixture

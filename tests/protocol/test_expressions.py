@@ -174,7 +174,9 @@ class Random:
                 lambda: f"{pick(['round', 'roundup', 'rounddown'])}({n()}, {pick('0123')})",
                 lambda: f"{pick(['abs', 'sqrt', 'log'])}({n()})",
                 lambda: f"if({self.truth(depth - 1)}, {n()}, {pick([n(), chr(39) * 2])})",
-                lambda: f"datediff([d], {pick(['[e]', chr(39) + 'today' + chr(39)])}, '{pick('yMdhm')}', {pick(['true', 'false'])})",
+                lambda: (
+                    f"datediff([d], {pick(['[e]', chr(39) + 'today' + chr(39)])}, '{pick('yMdhm')}', {pick(['true', 'false'])})"
+                ),
                 lambda: "length([t])",
             ]
         )()
@@ -198,7 +200,9 @@ class Random:
 
     def answers(self):
         pick, chance = self.dice.choice, self.dice.random
-        day = lambda: pick([date(2024, 2, 29), date(1969, 7, 20), date(2000, 1, 1) + timedelta(self.dice.randrange(9999))])  # noqa: E731
+        day = lambda: pick(
+            [date(2024, 2, 29), date(1969, 7, 20), date(2000, 1, 1) + timedelta(self.dice.randrange(9999))]
+        )  # noqa: E731
         full = {
             "a": self.dice.randrange(-100, 101), "b": Decimal(self.dice.randrange(-5000, 5001)) / 100,
             "c": pick([0, 1, 2]), "s": pick(["male", "female"]),
@@ -232,7 +236,9 @@ def _same(left, right):
 CASES = cases(900)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node, which runs the browser's script without a browser")
+@pytest.mark.skipif(
+    shutil.which("node") is None, reason="needs node, which runs the browser's script without a browser"
+)
 def test_javascript_gives_the_same_answers():
     plain = [
         [tree, {name: list(raw) if isinstance(raw, tuple) else str(raw) for name, raw in answers.items()}]
@@ -260,9 +266,7 @@ def test_postgresql_gives_the_same_answers():
         for start in range(0, len(CASES), 50):
             block = CASES[start : start + 50]
             selects = [
-                sql.expression(
-                    tree, lambda name, answers=answers: literal(name, answers.get(name)), f"DATE '{TODAY}'"
-                )
+                sql.expression(tree, lambda name, answers=answers: literal(name, answers.get(name)), f"DATE '{TODAY}'")
                 for _, tree, answers in block
             ]
             cursor.execute("SELECT " + ", ".join(selects).replace("%", "%%"), [])

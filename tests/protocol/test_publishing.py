@@ -88,7 +88,11 @@ def test_the_database_stores_nothing_that_the_declaration_forbids(publish, dose,
 def test_the_database_holds_a_complete_form_to_what_was_asked(publish, dose, save, as_system):
     publish(dose)
     row = save(CORE | OWN)
-    with as_system(reason="to try"), pytest.raises(IntegrityError, match="srs_given needs a value"), transaction.atomic():
+    with (
+        as_system(reason="to try"),
+        pytest.raises(IntegrityError, match="srs_given needs a value"),
+        transaction.atomic(),
+    ):
         Assessment.objects.filter(pk=row.pk).update(srs_given=None)
     with as_system(reason="to try"), pytest.raises(IntegrityError, match="frankel needs a value"), transaction.atomic():
         Assessment.objects.filter(pk=row.pk).update(frankel=None)
@@ -98,7 +102,9 @@ def test_a_later_version_moves_no_form_back(publish, dose, save):
     before = save(CORE)
     publish(dose)
     row = save(CORE | OWN, timepoint="1m")
-    dose["items"].append({"name": "srs_toxicity", "label": {"en": "Toxicity"}, "kind": "whole", "minimum": 0, "maximum": 5})
+    dose["items"].append(
+        {"name": "srs_toxicity", "label": {"en": "Toxicity"}, "kind": "whole", "minimum": 0, "maximum": 5}
+    )
     publish(dose, "toxicity, as the committee asked")
     for old, raw in ((before, CORE), (row, CORE | OWN)):
         changed = save(raw | {"eq_vas": "77"}, timepoint=old.timepoint_id, version=old.version, reason="misread")
@@ -106,7 +112,10 @@ def test_a_later_version_moves_no_form_back(publish, dose, save):
     with pytest.raises(InvalidAnswers) as caught:
         save(CORE | OWN, timepoint="3m")
     assert list(caught.value.errors) == ["srs_toxicity"]
-    assert [one.note for one in ProtocolVersion.objects.order_by("pk")] == ["first version", "toxicity, as the committee asked"]
+    assert [one.note for one in ProtocolVersion.objects.order_by("pk")] == [
+        "first version",
+        "toxicity, as the committee asked",
+    ]
 
 
 def test_what_would_break_stored_answers_is_not_published(publish, dose, save):
@@ -180,7 +189,11 @@ def test_the_database_makes_columns_of_declared_items_alone(ada, as_person, item
 
 def test_core_instruments_can_be_off(publish, save, ada, as_person):
     with as_person(ada) as access:
-        publishing.store(access, {"off": ["eq5d5l"], "matrix": {"barthel": {"1m": "not_asked"}, "eq_vas": {"1m": "optional"}}}, "short")
+        publishing.store(
+            access,
+            {"off": ["eq5d5l"], "matrix": {"barthel": {"1m": "not_asked"}, "eq_vas": {"1m": "optional"}}},
+            "short",
+        )
     core = {name: value for name, value in CORE.items() if not name.startswith("eq5d_")}
     assert save(core).state == State.COMPLETE
     with pytest.raises(InvalidAnswers) as caught:

@@ -16,7 +16,9 @@ def dictionary(*rows, header=HEADER):
     writer = csv.writer(out)
     writer.writerow(header)
     keys = list(COLUMNS)
-    writer.writerow([{"name": "record_id", "form": "visit", "type": "text", "label": "Study ID"}.get(key, "") for key in keys])
+    writer.writerow(
+        [{"name": "record_id", "form": "visit", "type": "text", "label": "Study ID"}.get(key, "") for key in keys]
+    )
     for row in rows:
         full = {"form": "visit", "type": "text", "label": "A field"} | row
         writer.writerow([full.get(key, "") for key in keys])
@@ -29,7 +31,12 @@ def test_every_type_is_carried():
             {"name": "margin", "type": "radio", "choices": "0, R0 | 1, R1, close | 2, R2", "required": "y"},
             {"name": "sites", "type": "checkbox", "choices": "1, Rib | 2, Pelvis"},
             {"name": "dose", "validation": "number_1dp", "minimum": "0", "maximum": "80", "note": "Gy"},
-            {"name": "fractions", "validation": "integer", "minimum": "1", "branching": "[sites(2)] = '1' and [dose] > 0"},
+            {
+                "name": "fractions",
+                "validation": "integer",
+                "minimum": "1",
+                "branching": "[sites(2)] = '1' and [dose] > 0",
+            },
             {"name": "leak", "type": "yesno", "section": "<b>Cement</b>"},
             {"name": "given_on", "validation": "date_mdy"},
             {"name": "at", "validation": "time"},
@@ -86,12 +93,28 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
     ("row", "column", "says"),
     [
         ({"name": "b", "branching": "[a] = (1"}, "Branching Logic (Show field only if...)", "ends too early"),
-        ({"name": "b", "type": "calc", "choices": "[a] +* 2"}, "Choices, Calculations, OR Slider Labels", "does not fit"),
-        ({"name": "b", "type": "radio", "choices": "1 Yes"}, "Choices, Calculations, OR Slider Labels", "“code, label”"),
-        ({"name": "b", "type": "radio", "choices": "1, Yes | 1, No"}, "Choices, Calculations, OR Slider Labels", "twice"),
+        (
+            {"name": "b", "type": "calc", "choices": "[a] +* 2"},
+            "Choices, Calculations, OR Slider Labels",
+            "does not fit",
+        ),
+        (
+            {"name": "b", "type": "radio", "choices": "1 Yes"},
+            "Choices, Calculations, OR Slider Labels",
+            "“code, label”",
+        ),
+        (
+            {"name": "b", "type": "radio", "choices": "1, Yes | 1, No"},
+            "Choices, Calculations, OR Slider Labels",
+            "twice",
+        ),
         ({"name": "a"}, "Variable / Field Name", "“a_2” would fit"),
         ({"name": "b", "type": "picture"}, "Field Type", "is no type of REDCap"),
-        ({"name": "b", "validation": "integer", "minimum": "9", "maximum": "1"}, "Text Validation Min", "above the maximum"),
+        (
+            {"name": "b", "validation": "integer", "minimum": "9", "maximum": "1"},
+            "Text Validation Min",
+            "above the maximum",
+        ),
     ],
 )
 def test_what_is_wrong_says_row_and_column(row, column, says):

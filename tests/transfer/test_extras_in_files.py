@@ -25,7 +25,6 @@ def kind_of(name):
     return next(file for file in file_formats.accepted() if file.name == name)
 
 
-
 @pytest.fixture
 def switched(db):
     def on(*codes, off=()):

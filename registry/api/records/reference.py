@@ -89,7 +89,12 @@ ItemShown = serializer(
     {
         "name": Declared(TEXT),
         "label": Declared(LABEL),
-        "kind": Declared({"type": "string", "enum": ["integer", "decimal", "code", "codes", "date", "partial_date", "time", "text", "levels"]}),
+        "kind": Declared(
+            {
+                "type": "string",
+                "enum": ["integer", "decimal", "code", "codes", "date", "partial_date", "time", "text", "levels"],
+            }
+        ),
         "unit": Declared(TEXT),
         "choices": Declared({"type": "array", "items": CHOICE}),
         "hint": Declared({"type": ["object", "null"]}),

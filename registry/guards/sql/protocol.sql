@@ -82,10 +82,10 @@ BEGIN
         ELSIF (known.table_name, known.kind, known.form) <> (target, item ->> 'kind', item ->> 'form') THEN
             RAISE EXCEPTION '% is of another kind or form already', known.name USING ERRCODE = 'datatype_mismatch';
         ELSE
-            acts := acts || format('DROP CONSTRAINT IF EXISTS %I', 'own_' || (item ->> 'name'));
+            acts := acts || format('DROP CONSTRAINT IF EXISTS %I', 'ownitem_' || (item ->> 'name'));
         END IF;
         acts := acts || format('ADD CONSTRAINT %I CHECK (%I IS NULL OR %s AND NOT missing ? %L) NOT VALID',
-            'own_' || (item ->> 'name'), item ->> 'name', accepted, item ->> 'name');
+            'ownitem_' || (item ->> 'name'), item ->> 'name', accepted, item ->> 'name');
     END LOOP;
     IF acts <> '{}' THEN
         SET CONSTRAINTS ALL IMMEDIATE;

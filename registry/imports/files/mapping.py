@@ -167,7 +167,10 @@ def targets():
         groups.append((instrument.title, lines))
     named = {target for _, lines in groups for target, _ in lines}
     reasons = [
-        (one.name, one.label) for file in file_formats.accepted() for one in file.reasons if item_name(one.name) in named
+        (one.name, one.label)
+        for file in file_formats.accepted()
+        for one in file.reasons
+        if item_name(one.name) in named
     ]
     groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
     return groups

@@ -40,7 +40,9 @@ def save_own_record(
     require(access, Can.ENTER, patient.site_id)
     declared, row = instrument(form), None
     if record is not None:
-        row = OwnRecord.objects.select_for_update().order_by().filter(patient_id=patient.pk, form=form, pk=record).first()
+        row = (
+            OwnRecord.objects.select_for_update().order_by().filter(patient_id=patient.pk, form=form, pk=record).first()
+        )
         if row is None or row.version != version:
             raise Conflict(row)
         check_may_change(row.state, reason)

@@ -113,9 +113,7 @@ def save_form(
     completing = extras.is_completing(state)
     asked_by = None if completing else getattr(row, f"{form}_asked_by") or 0
     core = extras.core_items(instruments, row, raw, missing, asked_by=asked_by)
-    extra, extra_raw, extra_missing = extras.to_clean(
-        form, row, raw, missing, completing=completing, asked_by=asked_by
-    )
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=completing, asked_by=asked_by)
     items = (*core, *extra)
     sent = [item for item in items if item.name in raw or item.name in missing]
     answers = clean(

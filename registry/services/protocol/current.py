@@ -140,7 +140,12 @@ def known_to(entry, declared=()):
         known |= {item.name: item for item in catalogue.items(catalogue.OF_ASSESSMENT)}
     for other in declared:
         about = other["document"]
-        if about.get("code") != entry["document"].get("code") and about.get("record") in (record, "baseline", "surgery", "follow_up"):
+        if about.get("code") != entry["document"].get("code") and about.get("record") in (
+            record,
+            "baseline",
+            "surgery",
+            "follow_up",
+        ):
             if about["record"] != "repeat":
                 known |= {item.name: item for item in _bare_items(about)}
     return known

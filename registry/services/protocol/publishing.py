@@ -93,7 +93,18 @@ def taken(declared=()):
     names = {one.name for one in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
         names |= {field.column for field in model._meta.local_fields if not getattr(field, "is_own", False)}
-    names |= {"key", "site_code", "age_at_surgery", "hsuv", "birth_date", "warned", "line", "reason", "version", "complete"}
+    names |= {
+        "key",
+        "site_code",
+        "age_at_surgery",
+        "hsuv",
+        "birth_date",
+        "warned",
+        "line",
+        "reason",
+        "version",
+        "complete",
+    }
     for one in declared:
         names |= {item["name"] for item in one["document"]["items"]}
     return frozenset(names)
@@ -120,11 +131,18 @@ def effects(instrument: Instrument, record: str, before: Instrument | None):
     for item in before.items if before else ():
         if item.name not in new:
             count = _count(item, record, "true")
-            found.append(Effect(item.name, Label("is no longer asked; its answers stay", "今後は尋ねません（回答は残ります）"), 0))
+            found.append(
+                Effect(
+                    item.name, Label("is no longer asked; its answers stay", "今後は尋ねません（回答は残ります）"), 0
+                )
+            )
             if count:
                 found[-1] = Effect(
                     item.name,
-                    Label(f"is no longer asked; {count} stored answers stay", f"今後は尋ねません（回答{count}件は残ります）"),
+                    Label(
+                        f"is no longer asked; {count} stored answers stay",
+                        f"今後は尋ねません（回答{count}件は残ります）",
+                    ),
                 )
         elif new[item.name].kind != item.kind:
             count = _count(item, record, "true")
@@ -141,7 +159,9 @@ def effects(instrument: Instrument, record: str, before: Instrument | None):
 
 def _narrowed(old, new, record):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(one, record)) for one in (old, new)])
+        cursor.execute(
+            "SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(one, record)) for one in (old, new)]
+        )
         before, after = cursor.fetchone()
     if before == after:
         return
@@ -162,7 +182,9 @@ def _count(item, record, condition):
     """How many stored answers of an item meet an SQL condition, at all sites: only the number leaves this function."""
     table = MODELS[record]._meta.db_table
     with everything(user_id=scope().user_id), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f'SELECT count(*) FROM {table} WHERE "{item.name}" IS NOT NULL AND {condition}'.replace("%", "%%"), [])
+        cursor.execute(
+            f'SELECT count(*) FROM {table} WHERE "{item.name}" IS NOT NULL AND {condition}'.replace("%", "%%"), []
+        )
         return cursor.fetchone()[0]
 
 
@@ -258,7 +280,9 @@ def needed(found: catalogue.Catalogue) -> dict:
     return {
         "baseline": names(BASELINE, "baseline"),
         "surgery": names(SURGERY, "surgery"),
-        "assessment": {visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))},
+        "assessment": {
+            visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))
+        },
         "repeat": {
             one.code: [item.name for item in one.items if item.required and not item.show_if] for one in found.repeats
         },

@@ -101,7 +101,12 @@ def _faults(about):
         codes = [one["code"] for one in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
             if codes.count(code) > 1 and codes.index(code) < row - 1:
-                yield Fault(row, key, code, Label(f"“{code}” is there twice; another code would fit", f"「{code}」が重複しています"))
+                yield Fault(
+                    row,
+                    key,
+                    code,
+                    Label(f"“{code}” is there twice; another code would fit", f"「{code}」が重複しています"),
+                )
             elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}", code):
                 reason = Label(
                     "is no code; up to 20 letters, digits, “_”, “.” or “-” would fit",
@@ -135,7 +140,11 @@ def _eligibility(about):
     heads = {"inclusion": {"en": "Inclusion", "ja": "選択基準"}, "exclusion": {"en": "Exclusion", "ja": "除外基準"}}
     items, seen = [], set()
     for kind, one in criteria:
-        item = {"name": definitions.naming.fitting(f"{kind[:4]}_{one['code']}"), "label": one["label"], "kind": "yes_no"}
+        item = {
+            "name": definitions.naming.fitting(f"{kind[:4]}_{one['code']}"),
+            "label": one["label"],
+            "kind": "yes_no",
+        }
         if kind not in seen:
             item["section"] = heads[kind]
             seen.add(kind)

@@ -25,7 +25,9 @@ PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
 def patient_names():
     """Names of everything that stands on the patient's own row, the study's own items included."""
     own = catalogue.current().own
-    return PATIENT_NAMES.union(*({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT))
+    return PATIENT_NAMES.union(
+        *({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT)
+    )
 
 
 _OWN_OF_PATIENT = ("baseline", "surgery", "follow_up")
@@ -156,7 +158,9 @@ def kind_of(check):
 def items_of(form_kind):
     """Names of the items that a form of this kind shows."""
     if form_kind == QueryForm.ASSESSMENT:
-        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))])
+        return frozenset(
+            ["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))]
+        )
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
     instruments = OWN_FORMS[form_kind] + catalogue.current().extras.get(form_kind, ())

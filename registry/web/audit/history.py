@@ -42,6 +42,8 @@ MODELS = {
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
+
+
 # Every item and derived value, in the order of the forms.
 @lru_cache(maxsize=4)
 def _order(current):

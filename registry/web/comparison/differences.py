@@ -21,8 +21,8 @@ from registry.instruments.core import patient, sins
 from registry.models import ComparisonRun
 from registry.web.comparison.plan_words import PARTS, in_words
 from registry.web.comparison.stages import STAGES
-from registry.web.comparison.views import for_comparing
 from registry.web.comparison.words import described
+from registry.web.shared.gates import for_comparing
 from sites.models import Site
 from sites.tenancy.access import Can
 

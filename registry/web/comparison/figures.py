@@ -12,7 +12,7 @@ from registry.analysis.figures import drawings
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.running import runs
 from registry.models import ComparisonRun
-from registry.web.comparison.views import for_comparing
+from registry.web.shared.gates import for_comparing
 from sites import audit
 
 # An SVG brings its own style; the pages' policy would refuse it where somebody opens the file by itself.

@@ -1,6 +1,5 @@
 """The page that erases a patient who withdrew consent, and the register of what was erased."""
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
@@ -8,16 +7,20 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.models import Erasure
+from registry.services import seen
 from registry.services.follow_up import ends
 from registry.services.operations import erasure
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired
+from registry.services.review.soft_checks import as_json
 from registry.tasks import erase_patient as erase
 from registry.web.patients.views import end_in_words
-from registry.web.shared import wording
+from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 PAGE = 50
@@ -32,12 +35,16 @@ def erase_patient(request, patient_id):
     return _asked(request, patient)
 
 
-@reauthentication_required(allow_get=True)
+@confirmed
 def _asked(request, patient):
-    errors = {}
+    errors, unseen = {}, None
     if request.method == "POST":
-        errors = _erase(request, patient)
-        if not errors:
+        try:
+            seen.check(request.POST.get("seen", ""), "erase", patient.pk, _shown(ends.end_of(patient)))
+            errors = _erase(request, patient)
+        except seen.Unseen as exception:
+            unseen = exception
+        if not errors and unseen is None:
             messages.success(request, _("Erased: %(number)s.") % {"number": patient.pk})
             return redirect("erasures")
     end = ends.end_of(patient)
@@ -62,11 +69,20 @@ def _asked(request, patient):
             "possible": any(one["obstacle"] is None for one in extents),
             "typed": request.POST.get("typed", ""),
             "reason": request.POST.get("reason", ""),
+            "seen": seen.note("erase", patient.pk, _shown(end)),
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "errors": errors,
             "summary": [(name, text) for name, found in errors.items() for text in found],
         },
-        status=422 if errors else 200,
+        status=409 if unseen else 422 if errors else 200,
     )
+
+
+def _shown(end):
+    """What the page shows of the patient's wish, for its note."""
+    names = [item.name for item in FOLLOW_UP_END.items]
+    return {"end": {name: as_json(getattr(end, name)) for name in names} if end else {}}
 
 
 def _erase(request, patient):

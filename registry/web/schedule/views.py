@@ -15,6 +15,7 @@ from registry.services.follow_up import schedule
 from registry.services.follow_up.schedule import PROTOCOL, VISIT_ITEMS
 from registry.services.records.cleaning import InvalidAnswers
 from registry.web.shared import wording
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 NEW_ROWS = 3  # empty rows for timepoints that there are not yet
@@ -68,6 +69,7 @@ def _plan(place, plans, stored, today):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def schedule_new(request):
     """Publish another version: the newest plan to begin with, and empty rows for further timepoints."""
     request.access.require(Can.ADMINISTER)

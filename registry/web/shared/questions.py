@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
-from django.utils.translation import get_language, ngettext
 from django.utils.timezone import localdate
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from registry.instruments import catalogue, levels
@@ -125,7 +125,9 @@ class Question:
 
     @property
     def options(self):
-        choices = [c for c in self.item.choices if c in self.item.form_choices or str(c.code) in (self.value, *self.value)]
+        choices = [
+            c for c in self.item.choices if c in self.item.form_choices or str(c.code) in (self.value, *self.value)
+        ]
         codes = [str(choice.code) for choice in choices]
         keys = codes if self.says_code else [str(n) for n in range(1, len(codes) + 1)]
         return [
@@ -211,7 +213,10 @@ class Section:
     @property
     def derived(self):
         """The derived values of what is in the fields: label and text."""
-        answers = {**self.known, **{question.name: _cleaned(question.item, question.value) for question in self.questions}}
+        answers = {
+            **self.known,
+            **{question.name: _cleaned(question.item, question.value) for question in self.questions},
+        }
         return [
             {"label": words(one.label), "text": _derived_text(one, answers, self.value_set)}
             for one in self.instrument.derived

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, extras
 from registry.services.records import extras as service
 from registry.web.shared import wording
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 
@@ -55,6 +56,7 @@ def extra_instruments(request):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def extra_instrument(request, code):
     """Switch one extra on or off, after a page that says what this does."""
     request.access.require(Can.ADMINISTER)

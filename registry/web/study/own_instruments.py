@@ -91,7 +91,10 @@ def own_instruments(request):
     drafts = {one.code: one for one in OwnInstrument.objects.filter(is_draft=True)}
     lines = {
         one["document"]["code"]: Line(
-            one["document"]["code"], one["document"], one["version"], bool(one.get("retired")),
+            one["document"]["code"],
+            one["document"],
+            one["version"],
+            bool(one.get("retired")),
             drafts.get(one["document"]["code"]),
         )  # fmt: skip
         for one in bringing.published()
@@ -141,7 +144,11 @@ def own_instrument_upload(request):
     return render(
         request,
         "study/carried.html",
-        {"carried": carried, "name": upload.name, "titles": [(one["code"], title_of(one)) for one in carried.documents.values()]},
+        {
+            "carried": carried,
+            "name": upload.name,
+            "titles": [(one["code"], title_of(one)) for one in carried.documents.values()],
+        },
         status=422 if carried.faults else 200,
     )
 
@@ -298,7 +305,9 @@ def own_instrument_publish(request, code):
             except publishing.InvalidDefinition as error:
                 faults = error.faults
             except publishing.Busy:
-                messages.error(request, _("The records are being read just now. Nothing was published: try again in a minute."))
+                messages.error(
+                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
+                )
             else:
                 messages.success(request, _("Published. Forms ask it from now on; forms that are complete stay so."))
                 return redirect("own_instruments")

@@ -37,7 +37,9 @@ def about(request):
             except publishing.InvalidDefinition as error:
                 faults = error.faults
             except publishing.Busy:
-                messages.error(request, _("The records are being read just now. Nothing was published: try again in a minute."))
+                messages.error(
+                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
+                )
             else:
                 messages.success(request, _("Saved as the next version of the protocol."))
                 return redirect("study")
@@ -116,7 +118,11 @@ def versions(request):
     """Every version of the protocol, the newest first: when, who and why."""
     if not request.access.may(Can.READ):
         request.access.require(Can.ADMINISTER)
-    return render(request, "study/versions.html", {"versions": ProtocolVersion.objects.select_related("created_by").order_by("-pk")})
+    return render(
+        request,
+        "study/versions.html",
+        {"versions": ProtocolVersion.objects.select_related("created_by").order_by("-pk")},
+    )
 
 
 @require_safe

@@ -16,10 +16,18 @@ urlpatterns = [
     path("study/instruments/<slug:code>/", own_instruments.own_instrument, name="own_instrument"),
     path("study/instruments/<slug:code>/items/<int:row>/", own_instruments.own_item, name="own_item"),
     path("study/instruments/<slug:code>/try/", own_instruments.own_instrument_preview, name="own_instrument_preview"),
-    path("study/instruments/<slug:code>/publish/", own_instruments.own_instrument_publish, name="own_instrument_publish"),
+    path(
+        "study/instruments/<slug:code>/publish/", own_instruments.own_instrument_publish, name="own_instrument_publish"
+    ),
     path("study/instruments/<slug:code>/retire/", own_instruments.own_instrument_retire, name="own_instrument_retire"),
-    path("study/instruments/<slug:code>/discard/", own_instruments.own_instrument_discard, name="own_instrument_discard"),
-    path("study/instruments/<slug:code>/<slug:form>.file", own_instruments.own_instrument_file, name="own_instrument_file"),
+    path(
+        "study/instruments/<slug:code>/discard/", own_instruments.own_instrument_discard, name="own_instrument_discard"
+    ),
+    path(
+        "study/instruments/<slug:code>/<slug:form>.file",
+        own_instruments.own_instrument_file,
+        name="own_instrument_file",
+    ),
     path("extra-instruments/", extra_instruments.extra_instruments, name="extra_instruments"),
     path("extra-instruments/<slug:code>/", extra_instruments.extra_instrument, name="extra_instrument"),
 ]
