@@ -160,7 +160,8 @@ class _Maker:
             f"own_{instrument.code}",
             Label(f"{instrument.title.en}: a row each", f"{instrument.title.ja}：1件1行"),
             (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
-            f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t {self._only()} {self._surgery()}",
+            f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t "
+            f"{self._only()} {self._surgery()}",
             "t.patient_id, t.id",
         )
 

@@ -65,8 +65,9 @@ class Item:
     """One question, stored in one column called `name`.
 
     `kind` is `integer`, `decimal` (with `places` after the point), `code`, `codes` (several of them), `date`,
-    `partial_date` (a day, a month or a year), `time`, `text` or `levels` (a set of vertebral levels). `choices` closes the set of values; otherwise `minimum` and `maximum` (inclusive) bound a number
-    and `max_length` a text. `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
+    `partial_date` (a day, a month or a year), `time`, `text` or `levels` (a set of vertebral levels). `choices` closes
+    the set of values; otherwise `minimum` and `maximum` (inclusive) bound a number and `max_length` a text.
+    `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
     """
 
     name: str

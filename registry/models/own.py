@@ -16,7 +16,7 @@ _changing = Lock()
 
 
 class CodesField(models.TextField):
-    """Several codes of an item: a tuple of texts in Python, in the order of the declaration; joined by “;” in its column."""
+    """Several codes of an item: a tuple of texts in Python, joined by “;” in its column, in declared order."""
 
     def from_db_value(self, value, expression, connection):
         return None if value is None else tuple(value.split(";"))

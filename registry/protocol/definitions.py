@@ -235,7 +235,8 @@ class _Reader:
         others = self.taken | self.items.keys() | self.calculated.keys()
         if before:
             self.fault(
-                row, "name", name, "is the name of row {r} too; “{f}” would fit", "{r}行目と同じ名前です（例：「{f}」）",
+                row, "name", name,
+                "is the name of row {r} too; “{f}” would fit", "{r}行目と同じ名前です（例：「{f}」）",
                 r=before[0], f=naming.fitting(name, others),
             )  # fmt: skip
         elif reason := naming.reason_against(name, self.taken):
@@ -295,7 +296,8 @@ class _Reader:
                 )  # fmt: skip
             elif code in found:
                 self.fault(
-                    row, "choices", code, "uses the code {v} twice; “{f}” is free", "コード{v}が重複しています（「{f}」は未使用）",
+                    row, "choices", code,
+                    "uses the code {v} twice; “{f}” is free", "コード{v}が重複しています（「{f}」は未使用）",
                     f=_free_code(found, whole),
                 )  # fmt: skip
             else:
@@ -491,6 +493,17 @@ def _free_code(found, whole):
 
 
 # What is asked
+
+
+def items_of(document):
+    """The stored items of a document as far as they can be read: what expressions of other forms may name."""
+    bare = [
+        {key: value for key, value in item.items() if key not in ("show_if", "required_if")}
+        for item in document["items"]
+        if item.get("kind") != "calculated"
+    ]
+    reading = read(document | {"items": bare, "checks": []})
+    return reading.instrument.items if reading.instrument else ()
 
 
 def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] | None = None) -> dict[str, dict]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
@@ -55,7 +56,7 @@ def _parser():
     return Lark(Path(__file__).with_name("expressions.lark").read_text(), parser="lalr", propagate_positions=True)
 
 
-def _fail(en, ja, at=None, **values):
+def _fail(en, ja, at=None, **values) -> NoReturn:
     raise InvalidExpression(Label(en, ja).format(**values), getattr(at, "column", None) or 1)
 
 
@@ -83,7 +84,8 @@ def _syntax(text, error):
         reason = Label("ends too early: a value or “)” is missing", "途中で終わっています（値または「)」が必要です）")
     else:
         reason = Label(
-            "“{v}” does not fit here; [item], [item(code)], a number, a text in quotes, an operator or a function would",
+            "“{v}” does not fit here; [item], [item(code)], a number, a text in quotes, an operator or a "
+            "function would",
             "「{v}」はここに書けません（[項目]、[項目(コード)]、数値、引用符で囲んだ文字、演算子、関数のいずれか）",
         ).format(v=rest[:20])
     return InvalidExpression(reason, column)
@@ -444,7 +446,8 @@ class _Compiler:
         if (read := self._read_as("date", typed)) is not None:
             return read
         _fail("a {t} is no date; an item with a date, 'today' or a text such as '2026-05-31' would fit",
-              "{t}型は日付ではありません（日付の項目、'today'、'2026-05-31'のような文字）", token, t=typed.type)  # fmt: skip
+              "{t}型は日付ではありません（日付の項目、'today'、'2026-05-31'のような文字）", token,
+              t=typed.type)  # fmt: skip
 
     def _part_of_date(self, name, token, given):
         self._count(token, given, 1, 1)

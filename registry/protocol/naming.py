@@ -8,15 +8,22 @@ from registry.instruments.base import Label
 LONGEST = 24  # Stata and SAS hold 32 characters, and a wide file adds the visit: `_unsched`
 # Words that a program reads as something else than a name, in small letters.
 RESERVED = {
-    "SPSS": frozenset(["all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with"]),
-    "Stata": frozenset(
-        ["_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long", "_n", "_pi", "_pred", "_rc", "_se", "_skip", "strl", "using", "with"]
-    ),
-    "SAS": frozenset(["_n_", "_error_", "_numeric_", "_character_", "_all_", "_infile_", "_file_"]),
-    "R": frozenset(["else", "for", "function", "next", "repeat", "while", "true", "false", "null", "inf", "nan", "na", "break", "if", "in"]),
-    "SQL": frozenset(
-        ["all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "binary", "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross", "current_date", "current_role", "current_time", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit", "localtime", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select", "session_user", "similar", "some", "symmetric", "table", "tablesample", "then", "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "verbose", "when", "where", "window", "with"]
-    ),
+    program: frozenset(words.split())
+    for program, words in {
+        "SPSS": "all and by eq ge gt le lt ne not or to with",
+        "Stata": "_all _b byte _coef _cons double float if in int long _n _pi _pred _rc _se _skip strl using with",
+        "SAS": "_n_ _error_ _numeric_ _character_ _all_ _infile_ _file_",
+        "R": "else for function next repeat while true false null inf nan na break if in",
+        "SQL": (
+            "all analyse analyze and any array as asc asymmetric authorization between binary both case cast check "
+            "collate collation column concurrently constraint create cross current_date current_role current_time "
+            "current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full "
+            "grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit "
+            "localtime natural not notnull null offset on only or order outer overlaps placing primary references "
+            "returning right select session_user similar some symmetric table tablesample then to trailing true union "
+            "unique user using variadic verbose when where window with"
+        ),
+    }.items()
 }
 ENDINGS = ("_missing", "_label", "_day", "_cens")  # columns of files that stand beside an item's own
 
@@ -30,7 +37,8 @@ def reason_against(name: str, taken: Collection[str] = ()) -> Label | None:
         )
     if len(name) > LONGEST:
         return Label(
-            f"has {len(name)} characters; SPSS, SAS and Stata need at most {LONGEST}, because a wide file adds the visit",
+            f"has {len(name)} characters; SPSS, SAS and Stata need at most {LONGEST}, because a wide file adds the "
+            "visit",
             f"{len(name)}文字です（横形式では来院名が付くため、{LONGEST}文字以内としてください）",
         )
     for program, words in RESERVED.items():

@@ -176,7 +176,8 @@ class _Reader:
         made = _TYPES.get(cells["type"].lower())
         if made is None:
             self._fault(
-                row, "type", cells["type"], "is no type of REDCap; {k} would fit", "REDCapの項目型ではありません（{k}）",
+                row, "type", cells["type"],
+                "is no type of REDCap; {k} would fit", "REDCapの項目型ではありません（{k}）",
                 k=", ".join(_TYPES),
             )  # fmt: skip
             return
@@ -338,24 +339,13 @@ class _Reader:
         others = {}
         for other in self.result.documents.values():
             if other is not document:
-                others |= {item.name: item for item in items_of(other)}
+                others |= {item.name: item for item in definitions.items_of(other)}
         reading = definitions.read(document, taken=self.taken, known=others)
         for fault in reading.faults:
             row = rows[fault.row - 1] if 0 < fault.row <= len(rows) else 1
             column = self.header.get(COLUMN_OF.get(fault.column, ""), fault.column)
             self.result.faults.append(Fault(row, column, fault.value, fault.reason))
         self.result.faults.sort(key=lambda one: one.row)
-
-
-def items_of(document):
-    """The stored items of a document as far as they can be read: what expressions of other forms may name."""
-    bare = [
-        {key: value for key, value in item.items() if key not in ("show_if", "required_if")}
-        for item in document["items"]
-        if item.get("kind") != "calculated"
-    ]
-    reading = definitions.read(document | {"items": bare, "checks": []})
-    return reading.instrument.items if reading.instrument else ()
 
 
 _EVENT = re.compile(r"\[[^\]]+\]\s*\[[^\]]+\]")

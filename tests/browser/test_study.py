@@ -93,8 +93,8 @@ def set_up(page):
     page.fill("[name=note]", "visits to 60 months")
     place = page.locator("input[name^='code-']:not([type=hidden])").first.get_attribute("name").split("-")[1]
     for n, (code, day) in enumerate((("36m", "1095"), ("48m", "1461"), ("60m", "1826")), start=int(place)):
-        for name, value in (("code", code), ("label", f"{code[:2]} months"), ("label_ja", f"{code[:2]}か月"), ("day", day),
-                            ("before", "90"), ("after", "90")):  # fmt: skip
+        label = {"label": f"{code[:2]} months", "label_ja": f"{code[:2]}か月"}
+        for name, value in ({"code": code, "day": day, "before": "90", "after": "90"} | label).items():
             page.fill(f"[name={name}-{n}]", value)
     submit(page, ".form-buttons .btn-primary")
     assert page.url.endswith("/schedule/"), page.inner_text("main")

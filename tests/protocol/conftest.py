@@ -2,7 +2,9 @@
 
 import pytest
 
+from registry.services.entry.assessments import save_assessment
 from registry.services.protocol import publishing
+from tests.conftest import TODAY
 
 DOSE = {
     "metaspine": "instrument",
@@ -54,5 +56,21 @@ def publish(ada, as_person):
         with as_person(ada) as access:
             publishing.keep_draft(access=access, document=document)
             return publishing.publish(access=access, code=document["code"], note=note)
+
+    return act
+
+
+@pytest.fixture
+def patient(alice, enrolled):
+    return enrolled(alice)
+
+
+@pytest.fixture
+def save(alice, as_person, patient):
+    def act(raw, timepoint="preop", **more):
+        with as_person(alice) as access:
+            return save_assessment(
+                access=access, patient=patient, timepoint=timepoint, raw=raw, today=TODAY, **{"complete": True} | more
+            )
 
     return act

@@ -1,5 +1,7 @@
 """Documents of own instruments: those of the library, and every fault with its row, column and what would fit."""
 
+# ruff: noqa: E501 - a table of cases reads best with one case a line
+
 import copy
 from decimal import Decimal
 

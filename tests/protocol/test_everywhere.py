@@ -1,4 +1,4 @@
-"""One own instrument through everything that follows from its declaration: pages, files, codebook, API, FHIR, history."""
+"""One own instrument through what follows from its declaration: pages, files, codebook, API, FHIR, history."""
 
 import json
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from registry.models import Assessment, OwnRecord
 from registry.services.protocol import bringing
-from tests.protocol.test_publishing import CORE, OWN, patient, save  # noqa: F401 - fixtures
+from tests.protocol.test_publishing import CORE, OWN
 from tests.web.conftest import ASSESSMENT
 
 

@@ -10,33 +10,16 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from registry.instruments import catalogue
 from registry.models import Assessment, OwnInstrument, ProtocolVersion, State
-from registry.services.entry.assessments import ITEMS, save_assessment
+from registry.services.entry.assessments import ITEMS
 from registry.services.protocol import current, publishing
 from registry.services.records.cleaning import InvalidAnswers
 from sites.models import AuditEvent
-from tests.conftest import TODAY
 
 CORE = {item.name: str(item.codes[0]) if item.choices else "10" for item in ITEMS} | {"assessment_date": "2026-02-01"}
 OWN = {
     "srs_given": "1", "srs_dose_gy": "24", "srs_fractions": "3", "srs_sites": ["other", "rib"], "srs_other": "skull",
     "srs_first": "2026-01", "srs_at": "8:30", "srs_planned": "2026-01-20", "srs_intent": "cure",
 }  # fmt: skip
-
-
-@pytest.fixture
-def patient(alice, enrolled):
-    return enrolled(alice)
-
-
-@pytest.fixture
-def save(alice, as_person, patient):
-    def act(raw, timepoint="preop", **more):
-        with as_person(alice) as access:
-            return save_assessment(
-                access=access, patient=patient, timepoint=timepoint, raw=raw, today=TODAY, **{"complete": True} | more
-            )
-
-    return act
 
 
 def test_an_own_instrument_is_stored_typed(publish, dose, save, as_system):
@@ -79,9 +62,13 @@ def test_what_is_not_shown_is_not_asked(publish, dose, save):
 def test_the_database_stores_nothing_that_the_declaration_forbids(publish, dose, save, as_system, column, value):
     publish(dose)
     row = save(CORE | OWN)
-    with as_system(reason="to try"), pytest.raises(DatabaseError) as caught, transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"UPDATE registry_assessment SET {column} = {value} WHERE id = %s", [row.pk])
+    with (
+        as_system(reason="to try"),
+        pytest.raises(DatabaseError) as caught,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"UPDATE registry_assessment SET {column} = {value} WHERE id = %s", [row.pk])
     assert caught.value.__cause__.sqlstate in ("23514", "22008")
 
 
@@ -149,9 +136,13 @@ def test_a_retired_instrument_is_asked_no_more_and_keeps_its_answers(publish, do
 def test_only_administrators_publish_and_nothing_is_half_published(publish, dose, alice, as_person):
     with as_person(alice) as access, pytest.raises(PermissionDenied):
         publishing.keep_draft(access=access, document=dose)
-    with as_person(alice), pytest.raises(DatabaseError, match="by administrators"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT publish_own_columns('registry_assessment', '[]')")
+    with (
+        as_person(alice),
+        pytest.raises(DatabaseError, match="by administrators"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT publish_own_columns('registry_assessment', '[]')")
     dose["items"][3]["name"] = "eq_vas"
     with pytest.raises(publishing.InvalidDefinition, match="“eq_vas_2” would fit"):
         publish(dose)
@@ -162,11 +153,10 @@ def test_only_administrators_publish_and_nothing_is_half_published(publish, dose
 def test_what_was_published_never_changes(publish, dose):
     publish(dose)
     for model in (ProtocolVersion, OwnInstrument):
-        with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
+        with pytest.raises(DatabaseError, match=r"stays as it is|permission denied"), transaction.atomic():
             model.objects.update(document={})
-    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE registry_owncolumn SET kind = 'text'")
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_owncolumn SET kind = 'text'")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """FHIR Questionnaires of own instruments: there and back, and what a foreign one says that cannot be carried."""
 
+# ruff: noqa: E501 - a table of cases reads best with one case a line
+
 import pytest
 
 from registry.protocol import definitions, questionnaires

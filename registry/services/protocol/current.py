@@ -4,6 +4,7 @@ A process asks the database for the newest version at most once a second; a vers
 of it is kept. Whoever publishes calls `forget`.
 """
 
+import json
 import time
 from dataclasses import replace
 from threading import Lock
@@ -93,8 +94,6 @@ def document_of(number):
         return {}
     with connection.cursor() as cursor:
         cursor.execute("SELECT document::text FROM registry_protocolversion WHERE id = %s", [number])
-        import json
-
         return json.loads(cursor.fetchone()[0])
 
 
@@ -132,26 +131,21 @@ def build(document, number=0):
     )
 
 
+_OF_PATIENT = ("baseline", "surgery", "follow_up")
+
+
 def known_to(entry, declared=()):
     """Items that the expressions of an instrument may name beside its own: of the patient, and of the same record."""
     record = entry["document"].get("record")
     known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT) if not item.identifying}
     if record == "assessment":
         known |= {item.name: item for item in catalogue.items(catalogue.OF_ASSESSMENT)}
-    for other in declared:
-        about = other["document"]
-        if about.get("code") != entry["document"].get("code") and about.get("record") in (
-            record,
-            "baseline",
-            "surgery",
-            "follow_up",
-        ):
-            if about["record"] != "repeat":
-                known |= {item.name: item for item in _bare_items(about)}
+    beside = (record, *_OF_PATIENT) if record != "repeat" else _OF_PATIENT
+    for about in (other["document"] for other in declared):
+        if about.get("code") != entry["document"].get("code") and about.get("record") in beside:
+            known |= {item.name: item for item in _bare_items(about)}
     return known
 
 
 def _bare_items(document):
-    from registry.protocol.redcap import items_of
-
-    return [replace(item, show_if="", required_if="") for item in items_of(document)]
+    return [replace(item, show_if="", required_if="") for item in definitions.items_of(document)]

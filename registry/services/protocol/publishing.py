@@ -89,7 +89,7 @@ def read(document, protocol=None):
 
 
 def taken(declared=()):
-    """Names of columns that no item may have: the product's, those of its tables, and those of other own instruments."""
+    """Names that no item may have: the product's, its tables' columns, and those of other own instruments."""
     names = {one.name for one in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
         names |= {field.column for field in model._meta.local_fields if not getattr(field, "is_own", False)}

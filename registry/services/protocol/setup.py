@@ -56,20 +56,27 @@ def steps(found=None):
     def lines(key):
         return len(about.get(key) or ())
 
-    return [
-        Step("name", _("Name and short name"), "study_about", "" if name.get("en") and about.get("short_name") else _("English name and short name")),
-        Step("number", _("Protocol number and registration"), "study_about", "" if about.get("number") else _("protocol number")),
-        Step("ethics", _("Ethics approvals"), "study_about", "" if lines("ethics") >= max(sites, 1) else _("an approval for each site")),
-        Step("sites", _("Sites"), "admin:study_sites_site_changelist", "" if sites else _("at least one site"), str(sites)),
-        Step("people", _("People and roles"), "people", "" if people > 1 else _("somebody who enters data"), str(people)),
-        Step("schedule", _("Schedule of visits"), "schedule", "" if ScheduleVersion.objects.exists() else _("a schedule")),
-        Step("instruments", _("Own instruments"), "own_instruments", "", str(len(asked))),
-        Step("matrix", _("What is asked when"), "study_matrix", "" if "matrix" in found or "off" in found else _("a look at the matrix")),
-        Step("arms", _("Arms"), "study_about", "" if lines("arms") >= 2 or about.get("single_arm") else _("two arms, or one group")),
-        Step("eligibility", _("Eligibility"), "study_about", "" if lines("inclusion") else _("inclusion criteria")),
-        Step("consent", _("Consent"), "study_about", "" if lines("consent") else _("a version of the consent form")),
-        Step("target", _("Target"), "study_about", "" if about.get("target") else _("how many patients are to be enrolled")),
+    told = [
+        ("name", _("Name and short name"), "study_about", name.get("en") and about.get("short_name"),
+         _("English name and short name"), ""),
+        ("number", _("Protocol number and registration"), "study_about", about.get("number"), _("protocol number"), ""),
+        ("ethics", _("Ethics approvals"), "study_about", lines("ethics") >= max(sites, 1),
+         _("an approval for each site"), ""),
+        ("sites", _("Sites"), "admin:study_sites_site_changelist", sites, _("at least one site"), sites),
+        ("people", _("People and roles"), "people", people > 1, _("somebody who enters data"), people),
+        ("schedule", _("Schedule of visits"), "schedule", ScheduleVersion.objects.exists(), _("a schedule"), ""),
+        ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
+        ("matrix", _("What is asked when"), "study_matrix", "matrix" in found or "off" in found,
+         _("a look at the matrix"), ""),
+        ("arms", _("Arms"), "study_about", lines("arms") >= 2 or about.get("single_arm"),
+         _("two arms, or one group"), ""),
+        ("eligibility", _("Eligibility"), "study_about", lines("inclusion"), _("inclusion criteria"), ""),
+        ("consent", _("Consent"), "study_about", lines("consent"), _("a version of the consent form"), ""),
+        ("target", _("Target"), "study_about", about.get("target"), _("how many patients are to be enrolled"), ""),
     ]  # fmt: skip
+    return [
+        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in told
+    ]
 
 
 @transaction.atomic
@@ -127,7 +134,8 @@ def _arms(about):
         "title": {"en": "Study arm", "ja": "研究群"},
         "items": [
             {"name": "study_arm", "label": {"en": "Study arm", "ja": "研究群"}, "kind": "code", "choices": list(arms)},
-            {"name": "study_arm_why", "label": {"en": "Why this arm", "ja": "割付の理由"}, "kind": "text", "required": False},
+            {"name": "study_arm_why", "label": {"en": "Why this arm", "ja": "割付の理由"}, "kind": "text",
+             "required": False},
         ],
     }  # fmt: skip
 
@@ -165,15 +173,20 @@ def _consent(about):
         "code": "consent_form",
         "title": {"en": "Consent form", "ja": "同意文書"},
         "items": [
-            {"name": "consent_version", "label": {"en": "Version of the consent form", "ja": "同意文書の版"}, "kind": "code",
+            {"name": "consent_version", "label": {"en": "Version of the consent form", "ja": "同意文書の版"},
+             "kind": "code",
              "choices": list(versions)},
-            {"name": "consent_taken_by", "label": {"en": "Consent taken by", "ja": "同意取得者"}, "kind": "text",
+            {"name": "consent_taken_by", "label": {"en": "Consent taken by", "ja": "同意取得者"},
+             "kind": "text",
              "max_length": 100},
-            {"name": "consent_again_on", "label": {"en": "Consented again on", "ja": "再同意日"}, "kind": "date",
+            {"name": "consent_again_on", "label": {"en": "Consented again on", "ja": "再同意日"},
+             "kind": "date",
              "required": False},
-            {"name": "consent_contact", "label": {"en": "Further contact allowed", "ja": "今後の連絡の可否"}, "kind": "yes_no",
+            {"name": "consent_contact", "label": {"en": "Further contact allowed", "ja": "今後の連絡の可否"},
+             "kind": "yes_no",
              "required": False},
-            {"name": "consent_data_use", "label": {"en": "Further use of the data allowed", "ja": "データの二次利用の可否"},
+            {"name": "consent_data_use",
+             "label": {"en": "Further use of the data allowed", "ja": "データの二次利用の可否"},
              "kind": "yes_no", "required": False},
         ],
     }  # fmt: skip

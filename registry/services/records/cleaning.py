@@ -35,7 +35,9 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
     """`Answers` for the raw values of `items` (name to text or value) and reasons (name to code).
 
     `complete` asks for a value or a reason in every required item that is asked. `known()` gives answers of the patient
-    that decide, beside those of the form, what is asked; an item that is not asked has neither value nor reason. Raises InvalidAnswers naming every fault at once.
+    that decide, beside those of the form, what is asked; an item that is not asked has neither value nor reason.
+    `conditions` are those of the catalogue that holds, unless others are given. Raises InvalidAnswers naming every
+    fault at once.
     """
     answers, errors = Answers(), {}
     for item in items:

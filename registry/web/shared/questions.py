@@ -376,7 +376,7 @@ def version_in(post, name="version"):
 
 
 def _conditions(instruments, known, conditions=None):
-    """What decides in the browser which questions are asked: trees by item, and answers of the patient that they need."""
+    """What decides in the browser what is asked: trees by item, and answers of the patient that they need."""
     shown_here = {item.name for item in catalogue.items(instruments)}
     conditions = catalogue.current().conditions if conditions is None else conditions
     trees = {name: some for name, some in conditions.items() if name in shown_here}
