@@ -17,6 +17,7 @@ from registry.services.protocol import bringing, current, publishing
 from registry.services.records.cleaning import InvalidAnswers, clean
 from registry.web.shared import questions, wording
 from registry.web.study import documents
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 RECORDS = {
@@ -288,6 +289,7 @@ def own_instrument_preview(request, code):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def own_instrument_publish(request, code):
     """What publishing changes, and doing it, with the reason that the protocol's version keeps."""
     _may(request)
@@ -324,6 +326,7 @@ def own_instrument_publish(request, code):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def own_instrument_retire(request, code):
     """Ask an instrument no more, or again; its answers stay."""
     _may(request)

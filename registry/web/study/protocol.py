@@ -11,6 +11,7 @@ from registry.models import ProtocolVersion
 from registry.services.protocol import bringing, publishing, setup
 from registry.web.study import documents
 from registry.web.study.own_instruments import KINDS, RECORDS, title_of
+from sites.confirming import confirmed
 from sites.tenancy.access import Can
 
 
@@ -23,6 +24,7 @@ def guide(request):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def about(request):
     """Names, numbers, contact, arms, criteria, consent and ethics of the study."""
     request.access.require(Can.ADMINISTER)
@@ -73,6 +75,7 @@ def _about_in(post):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def matrix(request):
     """Which instrument is asked at which visit: asked, optional, not asked; the core's too."""
     request.access.require(Can.ADMINISTER)
