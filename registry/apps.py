@@ -10,7 +10,7 @@ class RegistryConfig(AppConfig):
     def ready(self):
         from registry.guards import checks  # noqa: F401  registers them
         from registry.instruments import catalogue
-        from registry.services.protocol import current
+        from registry.services import current_protocol as current
 
         catalogue.provide(current.current)
 

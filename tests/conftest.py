@@ -20,8 +20,8 @@ from django.utils import translation
 
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
+from registry.services import current_protocol as protocol
 from registry.services.entry import patients
-from registry.services.protocol import current as protocol
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything

@@ -10,8 +10,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from registry.instruments import catalogue
 from registry.models import Assessment, OwnInstrument, ProtocolVersion, State
+from registry.services import current_protocol as current
 from registry.services.entry.assessments import ITEMS
-from registry.services.protocol import current, publishing
+from registry.services.protocol import publishing
 from registry.services.records.cleaning import InvalidAnswers
 from sites.models import AuditEvent
 

@@ -7,7 +7,8 @@ from registry.instruments.base import Label
 from registry.protocol import definitions, questionnaires, redcap
 from registry.protocol.definitions import Fault
 from registry.protocol.notes import Carried
-from registry.services.protocol import current, publishing
+from registry.services import current_protocol as current
+from registry.services.protocol import publishing
 
 LARGEST = 5_000_000  # bytes of a file
 LIBRARY = Path(definitions.__file__).parent / "library"

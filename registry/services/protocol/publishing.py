@@ -16,7 +16,7 @@ from registry.models.columns import stored_items
 from registry.models.own import MODELS
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
-from registry.services.protocol import current
+from registry.services import current_protocol as current
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current as scope
 from sites.tenancy.scope import everything

@@ -17,8 +17,9 @@ from registry.models import ScheduleVersion
 from registry.models.clinical import BASELINE
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
+from registry.services import current_protocol as current
 from registry.services.follow_up import schedule
-from registry.services.protocol import current, publishing
+from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from sites.models import Membership, Site
 from sites.tenancy.access import Can

@@ -10,7 +10,7 @@ from django.db.models import Q
 from registry.instruments import catalogue, extras
 from registry.instruments.base import InvalidValue, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
-from registry.services.protocol.current import at
+from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
 from sites.database.per_request_cache import once_a_request
 from sites.tenancy.access import Can

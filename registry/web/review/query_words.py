@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from registry.instruments import checks
+from registry.instruments import catalogue, checks
 from registry.models import Query, QueryState
 from registry.services.review.queries import form_of
 from registry.services.review.soft_checks import own_checks

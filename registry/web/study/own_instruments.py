@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.instruments import catalogue, value_sets
 from registry.models import OwnInstrument
 from registry.protocol import definitions, questionnaires, redcap
-from registry.services.protocol import bringing, current, publishing
+from registry.services import current_protocol as current
+from registry.services.protocol import bringing, publishing
 from registry.services.records.cleaning import InvalidAnswers, clean
 from registry.web.shared import questions, wording
 from registry.web.study import documents
