@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0003_watermarks"),
+        ("registry", "0005_keyed_signatures"),
         ("study_sites", "0003_attempts_and_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
