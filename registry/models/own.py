@@ -56,7 +56,7 @@ def sync(wanted):
                 if field.name not in items:
                     _remove(model, field)
             have = {field.name for field in model._meta.local_fields}
-            for name in items.keys() - have:
+            for name in sorted(items.keys() - have):
                 _add(model, items[name])
 
 
