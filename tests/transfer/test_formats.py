@@ -9,9 +9,11 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import odmlib
 import openpyxl
@@ -20,13 +22,19 @@ import pyreadstat
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from fontTools.ttLib import TTFont
 from lxml import etree
 
+from registry.analysis.figures import fonts
 from registry.exports import choices as asked
+from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.formats import files
+from registry.exports.formats.text import write_csv as write_csv_rows
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
+from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient, Timepoint
 from registry.services.files import file_formats
@@ -360,6 +368,36 @@ def test_the_sas_script_reads_the_files_of_all_sites(package):
     script = (folder / "data" / "read_metaspine.sas").read_text()
     listed = re.findall(r'"&folder[.]/([^"]+)"', script)
     assert sorted(listed) == sorted(str(one.relative_to(folder / "data")) for one in folder.glob("data/*/*.csv"))
+
+
+def test_a_further_format_is_a_module_and_a_line(package, monkeypatch):
+    def write(stream, sql, written, tick):
+        rows = io.BytesIO()
+        count = write_csv_rows(rows, sql, written, tick)
+        stream.write(rows.getvalue().replace(b",", b"\t"))
+        return count
+
+    module = ModuleType("registry.exports.formats.tsv")
+    module.tsv_files = lambda archive, part: files.streams(archive, part, write)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    line = asked.Format("tsv", Label("Tab-separated", "タブ区切り"), "tsv", "tsv.tsv_files")
+    monkeypatch.setattr(asked, "FORMATS", (*asked.FORMATS, line))
+    monkeypatch.setitem(asked.OFFERED, "format", asked.FORMATS)
+    folder = package(format="tsv")
+    assert (folder / "data" / "patients.tsv").read_text().startswith("patient_id\tsite_code\t")
+    assert "Format: Tab-separated" in (folder / "README.txt").read_text()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_codebook_as_pdf_shows_every_letter_and_comes_out_the_same(language):
+    choices = asked.from_json({"shape": "wide", "language": language} | EVERYTHING)
+    lines = codebook._lines_of_pdf(choices, "A note")
+    letters = {letter for line in lines for text in line for letter in text}
+    assert letters <= {chr(code) for code in TTFont(fonts.japanese()).getBestCmap()}
+    assert any("ぁ" <= letter <= "ん" for letter in letters) == (language == "ja")
+    made = codebook.as_pdf(choices, "Codebook", "A note")
+    assert made.count(b"/Type /Page\n") == -(-len(lines) // codebook.LINES)
+    assert b"IPAexGothic" in made and made == codebook.as_pdf(choices, "Codebook", "A note")
 
 
 def test_the_codebook_says_what_a_tag_means(package):

@@ -4,12 +4,25 @@ from dataclasses import replace
 
 from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.datasets import short_name
+from registry.exports.formats import files
 from registry.exports.formats.ordering import is_ordered, label_of
 from registry.instruments.base import MISSING_LABELS
 from registry.instruments.variables import VARIABLES
 
 _CONTINUOUS = {one.name for one in VARIABLES if one.kind == "continuous"}
 LONGEST_LABEL = 80  # of a variable in Stata
+
+
+def parquet(archive, part):
+    return files.frames(archive, part, write_parquet)
+
+
+def sav(archive, part):
+    return files.frames(archive, part, write_sav)
+
+
+def dta(archive, part):
+    return files.frames(archive, part, write_dta)
 
 
 def write_parquet(path, frame, written, language, note):

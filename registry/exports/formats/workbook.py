@@ -8,24 +8,38 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from registry.exports import copy_rows
+from registry.exports import codebook, copy_rows
+from registry.exports.formats import files
 from registry.exports.selecting import ExportFailed
 from registry.instruments.base import Label
 
 EVERY = 2000  # rows between two signs of progress
 
 
-def write_workbook(path, tables, codebook, about, tick, most):
+def xlsx(archive, part):
+    """The file `metaspine.xlsx` of the archive."""
+    tables = [(dataset.name, sql, written) for dataset, written, sql in part.tables]
+    described = codebook.rows([(dataset, written) for dataset, written, _ in part.tables], part.choices)
+    about = [("metaspine", part.note), *part.about]
+    with files.temporary("xlsx") as path:
+        counts = write_workbook(
+            path, tables, [codebook.HEADER, *described], about, part.tick, part.choices.kind.most_rows
+        )
+        archive.add_file(f"{part.folder}metaspine.xlsx", path, table="all", rows=counts)
+    return counts
+
+
+def write_workbook(path, tables, described, about, tick, most):
     """Write the file; returns name of dataset to number of rows.
 
     tables    (name, SQL, Outputs) of each dataset
-    codebook  rows of text, the header first; `about` likewise
+    described the codebook as rows of text, the header first; `about` likewise
     ExportFailed where a dataset has more than `most` rows, which is what Excel can hold.
     """
     book, counts = Workbook(write_only=True), {}
     for name, sql, written in tables:
         counts[name] = _sheet(book.create_sheet(name[:31]), name, sql, written, tick, most)
-    for name, lines in (("codebook", codebook), ("about", about)):
+    for name, lines in (("codebook", described), ("about", about)):
         sheet = book.create_sheet(name)
         for line in lines:
             sheet.append([_cell(sheet, text) for text in line])
