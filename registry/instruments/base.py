@@ -86,6 +86,7 @@ class Item:
     identifying: bool = False  # stays with the patient's site: in no central page, export or log
     hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
     further_codes: str = ""  # a pattern of codes that are valid beside those of the choices
+    since: str = ""  # the version of its instrument that brought it, where that is not the first: older files lack it
 
     @cached_property
     def codes(self):
