@@ -6,6 +6,7 @@ from datetime import date
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
 
 from registry.exports import codebook, copy_rows
 from registry.exports.formats import files
@@ -48,6 +49,8 @@ def write_workbook(path, tables, described, about, tick, most):
 
 def _sheet(sheet, name, sql, written, tick, most):
     sheet.freeze_panes = "B2"
+    for place, one in enumerate(written, 1):
+        sheet.column_dimensions[get_column_letter(place)].width = _width(one)
     sheet.append([one.name for one in written])
     readers, count = [_reader(one) for one in written], 0
     for block in copy_rows.csv_blocks(sql):
@@ -63,7 +66,14 @@ def _sheet(sheet, name, sql, written, tick, most):
                 )
             if count % EVERY == 0:
                 tick(count)
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(written))}{count + 1}"
     return count
+
+
+def _width(one):
+    """Characters that show the name of a column and most of its values."""
+    labels = [len(choice.label.en) for choice in one.choices]
+    return min(40, max(len(one.name) + 4, 12 if one.kind == "date" else 0, *labels[:20], 8))
 
 
 def _reader(one):
