@@ -1,3 +1,4 @@
+from registry.models.background import Heartbeat, Postponed
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
@@ -23,6 +24,7 @@ __all__ = [
     "Erasure",
     "Export",
     "FollowUpEnd",
+    "Heartbeat",
     "Identity",
     "Import",
     "ImportMapping",
@@ -30,6 +32,7 @@ __all__ = [
     "InstrumentSwitch",
     "Patient",
     "PatientLink",
+    "Postponed",
     "Query",
     "QueryForm",
     "QueryMessage",
