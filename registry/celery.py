@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class PostponableTask(Task):
     """A task whose sender neither fails nor waits while the broker is away: the message is kept in the database.
 
-    The sweeper sends it once the broker answers again (`registry.services.postponed`). A task with `derived = True` is not kept:
-    what it does follows from what is stored, and the sweeper finds it by that.
+    The sweeper sends it once the broker answers again (`registry.services.postponed`). A task with `derived = True` is
+    not kept: what it does follows from what is stored, and the sweeper finds it by that.
     """
 
     derived = False
@@ -38,13 +38,23 @@ class PostponableTask(Task):
             from registry.services.postponed import keep  # needs the models
 
             keep(self.name, args, kwargs)
-        log.warning("%s: %s", self.name, "the sweeper will find it" if self.derived else "kept until the broker is back")
+        log.warning(
+            "%s: %s", self.name, "the sweeper will find it" if self.derived else "kept until the broker is back"
+        )
         return None
 
 
 app = Celery("registry", task_cls=PostponableTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def refuse_unguarded(**kwargs):
+    """A worker does nothing in a database that does not guard itself."""
+    from registry.guards.checks import serve_guarded
+
+    serve_guarded()
 
 
 @worker_init.connect

@@ -249,10 +249,11 @@ LOGOUT_REDIRECT_URL = "login"
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 INVITATION_DAYS = int(env("METASPINE_INVITATION_DAYS", "7"))
 
-# Who must have a second factor: people with a central role, administrators among them; everybody; or nobody.
-SECOND_FACTOR = env("METASPINE_SECOND_FACTOR", "central")
-if SECOND_FACTOR not in {"central", "all", "none"}:
-    raise ImproperlyConfigured("METASPINE_SECOND_FACTOR is central, all or none.")
+# Who must have a second factor: whoever sees identifiers or more than one site, and everybody with a central role;
+# looser, those with a central role alone (administrators among them), or nobody; stricter, everybody.
+SECOND_FACTOR = env("METASPINE_SECOND_FACTOR", "identifiers")
+if SECOND_FACTOR not in {"identifiers", "central", "all", "none"}:
+    raise ImproperlyConfigured("METASPINE_SECOND_FACTOR is identifiers, central, all or none.")
 
 ACCOUNT_ADAPTER = "registry.web.account_adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -270,17 +271,18 @@ ACCOUNT_FORMS = {
     "change_password": "registry.web.account_forms.ChangePasswordForm",
     "reauthenticate": "registry.web.account_forms.ConfirmPasswordForm",
 }
-# By the network address someone comes from (a hospital shares one) and by account. "login_failed" covers passwords,
-# codes of the second factor and confirming who one is; what succeeds does not count.
+# By the network address someone comes from (a hospital shares one) and by person; `sites.attempts` counts, in the
+# database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off a
+# limit that django-allauth would keep in the cache beside ours.
 ACCOUNT_RATE_LIMITS = {
-    "login": "300/15m/ip",
     "login_failed": "100/15m/ip,10/15m/key",
-    "reset_password": "60/15m/ip,5/15m/key",
-    "reset_password_from_key": "60/15m/ip",
-    "change_password": "10/15m/user",
+    "code_failed": "100/15m/ip,10/15m/key",
+    "forgotten_password": "60/15m/ip,5/15m/key",
+    "password_link": "60/15m/ip",
     "invitation": "60/15m/ip",
     "patient_link": "600/15m/ip,120/15m/key",
-}
+    "api_token": "60/15m/ip",
+} | dict.fromkeys(("login", "reset_password", "reset_password_from_key", "change_password", "reauthenticate"))
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))
 
@@ -322,10 +324,14 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-# Without an address of a mail server no mail leaves: links are for administrators to copy.
+# Whom to ask who cannot sign in, as the pages say it: a name, a number, an address.
+CONTACT = env("METASPINE_CONTACT", "")
+
+# Without an address of a mail server no mail is written, nor a link made that one would carry: links are for
+# administrators to copy.
 EMAIL_URL = env("METASPINE_EMAIL_URL", "")
 MAIL = bool(EMAIL_URL)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'console'}.EmailBackend"
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'dummy'}.EmailBackend"
 if MAIL:
     globals().update(mail_server(EMAIL_URL))
 EMAIL_TIMEOUT = 20

@@ -186,18 +186,12 @@ class NewPersonForm(AdminUserCreationForm):
         model = User
         fields = ("email", "name", "language")
 
-    def clean_email(self):
-        return self.cleaned_data["email"].lower()
-
 
 class PersonForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("email", "name", "language", "is_active")
         help_texts = {"is_active": _("Without the tick this person can no longer sign in. People are never deleted.")}
-
-    def clean_email(self):
-        return self.cleaned_data["email"].lower()
 
     def clean_is_active(self):
         active = self.cleaned_data["is_active"]

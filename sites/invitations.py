@@ -23,9 +23,8 @@ class NotInvited(Exception):
 def invite(invitation, *, access):
     """Store a new `Invitation` and return the token of its link, which is nowhere else. Raises PermissionDenied."""
     access.require(Can.ADMINISTER)
-    if User.objects.filter(email__iexact=invitation.email).exists():
+    if User.objects.filter(email=invitation.email).exists():
         raise ValidationError({"email": _("This person has an account already: give it another role instead.")})
-    invitation.email = invitation.email.lower()
     invitation.invited_by_id = access.user_id
     return _with_new_token(invitation)
 
@@ -65,7 +64,7 @@ def invited(token, *, lock=False):
     invitation = found.select_related("site", "invited_by").filter(token_hash=_hash(token)).first()
     if invitation is None or invitation.state != "open":
         raise NotInvited(invitation.state if invitation else "unknown")
-    if User.objects.filter(email__iexact=invitation.email).exists():
+    if User.objects.filter(email=invitation.email).exists():
         raise NotInvited("account")
     return invitation
 

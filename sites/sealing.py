@@ -27,7 +27,7 @@ SEALS = "study_sites_auditseal"
 AT_MOST = 10_000  # events in a seal: how closely a change is located
 TOLD = 10  # ranges of ids that a finding names
 
-# One event as text that depends on no setting of the session. Migration 0003 has its own copy: a change needs another.
+# One event as text that depends on no setting of the session; the functions that seal have it from here.
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
     e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""
 CONTENT = f"sha256(string_agg(sha256(convert_to({EVENT}, 'UTF8')), ''::bytea ORDER BY e.id))"

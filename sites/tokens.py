@@ -1,7 +1,9 @@
 """API tokens: how a program signs in for a person, with some of the person's abilities and for a while.
 
 A token is 256 random bits, shown once; only its SHA-256 is stored. It may never do more than its owner may at that
-moment: the owner's access is narrowed to the token's scopes and sites, and never holds administration or signing.
+moment, nor more than its owner could when it was issued: the owner's access is narrowed to the token's scopes and sites
+and to the memberships of that day, and never holds administration or signing. It ends with the password, with signing
+out everywhere, and with the second factor that identifiers ask for.
 """
 
 import hashlib
@@ -10,14 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from sites.access import Can, Grant
-from sites.models import ApiAnswer, ApiToken
+from sites import attempts, audit
+from sites.access import Can, Grant, Role, access_of, read_beside
+from sites.models import ApiAnswer, ApiToken, Membership, User
+from sites.scope import Scope, entered
+from sites.sign_ins import has_second_factor, needs_second_factor, second_factors
 
 PREFIX = "msp_"  # so that a token is recognised where it should not be, such as in a repository
 SHOWN = len(PREFIX) + 4
@@ -25,6 +32,7 @@ LONGEST = timedelta(days=366)
 ADDRESSES = "/api/"  # tokens mean nothing to the pages
 ANSWERS_KEPT = timedelta(days=1)
 USE_NOTED_EVERY = timedelta(minutes=1)
+REFUSED, TOO_OFTEN = "refused", "too often"  # what becomes of a request whose token does not hold
 
 
 class TokenScope(StrEnum):
@@ -54,7 +62,15 @@ SCOPE_LABELS = {
 
 
 class InvalidToken(Exception):
-    """Why a token signs nobody in."""
+    """Why a token signs nobody in, for the trail. `owner_id` where the token is known. Who asks is told one thing."""
+
+    def __init__(self, why, owner_id=None):
+        super().__init__(why)
+        self.owner_id = owner_id
+
+
+class SecondFactorNeeded(ValueError):
+    """Direct identifiers go only into tokens of somebody who has a second factor."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,8 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
     reach = set(access.sites_for(*Can))
     if site_ids is not None and (not site_ids or not reach.issuperset(site_ids)):
         raise ValueError("a token is limited to sites where its owner works")
+    if _identifies(scopes) and not has_second_factor(user):
+        raise SecondFactorNeeded("a token that reads direct identifiers needs a second factor")
     chosen = [one.value for one in TokenScope if one == TokenScope.READ or one in {TokenScope(s) for s in scopes}]
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
@@ -95,9 +113,31 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
         digest=_digest(text),
         scopes=chosen,
         site_ids=None if site_ids is None else sorted(site_ids),
+        memberships=_running(user, timezone.localdate()),
+        owner_state=User.objects.get(pk=user.pk).sign_in_state,
         expires_at=expires_at,
     )
     return Issued(token, text)
+
+
+def _identifies(scopes):
+    """Whether scopes ask for a second factor: those that read identifiers, unless nobody is asked for one here."""
+    return TokenScope.IDENTIFY in {TokenScope(one) for one in scopes} and settings.SECOND_FACTOR != "none"
+
+
+def _running(user, day):
+    """[id, role, site id] of each membership that runs on a day."""
+    found = Membership.objects.running(day).filter(user_id=user.pk).order_by("pk")
+    return [list(one) for one in found.values_list("pk", "role", "site_id")]
+
+
+def state_of(token):
+    """`running`, `revoked`, `expired`, or `ended` with what its owner was when it was issued; `token.user` is read."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at <= timezone.now():
+        return "expired"
+    return "running" if token.user.is_active and token.owner_state == token.user.sign_in_state else "ended"
 
 
 def revoke(*, access, token):
@@ -109,20 +149,33 @@ def revoke(*, access, token):
 
 def signed_in(text):
     """The running ApiToken with this text, its owner at `token.user`. InvalidToken if there is none."""
-    token = ApiToken.objects.select_related("user").filter(digest=_digest(text)).first()
-    now = timezone.now()
+    factors = second_factors(OuterRef("user_id"))
+    tokens = ApiToken.objects.select_related("user").annotate(has_second_factor=Exists(factors))
+    token = tokens.filter(digest=_digest(text)).first()
     if token is None:
-        raise InvalidToken("there is no such token")
-    if token.revoked_at is not None:
-        raise InvalidToken("the token was revoked")
-    if token.expires_at <= now:
-        raise InvalidToken("the token has expired")
-    if not token.user.is_active:
-        raise InvalidToken("the token's owner is no longer active")
+        raise InvalidToken("unknown")
+    if why := _fault(token):
+        raise InvalidToken(why, token.user_id)
+    day, now = timezone.localdate(), timezone.now()
+    token.running = _running(token.user, day)
+    read_beside(token.user, day, [(role, site) for _pk, role, site in token.running])
     unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
         ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now)
     return token
+
+
+def _fault(token):
+    """Why a token that there is signs nobody in; empty where it does."""
+    now = timezone.now()
+    faults = {
+        "revoked": token.revoked_at is not None,
+        "expired": token.expires_at <= now,
+        "owner inactive": not token.user.is_active,
+        "signed out everywhere, or another password": token.owner_state != token.user.sign_in_state,
+        "identifiers without a second factor": _identifies(token.scopes) and not token.has_second_factor,
+    }
+    return next((why for why, holds in faults.items() if holds), "")
 
 
 def identify(request):
@@ -137,14 +190,32 @@ def identify(request):
     try:
         request.token = signed_in(text.strip())
         request.user = request.token.user
+        request.access = narrowed(access_of(request.user), request.token)
+        if needs_second_factor(request.access) and not request.token.has_second_factor:
+            raise InvalidToken("owner without the second factor that is asked of them", request.user.pk)
     except InvalidToken as error:
-        request.token_fault = str(error)
-        request.user = AnonymousUser()
+        request.token, request.user = None, AnonymousUser()
+        request.token_fault = _refused(request, text.strip(), error)
+
+
+def _refused(request, text, error):
+    """Put a refused token on record, once for as long as the same one counts; returns REFUSED or TOO_OFTEN."""
+    with entered(Scope(request_id=request.id)), transaction.atomic():
+        try:
+            if attempts.take("api_token", request, guess=text).new:
+                detail = {"why": str(error)} | ({"begins": text[:SHOWN]} if error.owner_id else {})
+                audit.record("token_refused", table="study_sites_user", row_id=error.owner_id or "", detail=detail)
+        except attempts.TooMany:
+            return TOO_OFTEN
+    return REFUSED
 
 
 def narrowed(access, token):
     """What the owner's `access` leaves to a token."""
     within = frozenset().union(*(ABILITIES[TokenScope(one)] for one in token.scopes))
+    # What was granted after the token was issued, or in place of what was, is no part of it.
+    granted = {Grant(Role(role), site) for pk, role, site in token.running if [pk, role, site] in token.memberships}
+    access = replace(access, grants=tuple(one for one in access.grants if one in granted))
     if token.site_ids is None:
         return replace(access, within=within)
     grants = tuple(

@@ -24,6 +24,7 @@ from registry.services import patients
 from sites.access import Can, Role, access_of
 from sites.models import Membership, Site, User
 from sites.scope import entered, everything
+from tests.browsing import Browser
 
 PASSWORD = "correct horse battery"
 
@@ -135,6 +136,12 @@ def english():
     """Each test begins in English, whatever language a page of the one before it was shown in."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture
+def client():
+    """A browser in which nobody is signed in."""
+    return Browser()
 
 
 @pytest.fixture

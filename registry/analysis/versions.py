@@ -8,7 +8,7 @@ from registry import __version__
 
 
 def product_version():
-    """The version of the product, such as `0.1.0`: it runs from its folder, whether or not that has a pyproject.toml."""
+    """The version of the product, such as `0.1.0`."""
     return __version__
 
 

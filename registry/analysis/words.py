@@ -28,6 +28,17 @@ WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable 
     "a row or a column of the table is empty": "分割表に空の行または列がある",
     "no pair changed": "変化した対がない",
     "no event was observed": "イベントが観察されなかった",
+    "a cell of the table is empty, so the ratio has no interval": "分割表に空のセルがあり、比の信頼区間がない",
+    "a covariate does not vary": "共変量にばらつきがない",
+    "a covariate is determined by the others": "共変量が他の共変量から決まる",
+    "a hazard ratio goes to zero or infinity, as without an event in a group": (
+        "ハザード比が0または無限大に向かう（群にイベントがない場合など）"
+    ),
+    "a covariate separates those with the outcome from those without": "共変量が結果の有無を完全に分ける",
+    "the fit did not converge": "推定が収束しなかった",
+    "the covariance is singular": "共分散行列が特異である",
+    "fewer than two visits have values": "値のある時点が2つ未満",
+    "nobody could be matched": "対にできる患者がいない",
     "the test compares two groups": "2群を比較する検定である",
 }
 

@@ -50,8 +50,12 @@ def repeatable(post):
 
 
 def _fingerprint(request):
-    scopes = ",".join(request.auth.scopes) if request.auth is not None else "session"
-    told = f"{request.method} {request.get_full_path()} {scopes}\n".encode() + request.body
+    """Of the request, of what carries it and of what that may do: nobody is told again what is not theirs any more."""
+    carrier = f"token {request.auth.pk}" if request.auth is not None else "session"
+    access = request._request.access
+    grants = sorted(f"{one.role} {one.site_id}" for one in access.grants)
+    may = f"{carrier} {sorted(access.within)} {grants}"
+    told = f"{request.method} {request.get_full_path()} {may}\n".encode() + request.body
     return hashlib.sha256(told).hexdigest()
 
 

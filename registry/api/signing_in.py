@@ -6,6 +6,7 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
+from sites import tokens
 from sites.tokens import TokenScope
 
 
@@ -14,8 +15,12 @@ class ByToken(BaseAuthentication):
 
     def authenticate(self, request):
         asked = request._request
-        if asked.token_fault:
-            raise exceptions.AuthenticationFailed(_("The token is not accepted: %(why)s.") % {"why": asked.token_fault})
+        if asked.token_fault == tokens.TOO_OFTEN:
+            raise exceptions.Throttled
+        if asked.token_fault:  # one answer for a used, an expired, a revoked and an invented one
+            raise exceptions.AuthenticationFailed(
+                _("The token is not accepted. Its owner sees on the page “API tokens” what became of it.")
+            )
         return (asked.user, asked.token) if asked.token is not None else None
 
     def authenticate_header(self, request):

@@ -1,4 +1,4 @@
-"""What is answered when a request fails: 503 while the database is away or busy, and then with what was sent; else 500."""
+"""Errors of the server: 503 while the database is away or busy, then with what was sent, and 500 for any other."""
 
 import sys
 

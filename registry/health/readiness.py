@@ -1,7 +1,7 @@
 """Readiness: whether this process can serve, and whether what works in the background does.
 
-`readiness()` asks the database one question on the connection of the request, and the broker a PING. It tells words only:
-whoever may ask it need not sign in.
+`readiness()` asks the database two questions on the connection of the request, and the broker a PING. It tells words
+only: whoever may ask it need not sign in.
 """
 
 import time
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache as broker
 from django.db import Error, connection
 
+from registry.guards import checking
 from registry.health import heartbeats
 from registry.health.waiting import known
 
@@ -19,6 +20,7 @@ SERVING = ("database", "migrations", "guards")  # without these nothing is serve
 SILENCE = 120  # seconds without a sign of life of beat or a queue after which it counts as away
 # The table that a person's scope is computed from has no policy itself.
 OPEN = "study_sites_membership"
+GUARDS_EVERY = 300  # seconds
 
 _QUESTION = f"""
     SELECT (SELECT count(*) FROM django_migrations WHERE app || '.' || name = ANY(%s)),
@@ -40,7 +42,7 @@ def readiness():
             applied, unguarded, bypasses = cursor.fetchone()
         told["database"] = OK
         told["migrations"] = OK if applied == len(_migrations()) else FAILED
-        told["guards"] = FAILED if unguarded or bypasses else OK
+        told["guards"] = FAILED if unguarded or bypasses or not _guarded() else OK
         ages = heartbeats.ages()
     except Error:
         connection.close()
@@ -59,6 +61,19 @@ def _voice(ages, names):
     if ages is None:
         return FAILED
     return OK if all(ages.get(name, SILENCE + 1) <= SILENCE for name in names) else SILENT
+
+
+_checked = (-GUARDS_EVERY, False)  # when all guards were last compared with what is declared, and whether they are so
+
+
+def _guarded():
+    """Every policy, trigger, function and right is as declared; compared as often as an operator may care to wait."""
+    global _checked
+    at, good = _checked
+    if not good or time.monotonic() - at > GUARDS_EVERY:
+        good = not checking.differences()
+        _checked = (time.monotonic(), good)
+    return good
 
 
 @cache

@@ -18,6 +18,7 @@ PROJECT = Path(__file__).parents[2]
 APPS = {"registry": "registry", "study_sites": "sites"}  # Django's label, and the folder
 PATIENCE = 300  # seconds; a long migration holds up its successors, so the launcher tries again after that
 PAUSE = 0.5
+MIGRATING = 730_118_201_404  # the advisory lock of a `migrate` under way, the guards that it puts in place included
 
 
 def main(arguments):
@@ -68,6 +69,8 @@ def without_tables(url):
         with psycopg.connect(url, connect_timeout=5) as connection:
             if not connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()[0]:
                 return "the database has no tables yet: migrate has not run"
+            if not connection.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [MIGRATING]).fetchone()[0]:
+                return "migrate is at work"
             applied = set(connection.execute("SELECT app, name FROM django_migrations"))
     except psycopg.Error as error:
         return f"the database does not answer ({first_line(error)})"
@@ -78,7 +81,9 @@ def without_tables(url):
 def known():
     """The product's migrations, by file: {(label of the app, name)}."""
     return {
-        (label, path.stem) for label, folder in APPS.items() for path in (PROJECT / folder / "migrations").glob("[0-9]*.py")
+        (label, path.stem)
+        for label, folder in APPS.items()
+        for path in (PROJECT / folder / "migrations").glob("[0-9]*.py")
     }
 
 

@@ -1,6 +1,6 @@
 """Signatures: who confirmed which forms of a patient, when, in which words, and the hash of what was signed.
 
-A row is never changed nor deleted (migration 0005): a signature that no longer holds is shown as broken.
+A row is never changed nor deleted (registry/guards): a signature that no longer holds is shown as broken.
 """
 
 from django.conf import settings

@@ -76,7 +76,7 @@ def restore(path):
     has patients; afterwards where rows or the audit trail are not what was saved.
     """
     manifest = read(path)
-    unknown = {tuple(one) for one in manifest["migrations"]} - set(MigrationLoader(None).disk_migrations)
+    unknown = {tuple(one) for one in manifest["migrations"]} - known_migrations()
     if unknown:
         raise BackupError(f"The backup was made by a newer version: {sorted(unknown)[0]} is not known here.")
     connection = connections["owner"]
@@ -100,6 +100,12 @@ def restore(path):
             process.wait()
         _refuse_failure("pg_restore", process, said)
     return manifest, _verified(connection, manifest)
+
+
+def known_migrations():
+    """(app, name) of every migration of this version, and of those that its baselines stand for."""
+    loader = MigrationLoader(None)
+    return set(loader.disk_migrations) | {one for base in loader.replacements.values() for one in base.replaces}
 
 
 def _refuse_patients(connection):

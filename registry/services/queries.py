@@ -15,8 +15,18 @@ from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue, Item, Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
 from registry.services import schedule
+from registry.services import seen as shown
 from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form, checks_asked, expanded, findings_if, findings_of, form_of_record, items_of
+from registry.services.findings import (
+    Form,
+    as_json,
+    checks_asked,
+    expanded,
+    findings_if,
+    findings_of,
+    form_of_record,
+    items_of,
+)
 from registry.services.records import require
 from sites.access import Can
 from sites.scope import current
@@ -287,14 +297,67 @@ def raise_query(*, access, patient, form, text, field=None):
     return query
 
 
-def _stepped(query, kind, allowed, state, text):
+def answers_about(query, patient, row):
+    """The answers that a query is about, as stored now: item name → value as JSON has it.
+
+    row  the assessment or adverse event, where it is about one; `patient` for the patient's own forms
+    """
+    names = [query.field] if query.rule is None else [*query.seen]
+    rows = [one for one in (row, patient) if one is not None]
+    found = {}
+    for name in filter(None, names):
+        if name == "timepoint":
+            continue  # no answer, and it stays
+        holder = next((one for one in rows if hasattr(one, name)), None)
+        if holder is not None:
+            reason = holder.missing.get(name) if hasattr(holder, "missing") else None
+            found[name] = {shown.MISSING: reason} if reason else as_json(getattr(holder, name))
+    return found
+
+
+def note(query, patient, row):
+    """The note of a page that shows a query's thread and the answers that it is about (`seen.note`)."""
+    return shown.note("query", query.pk, _shown(query, patient, row))
+
+
+def _shown(query, patient, row):
+    return shown.of_queries([query]) | {"answers": answers_about(query, patient, row)}
+
+
+def _check_seen(query, seen, kind):
+    """Raise Unseen if the thread has gone on, or, for who judges the answers, if these are others by now."""
+    patient = Patient.objects.get(pk=query.patient_id)
+    try:
+        shown.check(seen, "query", query.pk, _shown(query, patient, row_of(query)))
+    except shown.Unseen as unseen:
+        matters = [one for one in unseen.differences if kind != QueryMessage.Kind.ANSWERED or one.part != "answers"]
+        if matters or not unseen.differences:
+            raise shown.Unseen(matters) from unseen
+
+
+def row_of(query, *, lock=False):
+    """The record that a query is about, the patient's own row for own forms; None where there is none yet."""
+    model, key = Patient, {"pk": query.patient_id}
+    if query.event_id is not None:
+        model, key = AdverseEvent, {"pk": query.event_id}
+    elif query.timepoint_id is not None:
+        model, key = Assessment, {"patient_id": query.patient_id, "timepoint_id": query.timepoint_id}
+    rows = model.objects.select_for_update() if lock else model.objects
+    return rows.filter(**key).first()
+
+
+def _stepped(query, kind, allowed, state, text, seen):
     """One step of a query: the locked row in its new state; the same step sent twice is one."""
+    if seen is not None:
+        row_of(query, lock=True)  # before the query, as whoever saves the record does
     row = Query.objects.select_for_update().get(pk=query.pk)
     if row.state not in allowed:
         last = row.messages.order_by("-pk").first()
         if row.state == state and last and (last.kind, last.text, last.by_id) == (kind, text, current().user_id):
             return row
         raise WrongState(row)
+    if seen is not None:
+        _check_seen(row, seen, kind)
     row.state, row.mended = state, False
     row.save(update_fields=["state", "mended"])
     _tell(row, kind, text)
@@ -302,26 +365,29 @@ def _stepped(query, kind, allowed, state, text):
 
 
 @transaction.atomic
-def answer(*, access, query, text):
-    """Answer an open query, at the site. Raises InvalidAnswers, PermissionDenied, WrongState."""
+def answer(*, access, query, text, seen=None):
+    """Answer an open query, at the site. Raises InvalidAnswers, PermissionDenied, WrongState, Unseen.
+
+    seen  `note` of the page that showed the query; None for however it stands
+    """
     require(access, Can.ENTER, query.site_id)
-    return _stepped(query, QueryMessage.Kind.ANSWERED, (QueryState.OPEN,), QueryState.ANSWERED, cleaned(text))
+    return _stepped(query, QueryMessage.Kind.ANSWERED, (QueryState.OPEN,), QueryState.ANSWERED, cleaned(text), seen)
 
 
 @transaction.atomic
-def close(*, access, query, text=""):
-    """Close a query, answered or not. Raises InvalidAnswers, PermissionDenied, WrongState."""
+def close(*, access, query, text="", seen=None):
+    """Close a query, answered or not. `seen` and what it raises are those of `answer`."""
     require(access, Can.QUERY, query.site_id)
     before = (QueryState.OPEN, QueryState.ANSWERED)
-    return _stepped(query, QueryMessage.Kind.CLOSED, before, QueryState.CLOSED, cleaned(text, required=False))
+    return _stepped(query, QueryMessage.Kind.CLOSED, before, QueryState.CLOSED, cleaned(text, required=False), seen)
 
 
 @transaction.atomic
-def reopen(*, access, query, text):
-    """Ask again, saying why the answer does not do. Raises InvalidAnswers, PermissionDenied, WrongState."""
+def reopen(*, access, query, text, seen=None):
+    """Ask again, saying why the answer does not do. `seen` and what it raises are those of `answer`."""
     require(access, Can.QUERY, query.site_id)
     before = (QueryState.ANSWERED, QueryState.CLOSED)
-    return _stepped(query, QueryMessage.Kind.REOPENED, before, QueryState.OPEN, cleaned(text))
+    return _stepped(query, QueryMessage.Kind.REOPENED, before, QueryState.OPEN, cleaned(text), seen)
 
 
 STEPS = {"answer": answer, "close": close, "reopen": reopen}
@@ -369,17 +435,34 @@ def matching(access, wanted, site_ids):
     return [(site, patient, None) for site, patient in rows.values_list("site_id", "patient_id")]
 
 
+def bulk_note(wanted, rows):
+    """The note of a page that shows which records would be asked about: `rows` of `matching` (`seen.note`)."""
+    return shown.note("raise queries", _asked(wanted), _records(rows))
+
+
+def _asked(wanted):
+    return f"{wanted.kind}:{wanted.timepoint}:{wanted.field}:{wanted.has}:{wanted.value}"
+
+
+def _records(rows):
+    return {f"{patient}/event-{event}" if event else patient: {} for _site, patient, event in rows}
+
+
 @transaction.atomic
-def raise_many(*, access, wanted, text, site_ids):
+def raise_many(*, access, wanted, text, site_ids, seen=None):
     """Ask the same about every record that `wanted` names; returns how many queries were raised, at most AT_MOST.
 
-    Doing it twice asks once. Raises InvalidAnswers, PermissionDenied.
+    Doing it twice asks once.
+    seen  `bulk_note` of the page that showed which; None for whichever there are
+    Raises InvalidAnswers, PermissionDenied, Unseen.
     """
     require(access, Can.QUERY, None)
     text = cleaned(text)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('queries'))")
     rows = list(matching(access, wanted, site_ids)[:AT_MOST])
+    if seen is not None:
+        shown.check(seen, "raise queries", _asked(wanted), _records(rows))
     about = {"form": wanted.kind, "timepoint_id": wanted.timepoint, "field": wanted.field, "text": text}
     who = current().user_id
     raised = Query.objects.bulk_create(

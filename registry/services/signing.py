@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
+from registry.services import seen as shown
 from registry.services.findings import OWN_FORMS, as_json
 from registry.services.forms import forms_of
 from registry.services.records import ReasonRequired, require
@@ -66,12 +67,22 @@ def ready(patient):
     )
 
 
+def note(patient, ready):
+    """The note of a page that shows what a signature would cover (`seen.note`)."""
+    return shown.note("sign", patient.pk, _shown(ready))
+
+
+def _shown(ready):
+    return shown.of_forms(ready.forms) | shown.of_queries(ready.queries)
+
+
 @transaction.atomic
-def sign(*, access, patient, language="en", acknowledged=()):
+def sign(*, access, patient, language="en", acknowledged=(), seen=None):
     """Sign every finished form of a patient that is not signed yet, lock them, and return the Signature.
 
     The caller has asked for the password again. `acknowledged` are ids of the unsettled queries that the person saw.
-    Raises NotReady, PermissionDenied.
+    seen  `note` of the page that showed the answers; None where the system signs whatever is stored
+    Raises NotReady, Unseen, PermissionDenied.
     """
     require(access, Can.SIGN, patient.site_id)
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
@@ -80,6 +91,8 @@ def sign(*, access, patient, language="en", acknowledged=()):
     found = ready(patient)
     if not found.is_ready or not {one.pk for one in found.queries} <= set(acknowledged):
         raise NotReady(found)
+    if seen is not None:
+        shown.check(seen, "sign", patient.pk, _shown(found))
     who = User.objects.get(pk=current().user_id)
     signature = Signature(
         site_id=patient.site_id,
@@ -124,16 +137,30 @@ def _set_states(patient, states):
         model.objects.filter(pk=pk, site_id=patient.site_id).update(**columns)
 
 
+def unlocking_note(patient):
+    """The note of a page that shows which signatures a patient has (`seen.note`)."""
+    return shown.note("unlock", patient.pk, _signatures_shown(patient))
+
+
+def _signatures_shown(patient):
+    rows = Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")
+    return {f"signature-{one.pk}": {"name": one.name, "sha256": one.sha256} for one in rows}
+
+
 @transaction.atomic
-def unlock(*, access, patient, codes, reason):
+def unlock(*, access, patient, codes, reason, seen=None):
     """Open signed forms (by code) of a patient again, for a reason; returns the codes of those that were locked.
 
-    They go back to what they were when they were signed. Raises ReasonRequired, PermissionDenied.
+    They go back to what they were when they were signed.
+    seen  `unlocking_note` of the page that showed the signatures; None for whatever there is
+    Raises ReasonRequired, Unseen, PermissionDenied.
     """
     require(access, Can.SIGN, patient.site_id)
     if not reason.strip():
         raise ReasonRequired
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
+    if seen is not None:
+        shown.check(seen, "unlock", patient.pk, _signatures_shown(patient))
     locked = [one for one in forms_of(patient) if one.state == State.LOCKED and one.form.code in set(codes)]
     if not locked:
         return []

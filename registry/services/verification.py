@@ -1,19 +1,16 @@
 """Verification against source: a monitor compares fields, or a whole form, with the patient's file.
 
 What was compared is in the record's `verified`, column by column. The database marks a column that changes afterwards
-and takes a verified form back to complete (migration 0005).
+and takes a verified form back to complete (registry/guards).
 """
-
-import hashlib
-import json
 
 from django.db import transaction
 from django.utils import timezone
 
 from registry.models import State
-from registry.services.findings import as_json
+from registry.services import seen as shown
 from registry.services.forms import FormRow
-from registry.services.records import Conflict, Locked, locked_for_update, require
+from registry.services.records import Locked, locked_for_update, require
 from sites.access import Can
 from sites.scope import current
 
@@ -27,12 +24,12 @@ def verify(*, access, found, columns, seen=None):
     """Mark columns of a form as compared with the source; returns the stored row.
 
     found    a `forms.FormRow`; columns: names of those that agree. With all of them the form itself is verified.
-    seen     `answers_seen` of what was compared; None for whatever is stored
-    Raises NotComplete, Locked, Conflict, PermissionDenied.
+    seen     `note` of the page that showed the answers; None for whatever is stored
+    Raises NotComplete, Locked, Unseen, PermissionDenied.
     """
     row = _open_row(access, found)
-    if seen is not None and seen != answers_seen(FormRow(found.form, row)):
-        raise Conflict(row)
+    if seen is not None:
+        shown.check(seen, "verify", _key(found), _shown(FormRow(found.form, row)))
     columns = [name for name in found.comparable if name in set(columns)]
     mark = {"by": current().user_id, "at": timezone.now().isoformat()}
     row.verified = row.verified | {name: mark for name in columns if not is_verified(row, name)}
@@ -72,10 +69,17 @@ def _open_row(access, found):
     return row
 
 
-def answers_seen(found):
-    """A word that differs when the answers of a form do. The row's version would not do: marks raise it too."""
-    answers = [(name, as_json(getattr(found.row, name)), found.row.missing.get(name)) for name in found.comparable]
-    return hashlib.sha256(json.dumps(answers).encode()).hexdigest()[:16]
+def note(found):
+    """The note of a page that shows a form's answers to be compared (`seen.note`)."""
+    return shown.note("verify", _key(found), _shown(found))
+
+
+def _key(found):
+    return f"{found.row._meta.db_table}:{found.row.pk}:{found.form.code}"
+
+
+def _shown(found):
+    return shown.of_forms([found], lambda form: form.comparable)
 
 
 def is_verified(row, name):

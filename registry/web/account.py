@@ -1,6 +1,7 @@
 """One's own account: password, second factor, sessions."""
 
-from allauth.account.views import PasswordChangeView
+from allauth.account.views import PasswordChangeView, PasswordResetFromKeyView, PasswordResetView
+from allauth.core.internal.ratelimit import respond_429
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -17,10 +18,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.services import digests
-from registry.web.session import has_second_factor, needs_second_factor
-from sites import audit
+from sites import attempts, audit
 from sites.scope import Scope, entered
-from sites.sign_ins import end_sessions
+from sites.sign_ins import end_sessions, has_second_factor, needs_second_factor
 
 
 @require_safe
@@ -84,6 +84,47 @@ def sign_out_everywhere(request):
     end_sessions(request.user)
     logout(request)
     return redirect("login")
+
+
+class ForgottenPassword(PasswordResetView):
+    """Ask for a link by mail. Without a mail server none is made: the page says whom to ask."""
+
+    def post(self, request, *args, **kwargs):
+        if not settings.MAIL:
+            return self.render_to_response(self.get_context_data(form=self.form_class()))
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form):
+        try:
+            attempts.take("forgotten_password", self.request, person=form.cleaned_data["email"])
+        except attempts.TooMany:
+            return respond_429(self.request)
+        return super().form_valid(form)
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**kwargs) | {"mail": settings.MAIL, "contact": settings.CONTACT}
+
+
+forgotten_password = ForgottenPassword.as_view()
+
+
+class NewPassword(PasswordResetFromKeyView):
+    """What a link for a password opens. A link that does not hold is one page, whatever is wrong with it."""
+
+    def dispatch(self, request, uidb36, key, **kwargs):
+        try:
+            taken = attempts.take("password_link", request, guess=f"{uidb36}-{key}")
+        except attempts.TooMany:
+            return respond_429(request)
+        page = super().dispatch(request, uidb36, key, **kwargs)
+        if page.status_code == 302 or self.reset_user:
+            taken.undo()
+        else:
+            page.status_code = 404
+        return page
+
+
+new_password = login_not_required(NewPassword.as_view())
 
 
 class ChangePassword(PasswordChangeView):

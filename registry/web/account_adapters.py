@@ -1,18 +1,14 @@
 """How signing in behaves here: what django-allauth asks of a project, answered."""
 
-import hashlib
 import time
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
-from django.core.exceptions import ValidationError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -22,11 +18,10 @@ from django.utils.translation import override
 from registry import tasks
 from registry.services.field_keys import second_factor_cipher
 from registry.web.session import remember_language, signed_in_at
-from sites import audit
+from sites import attempts, audit
+from sites.email_addresses import canonical_or_none
 from sites.models import User
 from sites.scope import Scope, entered
-
-PAUSE = 15 * 60  # seconds, as in ACCOUNT_RATE_LIMITS
 
 # What is told after an act; django-allauth's other messages say what the page shows anyway.
 TOLD = {
@@ -49,6 +44,7 @@ NOTICES = {
     "mfa/email/webauthn_added": _("A security key or passkey was added to your Metaspine account."),
     "mfa/email/webauthn_removed": _("A security key or passkey was removed from your Metaspine account."),
     "mfa/email/recovery_codes_generated": _("New recovery codes were made for your Metaspine account."),
+    "token_issued": _("An API token was issued for your Metaspine account."),
     "second_factor_reset": _("An administrator removed the second factor of your Metaspine account."),
 }
 
@@ -76,24 +72,32 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request):
         return False
 
+    def authenticate(self, request, **credentials):
+        """The User with this address and password, or None. At the limits no password is tried."""
+        email = canonical_or_none(credentials.get("email", ""))
+        user = User.objects.filter(email=email).first() if email else None
+        taken = self.counted("login_failed", request, user, email)
+        found = super().authenticate(request, **credentials)
+        if found:
+            taken.undo()
+        return found
+
     def pre_authenticate(self, request, **credentials):
-        """Count the attempt; at the limits no password is tried, and that it came to this is on record once."""
+        """Counted already, by person: django-allauth would count by what was typed."""
+
+    def counted(self, kind, request, user, email=""):
+        """The attempts.Taken of a guess at a person's secret. Raises ValidationError at the limits."""
         try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
-            named = hashlib.sha256(str(credentials.get("email", "")).lower().encode()).hexdigest()
-            if cache.add(f"locked:{named}:{self.get_client_ip(request)}", 1, PAUSE):
-                audit.record("sign_in_locked", table="study_sites_user")
-            raise
+            return attempts.take(kind, request, person=email or user.email, user=user)
+        except attempts.TooMany:
+            raise self.validation_error("too_many_login_attempts") from None
 
     def reauthenticate(self, user, password):
-        request = context.request
-        usage = ratelimit.consume(request, app="allauth.account", action="login_failed", key=f"again-{user.pk}")
-        if not usage:
-            raise self.validation_error("too_many_login_attempts")
+        """Whether this is the password of somebody signed in: counted with those of the sign-in."""
+        taken = self.counted("login_failed", context.request, user)
         right = user.check_password(password)
         if right:
-            usage.rollback()
+            taken.undo()
         else:
             audit.record("confirmation_failed", table="study_sites_user", row_id=user.pk)
         return right
@@ -112,9 +116,14 @@ class AccountAdapter(DefaultAccountAdapter):
             messages.add_message(request, level, text, extra_tags=extra_tags)
 
     def send_mail(self, template_prefix, email, context):
-        """Through the worker: nobody waits for a mail server, or can tell by the wait who has an account."""
-        mail = self.render_mail(template_prefix, email, context)
-        tasks.start_mail(mail.subject, mail.body, email)
+        """Through the worker: nobody waits for a mail server, or can tell by the wait who has an account.
+
+        To a person's stored address, whatever was typed.
+        """
+        user = context.get("user")
+        to = user.email if user else email
+        mail = self.render_mail(template_prefix, to, context)
+        tasks.start_mail(mail.subject, mail.body, to)
 
     def send_notification_mail(self, template_prefix, user, context=None, email=None):
         """django-allauth would write to addresses that it keeps itself; here a person has one."""
@@ -143,8 +152,8 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
         """Tie the provider's person to the account of the same address, once, if the provider has verified it."""
         if sociallogin.is_existing:
             return
-        verified = [one.email.lower() for one in sociallogin.email_addresses if one.verified]
-        user = User.objects.filter(email__in=verified, is_active=True).first()
+        verified = [canonical_or_none(one.email) for one in sociallogin.email_addresses if one.verified]
+        user = User.objects.filter(email__in=filter(None, verified), is_active=True).first()
         if user is None:
             audit.record("sign_in_failed", table="study_sites_user", detail={"by": "single sign-on"})
             raise ImmediateHttpResponse(render(request, "account/no_account.html", status=403))

@@ -1,13 +1,18 @@
 """The forms of signing in and of one's own account: django-allauth's, in the words and looks of this registry."""
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter as second_factor_adapter
 from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
+from sites.email_addresses import EmailAddressFormField
 from sites.membership_forms import RoleInWords
 from sites.models import Invitation, User
 
@@ -44,7 +49,9 @@ class SignInForm(Styled, account.LoginForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["login"].widget.attrs |= {"autocomplete": "username", "inputmode": "email", "autofocus": True}
+        styled = self.fields["login"]
+        self.fields["login"] = EmailAddressFormField(label=styled.label, widget=styled.widget)
+        styled.widget.attrs |= {"autocomplete": "username", "inputmode": "email", "autofocus": True}
 
     def add_prefix(self, field_name):
         """The browser's name for the address is `username`, under which password managers keep it."""
@@ -54,11 +61,12 @@ class SignInForm(Styled, account.LoginForm):
 class ForgottenPasswordForm(Styled, account.ResetPasswordForm):
     large = True
     labels = {"email": _("E-mail address")}
+    email = EmailAddressFormField()
 
     def clean_email(self):
         """Who gets a link: the active person of this address, who has a password to forget."""
         email = self.cleaned_data["email"]
-        people = User.objects.filter(email__iexact=email, is_active=True)
+        people = User.objects.filter(email=email, is_active=True)
         self.users = [one for one in people if one.has_usable_password()]
         return email
 
@@ -72,12 +80,36 @@ class ChangePasswordForm(Styled, account.ChangePasswordForm):
     labels = {"oldpassword": _("Present password")} | NewPasswordForm.labels
     helps = NewPasswordForm.helps
 
+    def clean_oldpassword(self):
+        """Counted as every guess at the password is."""
+        if not get_adapter().reauthenticate(self.user, self.cleaned_data.get("oldpassword", "")):
+            raise get_adapter().validation_error("enter_current_password")
+        return self.cleaned_data["oldpassword"]
+
 
 class ConfirmPasswordForm(Styled, account.ReauthenticateForm):
     labels = {"password": _("Password")}
 
 
-class CodeForm(Styled, mfa.AuthenticateForm):
+class CountedCode:
+    """Codes of an app and recovery codes are counted by person and by address; the right one takes back itself."""
+
+    def clean_code(self):
+        """As django-allauth's, but for its counter, which the right code of one person would clear for the address."""
+        taken = get_adapter().counted("code_failed", context.request, self.user)
+        code, of_codes = self.cleaned_data["code"], Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
+        factors = sorted(of_codes.filter(user=self.user), key=lambda one: one.type != Authenticator.Type.TOTP)
+        for factor in factors:
+            if factor.wrap().validate_code(code):
+                factor.user, self.authenticator = self.user, factor
+                taken.undo()
+                return code
+        if factors:
+            self._emit_authentication_failed(factors[0])
+        raise second_factor_adapter().validation_error("incorrect_code")
+
+
+class CodeForm(CountedCode, Styled, mfa.AuthenticateForm):
     large = True
     labels = {"code": _("Code")}
 
@@ -86,7 +118,7 @@ class CodeForm(Styled, mfa.AuthenticateForm):
         self.fields["code"].widget.attrs |= {"inputmode": "numeric", "autofocus": True}
 
 
-class ConfirmCodeForm(Styled, mfa.ReauthenticateForm):
+class ConfirmCodeForm(CountedCode, Styled, mfa.ReauthenticateForm):
     labels = {"code": _("Code")}
 
 
@@ -130,10 +162,10 @@ class InvitationForm(RoleInWords, Styled, forms.ModelForm):
 
     def clean_email(self):
         """Said here, where the field is: `sites.invitations` refuses the same."""
-        email = self.cleaned_data["email"].lower()
-        if User.objects.filter(email__iexact=email).exists():
+        email = self.cleaned_data["email"]
+        if User.objects.filter(email=email).exists():
             raise forms.ValidationError(_("This person has an account already: give it another role instead."))
-        if Invitation.objects.filter(email__iexact=email, accepted_at=None, revoked_at=None).exists():
+        if Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).exists():
             raise forms.ValidationError(_("This person is invited already: send that invitation again, or revoke it."))
         return email
 

@@ -1,6 +1,5 @@
 """The page that erases a patient who withdrew consent, and the register of what was erased."""
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404
@@ -8,15 +7,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from registry.instruments.follow_up_end import FOLLOW_UP_END
 from registry.models import Erasure
-from registry.services import erasure, follow_up
+from registry.services import erasure, follow_up, seen
 from registry.services.answers import InvalidAnswers
+from registry.services.findings import as_json
 from registry.services.records import ReasonRequired
 from registry.tasks import erase_patient as erase
-from registry.web import wording
+from registry.web import seen_words, wording
 from registry.web.patients import end_in_words, facts
 from registry.web.reading import patient_of
 from sites.access import Can
+from sites.confirming import confirmed
 
 PAGE = 50
 
@@ -30,12 +32,16 @@ def erase_patient(request, patient_id):
     return _asked(request, patient)
 
 
-@reauthentication_required(allow_get=True)
+@confirmed
 def _asked(request, patient):
-    errors = {}
+    errors, unseen = {}, None
     if request.method == "POST":
-        errors = _erase(request, patient)
-        if not errors:
+        try:
+            seen.check(request.POST.get("seen", ""), "erase", patient.pk, _shown(follow_up.end_of(patient)))
+            errors = _erase(request, patient)
+        except seen.Unseen as exception:
+            unseen = exception
+        if not errors and unseen is None:
             messages.success(request, _("Erased: %(number)s.") % {"number": patient.pk})
             return redirect("erasures")
     end = follow_up.end_of(patient)
@@ -60,11 +66,20 @@ def _asked(request, patient):
             "possible": any(one["obstacle"] is None for one in extents),
             "typed": request.POST.get("typed", ""),
             "reason": request.POST.get("reason", ""),
+            "seen": seen.note("erase", patient.pk, _shown(end)),
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "errors": errors,
             "summary": [(name, text) for name, found in errors.items() for text in found],
         },
-        status=422 if errors else 200,
+        status=409 if unseen else 422 if errors else 200,
     )
+
+
+def _shown(end):
+    """What the page shows of the patient's wish, for its note."""
+    names = [item.name for item in FOLLOW_UP_END.items]
+    return {"end": {name: as_json(getattr(end, name)) for name in names} if end else {}}
 
 
 def _erase(request, patient):

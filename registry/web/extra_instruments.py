@@ -12,6 +12,7 @@ from registry.instruments import catalogue, extras
 from registry.services import extras as service
 from registry.web import wording
 from sites.access import Can
+from sites.confirming import confirmed
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def extra_instruments(request):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def extra_instrument(request, code):
     """Switch one extra on or off, after a page that says what this does."""
     request.access.require(Can.ADMINISTER)

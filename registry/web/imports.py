@@ -19,7 +19,7 @@ from registry.imports import jobs, listing, sources, undoing, uploads
 from registry.imports.sources import DELIMITERS, ENCODINGS, Way
 from registry.imports.staging import without_value
 from registry.models import Import
-from registry.services import wire
+from registry.services import seen, wire
 from registry.tasks import carry_out_import
 from registry.web.queries import guarded
 from registry.web.wording import words
@@ -155,12 +155,15 @@ def import_report(request, import_id):
 def _checked(request, one):
     """The report of the dry run, and on POST the decision."""
     error = update_error = ""
+    unseen = None
     reason, update = request.POST.get("reason", "").strip(), request.POST.get("update") == "on"
     changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
     if request.method == "POST":
         error = "" if reason else _("Say why, in a few words.")
         update_error = _("Say whether these rows replace what is stored.") if changed and not update else ""
-        if not (error or update_error or one.counts["errors"]):
+        acceptable = not (error or update_error or one.counts["errors"])
+        unseen = _unseen(request, one) if acceptable else None
+        if acceptable and unseen is None:
             carry_out_import(one, Act.STORE, update=update, reason=reason[:200])
             one.refresh_from_db()
             if one.status == Status.DONE:
@@ -177,10 +180,27 @@ def _checked(request, one):
         "error": error,
         "update_error": update_error,
         "problem": _(one.error) if one.error else "",
+        "unseen": unseen,
+        "seen": seen.note("import", one.pk, _shown(one)),
         "asked": any(len(found.encodings) > 1 or found.workbook for found in _inspections(one)),
         "can_map": one.mapping is None and len(jobs.readable(one)) == 1,
     }
-    return render(request, "transfer/report.html", context, status=422 if request.method == "POST" else 200)
+    status = 409 if unseen else 422 if request.method == "POST" else 200
+    return render(request, "transfer/report.html", context, status=status)
+
+
+def _shown(one):
+    """What the report of a dry run shows, for its note: by this a later dry run is told from it."""
+    return {"import": {"seen": one.seen, "counts": one.counts}}
+
+
+def _unseen(request, one):
+    """The Unseen where the page that confirms showed another dry run than the newest; None where it was this one."""
+    try:
+        seen.check(request.POST.get("seen", ""), "import", one.pk, _shown(one))
+    except seen.Unseen as unseen:
+        return unseen
+    return None
 
 
 def _inspections(one):

@@ -1,7 +1,7 @@
 """Inviting people, and accepting an invitation."""
 
 from allauth.account.utils import perform_login
-from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import respond_429
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -19,7 +19,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry import tasks
 from registry.web.account_forms import AcceptForm, InvitationForm
+from sites import attempts
 from sites.access import ROLE_LABELS, Can, Role
+from sites.confirming import confirmed
 from sites.invitations import NotInvited, invite, invited, renew, revoke
 from sites.invitations import accept as accept_invitation
 from sites.models import Invitation
@@ -44,6 +46,7 @@ def invitation_list(request):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirmed
 def invitation_new(request):
     request.access.require(Can.ADMINISTER)
     form = InvitationForm(request.POST if request.method == "POST" else None, initial={"language": get_language()})
@@ -76,6 +79,7 @@ def _send(request, invitation, token):
 
 
 @require_POST
+@confirmed
 def invitation_renew(request, invitation_id):
     """Another link, another while; the one before no longer works."""
     request.access.require(Can.ADMINISTER)
@@ -88,6 +92,7 @@ def invitation_renew(request, invitation_id):
 
 
 @require_POST
+@confirmed
 def invitation_revoke(request, invitation_id):
     request.access.require(Can.ADMINISTER)
     invitation = get_object_or_404(Invitation, pk=invitation_id)
@@ -102,8 +107,10 @@ def invitation_revoke(request, invitation_id):
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request, token):
     """The invited person's page: name, language, password; then they are signed in."""
-    if not ratelimit.consume(request, app="allauth.account", action="invitation", limit_get=True):
-        return ratelimit.respond_429(request)
+    try:
+        attempts.take("invitation", request)
+    except attempts.TooMany:
+        return respond_429(request)
     try:
         # Nobody is signed in here; the link is what lets this one row be read.
         with everything(reason="invitation opened"):

@@ -7,7 +7,6 @@ without JavaScript, without an account and without naming anybody.
 from dataclasses import dataclass
 
 import segno
-from allauth.core.internal import ratelimit
 from django import forms as django_forms
 from django.conf import settings
 from django.contrib import messages
@@ -26,13 +25,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.instruments.base import InvalidValue
 from registry.instruments.respondent import RESPONDENTS, SELF
 from registry.models import Assessment, PatientLink
-from registry.services import patient_links, schedule
+from registry.services import patient_links, schedule, seen
 from registry.services.drafts import draft_of
 from registry.services.patient_links import DECLINED, ITEMS, AlreadySettled, FollowUpEnded, NotUsable
 from registry.services.records import Locked
-from registry.web import drafts, forms, wording
+from registry.services.seen import Unseen
+from registry.web import drafts, forms, seen_words, wording
 from registry.web.conflicts import in_words
 from registry.web.reading import names_of, patient_of, visit_label
+from sites import attempts
 from sites.access import Can
 from sites.scope import entered
 
@@ -145,9 +146,13 @@ def link_review(request, link_id):
     link = _link_of(request, link_id)
     if link.submitted_at is None:
         raise Http404
-    error, status = "", 200
+    error, status, differences, unseen = "", 200, (), None
     if request.method == "POST":
-        error, status, done = _settled(request, link)
+        try:
+            error, status, done = _settled(request, link)
+        except Unseen as exception:
+            unseen, status, done = exception, 409, None
+            differences = seen_words.lines_of(exception.differences)
         if done:
             return done
     row = Assessment.objects.filter(patient_id=link.patient_id, timepoint_id=link.timepoint).first()
@@ -161,6 +166,9 @@ def link_review(request, link_id):
         "state": STATES[link.state],
         "settled_by": names_of([link.settled_by_id]).get(link.settled_by_id, "–"),
         "form_url": reverse("assessment", args=[link.patient_id, link.timepoint]),
+        "seen": seen.note("accept", link.pk, _shown(request, link, row)),
+        "unseen": unseen,
+        "differences": differences,
         "error": error,
         "reason": request.POST.get("reason", ""),
     }
@@ -168,11 +176,14 @@ def link_review(request, link_id):
 
 
 def _settled(request, link):
-    """(what is wrong, status, where to go if nothing is)."""
+    """(what is wrong, status, where to go if nothing is). Raises Unseen where the form has other answers by now."""
     if "refuse" in request.POST:
         reason = request.POST.get("reason", "").strip()[:300]
         if not reason:
             return _("Say why the answers are not used."), 422, None
+    elif link.state == "arrived":
+        row = Assessment.objects.select_for_update().filter(patient_id=link.patient_id, timepoint_id=link.timepoint)
+        seen.check(request.POST.get("seen", ""), "accept", link.pk, _shown(request, link, row.first()))
     version = forms.version_in(request.POST)
     kept = [item.name for item in ITEMS if request.POST.get(f"keep-{item.name}") == "stored"]
     try:
@@ -191,13 +202,30 @@ def _settled(request, link):
 
 
 def _lines(request, link, row):
-    """The lines of a review. What is in the form is what the person would find there, the own draft included."""
+    """The lines of a review."""
+    values, missing = _in_the_form(request, link, row)
+    return [_line(item, link.answers[item.name], values.get(item.name), missing.get(item.name)) for item in ITEMS]
+
+
+def _shown(request, link, row):
+    """What a review shows of the form, for its note."""
+    values, missing = _in_the_form(request, link, row)
+    return {
+        "form": {
+            item.name: {seen.MISSING: missing[item.name]} if missing.get(item.name) else values.get(item.name) or None
+            for item in ITEMS
+        }
+    }
+
+
+def _in_the_form(request, link, row):
+    """(values as typed, reasons) that the person would find in the form now, the own draft included."""
     values = {item.name: forms.typed(getattr(row, item.name)) for item in ITEMS} if row else {}
     missing = row.missing if row else {}
     draft = draft_of(request.access, link.patient, link.timepoint)
     if draft and not draft.discarded_at:
         values, missing = drafts.laid_over(draft, values, missing, patient_links.INSTRUMENTS)
-    return [_line(item, link.answers[item.name], values.get(item.name), missing.get(item.name)) for item in ITEMS]
+    return values, missing
 
 
 def _line(item, given, value, reason):
@@ -214,8 +242,9 @@ def _line(item, given, value, reason):
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request, token, step=0):
     """One question a screen: 0 says what this is, then the questions, then what was answered, to be sent."""
-    key = patient_links.hashed(token)
-    if not ratelimit.consume(request, app="allauth.account", action="patient_link", key=key, limit_get=True):
+    try:
+        attempts.take("patient_link", request, person=patient_links.hashed(token))
+    except attempts.TooMany:
         return _refused(request, "too_often", 429)
     if step > len(ITEMS) + 1:
         raise Http404

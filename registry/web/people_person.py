@@ -1,6 +1,5 @@
 """One person's page for administrators: roles from a day to a day, sessions, second factor, and a new password."""
 
-from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.password_reset import get_reset_password_from_key_url
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
@@ -20,6 +19,7 @@ from registry.web.account_forms import Days, Styled
 from sites import audit
 from sites.access import ROLE_LABELS, Can, Role
 from sites.administrators import none_would_last
+from sites.confirming import confirmed
 from sites.membership_forms import LAST_ADMINISTRATOR, MembershipForm
 from sites.models import Membership, User
 from sites.sign_ins import end_sessions, reset_second_factor
@@ -78,7 +78,7 @@ def _when(membership, today):
 
 
 @require_POST
-@reauthentication_required
+@confirmed
 def person_role(request, user_id):
     """Give another role."""
     one = _person(request, user_id)
@@ -91,7 +91,7 @@ def person_role(request, user_id):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required(allow_get=True)
+@confirmed
 def membership(request, membership_id):
     """The last day of a role; of one that has not begun, its days, site and kind too."""
     request.access.require(Can.ADMINISTER)
@@ -106,6 +106,7 @@ def membership(request, membership_id):
 
 
 @require_POST
+@confirmed
 def person_sessions(request, user_id):
     """Sign a person out everywhere."""
     one = _person(request, user_id)
@@ -115,7 +116,7 @@ def person_sessions(request, user_id):
 
 
 @require_POST
-@reauthentication_required
+@confirmed
 def person_factors(request, user_id):
     """Take away the second factor of somebody who lost it; where one is required they set up another at once."""
     one = _person(request, user_id)
@@ -126,7 +127,7 @@ def person_factors(request, user_id):
 
 
 @require_POST
-@reauthentication_required
+@confirmed
 def person_active(request, user_id):
     """Make a person inactive, at once and everywhere, or active again."""
     one = _person(request, user_id)
@@ -143,7 +144,7 @@ def person_active(request, user_id):
 
 
 @require_POST
-@reauthentication_required
+@confirmed
 def person_password(request, user_id):
     """A link with which the person sets a new password, to be handed over where no mail is sent."""
     one = _person(request, user_id)

@@ -18,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue
-from registry.models import AdverseEvent, Query, QueryForm, QueryState
+from registry.models import AdverseEvent, Patient, Query, QueryForm, QueryState
 from registry.services import extras, queries, wire
 from registry.services.answers import InvalidAnswers
 from registry.services.findings import Form
 from registry.services.queries import Wanted, WrongState, discussed
-from registry.web import wording
+from registry.services.seen import Unseen
+from registry.web import seen_words, wording
 from registry.web.patients import facts
 from registry.web.queries_filters import Filters, choices, found, sites_of
 from registry.web.queries_words import form_label, form_url, item_label, lines, visit_labels
@@ -115,16 +116,20 @@ def query_of(request, query_id):
 def query_page(request, query_id):
     """One query with its thread; POST takes a step: `answer`, `close` or `reopen`, with a text."""
     query = query_of(request, query_id)
-    errors, text, status = [], "", 200
+    errors, text, status, unseen = [], "", 200, None
     if request.method == "POST":
         step, text = request.POST.get("step", ""), request.POST.get("text", "")
         if step not in queries.STEPS:
             errors, status = [_("Choose what is to happen with this query.")], 422
         else:
             try:
-                queries.STEPS[step](access=request.access, query=query, text=text)
+                seen = request.POST.get("seen", "")
+                queries.STEPS[step](access=request.access, query=query, text=text, seen=seen)
             except InvalidAnswers as error:
                 errors, status = [wording.words(one) for one in error.errors["text"]], 422
+            except Unseen as exception:
+                query.refresh_from_db()
+                unseen, status = exception, 409
             except WrongState:
                 query.refresh_from_db()
                 errors = [
@@ -137,10 +142,18 @@ def query_page(request, query_id):
                 return redirect(_next(request) or query_url(query))
     (line,) = lines(Query.objects.filter(pk=query.pk).select_related("site"), threads=True)
     may_ask = request.access.may(Can.QUERY, query.site_id)
+    patient, row = Patient.objects.get(pk=query.patient_id), queries.row_of(query)
     return render(
         request,
         "queries/query.html",
         {
+            "seen": queries.note(line.query, patient, row),
+            "answers": [
+                (seen_words.answer_label(name), seen_words.in_words(name, value))
+                for name, value in queries.answers_about(line.query, patient, row).items()
+            ],
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "line": line,
             "query": line.query,
             "errors": errors,
@@ -237,10 +250,13 @@ def query_bulk(request):
     wanted, problems = _wanted(request.GET, labels)
     site_ids = [site.pk for site in sites if request.GET.get("site", "") in ("", site.code)]
     rows = list(queries.matching(request.access, wanted, site_ids)[: queries.AT_MOST + 1]) if wanted else []
-    text, errors = request.POST.get("text", ""), []
+    text, errors, unseen = request.POST.get("text", ""), [], None
     if request.method == "POST" and wanted:
+        sent = {"wanted": wanted, "text": text, "site_ids": site_ids, "seen": request.POST.get("seen", "")}
         try:
-            raised = queries.raise_many(access=request.access, wanted=wanted, text=text, site_ids=site_ids)
+            raised = queries.raise_many(access=request.access, **sent)
+        except Unseen as exception:
+            unseen = exception
         except InvalidAnswers as error:
             errors = [wording.words(one) for one in error.errors["text"]]
         else:
@@ -264,9 +280,12 @@ def query_bulk(request):
             "first": [patient for _site, patient, _event in rows[:12]],
             "text": text,
             "errors": errors,
+            "seen": queries.bulk_note(wanted, rows[: queries.AT_MOST]) if wanted else "",
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "address": request.get_full_path(),
         },
-        status=422 if errors or problems or (request.method == "POST" and not wanted) else 200,
+        status=409 if unseen else 422 if errors or problems or (request.method == "POST" and not wanted) else 200,
     )
 
 

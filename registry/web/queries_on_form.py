@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from registry.models import Query, State
-from registry.services import verification
+from registry.services import queries, verification
 from registry.services.findings import expanded, findings_of
 from registry.services.forms import FormRow
 from registry.services.queries import Said
@@ -89,6 +89,8 @@ def review(request, patient, form, row, state):
             event_id=form.event,
         )
         found.queries = lines(about.order_by("pk"), threads=True)
+        for line in found.queries:
+            line.seen = queries.note(line.query, patient, row)
     if row is not None and row.verified:
         form_row = FormRow(form, row)
         names = names_of({mark["by"] for mark in row.verified.values()})

@@ -86,6 +86,7 @@ class Line:
     url: str
     steps: list
     raised_by: str
+    seen: str = ""  # the note for a step that is taken from where the query is shown
 
     @property
     def last(self):

@@ -16,6 +16,7 @@ from registry.services.answers import InvalidAnswers
 from registry.services.schedule import PROTOCOL, VISIT_ITEMS
 from registry.web import wording
 from sites.access import Can
+from sites.confirming import confirmed
 
 NEW_ROWS = 3  # empty rows for timepoints that there are not yet
 MOST_ROWS = 40
@@ -68,6 +69,7 @@ def _plan(place, plans, stored, today):
 
 
 @require_http_methods(["GET", "POST"])
+@confirmed
 def schedule_new(request):
     """Publish another version: the newest plan to begin with, and empty rows for further timepoints."""
     request.access.require(Can.ADMINISTER)

@@ -4,7 +4,6 @@ import time
 from urllib.parse import urlsplit, urlunsplit
 
 from allauth.account.views import LoginView
-from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -24,8 +23,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from sites import audit
-from sites.access import CENTRAL_ROLES
 from sites.scope import Scope, entered
+from sites.sign_ins import has_second_factor, needs_second_factor
 
 # What a page asks by itself is no sign that somebody is there.
 PASSIVE = frozenset({"session", "comparison_progress"})
@@ -127,18 +126,6 @@ def touch(session):
     if now - session.get("seen_at", 0) > min(60, settings.SESSION_IDLE_SECONDS / 20):
         session["seen_at"] = now
         UserSession.objects.filter(session_key=session.session_key).update(last_seen_at=timezone.now())
-
-
-def needs_second_factor(access):
-    """Whether people with this access must have a second factor."""
-    if settings.SECOND_FACTOR == "none":
-        return False
-    return settings.SECOND_FACTOR == "all" or bool(access.roles & CENTRAL_ROLES)
-
-
-def has_second_factor(user):
-    """Recovery codes alone are none."""
-    return Authenticator.objects.filter(user_id=user.pk).exclude(type=Authenticator.Type.RECOVERY_CODES).exists()
 
 
 class SecondFactorRequired:

@@ -12,7 +12,8 @@ from registry.services import signing
 from registry.services.findings import Form
 from registry.services.forms import forms_of
 from registry.services.records import ReasonRequired
-from registry.web import wording
+from registry.services.seen import Unseen
+from registry.web import seen_words, wording
 from registry.web.account_forms import SignInForm
 from registry.web.patients import facts
 from registry.web.queries_words import form_label, form_url, lines, visit_labels
@@ -38,7 +39,10 @@ def _reauthenticated(request, password):
 
 @require_http_methods(["GET", "POST"])
 def signatures(request, patient_id):
-    """The signatures of a patient, each computed again; POST signs what is finished, with the password again."""
+    """The signatures of a patient, each computed again, and what there is to sign, with every answer.
+
+    POST signs what is finished, with the password again, if it is what the page showed.
+    """
     patient = patient_of(request, patient_id)
     if request.method != "POST":
         return _page(request, patient)
@@ -48,15 +52,28 @@ def signatures(request, patient_id):
     if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
         errors = [("password", one) for one in wrong]
         audit.record("signing_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
-    if not errors:
-        try:
-            signing.sign(access=request.access, patient=patient, language=get_language(), acknowledged=acknowledged)
-        except signing.NotReady:
-            errors = [("", _("Something changed in the meantime. Look at the forms again."))]
-        else:
-            messages.success(request, _("Signed. The forms are locked."))
-            return redirect("signatures", patient.pk)
-    return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
+    if errors:
+        return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
+    try:
+        signing.sign(
+            access=request.access,
+            patient=patient,
+            language=get_language(),
+            acknowledged=acknowledged,
+            seen=request.POST.get("seen", ""),
+        )
+    except signing.NotReady:
+        errors = [("", _("Something changed in the meantime. Look at the forms again."))]
+        return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
+    except Unseen as unseen:
+        return _unseen(request, patient, unseen, acknowledged=acknowledged)
+    messages.success(request, _("Signed. The forms are locked."))
+    return redirect("signatures", patient.pk)
+
+
+def _unseen(request, patient, unseen, **more):
+    """The page once more, with what changed since it was opened instead of what was asked for."""
+    return _page(request, patient, unseen=unseen, status=409, **more)
 
 
 def _refusals(request, ready, acknowledged):
@@ -88,7 +105,11 @@ def unlock(request, patient_id):
         audit.record("unlocking_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
     if not errors:
         try:
-            opened = signing.unlock(access=request.access, patient=patient, codes=codes, reason=reason)
+            opened = signing.unlock(
+                access=request.access, patient=patient, codes=codes, reason=reason, seen=request.POST.get("seen", "")
+            )
+        except Unseen as unseen:
+            return _unseen(request, patient, unseen, chosen=codes, reason=reason)
         except ReasonRequired:
             errors = [("unlock-reason", _("Say why these forms are unlocked."))]
         else:
@@ -100,7 +121,11 @@ def unlock(request, patient_id):
     return _page(request, patient, unlock_errors=errors, chosen=codes, reason=reason, status=422)
 
 
-def _page(request, patient, *, errors=(), acknowledged=(), unlock_errors=(), chosen=(), reason="", status=200):
+def _page(
+    request, patient, *, errors=(), acknowledged=(), unlock_errors=(), chosen=(), reason="", unseen=None, status=200
+):
+    if unseen is not None:
+        patient.refresh_from_db()
     labels = visit_labels()
     every = forms_of(patient)
     may_sign = request.access.may(Can.SIGN, patient.site_id)
@@ -114,7 +139,11 @@ def _page(request, patient, *, errors=(), acknowledged=(), unlock_errors=(), cho
             "signatures": [_line(one, labels) for one in signing.checked(patient, every)],
             "may_sign": may_sign,
             "ready": ready,
-            "to_sign": [_form(patient, one, labels) for one in ready.forms] if ready else [],
+            "to_sign": [_form(patient, one, labels, with_answers=True) for one in ready.forms] if ready else [],
+            "seen": signing.note(patient, ready) if ready else "",
+            "unlocking_seen": signing.unlocking_note(patient) if may_sign else "",
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences, every) if unseen else [],
             "unfinished": [_form(patient, one, labels) for one in ready.unfinished] if ready else [],
             "queries": _queries(ready.queries, labels) if ready else [],
             "acknowledged": acknowledged,
@@ -135,8 +164,9 @@ def _queries(found, labels):
     return lines(Query.objects.filter(pk__in=[one.pk for one in found]).order_by("pk"), labels=labels)
 
 
-def _form(patient, one, labels):
+def _form(patient, one, labels, *, with_answers=False):
     return {
+        "answers": seen_words.answers(one, one.columns) if with_answers else [],
         "code": one.form.code,
         "label": form_label(one.form, labels),
         "state": one.state if one.is_begun else "empty",

@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry.web.account_adapters import notify
 from registry.web.wording import site_name
 from sites import tokens
 from sites.access import Can
+from sites.confirming import confirmed
 from sites.models import ApiToken, Site
 from sites.tokens import SCOPE_LABELS, TokenScope
 
@@ -80,6 +82,7 @@ class TokenForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "POST"])
+@confirmed
 def own(request):
     """One's own tokens; a POST issues one and shows it, this once."""
     if not request.access.grants:
@@ -92,6 +95,12 @@ def own(request):
         try:
             issued = tokens.issue(access=request.access, user=request.user, **form.scope())
             form = TokenForm(request.access)
+            notify("token_issued", request.user)
+        except tokens.SecondFactorNeeded:
+            form.add_error(
+                "scopes",
+                _("Reading direct identifiers asks for a second factor: set one up on your account's page first."),
+            )
         except ValueError as error:
             form.add_error(None, str(error))
     context = {
@@ -99,7 +108,7 @@ def own(request):
         "issued": issued,
         "repeated": repeated,
         "submission": uuid.uuid4().hex,
-        "rows": _rows(ApiToken.objects.filter(user=request.user)),
+        "rows": _rows(ApiToken.objects.select_related("user").filter(user=request.user)),
     }
     status = 201 if issued else 409 if repeated else 422 if form.errors else 200
     return render(request, "tokens/own.html", context, status=status)
@@ -130,15 +139,15 @@ def revoke(request, token_id):
 
 
 def _rows(found):
-    """(token, its scopes in words, its sites or None, whether it is running), the running ones first."""
-    codes, now = dict(Site.objects.values_list("pk", "code")), timezone.now()
+    """(token, its scopes in words, its sites or None, its state), the running ones first."""
+    codes = dict(Site.objects.values_list("pk", "code"))
     rows = [
         (
             one,
             [SCOPE_LABELS[TokenScope(scope)] for scope in one.scopes],
             None if one.site_ids is None else [codes.get(pk, "?") for pk in one.site_ids],
-            one.revoked_at is None and one.expires_at > now,
+            tokens.state_of(one),
         )
         for one in found
     ]
-    return sorted(rows, key=lambda row: not row[3])
+    return sorted(rows, key=lambda row: row[3] != "running")

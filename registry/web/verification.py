@@ -15,8 +15,9 @@ from registry.models import QueryForm, State
 from registry.services import verification
 from registry.services.findings import Form
 from registry.services.forms import form_row
-from registry.services.records import Conflict, Locked
-from registry.web import wording
+from registry.services.records import Locked
+from registry.services.seen import Unseen
+from registry.web import seen_words, wording
 from registry.web.patients import facts
 from registry.web.queries_words import form_label, form_url, item_label, visit_labels
 from registry.web.reading import names_of, patient_of
@@ -130,10 +131,13 @@ def verify_form(request, patient_id, form):
     found = form_row(patient, known_form(form))
     if found is None:
         raise Http404
-    error = ""
+    error, unseen = "", None
     if request.method == "POST":
-        error = _mark(request, found)
-        if not error:
+        try:
+            error = _mark(request, found)
+        except Unseen as exception:
+            unseen = exception
+        if not error and unseen is None:
             messages.success(request, _("Saved."))
             return redirect("verify_form", patient.pk, form)
     labels = visit_labels()
@@ -148,19 +152,21 @@ def verify_form(request, patient_id, form):
             "state": found.state,
             "title": form_label(found.form, labels),
             "form_url": form_url(patient.pk, found.form),
-            "seen": verification.answers_seen(found),
+            "seen": verification.note(found),
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences, [found]) if unseen else [],
             "lines": _lines(found),
             "done": sum(verification.is_verified(found.row, name) for name in found.comparable),
             "open": found.state not in (State.DRAFT, State.LOCKED),
             "error": error,
         },
-        status=409 if error else 200,
+        status=409 if error or unseen else 200,
     )
 
 
 def _mark(request, found):
-    """Do what was asked; returns why it could not be done, or nothing."""
-    columns, seen = request.POST.getlist("column"), request.POST.get("seen") or None
+    """Do what was asked; returns why it could not be done, or nothing. Raises Unseen."""
+    columns = request.POST.getlist("column")
     try:
         if "withdraw" in request.POST:
             verification.withdraw(access=request.access, found=found, columns=[request.POST["withdraw"]])
@@ -169,14 +175,12 @@ def _mark(request, found):
                 access=request.access,
                 found=found,
                 columns=found.comparable if "all" in request.POST else columns,
-                seen=seen,
+                seen=request.POST.get("seen", ""),
             )
     except Locked:
         return _("This form is signed. It must be unlocked before it can change.")
     except verification.NotComplete:
         return _("This form is a draft: it can be verified when it is complete.")
-    except Conflict:
-        return _("The form changed while you compared it. Nothing was stored: look at the new answers first.")
     return ""
 
 

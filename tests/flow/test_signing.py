@@ -11,7 +11,8 @@ from django.core.management import call_command
 from registry.models import Patient, Signature
 from registry.services import patients, queries, signing, verification
 from registry.services.findings import Form
-from registry.services.records import Conflict, Locked, ReasonRequired
+from registry.services.records import Locked, ReasonRequired
+from registry.services.seen import Difference, Unseen
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 from tests.flow.conftest import PREOP
@@ -48,9 +49,12 @@ def test_what_is_verified_of_one_form_leaves_the_others(finished, mona, own_form
 
 def test_only_what_was_seen_is_verified(finished, save, mona, alice, ivo, as_person, row_of):
     found = row_of(finished)
+    with as_person(mona):
+        seen = verification.note(found)
     save(frankel="E")
-    with as_person(mona) as access, pytest.raises(Conflict):
-        verification.verify(access=access, found=found, columns=found.comparable, seen=verification.answers_seen(found))
+    with as_person(mona) as access, pytest.raises(Unseen) as unseen:
+        verification.verify(access=access, found=found, columns=found.comparable, seen=seen)
+    assert unseen.value.differences == (Difference("preop", "frankel", "D", "E"),)
     for who in (alice, ivo):
         with as_person(who) as access, pytest.raises(PermissionDenied):
             verification.verify(access=access, found=found, columns=found.comparable)

@@ -344,7 +344,7 @@ RULES = {
     "patient": record(),
     "history": record(),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
-    "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(422,), bodies=({"extent": "everything", "typed": ""},)),
+    "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,), bodies=({"extent": "everything", "typed": ""},)),
     "erasures": page(DATA_MANAGER, refused=404),
     "patient_identifiers": record(ENTRY, ENTRY, acted=(302, 422)),
     "patient_baseline": record(writers=ENTRY, acted=(302, 409, 422)),
@@ -364,7 +364,7 @@ RULES = {
     "queries_csv": Rule(OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, opened=405, acted=(200,)),
     "query_bulk": Rule(ASKING, ASKING, acted=(422,)),
     "query": record(
-        OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, acted=(302, 403, 422),
+        OF_SITE | {"data_manager"}, OF_SITE | {"data_manager"}, acted=(302, 403, 409, 422),
         bodies=({"step": "answer", "text": "=1+1"}, {"step": "close"}, {"step": "nothing"}),
     ),
     "query_new": record(ASKING, ASKING, acted=(302, 422), bodies=({"text": "Is it so?"},)),

@@ -1,7 +1,8 @@
 """Pages as each of the cast sees them."""
 
 import pytest
-from django.test import Client
+
+from tests.browsing import Browser
 
 # A complete assessment as a browser sends it.
 ASSESSMENT = {
@@ -58,7 +59,7 @@ def browse():
     """`browse(alice)` is a browser in which that person is signed in."""
 
     def sign_in(user):
-        client = Client()
+        client = Browser()
         client.force_login(user)
         return client
 

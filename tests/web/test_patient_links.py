@@ -398,3 +398,19 @@ def test_a_link_is_asked_only_so_often(linked, settings):
     assert [page.status_code for page in pages] == [200, 200, 200, 429]
     assert "what you have answered is kept" in pages[-1].content.decode()
     assert 'href="/"' not in pages[-1].content.decode()  # there is nothing for a patient elsewhere
+
+
+def test_answers_are_taken_over_beside_what_was_seen(linked, browse, alice, ivo, patient, stored):
+    client, link = browse(alice), sent(linked)[0]
+    review = f"/patient-links/{link.pk}/"
+    note = client.note_on(review)
+    form = f"/patients/{patient.pk}/assessments/preop/"
+    browse(ivo).post(form, {"assessment_date": "2026-01-12", "eq_vas": "80", "version": ""})
+    answer = client.post(review, {"accept": "", "seen": note})
+    assert answer.status_code == 409
+    assert [(one.where, one.item, one.was, one.now) for one in answer.context["differences"]] == [
+        ("Form", "EQ VAS (health today)", "–", "80")
+    ]
+    assert client.post(review, {"accept": "", "seen": ""}).status_code == 409
+    assert stored(link).state == "arrived"
+    assert client.post(review, {"accept": "", "keep-eq_vas": "stored"}).status_code == 302

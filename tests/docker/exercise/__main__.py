@@ -105,14 +105,18 @@ def debian_root():
 
 def variables():
     names = ("POSTGRES_PASSWORD", "METASPINE_OWNER_PASSWORD", "METASPINE_APP_PASSWORD", "METASPINE_REDIS_PASSWORD")
-    return dict.fromkeys(names) | {name: secrets.token_hex(16) for name in names} | {
-        "METASPINE_DOMAIN": DOMAIN,
-        "METASPINE_SECRET_KEY": secrets.token_urlsafe(50),
-        "METASPINE_FIELD_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "METASPINE_SYNTHETIC": "1",
-        "METASPINE_SECOND_FACTOR": "none",
-        "POSTGRES_SHARED_BUFFERS": "128MB",
-    }
+    return (
+        dict.fromkeys(names)
+        | {name: secrets.token_hex(16) for name in names}
+        | {
+            "METASPINE_DOMAIN": DOMAIN,
+            "METASPINE_SECRET_KEY": secrets.token_urlsafe(50),
+            "METASPINE_FIELD_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "METASPINE_SYNTHETIC": "1",
+            "METASPINE_SECOND_FACTOR": "none",
+            "POSTGRES_SHARED_BUFFERS": "128MB",
+        }
+    )
 
 
 def exercise():
