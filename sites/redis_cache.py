@@ -1,7 +1,7 @@
 """The cache in Redis, which nothing needs: with Redis away each process goes on with a small cache of its own.
 
-One client is kept instead of one made for each call, and there are lists that processes share. A circuit breaker bounds what
-an absent Redis costs: after a failure it is not asked for some seconds, and every attempt has a time limit.
+One client is kept instead of one made for each call, and there are lists that processes share. A circuit breaker bounds
+what an absent Redis costs: after a failure it is not asked for some seconds, and every attempt has a time limit.
 """
 
 import logging
@@ -30,7 +30,7 @@ class Circuit:
 
     @property
     def is_open(self):
-        """True while Redis is not to be asked. Whoever is told False first after a pause tries; the rest wait for that."""
+        """True while Redis is not to be asked. After a pause one caller is told False, and tries."""
         if not self.open_until:
             return False
         with self.lock:

@@ -24,7 +24,7 @@ def worker_lives(sender, **kwargs):
         return
     _last = time.monotonic()
     heartbeats.touch("worker")
-    queues = list(getattr(sender.eventer.app, "amqp").queues.consume_from)
+    queues = list(sender.eventer.app.amqp.queues.consume_from)
     try:
         for name in queues:
             heartbeats.alive(heartbeats.QUEUE + name)

@@ -246,7 +246,7 @@ def _environment(connection):
 
 
 def _program(name, connection):
-    """The first of PostgreSQL's programs of that name, on the path or where Debian keeps them, not older than the server.
+    """The first of PostgreSQL's programs of that name that is not older than the server: on the path, or Debian's.
 
     A machine may have several; pg_dump refuses a newer server.
     """

@@ -25,6 +25,9 @@ NOT_AUDITED = {
     "study_sites_digest": "the day of the last daily e-mail to a person: no patient, and nothing that anybody decides",
     "study_sites_auditevent": "the trail itself",
     "registry_watermark": "how far jobs have come that look only at what changed: no patient, and rebuilt at any time",
+    "registry_heartbeat": "when a process last showed life: no patient, and nothing that anybody decides",
+    "registry_postponed": "messages to the workers, encrypted, while the broker is away",
+    "registry_durable_cache": "which forms were sent already, for an hour or a day; what they stored is on record",
     "registry_guard": "what `migrate` wrote down of the guards, signed; the application cannot write it",
 }
 # Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.

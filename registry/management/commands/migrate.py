@@ -38,7 +38,7 @@ class Command(migrate.Command):
 
 @contextmanager
 def alone(connection):
-    """One `migrate` at a time; whoever waits for the tables (`registry.health.waiting`) sees that it is not done yet."""
+    """One `migrate` at a time; whoever waits for the tables (`registry.health.waiting`) sees that it is not done."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
     try:

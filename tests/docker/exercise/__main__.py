@@ -73,8 +73,8 @@ def build(base):
 
 def official_base():
     """The base that the Dockerfile names, where a hub can be reached; else None."""
-    name = next(line.split("=", 1)[1] for line in Path("docker/Dockerfile").open() if line.startswith("ARG BASE="))
-    name = f"docker.io/library/{name.strip()}"
+    lines = Path("docker/Dockerfile").read_text().splitlines()
+    name = "docker.io/library/" + next(line.removeprefix("ARG BASE=") for line in lines if line.startswith("ARG BASE="))
     try:
         return name if podman("pull", "--quiet", name, check=False, timeout=HUB_SECONDS).returncode == 0 else None
     except subprocess.TimeoutExpired:
@@ -169,7 +169,8 @@ def start_backwards(containers):
 def healthy(containers, name):
     """Whether the healthcheck of compose.yaml, or else the image's, is content."""
     check = containers.services[name].get("healthcheck", {}).get("test", ["CMD", "bash", "docker/healthy", "web"])
-    return containers.inside(name, *check[1:], check=False).returncode == 0
+    command = ["sh", "-c", check[1]] if check[0] == "CMD-SHELL" else check[1:]
+    return containers.inside(name, *command, check=False).returncode == 0
 
 
 def signed_in(containers, who):

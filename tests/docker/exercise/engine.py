@@ -1,7 +1,8 @@
 """podman, with what it needs in virtual machines and containers that are themselves confined.
 
-Images lie in a store of their own under /var/tmp, so that the next run builds only what changed. Services run in one network
-namespace without a way out (`alone`), where the names of compose.yaml mean this machine: nothing collides with ports in use.
+Images lie in a store of their own under /var/tmp, so that the next run builds only what changed. Services run in one
+network namespace without a way out (`alone`), where the names of compose.yaml mean this machine: nothing collides with
+ports in use.
 """
 
 import os
@@ -52,7 +53,7 @@ def exists(image):
 
 
 def build(name, file, context, ignore=None, **arguments):
-    """Build an image; what reaches the package registries from here (certificates, pip's settings) reaches them there."""
+    """Build an image; certificates and pip's settings of this machine are there too, for the package registries."""
     command = ["build", "--network=host", "--isolation=chroot", "--format=docker", "--layers", "-t", name, "-f", file]
     command += ["--ignorefile", ignore] if ignore else []
     for key, value in arguments.items():

@@ -33,7 +33,7 @@ class Visitor:
         self.cookies = {}
         if email:
             self.get("/login/")
-            self.post("/login/", {"login": email, "password": password}, status=302)
+            self.post("/login/", {"username": email, "password": password}, status=302)
 
     def get(self, path, status=200):
         return self._ask("GET", path, status)
