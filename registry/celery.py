@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 class PostponableTask(Task):
     """A task whose sender neither fails nor waits while the broker is away: the message is kept in the database.
 
-    The sweeper sends it once the broker answers again (`registry.services.postponed`). A task with `derived = True` is
+    The sweeper sends it once the broker answers again (`services.operations.postponed`). A task with `derived = True` is
     not kept: what it does follows from what is stored, and the sweeper finds it by that.
     """
 
@@ -24,7 +24,7 @@ class PostponableTask(Task):
     def apply_async(self, args=None, kwargs=None, *, producer=None, **options):
         if producer is not None or self.app.conf.task_always_eager:  # the clock's: it comes again
             return super().apply_async(args, kwargs, producer=producer, **options)
-        from sites.redis_cache import circuit  # needs the settings
+        from sites.database.redis_cache import circuit  # needs the settings
 
         if not circuit.is_open:
             try:
@@ -35,7 +35,7 @@ class PostponableTask(Task):
                 circuit.answered()
                 return answer
         if not self.derived:
-            from registry.services.postponed import keep  # needs the models
+            from registry.services.operations.postponed import keep  # needs the models
 
             keep(self.name, args, kwargs)
         log.warning(

@@ -20,11 +20,11 @@ from import_export.forms import ExportForm
 from import_export.tmp_storages import CacheStorage
 
 from sites import audit, resources
-from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
 from sites.admin_site import Administered, is_referred_to
-from sites.administrators import none_would_last
-from sites.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
 from sites.models import AuditEvent, Membership, Site, User
+from sites.people.administrators import none_would_last
+from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
+from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
 class PlainExportForm(ExportForm):

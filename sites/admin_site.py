@@ -14,8 +14,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from sites.access import Can
 from sites.confirming import require_confirmation
+from sites.tenancy.access import Can
 
 
 class AdminScreens(AdminSite):
@@ -78,7 +78,7 @@ def is_referred_to(row):
 
     An administrator's own scope reaches no clinical row, so Django's check before deleting would find none.
     """
-    from sites.scope import current, everything
+    from sites.tenancy.scope import current, everything
 
     with everything(user_id=current().user_id):
         return any(

@@ -5,9 +5,9 @@ import uuid
 from django.core.exceptions import BadRequest
 from django.utils.functional import SimpleLazyObject
 
-from sites import tokens
-from sites.access import access_of
-from sites.scope import entered
+from sites.people import tokens
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 
 
 class ScopeMiddleware:

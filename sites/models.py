@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
 from registry.instruments.base import Label
-from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
 from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
 class UserManager(BaseUserManager):
@@ -180,7 +180,7 @@ class Membership(models.Model):
 class Digest(models.Model):
     """The day that a person was last told about by e-mail, or that had nothing to tell: each day is told once.
 
-    Locked while the e-mail of that person is sent. `registry.services.digests` does everything with it.
+    Locked while the e-mail of that person is sent. `registry.services.operations.digests` does everything with it.
     """
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
@@ -195,7 +195,7 @@ class Digest(models.Model):
 
 
 class Invitation(models.Model):
-    """Somebody asked to join, with the membership that accepting gives. `sites.invitations` does everything with it.
+    """Somebody asked to join, with the membership that accepting gives: `sites.people.invitations` does all with it.
 
     Only a hash of the link's token is kept. The row's policy shows it to administrators alone.
     """
@@ -287,7 +287,7 @@ class AuditEvent(models.Model):
 
 
 class ApiToken(models.Model):
-    """What a program signs in with for a person: some of the person's abilities, for a while. Issued by `sites.tokens`.
+    """What a program signs in with for a person: some of the person's abilities, for a while (`sites.people.tokens`).
 
     Only a hash of the token is kept; whoever reads this table can sign in with nothing.
     """

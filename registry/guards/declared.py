@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from registry.guards import rights, tables
-from sites import sealing
+from sites.audit import sealing
 
 FUNCTIONS = ("scope", "audit", "seals", "records", "queries", "signatures", "kept", "patient_links", "erasure")
 # What the functions share with Python, so that it is written once.

@@ -1,4 +1,4 @@
-"""Row-level security of a table, as SQL. The policies read the scope that `sites.scope` sets.
+"""Row-level security of a table, as SQL. The policies read the scope that `sites.tenancy.scope` sets.
 
 `ARRAY(SELECT …)` makes PostgreSQL evaluate the setting once per statement and use the index. A cast outside of it would
 be evaluated for every row that is written (20 s for a million), and an OR on a "sees all" flag would make counts some

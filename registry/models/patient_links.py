@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry.instruments.respondent import RESPONDENTS, SELF
+from registry.instruments.extra.respondent import RESPONDENTS, SELF
 from registry.models.clinical import Patient, site_of_patient
 
 

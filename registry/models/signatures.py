@@ -15,7 +15,7 @@ class Signature(models.Model):
     """One act of signing.
 
     forms         what was signed: [{"form": "preop", "row": 17, "columns": [names]}, …], in the order of the hash
-    sha256        of the canonical text (registry.services.signing)
+    sha256        of the canonical text (registry.services.review.signing)
     acknowledged  ids of queries that were not settled, and known to the person who signed
     """
 

@@ -10,10 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.celery import app
-from sites import sign_ins, tokens
-from sites.access import Role
 from sites.models import ApiToken, AuditEvent, Membership
-from sites.scope import Scope, entered
+from sites.people import sign_ins, tokens
+from sites.tenancy.access import Role
+from sites.tenancy.scope import Scope, entered
 from tests.api.conftest import Program, issued
 from tests.conftest import PASSWORD, person
 

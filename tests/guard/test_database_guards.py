@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, connections, transaction
 
 from registry.models import Assessment, Patient
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests import conftest
 from tests.releases import restored
 

@@ -18,9 +18,9 @@ from kombu.exceptions import OperationalError
 
 from registry import celery, tasks
 from registry.models import Change, Postponed
-from registry.services import postponed
-from sites import redis_cache
-from sites.scope import everything
+from registry.services.operations import postponed
+from sites.database import redis_cache
+from sites.tenancy.scope import everything
 from tests.guard.saving import ANSWERS
 from tests.guard.test_faults import on_record, session_of, start_web
 from tests.working import a_worker, until

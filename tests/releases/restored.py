@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from registry.embedded.postgres import program
-from registry.services.backups import _environment as environment
+from registry.services.operations.backups import _environment as environment
 
 HERE = Path(__file__).parent
 RELEASES = sorted(one.parent.name for one in HERE.glob("*/registry.sql.xz"))

@@ -8,9 +8,9 @@ from django.db import DatabaseError, connection, connections, transaction
 
 from registry.guards import checking
 from registry.models import Assessment, Patient, Signature
-from registry.services import identity
+from registry.services.records import identity
 from sites.models import AuditEvent
-from sites.scope import because, everything
+from sites.tenancy.scope import because, everything
 from tests.releases import restored
 
 HISTORIES = [(release, drifted) for release in restored.RELEASES for drifted in (False, True)]

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from sites.access import CENTRAL_ROLES, Role
 from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import CENTRAL_ROLES, Role
+from sites.tenancy.scope import Scope, entered
 
 
 def refuse(message):
