@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class PostponableTask(Task):
     """A task whose sender neither fails nor waits while the broker is away: the message is kept in the database.
 
-    The sweeper sends it once the broker answers again (`services.operations.postponed`). A task with `derived = True` is
-    not kept: what it does follows from what is stored, and the sweeper finds it by that.
+    The sweeper sends it once the broker answers again (`services.operations.postponed`). A task with `derived = True`
+    is not kept: what it does follows from what is stored, and the sweeper finds it by that.
     """
 
     derived = False
