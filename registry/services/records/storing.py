@@ -1,11 +1,14 @@
 """Storing a record: what every form has in common, whoever asks."""
 
+from datetime import date
+from decimal import Decimal
 from functools import wraps
 
 from django.db import connection, transaction
 
+from registry.instruments import levels
 from registry.models import State
-from sites.tenancy.scope import because
+from sites.database.fast_rows import lock, update
 
 
 class Conflict(Exception):
@@ -45,7 +48,9 @@ def locked_for_update(model, pk, version):
 
     The rest of the transaction may rely on what it reads.
     """
-    row = model.objects.select_for_update().get(pk=pk)
+    row = lock(model, f"{model._meta.pk.column} = %s", [pk])
+    if row is None:
+        raise model.DoesNotExist
     if version is not None and row.version != version:
         raise Conflict(row)
     return row
@@ -72,11 +77,8 @@ def set_values(row, answers):
 
 def store_update(row, changed, reason):
     """Write the changed columns; the trigger raises the version, the audit trail keeps the reason."""
-    if not changed:
-        return row
-    with because(reason):
-        row.save(update_fields=changed)
-    row.refresh_from_db()
+    if changed and not update(row, tuple(sorted(changed)), reason):
+        raise Conflict(None)
     return row
 
 
@@ -84,3 +86,12 @@ def require(access, ability, site_id):
     """PermissionDenied unless `access` may do this at the site; `None` for access is the system itself."""
     if access is not None:
         access.require(ability, site_id)
+
+
+def as_json(value):
+    """A stored value as JSON has it: days as text, decimals as numbers, levels as their mask."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return levels.mask(value) if isinstance(value, tuple) else value

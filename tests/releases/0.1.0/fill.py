@@ -16,6 +16,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
+from registry.services.assessments import save_assessment
+from registry.services.findings import Form
+from registry.services.sweeping import sweep
+from sites.access import Role, access_of
+from sites.scope import Scope, entered, everything
 
 from registry.analysis import cohorts, plans, runs, saved_cohorts
 from registry.demo import make_cohort, write_cohort
@@ -38,13 +43,8 @@ from registry.services import (
     snapshots,
     verification,
 )
-from registry.services.assessments import save_assessment
-from registry.services.findings import Form
-from registry.services.sweeping import sweep
 from sites import audit, invitations, sealing, tokens
-from sites.access import Role, access_of
 from sites.models import ApiAnswer, Digest, Invitation, Membership, Site, User
-from sites.scope import Scope, entered, everything
 
 SITES = ("S01", "S02", "S03", "S04")
 PASSWORD = "synthetic people only 0.1.0"

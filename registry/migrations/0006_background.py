@@ -12,7 +12,7 @@ CACHE = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0003_watermarks")]
+    dependencies = [("registry", "0005_keyed_signatures")]
 
     operations = [
         migrations.CreateModel(
