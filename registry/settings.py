@@ -200,7 +200,15 @@ CELERY_TASK_DEFAULT_QUEUE = URGENT
 CELERY_TASK_ROUTES = {
     f"registry.tasks.{task}": {"queue": queue}
     for queue, tasks in {
-        JOBS: ("run_comparison", "run_export", "run_import", "compute_all_outcomes", "check_all_forms"),
+        JOBS: (
+            "run_comparison",
+            "run_export",
+            "run_import",
+            "compute_all_outcomes",
+            "check_all_forms",
+            "verify_audit",
+            "keep_counts",
+        ),
         FIGURES: ("prepare_comparison_files",),
     }.items()
     for task in tasks

@@ -25,7 +25,6 @@ class Migration(migrations.Migration):
                 ("error", models.CharField(blank=True, max_length=300)),
                 ("holder", models.CharField(blank=True, max_length=100)),
             ],
-            options={"verbose_name": "heartbeat", "verbose_name_plural": "heartbeats"},
         ),
         migrations.CreateModel(
             name="Postponed",
@@ -35,7 +34,6 @@ class Migration(migrations.Migration):
                 ("arguments", models.BinaryField()),
                 ("since", models.DateTimeField(auto_now_add=True)),
             ],
-            options={"verbose_name": "postponed task", "verbose_name_plural": "postponed tasks"},
         ),
         migrations.RunSQL(CACHE, "DROP TABLE registry_durable_cache"),
     ]

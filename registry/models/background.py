@@ -1,7 +1,6 @@
 """Work in the background: signs of life, the last run of each recurring task, and messages that wait for the broker."""
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 
 class Heartbeat(models.Model):
@@ -17,10 +16,6 @@ class Heartbeat(models.Model):
     error = models.CharField(max_length=300, blank=True)  # of the last failure; kept until it succeeds again
     holder = models.CharField(max_length=100, blank=True)  # of what only one process may do
 
-    class Meta:
-        verbose_name = _("heartbeat")
-        verbose_name_plural = _("heartbeats")
-
     def __str__(self):
         return self.name
 
@@ -34,10 +29,6 @@ class Postponed(models.Model):
     task = models.CharField(max_length=100)
     arguments = models.BinaryField()
     since = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("postponed task")
-        verbose_name_plural = _("postponed tasks")
 
     def __str__(self):
         return self.task

@@ -76,7 +76,8 @@ def test_a_broker_that_goes_in_mid_load_costs_no_save(ten_sites, environment, ow
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
     forms = [form for mine in load.forms.values() for form in mine]
-    assert set(load.statuses.values()) == {(302, "/patients/P/")} and len(load.statuses) == len(forms) == 240
+    stored = {(302, f"/patients/P/assessments/{timepoint}/") for timepoint in TIMEPOINTS}
+    assert set(load.statuses.values()) == stored and len(load.statuses) == len(forms) == 240
     with everything(), transaction.atomic():
         assert {str(on_record(*form)) for form in forms} == {str((ANSWERS, 1))}
     getattr(own_broker, {"stop": "start", "freeze": "thaw"}[how])()
