@@ -4,7 +4,7 @@ import logging
 import os
 
 from celery import Celery, Task
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
@@ -47,6 +47,11 @@ class PostponableTask(Task):
 app = Celery("registry", task_cls=PostponableTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs):
+    """Worker and beat log as settings.LOGGING says, secrets taken out, and not in Celery's own way."""
 
 
 @worker_init.connect
