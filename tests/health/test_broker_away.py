@@ -112,7 +112,7 @@ def test_a_message_waits_in_the_database_and_is_sent_once(committed, own_broker)
     """A mail that could not be sent is kept, unreadable, and goes once the broker is back; a figure is not kept."""
     with sending_to(own_broker):
         own_broker.stop()
-        with transaction.atomic():
+        with override_settings(MAIL=True), transaction.atomic():
             tasks.start_mail("Subject", "https://registry.example.org/secret", "a@example.org")
         tasks.prepare_comparison_files.delay("0")
         tasks.compute_awaited_outcomes.delay()
