@@ -5,10 +5,21 @@ import re
 from functools import cache
 from pathlib import Path
 
-from registry.guards import rights, tables
+from registry.guards import catalogue, rights, tables
 from sites.audit import sealing
 
-FUNCTIONS = ("scope", "audit", "seals", "records", "queries", "signatures", "kept", "patient_links", "erasure")
+FUNCTIONS = (
+    "scope",
+    "audit",
+    "seals",
+    "records",
+    "queries",
+    "signatures",
+    "kept",
+    "patient_links",
+    "erasure",
+    "protocol",
+)
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
     e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""
@@ -52,5 +63,8 @@ def _whole(role):
 
 @cache
 def digest():
-    """SHA-256 of the script, in hexadecimal: the same whatever the application's role and the deployment's keys are."""
-    return hashlib.sha256(_whole("application").encode()).hexdigest()
+    """SHA-256 of the script and of how a database is read, in hexadecimal.
+
+    The same whatever the application's role and the deployment's keys are.
+    """
+    return hashlib.sha256((_whole("application") + catalogue.READ).encode()).hexdigest()

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from sites.audit import journal
+from sites.moments import minute_of
 
 SEALS = "study_sites_auditseal"
 AT_MOST = 10_000  # events in a seal: how closely a change is located
@@ -142,6 +143,7 @@ def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
 
 def _seal_once(using, at_most):
     with transaction.atomic(using), connections[using].cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '60s'")  # whoever holds the lock for ever must not stop us unnoticed
         cursor.execute("SELECT number, events, hash FROM audit_seal(%s, %s)", [at_most, tokens()])
         row = cursor.fetchone()
         if row is None:
@@ -192,7 +194,7 @@ def _catch_up(kept, using):
 
 
 def _lost(last, newest, same):
-    ends = f"ends at seal {newest['number']} of {newest['last_at']:%Y-%m-%d %H:%M}" if newest else "has no seal"
+    ends = f"ends at seal {newest['number']} of {minute_of(newest['last_at'])}" if newest else "has no seal"
     what = "has another" if same else "lacks it"
     return (
         f"Seal {last['number']} was made on {last['at']} and is kept outside the database, which {what}: the database "

@@ -63,6 +63,7 @@ def environment():
         "METASPINE_TLS": "0",
         "METASPINE_SECOND_FACTOR": "none",
         "METASPINE_ALLOWED_HOSTS": "127.0.0.1",
+        "METASPINE_SECOND_FACTOR": "none",  # as in the tests' own process
     }
 
 

@@ -6,7 +6,7 @@ from django.db.models import Max
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.patient import age_on
-from registry.models import AdverseEvent, Erasure, Patient, State
+from registry.models import AdverseEvent, Erasure, Identity, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
@@ -23,11 +23,12 @@ FORMS = {
     "follow_up": ((catalogue.FOLLOW_UP,), None),
 }
 MINIMUM_AGE = 20
+ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 
 def items_of(form):
     """Every item that a form may store, whatever is switched on."""
-    return catalogue.items(FORMS[form][0] + catalogue.EXTRAS.get(form, ()))
+    return catalogue.items(FORMS[form][0] + catalogue.current().extras.get(form, ()))
 
 
 INELIGIBLE_AGE = Label(
@@ -40,7 +41,7 @@ ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ�
 
 def answers_of(patient, identifiers=None):
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 
@@ -48,7 +49,7 @@ def answers_of(patient, identifiers=None):
 def _next_patient_id(site):
     with connection.cursor() as cursor:
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x4D53, site.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     # A number is never given twice, though its patient be erased.
     taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
     last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
@@ -67,6 +68,22 @@ def _longest_last(patients):
         if last and len(last.rsplit("-", 1)[1]) == 4 and not last.endswith("9999")
         else list(patients.values_list("patient_id", flat=True))
     )
+
+
+def with_hospital_number(*, access, site, number):
+    """Patients of a site with this hospital number, for who may see it there; enrolments at the site wait until the
+    transaction ends, so that nobody is enrolled between the question and the answer.
+    """
+    require(access, Can.IDENTIFY, site.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
+    known = Identity.objects.filter(patient__site=site, hospital_number__isnull=False).select_related("patient")
+    return [
+        one.patient
+        for one in known.order_by("patient_id")
+        if identity.opened(one.patient_id, one.key, {"hospital_number": one.hospital_number})["hospital_number"]
+        == number
+    ]
 
 
 @transaction.atomic
@@ -110,11 +127,19 @@ def save_form(
     if state_column:
         check_may_change(getattr(row, state_column), reason)
     missing, state = missing or {}, getattr(row, state_column) if state_column else None
-    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=extras.is_completing(state))
-    items = (*catalogue.items(instruments), *extra)
+    completing = extras.is_completing(state)
+    asked_by = None if completing else getattr(row, f"{form}_asked_by") or 0
+    core = extras.core_items(instruments, row, raw, missing, asked_by=asked_by)
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=completing, asked_by=asked_by)
+    items = (*core, *extra)
     sent = [item for item in items if item.name in raw or item.name in missing]
     answers = clean(
-        items if complete else sent, raw | extra_raw, missing | extra_missing, complete=complete, today=today
+        items if complete else sent,
+        raw | extra_raw,
+        missing | extra_missing,
+        complete=complete,
+        today=today,
+        known=lambda: answers_of(row),
     )
     identifiers = identity.read(row) or {}
     merged = answers_of(row, identifiers) | answers.values
@@ -128,7 +153,8 @@ def save_form(
         changed.append("age_at_surgery")
     if state_column and complete and getattr(row, state_column) == State.DRAFT:
         setattr(row, state_column, State.COMPLETE)
-        changed.append(state_column)
+        setattr(row, f"{form}_asked_by", catalogue.current().version or None)
+        changed += [state_column, f"{form}_asked_by"]
     row = store_update(row, changed, reason)
     if "vital_status" in changed and row.vital_status == "dead":
         ask_no_more(row)

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.instruments import catalogue, levels
+from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services.entry import patients
+from registry.services.entry import own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -92,7 +93,7 @@ def patient_list(request):
     """The patients that the person may see, 50 a page; the number of queries does not depend on how many."""
     request.access.require(Can.READ)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
-    query = request.GET.get("q", "").strip().upper()
+    query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
     found = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
@@ -214,10 +215,11 @@ def enrol(request):
 
 def _sentences(errors):
     """Errors by item name as sentences; these pages offer no reasons for missing values."""
-    return {
-        name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
-        for name, found in errors.items()
-    }
+    return {name: [wording.said(_item(name), one, may_lack=False) for one in found] for name, found in errors.items()}
+
+
+def _item(name):
+    return LOCAL_NUMBERS.get(name) or catalogue.item(name)
 
 
 def _enrol_summary(errors, texts, post):
@@ -304,6 +306,7 @@ def patient_page(request, patient_id):
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
+            "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
@@ -318,6 +321,23 @@ def patient_page(request, patient_id):
             ],
         },
     )
+
+
+def _own_records(instrument, rows):
+    """A repeating form of the study's own on a patient's page: its records with what each answers in a line."""
+    return {
+        "code": instrument.code,
+        "title": wording.words(instrument.title),
+        "asked": catalogue.current().asks(instrument.code),
+        "rows": [(row, wording.listed(_told(instrument, row))) for row in rows],
+    }
+
+
+def _told(instrument, row):
+    for item in instrument.items:
+        value = getattr(row, item.name)
+        if value is not None:
+            yield f"{wording.words(item.label)} {wording.shown(item, value)}"
 
 
 def in_order(planned, others):
@@ -406,10 +426,7 @@ def _save_identifiers(request, patient):
                 initials=post.get("initials", "").strip()[:10],
             )
     except InvalidAnswers as error:
-        return {
-            name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
-            for name, found in error.errors.items()
-        }
+        return _sentences(error.errors)
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}
     except (Locked, Conflict):

@@ -12,7 +12,7 @@ CACHE = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0005_keyed_signatures")]
+    dependencies = [("registry", "0006_protocol")]
 
     operations = [
         migrations.CreateModel(
