@@ -61,7 +61,6 @@ def environment():
         "DATABASE_URL": f"postgresql://{user}:{password}@{host}{port}/{test['NAME']}{place}",
         "METASPINE_DEBUG": "0",
         "METASPINE_TLS": "0",
-        "METASPINE_SECOND_FACTOR": "none",
         "METASPINE_ALLOWED_HOSTS": "127.0.0.1",
         "METASPINE_SECOND_FACTOR": "none",  # as in the tests' own process
     }
