@@ -26,7 +26,7 @@ WHERE {NAMES} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdroppe
 UNION ALL
 SELECT 'constraint ' || c.relname || '.' || k.conname, concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
 FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS nsp ON nsp.oid = c.relnamespace
-WHERE {NAMES} AND k.contype <> 'n'
+WHERE {NAMES} AND k.contype <> 'n' AND k.conname NOT LIKE 'ownitem\\_%' -- publishing changes what an own item accepts
 UNION ALL
 SELECT 'index ' || i.relname, concat_ws(' ', pg_get_indexdef(i.oid), x.indisvalid)
 FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_namespace AS nsp ON nsp.oid = i.relnamespace
@@ -84,9 +84,15 @@ SELECT 'server', split_part(current_setting('server_version'), '.', 1)
 UNION ALL
 SELECT 'server', split_part(current_setting('server_version'), '.', 1)
 UNION ALL
-SELECT 'setting ' || split_part(one, '=', 1), one FROM pg_db_role_setting AS s, unnest(s.setconfig) AS one
+-- Any role may give itself defaults; other people's roles are their own affair.
+SELECT 'setting ' || split_part(one, '=', 1), concat_ws(' ', s.setrole, one)
+FROM pg_db_role_setting AS s, unnest(s.setconfig) AS one
 WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-  AND split_part(one, '=', 1) IN ('search_path', 'session_replication_role', 'row_security')
+  AND (s.setrole = 0 OR s.setrole IN (
+      SELECT unnest(ARRAY[acl.grantee, c.relowner]) FROM pg_class AS c, aclexplode(c.relacl) AS acl
+      WHERE c.relname = 'registry_patient' AND c.relnamespace = 'public'::regnamespace))
+  AND (one LIKE 'app.%'
+       OR split_part(one, '=', 1) IN ('search_path', 'session_replication_role', 'row_security', 'role'))
 """
 
 

@@ -1,3 +1,4 @@
+from registry.models.background import Heartbeat, Postponed
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
@@ -6,6 +7,7 @@ from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
+from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
@@ -23,13 +25,19 @@ __all__ = [
     "Erasure",
     "Export",
     "FollowUpEnd",
+    "Heartbeat",
     "Identity",
     "Import",
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "OwnColumn",
+    "OwnInstrument",
+    "OwnRecord",
     "Patient",
     "PatientLink",
+    "Postponed",
+    "ProtocolVersion",
     "Query",
     "QueryForm",
     "QueryMessage",

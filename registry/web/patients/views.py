@@ -5,7 +5,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
@@ -19,7 +19,7 @@ from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services.entry import patients
+from registry.services.entry import own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -242,7 +242,7 @@ def _try_to_enrol(request, sites):
     with connection.cursor() as cursor:
         # The second of two equal submissions waits here until the first is committed, and then finds its patient.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [submission])
-    earlier = cache.get(submission)
+    earlier = caches["durable"].get(submission)
     if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
         return patient, {}
     raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
@@ -263,7 +263,7 @@ def _try_to_enrol(request, sites):
             # The criteria that are open say it in their own place.
             errors["consent_date"] = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
         return None, {name: found for name, found in errors.items() if found} or {"criteria": True}
-    cache.set(submission, patient.pk, 3600)
+    caches["durable"].set(submission, patient.pk, 3600)
     return patient, {}
 
 
@@ -306,6 +306,7 @@ def patient_page(request, patient_id):
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
+            "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
@@ -320,6 +321,23 @@ def patient_page(request, patient_id):
             ],
         },
     )
+
+
+def _own_records(instrument, rows):
+    """A repeating form of the study's own on a patient's page: its records with what each answers in a line."""
+    return {
+        "code": instrument.code,
+        "title": wording.words(instrument.title),
+        "asked": catalogue.current().asks(instrument.code),
+        "rows": [(row, wording.listed(_told(instrument, row))) for row in rows],
+    }
+
+
+def _told(instrument, row):
+    for item in instrument.items:
+        value = getattr(row, item.name)
+        if value is not None:
+            yield f"{wording.words(item.label)} {wording.shown(item, value)}"
 
 
 def in_order(planned, others):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.services.records.cleaning import REQUIRED
+from sites.moments import day_of
 
 NOTHING = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -26,13 +27,15 @@ def words(label):
 
 
 def day(value):
-    """A date as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash for none."""
-    return date_format(value, "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
+    """A date, or the day of a moment where the registry is, as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash
+    for none.
+    """
+    return date_format(day_of(value), "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
 
 
 def moment(value):
     """A moment in the time zone of the registry: the day with hours and minutes."""
-    return f"{day(localtime(value))} {date_format(localtime(value), 'H:i')}" if value else NOTHING
+    return f"{day(value)} {date_format(localtime(value), 'H:i')}" if value else NOTHING
 
 
 def said(item, reason, may_lack=True):
@@ -71,6 +74,10 @@ def shown(item, value):
         return levels.in_runs(value)
     if item.kind == "date":
         return day(date.fromisoformat(value) if isinstance(value, str) else value)
+    if item.kind == "codes":
+        return listed(_coded(item, one) for one in (value.split(";") if isinstance(value, str) else value))
+    if item.kind == "time":
+        return value[:5] if isinstance(value, str) else value.strftime("%H:%M")
     if item.choices:
         return _coded(item, value)
     return f"{value} {item.unit}".strip()
@@ -82,6 +89,17 @@ def _coded(item, value):
     except KeyError:
         return str(value)
     return f"{value} {label}" if says_code(item) else capfirst(label)
+
+
+def calculated(derived, value):
+    """A calculated value in words, with its unit; a dash where it cannot be worked out."""
+    if value is None:
+        return NOTHING
+    if derived.kind == "boolean":
+        return _("Yes") if value else _("No")
+    if derived.kind == "date":
+        return day(value)
+    return f"{value} {derived.unit}".strip().replace("-", MINUS) if derived.kind == "number" else str(value)
 
 
 def listed(texts):
