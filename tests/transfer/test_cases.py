@@ -348,7 +348,7 @@ def test_two_patients_who_may_be_one_person_are_asked_about(browser, s01, north,
     assert [(row, value) for row, _, value, reason in warnings(page) if "same person as row 2" in reason] == [
         (3, "X-2")
     ]
-    assert store(browser, address).status_code == 422
+    assert store(browser, address, alike="").status_code == 422
     assert store(browser, address, alike="on").status_code == 302
     with as_system():
         assert Patient.objects.filter(pk__in=["X-1", "X-2"]).count() == 2
