@@ -33,7 +33,7 @@ def said():
 READ = ("registry/imports/", "registry/instruments/core/eq5d5l.py")
 
 
-@pytest.mark.parametrize("row", glossary(), ids=lambda row: row[2])
+@pytest.mark.parametrize("row", [*glossary()], ids=lambda row: row[2])
 def test_nothing_says_another_word_than_the_glossary_s(row):
     _, japanese, word, stays = row
     found = []
