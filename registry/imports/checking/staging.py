@@ -150,6 +150,7 @@ class Staged:
     reported: tuple[str, ...] = ()
     is_complete: bool = True
     absent: tuple[str, ...] = ()  # columns that the file leaves as they are stored
+    alike: tuple[tuple, ...] = ()  # (line, line of the first) of patients who may be the same person
     rewritten: tuple[Finding, ...] = ()  # what was typed in full width, and what it was taken for
 
 
@@ -178,6 +179,7 @@ def read_into_stage(cursor, file, path, errors, today, *, partial=False):
         is_complete=reader.is_complete,
         absent=reader.absent,
         rewritten=(*reader.before_its_time(), *reader.rewritten()),
+        alike=tuple(reader.alike),
     )
 
 
@@ -247,6 +249,7 @@ class _Reader:
     def __init__(self, file, errors, today, partial):
         self.file, self.errors, self.today, self.partial = file, errors, today, partial
         self.count = 0
+        self.people, self.alike = {}, []  # what a person is known by → the first line; see `Staged.alike`
         self.absent = ()
         self.cleaned = []
         self.reported = ()
@@ -394,6 +397,11 @@ class _Reader:
             for reason in reasons:
                 hidden = self.file.items[self.names.index(name)].identifying
                 self._fault(line, name, HIDDEN if hidden else str(values[name]), reason)
+        if born is not None and values["sex"]:
+            # Many share a birthday; who was enrolled or operated on the same day too is asked about.
+            day = values["consent_date"] or values["surgery_date"]
+            if (first := self.people.setdefault((born, values["sex"], day), line)) != line:
+                self.alike.append((line, first))
         if born is None:
             age, columns, warned = None, {"key": None, "birth_date": None}, []
         else:
