@@ -60,14 +60,14 @@ def publish(page, code, note):
     page.goto(f"/study/instruments/{code}/publish/")
     page.fill("#note", note)
     submit(page, ".form-buttons .btn-primary")
-    assert page.url.endswith("/study/instruments/"), page.inner_text("main")
+    assert page.url.endswith("/study/instruments/"), page.inner_text("body")
 
 
 def set_up(page):
     page.goto("/study/")
     fits(page)
     shot(page, "guide")
-    assert "missing" in page.inner_text("main")
+    assert "missing" in page.inner_text("body")
     page.goto("/study/about/")
     page.fill("#name_en", "Hybrid therapy against total en bloc spondylectomy")
     page.fill("#name_ja", "ハイブリッド療法と腫瘍脊椎骨全摘術の比較")
@@ -86,7 +86,7 @@ def set_up(page):
     fits(page)
     shot(page, "about")
     submit(page, ".form-buttons .btn-primary")
-    assert page.url.endswith("/study/"), page.inner_text("main")
+    assert page.url.endswith("/study/"), page.inner_text("body")
 
     page.goto("/schedule/new/")
     page.fill("[name=effective_from]", "2012-01-01")
@@ -97,7 +97,7 @@ def set_up(page):
         for name, value in ({"code": code, "day": day, "before": "90", "after": "90"} | label).items():
             page.fill(f"[name={name}-{n}]", value)
     submit(page, ".form-buttons .btn-primary")
-    assert page.url.endswith("/schedule/"), page.inner_text("main")
+    assert page.url.endswith("/schedule/"), page.inner_text("body")
 
     for code in ("ais", "sosg_oq", "local_recurrence", "escc"):
         page.goto(f"/extra-instruments/{code}/")
@@ -158,9 +158,9 @@ def set_up(page):
     page.goto("/study/protocol/")
     fits(page)
     shot(page, "protocol")
-    assert "Total en bloc spondylectomy" in page.inner_text("main") and "Margin" in page.inner_text("main")
+    assert "Total en bloc spondylectomy" in page.inner_text("main") and "Margin" in page.inner_text("body")
     page.goto("/study/versions/")
-    assert "the protocol as approved" in page.inner_text("main")
+    assert "the protocol as approved" in page.inner_text("body")
 
 
 ELIGIBLE = {
@@ -186,7 +186,7 @@ def complete(page, address, answers):
         for one in page.locator("[name=right]").all():
             one.check()
         submit(page, "button[name=complete], .form-buttons .btn-primary")
-    assert "/patients/" in page.url and not page.locator(".error-summary").count(), page.inner_text("main")
+    assert "/patients/" in page.url and not page.locator(".error-summary").count(), page.inner_text("body")
 
 
 def enrol_and_follow(page, number, arm):
