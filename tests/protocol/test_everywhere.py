@@ -96,3 +96,23 @@ def test_the_api_and_fhir_have_it(publish, dose, save, alice, patient, client):
     )
     assert refused.status_code == 422 and "srs_dose_gy" in refused.json()["errors"]
     assert "srs" in {one["code"] for one in client.get("/api/v1/instruments").json()["items"]}
+
+
+ABOUT = {
+    "name_en": "Hybrid therapy against total en bloc spondylectomy", "short_name": "HT-TES", "number": "NX-1",
+    "target": "157", "arms": "HT | Hybrid | ハイブリッド\nTES | En bloc", "inclusion": "solitary | Solitary metastasis",
+    "exclusion": "resected | Earlier resection", "consent": "1.0 | May 2012", "ethics": "N01 | 34", "note": "as approved",
+}  # fmt: skip
+
+
+def test_what_the_study_is_becomes_forms_and_versions(ada, alice, patient, browsed):
+    answer = browsed(ada, "post", "study_about", data=ABOUT)
+    assert (answer.status_code, answer.get("Location")) == (302, "/study/")
+    page = browsed(alice, "get", "patient_baseline", patient.pk).content.decode()
+    for name in ("study_arm", "incl_solitary", "excl_resected", "consent_version", "consent_taken_by"):
+        assert f'name="{name}"' in page
+    guide = browsed(ada, "get", "study").content.decode()
+    assert guide.count("missing:") == 1  # the matrix, which nobody has looked at
+    assert "HT-TES" in browsed(ada, "get", "study_protocol").content.decode()
+    twice = browsed(ada, "post", "study_about", data=ABOUT | {"arms": "HT | One\nHT | Two"})
+    assert twice.status_code == 422 and "is there twice" in twice.content.decode()
