@@ -73,6 +73,9 @@ def only_one(stack, data):
         ) from None
 
 
+MARK = "synthetic"  # a file in the data folder of a demonstration
+
+
 class Demo:
     """The demo's processes, each leading a group of its own, so that stopping reaches all they have started."""
 
@@ -88,6 +91,7 @@ class Demo:
             "METASPINE_SECOND_FACTOR": "none",  # a password opens every login that the summary prints
         }
         os.makedirs(f"{self.data}/logs", mode=0o700, exist_ok=True)
+        open(f"{self.data}/{MARK}", "a").close()  # bin/manage tells by it that the patients do not exist
 
     def manage(self, *arguments):
         """Run one management command to its end, and stop everything should it fail or a process die meanwhile."""
@@ -102,8 +106,13 @@ class Demo:
 
     def start_worker(self):
         schedule = f"{self.data}/celerybeat-schedule"
-        options = ["--concurrency", "2", "--loglevel", "INFO", "-B", "--schedule", schedule]
-        self.launch("worker", ["-m", "celery", "-A", "registry", "worker", *options], log=True)
+        clock = ["-B", "--schedule", schedule, "--scheduler", "registry.health.beat:OneScheduler"]
+        for name, options in {
+            "worker": ["--queues", "urgent", *clock],
+            "jobs": ["--queues", "jobs,figures"],
+        }.items():
+            options += ["--concurrency", "1", "--loglevel", "INFO", "--hostname", f"{name}@%h"]
+            self.launch(name, ["-m", "celery", "-A", "registry", "worker", *options], log=True)
 
     def start_web(self):
         self.launch("web", ["-m", "gunicorn", "--bind", self.bind, "registry.wsgi"], log=True)

@@ -4,14 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, groupings, methods, plans, thresholds
 from registry.analysis.design import errors as design_errors
 from registry.analysis.design.cohorts import Cohort, Step
 from registry.analysis.presentation import narrative
-from registry.analysis.running import runner
+from registry.analysis.running import runner, runs
 from registry.instruments.base import Label
+from registry.web.comparison.forms import ComparisonForm
+from sites.tenancy.access import access_of
 from tests.analysis.conftest import answers, patient, store
 
 
@@ -114,6 +117,77 @@ def test_refusals_speak_japanese_too(refused, says):
         refused()
     assert says in design_errors.told(caught.value, "ja")
     assert design_errors.told(caught.value, "en") == str(caught.value)
+
+
+HIGH_AND_LOW = [
+    {
+        "code": "high",
+        "label": {"en": "SINS 13 or more", "ja": "SINS 13以上"},
+        "steps": [{"step": "at_least", "variable": "sins_total", "minimum": 13}],
+    },
+    {
+        "code": "low",
+        "label": {"en": "SINS 6 or less", "ja": "SINS 6以下"},
+        "steps": [{"step": "at_most", "variable": "sins_total", "maximum": 6}],
+    },
+]
+FEW = {"characteristics": ("age_at_surgery",), "events": (), "domains": (), "overall_continuous": "mann_whitney"}
+
+
+def named_plan(groups=HIGH_AND_LOW, **changes):
+    given = {"name": "segment_comparison", "grouping": "named", "named": groups} | FEW | changes
+    return plans.from_json(through_json(given))
+
+
+def test_named_groups_are_those_who_pass_the_steps(random_patients, as_system):
+    plan = named_plan()
+    assert plans.from_json(through_json(plan.to_json())) == plan
+    with as_system():
+        result = runner.compare(plan, cohorts.ALL)
+    cohort = result["cohort"]
+    assert list(cohort["groups"]) == ["high", "low"]
+    assert sum(cohort["groups"].values()) + cohort["in_no_group"] == cohort["n"]
+    high = cohorts.Cohort("high", "1", cohorts.ALL.label, plan.named.groups[0].steps)
+    with as_system():
+        alone = runner.compare(plans.SEGMENT_COMPARISON, high)
+    assert cohort["groups"]["high"] == alone["cohort"]["n"] > 0
+    assert cohort["groups"]["low"] > 0
+    assert (result["method"]["named"], result["method"]["pairs"]) == (HIGH_AND_LOW, ["high_vs_low"])
+    assert "SINS 13 or more" in " ".join(narrative.answer(result))
+    assert "SINS 13以上" in " ".join(narrative.answer(result, "ja"))
+    assert "Named groups" in narrative.methods(result)
+
+
+def test_named_groups_must_not_share_patients(random_patients, as_system):
+    both = [
+        HIGH_AND_LOW[0],
+        HIGH_AND_LOW[1] | {"steps": [{"step": "at_most", "variable": "sins_total", "maximum": 14}]},
+    ]
+    with (
+        as_system(),
+        pytest.raises(design_errors.Refused, match="would be in two groups, such as “SINS 13 or more”"),
+    ):
+        runner.compare(named_plan(both), cohorts.ALL)
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        (HIGH_AND_LOW[:1], "name two to 12 groups"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[0]], "a code of its own"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"code": "a_vs_b"}], "without “_vs_”"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"label": {"en": "Low", "ja": " "}}], "an English and a Japanese name"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"steps": []}], "no step"),
+        ([HIGH_AND_LOW[0], {"code": "low"}], "a list of steps"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"steps": [{"step": "tall"}]}], "no step of a cohort"),
+        (None, "they belong to the grouping “named”"),
+    ],
+)
+def test_named_groups_that_are_none_are_refused(groups, says):
+    with pytest.raises(ValueError, match=says):
+        named_plan(groups)
+    with pytest.raises(ValueError, match="they belong to the grouping “named”"):
+        named_plan(grouping="sex")
 
 
 def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
@@ -267,3 +341,18 @@ def test_a_large_table_is_sampled_and_says_so():
     sampled = methods.FISHER.run(many)
     assert (sampled.method, sampled.p, methods.FISHER.run(many).p) == ("fisher_monte_carlo", 1.0, 1.0)
     assert sampled.resamples == 50_000
+
+
+def test_the_page_asks_the_same_of_named_groups_again(client, bob, random_patients, as_system):
+    run = runs.request(access=access_of(bob), plan=named_plan(), cohort=cohorts.ALL)
+    with as_system():
+        first = ComparisonForm(earlier=run)
+        assert first.fields["grouping"].choices[-1] == ("named", "SINS 13 or more, SINS 6 or less")
+        given = {name: value for name, value in first.initial.items() if value is not None}
+        again = ComparisonForm(given | {"variables_shown": "1"}, earlier=run)
+        assert again.is_valid()
+        assert again.plan == named_plan()
+        assert ("named", "SINS 13 or more, SINS 6 or less") not in ComparisonForm().fields["grouping"].choices
+    client.force_login(bob)
+    page = client.get(reverse("comparison_new"), {"from": run.pk}).content.decode()
+    assert f"?from={run.pk}" in page and "SINS 13 or more, SINS 6 or less" in page

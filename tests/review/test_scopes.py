@@ -208,8 +208,8 @@ def test_the_database_says_who_wrote_a_message(everything_there, mona, alice, as
 def test_nobody_signs_for_another(everything_there, ivo, alice, as_person):
     forged = (
         "INSERT INTO registry_signature (site_id, patient_id, signed_by_id, signed_at, name, meaning, forms, "
-        "acknowledged, sha256) SELECT site_id, patient_id, %s, {}, 'x', 'x', '[]', '[]', repeat('0', 64) "
-        "FROM registry_patient"
+        "acknowledged, sha256, mac) SELECT site_id, patient_id, %s, {}, 'x', 'x', '[]', '[]', repeat('0', 64), "
+        "repeat('0', 64) FROM registry_patient"
     )
     with as_person(ivo):
         for who, at in ((alice.pk, "now()"), (ivo.pk, "now() - interval '1 day'")):

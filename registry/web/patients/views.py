@@ -5,7 +5,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
@@ -23,13 +23,13 @@ from registry.services.entry import own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
-from registry.services.records import identity
+from registry.services.records import drafts, identity
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
-from registry.web.patients import extra_answers, timeline
+from registry.web.patients import extra_answers, next_step, timeline
 from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
@@ -242,7 +242,7 @@ def _try_to_enrol(request, sites):
     with connection.cursor() as cursor:
         # The second of two equal submissions waits here until the first is committed, and then finds its patient.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [submission])
-    earlier = cache.get(submission)
+    earlier = caches["durable"].get(submission)
     if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
         return patient, {}
     raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
@@ -263,7 +263,7 @@ def _try_to_enrol(request, sites):
             # The criteria that are open say it in their own place.
             errors["consent_date"] = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
         return None, {name: found for name, found in errors.items() if found} or {"criteria": True}
-    cache.set(submission, patient.pk, 3600)
+    caches["durable"].set(submission, patient.pk, 3600)
     return patient, {}
 
 
@@ -281,6 +281,17 @@ def patient_page(request, patient_id):
     names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
     unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
     rows = forms_of(patient, [visit.assessment for visit in planned if visit.assessment], events)
+    own_forms = [
+        {
+            "form": form,
+            "label": label,
+            "state": form_state(patient, form),
+            "url": f"patient_{form}",
+            "queries": unsettled.get(form, 0),
+        }
+        for form, label in OWN_FORMS
+    ]
+    may_enter = request.access.may(Can.ENTER, patient.site_id)
     return render(
         request,
         "patients/patient.html",
@@ -307,18 +318,11 @@ def patient_page(request, patient_id):
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
             "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
-            "may_enter": request.access.may(Can.ENTER, patient.site_id),
+            "may_enter": may_enter,
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
-            "own_forms": [
-                {
-                    "form": form,
-                    "label": label,
-                    "state": form_state(patient, form),
-                    "url": f"patient_{form}",
-                    "queries": unsettled.get(form, 0),
-                }
-                for form, label in OWN_FORMS
-            ],
+            "own_forms": own_forms,
+            "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
+            "own_drafts": drafts.codes_of(request.access, patient),
         },
     )
 
