@@ -24,7 +24,7 @@ from registry.instruments.base import Label
 from registry.models import Import
 from registry.services import wire
 from registry.services.claims import MOST_ATTEMPTS, UNSENT
-from sites.access import Can
+from sites.access import Can, access_of
 from sites.scope import everything
 
 log = logging.getLogger(__name__)
@@ -372,6 +372,7 @@ def _run(one, pages, **options):
             folder,
             user_id=one.requested_by_id,
             partial=one.mapping is not None,
+            identifies=access_of(one.requested_by).sites_for(Can.IDENTIFY),
             tell=_teller(one),
             look=look,
             **options,

@@ -182,22 +182,70 @@ def keep_stored(cursor, file, absent):
         _keep_birth_dates(cursor)
 
 
-def _keep_birth_dates(cursor):
-    """Birth dates stay as they are; where the day of surgery is new, the age is counted anew."""
+def _keep_birth_dates(cursor, lines=None):
+    """Birth dates, of some `lines` or all, stay as they are; where the day of surgery is new, age is counted anew."""
     patients = stage(wire.PATIENTS)
     cursor.execute(
         f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
-        "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE t.patient_id = s.patient_id"
+        "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) "
+        "WHERE t.patient_id = s.patient_id AND (%s::int[] IS NULL OR s.line = ANY (%s))",
+        [lines, lines],
     )
     cursor.execute(
         f"SELECT s.line, s.patient_id, s.key, s.birth_date, s.surgery_date FROM {patients} AS s "
-        "JOIN registry_patient AS t USING (patient_id) "
-        "WHERE s.birth_date IS NOT NULL AND s.surgery_date IS DISTINCT FROM t.surgery_date"
+        "JOIN registry_patient AS t USING (patient_id) WHERE s.birth_date IS NOT NULL "
+        "AND s.surgery_date IS DISTINCT FROM t.surgery_date AND (%s::int[] IS NULL OR s.line = ANY (%s))",
+        [lines, lines],
     )
     for line, patient_id, key, ciphertext, operated in cursor.fetchall():
         born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"]
         age = age_on(operated, born) if operated and operated > born else None
         cursor.execute(f"UPDATE {patients} SET age_at_surgery = %s WHERE line = %s", [age, line])
+
+
+def keep_unseen(cursor, file, sites):
+    """Leave identifying cells as they are stored where whoever brings the file may not see them; returns how many rows.
+
+    Of a record at a site that is not among `sites` (ids), what identifies is neither compared nor replaced: counts,
+    differences and refusals would tell, try by try, what nobody but the site may know. Where nothing of the kind is
+    stored, the file's is taken.
+    """
+    if file == wire.PATIENTS:
+        return _keep_unseen_births(cursor, sites)
+    kept = 0
+    for item in file.stored:
+        if item.identifying and item.name not in file.key:
+            name = wire.column_of(item.name)
+            cursor.execute(
+                f"""
+                WITH given AS (
+                    SELECT s.line, s.{name}, t.{name} AS stored FROM {stage(file)} AS s JOIN {file.table} AS t
+                    ON {" AND ".join(f"s.{wire.column_of(key)} = t.{wire.column_of(key)}" for key in file.key)}
+                    WHERE t.site_id <> ALL (%s) AND t.{name} IS NOT NULL
+                ), laid AS (UPDATE {stage(file)} AS s SET {name} = g.stored FROM given AS g WHERE g.line = s.line)
+                SELECT count(*) FILTER (WHERE {name} IS NOT NULL) FROM given
+                """,
+                [sites],
+            )
+            kept += cursor.fetchone()[0]
+    return kept
+
+
+def _keep_unseen_births(cursor, sites):
+    patients = stage(wire.PATIENTS)
+    cursor.execute(
+        f"SELECT s.line, s.birth_date IS NOT NULL FROM {patients} AS s JOIN registry_patient AS t USING (patient_id) "
+        "JOIN registry_identity AS i USING (patient_id) WHERE t.site_id <> ALL (%s) AND i.birth_date IS NOT NULL",
+        [sites],
+    )
+    found = cursor.fetchall()
+    lines = [line for line, _ in found]
+    if lines:
+        cursor.execute(
+            f"UPDATE {patients} SET warned = '{{}}', missing = missing - 'birth_date' WHERE line = ANY (%s)", [lines]
+        )
+        _keep_birth_dates(cursor, lines)
+    return sum(given for _, given in found)
 
 
 def _write(copy, records):
