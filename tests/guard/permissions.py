@@ -51,9 +51,19 @@ class Rule:
     arguments: dict = field(default_factory=dict)
     public: bool = False
     unsigned: int = SIGN_IN
+    replacers: frozenset = NOBODY  # who may PUT there, which asks for a version (428)
 
     def reaches(self, who, place, whom):
         return who in whom and (place == "own" or not self.of_site or who not in OF_SITE)
+
+    def refuses(self, who, place, method):
+        """The statuses of which one must come for a method that is neither GET nor POST."""
+        if not self.replacers or method != "put":
+            return {405} | ({404} & {self.opened}) | ({self.unsigned} if who == "anonymous" else set())
+        if who == "anonymous":
+            return {401}
+        reaches = self.reaches(who, place, self.replacers)
+        return {428} if reaches else {403} if self.reaches(who, place, self.readers) else {404}
 
     def expected(self, who, place, method):
         """The statuses of which one must come, and whether the request may store anything."""
@@ -443,7 +453,7 @@ RULES = {
     "fhir:patients": Rule(READERS, ENTRY, acted=(415,), unsigned=401),
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
-    "fhir:response": record(unsigned=401),
+    "fhir:response": record(unsigned=401, replacers=ENTRY),
     "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),
