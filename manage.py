@@ -25,10 +25,13 @@ def main():
 
 def is_behind():
     """Whether migrations wait to be applied."""
-    from django.db import connection
+    from django.db import ProgrammingError, connection
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
+    try:
+        executor = MigrationExecutor(connection)
+    except ProgrammingError:  # before the first `migrate` has ended, the application's role may not even ask
+        return False
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 

@@ -72,11 +72,11 @@ def shown(times):
 
 
 def freeze():
-    from registry.analysis import frozen
-    from sites.scope import everything
+    from registry.analysis.data import packed_snapshots
+    from sites.tenancy.scope import everything
 
     with everything(reason="bench"):
-        frozen.freeze(access=None, label=SNAPSHOT)
+        packed_snapshots.freeze(access=None, label=SNAPSHOT)
 
 
 def export(folder):

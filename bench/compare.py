@@ -40,8 +40,8 @@ def timed_scan():
     """Seconds of a GROUP BY over the very columns that the comparison reads, the better of two runs."""
     from django.db import connection, transaction
 
-    from registry.analysis import frame
-    from sites.scope import everything
+    from registry.analysis.data import frame
+    from sites.tenancy.scope import everything
 
     joins, columns = [], []
     for place, code in enumerate(("preop", "1m")):

@@ -63,7 +63,7 @@ def main():
         sys.exit("needs psql")
     with registry_of(int(ASSESSMENTS / 1.87)):
         from registry.exports import tables
-        from registry.services import wire
+        from registry.services.files import file_formats
         from sites.models import Site
 
         sites = tuple(Site.objects.values_list("pk", flat=True))
@@ -73,11 +73,14 @@ def main():
             visitor.get("/export/")  # everything imported and connected
             before = memory(process)
             psql = min(by_psql("SELECT * FROM registry_assessment") for _ in range(ROUNDS))
-            same = min(by_psql(tables.select_sql(wire.ASSESSMENTS, selection)) for _ in range(ROUNDS))
+            same = min(by_psql(tables.select_sql(file_formats.ASSESSMENTS, selection)) for _ in range(ROUNDS))
             http = min(by_http(visitor) for _ in range(ROUNDS))
             growth = memory(process) - before
         assert psql[1] == http[1], (psql, http)
-        print(f"{psql[1]:,} assessments, {len(tables.header(wire.ASSESSMENTS, selection))} columns, best of {ROUNDS}")
+        print(
+            f"{psql[1]:,} assessments, {len(tables.header(file_formats.ASSESSMENTS, selection))} columns, "
+            f"best of {ROUNDS}"
+        )
         print(f"psql, the bare table         {psql[1] / psql[0]:10,.0f} rows a second")
         print(f"psql, the export's own query {same[1] / same[0]:10,.0f} rows a second")
         print(f"download of assessments.csv  {http[1] / http[0]:10,.0f} rows a second")

@@ -25,7 +25,7 @@ EMPTY = "/bench/empty/"
 def forms(site):
     """Addresses of forms at one site: every other one with what was recorded a month after surgery."""
     from registry.models import Patient
-    from sites.scope import everything
+    from sites.tenancy.scope import everything
 
     with everything(reason="benchmark"):
         from django.db import transaction

@@ -33,8 +33,8 @@ def seconds_a_save(patients, timepoint, scope):
     """Mean time of an insert and a correction through the service, each in its own transaction."""
     from django.db import transaction
 
-    from registry.services.assessments import save_assessment
-    from sites.scope import entered
+    from registry.services.entry.assessments import save_assessment
+    from sites.tenancy.scope import entered
 
     def save(patient, **more):
         with entered(scope) if scope else nullcontext(), transaction.atomic():
@@ -53,7 +53,7 @@ def saves():
 
     from registry.models import Assessment, Patient
     from sites.models import Site
-    from sites.scope import Scope, everything
+    from sites.tenancy.scope import Scope, everything
 
     with everything(), transaction.atomic():
         stored = Assessment.objects.count()
@@ -78,7 +78,7 @@ def saves():
 def seals(events):
     from django.db import connections
 
-    from sites import sealing
+    from sites.audit import sealing
 
     with connections["owner"].cursor() as owner:
         owner.execute(

@@ -48,11 +48,11 @@ def written(path):
     from django.db import transaction
 
     from registry.exports import tables
-    from registry.services import wire
-    from sites.scope import current, everything
+    from registry.services.files import file_formats
+    from sites.tenancy.scope import current, everything
 
     with everything(), transaction.atomic(), path.open("wb") as stream:
-        stream.writelines(tables.blocks(wire.ASSESSMENTS, tables.Selection(current().read)))
+        stream.writelines(tables.blocks(file_formats.ASSESSMENTS, tables.Selection(current().read)))
     with path.open("rb") as stream:
         return sum(1 for _ in stream) - 1
 
@@ -60,9 +60,9 @@ def written(path):
 def full_rows(path, sample):
     """Write the first SAMPLE rows with a value in each cell to `sample`: the library stores an empty cell as an empty
     text, which the database refuses. It knows nothing of columns with reasons either."""
-    from registry.services import wire
+    from registry.services.files import file_formats
 
-    wanted = len(wire.ASSESSMENTS.columns)
+    wanted = len(file_formats.ASSESSMENTS.columns)
     with path.open() as whole, sample.open("w") as part:
         rows = (row[:wanted] for row in csv.reader(whole))
         csv.writer(part).writerows(islice((row for row in rows if all(row)), SAMPLE + 1))
@@ -80,10 +80,10 @@ def by_copy(path):
     """Seconds of COPY into a table with the same columns and nothing else."""
     from django.db import connections
 
-    from registry.services import wire
+    from registry.services.files import file_formats
 
-    columns = ", ".join(wire.column_of(name) for name in wire.ASSESSMENTS.columns)
-    reasons = ", ".join(f"NULL::text AS {reason.name}" for reason in wire.ASSESSMENTS.reasons)
+    columns = ", ".join(file_formats.column_of(name) for name in file_formats.ASSESSMENTS.columns)
+    reasons = ", ".join(f"NULL::text AS {reason.name}" for reason in file_formats.ASSESSMENTS.reasons)
     with connections["owner"].cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_raw")
         cursor.execute(f"CREATE TABLE bench_raw AS SELECT {columns}, {reasons} FROM registry_assessment WITH NO DATA")
@@ -98,10 +98,10 @@ def by_insert():
     """Seconds of INSERT … SELECT of what `by_copy` left, into a table with the constraints, key and indexes."""
     from django.db import connections, transaction
 
-    from registry.services import wire
-    from sites.scope import everything
+    from registry.services.files import file_formats
+    from sites.tenancy.scope import everything
 
-    columns = ", ".join(wire.column_of(name) for name in wire.ASSESSMENTS.columns)
+    columns = ", ".join(file_formats.column_of(name) for name in file_formats.ASSESSMENTS.columns)
     # Even the owner of the table of patients sees them in a scope only.
     with everything(using="owner"), transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_guarded")
@@ -140,14 +140,14 @@ def by_import_export(path):
     from tablib import Dataset
 
     from registry.models import Assessment, Patient
-    from registry.services import wire
-    from sites.scope import everything
+    from registry.services.files import file_formats
+    from sites.tenancy.scope import everything
 
     class Assessments(ModelResource):
         class Meta:
             model = Assessment
             import_id_fields = ("patient", "timepoint")
-            fields = ("patient", "site", *wire.ASSESSMENTS.columns[1:], "missing")
+            fields = ("patient", "site", *file_formats.ASSESSMENTS.columns[1:], "missing")
 
     with connections["owner"].cursor() as cursor:  # the library sets the sequence anew after an import
         application = connections["default"].settings_dict["USER"]

@@ -38,9 +38,10 @@ def main():
 
 
 def finished_run(user):
-    from registry.analysis import cohorts, plans, runs
-    from sites.access import access_of
-    from sites.scope import entered
+    from registry.analysis.design import cohorts, plans
+    from registry.analysis.running import runs
+    from sites.tenancy.access import access_of
+    from sites.tenancy.scope import entered
 
     access = access_of(user)
     with entered(access.scope()):

@@ -95,7 +95,7 @@ def main():
 
         from registry.models import Assessment, Patient
         from sites.models import Site
-        from sites.scope import everything
+        from sites.tenancy.scope import everything
 
         with connections["owner"].cursor() as owner:
             # The same columns with nothing attached: no keys, no constraints, no generated columns.

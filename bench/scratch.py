@@ -27,7 +27,7 @@ def number(low, high, share_missing=0.05):
 
 def patients_sql(count):
     from registry.instruments import catalogue
-    from registry.instruments.patient import PRIMARY_TUMOURS, PROCEDURES
+    from registry.instruments.core.patient import PRIMARY_TUMOURS, PROCEDURES
 
     points = {
         item.name: chosen(item.codes, 0) + "::int"
@@ -143,7 +143,7 @@ def fill(count):
     from django.core.management import call_command
 
     from sites.models import Site
-    from sites.scope import everything
+    from sites.tenancy.scope import everything
 
     call_command("migrate", verbosity=0)
     Site.objects.bulk_create(
@@ -154,7 +154,7 @@ def fill(count):
     started = time.perf_counter()
     with everything(using="owner"), owner.cursor() as cursor:
         cursor.execute("BEGIN")
-        from sites.scope import current, execute
+        from sites.tenancy.scope import current, execute
 
         execute(cursor, current())
         for table in TABLES:  # the audit trail of made-up patients would be most of the work

@@ -34,7 +34,7 @@ def timed_copy():
     """Rows and seconds of copying the columns that a utility consists of into a new table."""
     from django.db import connections
 
-    from sites.scope import current, everything, execute
+    from sites.tenancy.scope import current, everything, execute
 
     with everything(using="owner", reason="bench"), connections["owner"].cursor() as cursor:
         cursor.execute("BEGIN")
@@ -53,7 +53,7 @@ def timed_computation():
     from django.db import transaction
 
     from registry.services import outcomes
-    from sites.scope import everything
+    from sites.tenancy.scope import everything
 
     with everything(reason="bench"):
         started = time.perf_counter()

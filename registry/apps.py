@@ -1,7 +1,28 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class RegistryConfig(AppConfig):
     name = "registry"
     verbose_name = _("Schedule")  # what the administration screens have of it
+
+    def ready(self):
+        from registry.guards import checks  # noqa: F401  registers them
+
+        post_migrate.connect(put_guards_in_place, sender=self)
+
+
+def put_guards_in_place(using, verbosity=0, **kwargs):
+    """After `migrate` has brought every table up to date, and not in between."""
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    from registry.guards import applying, checking
+
+    executor = MigrationExecutor(connections[using])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return
+    found = applying.apply(using)
+    if found and verbosity:
+        print(f"  Put the guards of the database in place: {checking.listed(found)}.")

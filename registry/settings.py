@@ -107,7 +107,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "registry.api.problems.ProblemMiddleware",
+    "registry.api.shared.problems.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
     "sites.middleware.PageMethods",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -116,14 +116,14 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "registry.web.session.SessionLimits",
-    "registry.web.session.SignInFirst",
+    "registry.web.account.session.SessionLimits",
+    "registry.web.account.session.SignInFirst",
     "sites.middleware.NullByteMiddleware",
     "sites.middleware.ScopeMiddleware",
-    "registry.web.session.SecondFactorRequired",
+    "registry.web.account.session.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "registry.web.session.NotAPage",
+    "registry.web.account.session.NotAPage",
 ]
 
 ROOT_URLCONF = "registry.urls"
@@ -134,13 +134,13 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "registry.web.tags"],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "registry.web.shared.tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "registry.web.context.frame",
+                "registry.web.start.context.frame",
             ],
         },
     }
@@ -157,7 +157,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "sites.redis_cache.RedisCache",
+        "BACKEND": "sites.database.redis_cache.RedisCache",
         # Celery spells a unix socket redis+socket://…?virtual_host=1, redis-py unix://…?db=1.
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db="),
         "KEY_PREFIX": "metaspine",
@@ -216,12 +216,13 @@ LOGOUT_REDIRECT_URL = "login"
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 INVITATION_DAYS = int(env("METASPINE_INVITATION_DAYS", "7"))
 
-# Who must have a second factor: people with a central role, administrators among them; everybody; or nobody.
-SECOND_FACTOR = env("METASPINE_SECOND_FACTOR", "central")
-if SECOND_FACTOR not in {"central", "all", "none"}:
-    raise ImproperlyConfigured("METASPINE_SECOND_FACTOR is central, all or none.")
+# Who must have a second factor: whoever sees identifiers or more than one site, and everybody with a central role;
+# looser, those with a central role alone (administrators among them), or nobody; stricter, everybody.
+SECOND_FACTOR = env("METASPINE_SECOND_FACTOR", "identifiers")
+if SECOND_FACTOR not in {"identifiers", "central", "all", "none"}:
+    raise ImproperlyConfigured("METASPINE_SECOND_FACTOR is identifiers, central, all or none.")
 
-ACCOUNT_ADAPTER = "registry.web.account_adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "registry.web.account.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # nobody signs up; the password field of the sign-in follows from it
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -231,27 +232,28 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Metaspine: "
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_SESSION_REMEMBER = False  # the cookie goes with the browser
 ACCOUNT_FORMS = {
-    "login": "registry.web.account_forms.SignInForm",
-    "reset_password": "registry.web.account_forms.ForgottenPasswordForm",
-    "reset_password_from_key": "registry.web.account_forms.NewPasswordForm",
-    "change_password": "registry.web.account_forms.ChangePasswordForm",
-    "reauthenticate": "registry.web.account_forms.ConfirmPasswordForm",
+    "login": "registry.web.account.forms.SignInForm",
+    "reset_password": "registry.web.account.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "registry.web.account.forms.NewPasswordForm",
+    "change_password": "registry.web.account.forms.ChangePasswordForm",
+    "reauthenticate": "registry.web.account.forms.ConfirmPasswordForm",
 }
-# By the network address someone comes from (a hospital shares one) and by account. "login_failed" covers passwords,
-# codes of the second factor and confirming who one is; what succeeds does not count.
+# By the network address someone comes from (a hospital shares one) and by person; `sites.attempts` counts, in the
+# database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off a
+# limit that django-allauth would keep in the cache beside ours.
 ACCOUNT_RATE_LIMITS = {
-    "login": "300/15m/ip",
     "login_failed": "100/15m/ip,10/15m/key",
-    "reset_password": "60/15m/ip,5/15m/key",
-    "reset_password_from_key": "60/15m/ip",
-    "change_password": "10/15m/user",
+    "code_failed": "100/15m/ip,10/15m/key",
+    "forgotten_password": "60/15m/ip,5/15m/key",
+    "password_link": "60/15m/ip",
     "invitation": "60/15m/ip",
     "patient_link": "600/15m/ip,120/15m/key",
-}
+    "api_token": "60/15m/ip",
+} | dict.fromkeys(("login", "reset_password", "reset_password_from_key", "change_password", "reauthenticate"))
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # since signing in or confirming who one is, before a sensitive act
 ALLAUTH_TRUSTED_PROXY_COUNT = int(env("METASPINE_PROXIES", "0"))
 
-MFA_ADAPTER = "registry.web.account_adapters.SecondFactorAdapter"
+MFA_ADAPTER = "registry.web.account.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_ISSUER = "Metaspine"
@@ -259,16 +261,16 @@ MFA_TOTP_TOLERANCE = 1  # clocks of phones differ: the codes before and after th
 MFA_RECOVERY_CODE_DIGITS = 10
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 MFA_FORMS = {
-    "authenticate": "registry.web.account_forms.CodeForm",
-    "reauthenticate": "registry.web.account_forms.ConfirmCodeForm",
-    "activate_totp": "registry.web.account_forms.ActivateAppForm",
-    "add_webauthn": "registry.web.account_forms.AddKeyForm",
-    "edit_webauthn": "registry.web.account_forms.RenameKeyForm",
+    "authenticate": "registry.web.account.forms.CodeForm",
+    "reauthenticate": "registry.web.account.forms.ConfirmCodeForm",
+    "activate_totp": "registry.web.account.forms.ActivateAppForm",
+    "add_webauthn": "registry.web.account.forms.AddKeyForm",
+    "edit_webauthn": "registry.web.account.forms.RenameKeyForm",
 }
 
 # Single sign-on with an OpenID Connect provider, for people who have an account here.
 OIDC_URL = env("METASPINE_OIDC_URL", "")
-SOCIALACCOUNT_ADAPTER = "registry.web.account_adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_ADAPTER = "registry.web.account.adapters.SingleSignOnAdapter"
 SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_STORE_TOKENS = False
 OPENID_CONNECT_URL_PREFIX = ""
@@ -289,10 +291,14 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-# Without an address of a mail server no mail leaves: links are for administrators to copy.
+# Whom to ask who cannot sign in, as the pages say it: a name, a number, an address.
+CONTACT = env("METASPINE_CONTACT", "")
+
+# Without an address of a mail server no mail is written, nor a link made that one would carry: links are for
+# administrators to copy.
 EMAIL_URL = env("METASPINE_EMAIL_URL", "")
 MAIL = bool(EMAIL_URL)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'console'}.EmailBackend"
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL else 'dummy'}.EmailBackend"
 if MAIL:
     globals().update(mail_server(EMAIL_URL))
 EMAIL_TIMEOUT = 20
@@ -306,7 +312,7 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
-FORMAT_MODULE_PATH = "registry.formats"
+FORMAT_MODULE_PATH = "registry.locale_formats"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -346,12 +352,12 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     # The token first: it says what a 401 asks for. A session needs the CSRF token for what it changes, as on the pages.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "registry.api.signing_in.ByToken",
+        "registry.api.shared.signing_in.ByToken",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "registry.api.described.Described",
-    "EXCEPTION_HANDLER": "registry.api.problems.handler",
+    "DEFAULT_SCHEMA_CLASS": "registry.api.schema.openapi.Described",
+    "EXCEPTION_HANDLER": "registry.api.shared.problems.handler",
     "URL_FORMAT_OVERRIDE": None,
 }
 API_RATES = {"token": 600, "address": 1200}  # requests a minute
@@ -363,7 +369,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": True,
     "COMPONENT_SPLIT_REQUEST": False,
-    "POSTPROCESSING_HOOKS": ["registry.api.described.complete"],
+    "POSTPROCESSING_HOOKS": ["registry.api.schema.openapi.complete"],
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

@@ -14,15 +14,20 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from registry.analysis import kept, runs
+from registry.analysis.documents import rendered_cache
+from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.imports import jobs as imports
-from registry.imports import uploads
-from registry.services import digests, drafts, erasure, outcomes, sweeping
-from sites import retention, sealing, tokens
+from registry.imports.files import uploads
+from registry.services import outcomes
+from registry.services.operations import digests, erasure
+from registry.services.records import drafts
+from registry.services.review import soft_checks_bulk
+from sites.audit import retention, sealing
 from sites.models import Site
-from sites.scope import everything
+from sites.people import tokens
+from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +71,7 @@ def compute_all_outcomes(*, anew=False):
 def check_all_forms(*, anew=False):
     """The soft checks over what changed since or, `anew`, over every form: they raise and close queries."""
     with everything(reason="soft checks"), transaction.atomic():
-        return sweeping.sweep() if anew else sweeping.sweep_changed()
+        return soft_checks_bulk.sweep() if anew else soft_checks_bulk.sweep_changed()
 
 
 def start_all_outcomes():
@@ -95,7 +100,7 @@ def run_comparison(run_id):
 @app.task
 def prepare_comparison_files(run_id):
     """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
-    kept.prepare(run_id)
+    rendered_cache.prepare(run_id)
 
 
 def start_comparison(*, access, plan, cohort, frozen=None):

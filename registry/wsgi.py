@@ -11,6 +11,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
 application = get_wsgi_application()
 
+from registry.guards.checks import serve_guarded  # noqa: E402  once the apps are loaded
+
+serve_guarded()
+
 # Every page is loaded before the first request, and what is loaded is no garbage to be looked for again and again.
 import_module(settings.ROOT_URLCONF)
 gc.collect()

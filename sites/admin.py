@@ -20,11 +20,11 @@ from import_export.forms import ExportForm
 from import_export.tmp_storages import CacheStorage
 
 from sites import audit, resources
-from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
 from sites.admin_site import Administered, is_referred_to
-from sites.administrators import none_would_last
-from sites.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
 from sites.models import AuditEvent, Membership, Site, User
+from sites.people.administrators import none_would_last
+from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
+from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
 class PlainExportForm(ExportForm):
@@ -186,18 +186,12 @@ class NewPersonForm(AdminUserCreationForm):
         model = User
         fields = ("email", "name", "language")
 
-    def clean_email(self):
-        return self.cleaned_data["email"].lower()
-
 
 class PersonForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("email", "name", "language", "is_active")
         help_texts = {"is_active": _("Without the tick this person can no longer sign in. People are never deleted.")}
-
-    def clean_email(self):
-        return self.cleaned_data["email"].lower()
 
     def clean_is_active(self):
         active = self.cleaned_data["is_active"]

@@ -5,7 +5,6 @@ Access comes from memberships alone. `is_staff`, `is_superuser`, groups and mode
 
 from functools import wraps
 
-from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -15,10 +14,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from sites.access import Can
-
-# Names of the screens that change who may do what: like the pages for it, they ask again who one is.
-SENSITIVE = ("study_sites_user_", "study_sites_membership_", "auth_user_password_change")
+from sites.confirming import require_confirmation
+from sites.tenancy.access import Can
 
 
 class AdminScreens(AdminSite):
@@ -48,8 +45,9 @@ class AdminScreens(AdminSite):
 
         @wraps(view)
         def rendered(request, *args, **kwargs):
-            if request.method == "POST" and (request.resolver_match.url_name or "").startswith(SENSITIVE):
-                raise_if_reauthentication_required(request, app="admin")
+            # Every screen changes who may do what, or what everybody gets.
+            if request.method == "POST" and request.resolver_match.url_name != "logout":
+                require_confirmation(request)
             response = view(request, *args, **kwargs)
             return response.render() if hasattr(response, "render") else response
 
@@ -80,7 +78,7 @@ def is_referred_to(row):
 
     An administrator's own scope reaches no clinical row, so Django's check before deleting would find none.
     """
-    from sites.scope import current, everything
+    from sites.tenancy.scope import current, everything
 
     with everything(user_id=current().user_id):
         return any(

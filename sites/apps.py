@@ -10,7 +10,7 @@ class SitesConfig(AppConfig):
     verbose_name = _("Sites and people")
 
     def ready(self):
-        from sites import checks, signals  # noqa: F401  registers them
+        from sites.people import signals  # noqa: F401  registers them
 
 
 class AdminScreensConfig(admin_apps.SimpleAdminConfig):

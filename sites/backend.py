@@ -4,9 +4,9 @@ from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 from django.utils import timezone
 
-from sites.access import RUNNING_BESIDE, read_beside
+from sites.database.fast_rows import rows_of
 from sites.models import User
-from sites.rows import rows_of
+from sites.tenancy.access import RUNNING_BESIDE, read_beside
 
 PERSON = f"SELECT {rows_of(User).sql}, {RUNNING_BESIDE} FROM {User._meta.db_table} WHERE id = %(user)s"
 

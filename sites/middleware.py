@@ -6,9 +6,9 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
-from sites import tokens
-from sites.access import access_of
-from sites.scope import entered
+from sites.people import tokens
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 
 
 class ScopeMiddleware:
@@ -24,7 +24,7 @@ class ScopeMiddleware:
         request.id = uuid.uuid4().hex
         tokens.identify(request)
         if request.token is not None:
-            request.access = tokens.narrowed(access_of(request.user), request.token)
+            pass  # its access came with it
         elif request.user.is_authenticated:
             request.access = access_of(request.user)
         else:

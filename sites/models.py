@@ -1,5 +1,6 @@
 """Sites, people, their roles, and the audit trail that everything above writes to by triggers."""
 
+import hashlib
 import json
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -16,15 +17,16 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import value_sets
 from registry.instruments.base import Label
-from sites.access import CENTRAL_ROLES, ROLE_LABELS, Role
+from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
 class UserManager(BaseUserManager):
     def get_by_natural_key(self, email):
-        return self.get(email__iexact=email)
+        return self.get(email=email)
 
     def create_user(self, email, password=None, **fields):
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user = self.model(email=canonical(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -35,7 +37,7 @@ class UserManager(BaseUserManager):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = EmailAddressField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120)
     language = models.CharField(
         _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
@@ -56,16 +58,33 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case_unique")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case_unique"),
+            models.CheckConstraint(condition=ONE_SPELLING, name="user_email_one_spelling"),
+        ]
 
     def __str__(self):
         return self.name or self.email
+
+    @property
+    def sign_in_state(self):
+        """A hash that is another once the password is another or the person was signed out everywhere."""
+        return hashlib.sha256(f"{self.sign_in_epoch}:{self.password}".encode()).hexdigest()
 
     def _get_session_auth_hash(self, secret=None):
         """A session holds this hash and ends where it differs: with the password, and with `sign_in_epoch`."""
         return salted_hmac(
             "sites.models.User.session", f"{self.sign_in_epoch}:{self.password}", secret=secret, algorithm="sha256"
         ).hexdigest()
+
+
+class DeclaredCodeField(models.CharField):
+    """A code whose choices a declaration has: to migrations it is its text, so that a new choice is none."""
+
+    def deconstruct(self):
+        name, _path, args, kwargs = super().deconstruct()
+        kwargs.pop("choices", None)
+        return name, "django.db.models.CharField", args, kwargs
 
 
 def value_set_choices():
@@ -80,7 +99,7 @@ class Site(models.Model):
     name_ja = models.CharField(_("Japanese name"), max_length=200, blank=True)
     region = models.CharField(_("region"), max_length=60, blank=True)
     enrolment_target = models.PositiveIntegerField(_("enrolment target"), null=True, blank=True)
-    value_set = models.CharField(
+    value_set = DeclaredCodeField(
         _("EQ-5D-5L value set"),
         max_length=8,
         default="JP",
@@ -161,7 +180,7 @@ class Membership(models.Model):
 class Digest(models.Model):
     """The day that a person was last told about by e-mail, or that had nothing to tell: each day is told once.
 
-    Locked while the e-mail of that person is sent. `registry.services.digests` does everything with it.
+    Locked while the e-mail of that person is sent. `registry.services.operations.digests` does everything with it.
     """
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
@@ -176,12 +195,12 @@ class Digest(models.Model):
 
 
 class Invitation(models.Model):
-    """Somebody asked to join, with the membership that accepting gives. `sites.invitations` does everything with it.
+    """Somebody asked to join, with the membership that accepting gives: `sites.people.invitations` does all with it.
 
     Only a hash of the link's token is kept. The row's policy shows it to administrators alone.
     """
 
-    email = models.EmailField(_("e-mail address"))
+    email = EmailAddressField(_("e-mail address"))
     name = models.CharField(_("name"), max_length=120, blank=True)
     language = User._meta.get_field("language").clone()
     role = Membership._meta.get_field("role").clone()
@@ -208,6 +227,7 @@ class Invitation(models.Model):
             models.UniqueConstraint(
                 Lower("email"), condition=Q(accepted_at=None, revoked_at=None), name="invitation_one_open"
             ),
+            models.CheckConstraint(condition=ONE_SPELLING, name="invitation_email_one_spelling"),
         ]
 
     def __str__(self):
@@ -225,6 +245,11 @@ class Invitation(models.Model):
 
 class ValuesField(models.JSONField):
     """Columns and their values. The trigger `audit_rows` keeps those of many rows at once as text inside the JSON."""
+
+    def deconstruct(self):
+        """To migrations it is the JSON that it is stored as: they import nothing of ours."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
 
     def from_db_value(self, value, expression, connection):
         value = super().from_db_value(value, expression, connection)
@@ -262,7 +287,7 @@ class AuditEvent(models.Model):
 
 
 class ApiToken(models.Model):
-    """What a program signs in with for a person: some of the person's abilities, for a while. Issued by `sites.tokens`.
+    """What a program signs in with for a person: some of the person's abilities, for a while (`sites.people.tokens`).
 
     Only a hash of the token is kept; whoever reads this table can sign in with nothing.
     """
@@ -273,6 +298,8 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(_("scopes"))
     site_ids = models.JSONField(_("sites"), null=True, blank=True)  # null: wherever the person works
+    memberships = models.JSONField(default=list)  # [id, role, site id] of those that ran when the token was issued
+    owner_state = models.CharField(max_length=64, blank=True)  # `User.sign_in_state` of then: it ends with that
     created_at = models.DateTimeField(_("issued"), db_default=Now())
     expires_at = models.DateTimeField(_("expires"))
     last_used_at = models.DateTimeField(_("last used"), null=True)
@@ -310,3 +337,39 @@ class ApiAnswer(models.Model):
 
     def __str__(self):
         return f"{self.user_id} · {self.key}"
+
+
+class Attempt(models.Model):
+    """A guess at a secret, kept for as long as it counts: `sites.attempts` does everything with it.
+
+    Whose secret, or from which address, is kept as a keyed hash; of what was typed nothing is, but a hash of a link's
+    or token's text, so that the same one twice is one guess.
+    """
+
+    kind = models.CharField(max_length=32)
+    subject = models.CharField(max_length=64)
+    guess = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        indexes = [models.Index(fields=["kind", "subject", "at"], name="attempt_by_subject")]
+
+    def __str__(self):
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Alert(models.Model):
+    """Until which event of a kind administrators were told by mail, and when. `sites.alerts` does all with it."""
+
+    kind = models.CharField(max_length=32, primary_key=True)
+    event_id = models.BigIntegerField(default=0)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+
+    def __str__(self):
+        return self.kind

@@ -2,10 +2,12 @@
 
 import re
 
+from django.core.exceptions import ValidationError
 from django.utils.safestring import mark_safe
 from import_export import fields, resources, widgets
 from import_export.formats import base_formats
 
+from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
 
 # What a spreadsheet takes for a formula when a cell begins with it.
@@ -88,10 +90,13 @@ class SiteResource(Checked):
 
 
 class EmailWidget(widgets.CharWidget):
-    """E-mail addresses are kept in lower case, so that one person is not two."""
+    """E-mail addresses in their one spelling, so that one person is not two."""
 
     def clean(self, value, row=None, **kwargs):
-        return super().clean(value, row, **kwargs).strip().lower()
+        try:
+            return canonical(super().clean(value, row, **kwargs))
+        except ValidationError as error:
+            raise ValueError(error.messages[0]) from None
 
 
 class PersonResource(Checked):

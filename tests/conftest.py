@@ -20,10 +20,10 @@ from django.utils import translation
 
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
-from registry.services import patients
-from sites.access import Can, Role, access_of
+from registry.services.entry import patients
 from sites.models import Membership, Site, User
-from sites.scope import entered, everything
+from sites.tenancy.access import Can, Role, access_of
+from sites.tenancy.scope import entered, everything
 from tests.browsing import Browser
 
 PASSWORD = "correct horse battery"

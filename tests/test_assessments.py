@@ -4,10 +4,10 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from registry.models import Assessment
-from registry.services.answers import InvalidAnswers
-from registry.services.assessments import ITEMS, save_assessment
-from registry.services.records import Conflict, Locked, ReasonRequired
-from sites.access import access_of
+from registry.services.entry.assessments import ITEMS, save_assessment
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import Conflict, Locked, ReasonRequired
+from sites.tenancy.access import access_of
 from tests.conftest import TODAY
 
 DATED = {"assessment_date": "2026-02-01"}

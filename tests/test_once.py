@@ -1,7 +1,7 @@
 """What is read once a request is read anew by the next one, outside of requests, and after it was changed."""
 
-from sites.once import once_a_request
-from sites.scope import Scope, entered
+from sites.database.per_request_cache import once_a_request
+from sites.tenancy.scope import Scope, entered
 
 
 def test_an_answer_is_kept_for_a_request():

@@ -3,10 +3,10 @@
 import pytest
 
 from registry.instruments import value_sets
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility
 from registry.services import outcomes
-from registry.services.assessments import save_assessment
+from registry.services.entry.assessments import save_assessment
 
 
 @pytest.fixture

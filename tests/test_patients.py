@@ -7,10 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 
 from registry.models import AdverseEvent, Identity, Patient
-from registry.services import identity, patients
-from registry.services.answers import InvalidAnswers
-from registry.services.records import Conflict, ReasonRequired
-from sites.access import access_of
+from registry.services.entry import patients
+from registry.services.records import identity
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import Conflict, ReasonRequired
+from sites.tenancy.access import access_of
 from tests.conftest import TODAY
 
 CONSENTED = {"sex": "female", "birth_date": "1950-02-28", "consent_date": "2026-03-01"}

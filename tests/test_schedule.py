@@ -10,11 +10,13 @@ from django.db import DatabaseError, transaction
 from registry.exports.tables import Selection, blocks
 from registry.instruments.timepoints import SCHEDULE, Plans, Version, unscheduled_number
 from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion, Timepoint
-from registry.services import follow_up, schedule, visits, wire
-from registry.services.answers import InvalidAnswers
-from registry.services.assessments import save_assessment
-from registry.services.patients import save_form
-from registry.services.records import Conflict, ReasonRequired
+from registry.services.entry.assessments import save_assessment
+from registry.services.entry.patients import save_form
+from registry.services.files import file_formats
+from registry.services.follow_up import ends as follow_up
+from registry.services.follow_up import schedule, visits
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import Conflict, ReasonRequired
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 
@@ -232,8 +234,8 @@ def test_what_is_least_known(enrolled, alice, north, as_person):
             patient = enrolled(alice)
             Patient.objects.filter(pk=patient.pk).update(surgery_date=TODAY - 40 * DAY)
             raw = {"assessment_date": str(TODAY - 10 * DAY), "pain_vas_mm": "10", "frankel": "E", "ecog_ps": "1"}
-            raw |= {item.name: "1" for item in wire.ASSESSMENTS.items if item.name.startswith("eq5d_")}
-            raw |= {item.name: "5" for item in wire.ASSESSMENTS.items if item.name.startswith("barthel_")}
+            raw |= {item.name: "1" for item in file_formats.ASSESSMENTS.items if item.name.startswith("eq5d_")}
+            raw |= {item.name: "5" for item in file_formats.ASSESSMENTS.items if item.name.startswith("barthel_")}
             save_assessment(access=access, patient=patient, timepoint="1m", raw=raw | {"eq_vas": str(vas or "")})
         known = visits.least_known([north.pk], schedule.plans(), TODAY)
     assert (known["1m"].measure, known["1m"].unknown, known["1m"].reached) == ("eq_vas", 2, 3)
@@ -349,7 +351,7 @@ def test_any_number_of_unscheduled_visits(operated, alice, as_person):
             save_assessment(access=access, patient=operated, timepoint=code, raw=raw, today=TODAY)
         found = {one.timepoint_id: one for one in Assessment.objects.filter(patient=operated)}
         others = visits.others(SCHEDULE, found, schedule.labels())
-        file = b"".join(blocks(wire.ASSESSMENTS, Selection(sites=(operated.site_id,)))).decode()
+        file = b"".join(blocks(file_formats.ASSESSMENTS, Selection(sites=(operated.site_id,)))).decode()
     assert [one.code for one in others] == [f"u{number}" for number in range(1, 13)]
     assert others[11].label == "Unscheduled 12"
     # `u10` comes after `u9` in the file too.

@@ -9,13 +9,13 @@ from django.db import connection, transaction
 from registry import tasks
 from registry.celery import app
 from registry.instruments import value_sets
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility, Watermark
-from registry.services import patients
-from registry.services.assessments import save_assessment
-from sites.access import Role, access_of
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
 from sites.models import Site
-from sites.scope import because, entered, everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
 
 

@@ -4,11 +4,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from registry.models import Assessment, Patient
-from registry.services.assessments import ITEMS, save_assessment
-from sites.access import Role, access_of
+from registry.services.entry.assessments import ITEMS, save_assessment
 from sites.backend import Backend
 from sites.models import AuditEvent, Membership, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import Scope, entered
 
 CLINICAL = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_identity")
 

@@ -19,7 +19,7 @@ from import_export.forms import ConfirmImportForm, ImportForm
 from registry.admin.resources import LARGEST, RESOURCES, Kept, too_large
 from registry.imports import jobs
 from registry.models import Import
-from sites.access import Can
+from sites.tenancy.access import Can
 
 
 class AsUploaded(Format):

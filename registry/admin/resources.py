@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 from import_export import fields, resources
 from import_export.results import Error, InvalidRow, Result, RowResult
 
-from registry.imports import jobs, listing, uploads
+from registry.imports import jobs
+from registry.imports.checking import listing
+from registry.imports.files import uploads
 from registry.imports.report import Findings
 from registry.models import Import
-from registry.services import wire
+from registry.services.files import file_formats
 from registry.tasks import carry_out_import
 
 LARGEST = jobs.SMALL  # bytes: the preview is made while the person waits
@@ -74,7 +76,7 @@ class Outcome(Result):
 class WireResource(resources.Resource):
     """One of the registry's files. `access`: of the person who imports."""
 
-    file: wire.File
+    file: file_formats.File
 
     def __init__(self, access, **kwargs):
         super().__init__(**kwargs)
@@ -183,4 +185,4 @@ def resource_of(file):
     return type(f"{file.model.__name__}Resource", (WireResource,), {"file": file, "Meta": meta, **columns})
 
 
-RESOURCES = {file.model: resource_of(file) for file in wire.FILES}
+RESOURCES = {file.model: resource_of(file) for file in file_formats.FILES}

@@ -12,10 +12,10 @@ from registry.admin.importing import ImportsWireFile
 from registry.instruments import catalogue
 from registry.instruments.timepoints import unscheduled_number
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, ScheduledVisit, ScheduleVersion, Timepoint
-from sites.access import Can
 from sites.admin import Screen
 from sites.admin_site import Administered
 from sites.resources import Checked
+from sites.tenancy.access import Can
 
 
 class TimepointResource(Checked):

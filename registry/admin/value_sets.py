@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 from import_export.formats.base_formats import CSV
 from tablib import Dataset
 
-from registry.instruments import eq5d5l, value_sets
+from registry.instruments import value_sets
+from registry.instruments.core import eq5d5l
 from sites.models import Site
 
 WORST = 55555

@@ -4,19 +4,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api import (
-    adverse_events,
-    assessments,
-    cohorts,
-    comparisons,
-    docs,
-    exports,
-    patients,
-    queries,
-    reference,
-    root,
-    snapshots,
-)
+from registry.api.analysis import cohorts, comparisons, exports, snapshots
+from registry.api.records import adverse_events, assessments, patients, queries, reference
+from registry.api.schema import docs, root
 
 app_name = "api"
 

@@ -9,8 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from registry.instruments import barthel, sins
-from registry.instruments.sins import location_points
+from registry.instruments.core import barthel, sins
+from registry.instruments.core.sins import location_points
 
 FRANKEL = "ABCDE"
 

@@ -10,7 +10,7 @@ from registry.demo.later import course
 from registry.demo.people import AFTER, BEFORE, people, study_people
 from registry.demo.strata import analysed, left_out
 from registry.instruments import catalogue
-from registry.instruments.patient import age_on
+from registry.instruments.core.patient import age_on
 from registry.instruments.timepoints import SCHEDULE, timepoint
 
 DEFAULT_SEED = 2024

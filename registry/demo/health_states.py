@@ -4,7 +4,8 @@ import numpy as np
 
 from registry.demo.clinical import believable
 from registry.demo.strata import UNITS
-from registry.instruments import eq5d5l, value_sets
+from registry.instruments import value_sets
+from registry.instruments.core import eq5d5l
 
 _TABLE = value_sets.get("JP").table()
 STATES = tuple(_TABLE)  # 11111..55555 ascending: a state's index is its digits minus one, read in base five

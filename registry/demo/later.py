@@ -4,7 +4,7 @@ import numpy as np
 
 from registry.demo.clinical import BARTHEL_LIMITS, FRANKEL, barthel_items, expected_levels
 from registry.demo.health_states import EQ5D_NAMES, LEVELS_OF, allowed_levels, nearest_state
-from registry.instruments import barthel
+from registry.instruments.core import barthel
 
 BARTHEL_NAMES = tuple(item.name for item in barthel.ITEMS)
 DECLINE = 120  # days before death from which a patient gets worse

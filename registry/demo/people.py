@@ -26,9 +26,9 @@ from registry.demo.health_states import (
     nearest_state,
 )
 from registry.demo.repair import WholeNumbers, repair
-from registry.instruments import tokuhashi
+from registry.instruments.core import tokuhashi
+from registry.instruments.core.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR
 from registry.instruments.levels import number
-from registry.instruments.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR
 
 BEFORE, AFTER = 0, 1
 REACH = {

@@ -7,7 +7,7 @@ and a page, a command and the API ask in the same words.
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from registry.analysis import cohorts
+from registry.analysis.design import cohorts
 from registry.instruments import value_sets
 from registry.instruments.base import MISSING_REASONS, Choice, Label
 

@@ -5,7 +5,7 @@ import io
 from functools import lru_cache
 from html import escape
 
-from registry.analysis import cohorts
+from registry.analysis.design import cohorts
 from registry.exports.choices import MISSING, SENTINELS, TAGS
 from registry.exports.datasets import datasets, outputs, short_name
 from registry.instruments.base import MISSING_LABELS, Label

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from registry.exports import scores
 from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
-from registry.instruments import catalogue, cobb, escc, levels, value_sets, variables
+from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.instruments.extra import cobb, escc
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import SCHEDULE
-from registry.services import outcomes, wire
-from registry.services.source import LIVE
+from registry.services import outcomes
+from registry.services.files import file_formats
+from registry.services.files.data_source import LIVE
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
@@ -108,7 +110,7 @@ class _Maker:
             for item in catalogue.ASSESSMENT_KEYS
         ]
         found = [
-            *(self._item(item, "t", wire.ASSESSMENTS) for item in keys),
+            *(self._item(item, "t", file_formats.ASSESSMENTS) for item in keys),
             *self._of_assessment("t", ""),
         ]
         joins = [self._only(), self._surgery()]
@@ -128,7 +130,7 @@ class _Maker:
         return Dataset(
             "adverse_events",
             Label("Adverse events: a row each", "有害事象：1件1行"),
-            tuple(filter(None, (self._item(item, "t", wire.ADVERSE_EVENTS) for item in items))),
+            tuple(filter(None, (self._item(item, "t", file_formats.ADVERSE_EVENTS) for item in items))),
             f"{self.source.events} AS t {self._only()} {self._surgery()}",
             "t.patient_id, t.kind, t.onset_date",
         )
@@ -136,9 +138,9 @@ class _Maker:
     def ends(self):
         items = catalogue.FOLLOW_UP_END_ITEMS
         return Dataset(
-            wire.FOLLOW_UP_ENDS.name,
+            file_formats.FOLLOW_UP_ENDS.name,
             Label("Ends of follow-up: a row each", "追跡の終了：1件1行"),
-            tuple(filter(None, (self._item(item, "t", wire.FOLLOW_UP_ENDS) for item in items))),
+            tuple(filter(None, (self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in items))),
             f"{self.source.ends} AS t {self._only()} {self._surgery()}",
             "t.patient_id",
         )
@@ -149,7 +151,7 @@ class _Maker:
         for place, visit in enumerate(SCHEDULE):
             alias = f"a{place}"
             joins.append(self._visit(alias, visit.code))
-            date = self._item(catalogue.item("assessment_date"), alias, wire.ASSESSMENTS)
+            date = self._item(catalogue.item("assessment_date"), alias, file_formats.ASSESSMENTS)
             columns += [self._at(one, visit) for one in (date, *self._of_assessment(alias, visit.code)) if one]
         if "extras" in self.choices.with_:
             joins.append(self._after_surgery())
@@ -225,11 +227,11 @@ class _Maker:
                     name=age.name, label=age.label, kind="integer", sql="t.age_at_surgery", of=age.name,
                     unit=age.unit, minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
                 )  # fmt: skip
-            elif not item.identifying and (found := self._item(item, "t", wire.PATIENTS)):
+            elif not item.identifying and (found := self._item(item, "t", file_formats.PATIENTS)):
                 yield found
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
-            yield from self._extras(catalogue.PATIENT_EXTRAS, "t", wire.PATIENTS)
+            yield from self._extras(catalogue.PATIENT_EXTRAS, "t", file_formats.PATIENTS)
             yield from (_score(one) for one in SCORES)
 
     def _totals_of_patient(self):
@@ -246,7 +248,7 @@ class _Maker:
         parts = self.choices.with_
         for instrument in catalogue.ASSESSMENT:
             if "items" in parts:
-                yield from (self._item(item, alias, wire.ASSESSMENTS) for item in instrument.items)
+                yield from (self._item(item, alias, file_formats.ASSESSMENTS) for item in instrument.items)
             if "totals" in parts:
                 yield from (_derived(one, alias, instrument) for one in instrument.derived)
         if "hsuv" in parts:
@@ -254,7 +256,7 @@ class _Maker:
         if "changes" in parts and timepoint != BASELINE:
             yield from self._changes(alias, "a0" if timepoint else "b")
         if "extras" in parts:
-            yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, wire.ASSESSMENTS)
+            yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, file_formats.ASSESSMENTS)
             yield from _beside_extras(alias, timepoint)
 
     def _extras(self, instruments, alias, file):
@@ -316,7 +318,7 @@ def _instrument(name):
 def _value(item, alias):
     if item.name == "site_code":
         return "site.code"
-    column = f"{alias}.{wire.column_of(item.name)}"
+    column = f"{alias}.{file_formats.column_of(item.name)}"
     if item.kind == "levels":
         names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
@@ -433,7 +435,7 @@ def _output(variable, choices, style, tagged):
         sql = _cases(sql, [(one.code, f"'{_text(one.label.in_language(choices.language), style)}'") for one in known])
         kind = "text"
     elif kind == "text" and style == "sheet":
-        sql = wire.guarded_sql(sql)
+        sql = file_formats.guarded_sql(sql)
     if tagged:
         tags = _cases(variable.reason, [(reason, f"'.{tag}'") for reason, tag in TAGS.items()])
         sql = f"coalesce(({sql})::text, {tags})"
@@ -452,7 +454,7 @@ def _numeric(variable, tagged):
 
 
 def _reason(variable, choices, style):
-    item = wire.reason_item(variable.name, variable.label)
+    item = file_formats.reason_item(variable.name, variable.label)
     told = replace(variable, name=item.name, label=item.label, kind="code", sql=variable.reason, choices=item.choices)
     return replace(_output(told, choices, style, False), reason_for=variable.name, variable=variable)
 
@@ -467,8 +469,8 @@ def _quoted(text):
 
 
 def _text(text, style):
-    if style == "sheet" and text[:1] in wire.GUARDED:
-        text = wire.GUARD + text
+    if style == "sheet" and text[:1] in file_formats.GUARDED:
+        text = file_formats.GUARD + text
     return text.replace("'", "''")
 
 

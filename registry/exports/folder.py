@@ -7,7 +7,7 @@ from contextlib import closing
 from django.conf import settings
 
 from registry.exports import tables
-from registry.services import wire
+from registry.services.files import file_formats
 
 README = "README.txt"
 
@@ -22,13 +22,13 @@ def readme(selection, rows):
     lines = ["Metaspine: CSV export", ""]
     if settings.SYNTHETIC:
         lines += ["SYNTHETIC DATA: these patients do not exist.", "架空のデータです。実在の患者ではありません。", ""]
-    lines += [f"{file.filename}: {rows[file.name]} rows" for file in wire.FILES]
+    lines += [f"{file.filename}: {rows[file.name]} rows" for file in file_formats.FILES]
     if left_out := tables.left_out(selection):
         lines += ["", f"Left out: {left_out} patients, consent to the use of the data withdrawn."]
     lines += [
         "",
         "Encoding UTF-8, cells separated by commas, dates YYYY-MM-DD, decimal point. An empty cell means no value;",
-        f"the column <name>{wire.MISSING_SUFFIX} gives the reason where there is one.",
+        f"the column <name>{file_formats.MISSING_SUFFIX} gives the reason where there is one.",
         "A text that a spreadsheet would take for a formula has an apostrophe before it; the import takes it away.",
     ]
     if selection.identified:
@@ -50,7 +50,7 @@ def write_folder(folder, selection):
     folder.mkdir(parents=True, exist_ok=True)
     rows, temporary = {}, {}
     try:
-        for file in wire.FILES:
+        for file in file_formats.FILES:
             temporary[file.filename] = folder / f".{file.filename}.{os.getpid()}"
             with closing(tables.blocks(file, selection)) as parts:
                 _write(temporary[file.filename], parts)
@@ -98,7 +98,7 @@ def zip_blocks(selection, rows):
     outgoing = _Outgoing()
     with zipfile.ZipFile(outgoing, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(README, readme(selection, rows))
-        for file in wire.FILES:
+        for file in file_formats.FILES:
             with archive.open(file.filename, "w", force_zip64=True) as entry:
                 for block in tables.blocks(file, selection):
                     entry.write(block)

@@ -1,6 +1,6 @@
 """The life of an export: asked for, carried out once, kept for some days, taken away.
 
-The row is the job (`registry.services.claims`). The file is written under another name and renamed when it is whole, by
+The row is the job (`registry.services.jobs`). The file is written under another name and renamed when it is whole, by
 the worker that still has the claim: a failed or cancelled export leaves none.
 """
 
@@ -22,13 +22,14 @@ from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Erasure, Export, Snapshot
-from registry.services import claims, wire
-from registry.services.source import LIVE
+from registry.services import jobs
+from registry.services.files import file_formats
+from registry.services.files.data_source import LIVE
 from sites import audit
-from sites.access import Can, access_of
-from sites.copying import one_moment
-from sites.retention import Old
-from sites.scope import Scope, entered, everything
+from sites.audit.retention import Old
+from sites.database.copying import one_moment
+from sites.tenancy.access import Can, access_of
+from sites.tenancy.scope import Scope, entered, everything
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def rows_expected(choices, sites):
     """About how many rows an export writes: those of its tables, whatever the cohort leaves out."""
     if choices.snapshot:
         frozen = Snapshot.objects.values_list("rows", flat=True).get(pk=choices.snapshot)
-        return sum(n for name, n in frozen.items() if name != wire.ASSESSMENTS.name or not choices.is_wide)
+        return sum(n for name, n in frozen.items() if name != file_formats.ASSESSMENTS.name or not choices.is_wide)
     with connection.cursor() as cursor:
         tables = [LIVE.patients, LIVE.events, LIVE.ends] + ([] if choices.is_wide else [LIVE.assessments])
         counts = " + ".join(f"(SELECT count(*) FROM {one} WHERE site_id = ANY(%(sites)s))" for one in tables)
@@ -107,7 +108,7 @@ def is_small(export):
 
 def cancel(*, access, export):
     """Stop an export: at once if no worker has it, within about a second otherwise."""
-    claims.cancel(Export.objects.filter(pk=export.pk, requested_by_id=access.user_id))
+    jobs.cancel(Export.objects.filter(pk=export.pk, requested_by_id=access.user_id))
 
 
 def of(access):
@@ -134,7 +135,7 @@ def perform(export_id, reporting=True):
 
     reporting  whether progress is written meanwhile, and a wish to cancel heard: for what a worker does
     """
-    claim = claims.claim(Export, export_id, STALE, rows_written=0, error=None)
+    claim = jobs.claim(Export, export_id, STALE, rows_written=0, error=None)
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
@@ -143,9 +144,9 @@ def perform(export_id, reporting=True):
         with _reporting(claim) if reporting else nullcontext(lambda rows: None) as report:
             manifest = _written(export, partial, report)
         _publish(export, claim, partial, manifest)
-    except claims.Cancelled:
+    except jobs.Cancelled:
         claim.end(Status.CANCELLED)
-    except claims.ClaimLost:
+    except jobs.ClaimLost:
         log.warning("export %s: another worker has taken over", export_id)
     except Exception as error:
         if not isinstance(error, (ExportFailed, InvalidChoices)):
@@ -159,7 +160,7 @@ def perform(export_id, reporting=True):
 
 @contextmanager
 def _reporting(claim):
-    with claims.Heartbeat(claim) as heartbeat:
+    with jobs.Heartbeat(claim) as heartbeat:
         yield lambda rows: heartbeat.tell(rows_written=rows)
 
 
@@ -183,9 +184,9 @@ def _publish(export, claim, partial, manifest):
     with transaction.atomic():
         row = claim.row.select_for_update().first()
         if row is None:
-            raise claims.ClaimLost
+            raise jobs.ClaimLost
         if row.cancel_requested:
-            raise claims.Cancelled
+            raise jobs.Cancelled
         partial.replace(path_of(export))
         claim.end(Status.DONE, manifest=manifest, rows_written=sum(manifest["rows"].values()), **about)
 
@@ -241,7 +242,7 @@ def _explained(error):
 
 def recover():
     """Exports to be sent (again), as `claims.recover` says. Returns their ids."""
-    return claims.recover(Export, STALE, {"en": WORKER_LOST.en, "ja": WORKER_LOST.ja})
+    return jobs.recover(Export, STALE, {"en": WORKER_LOST.en, "ja": WORKER_LOST.ja})
 
 
 def _with_erased_patients(done):

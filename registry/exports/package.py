@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from registry.analysis.versions import product_version
-from registry.exports import codebook, rows
+from registry.analysis.running.versions import product_version
+from registry.exports import codebook, copy_rows
 from registry.exports.choices import FORMATS
 from registry.exports.datasets import STYLES, count_sql, outputs, select_sql
 from registry.exports.formats import dictionary, frames, odm, scripts, text, workbook
@@ -94,7 +94,7 @@ def preview(selected, most):
     for dataset in selected.datasets:
         written = outputs(dataset, selected.choices)
         sql = select_sql(dataset, written, selected.sites, limit=most)
-        first = list(csv.reader(io.StringIO(b"".join(rows.csv_blocks(sql)).decode(), newline="")))
+        first = list(csv.reader(io.StringIO(b"".join(copy_rows.csv_blocks(sql)).decode(), newline="")))
         count = _count(count_sql(dataset, selected.sites))
         found.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
     return found
@@ -143,7 +143,7 @@ def _one_file(package, choices, dataset, written, sql, name, note, tick):
         with package.entry(name, **about) as stream:
             count = TEXTS[choices.format](stream, sql, written, tick)
     else:
-        frame = rows.frame(sql, written, tick)
+        frame = copy_rows.frame(sql, written, tick)
         count = frame.height
         with _temporary(choices.kind.extension) as path:
             FRAMES[choices.format](path, frame, written, choices.language, note)

@@ -3,7 +3,7 @@
 Scores are the same sums as `registry.instruments.scores` computes, null where a term is unknown.
 """
 
-from registry.instruments import escc
+from registry.instruments.extra import escc
 from registry.instruments.scores import Depending, Points, Rungs, Score
 
 

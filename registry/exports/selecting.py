@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.db import connection
 
-from registry.analysis import cohorts
-from registry.analysis import frame as frames
+from registry.analysis.data import frame as frames
+from registry.analysis.design import cohorts
 from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT
 from registry.models import Erasure
-from registry.services import schedule, snapshots
-from registry.services.data_use import WITHDRAWN
-from registry.services.source import LIVE, Source
+from registry.services.files import snapshots
+from registry.services.files.data_source import LIVE, Source
+from registry.services.files.data_use import WITHDRAWN
+from registry.services.follow_up import schedule
 from sites.models import Site
-from sites.scope import current, entered
+from sites.tenancy.scope import current, entered
 
 MOST_SHIFTED = 182  # days, either way: half a year hides the season, and survival keeps its length
 

@@ -12,11 +12,11 @@ from django.db import connection
 
 from registry.instruments import levels
 from registry.instruments.timepoints import SCHEDULE
-from registry.services import wire
-from registry.services.data_use import WITHDRAWN
-from registry.services.identity import opened
-from registry.services.wire import column_of
-from sites import copying
+from registry.services.files import file_formats
+from registry.services.files.data_use import WITHDRAWN
+from registry.services.files.file_formats import column_of
+from registry.services.records.identity import opened
+from sites.database import copying
 
 BLOCK = 1 << 16
 AGE = "age_at_surgery"
@@ -46,7 +46,7 @@ def _columns(file, selection):
             columns.append((item.name, _value(item)))
     shown = {name for name, _ in columns}
     for reason in file.reasons:
-        name = reason.name.removesuffix(wire.MISSING_SUFFIX)
+        name = reason.name.removesuffix(file_formats.MISSING_SUFFIX)
         if name in shown:
             columns.append((reason.name, f"t.missing ->> '{name}'"))
     return columns
@@ -62,7 +62,7 @@ def _value(item):
         names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
     if item.kind == "text":
-        return wire.guarded_sql(column)
+        return file_formats.guarded_sql(column)
     return column
 
 
@@ -108,7 +108,7 @@ def left_out(selection):
         return 0
     with connection.cursor() as cursor:
         mine = f"t.site_id = ANY ({_array(selection.sites)})"
-        cursor.execute(f"SELECT count(*) FROM {wire.PATIENTS.table} AS t WHERE {mine} AND EXISTS ({_LEFT_OUT})")
+        cursor.execute(f"SELECT count(*) FROM {file_formats.PATIENTS.table} AS t WHERE {mine} AND EXISTS ({_LEFT_OUT})")
         return cursor.fetchone()[0]
 
 

@@ -1,5 +1,1 @@
-"""The registry's declarations and records as FHIR R4 resources, and back. Pure Python on plain dictionaries.
-
-Base profile only. What FHIR has no place for stands in extensions under `names.URN`. Identifying items are never
-written out; coming in, they go the way of every answer.
-"""
+"""FHIR R4: the mapping of declarations and records (pure Python), and the server at `/api/fhir/R4/` that uses it."""

@@ -9,16 +9,17 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports import comparing, ends, extras, plausibility, staging, storing, trail
+from registry.imports.checking import comparing, extras, follow_up_rules, plausibility, staging
 from registry.imports.report import Counts, Finding, Report
+from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
-from registry.services import wire
+from registry.services.files import file_formats
 from sites import audit
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 NO_FILE = Label(
-    "There is none of " + ", ".join(file.filename for file in wire.FILES) + ".",
-    "、".join(file.filename for file in wire.FILES) + "のいずれもありません。",
+    "There is none of " + ", ".join(file.filename for file in file_formats.FILES) + ".",
+    "、".join(file.filename for file in file_formats.FILES) + "のいずれもありません。",
 )
 REFUSED_BY_DATABASE = Label(
     "The database refused the files ({v}). Was something saved in the meantime? Try again.",
@@ -67,7 +68,7 @@ def import_files(
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in wire.FILES if (folder / file.filename).is_file()]
+    files = [extras.as_found(file, folder) for file in file_formats.FILES if (folder / file.filename).is_file()]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
@@ -99,7 +100,7 @@ class _Work:
         with everything(**self.scope), connection.cursor() as cursor:
             # Two imports at once wait for each other, so that neither meets the other's half-written rows.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
-            after = trail.newest(cursor)
+            after = audit_window.newest(cursor)
             staged = self._stage(cursor)
             if self.create_sites:
                 report.sites_created = comparing.create_sites(cursor, report.errors)
@@ -111,11 +112,11 @@ class _Work:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 detail = {name: vars(counts) for name, counts in report.counts.items()}
                 audit.record_for_sites("import", comparing.sites_of(cursor, self.files), detail=detail)
-                report.trail = (trail.transaction(cursor), after, trail.newest(cursor))
+                report.trail = (audit_window.transaction(cursor), after, audit_window.newest(cursor))
 
     def _stage(self, cursor):
         given = {file.name: file for file in self.files}  # with the extras that were brought
-        for file in wire.FILES:
+        for file in file_formats.FILES:
             staging.create_stage(cursor, given.get(file.name, file))
         staged = {}
         for number, file in enumerate(self.files):
@@ -132,10 +133,10 @@ class _Work:
 
     def _check(self, cursor, staged):
         """Checks across rows. Where patients.csv could not be read to its end, nobody knows whose the others are."""
-        patients_known = all(staged[file.name].is_complete for file in self.files if file == wire.PATIENTS)
+        patients_known = all(staged[file.name].is_complete for file in self.files if file == file_formats.PATIENTS)
         for file in self.files:
             comparing.find_twice(cursor, file, self.report.errors)
-            if file == wire.PATIENTS:
+            if file == file_formats.PATIENTS:
                 comparing.find_wrong_sites(cursor, self.report.errors)
             elif patients_known:
                 comparing.find_without_patient(cursor, file, self.report.errors)
@@ -150,7 +151,7 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
-            ends.find_impossible(cursor, file, report.errors)
+            follow_up_rules.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
@@ -161,9 +162,9 @@ class _Work:
         self.tell(0.7, "store")
         for file in self.files:
             if report.counts[file.name].new:
-                storing.store_new(cursor, file)
+                statements.store_new(cursor, file)
             if report.counts[file.name].changed:
-                storing.store_changes(cursor, file)
+                statements.store_changes(cursor, file)
         self.tell(0.9, "plausibility")
         for file in self.files:
             plausibility.find_warnings(cursor, file, report.warnings)

@@ -16,16 +16,19 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from registry.imports import converting, import_files, listing, reading, sources, undoing, uploads
-from registry.imports.mapping import Mapping, item_name
+from registry.imports import import_files
+from registry.imports.checking import converting, listing
+from registry.imports.files import reading, sources, uploads
+from registry.imports.files.mapping import Mapping, item_name
+from registry.imports.files.sources import Inspection, Sheet, Way
 from registry.imports.report import Finding, Findings, Report
-from registry.imports.sources import Inspection, Sheet, Way
+from registry.imports.storing import undoing
 from registry.instruments.base import Label
 from registry.models import Import
-from registry.services import wire
-from registry.services.claims import MOST_ATTEMPTS, UNSENT
-from sites.access import Can, access_of
-from sites.scope import everything
+from registry.services.files import file_formats
+from registry.services.jobs import MOST_ATTEMPTS, UNSENT
+from sites.tenancy.access import Can, access_of
+from sites.tenancy.scope import everything
 
 log = logging.getLogger(__name__)
 
@@ -220,13 +223,13 @@ def file_of(table):
         header = table.header()
     except reading.Unreadable:
         header = []
-    for file in wire.FILES:
+    for file in file_formats.FILES:
         if header and not reading.header_faults(file, header):
             return file
     stem = table.name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or table.name.rpartition("[")[2].strip(
         "]"
     )
-    return next((file for file in wire.FILES if stem.casefold() == file.name), None)
+    return next((file for file in file_formats.FILES if stem.casefold() == file.name), None)
 
 
 # What workers do

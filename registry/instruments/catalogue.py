@@ -8,28 +8,28 @@ as further columns.
 from collections.abc import Mapping
 from typing import Any
 
-from .adverse_events import ADVERSE_EVENT
-from .ais import AIS
-from .barthel import BARTHEL
-from .base import Derived, Instrument, Item
-from .charlson import CHARLSON
-from .cobb import COBB
-from .ecog import ECOG_PS
-from .eq5d5l import EQ5D5L, EQ_VAS
-from .escc import ESCC
-from .follow_up_end import FOLLOW_UP_END
-from .frankel import FRANKEL
-from .keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
-from .kps import KPS
-from .local_recurrence import LOCAL_RECURRENCE
-from .pain import PAIN_VAS
-from .patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
-from .prognosis import PROGNOSIS
-from .radiotherapy import RADIOTHERAPY
-from .respondent import RESPONDENT
-from .sins import SINS
-from .sosg_oq import SOSG_OQ
-from .tokuhashi import TOKUHASHI
+from registry.instruments.base import Derived, Instrument, Item
+from registry.instruments.core.adverse_events import ADVERSE_EVENT
+from registry.instruments.core.barthel import BARTHEL
+from registry.instruments.core.ecog import ECOG_PS
+from registry.instruments.core.eq5d5l import EQ5D5L, EQ_VAS
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.instruments.core.frankel import FRANKEL
+from registry.instruments.core.pain import PAIN_VAS
+from registry.instruments.core.patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
+from registry.instruments.core.sins import SINS
+from registry.instruments.core.tokuhashi import TOKUHASHI
+from registry.instruments.extra.ais import AIS
+from registry.instruments.extra.charlson import CHARLSON
+from registry.instruments.extra.cobb import COBB
+from registry.instruments.extra.escc import ESCC
+from registry.instruments.extra.kps import KPS
+from registry.instruments.extra.local_recurrence import LOCAL_RECURRENCE
+from registry.instruments.extra.prognosis import PROGNOSIS
+from registry.instruments.extra.radiotherapy import RADIOTHERAPY
+from registry.instruments.extra.respondent import RESPONDENT
+from registry.instruments.extra.sosg_oq import SOSG_OQ
+from registry.instruments.keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
 
 PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
 ASSESSMENT = (FRANKEL, ECOG_PS, PAIN_VAS, BARTHEL, EQ5D5L, EQ_VAS)

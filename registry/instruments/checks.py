@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import catalogue, kps, local_recurrence, prognosis, radiotherapy, scores
-from .base import Label
-from .levels import LEVELS, number
-from .patient import age_on
-from .sins import location_points
-from .timepoints import SCHEDULE, Plans, Timepoint
-from .tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR, VERTEBRAE_OF_POINTS
+from registry.instruments import catalogue, scores
+from registry.instruments.base import Label
+from registry.instruments.core.patient import age_on
+from registry.instruments.core.sins import location_points
+from registry.instruments.core.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR, VERTEBRAE_OF_POINTS
+from registry.instruments.extra import kps, local_recurrence, prognosis, radiotherapy
+from registry.instruments.levels import LEVELS, number
+from registry.instruments.timepoints import SCHEDULE, Plans, Timepoint
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from . import catalogue, cobb, escc
-from .base import Instrument, Label
-from .prognosis import PROGNOSIS
-from .scores import CHARLSON_WITH_AGE, PROGNOSTIC, SCORES, Score
+from registry.instruments import catalogue
+from registry.instruments.base import Instrument, Label
+from registry.instruments.extra import cobb, escc
+from registry.instruments.extra.prognosis import PROGNOSIS
+from registry.instruments.scores import CHARLSON_WITH_AGE, PROGNOSTIC, SCORES, Score
 
 
 @dataclass(frozen=True)

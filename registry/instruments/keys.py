@@ -1,7 +1,7 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
-from .base import Item, Label
-from .timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN
+from registry.instruments.base import Item, Label
+from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN
 
 PATIENT_ID = Item(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)
 SITE_CODE = Item(name="site_code", label=Label("Site", "施設"), kind="text", max_length=20)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count, groupby
 
-from .base import Choice, Label
+from registry.instruments.base import Choice, Label
 
 CERVICAL = tuple(f"C{number}" for number in range(1, 8))
 THORACIC = tuple(f"T{number}" for number in range(1, 13))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from .base import Label
+from registry.instruments.base import Label
 
 
 class _Term:

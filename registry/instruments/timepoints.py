@@ -1,14 +1,14 @@
 """The visit schedule: planned visits in versions, each in force from a day on, and visits outside the plan.
 
 A registry starts with `SCHEDULE`. An administrator may publish another version for patients operated from a day on
-(`registry.services.schedule`); the codes are stable.
+(`registry.services.follow_up.schedule`); the codes are stable.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from .base import Choice, Label
+from registry.instruments.base import Choice, Label
 
 LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalogue
-from .base import Bands, Choice, Derived, Label, Total
-from .ecog import DEAD
-from .eq5d5l import DIMENSIONS
-from .sins import SINS
-from .tokuhashi import TOKUHASHI
+from registry.instruments import catalogue
+from registry.instruments.base import Bands, Choice, Derived, Label, Total
+from registry.instruments.core.ecog import DEAD
+from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.instruments.core.sins import SINS
+from registry.instruments.core.tokuhashi import TOKUHASHI
 
 YES_NO = (Choice("yes", Label("yes", "あり")), Choice("no", Label("no", "なし")))
 

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.crypto import salted_hmac
 
-from sites.access import Role
 from sites.models import Site, User
+from sites.tenancy.access import Role
 
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
 MONITOR = "monitor@demo.example"

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from registry.instruments import value_sets
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 
 class OutcomesCommand(BaseCommand):

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import catalogue, checks, levels
 from registry.models import columns as build
+from sites.database.fast_rows import rows_of
 from sites.models import Site
-from sites.rows import rows_of
 
 
 class State(models.TextChoices):

@@ -11,7 +11,7 @@ class SavedCohort(models.Model):
 
     name = models.CharField(max_length=80)
     version = models.PositiveIntegerField()
-    steps = models.JSONField()  # registry.analysis.cohorts: each step's code and parameters, in order
+    steps = models.JSONField()  # registry.analysis.design.cohorts: each step's code and parameters, in order
     note = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())

@@ -22,6 +22,11 @@ EARLIEST = "1900-01-01"
 class LevelsField(models.IntegerField):
     """A set of vertebral levels: a tuple such as ("C7", "T1") in Python, a bit mask in the database."""
 
+    def deconstruct(self):
+        """To migrations it is the integer that it is stored as: they import nothing of ours."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.IntegerField", args, kwargs
+
     def from_db_value(self, value, expression, connection):
         return None if value is None else levels.from_mask(value)
 

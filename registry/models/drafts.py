@@ -12,7 +12,7 @@ class Draft(models.Model):
     """What one person typed into one form since it was last saved, right or wrong; gone once the form is saved.
 
     It is no record: nobody but its author ever sees it, no analysis and no export reads it, and so its changes are not
-    in the audit trail, which has what comes of it. The policies show a row to its author alone (migration 0011).
+    in the audit trail, which has what comes of it. The policies show a row to its author alone (registry/guards).
 
     form       the form's code (services.findings.Form.code), or `event-new`
     typed      name of a field to the list of what is in it; only fields that were touched

@@ -10,7 +10,7 @@ from registry.models.clinical import site_of_patient
 
 
 class Erasure(models.Model):
-    """One erasure. Never changed nor removed; triggers refuse that what it erased comes back (migration 0010).
+    """One erasure. Never changed nor removed; triggers refuse that what it erased comes back (registry/guards).
 
     It names the patient by number alone, without a key to the patient's row, which may be gone.
     """

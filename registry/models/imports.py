@@ -40,7 +40,7 @@ class Import(models.Model):
     key = models.BinaryField(editable=False)  # of its parts, encrypted with the deployment's key
     files = models.JSONField(default=list)  # name, size and sha256 of each file
     choices = models.JSONField(default=list)  # how each file is read: encoding, delimiter, sheets, formulas
-    mapping = models.JSONField(null=True)  # registry.imports.mapping; null for files in the registry's own shape
+    mapping = models.JSONField(null=True)  # registry.imports.files.mapping; null for files in the registry's own shape
     mapping_name = models.CharField(max_length=80, blank=True)
     counts = models.JSONField(default=dict)  # by name of file: new, changed, unchanged; and errors, warnings
     seen = models.CharField(max_length=64, blank=True)  # hash over what the dry run would change
@@ -79,7 +79,7 @@ class ImportMapping(models.Model):
     """How the columns and codes of somebody's files become the registry's, under a name that everybody may use."""
 
     name = models.CharField(_("name"), max_length=80, unique=True)
-    mapping = models.JSONField()  # registry.imports.mapping
+    mapping = models.JSONField()  # registry.imports.files.mapping
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry.instruments.respondent import RESPONDENTS, SELF
+from registry.instruments.extra.respondent import RESPONDENTS, SELF
 from registry.models.clinical import Patient, site_of_patient
 
 
@@ -14,7 +14,7 @@ class PatientLink(models.Model):
     """One link for one patient's answers at one timepoint. `services.patient_links` does everything with it.
 
     Only a hash of the link's token is kept. The policies show a row to those who enter data at the site, and to whoever
-    holds the link (migration 0012); a trigger keeps what was sent as it was sent.
+    holds the link (registry/guards); a trigger keeps what was sent as it was sent.
 
     answers     item name to the answer, or to a reason for none
     settled_at  when somebody at the site took the answers over, or refused them (`refusal` says why)

@@ -1,7 +1,7 @@
 """Queries: questions about what a form says, from the first doubt to the answer that settles it.
 
 The database keeps the rules that matter: a query's question never changes, its messages are only added to, and who may
-open, answer and close it follows from the transaction's scope (migration 0005).
+open, answer and close it follows from the transaction's scope (registry/guards).
 """
 
 from django.conf import settings

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.instruments import follow_up_end as end
+from registry.instruments.core import follow_up_end as end
 from registry.models import columns as build
 from registry.models.clinical import Patient, Timepoint, site_of_patient
 from sites.models import User

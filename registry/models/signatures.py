@@ -1,6 +1,6 @@
 """Signatures: who confirmed which forms of a patient, when, in which words, and the hash of what was signed.
 
-A row is never changed nor deleted (migration 0005): a signature that no longer holds is shown as broken.
+A row is never changed nor deleted (registry/guards): a signature that no longer holds is shown as broken.
 """
 
 from django.conf import settings
@@ -15,7 +15,7 @@ class Signature(models.Model):
     """One act of signing.
 
     forms         what was signed: [{"form": "preop", "row": 17, "columns": [names]}, …], in the order of the hash
-    sha256        of the canonical text (registry.services.signing)
+    sha256        of the canonical text (registry.services.review.signing)
     acknowledged  ids of queries that were not settled, and known to the person who signed
     """
 

@@ -17,8 +17,8 @@ from typing import Any
 from django.core import signing
 from django.db.models import prefetch_related_objects
 
-from registry.services.findings import as_json
-from sites.scope import current
+from registry.services.review.soft_checks import as_json
+from sites.tenancy.scope import current
 
 SALT = "registry.seen"
 MISSING = "missing"  # {"missing": reason code} stands for an item without a value

@@ -20,19 +20,31 @@ REASONS = {
     "zero_margin": "a row or a column of the table is empty",
     "no_discordant_pairs": "no pair changed",
     "no_events": "no event was observed",
+    "zero_cell": "a cell of the table is empty, so the ratio has no interval",
+    "constant_covariate": "a covariate does not vary",
+    "collinear": "a covariate is determined by the others",
+    "monotone_likelihood": "a hazard ratio goes to zero or infinity, as without an event in a group",
+    "separation": "a covariate separates those with the outcome from those without",
+    "not_converged": "the fit did not converge",
+    "singular": "the covariance is singular",
+    "too_few_visits": "fewer than two visits have values",
+    "no_match": "nobody could be matched",
 }
 SMALL_RANGE = 1 << 16  # integers spanning no more than this are counted in one pass, without sorting
 
 
 class NotEstimable(ValueError):
-    """The data do not determine this statistic. `reason` is a key of REASONS; the message is its sentence."""
+    """The data do not determine this statistic. `reason` is a key of REASONS; the message is its sentence.
 
-    def __init__(self, reason):
+    where  positions, as of covariates, that the reason is about; empty where it is about the whole
+    """
+
+    def __init__(self, reason, where=()):
         super().__init__(REASONS[reason])
-        self.reason = reason
+        self.reason, self.where = reason, tuple(int(place) for place in where)
 
     def __reduce__(self):
-        return NotEstimable, (self.reason,)
+        return NotEstimable, (self.reason, self.where)
 
 
 @dataclass(frozen=True, eq=False)

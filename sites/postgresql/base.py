@@ -6,7 +6,7 @@ their own. The start of a transaction is the one place none of them can go aroun
 
 from django.db.backends.postgresql import base
 
-from sites import scope
+from sites.tenancy import scope
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

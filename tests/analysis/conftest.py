@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import pytest
 from django.db import transaction
 
-from registry.analysis import cohorts, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner
 from registry.instruments import catalogue
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import AdverseEvent, Assessment, Patient
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 SURGERY = dt.date(2024, 3, 1)
 PATIENT = {

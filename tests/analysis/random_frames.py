@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from registry.analysis import frame as frames
-from registry.analysis.frame import EQ5D_BASE, EVENTS, MISSING
+from registry.analysis.data import frame as frames
+from registry.analysis.data.frame import EQ5D_BASE, EVENTS, MISSING
 from registry.instruments import levels, variables
 
 SITES = {1: "S01", 2: "S02", 3: "S03"}

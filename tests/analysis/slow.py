@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 from registry.instruments import levels, value_sets
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from tests.analysis.conftest import BARTHEL
 
 GROUPS = ("cervical", "thoracic", "tls")

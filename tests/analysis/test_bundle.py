@@ -12,13 +12,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from registry.analysis import bundle, cohorts, expected, plans, runner
-from registry.analysis.groupings import Arms
+from registry.analysis.design import cohorts, plans
+from registry.analysis.design.groupings import Arms
+from registry.analysis.documents import bundle, verification_numbers
+from registry.analysis.running import runner
 from registry.demo import write_cohort
 from registry.imports import import_files
 from registry.models import ComparisonRun, Patient
 from sites.models import AuditEvent, Site
-from sites.scope import Scope, entered
+from sites.tenancy.scope import Scope, entered
 from tests.analysis.random_frames import Draw
 
 pytestmark = pytest.mark.long
@@ -280,7 +282,7 @@ def test_no_number_of_the_result_is_forgotten(bundled):
 def test_a_result_of_another_shape_is_refused(bundled):
     result, _, _ = bundled
     with pytest.raises(ValueError, match="neither a row nor a table"):
-        list(expected.lines(result | {"sensitivity": [{"value_set": "UK", "n": 3}]}))
+        list(verification_numbers.lines(result | {"sensitivity": [{"value_set": "UK", "n": 3}]}))
 
 
 def test_the_data_hold_the_cohort_without_identifiers(bundled):

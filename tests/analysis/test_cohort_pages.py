@@ -7,14 +7,14 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
-from registry.analysis import cohorts, saved_cohorts
-from registry.analysis import frame as frames
-from registry.analysis.cohorts import Cohort, Step, select
+from registry.analysis.data import frame as frames
+from registry.analysis.design import cohorts, saved_cohorts
+from registry.analysis.design.cohorts import Cohort, Step, select
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import ComparisonRun, SavedCohort
-from registry.services import extras
-from registry.web.cohort_form import CohortForm, address_of
+from registry.services.records import extras
+from registry.web.cohorts.forms import CohortForm, address_of
 from sites.models import AuditEvent
 from tests.analysis.conftest import SURGERY, answers, patient, store
 

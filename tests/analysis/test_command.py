@@ -8,7 +8,8 @@ import threading
 import pytest
 from django.core.management import CommandError, call_command
 
-from registry.analysis import cohorts, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner
 
 
 def compared(*arguments):

@@ -5,7 +5,8 @@ import json
 import pytest
 from scipy import stats
 
-from registry.analysis import cohorts, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner
 from registry.instruments import variables
 from tests.analysis import slow
 from tests.analysis.slow import GROUPS, PAIRS, counted, described, grouped, known, value

@@ -14,11 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 from docx import Document
 
-from registry.analysis import cohorts, files, kept, plans, presentation, runs
+from registry.analysis.design import cohorts, plans
+from registry.analysis.design.groupings import Arms
+from registry.analysis.documents import files, rendered_cache
 from registry.analysis.figures import drawings
-from registry.analysis.groupings import Arms
+from registry.analysis.presentation import tables as presentation
+from registry.analysis.running import runs
 from registry.models import ComparisonRun, Patient, Snapshot
-from registry.web.comparison_stages import seconds_left
+from registry.web.comparison.stages import seconds_left
 from sites.models import AuditEvent
 
 FORM = {
@@ -324,8 +327,8 @@ def test_files_that_a_worker_has_prepared_are_not_made_again(client, bob, done, 
     result = done.result
     del result["figures"]  # drawing all of them four times takes long; the tests above see them in their files
     done = a_run(bob, status="done", result=result, snapshot="x")
-    kept.prepare(a_run(bob).pk)  # not finished: nothing to prepare
-    kept.prepare(done.pk)
+    rendered_cache.prepare(a_run(bob).pk)  # not finished: nothing to prepare
+    rendered_cache.prepare(done.pk)
     monkeypatch.setattr(files, "renderer", None)
     client.force_login(bob)
     for language, title in (("en", "Methods"), ("ja", "方法")):

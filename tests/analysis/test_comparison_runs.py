@@ -11,12 +11,13 @@ from django.db.utils import DatabaseError
 from django.utils import timezone
 
 from registry import tasks
-from registry.analysis import cohorts, plans, runs
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runs
 from registry.models import ComparisonRun
-from registry.services import claims
-from sites.access import Role, access_of
+from registry.services import jobs
 from sites.models import Site
-from sites.scope import entered
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.conftest import person
 from tests.working import a_worker, locked, until
@@ -81,7 +82,7 @@ def test_a_running_run_is_left_alone_until_its_heartbeat_stops(run):
 
 
 def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
-    first = claims.claim(ComparisonRun, run.pk, runs.STALE)
+    first = jobs.claim(ComparisonRun, run.pk, runs.STALE)
     silent(run, 31)
     assert runs.perform(run.pk)
     assert not first.end("failed", error="too late")
@@ -89,19 +90,19 @@ def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
 
 
 def test_nor_can_one_whose_run_was_begun_afresh(run, access):
-    first = claims.claim(ComparisonRun, run.pk, runs.STALE)
+    first = jobs.claim(ComparisonRun, run.pk, runs.STALE)
     runs.cancel(access=access, run=run)
     silent(run)
     runs.recover()
     runs.again(access=access, run=stored(run))
     assert run.attempts == 1 and stored(run).attempts == 0
-    second = claims.claim(ComparisonRun, run.pk, runs.STALE)
+    second = jobs.claim(ComparisonRun, run.pk, runs.STALE)
     assert not first.end("failed", error="too late")
     assert second.end("cancelled")
 
 
 def test_a_heartbeat_goes_on_over_a_connection_that_breaks(run):
-    heartbeat = claims.Heartbeat(claims.claim(ComparisonRun, run.pk, runs.STALE))
+    heartbeat = jobs.Heartbeat(jobs.claim(ComparisonRun, run.pk, runs.STALE))
     heartbeat._write()
     connection.connection.close()
     heartbeat._write()  # in vain
@@ -137,7 +138,7 @@ def test_what_was_lost_is_sent_again_but_not_for_ever(run, access):
     assert runs.recover() == [run.pk]
     assert (stored(run).status, stored(fresh).status) == ("queued", "queued")
     assert runs.recover() == []  # it has just been sent
-    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=claims.MOST_ATTEMPTS)
+    ComparisonRun.objects.filter(pk=run.pk).update(status="running", attempts=jobs.MOST_ATTEMPTS)
     silent(run)
     assert runs.recover() == []
     assert stored(run).status == "failed" and run.error == runs.WORKER_LOST
@@ -189,6 +190,6 @@ def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
         with locked("registry_patient"):
             until(lambda: stored(run).status == "running")
             runs.cancel(access=access, run=run)
-            time.sleep(2.5 * claims.HEARTBEAT)
+            time.sleep(2.5 * jobs.HEARTBEAT)
         until(lambda: stored(run).status == "cancelled")
     assert run.result is None

@@ -2,7 +2,10 @@
 
 import pytest
 
-from registry.analysis import cohorts, files, narrative, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import files
+from registry.analysis.presentation import narrative
+from registry.analysis.running import runner
 from registry.instruments import value_sets
 from tests.analysis.conftest import answers, patient
 

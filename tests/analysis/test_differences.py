@@ -4,8 +4,10 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
-from registry.analysis import cohorts, differences, plans, presentation, runner, runs
-from registry.analysis.cohorts import Cohort, Step
+from registry.analysis.design import cohorts, plans
+from registry.analysis.design.cohorts import Cohort, Step
+from registry.analysis.presentation import tables
+from registry.analysis.running import differences, runner, runs
 from registry.instruments.base import Label
 from registry.models import ComparisonRun, Patient
 from tests.analysis.conftest import store
@@ -41,7 +43,7 @@ def test_another_correction_changes_p_and_nothing_else(finished):
     found = differences.of_numbers(runs.result_of(old), runs.result_of(new))
     names = {change.name[-1] for table in found.values() for change in table}
     assert names == {"p"}
-    p = {name: value for *name, value in presentation.numbers(runs.result_of(new)) for name in [tuple(name)]}
+    p = {name: value for *name, value in tables.numbers(runs.result_of(new)) for name in [tuple(name)]}
     for table, changed in found.items():
         for change in changed:
             assert p[table, *change.name] == change.new != change.old

@@ -10,11 +10,13 @@ import pytest
 from django.urls import reverse
 from scipy import stats
 
-from registry.analysis import cohorts, eq5d_tables, plans, runner
-from registry.analysis.eq5d_report import CLASSES, PROFILES, paretian_class, ranks
-from registry.analysis.words import Words
+from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import eq5d_tables
+from registry.analysis.presentation.words import Words
+from registry.analysis.reports.eq5d_report import CLASSES, PROFILES, paretian_class, ranks
+from registry.analysis.running import runner
 from registry.instruments import value_sets
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import ComparisonRun
 from tests.analysis import slow
 from tests.analysis.conftest import answers, patient

@@ -11,10 +11,12 @@ import pytest
 from django.urls import reverse
 from scipy import stats
 
-from registry.analysis import cohorts, plans, presentation, runner, thresholds
+from registry.analysis.design import cohorts, plans, thresholds
 from registry.analysis.figures import canvas
 from registry.analysis.figures.drawings import charts, drawn
-from registry.analysis.figures.numbers import step_of
+from registry.analysis.presentation import tables
+from registry.analysis.reports.figure_numbers import step_of
+from registry.analysis.running import runner
 from registry.instruments import levels
 from registry.models import ComparisonRun
 from registry.stats.survival import kaplan_meier, log_rank
@@ -203,7 +205,7 @@ def test_survival_agrees_with_scipy(result, grouped):
 @pytest.fixture
 def stored_result(result):
     """As it comes back from the database, which sorts the keys: the patients are gone."""
-    return presentation.in_order(json.loads(json.dumps(result, allow_nan=False, sort_keys=True)))
+    return tables.in_order(json.loads(json.dumps(result, allow_nan=False, sort_keys=True)))
 
 
 def texts(svg):

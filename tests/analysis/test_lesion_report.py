@@ -4,7 +4,9 @@ import statistics
 
 import pytest
 
-from registry.analysis import cohorts, plans, presentation, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.presentation import tables as presentation
+from registry.analysis.running import runner
 from registry.instruments import levels
 from tests.analysis import slow
 from tests.analysis.conftest import patient

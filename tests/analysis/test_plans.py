@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from registry.analysis import cohorts, groupings, methods, narrative, plans, refusals, runner, thresholds
-from registry.analysis import frame as frames
-from registry.analysis.cohorts import Cohort, Step
+from registry.analysis.data import frame as frames
+from registry.analysis.design import cohorts, groupings, methods, plans, thresholds
+from registry.analysis.design import errors as design_errors
+from registry.analysis.design.cohorts import Cohort, Step
+from registry.analysis.presentation import narrative
+from registry.analysis.running import runner
 from registry.instruments.base import Label
 from tests.analysis.conftest import answers, patient, store
 
@@ -70,7 +73,7 @@ def test_what_does_not_fit_a_plan_is_refused(changes, says):
     ],
 )
 def test_arms_that_are_none_are_refused(arms, says):
-    with pytest.raises(refusals.Refused) as caught:
+    with pytest.raises(design_errors.Refused) as caught:
         groupings.Arms(*arms)
     assert says in str(caught.value)
     assert caught.value.reason.ja.startswith("治療群")
@@ -107,10 +110,10 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     ],
 )
 def test_refusals_speak_japanese_too(refused, says):
-    with pytest.raises(refusals.Refused) as caught:
+    with pytest.raises(design_errors.Refused) as caught:
         refused()
-    assert says in refusals.told(caught.value, "ja")
-    assert refusals.told(caught.value, "en") == str(caught.value)
+    assert says in design_errors.told(caught.value, "ja")
+    assert design_errors.told(caught.value, "en") == str(caught.value)
 
 
 def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
@@ -138,7 +141,7 @@ def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
 def test_a_file_of_thresholds_without_sense_is_refused(tmp_path, content, says):
     path = tmp_path / "mcid.json"
     path.write_text(content)
-    with pytest.raises(refusals.Refused, match=says):
+    with pytest.raises(design_errors.Refused, match=says):
         thresholds.read(str(path))
 
 

@@ -9,8 +9,13 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
-from registry.analysis import cohorts, files, methods, narrative, plans, presentation, runner, words
-from registry.analysis.formats import count_percent, mean_sd, number, p_phrase, p_value
+from registry.analysis.design import cohorts, methods, plans
+from registry.analysis.documents import files
+from registry.analysis.presentation import narrative
+from registry.analysis.presentation import tables as presentation
+from registry.analysis.presentation import words as presentation_words
+from registry.analysis.presentation.numbers import count_percent, mean_sd, number, p_phrase, p_value
+from registry.analysis.running import runner
 from registry.stats import arrays, fisher, fisher_network
 from tests.analysis.conftest import answers, patient
 
@@ -137,7 +142,7 @@ def test_a_p_that_is_lacking_says_why(result):
     )
     (table,) = [one for one in presentation.tables(result, "ja") if one.code == "between_groups"]
     assert any("観察値のない群がある：疼痛" in note for note in table.notes)
-    assert set(arrays.REASONS.values()) <= set(words.WHY_NOT)
+    assert set(arrays.REASONS.values()) <= set(presentation_words.WHY_NOT)
 
 
 def test_every_variable_says_how_many_are_known_and_unknown(result):

@@ -5,8 +5,8 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from registry.analysis.frame import Finder
-from sites.copying import blocks
+from registry.analysis.data.frame import Finder
+from sites.database.copying import blocks
 
 
 def test_rows_find_their_patients_and_strangers_find_none():

@@ -7,11 +7,15 @@ import re
 import pytest
 from django.urls import reverse
 
-from registry.analysis import cohorts, complements, files, plans, presentation, runner, small_cells
+from registry.analysis.design import cohorts, plans
+from registry.analysis.disclosure import complementary, small_cells
+from registry.analysis.disclosure.small_cells import Few, masked
+from registry.analysis.documents import files
 from registry.analysis.figures import canvas, drawings
-from registry.analysis.formats import count_percent, number, percent
-from registry.analysis.small_cells import Few, masked
-from sites.scope import everything
+from registry.analysis.presentation import tables as presentation
+from registry.analysis.presentation.numbers import count_percent, number, percent
+from registry.analysis.running import runner
+from sites.tenancy.scope import everything
 from tests.analysis.conftest import once
 from tests.analysis.test_comparison_pages import a_run
 
@@ -71,7 +75,7 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
     for row in shown["recovery"]:
         assert isinstance(row["pairs"], Few) or not 0 < sizes[row["group"]] - row["pairs"] < THRESHOLD
 
-    for relation in complements._of_procedures(shown):
+    for relation in complementary._of_procedures(shown):
         assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
 
 
@@ -104,7 +108,7 @@ def test_the_flow_tells_no_hidden_count():
         groups = {"a": left - small, "b": small}
         result = {"cohort": {"flow": steps, "n": left, "groups": groups, "in_no_group": 0}, "recovery": []}
         told = masked(result, 5)
-        complements.complement(told, 5)
+        complementary.complement(told, 5)
         told = told["cohort"]
         return [str(one) for step in told["flow"] for one in (step.get("excluded"), step["n"])][1:], str(told["n"])
 
@@ -132,20 +136,20 @@ def test_the_flow_tells_no_hidden_count():
 )
 def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
     row = {"counts": {str(place): Few(n, 5) if 0 < n < 5 else n for place, n in enumerate(counts)}, "n": sum(counts)}
-    complements.close([*complements._of_row(row)], 5)
+    complementary.close([*complementary._of_row(row)], 5)
     assert tuple(str(n) for n in row["counts"].values()) == told
 
 
 def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
     """Two of at least 5 that add up to 10 are 5 each: in a table, the small count beside one would follow."""
     row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(5, 5), "d": 9}
-    known = complements.Relation([complements.Cell(row, "b"), *complements._cells(column)])
-    complements.close([complements.Relation(complements._cells(row)), known], 5)
+    known = complementary.Relation([complementary.Cell(row, "b"), *complementary._cells(column)])
+    complementary.close([complementary.Relation(complementary._cells(row)), known], 5)
     assert [str(n) for n in (*row.values(), *column.values())] == ["<5", "≥5", "≥5", "≥5"]
 
     row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(6, 5), "d": 9}
-    known = complements.Relation([complements.Cell(row, "b"), *complements._cells(column)])
-    complements.close([complements.Relation(complements._cells(row)), known], 5)
+    known = complementary.Relation([complementary.Cell(row, "b"), *complementary._cells(column)])
+    complementary.close([complementary.Relation(complementary._cells(row)), known], 5)
     assert column["d"].__class__ is int
 
 
@@ -156,7 +160,7 @@ def test_the_sites_tell_no_hidden_count(shown):
     cohort = told | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
     cohort["flow"] = [{"n": 100}, {"n": 90, "excluded": 10}, {"n": 78, "excluded": 12}]
     found = masked({"cohort": cohort, "recovery": []}, 5)
-    complements.complement(found, 5)
+    complementary.complement(found, 5)
     first, second = (
         [str(n) for n in (one["enrolled"], *one["excluded"], one["analysed"])] for one in found["cohort"]["by_site"]
     )

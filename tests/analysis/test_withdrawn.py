@@ -10,12 +10,14 @@ from django.core.management import call_command
 from django.db import transaction
 from django.urls import reverse
 
-from registry.analysis import cohorts, frame, frozen, plans, runner, runs
+from registry.analysis.data import frame, packed_snapshots
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner, runs
 from registry.exports.tables import Selection, blocks, count
 from registry.models import FollowUpEnd
-from registry.services import snapshots, wire
-from sites.access import access_of
-from sites.scope import everything
+from registry.services.files import file_formats, snapshots
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import everything
 from tests.analysis.conftest import answers, patient, store
 
 STOPPED = {"end_kind": "withdrawn", "end_date": "2024-05-01", "end_reason": "privacy", "end_data_use": "stop"}
@@ -63,13 +65,13 @@ def test_a_comparison_leaves_out_and_counts_whose_data_must_not_be_used(registry
 
 
 def test_a_snapshot_taken_before_the_withdrawal_is_analysed_without_the_patient_too(registry, north, bob):
-    packed = frozen.freeze(access=access_of(bob), label="With packed columns")
+    packed = packed_snapshots.freeze(access=access_of(bob), label="With packed columns")
     tables = snapshots.freeze(access=access_of(bob), label="Without")
     withdraw("N01-0002", north, STOPPED)
     for snapshot in (packed, tables):
         assert analysed(snapshot=snapshot)[1] == ["N01-0001", "N01-0003", "S01-0001"]
     with everything():
-        assert frozen.verify(packed)
+        assert packed_snapshots.verify(packed)
 
 
 @pytest.mark.parametrize("dates", ["dates", "shifted"])
@@ -84,7 +86,7 @@ def test_an_export_leaves_out_and_counts_whose_data_must_not_be_used(registry, n
 def test_the_registrys_own_files_hold_the_patient_only_for_the_site(registry, north):
     withdraw("N01-0002", north, STOPPED)
     with everything(), transaction.atomic():
-        for file, rows in ((wire.PATIENTS, 3), (wire.ASSESSMENTS, 6)):
+        for file, rows in ((file_formats.PATIENTS, 3), (file_formats.ASSESSMENTS, 6)):
             central = Selection((north.pk,))
             text = b"".join(blocks(file, central))
             assert b"N01-0002" not in text and b"N01-0003" in text

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from sites import tokens
-from sites.access import access_of
-from sites.tokens import TokenScope
+from sites.people import tokens
+from sites.people.tokens import TokenScope
+from sites.tenancy.access import access_of
 
 BASE = "/api/v1/"
 

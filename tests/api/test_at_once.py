@@ -6,9 +6,9 @@ import pytest
 from django.db import close_old_connections, connections, transaction
 
 from registry.models import Patient
-from sites.access import Role
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.access import Role
+from sites.tenancy.scope import everything
 from tests.api.conftest import Program, issued
 from tests.conftest import person
 

@@ -12,12 +12,12 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from django.db import connection, transaction
 
-from registry.services import patients
-from registry.services.assessments import save_assessment
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
 from registry.wsgi import application
-from sites.access import Role, access_of
 from sites.models import Site
-from sites.scope import entered
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered
 from tests.api.conftest import issued
 from tests.conftest import TODAY, person
 from tests.web.conftest import ASSESSMENT

@@ -10,7 +10,7 @@ from django.utils import timezone
 from registry.exports import jobs
 from registry.models import ComparisonRun, Export, Snapshot
 from sites.models import AuditEvent, Membership
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 
 @pytest.fixture(autouse=True)

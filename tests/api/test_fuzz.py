@@ -17,15 +17,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
-from registry.api.docs import described
+from registry.api.schema.docs import described
 from registry.exports import jobs
 from registry.exports.choices import Choices
-from registry.services import patients, queries, snapshots
-from registry.services.assessments import save_assessment
-from registry.services.findings import Form
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.files import snapshots
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from registry.wsgi import application
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.api.conftest import issued
 from tests.conftest import TODAY
 from tests.guard import permissions

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import Patient
-from registry.services.extras import switch
+from registry.services.records.extras import switch
 from registry.tasks import forget_api_answers
 from sites.models import ApiAnswer, AuditEvent
 from tests.web.conftest import ASSESSMENT as TYPED

@@ -7,8 +7,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from registry.api.docs import described
-from registry.api.examples import BODIES, PATIENT, REQUIRED
+from registry.api.schema.docs import described
+from registry.api.schema.examples import BODIES, PATIENT, REQUIRED
 from registry.instruments import catalogue
 from tests.guard import permissions
 

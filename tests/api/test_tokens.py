@@ -7,11 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from sites import tokens
-from sites.access import Can, Role, access_of
 from sites.models import ApiToken, AuditEvent, Membership
-from sites.scope import entered
-from sites.tokens import TokenScope
+from sites.people import tokens
+from sites.people.tokens import TokenScope
+from sites.tenancy.access import Can, Role, access_of
+from sites.tenancy.scope import entered
 from tests.api.conftest import Program, issued
 from tests.conftest import person
 

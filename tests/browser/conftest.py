@@ -16,12 +16,13 @@ from django.test.testcases import LiveServerThread
 
 from registry.celery import app
 from registry.models import Assessment, Patient
-from registry.services import patients, queries
-from registry.services.assessments import save_assessment
-from registry.services.findings import Form
-from sites.access import Can, Role, access_of
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import Site
-from sites.scope import entered
+from sites.tenancy.access import Can, Role, access_of
+from sites.tenancy.scope import entered
 from tests.conftest import person, swept_afterwards
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.models import Patient
-from registry.services import patients, queries
-from registry.services.findings import Form
-from sites.access import access_of
+from registry.services.entry import patients
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import Site
-from sites.scope import entered
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 from tests.browser.test_pages import fits
 from tests.conftest import PASSWORD
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY

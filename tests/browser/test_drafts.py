@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from registry.models import Draft
 from sites.models import User
-from sites.scope import entered
+from sites.tenancy.scope import entered
 from tests.browser.test_pages import faults, fits
 from tests.conftest import PASSWORD
 

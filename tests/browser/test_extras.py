@@ -4,8 +4,8 @@ import pytest
 from django.db import transaction
 
 from registry.instruments import extras
-from registry.services.extras import switch
-from sites.scope import everything
+from registry.services.records.extras import switch
+from sites.tenancy.scope import everything
 from tests.browser.test_pages import fits
 
 

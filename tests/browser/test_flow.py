@@ -3,8 +3,8 @@
 from django.db import transaction
 
 from registry.models import Query
-from sites.access import access_of
-from sites.scope import entered
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 from tests.browser.test_pages import faults
 from tests.conftest import PASSWORD
 

@@ -6,7 +6,7 @@ import re
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from registry.web import grid as grid_page
+from registry.web.start import grid as grid_page
 from tests.browser.test_pages import faults
 
 

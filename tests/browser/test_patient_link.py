@@ -4,9 +4,9 @@ import pytest
 from django.db import transaction
 
 from registry.models import Patient, PatientLink
-from registry.services import patient_links
-from sites.access import access_of
-from sites.scope import entered
+from registry.services.entry import patient_links
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 from tests.browser.conftest import SIZES
 from tests.browser.test_pages import faults
 

@@ -6,9 +6,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 
 from sites.models import User
+from tests.account.conftest import code_of
 from tests.browser.test_pages import faults
 from tests.conftest import PASSWORD
-from tests.identity.conftest import code_of
 
 
 def sign_in(page, email, path="/"):

@@ -9,7 +9,7 @@ from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.questionnaire import Questionnaire
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from registry.fhir import capability, faults, names, patients, questionnaires, responses
+from registry.fhir.mapping import capability, faults, names, patients, questionnaires, responses
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands
 

@@ -6,11 +6,11 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
-from registry.fhir import names
+from registry.fhir.mapping import names
 from registry.imports import import_files
 from registry.models import Assessment, Patient
-from registry.services import identity
-from registry.services.extras import switch
+from registry.services.records import identity
+from registry.services.records.extras import switch
 from sites.models import AuditEvent
 from tests.transfer.conftest import good  # noqa: F401 - a fixture
 

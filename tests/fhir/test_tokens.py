@@ -1,6 +1,6 @@
 """The FHIR server honours a program's token as the rest of the API does."""
 
-from sites.tokens import TokenScope
+from sites.people.tokens import TokenScope
 from tests.api.conftest import Program, issued
 
 PATIENTS = "/api/fhir/R4/Patient"

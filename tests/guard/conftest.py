@@ -5,9 +5,9 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections, transaction
 
-from registry.services import patients
-from sites.access import access_of
-from sites.scope import entered
+from registry.services.entry import patients
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 
 # With what refers to them.
 WIPED = ("study_sites_auditevent", "study_sites_auditseal", "study_sites_site", "study_sites_user")

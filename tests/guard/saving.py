@@ -15,8 +15,8 @@ ANSWERS = {"assessment_date": "2026-01-11", "frankel": "C", "ecog_ps": "2", "pai
 
 def save(user, patient_id):
     from registry.models import Patient
-    from registry.services.assessments import save_assessment
-    from sites.access import access_of
+    from registry.services.entry.assessments import save_assessment
+    from sites.tenancy.access import access_of
 
     access = access_of(user)
     patient = Patient.objects.get(pk=patient_id)
@@ -26,9 +26,9 @@ def save(user, patient_id):
 def main(user_id, *patient_ids):
     from django.db import transaction
 
-    from sites.access import access_of
     from sites.models import User
-    from sites.scope import entered
+    from sites.tenancy.access import access_of
+    from sites.tenancy.scope import entered
 
     user = User.objects.get(pk=user_id)
     for patient_id in patient_ids:

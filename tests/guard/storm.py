@@ -15,8 +15,8 @@ ANSWERS = {"assessment_date": "2026-01-11", "frankel": "C", "ecog_ps": "2", "pai
 
 
 def cast(sites, patients):
-    from sites.access import Role
     from sites.models import Site
+    from sites.tenancy.access import Role
     from tests.conftest import TODAY, person
     from tests.guard.conftest import enrol
     from tests.guard.test_faults import session_of
@@ -36,7 +36,7 @@ def look():
 
     from registry.models import Assessment
     from sites.models import AuditEvent
-    from sites.scope import everything
+    from sites.tenancy.scope import everything
 
     forms = [tuple(form) for form in json.load(sys.stdin)]
     with everything(), transaction.atomic():

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from registry.services import patients, queries
-from registry.services.assessments import save_assessment
-from registry.services.findings import Form
-from sites import audit, sealing
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
+from sites import audit
+from sites.audit import sealing
 from sites.models import AuditEvent
 
 

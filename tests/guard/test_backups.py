@@ -7,10 +7,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
 from registry.models import Patient
-from registry.services import backups
-from sites import sealing
+from registry.services.operations import backups
+from sites.audit import sealing
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.conftest import swept_afterwards
 
 OTHER_KEY = "ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk="

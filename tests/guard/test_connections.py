@@ -10,13 +10,13 @@ from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
 
 from registry.models import Patient
-from registry.services.assessments import save_assessment
+from registry.services.entry.assessments import save_assessment
 from registry.tasks import AWAITED, compute_all_outcomes, compute_awaited_outcomes
-from sites import scope
-from sites.access import Role, access_of
 from sites.middleware import ScopeMiddleware
 from sites.models import AuditEvent, Site
-from sites.scope import entered, everything
+from sites.tenancy import scope
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 

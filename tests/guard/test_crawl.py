@@ -7,19 +7,22 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from registry.analysis import cohorts, plans, runner
-from registry.api.docs import described
-from registry.imports import uploads
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner
+from registry.api.schema.docs import described
+from registry.imports.files import uploads
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
-from registry.services import patient_links, patients, queries, snapshots
-from registry.services.assessments import save_assessment
-from registry.services.findings import Form
-from sites import tokens
-from sites.access import Role, access_of
-from sites.invitations import invite
+from registry.services.entry import patient_links, patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.files import snapshots
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import AuditEvent, Invitation, Membership
-from sites.scope import entered
-from sites.tokens import TokenScope
+from sites.people import tokens
+from sites.people.invitations import invite
+from sites.people.tokens import TokenScope
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered
 from tests.conftest import TODAY, person
 from tests.guard.crawl import Asker, World, addresses
 from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES

@@ -1,11 +1,16 @@
-"""Guards that the database keeps for itself, read from its catalogue and tried as the application's role."""
+"""Guards that the database keeps for itself, read from its catalogue and tried as the application's role.
+
+In a new database, and in one of each release that was upgraded (and emptied: the guards are of the tables).
+"""
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from registry.models import Assessment, Patient
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
+from tests import conftest
+from tests.releases import restored
 
 # Tables that need no audit trigger, each with the reason.
 NOT_AUDITED = {
@@ -19,6 +24,8 @@ NOT_AUDITED = {
     "registry_snapshotpart": "copies of audited rows, which a trigger keeps from changing; freezing is on record",
     "study_sites_digest": "the day of the last daily e-mail to a person: no patient, and nothing that anybody decides",
     "study_sites_auditevent": "the trail itself",
+    "registry_watermark": "how far jobs have come that look only at what changed: no patient, and rebuilt at any time",
+    "registry_guard": "what `migrate` wrote down of the guards, signed; the application cannot write it",
 }
 # Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.
 UNUSED = {"study_sites_user_groups", "study_sites_user_user_permissions"}
@@ -33,7 +40,20 @@ KEPT = {
     "registry_erasure": "ar",
     "study_sites_invitation": "*",  # administrators alone
 }
-READ_ONLY = {"study_sites_auditevent", "study_sites_auditseal", "django_migrations"}
+READ_ONLY = {"study_sites_auditevent", "study_sites_auditseal", "registry_guard", "django_migrations"}
+
+
+@pytest.fixture(scope="module", autouse=True, params=["new", *restored.RELEASES])
+def of_version(request, django_db_setup, django_db_blocker):
+    """Which database the tests of this module are about."""
+    if request.param == "new":
+        yield
+        return
+    with django_db_blocker.unblock(), restored.upgraded(request.param, drifted=True):
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(conftest.FILLED_BY_TESTS)} CASCADE")
+        connections["owner"].close()
+        yield
 
 
 def rows(sql, *params):

@@ -22,12 +22,12 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services.assessments import save_assessment
-from registry.services.patients import save_adverse_event
-from registry.services.records import Conflict
-from sites.access import Role, access_of
+from registry.services.entry.assessments import save_assessment
+from registry.services.entry.patients import save_adverse_event
+from registry.services.records.storing import Conflict
 from sites.models import AuditEvent, Site
-from sites.scope import entered, everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.guard.saving import ANSWERS

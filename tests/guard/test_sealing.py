@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
 
 from registry.tasks import seal_audit
-from sites import audit, sealing
+from sites import audit
+from sites.audit import sealing
 from tests.guard.conftest import as_owner, tamper
 
 OF_OUR_OWN = "table_name = 'study_sites_auditseal'"

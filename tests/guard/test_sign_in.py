@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from sites.models import AuditEvent
-from sites.scope import Scope, entered
+from sites.tenancy.scope import Scope, entered
 from tests.conftest import PASSWORD
 
 ATTEMPTS = 10  # of ACCOUNT_RATE_LIMITS, for one account

@@ -5,8 +5,8 @@ import pytest
 
 from registry.instruments import catalogue, checks
 from registry.instruments.checks import OnlyWith, hard_errors, warnings
-from registry.instruments.patient import PRIMARY_TUMOURS, age_on
-from registry.instruments.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR
+from registry.instruments.core.patient import PRIMARY_TUMOURS, age_on
+from registry.instruments.core.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR
 
 DAY = timedelta(days=1)
 SURGERY = date(2024, 5, 10)

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from registry.instruments import catalogue, cobb, escc, kps, prognosis, scores
+from registry.instruments import catalogue, scores
+from registry.instruments.core.tokuhashi import PRIMARY_OF_TUMOUR
+from registry.instruments.extra import cobb, escc, kps, prognosis
 from registry.instruments.scores import BAUER, CHARLSON_WITH_AGE, KATAGIRI, NESMS, TOMITA
-from registry.instruments.tokuhashi import PRIMARY_OF_TUMOUR
 
 NORMAL = {
     "platelets_1000_ul": 200,

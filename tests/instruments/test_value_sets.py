@@ -8,7 +8,7 @@ import pytest
 
 from registry.instruments import value_sets
 from registry.instruments.base import Label
-from registry.instruments.eq5d5l import DIMENSIONS
+from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.value_sets import ALL, ValueSet
 
 every_set = pytest.mark.parametrize("value_set", ALL, ids=lambda value_set: value_set.code)

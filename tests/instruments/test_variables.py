@@ -1,8 +1,8 @@
 import pytest
 
 from registry.instruments import catalogue, variables
-from registry.instruments.adverse_events import KINDS
 from registry.instruments.base import MISSING_REASONS
+from registry.instruments.core.adverse_events import KINDS
 
 
 def test_the_comparison_has_its_variables_in_the_order_of_print():

@@ -13,9 +13,9 @@ from openpyxl import load_workbook
 
 from registry.instruments import value_sets
 from registry.models import AdverseEvent, Assessment, Identity, Patient, ScheduleVersion, Timepoint
-from registry.services.patients import save_adverse_event
-from sites.access import Role, access_of
+from registry.services.entry.patients import save_adverse_event
 from sites.models import AuditEvent, Membership, Site, User
+from sites.tenancy.access import Role, access_of
 from tests.conftest import PASSWORD, person
 
 TODAY = timezone.localdate()

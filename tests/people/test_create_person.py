@@ -6,8 +6,8 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from sites.access import Can, access_of
 from sites.models import User
+from sites.tenancy.access import Can, access_of
 from tests.conftest import PASSWORD
 
 

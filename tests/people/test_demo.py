@@ -9,14 +9,15 @@ from django.db import transaction
 from django.test import override_settings
 
 from registry import tasks
-from registry.analysis import cohorts, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner
 from registry.demo.recent import WAITING, with_recent_patients
 from registry.instruments import levels
 from registry.management import demonstration
 from registry.models import Assessment, ComparisonRun, Patient
-from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership, Site, User
-from sites.scope import everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import everything
 
 pytestmark = pytest.mark.long
 

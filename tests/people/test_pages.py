@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.urls import reverse
 
-from registry.web.people_charts import PLOT, chart
+from registry.web.people.charts import PLOT, chart
 from sites.models import AuditEvent, Membership, Site, User
 
 

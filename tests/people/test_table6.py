@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.analysis.formats import p_value
+from registry.analysis.presentation.numbers import p_value
 from registry.demo.table6 import PAIR_NAMES, lines, printed
 
 

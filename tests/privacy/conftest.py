@@ -3,11 +3,12 @@
 import pytest
 
 from registry.models import Patient
-from registry.services import follow_up, patients
-from registry.services.assessments import save_assessment
-from sites.scope import everything
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.follow_up import ends
+from sites.tenancy.scope import everything
 from tests.conftest import TODAY
-from tests.flow.conftest import FINE, TUMOUR_AGREES
+from tests.review.conftest import FINE, TUMOUR_AGREES
 from tests.web.conftest import BASELINE, SURGERY, browse, text  # noqa: F401 - fixtures
 
 END = {"end_kind": "withdrawn", "end_date": "2026-05-02", "end_reason": "privacy", "end_data_use": "stop"}
@@ -37,7 +38,7 @@ def withdraw(as_person):
 
     def record(user, patient, **changes):
         with as_person(user) as access:
-            return follow_up.end_follow_up(access=access, patient=patient, raw=END | changes, today=TODAY)
+            return ends.end_follow_up(access=access, patient=patient, raw=END | changes, today=TODAY)
 
     return record
 

@@ -8,17 +8,20 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from registry.analysis import bundle, cohorts, expected, plans, runner
-from registry.analysis import frame as frames
+from registry.analysis.data import frame as frames
+from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import bundle, verification_numbers
+from registry.analysis.running import runner
 from registry.exports import choices, jobs
 from registry.exports.selecting import selected
 from registry.models import Export, Patient
-from registry.services import erasure, snapshots
-from registry.services.findings import Form
-from registry.services.queries import raise_query
+from registry.services.files import snapshots
+from registry.services.operations import erasure
+from registry.services.review.queries import raise_query
+from registry.services.review.soft_checks import Form
 from registry.tasks import start_comparison
-from sites.scope import everything
-from sites.tokens import TokenScope
+from sites.people.tokens import TokenScope
+from sites.tenancy.scope import everything
 from tests.analysis.random_frames import Draw
 from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
 from tests.api.conftest import Program, issued
@@ -71,7 +74,7 @@ def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person
         result = runner.run(plan, cohorts.ALL, frame)
         content = io.BytesIO()
         bundle.write(content, result, frame, plan)
-    flow = {one["statistic"]: one["value"] for one in expected.lines(result) if one["code"] == 1}
+    flow = {one["statistic"]: one["value"] for one in verification_numbers.lines(result) if one["code"] == 1}
     assert (flow["flow_n"], flow["flow_excluded"]) == (3, 1)
     with zipfile.ZipFile(content) as archive:
         assert len(archive.read("data.csv").decode().splitlines()) == 1 + 3

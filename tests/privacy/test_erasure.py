@@ -26,13 +26,17 @@ from registry.models import (
     Signature,
     Utility,
 )
-from registry.services import drafts, erasure, identity, outcomes, patient_links, queries, signing
-from registry.services.answers import InvalidAnswers
-from registry.services.findings import Form
-from registry.services.records import ReasonRequired
-from sites import sealing
+from registry.services import outcomes
+from registry.services.entry import patient_links
+from registry.services.operations import erasure
+from registry.services.records import drafts, identity
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import ReasonRequired
+from registry.services.review import queries, signing
+from registry.services.review.soft_checks import Form
+from sites.audit import sealing
 from sites.models import AuditEvent
-from sites.scope import because, everything
+from sites.tenancy.scope import because, everything
 
 CLINICAL = (AdverseEvent, Assessment, Change, FollowUpEnd, Identity, Patient, Query, QueryMessage, Signature, Utility)
 

@@ -15,9 +15,9 @@ from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.models import Export, Import
 from registry.settings import CELERY_BEAT_SCHEDULE
-from sites import invitations
-from sites.access import Role
 from sites.models import ApiToken, AuditEvent, Invitation
+from sites.people import invitations
+from sites.tenancy.access import Role
 
 
 def at(days):

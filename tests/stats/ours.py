@@ -4,7 +4,7 @@ import numpy as np
 
 from registry.stats.adjust import adjust
 from registry.stats.anova import anova, tukey_hsd, welch_anova
-from registry.stats.arrays import NotEstimable, differences
+from registry.stats.arrays import differences
 from registry.stats.categorical import chi_square, mcnemar, mcnemar_exact
 from registry.stats.describe import describe
 from registry.stats.fisher import fisher_exact
@@ -85,16 +85,6 @@ OURS = {
     "survival_plain": curve("plain"),
     "log_rank": lambda *given: f_and_p(log_rank(list(zip(given[::2], given[1::2], strict=True)))),
 }
-
-
-def ours(name, vectors):
-    """Our numbers, None where one does not exist; and the reason where the whole test does not."""
-    vectors = [np.array([np.nan if v is None else v for v in vector], dtype=float) for vector in vectors]
-    try:
-        found = OURS[name](*vectors)
-    except NotEstimable as error:
-        return None, error.reason
-    return [None if v is None or np.isnan(v) else float(v) for v in found], None
 
 
 def differ(name, found, expected, coarse=False):

@@ -1,33 +1,23 @@
 """Our numbers against R's: quoted ones always, R itself where it is installed."""
 
 import json
-import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.stats.ours import OURS, differ, ours
+from tests.stats.oracle import R, Room, lacking
+from tests.stats.ours import OURS, differ
 
-R = Path(__file__).parent / "r"
-QUOTED = json.loads((R / "quoted.json").read_text())
-
-
-def r_is_whole():
-    """Whether R is here with package survival, which Debian packs apart from it."""
-    asked = ["Rscript", "-e", "library(survival)"]
-    return (
-        shutil.which("Rscript") is not None and subprocess.run(asked, capture_output=True, check=False).returncode == 0
-    )
-
-
-live = pytest.mark.skipif(not r_is_whole(), reason="R with its package survival is not installed")
+ROOM = Room("reference", OURS, {}, packages=("survival",))
+ours, ask_r = ROOM.answer, ROOM.ask_r
+QUOTED = json.loads((R / "reference.json").read_text())
+live = pytest.mark.skipif(bool(lacking(ROOM.packages)), reason="R with its package survival is not installed")
 
 
 @pytest.mark.parametrize("case", QUOTED, ids=lambda case: case["name"])
 def test_the_quoted_numbers_of_r(case):
-    """The R code of each number stands beside it in r/quoted.json."""
+    """The R code of each number stands beside it in r/reference.json."""
     found, reason = ours(case["name"], case["data"])
     assert reason is None
     assert differ(case["name"], found, case["result"]) is None, case["r"]
@@ -113,21 +103,6 @@ SHAPES = {
     **dict.fromkeys(["survival_log", "survival_log_log", "survival_plain"], Draw.follow_up),
     "log_rank": Draw.follow_ups,
 }
-
-
-def ask_r(cases):
-    """R's numbers for (name, vectors) cases, all in one run."""
-
-    def line(name, vectors):
-        return "\t".join(
-            [name, *(" ".join("NA" if np.isnan(v) else repr(float(v)) for v in vector) for vector in vectors)]
-        )
-
-    lines = "\n".join(line(*case) for case in cases) + "\n"
-    done = subprocess.run(
-        ["Rscript", R / "reference.R", "answer"], input=lines, capture_output=True, text=True, check=True
-    )
-    return [json.loads(found) for found in done.stdout.splitlines()]
 
 
 def residual_df(groups):

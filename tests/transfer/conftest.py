@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from registry.imports import import_files
-from registry.services import wire
+from registry.services.files import file_formats
 
 PATIENT = {
     "patient_id": "N01-0001",
@@ -45,8 +45,8 @@ ASSESSMENT = {
     "frankel": "C",
     "ecog_ps": "3",
     "pain_vas_mm": "70",
-    **{name: "5" for name in wire.ASSESSMENTS.columns if name.startswith("barthel_")},
-    **{name: "3" for name in wire.ASSESSMENTS.columns if name.startswith("eq5d_")},
+    **{name: "5" for name in file_formats.ASSESSMENTS.columns if name.startswith("barthel_")},
+    **{name: "3" for name in file_formats.ASSESSMENTS.columns if name.startswith("eq5d_")},
     "eq_vas": "40",
 }
 EVENT = {"patient_id": "N01-0001", "kind": "hematoma", "onset_date": "2024-01-12"}

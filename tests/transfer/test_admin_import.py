@@ -9,10 +9,10 @@ from django.urls import reverse
 from registry.admin.resources import LARGEST, RESOURCES
 from registry.imports import jobs
 from registry.models import AdverseEvent, Assessment, Import, Patient
-from registry.services import wire
-from sites.access import Role, access_of
+from registry.services.files import file_formats
 from sites.models import AuditEvent, Membership
-from sites.scope import everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import everything
 from tests.people.test_admin import BLOCKED
 from tests.transfer.conftest import ASSESSMENT, PATIENT
 from tests.transfer.test_import import CELLS, FILES, change, stored
@@ -49,7 +49,7 @@ def told(preview):
 
 
 def bring_all_in(browser, folder):
-    for file in wire.CONTRACT:
+    for file in file_formats.CONTRACT:
         model = file.model
         preview = upload(browser, model, (folder / file.filename).read_bytes())
         assert confirm(browser, model, preview).status_code == 302
@@ -71,7 +71,7 @@ def test_good_files_are_stored_with_a_reason_on_record_and_undone(importer, good
             == 3
         )
     history = importer.get("/import/history/").content.decode()
-    assert all(file.filename in history for file in wire.CONTRACT)
+    assert all(file.filename in history for file in file_formats.CONTRACT)
     for one in Import.objects.order_by("-requested_at"):
         undone = importer.post(f"/import/{one.pk}/undo/", {"reason": "wrong file"}, follow=True)
         assert undone.context["one"].status == "done"
@@ -111,7 +111,7 @@ def test_what_changed_after_the_preview_is_looked_at_again(importer, good, as_sy
 def test_the_same_bad_cells_get_the_same_words_on_both_ways(importer, good):
     """All bad cells of one kind of file in one file: row, column, value and reason are those of the import page."""
     bring_all_in(importer, good)
-    for file, row in ((wire.PATIENTS, PATIENT), (wire.ASSESSMENTS, ASSESSMENT)):
+    for file, row in ((file_formats.PATIENTS, PATIENT), (file_formats.ASSESSMENTS, ASSESSMENT)):
         rows = [row | changes for name, changes, *_ in CELLS if name == file.name]
         columns = {column for one in rows for column in one}
         content = text([{column: one.get(column, "") for column in columns} for one in rows]).encode()

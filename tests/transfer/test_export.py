@@ -7,12 +7,12 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from registry.imports.staging import copy_text
+from registry.imports.checking.staging import copy_text
 from registry.instruments import catalogue
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services import wire
+from registry.services.files import file_formats
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, texts, write_csv
 
 
@@ -53,9 +53,9 @@ def test_the_header_is_the_contract_then_the_reasons(good, bring_in, take_out):
     bring_in(good)
     out = take_out("out")
     for file, columns in (
-        (wire.PATIENTS, catalogue.PATIENT_COLUMNS),
-        (wire.ASSESSMENTS, catalogue.ASSESSMENT_COLUMNS),
-        (wire.ADVERSE_EVENTS, catalogue.ADVERSE_EVENT_COLUMNS),
+        (file_formats.PATIENTS, catalogue.PATIENT_COLUMNS),
+        (file_formats.ASSESSMENTS, catalogue.ASSESSMENT_COLUMNS),
+        (file_formats.ADVERSE_EVENTS, catalogue.ADVERSE_EVENT_COLUMNS),
     ):
         header = (out / file.filename).read_text().split("\n")[0].split(",")
         assert tuple(header[: len(columns)]) == columns
@@ -122,9 +122,9 @@ def test_guarding_is_undone(text, db):
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {wire.guarded_sql('t')} FROM (SELECT %s AS t) AS x", [text])
+        cursor.execute(f"SELECT {file_formats.guarded_sql('t')} FROM (SELECT %s AS t) AS x", [text])
         guarded = cursor.fetchone()[0]
-    assert wire.unguarded(guarded) == text
+    assert file_formats.unguarded(guarded) == text
     assert guarded[0] not in "=+-@＝＋－＠"
 
 

@@ -9,9 +9,9 @@ from django.core.management import call_command
 
 from registry.instruments import catalogue, extras
 from registry.models import Assessment, Patient
-from registry.services import wire
-from registry.services.extras import switch
-from sites.scope import everything
+from registry.services.files import file_formats
+from registry.services.records.extras import switch
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, PATIENT, findings, texts, write_csv
 from tests.transfer.test_admin_import import confirm, importer, upload  # noqa: F401
 from tests.transfer.test_import_flow import columns_of, counts, errors, follow, send, store, text, values_of
@@ -19,7 +19,7 @@ from tests.transfer.test_round_trip import row_of
 
 KPS = ASSESSMENT | {"kps": "50"}
 SOSG = {"sosg_version": "v2", "sosg_direction": "higher_better", "sosg_physical": "55.5"}
-KINDS = {file.name: file for file in wire.ACCEPTED}
+KINDS = {file.name: file for file in file_formats.ACCEPTED}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def exported(folder, name):
     path = folder / f"{name}.zip"
     call_command("export_data", path, content=["items", "extras"], stdout=io.StringIO())
     with zipfile.ZipFile(path) as archive:
-        return {file.name: archive.read(f"data/{file.filename}") for file in wire.FILES}
+        return {file.name: archive.read(f"data/{file.filename}") for file in file_formats.FILES}
 
 
 def matched(browser, content, **said):
@@ -59,10 +59,10 @@ def matched(browser, content, **said):
     page = follow(browser, address)
     browser.post(f"{address}columns/", columns_of(page, **said))
     page = follow(browser, address)
-    if page.templates[0].name == "transfer/import_values.html":
+    if page.templates[0].name == "imports/import_values.html":
         browser.post(f"{address}values/", values_of(page))
         page = follow(browser, address)
-    assert (page.templates[0].name, errors(page)) == ("transfer/report.html", [])
+    assert (page.templates[0].name, errors(page)) == ("imports/report.html", [])
     store(browser, address, update="on")
     return counts(address)
 
@@ -75,7 +75,7 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
     patient = row_of(KINDS["patients"], chance, PATIENT | known)
     for item in catalogue.items(catalogue.PATIENT_EXTRAS):  # the form comes in complete, before its extras
         if item.required and not patient[item.name]:
-            patient[item.name + wire.MISSING_SUFFIX] = "unknown"
+            patient[item.name + file_formats.MISSING_SUFFIX] = "unknown"
     write_csv(good / "patients.csv", [patient], named("patients"))
     visits = [ASSESSMENT | {"timepoint": visit} for visit in ("preop", "1m", "3m", "6m", "12m", "u1")]
     write_csv(
@@ -84,7 +84,7 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
     report = bring_in(good)
     assert (findings(report), report.stored) == ([], True)
     contract, before = take_out("contract"), exported(tmp_path, "before")
-    for file in wire.CONTRACT:
+    for file in file_formats.CONTRACT:
         header = (contract / file.filename).read_text().split("\n")[0].split(",")
         assert header == [*file.columns, *(one.name for one in file.reasons)]
     with everything():
@@ -104,7 +104,7 @@ def named(name):
 
 def test_what_is_not_in_the_file_stays_and_what_is_changes_with_a_reason(good, bring_in, switched):
     switched("kps", "sosg_oq")
-    assert "kps" not in wire.ASSESSMENTS.columns
+    assert "kps" not in file_formats.ASSESSMENTS.columns
     write_csv(good / "assessments.csv", [KPS | SOSG, ASSESSMENT | {"patient_id": "S01-0001"}])
     assert bring_in(good).stored
     assert (answered().kps, str(answered().sosg_physical), answered().state) == (50, "55.5", "draft")

@@ -9,9 +9,11 @@ from django.db import transaction
 from registry.exports.folder import write_folder
 from registry.exports.tables import Selection
 from registry.models import FollowUpEnd, Patient
-from registry.services import follow_up, patient_links, wire
+from registry.services.entry import patient_links
+from registry.services.files import file_formats
+from registry.services.follow_up import ends
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import END, PATIENT, findings, texts, write_csv
 from tests.transfer.test_admin_import import confirm, importer, upload  # noqa: F401
 from tests.transfer.test_import_flow import columns_of, counts, errors, follow, send, store, text, values_of
@@ -73,13 +75,13 @@ def test_who_must_not_be_used_is_in_none_but_the_sites_own(ended, bring_in, take
 def test_without_any_there_is_a_header_and_an_import_needs_no_file(good, bring_in, take_out):
     bring_in(good)
     out = take_out("out")
-    assert (out / "follow_up_ends.csv").read_text() == ",".join(wire.FOLLOW_UP_ENDS.columns) + "\n"
+    assert (out / "follow_up_ends.csv").read_text() == ",".join(file_formats.FOLLOW_UP_ENDS.columns) + "\n"
     assert bring_in(out).counts["follow_up_ends"].new == 0
 
 
 WRONG = (
-    ({"end_date": "2024-01-07"}, "end_date", follow_up.BEFORE_CONSENT.en),
-    ({"end_date": "2025-03-03"}, "end_date", follow_up.AFTER_DEATH.en),
+    ({"end_date": "2024-01-07"}, "end_date", ends.BEFORE_CONSENT.en),
+    ({"end_date": "2025-03-03"}, "end_date", ends.AFTER_DEATH.en),
     ({"end_date": "2999-01-01"}, "end_date", "is in the future: 2999-01-01"),
     ({"end_data_use": ""}, "end_data_use", "must not be empty"),
     ({"end_reason": ""}, "end_reason", "must not be empty"),
@@ -94,7 +96,7 @@ def test_what_no_form_takes_is_refused_by_row_and_column(good, bring_in, known):
     """Against the patients of the same import, and against those that are stored."""
     if known:
         bring_in(good)
-        for file in wire.CONTRACT:
+        for file in file_formats.CONTRACT:
             (good / file.filename).unlink()
     for changes, column, reason in WRONG:
         write_csv(good / "follow_up_ends.csv", [LOST, END | changes])
@@ -110,8 +112,8 @@ def test_what_no_form_takes_is_refused_by_row_and_column(good, bring_in, known):
 def test_patients_are_not_changed_against_the_end_that_is_recorded(ended, bring_in):
     bring_in(ended)
     for changes, column, reason in (
-        ({"death_date": "2024-04-30", "last_contact_date": "2024-04-30"}, "death_date", follow_up.END_AFTER.en),
-        ({"consent_date": "2024-05-02", "surgery_date": "2024-05-03"}, "consent_date", follow_up.END_BEFORE.en),
+        ({"death_date": "2024-04-30", "last_contact_date": "2024-04-30"}, "death_date", ends.END_AFTER.en),
+        ({"consent_date": "2024-05-02", "surgery_date": "2024-05-03"}, "consent_date", ends.END_BEFORE.en),
     ):
         write_csv(ended / "patients.csv", [PATIENT | changes])
         (ended / "follow_up_ends.csv").unlink(missing_ok=True)
@@ -165,7 +167,7 @@ def test_an_undoing_does_not_contradict_an_end_recorded_since(good, browser, bri
             return str(Patient.objects.get(pk=PATIENT["patient_id"]).death_date)
 
     write_csv(good / "follow_up_ends.csv", [END | {"end_date": "2025-06-01"}])
-    for file in wire.CONTRACT:
+    for file in file_formats.CONTRACT:
         (good / file.filename).unlink()
     assert bring_in(good).stored
     browser.post(f"{address}undo/", {"reason": "wrong file"})
@@ -188,12 +190,12 @@ def test_a_file_with_columns_of_its_own_is_matched(good, browser, bring_in):
     csv.writer(out).writerows([header, *rows])
     address = send(browser, redcap__csv=out.getvalue().encode())
     page = follow(browser, address)
-    assert page.templates[0].name == "transfer/import_columns.html"
+    assert page.templates[0].name == "imports/import_columns.html"
     said = {"redcap_event_name": "", "ended": "end_kind", "why": "end_reason"}
     browser.post(f"{address}columns/", columns_of(page, **said))
     browser.post(f"{address}values/", values_of(follow(browser, address)))
     page = follow(browser, address)
-    assert (page.templates[0].name, errors(page)) == ("transfer/report.html", [])
+    assert (page.templates[0].name, errors(page)) == ("imports/report.html", [])
     store(browser, address)
     assert kept() == {"N01-0001": ("withdrawn", "keep", 1), "S01-0001": ("lost", None, 1)}
 

@@ -28,10 +28,11 @@ from registry.exports.selecting import ExportFailed, check_accounts, selected, s
 from registry.instruments import catalogue, extras, scores, value_sets
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient, Timepoint
-from registry.services import visits, wire
-from registry.services.extras import switch
-from registry.web import extra_answers
-from sites.scope import everything
+from registry.services.files import file_formats
+from registry.services.follow_up import visits
+from registry.services.records.extras import switch
+from registry.web.patients import extra_answers
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, texts, write_csv
 
 pytestmark = pytest.mark.long
@@ -75,7 +76,7 @@ EVERYTHING = {"content": ["items", "totals", "hsuv", "changes"], "value_sets": [
 def test_long_csv_holds_every_item_total_utility_and_change(package):
     folder = package(**EVERYTHING)
     before, after, south = table(folder / "data" / "assessments.csv")
-    for item in wire.ASSESSMENTS.items:
+    for item in file_formats.ASSESSMENTS.items:
         assert before[item.name] == ASSESSMENT[item.name]
     assert (before["barthel_total"], before["eq5d_state"]) == ("50", "33333")
     for code in ("JP", "US"):
@@ -218,7 +219,7 @@ def test_excel_reads_back_equal(package):
         expected = stored()[one["patient_id"], one["timepoint"]]
         day = one["assessment_date"]
         assert {n: one[n] for n in expected} | {"assessment_date": day.date()} == expected
-    assert {*(file.name for file in wire.FILES), "codebook", "about"} == set(book.sheetnames)
+    assert {*(file.name for file in file_formats.FILES), "codebook", "about"} == set(book.sheetnames)
 
 
 def test_parquet_reads_back_equal(package):
@@ -386,7 +387,7 @@ def test_choices_go_to_json_and_back():
 
 @pytest.mark.django_db
 def test_a_text_that_begins_like_a_formula_is_guarded(north):
-    guarded = wire.guarded_sql("%s::text")
+    guarded = file_formats.guarded_sql("%s::text")
     with connection.cursor() as cursor:
         for text in ("=1+1", "+1", "-1", "@sum", "\tx", "\rx"):
             cursor.execute(f"SELECT {guarded}", [text] * guarded.count("%s"))
@@ -427,8 +428,8 @@ def test_extras_go_out_where_they_are_asked_for(package, with_extras):
     assert [first[name] for name in scores] == ["8", "0", "2", "7"]
     assert [second[name] for name in scores] == ["", "", "", ""]
     assert (
-        list(first)[: len(wire.PATIENTS.columns)]
-        == list(table(plain / "data" / "patients.csv")[0])[: len(wire.PATIENTS.columns)]
+        list(first)[: len(file_formats.PATIENTS.columns)]
+        == list(table(plain / "data" / "patients.csv")[0])[: len(file_formats.PATIENTS.columns)]
     )
     book = {row["column"]: row for row in table(folder / "codebook.csv")}
     assert book["nesms_score"]["label_en"].endswith("(provisional)")

@@ -9,14 +9,16 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.urls import reverse
 
-from registry.analysis import cohorts, frozen, plans, runner, runs, saved_cohorts
-from registry.analysis import frame as frames
+from registry.analysis.data import frame as frames
+from registry.analysis.data import packed_snapshots
+from registry.analysis.design import cohorts, plans, saved_cohorts
+from registry.analysis.running import runner, runs
 from registry.exports.choices import Choices
 from registry.exports.selecting import ExportFailed, selected
 from registry.models import Assessment, SnapshotPart
-from registry.services import snapshots
-from sites.access import access_of
-from sites.scope import everything
+from registry.services.files import snapshots
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import everything
 from tests.analysis.test_comparison_pages import FORM
 
 TIMEPOINTS = ("preop", "1m", "12m")
@@ -25,7 +27,7 @@ TIMEPOINTS = ("preop", "1m", "12m")
 @pytest.fixture
 def snapshot(good, bring_in, bob):
     assert bring_in(good).stored
-    return frozen.freeze(access=access_of(bob), label="Interim analysis")
+    return packed_snapshots.freeze(access=access_of(bob), label="Interim analysis")
 
 
 def rows(frame):
@@ -39,7 +41,7 @@ def columns(frame):
 
 def read(snapshot, **more):
     with everything():
-        return frozen.read(snapshot, TIMEPOINTS, keep_key=True, **more)
+        return packed_snapshots.read(snapshot, TIMEPOINTS, keep_key=True, **more)
 
 
 def restored(snapshot):
@@ -69,21 +71,21 @@ def test_only_packed_parts_are_read(snapshot, monkeypatch):
     assert read(snapshot, on_rows=counts.append).n == 3
     assert counts and max(counts) == 3
     with pytest.raises(ValueError, match="not a timepoint: never"), everything():
-        frozen.read(snapshot, ("never",))
+        packed_snapshots.read(snapshot, ("never",))
 
 
 def test_the_ids_of_patients(snapshot):
     keys = read(snapshot)["key"]
     with everything():
-        assert frozen.patient_ids(snapshot, keys) == frozen.patient_ids(None, keys)
-        assert frozen.patient_ids(snapshot, [frames.key_of("S01-0001")]) == ["S01-0001"]
-        assert frozen.patient_ids(snapshot, np.empty(0, np.uint64)) == []
+        assert packed_snapshots.patient_ids(snapshot, keys) == packed_snapshots.patient_ids(None, keys)
+        assert packed_snapshots.patient_ids(snapshot, [frames.key_of("S01-0001")]) == ["S01-0001"]
+        assert packed_snapshots.patient_ids(snapshot, np.empty(0, np.uint64)) == []
 
 
 def test_a_site_reads_its_own_patients(snapshot, alice, as_person):
     with as_person(alice):
-        mine = frozen.read(snapshot, TIMEPOINTS, keep_key=True)
-        ids = frozen.patient_ids(snapshot, read(snapshot)["key"])
+        mine = packed_snapshots.read(snapshot, TIMEPOINTS, keep_key=True)
+        ids = packed_snapshots.patient_ids(snapshot, read(snapshot)["key"])
     assert sorted(mine["key"].tolist()) == sorted(map(frames.key_of, ids))
     assert ids == ["N01-0001", "N01-0002"]
 
@@ -94,7 +96,7 @@ def test_a_packed_part_that_is_not_what_it_was_is_not_read(snapshot):
         part.pk, part.snapshot, part.hash = None, copy_of(snapshot), "0" * 64
         part.save(force_insert=True)
         with pytest.raises(snapshots.NotIntact):
-            frozen.read(part.snapshot, ("preop",))
+            packed_snapshots.read(part.snapshot, ("preop",))
 
 
 def copy_of(snapshot, columns=None):
@@ -115,13 +117,13 @@ def test_columns_computed_otherwise_by_now_are_read_from_the_tables(snapshot, mo
         for one in frames.PATIENT_COLUMNS
     ]
     monkeypatch.setattr(frames, "PATIENT_COLUMNS", tuple(ages))
-    frozen._declaration.cache_clear()
+    packed_snapshots._declaration.cache_clear()
     try:
         after = read(snapshot)
         with everything():
-            assert frozen.patient_ids(snapshot, after["key"]) == ["N01-0001", "N01-0002", "S01-0001"]
+            assert packed_snapshots.patient_ids(snapshot, after["key"]) == ["N01-0001", "N01-0002", "S01-0001"]
     finally:
-        frozen._declaration.cache_clear()
+        packed_snapshots._declaration.cache_clear()
     assert sum(after["age_at_surgery"].tolist()) == 12 * sum(before["age_at_surgery"].tolist())
 
 
@@ -130,7 +132,7 @@ def test_a_snapshot_without_packed_columns_is_read_from_its_tables(snapshot, bob
     assert old.hash == snapshot.hash
     assert rows(read(old)) == rows(read(snapshot))
     with everything():
-        assert frozen.verify(old) and frozen.verify(snapshot)
+        assert packed_snapshots.verify(old) and packed_snapshots.verify(snapshot)
 
 
 def test_the_command_compares_a_snapshot(snapshot, tmp_path):
@@ -156,7 +158,7 @@ ASKED = cohorts.Cohort("asked", "1", cohorts.ALL.label, (KPS, CONSENT))
 def test_an_item_that_a_cohort_names_is_that_of_the_snapshot(good, bring_in, bob):
     assert bring_in(good).stored
     correct(kps=70)
-    snapshot = frozen.freeze(access=access_of(bob), label="With KPS")
+    snapshot = packed_snapshots.freeze(access=access_of(bob), label="With KPS")
     with everything():
         before = runner.compare(plans.SEGMENT_COMPARISON, ASKED)
         assert before["cohort"]["n"] == 1
@@ -177,12 +179,12 @@ def test_a_snapshot_from_before_an_item_says_so(snapshot, bob):
     old = without(snapshot, "kps", "consent_date")
     with everything():
         with pytest.raises(snapshots.Lacking) as error:
-            frozen.read(old, cohorts.timepoints_needed(ASKED))
+            packed_snapshots.read(old, cohorts.timepoints_needed(ASKED))
         assert "asked: Karnofsky performance status, Date of consent. Take a newer snapshot" in error.value.reason.en
         assert "同意取得日。より新しいスナップショット" in error.value.reason.ja
         english, japanese = runs.explained(error.value).split("\n")
         assert (english, japanese) == (error.value.reason.en, error.value.reason.ja)
-        assert frozen.read(snapshot, cohorts.timepoints_needed(ASKED)).n == 3
+        assert packed_snapshots.read(snapshot, cohorts.timepoints_needed(ASKED)).n == 3
 
 
 @pytest.mark.parametrize("lacks", [True, False])

@@ -6,9 +6,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services import identity, patient_links, wire
+from registry.services.entry import patient_links
+from registry.services.files import file_formats
+from registry.services.records import identity
 from sites.models import AuditEvent, Site
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import ASSESSMENT, EVENT, PATIENT, TOMORROW, findings, write_csv
 
 
@@ -375,4 +377,4 @@ def test_every_column_of_the_contract_is_read(good, bring_in):
     bring_in(good)
     with everything():
         row = Assessment.objects.get(patient="N01-0001", timepoint="preop")
-        assert {name: str(getattr(row, wire.STORED_AS.get(name, name))) for name in ASSESSMENT} == ASSESSMENT
+        assert {name: str(getattr(row, file_formats.STORED_AS.get(name, name))) for name in ASSESSMENT} == ASSESSMENT

@@ -10,14 +10,16 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
-from registry.imports import jobs, mapping
+from registry.imports import jobs
+from registry.imports.files import mapping
 from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient
-from registry.services import field_keys, identity
-from registry.services.assessments import save_assessment
+from registry.services.entry.assessments import save_assessment
+from registry.services.operations import field_keys
+from registry.services.records import identity
 from registry.tasks import carry_out_import, run_import
-from sites.access import Role, access_of
 from sites.models import AuditEvent, Membership
-from sites.scope import entered, everything
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered, everything
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
 
@@ -134,7 +136,7 @@ def test_of_several_sheets_one_chooses(browser):
     content = excel(patients=rows, assessments=[list(ASSESSMENT), list(ASSESSMENT.values())], notes=hidden)
     address = send(browser, study__xlsx=content)
     page = follow(browser, address)
-    assert page.templates[0].name == "transfer/import_choices.html"
+    assert page.templates[0].name == "imports/import_choices.html"
     assert "(hidden)" in page.content.decode()
     assert browser.post(f"{address}reading/", {}).status_code == 422
     browser.post(f"{address}reading/", {"sheets-0": ["patients", "assessments"]})
@@ -195,7 +197,7 @@ def test_shift_jis_is_offered_and_never_guessed(browser):
     rows = [{**rows[0], "onset_date": "2024-01-12"}]
     address = send(browser, adverse_events__csv=text(rows).encode("cp932"), patients__csv=text(PATIENTS).encode())
     page = follow(browser, address)
-    assert page.templates[0].name == "transfer/import_choices.html"
+    assert page.templates[0].name == "imports/import_choices.html"
     assert 'value="cp932" checked' not in page.content.decode()
     assert "術後血腫" in page.content.decode()
     assert browser.post(f"{address}reading/", {"encoding-0": "utf-8-sig"}).status_code == 422
@@ -219,7 +221,7 @@ def test_encodings_and_separators(browser, encoding, delimiter):
     if delimiter != ",":
         answers["delimiter-0"] = delimiter
     page = follow(browser, address)
-    assert (page.templates[0].name == "transfer/import_choices.html") == bool(answers)
+    assert (page.templates[0].name == "imports/import_choices.html") == bool(answers)
     if answers:
         browser.post(f"{address}reading/", answers)
     assert errors(follow(browser, address)) == []
@@ -715,7 +717,7 @@ def test_a_large_import_is_done_by_a_worker_with_progress(
     with django_capture_on_commit_callbacks(execute=True):
         address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
         page = browser.get(address)
-    assert page.templates[0].name == "transfer/import_progress_page.html"
+    assert page.templates[0].name == "imports/import_progress_page.html"
     assert "HX-Refresh" not in browser.get(f"{address}progress/").headers
     run_import(*sent)
     assert jobs.perform(sent[0]) is None  # twice is harmless

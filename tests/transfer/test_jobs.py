@@ -14,10 +14,10 @@ from django.utils import timezone
 from registry.exports import jobs
 from registry.exports.choices import Choices, InvalidChoices
 from registry.models import Assessment, Export, Snapshot
-from registry.services import snapshots
-from sites.access import access_of
+from registry.services.files import snapshots
 from sites.models import AuditEvent, Membership
-from sites.scope import everything
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import everything
 
 FORM = {
     "format": "csv", "cohort": "all", "shape": "long", "content": ["items", "totals"], "values": "codes",

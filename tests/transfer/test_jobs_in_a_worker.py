@@ -18,11 +18,11 @@ from registry import tasks
 from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.models import Export
-from registry.services import claims
+from registry.services import jobs as claims
 from registry.wsgi import application
-from sites.access import Role, access_of
 from sites.models import Site
-from sites.scope import entered
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person

@@ -6,12 +6,12 @@ import zipfile
 
 import pytest
 
-from registry.imports import uploads
+from registry.imports.files import uploads
 from registry.models import Assessment, Import, ImportPart, Patient
-from registry.services import wire
-from sites.access import Role
+from registry.services.files import file_formats
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.access import Role
+from sites.tenancy.scope import everything
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, write_csv
 
@@ -90,7 +90,7 @@ def test_the_zip_holds_every_file_and_is_recorded(good, bring_in, signed_in, ali
     response, content = download(signed_in("alice"), "zip")
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert archive.testzip() is None
-    assert sorted(archive.namelist()) == sorted(["README.txt", *(one.filename for one in wire.FILES)])
+    assert sorted(archive.namelist()) == sorted(["README.txt", *(one.filename for one in file_formats.FILES)])
     assert archive.read("assessments.csv").count(b"\n") == 3
     assert response["Cache-Control"] == "no-store"
     with everything():

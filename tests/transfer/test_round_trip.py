@@ -9,8 +9,8 @@ from registry.instruments import catalogue, levels
 from registry.instruments.base import MISSING_REASONS
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
-from registry.services import wire
-from sites.scope import everything
+from registry.services.files import file_formats
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import EVENT, texts
 
 PATIENTS, ASSESSMENTS, ENDS = 3_500, 16_000, 200
@@ -59,7 +59,7 @@ def row_of(file, chance, known):
         if item.kind == "date" or drawn < 0.05:
             row[item.name] = ""
         elif drawn < 0.15:
-            row[item.name], row[item.name + wire.MISSING_SUFFIX] = "", chance.choice(MISSING_REASONS)
+            row[item.name], row[item.name + file_formats.MISSING_SUFFIX] = "", chance.choice(MISSING_REASONS)
         else:
             row[item.name] = answer(item, chance)
     return row
@@ -86,7 +86,7 @@ def end(known, chance, uses=("keep", "stop")):
     kind = chance.choice(("withdrawn", "lost"))
     use = chance.choice(uses) if kind == "withdrawn" else ""
     day, reason = known["surgery_date"], chance.choice(catalogue.item("end_reason").codes)
-    return dict(zip(wire.FOLLOW_UP_ENDS.columns, (known["patient_id"], kind, day, reason, use), strict=True))
+    return dict(zip(file_formats.FOLLOW_UP_ENDS.columns, (known["patient_id"], kind, day, reason, use), strict=True))
 
 
 def write(path, file, rows):
@@ -99,18 +99,18 @@ def write(path, file, rows):
 
 def guarded(file, name, text):
     """What someone who knows the rule writes."""
-    return f"'{text}" if name == "detail" and text.startswith(tuple(wire.GUARDED)) else text
+    return f"'{text}" if name == "detail" and text.startswith(tuple(file_formats.GUARDED)) else text
 
 
 def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     chance = random.Random(20261121)
     folder = tmp_path / "in"
     folder.mkdir()
-    patients = [row_of(wire.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
+    patients = [row_of(file_formats.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
     visits = [(one, visit) for one in patients for visit in SCHEDULE]
     assessments = [
         row_of(
-            wire.ASSESSMENTS,
+            file_formats.ASSESSMENTS,
             chance,
             {
                 "patient_id": one["patient_id"],
@@ -122,12 +122,14 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     ]
     events = [
         row_of(
-            wire.ADVERSE_EVENTS, chance, EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]}
+            file_formats.ADVERSE_EVENTS,
+            chance,
+            EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]},
         )
         for one in patients[:500]
     ]
     ends = [end(one, chance) for one in chance.sample(patients, ENDS)]
-    for file, rows in zip(wire.FILES, (patients, assessments, events, ends), strict=True):
+    for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
 
     started = time.monotonic()

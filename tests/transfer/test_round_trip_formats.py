@@ -17,8 +17,8 @@ from lxml import etree
 from registry.exports.datasets import short_name
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Import, Patient
-from registry.services import wire
-from sites.scope import everything
+from registry.services.files import file_formats
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import EVENT, texts
 from tests.transfer.test_formats import ODM_SCHEMA
 from tests.transfer.test_import_flow import columns_of, values_of
@@ -31,12 +31,12 @@ PATIENTS, VISITS, EVENTS, ENDS = 40, 120, 25, 12
 def registry(tmp_path, bring_in):
     """Forty patients with answers, reasons and gaps drawn from all that is allowed; two visits were not planned."""
     chance = random.Random(20261121)
-    patients = [row_of(wire.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
+    patients = [row_of(file_formats.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
     planned = [(one, visit.code, visit.day) for one in patients for visit in SCHEDULE]
     visits = [*chance.sample(planned, VISITS), (patients[0], "u1", 50), (patients[0], "u10", 60)]
     assessments = [
         row_of(
-            wire.ASSESSMENTS,
+            file_formats.ASSESSMENTS,
             chance,
             {
                 "patient_id": one["patient_id"],
@@ -48,14 +48,16 @@ def registry(tmp_path, bring_in):
     ]
     events = [
         row_of(
-            wire.ADVERSE_EVENTS, chance, EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]}
+            file_formats.ADVERSE_EVENTS,
+            chance,
+            EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]},
         )
         for one in patients[:EVENTS]
     ]
     folder = tmp_path / "in"
     folder.mkdir()
     ends = [end(one, chance, uses=("keep",)) for one in chance.sample(patients[2:], ENDS)]
-    for file, rows in zip(wire.FILES, (patients, assessments, events, ends), strict=True):
+    for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
         write(folder / file.filename, file, rows)
     report = bring_in(folder)
     assert (report.errors.shown, report.stored) == ([], True)
@@ -90,7 +92,7 @@ def sheets(path):
     """Name of a sheet to its rows as dicts, of those that hold data."""
     book = openpyxl.load_workbook(path, read_only=True)
     found = {}
-    for file in wire.FILES:
+    for file in file_formats.FILES:
         header, *rows = book[file.name].iter_rows(values_only=True)
         found[file.name] = [dict(zip(header, row, strict=False)) for row in rows]
     return found
@@ -113,13 +115,13 @@ def bring_in_workbook(browser, content, sheet_names, keep_out=()):
     browser.get(address, follow=True)
     browser.post(f"{address}reading/", {"sheets-0": sheet_names})
     page = browser.get(address, follow=True)
-    if page.templates[0].name == "transfer/import_columns.html":
+    if page.templates[0].name == "imports/import_columns.html":
         browser.post(f"{address}columns/", columns_of(page, **dict.fromkeys(keep_out, "")))
         page = browser.get(address, follow=True)
-    if page.templates[0].name == "transfer/import_values.html":
+    if page.templates[0].name == "imports/import_values.html":
         browser.post(f"{address}values/", values_of(page))
         page = browser.get(address, follow=True)
-    assert page.templates[0].name == "transfer/report.html"
+    assert page.templates[0].name == "imports/report.html"
     found = page.context["report"]["errors"]
     assert [(one.row, one.column, one.reason.en) for one in found.shown[:5]] == []
     browser.post(address, {"reason": "from the archive"})
@@ -133,7 +135,7 @@ def test_the_registrys_own_files_as_a_workbook_go_round(registry, browser, take_
     first = take_out("first")
     book = openpyxl.Workbook()
     book.remove(book.active)
-    for file in wire.FILES:
+    for file in file_formats.FILES:
         sheet = book.create_sheet(file.name)
         with (first / file.filename).open(newline="", encoding="utf-8-sig") as stream:
             for line, row in enumerate(csv.reader(stream), 1):
@@ -143,7 +145,7 @@ def test_the_registrys_own_files_as_a_workbook_go_round(registry, browser, take_
     content = io.BytesIO()
     book.save(content)
     emptied()
-    counts = bring_in_workbook(browser, content.getvalue(), [file.name for file in wire.FILES])
+    counts = bring_in_workbook(browser, content.getvalue(), [file.name for file in file_formats.FILES])
     assert {name: one["new"] for name, one in counts.items()} == {
         "patients": PATIENTS, "assessments": VISITS + 2, "adverse_events": EVENTS, "follow_up_ends": ENDS,
     }  # fmt: skip

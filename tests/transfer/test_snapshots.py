@@ -10,14 +10,15 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
-from registry.analysis import cohorts, plans, runner, runs
-from registry.analysis import frame as frames
+from registry.analysis.data import frame as frames
+from registry.analysis.design import cohorts, plans
+from registry.analysis.running import runner, runs
 from registry.models import AdverseEvent, Assessment, ComparisonRun, FollowUpEnd, Patient, Snapshot, SnapshotPart
-from registry.services import snapshots
-from registry.services.snapshots import differences, source_of
-from registry.services.source import LIVE
-from sites.access import access_of
-from sites.scope import everything
+from registry.services.files import snapshots
+from registry.services.files.data_source import LIVE
+from registry.services.files.snapshots import differences, source_of
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import everything
 from tests.transfer.conftest import END, write_csv
 
 

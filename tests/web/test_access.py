@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.services.patients import save_adverse_event
+from registry.services.entry.patients import save_adverse_event
 from tests.conftest import TODAY
 
 PAGES = (

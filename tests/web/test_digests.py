@@ -14,11 +14,13 @@ from django.utils import timezone
 
 from registry import tasks
 from registry.celery import app
-from registry.services import digests, patients, queries
-from registry.services.findings import Form
-from sites.access import Role, access_of
+from registry.services.entry import patients
+from registry.services.operations import digests
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import AuditEvent, Digest, Membership, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import Scope, entered
 from tests.conftest import person
 from tests.web.conftest import BASELINE, SURGERY
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from registry import tasks
 from registry.models import AdverseEvent, Assessment, Draft, Patient
-from registry.services import drafts
-from registry.services.assessments import save_assessment
-from sites.access import Role
+from registry.services.entry.assessments import save_assessment
+from registry.services.records import drafts
 from sites.models import AuditEvent
+from sites.tenancy.access import Role
 from tests.conftest import person
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 

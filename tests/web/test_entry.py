@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services.assessments import ITEMS
+from registry.services.entry.assessments import ITEMS
 from sites.models import AuditEvent
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 

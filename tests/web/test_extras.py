@@ -9,13 +9,13 @@ from django.urls import reverse
 
 from registry.instruments import catalogue, extras
 from registry.models import Assessment, Patient, Query, Timepoint
-from registry.services import extras as service
-from registry.services import wire
-from registry.services.answers import InvalidAnswers
-from registry.services.assessments import save_assessment
-from registry.services.sweeping import sweep
+from registry.services.entry.assessments import save_assessment
+from registry.services.files import file_formats
+from registry.services.records import extras as service
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.review.soft_checks_bulk import sweep
 from sites.models import AuditEvent
-from sites.scope import everything
+from sites.tenancy.scope import everything
 from tests.web.conftest import ASSESSMENT, BASELINE
 
 EXTRAS = {"kps": "70", "ais": "D", "escc": "1c"}
@@ -55,7 +55,7 @@ def stored(as_person, alice):
 def test_the_contract_knows_no_extra():
     extra = {item.name for item in catalogue.items((*catalogue.PATIENT_EXTRAS, *catalogue.ASSESSMENT_EXTRAS))}
     assert extra
-    for file in wire.FILES:
+    for file in file_formats.FILES:
         assert not extra & set(file.columns)
     assert all(one.optional for one in (*catalogue.PATIENT_EXTRAS, *catalogue.ASSESSMENT_EXTRAS))
     assert not any(one.optional for one in (*catalogue.PATIENT, *catalogue.ASSESSMENT, *catalogue.ADVERSE_EVENTS))

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion
-from registry.services.assessments import save_assessment
-from registry.web import grid as grid_page
+from registry.services.entry.assessments import save_assessment
+from registry.web.start import grid as grid_page
 from tests.web.conftest import ASSESSMENT
 
 TODAY = timezone.localdate()

@@ -10,11 +10,11 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from registry.services import queries
-from registry.services.findings import Form
-from sites.access import access_of
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import User
-from sites.scope import entered
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
 
 CATALOGUE = Path(settings.BASE_DIR, "locale/ja/LC_MESSAGES/django.po")
 PAGES = (

@@ -10,13 +10,15 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import Assessment, Draft, Patient, PatientLink
-from registry.services import extras, follow_up, patient_links
-from registry.services.assessments import save_assessment
-from registry.services.patient_links import ITEMS, FollowUpEnded
-from registry.services.patients import save_form
-from registry.services.records import Locked
+from registry.services.entry import patient_links
+from registry.services.entry.assessments import save_assessment
+from registry.services.entry.patient_links import ITEMS, FollowUpEnded
+from registry.services.entry.patients import save_form
+from registry.services.follow_up import ends
+from registry.services.records import extras
+from registry.services.records.storing import Locked
 from sites.models import AuditEvent
-from sites.scope import Scope, entered
+from sites.tenancy.scope import Scope, entered
 from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT
 
@@ -199,7 +201,7 @@ def test_links_end_with_follow_up(linked, as_person, alice, browse, patient, sto
     link, token = linked()
     end = {"end_kind": "withdrawn", "end_date": "2026-05-02", "end_reason": "privacy", "end_data_use": "keep"}
     with as_person(alice) as access:
-        follow_up.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
+        ends.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
     assert (stored(link).state, Client().get(f"/answers/{token}/").status_code) == ("revoked", 404)
     url = f"/patients/{patient.pk}/assessments/preop/links/"
     page = browse(alice).post(url, {"language": "en", "respondent": "self", "valid": "1d", "make": ""}, follow=True)

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.models import Patient
-from registry.services import identity
-from registry.services.assessments import save_assessment
+from registry.services.entry.assessments import save_assessment
+from registry.services.records import identity
 from sites.models import AuditEvent
 from tests.web.conftest import ASSESSMENT
 

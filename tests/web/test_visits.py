@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from registry.instruments.timepoints import SCHEDULE, closes
-from registry.services.visits import visits
+from registry.services.follow_up.visits import visits
 
 SURGERY = dt.date(2026, 1, 1)
 

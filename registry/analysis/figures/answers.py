@@ -1,6 +1,6 @@
 """Answers to EQ-5D-5L by level, before and after surgery and by group. Figure 5 of the segment study."""
 
-from registry.analysis import small_cells
+from registry.analysis.disclosure import small_cells
 from registry.analysis.figures.canvas import INK, LEVEL_COLOURS, note, panels, ticks, wrapped
 from registry.analysis.figures.chart import (
     COUNT,
@@ -14,8 +14,9 @@ from registry.analysis.figures.chart import (
     sentence,
     share,
 )
-from registry.instruments import eq5d5l, variables
+from registry.instruments import variables
 from registry.instruments.base import Label
+from registry.instruments.core import eq5d5l
 
 TITLE = Label("EQ-5D-5L answers", "EQ-5D-5Lの回答分布")
 COLUMNS = (DIMENSION, TIMEPOINT, GROUP, N, Column("level", Label("Level", "レベル")), COUNT, PERCENT)

@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from functools import cache
 
-from registry.analysis.words import SYNTHETIC
+from registry.analysis.presentation.words import SYNTHETIC
 
 INK, MUTED, GRID, AMBER = "#1d2b36", "#55636f", "#dde4ea", "#8a5a00"
 # Okabe and Ito's colours, one a group in the order of the plan, as in the stylesheet; then again from the first.

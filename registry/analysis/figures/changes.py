@@ -14,7 +14,7 @@ from registry.analysis.figures.chart import (
     sentence,
     share,
 )
-from registry.analysis.formats import number
+from registry.analysis.presentation.numbers import number
 from registry.instruments import variables
 from registry.instruments.base import Label
 

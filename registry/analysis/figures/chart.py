@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from registry.analysis.formats import count_percent, number, p_value
-from registry.analysis.presentation import Row, Table
-from registry.analysis.small_cells import Few
+from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.presentation.numbers import count_percent, number, p_value
+from registry.analysis.presentation.tables import Row, Table
 from registry.instruments import variables
 from registry.instruments.base import Label
 

@@ -2,7 +2,7 @@
 
 from registry.analysis.figures.canvas import INK, color, group_panels, horizontal_grid, note, ticks, title, wrapped
 from registry.analysis.figures.chart import GROUP, MISSING, TIMEPOINT, Chart, N, numeric, sentence
-from registry.analysis.formats import number
+from registry.analysis.presentation.numbers import number
 from registry.instruments import variables
 from registry.instruments.base import Label
 

@@ -11,7 +11,7 @@ from registry.analysis.figures import (
     survival_curves,
     trajectories,
 )
-from registry.analysis.words import Words
+from registry.analysis.presentation.words import Words
 
 PARTS = (flow, lesion_levels, distributions, trajectories, changes, answers, profile_grid, survival_curves)
 FORMATS = canvas.FORMATS | {"csv": "text/csv; charset=utf-8"}

@@ -2,7 +2,7 @@
 
 from registry.analysis.figures.canvas import color, group_panels, title, wrapped
 from registry.analysis.figures.chart import COUNT, GROUP, PERCENT, Chart, Column, N, sentence, share
-from registry.analysis.formats import count_percent
+from registry.analysis.presentation.numbers import count_percent
 from registry.instruments import levels
 from registry.instruments.base import Label
 

@@ -2,7 +2,7 @@
 
 from registry.analysis.figures.canvas import color, dash, note, wrapped
 from registry.analysis.figures.chart import GROUP, MISSING, Chart, Column, N, numeric, sentence
-from registry.analysis.formats import number, p_phrase
+from registry.analysis.presentation.numbers import number, p_phrase
 from registry.instruments.base import Label
 
 TITLE = Label("Survival after surgery", "術後生存")

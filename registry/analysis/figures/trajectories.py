@@ -2,7 +2,7 @@
 
 from registry.analysis.figures.canvas import BETTER, SAME, WORSE, group_panels, note, ticks, title, wrapped
 from registry.analysis.figures.chart import COUNT, GROUP, TIMEPOINT, Chart, numeric, sentence
-from registry.analysis.formats import number
+from registry.analysis.presentation.numbers import number
 from registry.instruments import variables
 from registry.instruments.base import Label
 

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from registry.analysis.versions import product_version
-from registry.instruments import follow_up_end
+from registry.analysis.running.versions import product_version
 from registry.instruments.base import MISSING_LABELS, Choice, Label
+from registry.instruments.core import follow_up_end
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.timepoints import unscheduled_number
-from registry.services.wire import FOLLOW_UP_ENDS
+from registry.services.files.file_formats import FOLLOW_UP_ENDS
 
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
 PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", "SE.follow_up_end"

@@ -4,7 +4,7 @@ import csv
 import io
 from contextlib import closing
 
-from registry.exports import rows
+from registry.exports import copy_rows
 
 
 def header(written):
@@ -16,12 +16,12 @@ def header(written):
 def write_csv(stream, sql, written, tick):
     """Write a header and the rows; returns the number of rows."""
     stream.write(header(written))
-    return _poured(stream, rows.csv_blocks(sql), tick)
+    return _poured(stream, copy_rows.csv_blocks(sql), tick)
 
 
 def write_jsonl(stream, sql, written, tick):
     """Write one object a line; returns the number of lines."""
-    return _poured(stream, rows.json_blocks(sql), tick)
+    return _poured(stream, copy_rows.json_blocks(sql), tick)
 
 
 def _poured(stream, blocks, tick):

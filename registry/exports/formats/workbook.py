@@ -7,7 +7,7 @@ from datetime import date
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from registry.exports import rows
+from registry.exports import copy_rows
 from registry.exports.selecting import ExportFailed
 from registry.instruments.base import Label
 
@@ -36,7 +36,7 @@ def _sheet(sheet, name, sql, written, tick, most):
     sheet.freeze_panes = "B2"
     sheet.append([one.name for one in written])
     readers, count = [_reader(one) for one in written], 0
-    for block in rows.csv_blocks(sql):
+    for block in copy_rows.csv_blocks(sql):
         for row in csv.reader(io.StringIO(block.decode(), newline="")):
             sheet.append([_read(sheet, read, text) for read, text in zip(readers, row, strict=True)])
             count += 1

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
-from ..base import Label
+from registry.instruments.base import Label
 
 DIMENSIONS = ("MO", "SC", "UA", "PD", "AD")  # in the order of the digits of a state, and of `eq5d5l.DIMENSIONS`
 LEVELS = (1, 2, 3, 4, 5)

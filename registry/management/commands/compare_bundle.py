@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.analysis import bundle, cohorts, plans
+from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import bundle
 from registry.management.commands.compare_segments import add_question, question, whole_file
 from registry.models import ComparisonRun
 from sites import audit
-from sites.scope import current, everything
+from sites.tenancy.scope import current, everything
 
 
 class Command(BaseCommand):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.analysis import cohorts, files, plans, runner
+from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import files
+from registry.analysis.running import runner
 from registry.instruments import value_sets
 from registry.models import Snapshot
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 
 def add_question(parser):

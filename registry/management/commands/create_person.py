@@ -6,12 +6,12 @@ import sys
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.core.validators import validate_email
 from django.db import transaction
 
-from sites.access import CENTRAL_ROLES, Role
+from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import CENTRAL_ROLES, Role
+from sites.tenancy.scope import Scope, entered
 
 
 def refuse(message):
@@ -45,12 +45,11 @@ class Command(BaseCommand):
 
 
 def checked_email(email):
-    email = email.strip().lower()
     try:
-        validate_email(email)
-    except ValidationError:
-        refuse(f"“{email}” is not an e-mail address.")
-    if User.objects.filter(email__iexact=email).exists():
+        email = canonical(email)
+    except ValidationError as error:
+        refuse(f"“{email}” is not an e-mail address. {' '.join(error.messages)}")
+    if User.objects.filter(email=email).exists():
         refuse(f"{email} exists already; give that person another role in the administration screens.")
     return email
 

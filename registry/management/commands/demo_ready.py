@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from registry.models import ComparisonRun
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 DEFAULT_WAIT = 600
 POLL = 0.25  # seconds

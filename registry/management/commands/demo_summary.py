@@ -3,16 +3,16 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from registry.analysis import cohorts, plans
-from registry.analysis.formats import ABSENT, p_value
+from registry.analysis.design import cohorts, plans
+from registry.analysis.presentation.numbers import ABSENT, p_value
 from registry.demo import table6
 from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
-from sites.access import PERMISSIONS, Can
 from sites.models import Site
-from sites.scope import everything
+from sites.tenancy.access import PERMISSIONS, Can
+from sites.tenancy.scope import everything
 
 PAIR_TITLES = ("cervical–thoracic", "thoracic–TL/L/S", "cervical–TL/L/S")
 DIFFERS = "≠"

@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from registry.models import Erasure, Patient
-from registry.services.answers import InvalidAnswers
-from registry.services.records import ReasonRequired
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import ReasonRequired
 from registry.tasks import erase_patient
-from sites.scope import everything
+from sites.tenancy.scope import everything
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from registry.exports.folder import write_folder
 from registry.exports.tables import Selection
 from sites import audit
-from sites.copying import one_moment
-from sites.scope import current, everything
+from sites.database.copying import one_moment
+from sites.tenancy.scope import current, everything
 
 
 class Command(BaseCommand):

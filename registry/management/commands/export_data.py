@@ -4,17 +4,17 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.analysis import saved_cohorts
-from registry.analysis.cohorts import COHORTS, UnknownStep
+from registry.analysis.design import saved_cohorts
+from registry.analysis.design.cohorts import COHORTS, UnknownStep
 from registry.exports import choices as asked
 from registry.exports.choices import CONTENT, OFFERED, InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.models import SavedCohort, Snapshot
 from sites import audit
-from sites.copying import one_moment
+from sites.database.copying import one_moment
 from sites.models import Site
-from sites.scope import current, everything
+from sites.tenancy.scope import current, everything
 
 
 class Command(BaseCommand):

@@ -5,13 +5,13 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from registry.imports import import_files
-from registry.services import wire
+from registry.services.files import file_formats
 from registry.tasks import start_all_outcomes
 
 
 class Command(BaseCommand):
     help = (
-        f"Import {', '.join(file.filename for file in wire.FILES)} of a folder, as many as there are, all or "
+        f"Import {', '.join(file.filename for file in file_formats.FILES)} of a folder, as many as there are, all or "
         "nothing. Bad input is told cell by cell, and the exit code is 2."
     )
 

@@ -10,17 +10,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry import tasks
-from registry.analysis import cohorts, plans
+from registry.analysis.design import cohorts, plans
 from registry.demo import make_cohort, write_cohort
 from registry.demo.recent import ASKED_ABOUT, with_recent_patients
 from registry.imports import import_files
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
-from registry.services import queries
-from registry.services.findings import Form
-from sites.access import access_of
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from sites.models import Membership, Site, User
-from sites.scope import Scope, entered
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import Scope, entered
 
 REASON = "demonstration loaded"
 

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.services import backups
+from registry.services.operations import backups
 
 
 class Command(BaseCommand):

@@ -4,9 +4,9 @@ from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from registry.services import field_keys
-from registry.services.identity import UnreadableIdentity
-from sites.scope import everything
+from registry.services.operations import field_keys
+from registry.services.records.identity import UnreadableIdentity
+from sites.tenancy.scope import everything
 
 KEEP = (
     "Nothing in the database needs the other keys. Keep them in METASPINE_FIELD_KEYS for as long as backups and seals "

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from registry.services import digests
+from registry.services.operations import digests
 
 logger = logging.getLogger(__name__)
 

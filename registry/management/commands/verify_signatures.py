@@ -5,8 +5,8 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from registry.services import signing
-from sites.scope import everything
+from registry.services.review import signing
+from sites.tenancy.scope import everything
 
 
 class Command(BaseCommand):

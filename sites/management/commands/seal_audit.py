@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from sites import sealing
+from sites.audit import sealing
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ import sys
 
 from django.core.management.base import BaseCommand
 
-from sites import sealing
+from sites.audit import sealing
 
 
 class Command(BaseCommand):

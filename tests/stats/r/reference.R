@@ -1,9 +1,4 @@
-# The reference implementation of every test: base R and package survival.
-#
-#   Rscript reference.R answer < cases   one line a case: name, then vectors, tab-separated; numbers space-separated, NA allowed
-#   Rscript reference.R quote > quoted.json   data drawn with fixed seeds, the R code, and its numbers
-#
-# Each function below takes numeric vectors and returns a numeric vector; an error or a lone NA stands for "not estimable".
+# The reference implementation of the tests of samples and tables: base R and package survival. See oracle.R.
 
 grouped <- function(groups) {
   y <- unlist(groups)
@@ -71,19 +66,6 @@ curve_of <- function(time, event, type) {
   c(s$table[c("median", "0.95LCL", "0.95UCL")], curve$n.risk, curve$n.event, curve$surv, s$std.err, curve$lower, curve$upper)
 }
 
-answer <- function(name, vectors) {
-  tryCatch(as.numeric(suppressWarnings(do.call(reference[[name]], unname(vectors)))), error = function(e) NA_real_)
-}
-numbers <- function(x) ifelse(is.finite(x), sprintf("%.17g", x), "null")
-
-respond <- function() {
-  for (line in readLines(file("stdin"))) {
-    parts <- strsplit(paste0(line, "\t"), "\t", fixed = TRUE)[[1]]
-    vectors <- lapply(parts[-1], function(part) scan(text = part, quiet = TRUE))
-    cat("[", paste(numbers(answer(parts[1], vectors)), collapse = ", "), "]\n", sep = "")
-  }
-}
-
 drawn <- function() {
   set.seed(20241)
   points <- function(n, p = NULL) sample(seq(0, 100, 5), n, TRUE, p)
@@ -107,15 +89,4 @@ drawn <- function() {
   )
 }
 
-quote_json <- function() {
-  entries <- sapply(drawn(), function(case) {
-    code <- gsub("\\s+", " ", paste(deparse(body(reference[[case[[1]]]]), 500), collapse = " "))
-    data <- paste(sapply(case[[2]], function(v) sprintf("[%s]", paste(numbers(v), collapse = ", "))), collapse = ", ")
-    sprintf(' {"name": "%s",\n  "r": "%s",\n  "data": [%s],\n  "result": [%s]}', case[[1]], gsub('"', "'", code), data,
-            paste(numbers(answer(case[[1]], case[[2]])), collapse = ", "))
-  })
-  cat("[\n", paste(entries, collapse = ",\n"), "\n]\n", sep = "")
-}
-
-mode <- commandArgs(TRUE)[1]
-if (mode == "answer") respond() else if (mode == "quote") quote_json() else stop("answer or quote")
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))

@@ -1,0 +1,1 @@
+"""What is asked, as data: plans, cohorts, groupings, tests, thresholds. Calls data."""

@@ -1,0 +1,237 @@
+"""What a comparison computes, as data: variables, tests, adjustment, timepoints, value sets, grouping, segment rule.
+
+A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segment study (Segi et al., Global Spine J
+2025;15:2286, doi:10.1177/21925682241297948); another paper's comparison is another plan.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+from registry.analysis.design import groupings, methods
+from registry.analysis.design.errors import listed, named, refusal
+from registry.instruments import levels, timepoints, value_sets, variables
+from registry.instruments.base import Label
+
+LONGEST_NOTE = 1000
+
+
+def _names(some):
+    return tuple(variable.name for variable in some)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides what is computed from a frame and a cohort. Refused says what is wrong and what fits.
+
+    characteristics, outcomes, deltas, events, domains   names of `instruments.variables`, in the order of print
+    overall, pairwise, before_after                      codes of `methods`, continuous and categorical
+    second_*                                             a further test whose P stands beside the first; "" for none
+    value_sets                                           the first is the main one; the others are sensitivity analyses
+    segment_rule                                         options of `levels.SegmentRule`
+    arms                                                 which levels make two arms, where the grouping is `arms`
+    """
+
+    name: str
+    version: str = "1"
+    grouping: str = "segment_group"
+    arms: groupings.Arms | None = None
+    baseline: str = "preop"
+    followups: tuple = ("1m",)
+    value_sets: tuple = (value_sets.DEFAULT,)
+    segment_rule: tuple = tuple(asdict(levels.DEFAULT_RULE).items())
+    characteristics: tuple = _names(variables.CHARACTERISTICS)
+    outcomes: tuple = _names(variables.OUTCOMES)
+    deltas: tuple = ("pain_vas_mm", "barthel_total", "hsuv", "eq_vas")
+    events: tuple = _names(variables.EVENTS)
+    domains: tuple = _names(variables.DOMAINS)
+    overall_continuous: str = "anova"
+    overall_categorical: str = "fisher_exact"
+    second_overall_categorical: str = "chi_square"
+    pairwise_continuous: str = "tukey_hsd"
+    pairwise_categorical: str = "fisher_exact"
+    adjust: str = "benjamini_hochberg"
+    before_after_continuous: str = "wilcoxon_signed_rank"
+    before_after_categorical: str = "fisher_exact"
+    second_before_after_categorical: str = "mcnemar"
+    alpha: float = 0.05
+    note: str = ""  # what the comparison is for, in its requester's words
+
+    def __post_init__(self):
+        for place, check in _CHECKS.items():
+            check(place, getattr(self, place))
+        if not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE:
+            raise refusal(
+                "note: at most {most} characters", "メモ：{most}文字以内で入力してください", most=LONGEST_NOTE
+            )
+        if self.baseline in self.followups:
+            raise refusal(
+                "the baseline {baseline} cannot be a follow-up too",
+                "基準時点（{baseline}）を追跡時点にすることはできません",
+                baseline=self.baseline,
+            )
+        for name in self.deltas:
+            if variables.get(name).kind != "continuous" or name not in self.outcomes:
+                raise refusal(
+                    "deltas: {name} is no continuous variable among the outcomes; those are {fits}",
+                    "変化量：{name}は転帰のうちの連続変数ではありません。使えるもの：{fits}",
+                    name=name,
+                    fits=listed(one for one in self.outcomes if variables.get(one).kind == "continuous"),
+                )
+        if bool(self.arms) != (self.grouping == groupings.ARMS):
+            raise refusal(
+                "arms: they belong to the grouping “arms”, and it needs them; a variable and two lists of its levels",
+                "治療群：グループ分け「arms」には治療群の指定が必要で、他のグループ分けには指定できません",
+            )
+        self._check_two_groups()
+
+    def _check_two_groups(self):
+        test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
+        if test.two_groups and groups is not None and len(groups) != 2:
+            fits = [one for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            raise refusal(
+                "{test} compares two groups; {grouping} has {n}: use {fits}",
+                "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
+                test=named([test]),
+                grouping=named([self.grouped_by]),
+                n=len(groups),
+                fits=named(fits),
+            )
+
+    @property
+    def grouped_by(self):
+        return groupings.of(self.grouping, self.arms)
+
+    @property
+    def rule(self):
+        return levels.SegmentRule(**dict(self.segment_rule))
+
+    @property
+    def timepoints(self):
+        return (self.baseline, *self.followups)
+
+    def test(self, place):
+        """The Test at a place such as `overall_continuous`; None where there is none."""
+        code = getattr(self, place)
+        return _TABLES[place].get(code)
+
+    def to_json(self):
+        data = asdict(self)
+        data["segment_rule"] = dict(self.segment_rule)
+        data["arms"] = self.arms and self.arms.to_json()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
+
+def from_json(data):
+    """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. ValueError."""
+    if not isinstance(data, dict) or "name" not in data:
+        raise refusal("a plan is an object with a name", "計画は名前（name）をもつオブジェクトです")
+    known = {field.name for field in fields(Plan)}
+    if unknown := sorted(data.keys() - known):
+        raise refusal(
+            "no part of a plan: {unknown}; a plan has {fits}",
+            "計画にない項目です：{unknown}。計画の項目：{fits}",
+            unknown=listed(unknown),
+            fits=listed(sorted(known)),
+        )
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    if isinstance(given.get("segment_rule"), dict):
+        given["segment_rule"] = tuple(given["segment_rule"].items())
+    given["arms"] = groupings.arms_from_json(data.get("arms"))
+    return Plan(**given)
+
+
+def segment_comparison(**changes):
+    """The plan of the segment study with some of it changed, e.g. followups=("3m",). ValueError."""
+    return replace(SEGMENT_COMPARISON, **changes)
+
+
+# Checks: each takes the place in the plan and the value there.
+
+
+def _one_of(choices):
+    choices = tuple(choices)
+
+    def check(place, value):
+        if value not in choices:
+            raise refusal(
+                "{place}: “{value}” does not fit; one of {fits}",
+                "{place}：「{value}」は使えません。使えるもの：{fits}",
+                place=place,
+                value=value,
+                fits=listed(choices),
+            )
+
+    return check
+
+
+def _some_of(choices, least=0):
+    one = _one_of(choices)
+
+    def check(place, values):
+        if not isinstance(values, tuple) or len(values) < least or len(set(values)) != len(values):
+            raise refusal(
+                "{place}: name at least {least}, none twice; from {fits}",
+                "{place}：{least}個以上を重複なく指定してください。使えるもの：{fits}",
+                place=place,
+                least=least,
+                fits=listed(choices),
+            )
+        for value in values:
+            one(place, value)
+
+    return check
+
+
+def _rule(place, value):
+    try:
+        levels.SegmentRule(**dict(value))
+    except (TypeError, ValueError) as error:
+        raise refusal("{place}: {why}", "{place}：{why}", place=place, why=error) from error
+
+
+def _alpha(place, value):
+    if not isinstance(value, float) or not 0 < value < 1:
+        raise refusal(
+            "{place}: {value} does not fit; between 0 and 1, such as 0.05",
+            "{place}：{value}は使えません。0.05のように0と1の間の値にしてください",
+            place=place,
+            value=repr(value),
+        )
+
+
+_TABLES = {
+    f"{prefix}{use}_{kind}": table[kind]
+    for use, table in (
+        ("overall", methods.OVERALL),
+        ("pairwise", methods.PAIRWISE),
+        ("before_after", methods.BEFORE_AFTER),
+    )
+    for kind in ("continuous", "categorical")
+    for prefix in ("", "second_")
+    if f"{prefix}{use}_{kind}" in {field.name for field in fields(Plan)}
+}
+_TIMES = tuple(one.code for one in timepoints.SCHEDULE)
+_SETS = tuple(one.code for one in value_sets.ALL)
+_CHECKS = {
+    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS)),
+    "baseline": _one_of(_TIMES),
+    "followups": _some_of(_TIMES, least=1),
+    "value_sets": _some_of(_SETS, least=1),
+    "segment_rule": _rule,
+    "characteristics": _some_of(_names(variables.CHARACTERISTICS)),
+    "outcomes": _some_of(_names(variables.OUTCOMES)),
+    "deltas": _some_of(_names(variables.OUTCOMES)),
+    "events": _some_of(_names(variables.EVENTS)),
+    "domains": _some_of(_names(variables.DOMAINS)),
+    "adjust": _one_of(methods.ADJUSTMENTS),
+    "alpha": _alpha,
+    **{place: _one_of((*table, "") if place.startswith("second_") else table) for place, table in _TABLES.items()},
+}
+
+
+def tests_for(place):
+    """The Tests that fit at a place of the plan such as `pairwise_continuous`."""
+    return tuple(_TABLES[place].values())
+
+
+LABELS = {"segment_comparison": Label("Segment comparison", "分節別比較")}
+SEGMENT_COMPARISON = Plan(name="segment_comparison")

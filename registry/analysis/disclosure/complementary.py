@@ -1,0 +1,195 @@
+"""Further counts hidden, so that no small one follows from a sum and the rest of it (complementary suppression).
+
+A relation is a whole and its parts. Where it leaves a hidden count one value alone, the smallest cell of it that is
+shown is hidden too, again and again until no relation does. Several relations together are not looked at.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.reports.lesion_report import ALL
+from registry.instruments.core import sins
+
+# The counts of a row that add up to its n.
+WHOLES = (("improve", "no_change", "worsen"), ("better", "same", "worse"))
+
+
+class Cell:
+    """One count of a result in its place: `part[name]`."""
+
+    def __init__(self, part, name):
+        self.part, self.name = part, name
+
+    @property
+    def value(self):
+        return self.part[self.name]
+
+    @property
+    def hidden(self):
+        return _is_few(self.value)
+
+    def hide(self, threshold):
+        self.part[self.name] = Few(self.value, threshold)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Cells that add up to a whole; None for one that every reader knows."""
+
+    parts: list
+    whole: Cell | None = None
+
+    @property
+    def cells(self):
+        return [*self.parts, self.whole] if self.whole else self.parts
+
+    @property
+    def tells(self):
+        """Whether what is shown leaves a hidden cell one value. A larger one, too: a small one would follow from it."""
+        hidden = [cell for cell in self.cells if cell.hidden]
+        if len(hidden) < 2 or self.whole in hidden:
+            return len(hidden) == 1
+        bounds = [_bounds(cell.value) for cell in hidden]
+        rest = sum(cell.value for cell in hidden)
+        for place, (low, high) in enumerate(bounds):
+            least, most = (sum(ends) for ends in zip(*bounds[:place], *bounds[place + 1 :], strict=True))
+            if max(low, rest - most) == min(high, rest - least):
+                return True
+        return False
+
+
+def _bounds(few):
+    """From what to what a hidden count may be, as it is told."""
+    return (1, few.threshold - 1) if few < few.threshold else (few.threshold, inf)
+
+
+def complement(result, threshold):
+    """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
+    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result), *_of_levels(result)]
+    for name, part in result.items():
+        if name not in ("cohort", "method"):
+            found += _of_rows(part)
+    close(found, threshold)
+
+
+def close(relations, threshold):
+    """Hide cells until no Relation tells a hidden one, or has none left to hide. A zero is nobody's."""
+    pending = True
+    while pending:
+        pending = False
+        for relation in relations:
+            others = [cell for cell in relation.cells if cell.value and not cell.hidden]
+            if others and relation.tells:
+                min(others, key=lambda cell: cell.value).hide(threshold)
+                pending = True
+
+
+def _of_cohort(cohort):
+    """The flow, of all sites and of each. Groups are never hidden for another, as every table tells their size; nor is
+    the number analysed, then, unless a group is hidden itself."""
+    flow, rows, few = cohort["flow"], cohort.get("by_site", ()), [n for n in cohort["groups"].values() if _is_few(n)]
+    analysed = [Cell(flow[-1], "n")] if few or _is_few(cohort["in_no_group"]) else []
+    if analysed:
+        yield Relation(analysed, Cell(cohort, "n"))
+    if analysed and len(few) < 2:
+        yield Relation([*_cells(few), Cell(cohort, "in_no_group")], Cell(cohort, "n"))
+    for before, after in pairwise(flow):
+        left = analysed if after is flow[-1] else [Cell(after, "n")]
+        yield Relation([Cell(after, "excluded"), *left], Cell(before, "n"))
+    for row in rows:
+        yield Relation([*_cells(row["excluded"]), Cell(row, "analysed")], Cell(row, "enrolled"))
+    if rows:
+        yield Relation([Cell(row, "enrolled") for row in rows], Cell(flow[0], "n"))
+        for place, step in enumerate(flow[1:]):
+            yield Relation([Cell(row["excluded"], place) for row in rows], Cell(step, "excluded"))
+        yield Relation([Cell(row, "analysed") for row in rows], *analysed)
+
+
+def _is_few(count):
+    return isinstance(count, Few)
+
+
+def _cells(part):
+    return [Cell(part, name) for name in (part if isinstance(part, dict) else range(len(part)))]
+
+
+def _of_pairs(result, threshold):
+    """Complete pairs of a group, whose size tells how many have none."""
+    tables = [result["recovery"], *(one["recovery"] for one in result.get("sensitivity", ()))]
+    for row in (row for table in tables for row in table):
+        without = result["cohort"]["groups"][row["group"]] - row["pairs"]
+        if 0 < without < threshold:
+            yield Relation([Cell([Few(without, threshold)], 0), Cell(row, "pairs")])
+
+
+def _of_procedures(result):
+    """Table 3 across: the procedures of a group and all its patients, where every procedure is known."""
+    rows = result.get("sins_by_procedure", {}).get("rows", ())
+    for whole in (row for row in rows if row["procedure"] == ALL):
+        parts = [row for row in rows if row["group"] == whole["group"] and row is not whole]
+        for name in ("n", "missing"):
+            yield from _if_whole([Cell(row, name) for row in parts], Cell(whole, name))
+        for name in ("counts", "classes"):
+            for code in whole[name]:
+                yield from _if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
+
+
+def _of_levels(result):
+    """What the EQ-5D report counts once more is told there as it is told in the table of the dimensions."""
+    table = {
+        (row["variable"], row["timepoint"], group): told
+        for row in result.get("eq5d_domains", ())
+        for group, told in row["groups"].items()
+    }
+    for row in result.get("eq5d_report", {}).get("levels", ()):
+        told = table.get((row["dimension"], row["timepoint"], row["group"]))
+        if told and (told["n"], told["counts"]) == (row["n"], row["counts"]):
+            yield Relation([Cell(told, "n")], Cell(row, "n"))
+            for code in told["counts"]:
+                yield Relation([Cell(told["counts"], code)], Cell(row["counts"], code))
+
+
+def _if_whole(parts, whole):
+    if sum(cell.value for cell in parts) == whole.value:
+        yield Relation(parts, whole)
+
+
+def _of_rows(part):
+    """Relations inside every row of a table, however deep it stands."""
+    if isinstance(part, dict):
+        yield from _of_row(part)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _of_rows(inner)
+
+
+def _of_row(row):
+    if not isinstance(row.get("n"), int):
+        return
+    n = Cell(row, "n")
+    if "missing" in row:  # together the size of the group
+        yield Relation([n, Cell(row, "missing")])
+    if row.get("at_risk_at_ticks"):
+        yield Relation([Cell(row["at_risk_at_ticks"], 0)], n)
+    for names in WHOLES:
+        if all(name in row for name in names):
+            yield Relation([Cell(row, name) for name in names], n)
+    for name in ("counts", "classes"):
+        if isinstance(row.get(name), dict):
+            yield from _of_counts(row, row[name])
+    if "any_problem" in row:
+        yield Relation([Cell(row["counts"], "1"), Cell(row, "any_problem")], n)
+    if {"counts", "classes"} <= row.keys():  # SINS: a class is the sum of its scores
+        first = 0
+        for last, choice in sins.STABILITY:
+            scores = [Cell(row["counts"], str(score)) for score in range(first, last + 1)]
+            yield Relation(scores, Cell(row["classes"], choice.code))
+            first = last + 1
+
+
+def _of_counts(row, counts):
+    """Categories add up to the patients known; levels of lesions to all involved."""
+    for name in ("n", "involved"):
+        if name in row:
+            yield from _if_whole(_cells(counts), Cell(row, name))

@@ -1,0 +1,370 @@
+"""A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
+
+from registry.analysis.design import groupings
+from registry.analysis.design import methods as tests
+from registry.analysis.presentation.numbers import number, p_phrase, percent
+from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
+from registry.instruments import value_sets, variables
+from registry.instruments.base import Label
+
+TITLE = Label("{plan}: {times}", "{plan}：{times}")
+BY_GROUPS = Label("Comparison of groups ({groups})", "群間比較（{groups}）")
+NOBODY = Label("No patient came into this comparison.", "対象となる患者はいませんでした。")
+ANALYSED = Label(
+    "{n} of {enrolled} enrolled patients were analysed: {groups}.", "登録{enrolled}例中{n}例を解析：{groups}。"
+)
+IN_NO_GROUP = Label("{n} of them belong to no group that is compared.", "うち{n}例は比較群のいずれにも属しません。")
+BETTER = Label(
+    "{what}: better {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に改善（P < {alpha}）。",
+)
+WORSE = Label(
+    "{what}: worse {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に悪化（P < {alpha}）。",
+)
+HIGHER = Label(
+    "{what}: higher {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に高値（P < {alpha}）。",
+)
+LOWER = Label(
+    "{what}: lower {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に低値（P < {alpha}）。",
+)
+RISEN = Label(
+    "{what}: more frequent {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に増加（P < {alpha}）。",
+)
+FALLEN = Label(
+    "{what}: less frequent {after} than {before} in {groups} (P < {alpha}).",
+    "{what}：{groups}で{before}より{after}に減少（P < {alpha}）。",
+)
+# {one} has less, or more, than each of {others}, which name their value and P.
+LESS = Label("{what}, {when}: lower in {one} than in {others}.", "{what}（{when}）：{one}は{others}より低値。")
+MORE = Label("{what}, {when}: higher in {one} than in {others}.", "{what}（{when}）：{one}は{others}より高値。")
+RARER = Label(
+    "{what}, {when}: “{category}” less frequent in {one} than in {others}.",
+    "{what}（{when}）：「{category}」は{one}で{others}より少ない。",
+)
+COMMONER = Label(
+    "{what}, {when}: “{category}” more frequent in {one} than in {others}.",
+    "{what}（{when}）：「{category}」は{one}で{others}より多い。",
+)
+CATEGORY = Label("{what} “{category}”", "{what}「{category}」")
+VALUE = Label("{group} ({value})", "{group}（{value}）")
+VALUE_P = Label("{group} ({value}, {p})", "{group}（{value}、{p}）")
+EVENT_DIFFERS = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
+NO_DIFFERENCE = Label(
+    "No difference between groups at P < {alpha}: {what}.", "群間差なし（P < {alpha}の差を認めず）：{what}。"
+)
+NOT_ESTIMATED = Label("Not estimable from these data: {what}.", "このデータからは推定不能：{what}。")
+JOIN = Label(", ", "、")
+AND = Label(" and ", "と")
+
+
+def title(result, language="en"):
+    words, method = Words(result, language), result["method"]
+    times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
+    name = words(plan_label(method["plan"]))
+    if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
+        name = words(BY_GROUPS, groups=words(groupings.of_method(method).label))
+    return words(TITLE, plan=name, times=times)
+
+
+def answer(result, language="en"):
+    """Sentences, the most general first. Differences are named only where P < the plan's alpha."""
+    words = Words(result, language)
+    if not any(result["cohort"]["groups"].values()):
+        return [words(NOBODY)]
+    return [*_who(result, words), *_changes(result, words), *_differences(result, words)]
+
+
+def _who(result, words):
+    cohort = result["cohort"]
+    groups = words(JOIN).join(f"{name} {cohort['groups'][code]}" for code, name in words.groups.items())
+    yield words(ANALYSED, n=cohort["n"], enrolled=cohort["flow"][0]["n"], groups=groups)
+    if cohort["in_no_group"]:
+        yield words(IN_NO_GROUP, n=cohort["in_no_group"])
+
+
+def _changes(result, words):
+    """Outcomes that changed in the same direction in the same groups share a sentence."""
+    alpha, found = result["method"]["alpha"], {}
+    for row in result["recovery"]:
+        if row["p"] is not None and row["p"] < alpha:
+            what, wording = _direction(row, words)
+            found.setdefault((row["timepoint"], wording, what), []).append(words.groups[row["group"]])
+    shared = {}
+    for (after, wording, what), groups in found.items():
+        shared.setdefault((after, wording, tuple(groups)), []).append(what)
+    for (after, wording, groups), what in shared.items():
+        yield words(
+            wording,
+            what=words(JOIN).join(what),
+            groups=words(JOIN).join(groups),
+            before=words.at(result["method"]["baseline"]),
+            after=words.at(after),
+            alpha=alpha,
+        )
+
+
+def _direction(row, words):
+    """What changed, and which wording says in which direction."""
+    variable = variable_of(row)
+    if variable.kind == "categorical":
+        category = variable.categories[0]
+        before, after = (_share(row[part], str(category.code)) for part in ("baseline", "followup"))
+        return words(
+            CATEGORY, what=words(variable.label), category=words(category.label)
+        ), RISEN if after > before else FALLEN
+    rises = row["followup"]["mean"] > row["baseline"]["mean"]
+    if not variable.higher_is:
+        return words(variable.label), HIGHER if rises else LOWER
+    return words(variable.label), BETTER if rises == (variable.higher_is == "better") else WORSE
+
+
+def _share(told, code):
+    return told["counts"][code] / told["n"] if told["n"] else 0
+
+
+def _differences(result, words):
+    alpha, equal, unknown = result["method"]["alpha"], {}, {}
+    for row in result["between_groups"]:
+        p = row["p"].values()
+        different = [pair for pair, value in row["p"].items() if value is not None and value < alpha]
+        yield from _pairs_that_differ(row, different, words)
+        if p and not different:
+            place = unknown if None in p else equal
+            place.setdefault(words(variable_of(row).label), []).append(words.at(_when(row)))
+    for row in result["adverse_events"]:
+        what = words(variable_of(row).label)
+        if row["p"] is None:
+            unknown[what] = []
+        elif row["p"] < alpha:
+            yield words(EVENT_DIFFERS, what=what, p=p_phrase(row["p"]))
+        else:
+            equal[what] = []
+    if equal:
+        yield words(NO_DIFFERENCE, alpha=alpha, what=_listed(equal, words))
+    if unknown:
+        yield words(NOT_ESTIMATED, what=_listed(unknown, words))
+
+
+def _listed(named, words):
+    """“HSUV (before surgery, at 1 month), EQ VAS (at 1 month)”."""
+    shown = (words(VALUE, group=what, value=words(JOIN).join(when)) if when else what for what, when in named.items())
+    return words(JOIN).join(shown)
+
+
+def _when(row):
+    return row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
+
+
+def _pairs_that_differ(row, pairs, words):
+    """One sentence for each group that is lower than others, or higher, whichever takes fewer sentences."""
+    variable = variable_of(row)
+    ranked = [
+        (*sorted(words.codes_of_pair(pair), key=lambda code: _level(variable, row["groups"][code])), row["p"][pair])
+        for pair in pairs
+    ]
+    by_lower, by_higher = {}, {}
+    for lower, higher, p in ranked:
+        by_lower.setdefault(lower, []).append((higher, p))
+        by_higher.setdefault(higher, []).append((lower, p))
+    if variable.kind == "continuous":
+        wording = (MORE, by_higher) if len(by_higher) < len(by_lower) else (LESS, by_lower)
+    else:
+        wording = (RARER, by_lower) if len(by_lower) < len(by_higher) else (COMMONER, by_higher)
+    label, grouped = wording
+    for one, others in grouped.items():
+        yield words(label, **_named_pair(row, variable, one, others, words))
+
+
+def _named_pair(row, variable, one, others, words):
+    def value(code):
+        return {"group": words.groups[code], "value": _shown(variable, row["groups"][code])}
+
+    return {
+        "what": words(variable.label),
+        "when": words.at(_when(row)),
+        "one": words(VALUE, **value(one)),
+        "others": words(AND).join(words(VALUE_P, **value(code), p=p_phrase(p)) for code, p in others),
+        "category": words(variable.categories[0].label) if variable.categories else "",
+    }
+
+
+def _level(variable, told):
+    return told["mean"] if variable.kind == "continuous" else _share(told, str(variable.categories[0].code))
+
+
+def _shown(variable, told):
+    if variable.kind == "continuous":
+        return number(told["mean"], variable.decimals)
+    return percent(told["counts"][str(variable.categories[0].code)], told["n"])
+
+
+BESIDE = Label(", with {test} beside it", "（{test}を併記）")
+THRESHOLDS = Label(
+    "Minimal clinically important differences: {which}. ", "臨床的に意味のある最小変化量（MCID）：{which}。"
+)
+FURTHER = Label(
+    "As a sensitivity analysis they were computed again with the value sets of {sets}. ",
+    "感度分析として{sets}の換算表でも算出した。",
+)
+SAMPLED = Label(
+    "Exact tests that would take more work or memory than is allowed were estimated by Monte Carlo sampling: {which}. ",
+    "許容される計算量またはメモリを超える正確検定はモンテカルロ法で推定した：{which}。",
+)
+SAMPLES = Label(
+    "{n} with {resamples} samples, since {why} (seed {seed}, standard error of P at most {error})",
+    "{n}件、標本数{resamples}、理由：{why}（シード{seed}、P値の標準誤差は最大{error}）",
+)
+FROZEN = Label(
+    "The data were those of the snapshot “{name}” ({hash}), which never changes. ",
+    "データは変更されないスナップショット「{name}」（{hash}）による。",
+)
+OF_FROZEN = Label("Snapshot “{name}”, {hash}. ", "スナップショット「{name}」、{hash}。")
+METHODS = Label(
+    "{frozen}Outcomes {times} were compared between groups ({grouping}). "
+    "Cohort: {cohort}. {uses}Survival: Kaplan–Meier estimates, compared by the "
+    "log-rank test. {thresholds}Health state utility values were computed from the "
+    "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
+    "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
+    "considered significant. {software}.",
+    "{frozen}{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
+    "{uses}生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
+    "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。{further}"
+    "欠測例は当該解析から除き不明として示し、補完は行っていない。{sampled}P < {alpha}を有意とした。{software}。",
+)
+USES = (  # tables of a result, and which tests they take
+    (
+        ("characteristics", "adverse_events"),
+        Label(
+            "Characteristics and adverse events: {overall_continuous} (continuous variables) or "
+            "{overall_categorical} (categorical variables). ",
+            "患者背景と有害事象：連続変数は{overall_continuous}、カテゴリ変数は{overall_categorical}。",
+        ),
+    ),
+    (
+        ("recovery",),
+        Label(
+            "Within each group, baseline against follow-up: {before_after_continuous} on complete pairs, or "
+            "{before_after_categorical} (categories). ",
+            "群内の術前後比較：両時点の値がそろう例に対する{before_after_continuous}、または{before_after_categorical}。",
+        ),
+    ),
+    (
+        ("between_groups", "eq5d_domains"),
+        Label(
+            "Between pairs of groups: {pairwise_continuous}, or {pairwise_categorical} ({adjust}). ",
+            "2群間：{pairwise_continuous}、または{pairwise_categorical}（{adjust}）。",
+        ),
+    ),
+)
+SOURCE = Label(
+    "Computed from the data with the fingerprint {snapshot}; value set {value_set}, version {value_set_version}; "
+    "segment rule {segment_rule}; {software}.",
+    "データの識別値 {snapshot}、換算表 {value_set}（版 {value_set_version}）、分節規則 {segment_rule}、{software}。",
+)
+
+
+def methods(result, language="en"):
+    """The methods paragraph, written from what was in fact done."""
+    words, method = Words(result, language), result["method"]
+    used = method["tests"]
+    named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
+    named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
+    done = [label for tables, label in USES if any(result[table] for table in tables)]
+    published = value_sets.get(method["value_set"])
+    return words(
+        METHODS,
+        uses="".join(words(label, **named) for label in done),
+        thresholds=_thresholds(result, words),
+        sampled=_sampled(result, words),
+        frozen=_frozen(result, words, FROZEN),
+        further=_further(result, words),
+        times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
+        grouping=words(groupings.of_method(method).label),
+        cohort=words(cohort_label(result["cohort"]["name"])),
+        value_set=f"{words(published.label)} (doi:{published.doi})",
+        alpha=method["alpha"],
+        software=method["software"],
+    )
+
+
+def _tests(place, used, words):
+    """The test of a place, and the further one whose P stands beside it."""
+    codes = dict.fromkeys((used[place], used.get(f"second_{place}")))
+    names = [words(tests.BY_CODE[code].label) for code in codes if code in tests.BY_CODE]
+    return names[0] + (words(BESIDE, test=names[1]) if len(names) > 1 else "") if names else ""
+
+
+def _thresholds(result, words):
+    """Which changes counted as a response, each with its source."""
+    told = result.get("figures", {}).get("thresholds", ())
+    if not told:
+        return ""
+    parts = (f"{words(variables.get(one['variable']).label)} {one['value']:g} ({one['source']})" for one in told)
+    return words(THRESHOLDS, which=words(JOIN).join(parts))
+
+
+def _further(result, words):
+    """The value sets of the sensitivity analysis."""
+    sets = [words(value_sets.get(one["value_set"]).label) for one in result.get("sensitivity", ())]
+    return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
+
+
+MORE_OBSERVATIONS = "there are more than {most} observations"
+REASONS = {  # why a table was sampled, as `stats` says it
+    "the distribution would not fit into memory": "分布がメモリに収まらないため",
+    "the time would not suffice": "計算量が上限を超えるため",
+    "the memory would not suffice": "必要なメモリが上限を超えるため",
+    "costs of so many observations do not fit 64 bits": "例数が多く64ビットに収まらないため",
+    "the table has too many states": "分割表の状態数が多すぎるため",
+    "costs of this many states do not fit one code": "分割表の状態数が多すぎるため",
+}
+
+
+def reason(why):
+    """The Label of why a table was sampled; of words that are not known the words themselves."""
+    before, after = MORE_OBSERVATIONS.split("{most}")
+    most = why.removeprefix(before).removesuffix(after)
+    if why and MORE_OBSERVATIONS.format(most=most) == why:
+        return Label(why, f"例数が{most}を超えるため")
+    return Label(why or "that was asked for", REASONS.get(why, why or "指定による"))
+
+
+def _sampled(result, words):
+    """Which tests were sampled instead of enumerated: seeds and numbers of samples; empty where none was."""
+    found = {}
+    for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
+        for row in result[table]:
+            for name, told in row.items():
+                if name.startswith("monte_carlo"):
+                    for one in [told] if "seed" in told else told.values():
+                        asked = one["resamples"], one["seed"], one.get("why", "")
+                        found.setdefault(asked, []).append(one["standard_error"])
+    parts = [
+        words(
+            SAMPLES, n=len(errors), resamples=resamples, seed=seed, error=f"{max(errors):.2g}", why=words(reason(why))
+        )
+        for (resamples, seed, why), errors in found.items()
+    ]
+    return words(SAMPLED, which=words(JOIN).join(parts)) if parts else ""
+
+
+def _frozen(result, words, label):
+    """The snapshot that a result was computed from; empty for the registry as it was."""
+    told = result["method"].get("frozen")
+    return words(label, name=told["label"], hash=told["hash"]) if told else ""
+
+
+def source(result, language="en"):
+    """What the result was computed from."""
+    words, method = Words(result, language), result["method"]
+    names = ("snapshot", "value_set", "value_set_version", "segment_rule", "software")
+    return _frozen(result, words, OF_FROZEN) + words(SOURCE, **{name: method[name] for name in names})
+
+
+def mark(result, language="en"):
+    """What stands above every file about patients who are made up; empty for real ones."""
+    return SYNTHETIC.in_language(language) if result["method"].get("synthetic") else ""

@@ -1,0 +1,473 @@
+"""Results for people: the journal's tables as text in cells, and every number on a line of its own.
+
+A result keeps full precision; only here is anything rounded. The tables are built once, and pages and files
+(`files`) show the same ones.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from registry.analysis.disclosure import complementary, small_cells
+from registry.analysis.presentation import narrative
+from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
+from registry.analysis.presentation.words import Words
+from registry.analysis.reports.lesion_report import ALL, SCORES
+from registry.instruments import levels, value_sets, variables
+from registry.instruments.base import Label
+from registry.instruments.core import patient, sins
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: its label, the cells after it, and whether it belongs under the line before it."""
+
+    label: str
+    cells: tuple
+    indent: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """`header` names the columns, that of the labels first; `spans` (text, how many columns) stand above it.
+
+    number  that of the table in the study; 0 for one that the study does not have
+    """
+
+    code: str
+    title: str
+    header: tuple
+    rows: tuple
+    spans: tuple = ()
+    notes: tuple = ()
+    number: int = 0
+
+
+KNOWN = Label("n known (unknown)", "既知例数（不明）")
+P = Label("P", "P値")
+SECOND = {"p_chi_square": "P (χ²)", "p_chi_square_corrected": "P (χ², Yates)", "p_fisher_exact": "P (Fisher)"}
+VARIABLE = Label("Variable", "変数")
+NUMBERED = {
+    "lesion_levels": 1,
+    "characteristics": 2,
+    "sins_by_procedure": 3,
+    "recovery": 4,
+    "adverse_events": 5,
+    "between_groups": 6,
+}
+NUMBERED_TITLE = Label("Table {number}. {title}", "表{number}. {title}")
+TITLES = {
+    "lesion_levels": Label("Levels of the lesions (a lesion may have several)", "病変高位（重複あり）"),
+    "sins_by_procedure": Label("SINS by procedure", "術式別のSINS"),
+    "flow": Label("Patients", "対象患者"),
+    "by_site": Label("By site: enrolled, left out at each step, analysed", "施設別：登録、各段階の除外、解析対象"),
+    "characteristics": Label("Patient characteristics", "患者背景"),
+    "recovery": Label("Before and after surgery, within each group", "群内の術前後比較"),
+    "adverse_events": Label("Adverse events", "有害事象"),
+    "between_groups": Label("Comparison between groups", "群間比較"),
+    "eq5d_domains": Label("EQ-5D-5L dimensions: answers by level", "EQ-5D-5L 各項目の回答分布"),
+    "sensitivity": Label("HSUV by each value set, before and after surgery", "換算表別のHSUV：術前後比較"),
+    "sensitivity_between": Label("HSUV by each value set, between groups", "換算表別のHSUV：群間比較"),
+}
+# Columns of Table 3 are narrow.
+SHORT_PROCEDURES = {
+    "psf": Label("PSF", "PSF"),
+    "pps": Label("PPS", "PPS"),
+    "decompression": Label("Dec.", "除圧"),
+    "anterior": Label("Ant.", "前方"),
+    "bkp": Label("BKP", "BKP"),
+    "tes": Label("TES", "TES"),
+}
+MOST_COLUMNS = 17  # of Table 3; with more it becomes several tables, of some groups each
+INVOLVED = Label("Levels involved, total", "罹患椎体数（合計）")
+PER_PATIENT = Label("Levels involved, per patient", "1例あたりの罹患椎体数")
+LEVEL = Label("Level", "高位")
+SINS = Label("SINS", "SINS")
+TOTAL = Label("Total", "計")
+MEAN_SD = Label("Mean ± SD", "平均±標準偏差")
+BAND = Label("{name} ({first}–{last})", "{name}（{first}～{last}）")
+LEVELS_NOTE = Label(
+    "n (%) of the patients whose levels are known. A lesion of several vertebrae counts at each of them.",
+    "値は病変高位が既知の患者に対するn（%）。複数椎体の病変は各高位に重複して数える。",
+)
+SINS_NOTE = Label(
+    "Patients by SINS total and procedure; the class of stability above its scores, with % of the column. "
+    "{procedures}. “Total” includes patients whose procedure is not known.",
+    "SINS合計点と術式別の患者数。安定性分類の行は列に対する%。{procedures}。「計」は術式不明例を含む。",
+)
+PAIRED = Label("P of McNemar's test, complete pairs", "McNemar検定のP値（両時点がそろう例）")
+PAIRED_NOTE = Label(
+    "The study compared categories before and after with Fisher's test, as if the two times were different patients; "
+    "McNemar's test of the same patients at both times suits the design better and stands below it.",
+    "カテゴリ変数の術前後比較は、研究に従い両時点を独立とみなすFisherの正確確率検定で示し、"
+    "対応を考慮したより適切なMcNemar検定の結果を下段に併記する。",
+)
+
+
+def tables(result, language="en"):
+    """Every table of a result, in the order of the study."""
+    words = Words(result, language)
+    built = [
+        _flow(result, words),
+        *_lesion_levels(result, words),
+        _overall("characteristics", result["characteristics"], words),
+        *_sins_by_procedure(result, words),
+        _recovery("recovery", result["recovery"], words),
+        _overall("adverse_events", result["adverse_events"], words),
+        _between("between_groups", result["between_groups"], words),
+        _between("eq5d_domains", result["eq5d_domains"], words),
+        *_sensitivity(result, words),
+    ]
+    return [table for table in built if table.rows]
+
+
+def _title(code, words):
+    title = words(TITLES[code])
+    return words(NUMBERED_TITLE, number=NUMBERED[code], title=title) if code in NUMBERED else title
+
+
+def flow(result, language="en"):
+    """The steps of the cohort with labels and reasons in the language: dicts with step, label, n, excluded, reason."""
+    return list(Words(result, language).flow())
+
+
+def _flow(result, words):
+    header = (
+        words(Label("Step", "段階")),
+        words(Label("Patients", "患者数")),
+        words(Label("Excluded", "除外")),
+        words(Label("Reason", "理由")),
+    )
+    rows = [
+        Row(step["label"], (str(step["n"]), str(step.get("excluded", "")), step["reason"])) for step in words.flow()
+    ]
+    return Table("flow", words(TITLES["flow"]), header, tuple(rows))
+
+
+SITE, ENROLLED, ANALYSED = Label("Site", "施設"), Label("Enrolled", "登録"), Label("Analysed", "解析対象")
+
+
+def by_site(result, language="en"):
+    """The flow of each site as a Table, for the page of a run; None for a result from before it was kept.
+
+    Files for readers leave it out: a journal prints no numbers of single sites.
+    """
+    if "by_site" not in result["cohort"]:
+        return None
+    words = Words(result, language)
+    reasons = [step["reason"] for step in words.flow()][1:]
+    header = (words(SITE), words(ENROLLED), *reasons, words(ANALYSED))
+    rows = tuple(
+        Row(row["site"], tuple(map(str, (row["enrolled"], *row["excluded"], row["analysed"]))))
+        for row in result["cohort"]["by_site"]
+    )
+    return Table("by_site", words(TITLES["by_site"]), header, rows)
+
+
+def _overall(code, rows, words):
+    """Tables 2 and 5: a column a group, then P; and P of the further test where the plan has one."""
+    second = next((name for row in rows for name in row if name.startswith("p_")), None)
+    header = (words(VARIABLE), *words.groups_with_n(), words(P), *([SECOND[second]] if second else []))
+    lines = []
+    for row in rows:
+        variable = variables.get(row["variable"])
+        ends = (_p(row), *([p_value(row[second]) if second in row else ""] if second else []))
+        lines += _block(words, variable, [row["groups"][group] for group in words.groups], ends, words.label(variable))
+    return Table(
+        code, _title(code, words), header, tuple(lines), notes=words.footnotes(rows), number=NUMBERED.get(code, 0)
+    )
+
+
+def _block(words, variable, told, ends, label):
+    """The lines of one variable: `told` a cell each, `ends` (P) on the first line alone."""
+    blank = ("",) * len(ends)
+    if variable.kind == "continuous":
+        lines = [Row(label, (*(mean_sd(one, variable.decimals) for one in told), *ends))]
+    elif variable.categories == variables.YES_NO:
+        lines = [Row(label, (*_counts(told, "yes"), *ends))]
+    else:
+        lines = [Row(label, (*("" for _ in told), *ends))]
+        lines += [
+            Row(words(choice.label), (*_counts(told, str(choice.code)), *blank), indent=True)
+            for choice in variable.categories
+        ]
+    return [*lines, Row(words(KNOWN), (*map(_known, told), *blank), indent=True)]
+
+
+def _known(told):
+    """“27 (4)”: of how many the value is known, and of how many it is not."""
+    return f"{told['n']} ({told['missing']})"
+
+
+def _counts(told, code):
+    return tuple(count_percent(one["counts"][code], one["n"]) for one in told)
+
+
+def _p(row, field="p"):
+    """P as printed, marked where it was sampled and not computed exactly."""
+    mark = "*" if "monte_carlo" in row and row[field] is not None else ""
+    return p_value(row[field]) + mark
+
+
+def _recovery(code, rows, words, label=None):
+    """Table 4: baseline, follow-up and P of each group side by side; one block for each follow-up.
+
+    label  (row) -> what stands before a block, where that is not its variable
+    """
+    spans = (("", 1), *((text, 3) for text in words.groups_with_n()))
+    lines, blocks = [], {}
+    for row in rows:
+        name = label(row) if label else words.label(variables.get(row["variable"]))
+        blocks.setdefault((name, row["timepoint"]), []).append(row)
+    several = len({timepoint for _, timepoint in blocks}) > 1
+    for (name, timepoint), per_group in blocks.items():
+        text = name + (f", {words.at(timepoint)}" if several else "")
+        lines += _side_by_side(words, variables.get(per_group[0]["variable"]), per_group, text)
+    after = words(Label("after", "術後")) if several else words.timepoint(next(iter(blocks))[1] if rows else "")
+    header = (words(VARIABLE), *((words.baseline, after, words(P)) * len(words.groups)))
+    notes = words.footnotes(rows)
+    if any(row["test"] == "fisher_exact" and "p_mcnemar" in row for row in rows):
+        notes = (*notes, words(PAIRED_NOTE))
+    return Table(code, _title(code, words), header, tuple(lines), spans, notes, NUMBERED.get(code, 0))
+
+
+def _side_by_side(words, variable, per_group, label):
+    """The same lines as `_block`, with P behind each pair of cells, and P of the further test under them."""
+    told = [one for row in per_group for one in (row["baseline"], row["followup"])]
+    lines = _block(words, variable, told, (), label)
+    p = [_p(row) for row in per_group]
+    woven = [
+        Row(line.label, _woven(line.cells, p if place == 0 else [""] * len(p)), line.indent)
+        for place, line in enumerate(lines)
+    ]
+    for field in dict.fromkeys(name for row in per_group for name in row if name.startswith("p_")):
+        name = words(PAIRED) if field == "p_mcnemar" else SECOND.get(field, field)
+        further = _woven([""] * len(told), [p_value(row.get(field)) for row in per_group])
+        woven.append(Row(name, further, indent=True))
+    return woven
+
+
+def _woven(cells, p):
+    return tuple(cell for place, one in enumerate(p) for cell in (cells[2 * place], cells[2 * place + 1], one))
+
+
+def _between(code, rows, words, label=None):
+    """Table 6 and Figure 5: a column a group, then P of each pair. `label` as in `_recovery`."""
+    pairs = words.pairs(rows)
+    header = (words(VARIABLE), *words.groups_with_n(), *pairs.values())
+    lines = []
+    for row in rows:
+        variable = variables.get(row["variable"])
+        if row["timepoint"] == "delta":
+            variable = variable.delta
+        when = row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
+        p = tuple(_p_of_pair(row, pair) for pair in pairs)
+        text = f"{label(row) if label else words.label(variable)}, {words.at(when)}"
+        lines += _block(words, variable, [row["groups"][group] for group in words.groups], p, text)
+    spans = (("", 1 + len(words.groups)), (words(P), len(pairs))) if pairs else ()
+    return Table(code, _title(code, words), header, tuple(lines), spans, words.footnotes(rows), NUMBERED.get(code, 0))
+
+
+def _sensitivity(result, words):
+    """HSUV by the main value set and by each further one, side by side: before and after, and between groups."""
+    if not result.get("sensitivity"):
+        return
+    main = {
+        table: [row for row in result[table] if row["variable"] == "hsuv"] for table in ("recovery", "between_groups")
+    }
+    every = [{"value_set": result["method"]["value_set"], **main}, *result["sensitivity"]]
+    for code, part, build in (
+        ("sensitivity", "recovery", _recovery),
+        ("sensitivity_between", "between_groups", _between),
+    ):
+        rows = [row | {"value_set": one["value_set"]} for one in every for row in one[part]]
+        yield build(code, rows, words, lambda row: _set_name(row, words))
+
+
+def _set_name(row, words):
+    name = f"{words(value_sets.get(row['value_set']).label)} ({row['value_set']})"
+    return f"Δ {name}" if row["timepoint"] == "delta" else name
+
+
+def _lesion_levels(result, words):
+    """Table 1: patients with a lesion of each level, a column a group."""
+    if "lesion_levels" not in result:  # a result from before there was this table
+        return
+    rows = {row["group"]: row for row in result["lesion_levels"]["groups"]}
+    told = [rows[group] for group in words.groups]
+    lines = [Row(level, tuple(_or_zero(one["counts"][level], one["n"]) for one in told)) for level in levels.LEVELS]
+    lines.append(Row(words(INVOLVED), tuple(str(one["involved"]) for one in told)))
+    lines.append(Row(words(PER_PATIENT), tuple(_per_patient(one) for one in told)))
+    lines.append(Row(words(KNOWN), tuple(map(_known, told))))
+    header = (words(LEVEL), *words.groups_with_n())
+    yield Table("lesion_levels", _title("lesion_levels", words), header, tuple(lines), (), (words(LEVELS_NOTE),), 1)
+
+
+def _per_patient(told):
+    return ABSENT if isinstance(told["involved"], small_cells.Few) else number(told["per_patient"], 2)
+
+
+def _or_zero(count, n):
+    return count_percent(count, n) if count else "0"
+
+
+def _sins_by_procedure(result, words):
+    """Table 3: patients by SINS total, a column a procedure in each group; several tables where there are many."""
+    if "sins_by_procedure" not in result:
+        return
+    by_group = {group: [] for group in words.groups}
+    for row in result["sins_by_procedure"]["rows"]:
+        by_group[row["group"]].append(row)
+    some, width = [], 0
+    for group, rows in by_group.items():
+        if some and width + len(rows) > MOST_COLUMNS:
+            yield _sins_table(some, by_group, words)
+            some, width = [], 0
+        some.append(group)
+        width += len(rows)
+    if some:
+        yield _sins_table(some, by_group, words)
+
+
+def _sins_table(groups, by_group, words):
+    order = {choice.code: place for place, choice in enumerate(patient.PROCEDURES)}
+    told = [
+        row
+        for group in groups
+        for row in sorted(by_group[group], key=lambda row: order.get(row["procedure"], len(order)))
+    ]
+    lines, start = [], 0
+    for last, choice in sins.STABILITY:
+        name = words(BAND, name=words(choice.label), first=start, last=last)
+        lines.append(Row(name, tuple(count_percent(row["classes"][choice.code], row["n"]) for row in told)))
+        for score in SCORES[start : last + 1]:
+            lines.append(Row(str(score), tuple(str(row["counts"][str(score)]) for row in told), indent=True))
+        start = last + 1
+    lines.append(Row(words(MEAN_SD), tuple(mean_sd(row, 1) for row in told)))
+    lines.append(Row(words(KNOWN), tuple(map(_known, told))))
+    header = (words(SINS), *(_procedure(row["procedure"], words) for row in told))
+    sizes = dict(zip(words.groups, words.groups_with_n(), strict=True))
+    spans = (("", 1), *((sizes[group], len(by_group[group])) for group in groups))
+    seen = {row["procedure"] for row in told}
+    meant = (
+        f"{words(SHORT_PROCEDURES[one.code])}: {words(one.label)}" for one in patient.PROCEDURES if one.code in seen
+    )
+    note = words(SINS_NOTE, procedures="; ".join(meant) or ABSENT)
+    return Table("sins_by_procedure", _title("sins_by_procedure", words), header, tuple(lines), spans, (note,), 3)
+
+
+def _procedure(code, words):
+    return words(TOTAL) if code == ALL else words(SHORT_PROCEDURES[code])
+
+
+def _p_of_pair(row, pair):
+    mark = "*" if pair in row.get("monte_carlo", {}) else ""
+    return p_value(row["p"][pair]) + mark
+
+
+# The order of keys
+
+_KEYS = """
+    cohort method characteristics recovery adverse_events between_groups eq5d_domains sensitivity
+    figures survival eq5d_report lesion_levels sins_by_procedure
+    name version steps step label site enrolled n excluded analysed reason flow groups in_no_group by_site days values
+    variable group procedure timepoint followup kind test adjust p_raw p p_chi_square p_mcnemar pairs baseline missing
+    mean sd median q1 q3 min max counts
+    plan plan_version value_set value_set_version segment_rule grouping followups snapshot software synthetic tests
+    frozen hash
+"""
+
+
+def in_order(result):
+    """A result read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
+    method = result["method"]
+    codes = [str(choice.code) for variable in variables.VARIABLES for choice in variable.categories]
+    names = [*_KEYS.split(), *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
+    rank = {key: place for place, key in enumerate(dict.fromkeys((*method["groups"], *method["pairs"], *names)))}
+
+    def place_of(key):
+        return rank.get(key, len(rank)), int(key) if key.isdecimal() else -1, key
+
+    def ordered(part):
+        if isinstance(part, list):
+            return [ordered(one) for one in part]
+        if isinstance(part, dict):
+            return {key: ordered(part[key]) for key in sorted(part, key=place_of)}
+        return part
+
+    return ordered(result)
+
+
+# What is shown
+
+
+def shown(result):
+    """The result as it may be shown: small counts hidden where the installation asks for that, and what tells them."""
+    told = small_cells.masked(result, settings.SMALL_CELLS)
+    if told is not result:
+        complementary.complement(told, settings.SMALL_CELLS)
+    return told
+
+
+CSV_HEADER = ("table", "variable", "group", "timepoint", "category", "statistic", "value")
+
+
+def numbers(result):
+    """Every number of the tables, one a line, with the columns of CSV_HEADER."""
+    if mark := narrative.mark(result):
+        yield "method", "synthetic", "", "", "", "text", mark
+    for step in result["cohort"]["flow"]:
+        yield "cohort", step["step"], "", "", "", "n", step["n"]
+        if "excluded" in step:
+            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
+    codes = [step["step"] for step in result["cohort"]["flow"][1:]]
+    for row in result["cohort"].get("by_site", ()):
+        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
+        for code, excluded in zip(codes, row["excluded"], strict=True):
+            yield "cohort", code, row["site"], "", "", "excluded", excluded
+        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
+    for name in ("value_set", "segment_rule", "snapshot", "software"):
+        yield "method", name, "", "", "", "text", result["method"][name]
+    for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
+        for row in result[table]:
+            yield from _row_lines(table, row, result["method"]["baseline"])
+    for code, part in (("lesion_levels", "groups"), ("sins_by_procedure", "rows")):
+        for row in result.get(code, {}).get(part, ()):
+            yield from _told_lines((code, row.get("procedure", code), row["group"], ""), _without_names(row))
+    for one in result.get("sensitivity", ()):
+        for table in ("recovery", "between_groups"):
+            for row in one[table]:
+                yield from _row_lines(f"{table}:{one['value_set']}", row, result["method"]["baseline"])
+
+
+def _row_lines(table, row, baseline):
+    variable, timepoint = row["variable"], row.get("timepoint", "")
+    for group, told in row.get("groups", {}).items():
+        yield from _told_lines((table, variable, group, timepoint), told)
+    for part, when in (("baseline", baseline), ("followup", timepoint)):
+        if isinstance(row.get(part), dict):
+            yield from _told_lines((table, variable, row["group"], when), row[part])
+    if "pairs" in row:
+        yield table, variable, row["group"], timepoint, "", "pairs", row["pairs"]
+    for field in [name for name in row if name == "p" or name.startswith("p_")]:
+        values = row[field] if isinstance(row[field], dict) else {row.get("group", ""): row[field]}
+        for group, value in values.items():
+            yield table, variable, group, timepoint, "", field, _cell(value)
+
+
+def _without_names(row):
+    return {name: value for name, value in row.items() if name not in ("group", "procedure")}
+
+
+def _told_lines(start, told):
+    for name, value in told.items():
+        if name in ("counts", "classes"):
+            for category, count in value.items():
+                yield *start, category, "count", count
+        else:
+            yield *start, "", name, _cell(value)
+
+
+def _cell(value):
+    """The number itself, which csv writes as the shortest text that reads back the same; empty for none."""
+    return "" if value is None else value

@@ -1,0 +1,154 @@
+"""What a result's codes are called, in one language."""
+
+from registry.analysis.design import cohorts, groupings, methods, plans
+from registry.instruments import timepoints, variables
+from registry.instruments.base import Label
+
+SYNTHETIC = Label("SYNTHETIC DATA: these patients do not exist", "架空データ：実在の患者ではありません")
+MONTE_CARLO = Label(
+    "* Sampled (Monte Carlo), because the exact test is beyond reach for this table.",
+    "* 正確計算が困難なためモンテカルロ法による推定値。",
+)
+NOTE = Label(
+    "Values are mean ± SD or n (%) of the patients whose value is known.",
+    "値は平均±標準偏差またはn（既知例に対する%）。",
+)
+LABEL_UNIT = Label("{name}, {unit}", "{name}（{unit}）")
+UNITS = {"years": Label("years", "歳"), "months": Label("months", "か月"), "min": Label("min", "分")}
+P_NOTE = Label("P: {tests}.", "P値：{tests}。")
+
+NOT_ESTIMABLE = Label("–: not estimable. {reasons}.", "–：推定不能。{reasons}。")
+WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable because”
+    "there are no observations": "観察値がない",
+    "a group has no observations": "観察値のない群がある",
+    "fewer than two groups have observations": "観察値のある群が2つ未満",
+    "there are too few observations": "観察値が少なすぎる",
+    "the values do not vary": "値にばらつきがない",
+    "every difference is zero": "差がすべて0",
+    "a row or a column of the table is empty": "分割表に空の行または列がある",
+    "no pair changed": "変化した対がない",
+    "no event was observed": "イベントが観察されなかった",
+    "a cell of the table is empty, so the ratio has no interval": "分割表に空のセルがあり、比の信頼区間がない",
+    "a covariate does not vary": "共変量にばらつきがない",
+    "a covariate is determined by the others": "共変量が他の共変量から決まる",
+    "a hazard ratio goes to zero or infinity, as without an event in a group": (
+        "ハザード比が0または無限大に向かう（群にイベントがない場合など）"
+    ),
+    "a covariate separates those with the outcome from those without": "共変量が結果の有無を完全に分ける",
+    "the fit did not converge": "推定が収束しなかった",
+    "the covariance is singular": "共分散行列が特異である",
+    "fewer than two visits have values": "値のある時点が2つ未満",
+    "nobody could be matched": "対にできる患者がいない",
+    "the test compares two groups": "2群を比較する検定である",
+}
+
+
+def why_not(reason):
+    """The Label of a row's `reason`: why there is no P."""
+    why = reason.removeprefix("not estimable because ")
+    return Label(why, WHY_NOT.get(why, why))
+
+
+class Words:
+    """Called with a Label, its text in the language."""
+
+    def __init__(self, result, language):
+        self.result, self.language = result, language
+        method = result["method"]
+        grouping = groupings.of_method(method)
+        known = {choice.code: choice.label for choice in grouping.groups or ()}
+        self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
+
+    def __call__(self, label, **values):
+        return (label.format(**values) if values else label).in_language(self.language)
+
+    def groups_with_n(self):
+        sizes = self.result["cohort"]["groups"]
+        return [f"{name} (n = {sizes[code]})" for code, name in self.groups.items()]
+
+    def label(self, variable):
+        unit = UNITS.get(variable.unit, Label(variable.unit, variable.unit))
+        return self(LABEL_UNIT, name=self(variable.label), unit=self(unit)) if variable.unit else self(variable.label)
+
+    @property
+    def baseline(self):
+        return self.timepoint(self.result["method"]["baseline"])
+
+    def timepoint(self, code):
+        return self(timepoints.timepoint(code).label) if code else ""
+
+    def at(self, code):
+        """A timepoint inside a sentence: “before surgery”, “at 1 month”."""
+        label = timepoints.timepoint(code).label
+        if self.language.startswith("ja"):
+            return label.ja
+        return label.en[0].lower() + label.en[1:] if code == timepoints.SCHEDULE[0].code else f"at {label.en}"
+
+    def codes_of_pair(self, pair):
+        """The two group codes of a pair such as `cervical_vs_thoracic`."""
+        return next((a, b) for a in self.groups for b in self.groups if a != b and f"{a}_vs_{b}" == pair)
+
+    def pairs(self, rows):
+        """Pair code to text, of all the pairs in some rows."""
+        pairs = self.result["method"]["pairs"] if rows else ()
+        return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in pairs}
+
+    def flow(self):
+        """The cohort's flow with labels and reasons in the language."""
+        cohort = self.result["cohort"]
+        told = (None, *cohorts.from_json(cohort).steps)
+        for one, step in zip(cohort["flow"], told, strict=True):
+            yield one | {
+                "label": self(step.label if step else cohorts.ENROLLED),
+                "reason": self(step.reason) if step else "",
+            }
+
+    def test(self, code):
+        return self(methods.BY_CODE[code].label)
+
+    def footnotes(self, rows):
+        """How the values are given and which tests the P-values come from."""
+        if not rows:
+            return ()
+        used = dict.fromkeys(row["test"] for row in rows)
+        text = ", ".join(self._with_adjustment(code, rows) for code in used)
+        notes = [self(NOTE), self(P_NOTE, tests=text)]
+        if any("monte_carlo" in row for row in rows):
+            notes.append(self(MONTE_CARLO))
+        if told := self._not_estimable(rows):
+            notes.append(self(NOT_ESTIMABLE, reasons="; ".join(told)))
+        return tuple(notes)
+
+    def _not_estimable(self, rows):
+        """Each reason why a P is lacking, with the variables that lack it."""
+        found = {}
+        for row in rows:
+            for name, told in row.items():
+                if name.startswith("reason"):
+                    for why in told.values() if isinstance(told, dict) else [told]:
+                        found.setdefault(why, {})[self(variable_of(row).label)] = True
+        listed = self(Label(", ", "、"))
+        return [
+            self(Label("{why}: {what}", "{why}：{what}"), why=self(why_not(why)), what=listed.join(names))
+            for why, names in found.items()
+        ]
+
+    def _with_adjustment(self, code, rows):
+        adjusted = next((row["adjust"] for row in rows if row["test"] == code and "adjust" in row), None)
+        if adjusted in (None, "none"):
+            return self.test(code)
+        return f"{self.test(code)} ({self(methods.ADJUSTMENTS[adjusted])})"
+
+
+def variable_of(row):
+    """The Variable of a row of a result, its change for a row of changes."""
+    variable = variables.get(row["variable"])
+    return variable.delta if row.get("timepoint") == "delta" else variable
+
+
+def cohort_label(name):
+    return cohorts.COHORTS[name].label if name in cohorts.COHORTS else Label(name, name)
+
+
+def plan_label(name):
+    return plans.LABELS.get(name, Label(name, name))

@@ -1,0 +1,114 @@
+"""Survival after surgery by group: Kaplan–Meier curves, numbers at risk and the log-rank test."""
+
+from math import ceil
+
+import numpy as np
+
+from registry.analysis.data.coded_columns import DAYS_A_MONTH
+from registry.stats.arrays import NotEstimable
+from registry.stats.survival import kaplan_meier, log_rank, survival_at
+
+INTERVALS = (1, 2, 3, 6, 12, 24, 60, 120)  # months between two ticks; the first that needs no more than TICKS
+TICKS = 8
+LANDMARKS = (3, 6, 12, 24)  # months whose survival stands in the table
+
+
+def survival(data):
+    """The key `survival` of a result, of the runner's view of the data.
+
+    Time runs from surgery to death, or to the last contact for those not known to have died, in months of 30.4375
+    days; so who is known to be dead but not since when died at the last contact. Confidence limits are on the log
+    scale. R: survfit(Surv(months, dead) ~ group), survdiff(Surv(months, dead) ~ group)
+    """
+    followed = {code: _followed(data.frame, chosen) for code, chosen in data.groups.items()}
+    curves = {code: _curve(*times) for code, times in followed.items()}
+    ticks = _ticks(max((curve.time[-1] for curve in curves.values() if curve), default=0))
+    return {
+        "unit": "months",
+        "days_in_unit": DAYS_A_MONTH,
+        "log_rank": _log_rank(followed),
+        "ticks": ticks,
+        "curves": [_told(code, curve, followed[code], ticks) for code, curve in curves.items()],
+    }
+
+
+def _followed(frame, chosen):
+    """Months (n,) and died (n,), NaN where not known; a follow-up that ends before surgery is not known."""
+    days = frame["followup_days"][chosen]
+    status = frame["vital_status"][chosen]
+    months = np.where(days >= 0, days / DAYS_A_MONTH, np.nan)
+    return months, np.where(status >= 0, status == frame.codes["vital_status"].index("dead"), np.nan)
+
+
+def _curve(months, died):
+    try:
+        return kaplan_meier(months, died)
+    except NotEstimable:
+        return None
+
+
+def _log_rank(followed):
+    try:
+        found = log_rank(list(followed.values()))
+    except NotEstimable as why:
+        return {"p": None, "reason": f"not estimable because {why}"}
+    return {
+        "statistic": found.statistic,
+        "df": found.df,
+        "p": found.p,
+        "observed": dict(zip(followed, found.observed, strict=True)),
+        "expected": dict(zip(followed, found.expected, strict=True)),
+    }
+
+
+def _ticks(longest):
+    step = next((one for one in INTERVALS if longest / one <= TICKS), INTERVALS[-1])
+    return list(range(0, step * ceil(longest / step) + 1, step)) if longest else [0]
+
+
+def _told(code, curve, followed, ticks):
+    if curve is None:
+        empty = {name: [] for name in ("time", "at_risk", "died", "censored", "survival", "low", "high")}
+        return {"group": code, "n": 0, "missing": followed[0].size, "events": 0, "median": None} | {
+            "at_risk_at_ticks": [0] * len(ticks),
+            "landmarks": [],
+            "steps": empty,
+        }
+    return {
+        "group": code,
+        "n": curve.n,
+        "missing": curve.missing,
+        "events": int(curve.events.sum()),
+        "median": curve.median,
+        "median_low": curve.median_low,
+        "median_high": curve.median_high,
+        "at_risk_at_ticks": [point.at_risk for point in survival_at(curve, ticks)],
+        "landmarks": [
+            {
+                "time": point.time,
+                "at_risk": point.at_risk,
+                "survival": point.survival,
+                "low": point.low,
+                "high": point.high,
+            }
+            for point in survival_at(curve, LANDMARKS)
+        ],
+        "steps": _steps(curve),
+    }
+
+
+def _steps(curve):
+    """The curve itself, a column a list."""
+    return {
+        "time": curve.time.tolist(),
+        "at_risk": curve.at_risk.tolist(),
+        "died": curve.events.tolist(),
+        "censored": curve.censored.tolist(),
+        "survival": curve.survival.tolist(),
+        "low": _without_nan(curve.low),
+        "high": _without_nan(curve.high),
+    }
+
+
+def _without_nan(column):
+    return [None if np.isnan(one) else one for one in column.tolist()]

@@ -1,0 +1,467 @@
+"""One runner that turns a plan, a cohort and a frame into results, row by row.
+
+The rows' names and fields are a contract with whoever reads the JSON. A statistic that the data do not determine is
+None, and `reason` says why; it never keeps another row from being computed.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import combinations
+
+import numpy as np
+from django.conf import settings
+
+from registry.analysis.data import frame as frames
+from registry.analysis.data import packed_snapshots
+from registry.analysis.data.coded_columns import coded, differences, joint_counts
+from registry.analysis.design import cohorts
+from registry.analysis.reports.eq5d_report import eq5d_report
+from registry.analysis.reports.figure_numbers import figures
+from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
+from registry.analysis.reports.survival_report import survival
+from registry.analysis.running.versions import software
+from registry.instruments import value_sets, variables
+from registry.stats.adjust import adjust
+from registry.stats.arrays import REASONS, Counts, NotEstimable
+from registry.stats.describe import describe
+
+REPORTS = {  # each a key of the result
+    "figures": figures,
+    "survival": survival,
+    "eq5d_report": eq5d_report,
+    "lesion_levels": lesion_levels,
+    "sins_by_procedure": sins_by_procedure,
+}
+MOST_THREADS = 4  # of one run; other runs want processors too
+NOT_ESTIMABLE = "not estimable because {}"
+
+
+def run(plan, cohort, frame, on_progress=lambda share, stage: None):
+    """The result of a plan for a cohort of a frame: a dict of plain numbers, texts, lists and dicts, ready for JSON.
+
+    on_progress  called with a share from 0 to 1 and the name of a stage; may raise to stop
+    """
+    return _results(_data(plan, frame, cohorts.select(cohort, frame, plan.rule)), on_progress)
+
+
+def _results(data, on_progress):
+    plan = data.plan
+    result = {"cohort": _cohort(data), "method": _method(data)}
+    tables = {
+        "characteristics": _characteristics(data),
+        "recovery": _recovery(data),
+        "adverse_events": _adverse_events(data),
+        "between_groups": _between_groups(data),
+        "eq5d_domains": _domains(data),
+    }
+    if len(plan.value_sets) > 1:
+        tables["sensitivity"] = _sensitivity(data)
+    stages = len(tables) + len(REPORTS)
+    with _at_once() as submit:
+        rows = {name: [submit(row) for row in table] for name, table in tables.items()}
+        reports = {name: submit(partial(report, data)) for name, report in REPORTS.items()}
+        for place, name in enumerate(tables):
+            result[name] = []
+            for row in rows[name]:
+                on_progress(place / stages, name)
+                result[name].append(row.result())
+        for place, name in enumerate(REPORTS, len(tables)):
+            on_progress(place / stages, name)
+            result[name] = reports[name].result()
+    return result
+
+
+@contextmanager
+def _at_once():
+    """`submit`, which has rows computed in threads: drawing tables, sorting and counting let each other run.
+
+    Whatever goes wrong, nothing more is begun.
+    """
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        try:
+            yield pool.submit
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
+    """Read every patient in scope and `run`: what the command, the task and whoever else wants a result call.
+
+    snapshot  a Snapshot; None for the registry as it is
+    """
+    return _compared(plan, cohort, on_progress, snapshot)[0]
+
+
+def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
+    """The result of `compare`, and the IDs of the patients analysed, ascending."""
+    result, keys = _compared(plan, cohort, on_progress, snapshot, keep_key=True)
+    return result, packed_snapshots.patient_ids(snapshot, keys)
+
+
+def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
+    """The result, and the keys of the patients analysed where they are wanted."""
+    on_progress(0.0, "reading")
+    needed = timepoints_needed(plan, cohort)
+    frame = packed_snapshots.read(snapshot, needed, lambda count: on_progress(0.05, "reading"), keep_key)
+    selection = cohorts.select(cohort, frame, plan.rule)
+    keys = frame["key"][selection.chosen] if keep_key else None
+    data = _data(plan, frame, selection, moving=True)
+    result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    if snapshot is not None:
+        result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
+    return result, keys
+
+
+def timepoints_needed(plan, cohort):
+    """What `frame.read` must read for a plan and a cohort."""
+    return tuple(dict.fromkeys((*plan.timepoints, *cohorts.timepoints_needed(cohort))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """A plan's view of the data: the patients analysed, group after group.
+
+    frame   those patients alone, in this order
+    groups  group code to the slice of its patients: reading a slice of a column copies nothing
+    """
+
+    plan: object
+    frame: frames.Frame
+    selection: cohorts.Selection
+    groups: dict
+
+    @cached_property
+    def pairs(self):
+        """Pairs of group places: neighbours first, as the study prints them, with the name of each."""
+        codes = list(self.groups)
+        found = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
+        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found}
+
+    def coded(self, name, timepoint=None, value_set=None):
+        asked = name, timepoint, value_set or self.plan.value_sets[0]
+        if asked not in self._coded:
+            self._coded[asked] = coded(name, self.frame, timepoint, asked[-1])
+        return self._coded[asked]
+
+    @cached_property
+    def _coded(self):
+        return {}
+
+    @cached_property
+    def _counted(self):
+        return {}
+
+    def counts(self, name, group, timepoint=None, value_set=None):
+        """`Coded.counts` of one group, counted once for all that ask; and the values counted."""
+        asked = name, group, timepoint, value_set or self.plan.value_sets[0]
+        if asked not in self._counted:
+            found = self.coded(name, timepoint, value_set)
+            self._counted[asked] = found.values, *found.counts(self.groups[group])
+        return self._counted[asked]
+
+    def sample(self, name, group, timepoint=None, value_set=None):
+        """`stats` Counts of a continuous variable in one group."""
+        return Counts(*self.counts(name, group, timepoint, value_set))
+
+    def changes(self, name, group, followup, value_set=None):
+        """`stats` Counts of a group's changes from baseline, counted once for all that ask."""
+        asked = "change", name, group, followup, value_set or self.plan.value_sets[0]
+        if asked not in self._counted:
+            before, after = (self.coded(name, when, value_set) for when in (self.plan.baseline, followup))
+            self._counted[asked] = differences(before, after, self.groups[group])
+        return self._counted[asked]
+
+
+def _data(plan, frame, selection, moving=False):
+    choices, places = plan.grouped_by.places(frame, plan.rule)
+    mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
+    for place, choice in enumerate(choices):
+        members.append(selection.chosen[mine == place])
+        groups[choice.code] = slice(start, start + members[-1].size)
+        start += members[-1].size
+    return _Data(plan, frame.taken(np.concatenate(members), moving), selection, groups)
+
+
+def _size(rows):
+    return rows.stop - rows.start
+
+
+# What is said of one group
+
+
+def _described(data, variable, group, timepoint=None, value_set=None):
+    """One entry of `groups`, `baseline` or `followup`, and what a test takes of it: Counts, or a row of a table."""
+    if variable.kind == "continuous":
+        sample = data.sample(variable.name, group, timepoint, value_set)
+        return described_counts(sample), sample
+    values, counts, missing = data.counts(variable.name, group, timepoint, value_set)
+    return {
+        "n": int(counts.sum()),
+        "missing": int(missing),
+        "counts": {str(code): int(count) for code, count in zip(values, counts, strict=True)},
+    }, counts
+
+
+def described_counts(counts):
+    """What is said of a continuous variable in one group."""
+    told = describe(counts)
+    names = {"mean": "mean", "sd": "sd", "median": "median", "q1": "first_quartile", "q3": "third_quartile"}
+    names |= {"min": "minimum", "max": "maximum"}
+    return {"n": told.n, "missing": told.missing} | {name: getattr(told, source) for name, source in names.items()}
+
+
+def _all_described(data, variable, timepoint=None, value_set=None):
+    told, taken = {}, []
+    for code in data.groups:
+        told[code], one = _described(data, variable, code, timepoint, value_set)
+        taken.append(one)
+    return told, taken
+
+
+# Tests, and why there is none
+
+
+def _tested(test, taken, field="p"):
+    """{field: P}, with the reason where there is none."""
+    if test.two_groups and len(taken) != 2:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format("the test compares two groups")}
+    try:
+        found = test.run(taken)
+    except NotEstimable as why:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
+    return {field: found.p} | _sampled(found, field)
+
+
+def _reason_field(field):
+    return "reason" + field.removeprefix("p")
+
+
+def _sampled(found, field="p"):
+    """What a Monte Carlo P is worth; nothing for an exact one."""
+    if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
+        return {}
+    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed, "why": found.why}
+    return {"monte_carlo" + field.removeprefix("p"): told}
+
+
+def _categorical(test, taken, field="p"):
+    """A test of independence of a table, whose rows are groups or times. Empty rows and columns are left out, as R's
+    drop of unused levels does; a variable that does not vary leaves Fisher's test with P = 1 and others without one."""
+    table = np.array(taken) if taken else np.zeros((0, 0), np.int64)
+    seen = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    if min(seen.shape) == 0:
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(REASONS["empty"])}
+    if len(seen) < 2:
+        why = REASONS["one_group" if len(table) > 2 else "empty_group"]
+        return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
+    if seen.shape[1] < 2:
+        seen = np.column_stack([seen, np.zeros(len(seen), np.int64)])
+    return _tested(test, seen, field)
+
+
+def _pairwise_continuous(data, taken):
+    test = data.plan.test("pairwise_continuous")
+    if test.two_groups or len(taken) < 2:
+        return _adjusted(data, {name: _tested(test, [taken[i], taken[j]]) for name, (i, j) in data.pairs.items()})
+    try:
+        found = test.run(taken)
+    except NotEstimable as why:
+        nothing = dict.fromkeys(data.pairs)
+        return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
+    answers = {name: _of_pair(found.pair(*places)) for name, places in data.pairs.items()}
+    if test.adjusted:
+        return _collected(answers)
+    return _adjusted(data, answers)
+
+
+def _of_pair(pair):
+    if pair.p is None:
+        return {"p": None, "reason": NOT_ESTIMABLE.format(REASONS["empty_group"])}
+    return {"p": pair.p}
+
+
+def _pairwise_categorical(data, taken):
+    test = data.plan.test("pairwise_categorical")
+    return _adjusted(data, {n: _categorical(test, [taken[i], taken[j]]) for n, (i, j) in data.pairs.items()})
+
+
+def _adjusted(data, answers):
+    """P of each pair before and after adjustment over the row's pairs."""
+    raw = [answer["p"] for answer in answers.values()]
+    collected = _collected(answers)
+    return {
+        "adjust": data.plan.adjust,
+        **{"p_raw" if name == "p" else name: value for name, value in collected.items()},
+        "p": dict(zip(answers, adjust(raw, data.plan.adjust), strict=True)),
+    }
+
+
+def _collected(answers):
+    """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
+    result = {"p": {name: answer["p"] for name, answer in answers.items()}}
+    for field in ("reason", "monte_carlo"):
+        if told := {name: answer[field] for name, answer in answers.items() if field in answer}:
+            result[field] = told
+    return result
+
+
+# The tables: lists of rows that are still to be computed
+
+
+def _overall(data, name):
+    """A row of Tables 2 and 5."""
+    variable, plan = variables.get(name), data.plan
+    told, taken = _all_described(data, variable)
+    test = plan.test(f"overall_{variable.kind}")
+    row = {"variable": name, "kind": variable.kind, "test": test.code}
+    if variable.kind == "continuous":
+        return row | _tested(test, taken) | {"groups": told}
+    second = plan.test("second_overall_categorical")
+    if second and second is not test:
+        row |= _categorical(second, taken, f"p_{second.code}")
+    return row | _categorical(test, taken) | {"groups": told}
+
+
+def _characteristics(data):
+    return [partial(_overall, data, name) for name in data.plan.characteristics]
+
+
+def _adverse_events(data):
+    return [partial(_overall, data, name) for name in data.plan.events]
+
+
+def _recovery(data):
+    return [
+        partial(_before_after, data, name, code, followup)
+        for name in data.plan.outcomes
+        for followup in data.plan.followups
+        for code in data.groups
+    ]
+
+
+def _before_after(data, name, group, followup, value_set=None):
+    """A row of Table 4."""
+    variable, plan = variables.get(name), data.plan
+    told_before, taken_before = _described(data, variable, group, plan.baseline, value_set)
+    told_after, taken_after = _described(data, variable, group, followup, value_set)
+    test = plan.test(f"before_after_{variable.kind}")
+    if variable.kind == "continuous":
+        change = data.changes(name, group, followup, value_set)
+        tested, pairs = _tested(test, change), change.n
+    else:
+        before, after = (data.coded(name, when, value_set) for when in (plan.baseline, followup))
+        taken = [taken_before, taken_after]
+        tested, pairs = _categorical_change(plan, test, before, after, data.groups[group], taken)
+    row = {"variable": name, "group": group, "timepoint": followup, "kind": variable.kind, "test": test.code}
+    return row | tested | {"pairs": pairs, "baseline": told_before, "followup": told_after}
+
+
+def _categorical_change(plan, test, before, after, chosen, taken):
+    """Fisher's test of the two times' counts, as the study did, and McNemar's of the patients with both."""
+    first, second, counts, _ = joint_counts(before, after, chosen)
+    paired = np.zeros((len(before.values),) * 2, np.int64)
+    paired[first, second] = counts
+
+    def done(one, field="p"):
+        return _tested(one, paired, field) if one.code == "mcnemar" else _categorical(one, taken, field)
+
+    tested = done(test)
+    other = plan.test("second_before_after_categorical")
+    if other and other is not test:
+        tested |= done(other, f"p_{other.code}")
+    return tested, int(counts.sum())
+
+
+def _between_groups(data):
+    plan, rows = data.plan, []
+    for name in plan.outcomes:
+        rows += [partial(_between, data, name, timepoint) for timepoint in plan.timepoints]
+        if name in plan.deltas:
+            rows += [partial(_between_deltas, data, name, followup) for followup in plan.followups]
+    return rows
+
+
+def _between(data, name, timepoint, value_set=None):
+    """A row of Table 6 or of Figure 5."""
+    variable = variables.get(name)
+    told, taken = _all_described(data, variable, timepoint, value_set)
+    pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
+    test = data.plan.test(f"pairwise_{variable.kind}")
+    row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
+    return row | pairwise(data, taken) | {"groups": told}
+
+
+def _between_deltas(data, name, followup, value_set=None):
+    """The row of changes from baseline: only patients with both values have one."""
+    plan = data.plan
+    taken = [data.changes(name, group, followup, value_set) for group in data.groups]
+    told = {
+        code: described_counts(counts) | {"missing": _size(rows) - counts.n}
+        for (code, rows), counts in zip(data.groups.items(), taken, strict=True)
+    }
+    row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
+    return row | {"test": plan.test("pairwise_continuous").code} | _pairwise_continuous(data, taken) | {"groups": told}
+
+
+def _domains(data):
+    plan = data.plan
+    return [partial(_between, data, name, timepoint) for name in plan.domains for timepoint in plan.timepoints]
+
+
+def _sensitivity(data):
+    """The HSUV rows again, by each further value set."""
+    if "hsuv" not in data.plan.outcomes:
+        return []
+    return [partial(_by_value_set, data, code) for code in data.plan.value_sets[1:]]
+
+
+def _by_value_set(data, code):
+    plan = data.plan
+    recovery = [_before_after(data, "hsuv", g, f, code) for f in plan.followups for g in data.groups]
+    between = [_between(data, "hsuv", timepoint, code) for timepoint in plan.timepoints]
+    if "hsuv" in plan.deltas:
+        between += [_between_deltas(data, "hsuv", followup, code) for followup in plan.followups]
+    return {"value_set": code, "recovery": recovery, "between_groups": between}
+
+
+# What was computed from what
+
+
+def _cohort(data):
+    selection, grouped = data.selection, {code: _size(rows) for code, rows in data.groups.items()}
+    return selection.cohort.to_json() | {
+        "flow": selection.flow,
+        "n": int(selection.chosen.size),
+        "groups": grouped,
+        "in_no_group": int(selection.chosen.size) - sum(grouped.values()),
+        "by_site": selection.by_site,
+    }
+
+
+def _method(data):
+    plan = data.plan
+    return {
+        "plan": plan.name,
+        "plan_version": plan.version,
+        "value_set": plan.value_sets[0],
+        "value_set_version": value_sets.get(plan.value_sets[0]).version,
+        "segment_rule": plan.rule.version,
+        "grouping": plan.grouping,
+        "groups": list(data.groups),
+        "pairs": list(data.pairs),
+        "baseline": plan.baseline,
+        "followups": list(plan.followups),
+        "snapshot": data.frame.snapshot,
+        "software": software(),
+        "synthetic": settings.SYNTHETIC,
+        "tests": {
+            name: getattr(plan, name)
+            for name in plan.to_json()
+            if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
+        },
+        "alpha": plan.alpha,
+    } | ({"arms": plan.arms.to_json()} if plan.arms else {})

@@ -1,0 +1,1 @@
+"""Cohorts, comparisons, exports and snapshots. Calls records and shared."""

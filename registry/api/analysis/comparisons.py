@@ -1,0 +1,181 @@
+"""Comparisons: ask for one, see how far it is, take its result."""
+
+from dataclasses import fields
+
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from registry.analysis.data import packed_snapshots as frozen_data
+from registry.analysis.design import cohorts, plans
+from registry.analysis.design import errors as design_errors
+from registry.analysis.presentation import tables
+from registry.analysis.running import runs
+from registry.api.analysis.cohorts import cohort_named
+from registry.api.analysis.snapshots import snapshot_named
+from registry.api.records.reference import TEXT
+from registry.api.shared import lists, request_body
+from registry.api.shared.idempotency import repeatable
+from registry.api.shared.item_fields import Declared, code_filter, represent, serializer
+from registry.api.shared.problems import Problem
+from registry.api.shared.resource import Resource
+from registry.models import ComparisonRun
+from registry.services.files import snapshots
+from registry.tasks import start_comparison
+from sites import audit
+from sites.tenancy.access import Can
+
+PARTS = {one.name: getattr(plans.SEGMENT_COMPARISON, one.name) for one in fields(plans.Plan)}
+CHANGEABLE = tuple(name for name in PARTS if name not in ("name", "version"))
+PLAN = {
+    "type": "object",
+    "description": "What to compute; what is left out is as in the segment comparison: "
+    + ", ".join(f"{name} {value!r}" for name, value in PARTS.items() if name in CHANGEABLE and value != "")
+    + ".",
+    "properties": {name: {} for name in CHANGEABLE},
+    "additionalProperties": False,
+    "examples": [{"followups": ["1m", "3m"], "value_sets": ["JP"]}],
+}
+COHORT = {
+    "type": ["string", "integer"],
+    "description": f"A cohort of the registry itself ({', '.join(cohorts.COHORTS)}) or the id of a saved one.",
+    "default": cohorts.SEGI2024.name,
+    "examples": [cohorts.SEGI2024.name],
+}
+FROZEN = {
+    "type": ["string", "null"],
+    "format": "uuid",
+    "default": None,
+    "description": "Id of the snapshot that the data are read from; null for the registry as it is.",
+}
+STATUS = {"type": "string", "enum": ComparisonRun.Status.values}
+
+RunShown = serializer(
+    "Comparison",
+    {
+        "id": serializers.UUIDField(),
+        "status": Declared(STATUS),
+        "progress": serializers.FloatField(help_text="From 0 to 1."),
+        "stage": Declared(TEXT),
+        "error": Declared(TEXT),
+        "plan": Declared({"type": "object"}),
+        "cohort": Declared({"type": "object"}),
+        "snapshot": Declared({"type": "string", "description": "SHA-256 of the data that went in."}),
+        "frozen": serializers.UUIDField(source="frozen_id", allow_null=True, help_text=FROZEN["description"]),
+        "requested_at": serializers.DateTimeField(),
+        "finished_at": serializers.DateTimeField(allow_null=True),
+    },
+    "A comparison that was asked for.",
+)
+RunNew = serializer("ComparisonNew", {"plan": Declared(PLAN), "cohort": Declared(COHORT), "frozen": Declared(FROZEN)})
+ResultShown = serializer(
+    "ComparisonResult", {"method": Declared({"type": "object"}), "flow": Declared({"type": "array", "items": {}})}
+)
+FILTERS = (code_filter("status", "status", ComparisonRun.Status.values, "How far it is."),)
+
+
+def _shown(run):
+    return represent(RunShown, run)
+
+
+def _runs():
+    return ComparisonRun.objects.defer("result", "patients")
+
+
+class Comparisons(Resource):
+    tag = "Analysis"
+    needs = {"GET": Can.COMPARE, "POST": Can.COMPARE}
+
+    @extend_schema(parameters=lists.parameters(FILTERS, ("requested_at",)), responses=lists.page_serializer(RunShown))
+    def get(self, request):
+        """The comparisons that were asked for."""
+        return lists.page(request, _runs(), show=_shown, filters=FILTERS, orders=("requested_at",))
+
+    @extend_schema(request=RunNew, responses={202: RunShown})
+    @repeatable
+    def post(self, request):
+        """Ask for a comparison. A worker computes it; poll the address in `Location` until `status` is `done`."""
+        body = dict(request.data)
+        plan, named = body.pop("plan", {}), body.pop("cohort", cohorts.SEGI2024.name)
+        frozen = body.pop("frozen", None)
+        sent = request_body.read(request, (), body=body, forms=False)
+        plan, cohort = _plan(plan, sent.errors), cohort_named(named)
+        if cohort is None:
+            sent.errors["cohort"] = [_("there is no such cohort")]
+        snapshot = snapshot_named(self.access, frozen)
+        if frozen is not None and snapshot is None:
+            sent.errors["frozen"] = [_("there is no such snapshot")]
+        elif cohort is not None:
+            try:
+                frozen_data.require(snapshot, cohorts.timepoints_needed(cohort))
+            except snapshots.Lacking as error:
+                sent.errors["frozen"] = [error.reason.in_language(get_language())]
+        if sent.errors:
+            raise request_body.refused(sent.errors)
+        run = start_comparison(access=self.access, plan=plan, cohort=cohort, frozen=snapshot)
+        run.refresh_from_db()
+        location = request.build_absolute_uri(reverse("api:comparison", args=[run.pk]))
+        return Response(_shown(run), status=202, headers={"Location": location})
+
+
+def _plan(given, errors):
+    if not isinstance(given, dict):
+        errors["plan"] = [_("must be an object")]
+        return None
+    if unknown := given.keys() - set(CHANGEABLE):
+        errors["plan"] = [_("has no part “%(name)s”") % {"name": min(unknown)[:40]}]
+        return None
+    try:
+        return plans.from_json({"name": plans.SEGMENT_COMPARISON.name} | given)
+    except (ValueError, TypeError, KeyError) as error:
+        errors["plan"] = [design_errors.told(error, get_language())[:1000]]
+        return None
+
+
+class OneComparison(Resource):
+    tag = "Analysis"
+    needs = {"GET": Can.COMPARE}
+
+    @extend_schema(responses=RunShown)
+    def get(self, request, run_id):
+        """What was asked, and how far it is."""
+        return Response(_shown(run_of(run_id)))
+
+
+class ComparisonCancellation(Resource):
+    tag = "Analysis"
+    needs = {"POST": Can.COMPARE}
+
+    @extend_schema(request=None, responses={202: RunShown})
+    def post(self, request, run_id):
+        """Stop a comparison that is not finished; nothing happens to one that is."""
+        run = run_of(run_id)
+        runs.cancel(access=self.access, run=run)
+        return Response(_shown(run_of(run_id)), status=202)
+
+
+class ComparisonResult(Resource):
+    tag = "Analysis"
+    needs = {"GET": Can.COMPARE}
+
+    @extend_schema(responses=ResultShown)
+    def get(self, request, run_id):
+        """The result: every number in full precision. 409 before the comparison is done."""
+        result = runs.result_of(run_of(run_id))
+        if result is None:
+            raise Problem(409, _("This comparison has no result."))
+        audit.record(
+            "comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=run_id, detail={"format": "api"}
+        )
+        return Response(tables.shown(result))
+
+
+def run_of(run_id):
+    run = _runs().filter(pk=run_id).first()
+    if run is None:
+        raise Http404
+    return run

@@ -1,0 +1,1 @@
+"""Patients, assessments, adverse events, queries and what they refer to. Calls shared."""

@@ -1,0 +1,175 @@
+"""Assessments: one for a patient and timepoint."""
+
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+
+from registry.api.records.patients import RECORD, STATE_SCHEMA
+from registry.api.shared import lists, request_body
+from registry.api.shared.etags import check_match, etag_of, shown
+from registry.api.shared.idempotency import repeatable
+from registry.api.shared.item_fields import (
+    UPDATED_SINCE,
+    Declared,
+    code_filter,
+    filters_of,
+    item_schema,
+    represent,
+    serializer,
+    shown_fields,
+    text_filter,
+)
+from registry.api.shared.problems import Problem
+from registry.api.shared.resource import Resource
+from registry.instruments import catalogue
+from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
+from registry.models import Assessment, Patient, State, Timepoint
+from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS
+from registry.services.entry.assessments import save_assessment
+from registry.services.files.data_use import of_use_to, patient_of_use_to
+from registry.services.records.storing import Conflict
+from registry.tasks import start_patient_outcomes
+from sites.tenancy.access import Can
+
+DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+ANSWERS = (ASSESSMENT_DATE, *catalogue.items(catalogue.OF_ASSESSMENT))
+# A registry may have timepoints beyond those it began with, so the schema closes no list.
+TIMEPOINT_SCHEMA = {
+    "type": "string",
+    "maxLength": 8,
+    "description": f"Code of the timepoint, as in the schedule: {', '.join(str(one) for one in TIMEPOINT.codes)}.",
+}
+
+AssessmentShown = serializer(
+    "Assessment",
+    {
+        "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
+        "timepoint": Declared(TIMEPOINT_SCHEMA, source="timepoint_id"),
+        "site_code": Declared(item_schema(SITE_CODE, nullable=False), source="site.code"),
+        **shown_fields((ASSESSMENT_DATE, *ASSESSMENT_ITEMS, *ASSESSMENT_EXTRAS), DERIVED),
+        "state": Declared(STATE_SCHEMA),
+        **RECORD,
+    },
+    "What was assessed at one timepoint.",
+)
+AssessmentNew = serializer(
+    "AssessmentNew",
+    {
+        "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
+        "timepoint": Declared(TIMEPOINT_SCHEMA),
+        **request_body.sent_fields(ANSWERS, reason=False),
+    },
+)
+AssessmentChange = serializer(
+    "AssessmentChange",
+    request_body.sent_fields(ANSWERS),
+    "Only what changes need be sent. A value sent ends the reason for its being missing.",
+)
+
+FILTERS = (
+    text_filter("patient_id", "patient_id", "One patient.", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}"),
+    text_filter("site_code", "site__code", "One site.", r"[A-Z][A-Z0-9]{0,7}"),
+    text_filter("timepoint", "timepoint_id", "One timepoint.", r"[A-Za-z0-9_-]{1,8}"),
+    code_filter("state", "state", State.values, "State of the form."),
+    *filters_of((ASSESSMENT_DATE, *ASSESSMENT_ITEMS)),
+    UPDATED_SINCE,
+)
+ORDERS = ("patient_id", "updated_at", "assessment_date")
+
+
+def visible(access):
+    return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related("site")
+
+
+def _shown(row):
+    return represent(AssessmentShown, row)
+
+
+def patient_named(resource, sent, name="patient_id"):
+    """The patient that a body names, or None with the fault noted: one of another site does not exist."""
+    try:
+        return patient_of_use_to(resource.access, sent.more[name] or "")
+    except Patient.DoesNotExist:
+        sent.errors.setdefault(name, [_("there is no such patient")])
+        return None
+
+
+class Assessments(Resource):
+    tag = "Assessments"
+    needs = {"GET": Can.READ, "POST": Can.ENTER}
+
+    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(AssessmentShown))
+    def get(self, request):
+        """The assessments of the sites that one may read."""
+        return lists.page(request, visible(self.access), show=_shown, filters=FILTERS, orders=ORDERS)
+
+    @extend_schema(request=AssessmentNew, responses={201: AssessmentShown})
+    @repeatable
+    def post(self, request):
+        """Record the assessment of a patient at a timepoint where there is none yet."""
+        body = dict(request.data)
+        timepoint = body.pop("timepoint", None)
+        sent = request_body.read(request, ANSWERS, body=body, more=(PATIENT_ID,))
+        patient = patient_named(self, sent)
+        if not isinstance(timepoint, str) or not Timepoint.objects.filter(pk=timepoint).exists():
+            known = ", ".join(Timepoint.objects.values_list("pk", flat=True))
+            sent.errors["timepoint"] = [_("must be one of %(codes)s") % {"codes": known}]
+        if patient is None or "timepoint" in sent.errors:
+            raise request_body.all_faults(sent, ANSWERS)
+        self.access.require(Can.ENTER, patient.site_id)
+
+        def save(**answers):
+            return save_assessment(access=self.access, patient=patient, timepoint=timepoint, **answers)
+
+        try:
+            stored = request_body.store(sent, save)
+        except Conflict as error:
+            raise Problem(
+                409,
+                _("There is an assessment at this timepoint already: correct that one."),
+                headers={"Location": self.address(request, error.current), "ETag": etag_of(error.current.version)},
+            ) from error
+        start_patient_outcomes(patient.pk)
+        stored.refresh_from_db()
+        headers = {"Location": self.address(request, stored)}
+        return shown(request, _shown(stored), stored.version, status=201, headers=headers)
+
+    def address(self, request, row):
+        return request.build_absolute_uri(reverse("api:assessment", args=[row.patient_id, row.timepoint_id]))
+
+
+class OneAssessment(Resource):
+    tag = "Assessments"
+    versioned = True
+    needs = {"GET": Can.READ, "PATCH": Can.ENTER}
+
+    def of(self, patient_id, timepoint):
+        row = visible(self.access).filter(patient_id=patient_id, timepoint_id=timepoint).first()
+        if row is None:
+            raise Http404
+        return row
+
+    @extend_schema(responses=AssessmentShown)
+    def get(self, request, patient_id, timepoint):
+        """The assessment of a patient at a timepoint."""
+        row = self.of(patient_id, timepoint)
+        return shown(request, _shown(row), row.version)
+
+    @extend_schema(request=AssessmentChange, responses=AssessmentShown)
+    def patch(self, request, patient_id, timepoint):
+        """Enter more, complete or correct an assessment."""
+        row = self.of(patient_id, timepoint)
+        self.access.require(Can.ENTER, row.site_id)
+        check_match(request, row.version)
+        sent = request_body.read(request, ANSWERS)
+        request_body.merged(sent, {one.name: getattr(row, one.name) for one in ANSWERS}, row.missing)
+
+        def save(**answers):
+            return save_assessment(
+                access=self.access, patient=row.patient, timepoint=timepoint, version=row.version, **answers
+            )
+
+        stored = request_body.store(sent, save)
+        start_patient_outcomes(row.patient_id)
+        return shown(request, _shown(stored), stored.version)

@@ -1,0 +1,283 @@
+"""Patients: the list, enrolment, one patient with the three forms; direct identifiers apart from everything else."""
+
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from registry.api.shared import lists, request_body
+from registry.api.shared.etags import check_match, hashed, shown
+from registry.api.shared.idempotency import repeatable
+from registry.api.shared.item_fields import (
+    MISSING_SCHEMA,
+    UPDATED_SINCE,
+    Declared,
+    code_filter,
+    filters_of,
+    item_schema,
+    represent,
+    serializer,
+    shown_fields,
+    text_filter,
+    whole,
+)
+from registry.api.shared.resource import Resource
+from registry.instruments import catalogue, levels
+from registry.instruments.keys import PATIENT_ID, SITE_CODE
+from registry.models import Identity, Patient, State
+from registry.models.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
+from registry.services.entry import patients as service
+from registry.services.files.data_use import of_use_to
+from registry.services.records import identity
+from registry.services.records.cleaning import clean
+from registry.services.records.storing import locked_for_update
+from registry.tasks import start_patient_outcomes
+from sites import audit
+from sites.models import Site
+from sites.people.tokens import TokenScope
+from sites.tenancy.access import Can
+
+DERIVED = tuple(one for instrument in catalogue.OF_PATIENT for one in instrument.derived)
+GROUPS = {
+    "type": ["string", "null"],
+    "enum": [*(one.code for one in levels.SEGMENT_GROUPS), None],
+    "description": "; ".join(f"{one.code}: {one.label.en}" for one in levels.SEGMENT_GROUPS),
+}
+STATE_SCHEMA = {"type": "string", "enum": State.values, "readOnly": True}
+# What every record tells of itself.
+RECORD = {
+    "missing": Declared(MISSING_SCHEMA),
+    "version": serializers.IntegerField(help_text="Raised by every change; in quotation marks it is the ETag."),
+    "updated_at": serializers.DateTimeField(allow_null=True),
+}
+
+PatientShown = serializer(
+    "Patient",
+    {
+        "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
+        "site_code": Declared(item_schema(SITE_CODE, nullable=False), source="site.code"),
+        **shown_fields(PATIENT_ITEMS + PATIENT_EXTRAS, DERIVED),
+        "segment_group": Declared(GROUPS),
+        "segment_adjudicated": Declared(GROUPS),
+        "age_at_surgery": serializers.IntegerField(allow_null=True, help_text="In completed years."),
+        "baseline_state": Declared(STATE_SCHEMA),
+        "surgery_state": Declared(STATE_SCHEMA),
+        **RECORD,
+    },
+    "A patient with baseline, index operation and follow-up; direct identifiers are elsewhere.",
+)
+
+CONSENTED = {"type": "boolean", "description": "That consent was given and the eligibility criteria were checked."}
+HOSPITAL_NUMBER = whole("hospital_number", "Number of the patient in the hospital", max_length=40, identifying=True)
+INITIALS = whole("initials", "Initials", max_length=10, identifying=True)
+BIRTH_DATE = catalogue.item("birth_date")
+
+Enrolment = serializer(
+    "Enrolment",
+    {
+        "site_code": Declared(item_schema(SITE_CODE, nullable=False)),
+        **request_body.sent_fields(
+            catalogue.ENROLMENT.items, more=(HOSPITAL_NUMBER, INITIALS), forms=False, reason=False
+        ),
+        "consented": Declared(CONSENTED),
+    },
+)
+FORM_SENT = {
+    form: serializer(
+        "".join(part.capitalize() for part in form.split("_")) + "Change",
+        request_body.sent_fields(service.items_of(form)),
+        "Only what changes need be sent. A value sent ends the reason for its being missing.",
+    )
+    for form in service.FORMS
+}
+IDENTIFIERS = (BIRTH_DATE, HOSPITAL_NUMBER, INITIALS)
+IdentifiersShown = serializer("Identifiers", {one.name: Declared(item_schema(one)) for one in IDENTIFIERS})
+IdentifiersChange = serializer("IdentifiersChange", request_body.sent_fields(IDENTIFIERS, forms=False))
+
+FILTERS = (
+    text_filter("patient_id", "patient_id", "One patient.", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}"),
+    text_filter("site_code", "site__code", "One site.", r"[A-Z][A-Z0-9]{0,7}"),
+    *filters_of(PATIENT_ITEMS),
+    code_filter(
+        "segment_group",
+        "segment_group",
+        [one.code for one in levels.SEGMENT_GROUPS],
+        "Segment by the usual rule.",
+    ),
+    code_filter("baseline_state", "baseline_state", State.values, "State of the baseline form."),
+    code_filter("surgery_state", "surgery_state", State.values, "State of the surgery form."),
+    UPDATED_SINCE,
+)
+ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
+
+
+def _shown(patient):
+    return represent(PatientShown, patient)
+
+
+class Patients(Resource):
+    tag = "Patients"
+    needs = {"GET": Can.READ, "POST": Can.ENTER}
+
+    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(PatientShown))
+    def get(self, request):
+        """The patients of the sites that one may read."""
+        rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").select_related("site")
+        return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS)
+
+    @extend_schema(request=Enrolment, responses={201: PatientShown})
+    @repeatable
+    def post(self, request):
+        """Enrol a patient, who gets the site's next number."""
+        body = dict(request.data)
+        consented = body.pop("consented", False)
+        more = (SITE_CODE, HOSPITAL_NUMBER, INITIALS)
+        sent = request_body.read(request, catalogue.ENROLMENT.items, body=body, more=more, forms=False)
+        if not isinstance(consented, bool):
+            sent.errors["consented"] = [_("must be true or false")]
+        sites = Site.objects.filter(pk__in=self.access.sites_for(Can.ENTER))
+        site = sites.filter(code=sent.more["site_code"] or "").first()
+        if site is None:
+            sent.errors.setdefault("site_code", [_("must be a site where you enter data")])
+
+        def save(raw, missing, today, **_more):
+            if site is None:
+                # Nothing can be stored, but the other faults are told as well.
+                clean(catalogue.ENROLMENT.items, raw, missing, complete=True, today=today)
+                return None
+            return service.enrol(
+                access=self.access,
+                site=site,
+                raw=raw,
+                missing=missing,
+                consented=consented is True,
+                hospital_number=sent.more["hospital_number"] or "",
+                initials=sent.more["initials"] or "",
+                today=today,
+            )
+
+        patient = request_body.store(sent, save)
+        location = request.build_absolute_uri(reverse("api:patient", args=[patient.pk]))
+        return shown(request, _shown(patient), patient.version, status=201, headers={"Location": location})
+
+
+class OnePatient(Resource):
+    tag = "Patients"
+    versioned = True
+    needs = {"GET": Can.READ}
+
+    @extend_schema(responses=PatientShown)
+    def get(self, request, patient_id):
+        """One patient."""
+        patient = self.patient(patient_id)
+        return shown(request, _shown(patient), patient.version)
+
+
+class Form(Resource):
+    """Changes one form of a patient."""
+
+    tag = "Patients"
+    needs = {"PATCH": Can.ENTER}
+    form = ""
+
+    def change(self, request, patient_id):
+        patient = self.patient(patient_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        check_match(request, patient.version)
+        items = service.items_of(self.form)
+        sent = request_body.read(request, items)
+        if sent.complete:
+            # A complete form is checked as a whole.
+            known = identity.read(patient) or {}
+            values = {one.name: known.get(one.name) if one.identifying else getattr(patient, one.name) for one in items}
+            own = {one.name for one in items}
+            request_body.merged(sent, values, {name: why for name, why in patient.missing.items() if name in own})
+
+        def save(**answers):
+            return service.save_form(
+                access=self.access, patient=patient, form=self.form, version=patient.version, **answers
+            )
+
+        stored = request_body.store(sent, save)
+        start_patient_outcomes(patient.pk)
+        return shown(request, _shown(stored), stored.version)
+
+
+class Baseline(Form):
+    form = "baseline"
+
+    @extend_schema(request=FORM_SENT["baseline"], responses=PatientShown)
+    def patch(self, request, patient_id):
+        """Enter or correct the baseline: enrolment, disease, Tokuhashi and SINS."""
+        return self.change(request, patient_id)
+
+
+class Surgery(Form):
+    form = "surgery"
+
+    @extend_schema(request=FORM_SENT["surgery"], responses=PatientShown)
+    def patch(self, request, patient_id):
+        """Enter or correct the index operation."""
+        return self.change(request, patient_id)
+
+
+class FollowUp(Form):
+    form = "follow_up"
+
+    @extend_schema(request=FORM_SENT["follow_up"], responses=PatientShown)
+    def patch(self, request, patient_id):
+        """Enter or correct the last contact and the vital status."""
+        return self.change(request, patient_id)
+
+
+class Identifiers(Resource):
+    """Birth date, hospital number and initials: for the site's own people; every reading is on record."""
+
+    tag = "Patients"
+    versioned = True
+    needs = {"GET": Can.IDENTIFY, "PATCH": Can.ENTER}
+    scopes = {"GET": TokenScope.IDENTIFY, "PATCH": TokenScope.WRITE}
+
+    def of(self, patient_id):
+        patient = self.patient(patient_id)
+        if not self.access.may(Can.IDENTIFY, patient.site_id):
+            raise Http404
+        return patient
+
+    @extend_schema(responses=IdentifiersShown)
+    def get(self, request, patient_id):
+        """The direct identifiers of a patient of one's own site."""
+        patient = self.of(patient_id)
+        audit.record("identifiers_viewed", site_id=patient.site_id, table="registry_identity", row_id=patient.pk)
+        return shown(request, self._shown(patient), _version(patient))
+
+    @extend_schema(request=IdentifiersChange, responses={204: None})
+    def patch(self, request, patient_id):
+        """Correct direct identifiers. The answer does not repeat them."""
+        patient = self.of(patient_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        locked_for_update(Patient, patient.pk, None)
+        check_match(request, _version(patient))
+        sent = request_body.read(request, (BIRTH_DATE,), more=(HOSPITAL_NUMBER, INITIALS), forms=False)
+        given = {name: value or "" for name, value in sent.more.items() if name in request.data}
+
+        def save(raw, missing, complete, reason, today):
+            if raw:
+                service.save_form(
+                    access=self.access, patient=patient, form="baseline", raw=raw, reason=reason, today=today
+                )
+            identity.write(patient, **given)
+            return patient
+
+        request_body.store(sent, save)
+        return shown(request, None, _version(patient), status=204)
+
+    def _shown(self, patient):
+        known = identity.read(patient) or {}
+        return represent(IdentifiersShown, {one.name: known.get(one.name) for one in IDENTIFIERS})
+
+
+def _version(patient):
+    row = Identity.objects.filter(patient_id=patient.pk).first()
+    return hashed(*(getattr(row, name, None) for name in identity.FIELDS))

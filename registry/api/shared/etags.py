@@ -1,0 +1,44 @@
+"""ETag and If-Match: a change says which version it is a change of, so that nobody's work is overwritten unseen."""
+
+import hashlib
+
+from django.utils.http import parse_etags
+from django.utils.translation import gettext as _
+from rest_framework.response import Response
+
+from registry.api.shared.problems import Problem
+
+
+def etag_of(version):
+    return f'"{version}"'
+
+
+def shown(request, data, version, *, status=200, headers=None):
+    """The response with one record: 304 without it where the client has this version already."""
+    etag = etag_of(version)
+    told = (headers or {}) | {"ETag": etag}
+    known = [one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))]
+    if request.method in ("GET", "HEAD") and (etag in known or "*" in known):
+        return Response(status=304, headers=told)
+    return Response(data, status=status, headers=told)
+
+
+def check_match(request, version):
+    """Problem 428 where the request does not say which version it changes, 412 where that is not the stored one."""
+    wanted = parse_etags(request.headers.get("If-Match", ""))
+    if not wanted:
+        raise Problem(428, _("Say in If-Match which version this changes: the ETag of what was read."))
+    if "*" not in wanted and etag_of(version) not in wanted:
+        raise Problem(
+            412,
+            _("Somebody else has changed this since it was read. Read it again."),
+            headers={"ETag": etag_of(version)},
+        )
+
+
+def hashed(*parts):
+    """A version for what has no number: a short hash of bytes or None."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"-" if part is None else b"+" + bytes(part))
+    return digest.hexdigest()[:16]

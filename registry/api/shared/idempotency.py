@@ -1,0 +1,79 @@
+"""Idempotency-Key: a POST that is sent again, because its answer was lost, is answered again and not done again.
+
+The answer is kept in the same transaction as what was stored, for a day, and only if something was stored.
+"""
+
+import hashlib
+import json
+import re
+from functools import wraps
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.response import Response
+
+from registry.api.shared.problems import Problem
+from sites.models import ApiAnswer
+from sites.people.tokens import ANSWERS_KEPT
+
+LONGEST_KEY = ApiAnswer._meta.get_field("key").max_length
+REPLAYED = "Idempotent-Replayed"
+
+
+def repeatable(post):
+    """A `post` method that honours the request's Idempotency-Key."""
+
+    @wraps(post)
+    def wrapped(view, request, *args, **kwargs):
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return post(view, request, *args, **kwargs)
+        if not re.fullmatch(rf"[!-~]{{1,{LONGEST_KEY}}}", key):
+            raise Problem(400, _("An Idempotency-Key has 1 to %(n)s visible characters.") % {"n": LONGEST_KEY})
+        fingerprint = _fingerprint(request)
+        with connection.cursor() as cursor:
+            # The second of two equal requests waits here until the first is committed, and then finds its answer.
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"api answer {request.user.pk} {key}"]
+            )
+        mine = ApiAnswer.objects.filter(user=request.user, key=key)
+        mine.filter(answered_at__lt=timezone.now() - ANSWERS_KEPT).delete()
+        if kept := mine.first():
+            return _again(kept, fingerprint)
+        response = post(view, request, *args, **kwargs)
+        if response.status_code < 300:
+            _keep(request.user, key, fingerprint, response)
+        return response
+
+    return wrapped
+
+
+def _fingerprint(request):
+    """Of the request, of what carries it and of what that may do: nobody is told again what is not theirs any more."""
+    carrier = f"token {request.auth.pk}" if request.auth is not None else "session"
+    access = request._request.access
+    grants = sorted(f"{one.role} {one.site_id}" for one in access.grants)
+    may = f"{carrier} {sorted(access.within)} {grants}"
+    told = f"{request.method} {request.get_full_path()} {may}\n".encode() + request.body
+    return hashlib.sha256(told).hexdigest()
+
+
+def _keep(user, key, fingerprint, response):
+    ApiAnswer.objects.create(
+        user=user,
+        key=key,
+        fingerprint=fingerprint,
+        status=response.status_code,
+        location=response.headers.get("Location", ""),
+        etag=response.headers.get("ETag", ""),
+        body=json.dumps(response.data, ensure_ascii=False),
+    )
+
+
+def _again(kept, fingerprint):
+    if kept.fingerprint != fingerprint:
+        raise Problem(409, _("This Idempotency-Key was used for another request."))
+    told = {"Location": kept.location, "ETag": kept.etag, REPLAYED: "true"}
+    headers = {name: value for name, value in told.items() if value}
+    return Response(json.loads(kept.body), status=kept.status, headers=headers)

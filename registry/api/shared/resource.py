@@ -1,0 +1,69 @@
+"""What every operation of the API has in common."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework.exceptions import Throttled, UnsupportedMediaType
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
+from rest_framework.views import APIView
+
+from registry.api.shared import throttles
+from registry.api.shared.parsing import JSONObject
+from registry.api.shared.signing_in import Allowed
+from registry.models import Patient
+from registry.services.files.data_use import patient_of_use_to
+
+
+class Resource(APIView):
+    """One address. A method without an entry in `needs` asks only for somebody who is signed in.
+
+    needs   method to the ability that a person needs somewhere; 403 without it
+    scopes  method to the scope that a token needs, where it is not the usual one
+    tag     heading of the operations in the documentation
+    may_match  whether a POST may say in If-Match which version it acts on; a PATCH must
+    versioned  whether it shows one record with its version: ETag, If-None-Match, If-Match
+    """
+
+    renderer_classes = (JSONRenderer,)
+    parser_classes = (JSONObject,)
+    permission_classes = (Allowed,)
+    throttle_classes = (throttles.ByToken,)
+    http_method_names = ("get", "head", "post", "patch")
+    needs = {}
+    scopes = {}
+    tag = ""
+    versioned = False
+    may_match = False
+
+    def initial(self, request, *args, **kwargs):
+        by_address = throttles.ByAddress()
+        if not by_address.allow_request(request, self):
+            raise Throttled(by_address.wait())
+        super().initial(request, *args, **kwargs)
+        if hasattr(self, request.method.lower()) and not self.is_for(self.access):
+            raise PermissionDenied
+        # A form would have been read by now, and look like a body without anything in it.
+        content_type = request.content_type.partition(";")[0].strip().lower()
+        changes = request.method not in SAFE_METHODS and hasattr(self, request.method.lower())
+        if changes and content_type not in ("", JSONObject.media_type):
+            raise UnsupportedMediaType(content_type[:80])
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def is_for(self, access):
+        """Whether people with this Access have anything to do with it, where `needs` does not say all."""
+        return True
+
+    @property
+    def access(self):
+        return self.request._request.access
+
+    def patient(self, patient_id):
+        """The patient in the address; Http404 for one that the person may not see."""
+        try:
+            return patient_of_use_to(self.access, patient_id)
+        except Patient.DoesNotExist:
+            raise Http404 from None

@@ -1,0 +1,79 @@
+"""Patient, without anything that identifies: the registry's number, sex, site, and whether the patient has died."""
+
+from dataclasses import dataclass
+
+from registry.fhir.mapping import names
+from registry.fhir.mapping.faults import Fault, InvalidResource
+from registry.fhir.mapping.responses import dictionaries, extension_of
+from registry.instruments.base import Label
+
+PSEUDONYMISED = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "PSEUDED",
+    "display": "pseudonymized",
+}
+NOT_ONE = Label("must be a Patient", "Patientではありません")
+NO_SITE = Label("needs an identifier of the system {v}", "識別子体系{v}が必要です").format(v=names.SITE_CODE)
+NAMES = Label("must not be sent: the registry keeps no names and addresses", "氏名・住所などは受け付けません")
+IDENTIFYING = ("name", "telecom", "address", "contact", "photo")
+
+
+def written(patient_id, site_code, values, *, version=None, updated_at=None):
+    """The Patient resource. values: sex, vital_status, consent_date as stored."""
+    meta = {"security": [PSEUDONYMISED]}
+    if version is not None:
+        meta["versionId"] = str(version)
+    if updated_at is not None:
+        meta["lastUpdated"] = updated_at.isoformat(timespec="milliseconds")
+    found = {
+        "resourceType": "Patient",
+        "id": names.encoded(patient_id),
+        "meta": meta,
+        "identifier": [{"use": "official", "system": names.PATIENT_ID, "value": patient_id}],
+        "active": True,
+        "managingOrganization": {"identifier": {"system": names.SITE_CODE, "value": site_code}},
+    }
+    if values.get("sex"):
+        found["gender"] = values["sex"]
+    if values.get("vital_status"):
+        found["deceasedBoolean"] = values["vital_status"] == "dead"
+    if values.get("consent_date"):
+        found["extension"] = [{"url": names.CONSENT, "valueDate": values["consent_date"].isoformat()}]
+    return found
+
+
+@dataclass
+class Enrolment:
+    """What a Patient says, ready for the service that enrols."""
+
+    site_code: str
+    raw: dict
+    consented: bool
+
+
+def read(resource):
+    """The `Enrolment` that a Patient asks for. Raises InvalidResource."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Patient":
+        raise InvalidResource([Fault("Patient", "structure", NOT_ONE)])
+    faults = [Fault(f"Patient.{name}", "business-rule", NAMES) for name in IDENTIFYING if resource.get(name)]
+    organization = resource.get("managingOrganization")
+    identifier = organization.get("identifier") if isinstance(organization, dict) else None
+    identifiers = dictionaries([identifier])
+    site = next((one.get("value") for one in identifiers if one.get("system") == names.SITE_CODE), None)
+    if not isinstance(site, str):
+        faults.append(Fault("Patient.managingOrganization.identifier", "required", NO_SITE))
+    if faults:
+        raise InvalidResource(faults)
+    consent = extension_of(resource, names.CONSENT, "valueDate")
+    raw = {"sex": resource.get("gender"), "birth_date": resource.get("birthDate"), "consent_date": consent}
+    return Enrolment(
+        site, {name: value if isinstance(value, str) else "" for name, value in raw.items()}, bool(consent)
+    )
+
+
+# Where a fault of an answer is in the resource.
+PATHS = {
+    "sex": "Patient.gender",
+    "birth_date": "Patient.birthDate",
+    "consent_date": f"Patient.extension.where(url='{names.CONSENT}')",
+}

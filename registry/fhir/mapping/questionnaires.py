@@ -1,0 +1,81 @@
+"""A Questionnaire for each instrument. Names of dimensions and short labels only: no publisher's wording is here."""
+
+from registry.fhir.mapping import names
+from registry.instruments.base import Bands
+
+MINIMUM = "http://hl7.org/fhir/StructureDefinition/minValue"
+MAXIMUM = "http://hl7.org/fhir/StructureDefinition/maxValue"
+UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
+UCUM = "http://unitsofmeasure.org"
+
+
+def canonical(base, instrument):
+    """The address that responses name, with the version."""
+    return f"{base}/Questionnaire/{names.resource_id(instrument.code)}|{instrument.version}"
+
+
+def questionnaire(instrument, base):
+    """The instrument as a Questionnaire; `base` is the address of the FHIR server, without a slash at its end."""
+    found = {
+        "resourceType": "Questionnaire",
+        "id": names.resource_id(instrument.code),
+        "url": canonical(base, instrument).partition("|")[0],
+        "version": instrument.version,
+        "name": "".join(part.capitalize() for part in instrument.code.split("_")),
+        **_translated("title", instrument.title),
+        "status": "active",
+        "subjectType": ["Patient"],
+        "item": [*map(_item, instrument.items), *map(_derived, instrument.derived)],
+    }
+    if instrument.how_to:
+        found |= _translated("description", instrument.how_to)
+    if instrument.citation:
+        found["purpose"] = f"Source: {instrument.citation}"
+    if instrument.licence:
+        found["copyright"] = instrument.licence
+    return found
+
+
+def _translated(name, label):
+    """An element in English with its Japanese."""
+    parts = [{"url": "lang", "valueCode": "ja"}, {"url": "content", "valueString": label.ja}]
+    return {name: label.en, f"_{name}": {"extension": [{"url": names.TRANSLATION, "extension": parts}]}}
+
+
+def _item(item):
+    found = {"linkId": item.name, **_translated("text", item.label), "type": _type(item)}
+    extensions = []
+    if item.choices:
+        found["answerOption"] = [
+            {"valueCoding": _coding(item.name, choice.code, choice.label)} for choice in item.form_choices
+        ]
+    elif item.kind in ("integer", "decimal"):
+        value = f"value{_type(item).capitalize()}"
+        for url, bound in ((MINIMUM, item.minimum), (MAXIMUM, item.maximum)):
+            if bound is not None:
+                extensions.append({"url": url, value: bound})
+        if item.unit:
+            extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
+    elif item.kind == "text":
+        found["maxLength"] = item.max_length
+    if item.kind == "levels":
+        found["repeats"] = True
+    return {"linkId": found.pop("linkId"), **({"extension": extensions} if extensions else {}), **found}
+
+
+def _type(item):
+    if item.choices:
+        return "choice"
+    return {"integer": "integer", "decimal": "decimal", "date": "date", "text": "string"}[item.kind]
+
+
+def _derived(derived):
+    found = {"linkId": derived.name, **_translated("text", derived.label), "readOnly": True}
+    if isinstance(derived, Bands):
+        options = [{"valueCoding": _coding(derived.name, one.code, one.label)} for one in derived.choices]
+        return found | {"type": "choice", "answerOption": options}
+    return found | {"type": "integer"}
+
+
+def _coding(name, code, label):
+    return {"system": names.code_system(name), "code": str(code), "display": label.en}

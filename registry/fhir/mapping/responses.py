@@ -1,0 +1,268 @@
+"""A QuestionnaireResponse for the answers to one instrument, written and read."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from registry.fhir.mapping import names
+from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
+from registry.fhir.mapping.questionnaires import canonical
+from registry.instruments import catalogue
+from registry.instruments.base import MISSING_REASONS, Bands, Label
+
+STATUSES = ("in-progress", "completed", "amended")
+
+NOT_ONE = Label("must be a QuestionnaireResponse", "QuestionnaireResponseではありません")
+NO_QUESTIONNAIRE = Label("names no questionnaire of this server", "このサーバーの質問票ではありません")
+OTHER_VERSION = Label("is of another version; this server has {v}", "版が異なります。このサーバーの版は{v}です")
+NO_SUBJECT = Label("must be a reference Patient/…", "Patient/…への参照が必要です")
+NO_STATUS = Label("must be in-progress, completed or amended", "in-progress、completed、amendedのいずれかです")
+UNKNOWN_ITEM = Label("is no item of this questionnaire", "この質問票の項目ではありません")
+TWICE = Label("is there twice", "同じ項目が2回あります")
+ONE_ANSWER = Label("takes one answer", "回答は1つです")
+WRONG_TYPE = Label("takes an answer of type {v}", "{v}型で回答してください")
+WRONG_SYSTEM = Label("takes codes of the system {v}", "コード体系は{v}です")
+UNKNOWN_REASON = Label("is no reason for a missing value here", "欠測理由ではありません")
+NO_TIMEPOINT = Label("needs the extension {v} with the timepoint", "時期を示す拡張{v}が必要です").format(
+    v=names.TIMEPOINT
+)
+NO_DATE = Label("needs the day of the assessment (YYYY-MM-DD)", "評価日（YYYY-MM-DD）が必要です")
+
+
+@dataclass
+class Response:
+    """What a QuestionnaireResponse says, ready for the services.
+
+    raw, missing  item's name → value as sent, and → reason code
+    masked        names of items that were read as masked: they stay as they are
+    """
+
+    instrument: object
+    patient_id: str
+    status: str = "in-progress"
+    timepoint: str | None = None
+    day: str = ""
+    raw: dict = field(default_factory=dict)
+    missing: dict = field(default_factory=dict)
+    masked: set = field(default_factory=set)
+    reason: str = ""
+    id: str = ""
+
+    @property
+    def completed(self):
+        return self.status != "in-progress"
+
+
+def is_answered(instrument, values, missing):
+    """Whether every required item that may be shown has a value or a reason."""
+    return all(
+        values.get(item.name) is not None or item.name in missing
+        for item in instrument.items
+        if item.required and not item.identifying
+    )
+
+
+def written(instrument, patient_id, values, missing, base, *, timepoint=None, day=None, event=None, version=None,
+            updated_at=None, masked=()):  # fmt: skip
+    """The QuestionnaireResponse of an instrument's stored answers.
+
+    values   item and derived value → what is stored; identifying items are left out, whatever they hold
+    missing  item → reason code
+    masked   identifying items that have a value
+    """
+    items = [_written_item(item, values.get(item.name), missing.get(item.name)) for item in instrument.items
+             if not item.identifying]  # fmt: skip
+    items += [_masked(item) for item in instrument.items if item.identifying and item.name in masked]
+    items += [_written_derived(one, values.get(one.name)) for one in instrument.derived]
+    meta = {"versionId": str(version)} if version is not None else {}
+    if updated_at is not None:
+        meta["lastUpdated"] = updated_at.isoformat(timespec="milliseconds")
+    found = {
+        "resourceType": "QuestionnaireResponse",
+        "id": names.response_id(instrument, patient_id, timepoint=timepoint, event=event),
+        "meta": meta,
+        "extension": [{"url": names.TIMEPOINT, "valueCode": timepoint}] if timepoint else [],
+        "questionnaire": canonical(base, instrument),
+        "status": "completed" if is_answered(instrument, values, missing) else "in-progress",
+        "subject": {"reference": f"Patient/{names.encoded(patient_id)}"},
+        "authored": day.isoformat() if day else "",
+        "item": [one for one in items if one],
+    }
+    return {name: value for name, value in found.items() if value not in ({}, [], "")}
+
+
+def _written_item(item, value, reason):
+    if reason:
+        return {"linkId": item.name, "extension": [_absent(names.ABSENT_CODES[reason]),
+                                                   {"url": names.MISSING, "valueCode": reason}]}  # fmt: skip
+    if value is None:
+        return None
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    return {"linkId": item.name, "answer": [_answer(item, one) for one in values]}
+
+
+def _absent(code):
+    return {"url": names.ABSENT, "valueCode": code}
+
+
+def _masked(item):
+    return {"linkId": item.name, "extension": [_absent(names.MASKED)]}
+
+
+def _answer(item, value):
+    if item.choices:
+        display = item.choice(value).label.en
+        return {"valueCoding": {"system": names.code_system(item.name), "code": str(value), "display": display}}
+    if isinstance(value, date):
+        return {"valueDate": value.isoformat()}
+    if item.kind == "decimal":
+        return {"valueDecimal": float(value)}
+    return {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
+
+
+def _written_derived(derived, value):
+    if value is None:
+        return None
+    if isinstance(derived, Bands):
+        label = next(one.label for one in derived.choices if one.code == value)
+        coding = {"system": names.code_system(derived.name), "code": value, "display": label.en}
+        return {"linkId": derived.name, "answer": [{"valueCoding": coding}]}
+    return {"linkId": derived.name, "answer": [{"valueInteger": value}]}
+
+
+# Reading
+
+
+def read(resource):
+    """The `Response` that a QuestionnaireResponse is. Raises InvalidResource naming everything that is wrong."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
+        raise InvalidResource([Fault("QuestionnaireResponse", "structure", NOT_ONE)])
+    faults = []
+    instrument = _instrument(resource, faults)
+    patient_id = _subject(resource, faults)
+    status = resource.get("status")
+    if status not in STATUSES:
+        faults.append(Fault("QuestionnaireResponse.status", "value", NO_STATUS))
+    if instrument is None:
+        raise InvalidResource(faults)
+    found = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
+    found.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
+    if instrument in catalogue.OF_ASSESSMENT:
+        _read_visit(resource, found, faults)
+    _read_items(resource, found, faults)
+    if faults:
+        raise InvalidResource(faults)
+    return found
+
+
+def _instrument(resource, faults):
+    address, _, version = str(resource.get("questionnaire") or "").partition("|")
+    instrument = names.INSTRUMENTS.get(address.rpartition("Questionnaire/")[2])
+    if instrument is None:
+        faults.append(Fault("QuestionnaireResponse.questionnaire", "not-found", NO_QUESTIONNAIRE))
+    elif version and version != instrument.version:
+        reason = OTHER_VERSION.format(v=instrument.version)
+        faults.append(Fault("QuestionnaireResponse.questionnaire", "not-supported", reason))
+    return instrument
+
+
+def _subject(resource, faults):
+    subject = resource.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    kind, _, text = str(reference or "").rpartition("/")
+    try:
+        if not (kind == "Patient" or kind.endswith("/Patient")):
+            raise ValueError(kind)
+        return names.decoded(text)
+    except ValueError:
+        faults.append(Fault("QuestionnaireResponse.subject", "required", NO_SUBJECT))
+        return ""
+
+
+def extension_of(element, url, kind):
+    for one in dictionaries(element.get("extension")):
+        if one.get("url") == url:
+            return one.get(kind)
+    return None
+
+
+def dictionaries(found):
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _read_visit(resource, found, faults):
+    timepoint = extension_of(resource, names.TIMEPOINT, "valueCode")
+    if not isinstance(timepoint, str) or not timepoint:
+        faults.append(Fault("QuestionnaireResponse.extension", "required", NO_TIMEPOINT))
+    else:
+        found.timepoint = timepoint
+    found.day = str(resource.get("authored") or "")[:10]
+    if not found.day:
+        faults.append(Fault("QuestionnaireResponse.authored", "required", NO_DATE))
+
+
+def _read_items(resource, found, faults):
+    items = {item.name: item for item in found.instrument.items}
+    derived = {one.name for one in found.instrument.derived}
+    seen = set()
+    for sent in dictionaries(resource.get("item")):
+        name = str(sent.get("linkId") or "")
+        path = path_of(name.replace("'", ""))
+        if name in seen:
+            faults.append(Fault(path, "duplicate", TWICE))
+        elif name in items:
+            _read_item(items[name], sent, path, found, faults)
+        elif name not in derived:  # a derived value is computed anew, whatever was sent
+            faults.append(Fault(path, "not-found", UNKNOWN_ITEM))
+        seen.add(name)
+    # Nobody reads them here, so leaving one out does not mean that it is to go.
+    kept = {item.name for item in found.instrument.items if item.identifying}
+    found.masked |= kept - found.raw.keys() - found.missing.keys()
+
+
+def _read_item(item, sent, path, found, faults):
+    reason = extension_of(sent, names.MISSING, "valueCode")
+    absent = extension_of(sent, names.ABSENT, "valueCode")
+    answers = dictionaries(sent.get("answer"))
+    if absent == names.MASKED and not answers:
+        found.masked.add(item.name)
+        return
+    reason = reason or names.REASON_OF.get(absent) or absent
+    if reason:
+        if reason not in MISSING_REASONS:
+            faults.append(Fault(path, "code-invalid", UNKNOWN_REASON))
+        else:
+            found.missing[item.name] = reason
+    if len(answers) > 1 and item.kind != "levels":
+        faults.append(Fault(path, "structure", ONE_ANSWER))
+        return
+    values = []
+    for answer in answers:
+        fault, value = _value(item, answer)
+        if fault:
+            faults.append(Fault(path, "value", fault))
+            return
+        values.append(value)
+    if values:
+        found.raw[item.name] = values if item.kind == "levels" else values[0]
+
+
+def _value(item, answer):
+    """(what is wrong or None, the raw value) of one answer."""
+    if item.choices:
+        coding = answer.get("valueCoding")
+        if not isinstance(coding, dict) or "code" not in coding:
+            return WRONG_TYPE.format(v="valueCoding"), None
+        system = names.code_system(item.name)
+        if coding.get("system") not in (None, system):
+            return WRONG_SYSTEM.format(v=system), None
+        return None, str(coding["code"])
+    kind, wanted = {
+        "integer": ("valueInteger", int),
+        "decimal": ("valueDecimal", (int, float)),
+        "date": ("valueDate", str),
+        "text": ("valueString", str),
+    }[item.kind]
+    value = answer.get(kind)
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        return WRONG_TYPE.format(v=kind), None
+    return None, value

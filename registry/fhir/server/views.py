@@ -1,0 +1,251 @@
+"""The addresses of the FHIR server: metadata, Patient, Questionnaire, QuestionnaireResponse."""
+
+import re
+from datetime import date
+
+from django.http import Http404
+from rest_framework.response import Response
+
+from registry.analysis.running.versions import product_version
+from registry.fhir.mapping import capability, names, patients, questionnaires, responses
+from registry.fhir.mapping.faults import Fault, InvalidResource
+from registry.fhir.server import answers
+from registry.fhir.server.resource import Refused, Resource, shown
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.models import AdverseEvent, Assessment, Patient
+from registry.services.entry.patients import enrol
+from registry.services.files.data_use import of_use_to, patient_of_use_to
+from registry.services.records.cleaning import InvalidAnswers
+from sites.models import Site
+from sites.tenancy.access import Can
+
+SINCE = date(2026, 11, 1)
+MOST = 200  # resources of a page
+USUAL = 50
+
+NO_MATCH = Label(
+    'Send If-Match with the version that was read, such as W/"3".',
+    'If-Matchで読み込んだ版（例：W/"3"）を送ってください。',
+)
+BAD_COUNT = Label("_count must be a whole number from 1 to 200.", "_countは1から200までの整数です。")
+NO_PATIENT = Label("Name the patient: patient=S07-0012.", "患者を指定してください（patient=S07-0012）。")
+UNKNOWN_PARAMETER = Label(
+    "{name} is not a parameter of this search; one of {known}.", "{name}は検索に使えません（{known}）。"
+)
+OTHER_ID = Label("is not the id of this address", "アドレスのidと一致しません")
+OTHER_SITE = Label("must be a site where you enter data", "データ入力ができる施設ではありません")
+
+
+def bundle(request, resources, *, total=None, following=None):
+    """A searchset of resources; `following`: the query of the next page."""
+    here = request.build_absolute_uri()
+    links = [{"relation": "self", "url": here}]
+    if following:
+        links.append({"relation": "next", "url": f"{request.build_absolute_uri(request.path)}?{following}"})
+    base = request.build_absolute_uri(request.path)
+    found = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    if total is not None:
+        found["total"] = total
+    found["entry"] = [
+        {"fullUrl": f"{base}/{one['id']}", "resource": one, "search": {"mode": "match"}} for one in resources
+    ]
+    return {name: value for name, value in found.items() if value != []}
+
+
+def count_of(request):
+    text = request.GET.get("_count", str(USUAL))
+    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise Refused(400, BAD_COUNT, "value")
+    return int(text)
+
+
+OF_EVERY_SEARCH = ("_count", "_after", "_format", "_pretty")
+
+
+def check_search(request, resource):
+    """Refused for a parameter that is not understood: to leave it out would answer with more than was asked for."""
+    known = (*(name for name, _ in capability.RESOURCES[resource][1]), *OF_EVERY_SEARCH)
+    for name in request.GET:
+        if name not in known:
+            told = {"name": name[:40], "known": ", ".join(known)}
+            raise Refused(400, UNKNOWN_PARAMETER.format(**told), "not-supported")
+
+
+class Nothing(Resource):
+    """What answers for a kind of resource that is not here."""
+
+    permission_classes = ()
+
+    def get(self, request, rest):
+        raise Http404
+
+    post = put = get
+
+
+class Metadata(Resource):
+    permission_classes = ()
+
+    def get(self, request):
+        return Response(capability.statement(self.base, product_version(), SINCE))
+
+
+class Questionnaires(Resource):
+    def get(self, request):
+        check_search(request, "Questionnaire")
+        found = [questionnaires.questionnaire(one, self.base) for one in catalogue.INSTRUMENTS]
+        for name, key in (("_id", "id"), ("url", "url")):
+            if name in request.GET:
+                found = [one for one in found if one[key] == request.GET[name].partition("|")[0]]
+        return Response(bundle(request, found, total=len(found)))
+
+
+class OneQuestionnaire(Resource):
+    def get(self, request, code):
+        if code not in names.INSTRUMENTS:
+            raise Http404
+        return Response(questionnaires.questionnaire(names.INSTRUMENTS[code], self.base))
+
+
+class OfPatients(Resource):
+    def patient(self, patient_id):
+        """The patient, if the person may read the site; Http404 otherwise: others' patients do not exist."""
+        try:
+            return patient_of_use_to(self.access, patient_id)
+        except Patient.DoesNotExist:
+            raise Http404 from None
+
+
+def _patient(patient, codes):
+    values = {name: getattr(patient, name) for name in ("sex", "vital_status", "consent_date")}
+    return patients.written(
+        patient.pk, codes[patient.site_id], values, version=patient.version, updated_at=patient.updated_at
+    )
+
+
+def _codes():
+    return dict(Site.objects.values_list("pk", "code"))
+
+
+class Patients(OfPatients):
+    def get(self, request):
+        """Patients in the order of their numbers; the next page begins after the last."""
+        self.access.require(Can.READ)
+        check_search(request, "Patient")
+        count = count_of(request)
+        rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").order_by("pk")
+        if wanted := request.GET.get("identifier") or request.GET.get("_id"):
+            rows = rows.filter(pk=_decoded(wanted.rpartition("|")[2]))
+        if after := request.GET.get("_after"):
+            rows = rows.filter(pk__gt=after)
+        found, codes = list(rows[: count + 1]), _codes()
+        following = f"_count={count}&_after={found[count - 1].pk}" if len(found) > count else None
+        return Response(bundle(request, [_patient(one, codes) for one in found[:count]], following=following))
+
+    def post(self, request):
+        """Enrol a patient, who gets the site's next number."""
+        self.access.require(Can.ENTER)
+        asked = patients.read(self.sent)
+        site = Site.objects.filter(pk__in=self.access.sites_for(Can.ENTER), code=asked.site_code).first()
+        if site is None:
+            raise InvalidResource([Fault("Patient.managingOrganization", "value", OTHER_SITE)])
+        try:
+            patient = enrol(access=self.access, site=site, raw=asked.raw, consented=asked.consented)
+        except InvalidAnswers as error:
+            raise InvalidResource(
+                [
+                    Fault(patients.PATHS.get(name, "Patient"), "value", reason)
+                    for name, reasons in error.errors.items()
+                    for reason in reasons
+                ]
+            ) from error
+        resource = _patient(patient, _codes())
+        return shown(resource, 201, Location=f"{self.base}/Patient/{resource['id']}")
+
+
+def _decoded(text):
+    try:
+        return names.decoded(text)
+    except ValueError:
+        return ""
+
+
+class OnePatient(OfPatients):
+    def get(self, request, patient_id):
+        return shown(_patient(self.patient(_decoded(patient_id)), _codes()))
+
+
+class QuestionnaireResponses(OfPatients):
+    def get(self, request):
+        """Every response of one patient, or those to one questionnaire."""
+        self.access.require(Can.READ)
+        check_search(request, "QuestionnaireResponse")
+        wanted = request.GET.get("patient") or request.GET.get("subject")
+        if not wanted:
+            raise Refused(400, NO_PATIENT, "required")
+        patient = self.patient(_decoded(wanted.rpartition("/")[2]))
+        rows = [
+            (patient, answers.instruments_of("patient")),
+            *((one, answers.instruments_of("assessment")) for one in _assessments(patient)),
+            *((one, answers.instruments_of("event")) for one in patient.adverse_events.order_by("pk")),
+        ]
+        only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
+        found = [
+            answers.shown_of(row, instrument, self.base)
+            for row, instruments in rows
+            for instrument in instruments
+            if answers.has_answers(row, instrument) and only in ("", names.resource_id(instrument.code))
+        ]
+        return Response(bundle(request, found, total=len(found)))
+
+    def post(self, request):
+        """Store the answers to one instrument, where there are none yet."""
+        self.access.require(Can.ENTER)
+        response = responses.read(self.sent)
+        patient = self.patient(response.patient_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        row = answers.store(self.access, patient, response)
+        resource = answers.shown_of(row, response.instrument, self.base)
+        return shown(resource, 201, Location=f"{self.base}/QuestionnaireResponse/{resource['id']}")
+
+
+def _assessments(patient):
+    return Assessment.objects.filter(patient=patient).order_by("timepoint__position")
+
+
+class OneQuestionnaireResponse(OfPatients):
+    def found(self, response_id):
+        """(row, instrument) that an id names; Http404."""
+        try:
+            instrument, patient_id, timepoint, event = names.parts_of(response_id)
+        except ValueError:
+            raise Http404 from None
+        patient = self.patient(patient_id)
+        if timepoint is not None:
+            row = Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first()
+        elif event is not None:
+            row = AdverseEvent.objects.filter(patient=patient, pk=event).first()
+        else:
+            row = patient
+        if row is None or not answers.has_answers(row, instrument):
+            raise Http404
+        return row, instrument, patient
+
+    def get(self, request, response_id):
+        row, instrument, _patient = self.found(response_id)
+        return shown(answers.shown_of(row, instrument, self.base))
+
+    def put(self, request, response_id):
+        """Correct the answers to one instrument; If-Match says which version was read."""
+        row, instrument, patient = self.found(response_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        version = re.fullmatch(r'(?:W/)?"(\d{1,9})"', request.headers.get("If-Match", ""))
+        if not version:
+            raise Refused(428, NO_MATCH, "required")
+        response = responses.read(self.sent)
+        same = (response.instrument, response.patient_id) == (instrument, patient.pk)
+        if response.id != response_id or not same or response.timepoint != getattr(row, "timepoint_id", None):
+            raise InvalidResource([Fault("QuestionnaireResponse.id", "value", OTHER_ID)])
+        event = row if isinstance(row, AdverseEvent) else None
+        row = answers.store(self.access, patient, response, version=int(version[1]), event=event)
+        return shown(answers.shown_of(row, instrument, self.base))

@@ -1,0 +1,38 @@
+"""System check of the database: `manage.py check --deploy --database default`, and before a server starts."""
+
+import logging
+import sys
+
+from django.core.checks import Error, Tags, register
+from django.db import OperationalError, connections
+
+from registry.guards import checking
+
+log = logging.getLogger(__name__)
+
+
+@register(Tags.database, deploy=True)  # `migrate` runs the others, and is what mends this one
+def database_has_its_guards(app_configs, databases=None, **kwargs):
+    """Policies, triggers, functions, rights and tables are what is declared."""
+    if not databases or "default" not in databases or not _is_migrated():
+        return []
+    found = checking.differences("default")
+    return [Error(checking.sentence(found), id="registry.E001")] if found else []
+
+
+def _is_migrated():
+    """Whether there is anything to guard: `migrate` checks an empty database too."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.registry_patient') IS NOT NULL")
+        return cursor.fetchone()[0]
+
+
+def serve_guarded():
+    """End the process, with a sentence in the log, unless the database has its guards. Servers begin with it."""
+    try:
+        checking.require()
+    except (checking.Unguarded, OperationalError) as error:
+        log.critical("Not serving. %s", str(error).strip())
+        sys.exit(3)  # what gunicorn takes for "do not try again"
+    finally:
+        connections["default"].close()

@@ -1,0 +1,243 @@
+"""What guards each table: policies and triggers, of the live declarations where they name a form's columns."""
+
+from registry.guards.policies import (
+    ADMINISTERS,
+    DISCUSS,
+    HOLDER,
+    IDENTIFY,
+    PERSON,
+    QUERY,
+    READ,
+    REVIEW,
+    SIGN,
+    WRITE,
+    by_site,
+    forced,
+    kept,
+    own_rows,
+    policy,
+)
+from registry.guards.triggers import audited, record, trigger
+from registry.instruments import catalogue
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.models.clinical import ADVERSE_EVENT_ITEMS, BASELINE, SURGERY
+from registry.models.columns import stored_items
+
+STAMPS = ("version", "updated_at", "updated_by_id")
+
+
+def _with_extras(form, *items):
+    return (*items, *stored_items(catalogue.EXTRAS.get(form, ())))
+
+
+PLATFORM = [
+    *audited("study_sites_site", site=""),
+    *audited("study_sites_user", site="", without=("last_login", "*password")),
+    *audited("study_sites_membership", site=""),
+    # When a token was last used is no change of it.
+    *audited("study_sites_apitoken", site="", without=("last_used_at", "*digest", "*owner_state")),
+    # An invitation is for administrators to see; accepting one reads it in the system's scope, by its token. The site
+    # in the row is what is offered; the event belongs to the platform, as those of memberships do.
+    forced("study_sites_invitation"),
+    policy("study_sites_invitation", "administrators", using=ADMINISTERS, check=ADMINISTERS),
+    *audited("study_sites_invitation", site="", without=("token_hash",)),
+    # Answers may hold clinical values: they exist for the person who was answered, and for the job that forgets them.
+    forced("study_sites_apianswer"),
+    policy("study_sites_apianswer", "own", using=f"user_id = {PERSON}", check=f"user_id = {PERSON}"),
+    policy("study_sites_apianswer", "forget", "DELETE", using=ADMINISTERS),
+    policy(
+        "study_sites_apianswer",
+        "find_to_forget",
+        "SELECT",
+        using=f"{ADMINISTERS} AND answered_at < now() - interval '1 day'",
+    ),
+]
+
+TRAIL = [
+    forced("study_sites_auditevent"),
+    policy("study_sites_auditevent", "read_in_scope", "SELECT", using=f"site_id = {READ}"),
+    policy("study_sites_auditevent", "read_platform", "SELECT", using=f"site_id IS NULL AND {ADMINISTERS}"),
+    # The trail's functions insert as the owner; the application's role has no right to insert at all.
+    policy("study_sites_auditevent", "append", "INSERT", check="true"),
+    policy(
+        "study_sites_auditevent",
+        "read_to_seal",
+        "SELECT",
+        using="(SELECT current_setting('app.sealing', true)) = 'on'",
+    ),
+    # The trail tells of each seal: so the loss of the newest one shows.
+    *audited(
+        "study_sites_auditseal",
+        key="number",
+        site="",
+        without=(
+            "made_at",
+            "ids",
+            "first_at",
+            "last_at",
+            "last_id",
+            "settled_id",
+            "snapshot",
+            "ceiling",
+            "content",
+            "previous",
+            "signature",
+        ),
+    ),
+]
+
+RECORDS = [
+    *by_site("registry_patient", update=REVIEW),
+    *by_site("registry_assessment", update=REVIEW),
+    *by_site("registry_adverseevent", update=REVIEW),
+    *by_site("registry_identity", read=IDENTIFY),
+    *by_site("registry_followupend"),
+    *by_site("registry_utility"),
+    *by_site("registry_change"),
+    *own_rows("registry_draft", owner="person_id"),
+    *record(
+        "registry_patient",
+        ("baseline_state", "surgery_state"),
+        baseline_state=_with_extras("baseline", *stored_items(BASELINE)),
+        surgery_state=_with_extras("surgery", *stored_items(SURGERY)),
+    ),
+    *record(
+        "registry_assessment",
+        ("state",),
+        state=_with_extras("assessment", ASSESSMENT_DATE, *stored_items(catalogue.ASSESSMENT)),
+    ),
+    *record("registry_adverseevent", ("state",), state=_with_extras("adverse_event", *ADVERSE_EVENT_ITEMS)),
+    trigger("registry_followupend", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
+    trigger(
+        "registry_identity",
+        "keep_birth_date",
+        "BEFORE UPDATE",
+        "keep_birth_date",
+        having="OLD.birth_date IS DISTINCT FROM NEW.birth_date",
+    ),
+    trigger(
+        "registry_assessment",
+        "forget_outcomes",
+        "AFTER DELETE",
+        "forget_outcomes",
+        rows=False,
+        among="OLD TABLE AS removed",
+    ),
+    *audited("registry_patient", key="patient_id", without=STAMPS),
+    *audited("registry_assessment", without=STAMPS),
+    *audited("registry_adverseevent", without=STAMPS),
+    *audited("registry_identity", key="patient_id", without=("*key",)),
+    *audited("registry_followupend", key="patient_id", without=STAMPS),
+]
+
+ERASURE = [
+    # Only the system's own scope adds a row: the service that erases enters it after it has asked who may.
+    *kept("registry_erasure", insert=f"site_id = {WRITE} AND {ADMINISTERS}"),
+    *audited("registry_erasure"),
+    *(
+        trigger(
+            table, "refuse_erased", "AFTER INSERT", "refuse_erased", *extents, rows=False, among="NEW TABLE AS added"
+        )
+        for table, extents in (
+            ("registry_patient", ("everything",)),
+            ("registry_identity", ("identifiers", "everything")),
+        )
+    ),
+]
+
+SCHEDULE = [
+    *audited("registry_timepoint", key="code", site=""),
+    *audited("registry_scheduleversion", site=""),
+    *audited("registry_scheduledvisit", site=""),
+    *audited("registry_instrumentswitch", key="code", site=""),
+    trigger("registry_scheduleversion", "keep_schedule", "BEFORE UPDATE OR DELETE", "keep_schedule"),
+    trigger("registry_scheduledvisit", "keep_schedule", "BEFORE UPDATE OR DELETE", "keep_schedule"),
+    trigger("registry_timepoint", "keep_timepoint", "BEFORE DELETE", "keep_timepoint"),
+    trigger(
+        "registry_timepoint",
+        "keep_code",
+        "BEFORE UPDATE",
+        "keep_timepoint",
+        having="OLD.code IS DISTINCT FROM NEW.code",
+    ),
+    trigger(
+        "registry_assessment",
+        "timepoint_known",
+        "AFTER INSERT",
+        "timepoint_known",
+        rows=False,
+        among="NEW TABLE AS added",
+    ),
+    trigger(
+        "registry_assessment",
+        "timepoint_still_known",
+        "AFTER UPDATE",
+        "timepoint_known",
+        having="OLD.timepoint_id IS DISTINCT FROM NEW.timepoint_id",
+    ),
+]
+
+REVIEWS = [
+    *kept(
+        "registry_query",
+        insert=f"site_id = {QUERY} OR rule IS NOT NULL AND site_id = {WRITE}",
+        update=f"site_id = {DISCUSS}",
+    ),
+    *kept("registry_querymessage", insert=f"site_id = {DISCUSS}"),
+    *kept("registry_signature", insert=f"site_id = {SIGN}"),
+    trigger("registry_query", "query_stored", "BEFORE INSERT OR UPDATE", "query_stored"),
+    trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
+    trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
+    *audited("registry_query", without=("changed_at",)),
+    *audited("registry_querymessage"),
+    *audited("registry_signature"),
+]
+
+LINKS = [
+    *kept(
+        "registry_patientlink",
+        insert=f"site_id = {WRITE}",
+        update=f"site_id = {WRITE} OR token_hash = {HOLDER}",
+        read=f"{WRITE} OR token_hash = {HOLDER}",
+    ),
+    trigger("registry_patientlink", "patient_link_kept", "BEFORE UPDATE", "patient_link_kept"),
+    trigger("registry_patientlink", "patient_link_works", "BEFORE UPDATE", "patient_link_works"),
+    trigger(
+        "registry_patientlink",
+        "patient_link_answered",
+        "BEFORE UPDATE",
+        "patient_link_answered",
+        having="NEW.answers IS DISTINCT FROM OLD.answers",
+    ),
+    *audited("registry_patientlink", without=("token_hash",)),
+]
+
+ANALYSIS = [
+    *audited("registry_savedcohort", site=""),
+    trigger("registry_savedcohort", "keep_cohort", "BEFORE UPDATE OR DELETE", "keep_cohort"),
+    trigger("registry_comparisonrun", "keep_result", "BEFORE UPDATE", "keep_result"),
+    trigger(
+        "registry_comparisonrun",
+        "keep_frozen",
+        "BEFORE UPDATE OF frozen_id",
+        "keep_snapshot",
+        having="OLD.status = 'done' AND OLD.frozen_id IS DISTINCT FROM NEW.frozen_id",
+    ),
+    # The parts are copies of rows whose own changes are in the trail; that one was made is recorded as an act.
+    *by_site("registry_snapshotpart"),
+    *audited("registry_snapshot", site=""),
+    trigger("registry_snapshot", "keep_snapshot", "BEFORE UPDATE OR DELETE", "keep_snapshot"),
+    trigger("registry_snapshotpart", "keep_snapshot_part", "BEFORE UPDATE OR DELETE", "keep_snapshot"),
+]
+
+IMPORTS = [
+    # What was uploaded and found stays out of the trail: it holds clinical values; the rows' own events tell.
+    *audited(
+        "registry_import",
+        site="",
+        without=("key", "mapping", "choices", "touched_at", "attempts", "seen", "act", "trail_from", "trail_to"),
+    ),
+    *audited("registry_importmapping", site=""),
+]
+
+EVERYTHING = [*PLATFORM, *TRAIL, *RECORDS, *ERASURE, *SCHEDULE, *REVIEWS, *LINKS, *ANALYSIS, *IMPORTS]

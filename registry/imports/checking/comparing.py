@@ -1,0 +1,326 @@
+"""What only whole sets show: rows named twice, rows that belong to nothing, and what differs from what is stored."""
+
+import json
+
+from django.db import connection
+
+from registry.imports.checking.staging import HIDDEN, shape_of, stage
+from registry.imports.report import LISTED, Finding
+from registry.instruments import levels
+from registry.instruments.base import Label
+from registry.models import State
+from registry.services.files import file_formats
+from registry.services.files.file_formats import column_of
+from registry.services.records.cleaning import REQUIRED
+from registry.services.records.extras import asked_among
+from registry.services.records.identity import opened
+from sites.models import Site
+
+SITE_CODE_SHAPE = shape_of(Site, "site_code_shape")
+SITE_CODE = Label(
+    "cannot be the code of a site: 1 to 8 capital letters and digits, beginning with a letter",
+    "施設コードは英大文字と数字の8文字以内で、先頭は英大文字にしてください",
+)
+NO_SITE = Label("There is no site “{v}”.", "施設「{v}」は登録されていません。")
+NO_PATIENT = Label("There is no patient “{v}”.", "患者「{v}」は登録されていません。")
+ANOTHER_SITE = Label("The patient is enrolled at site {v}.", "この患者は施設{v}で登録されています。")
+TWICE = {
+    "patients": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
+    "assessments": Label(
+        "A second assessment of this patient and timepoint: the first is on line {n}.",
+        "同じ患者・同じ時期の評価が{n}行目にもあります。",
+    ),
+    "adverse_events": Label("The event is on line {n} already.", "この有害事象は{n}行目にもあります。"),
+    "follow_up_ends": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
+}
+LOCKED = Label(
+    "The form is signed: it must be unlocked before it can change.",
+    "署名済みです。変更するには署名を解除してください。",
+)
+STORED = Label("stored: {v}", "登録済みの値：{v}")
+DIFFERS = Label("differs from what is stored", "登録済みの値と異なります")
+NOTHING = "∅"
+
+
+def _first(cursor, sql, parameters=None):
+    """(rows, total) of a query whose first column is `count(*) OVER ()`: at most LISTED rows, without that column."""
+    cursor.execute(f"{sql} LIMIT {LISTED}", parameters)
+    rows = cursor.fetchall()
+    return [row[1:] for row in rows], rows[0][0] if rows else 0
+
+
+def same_key(file, left, right):
+    return " AND ".join(f"{left}.{column_of(name)} = {right}.{column_of(name)}" for name in file.key)
+
+
+def find_twice(cursor, file, errors):
+    """Rows whose key an earlier row of the same file has."""
+    keys = ", ".join(column_of(name) for name in file.key)
+    known = " AND ".join(f"{column_of(name)} IS NOT NULL" for name in file.key)
+    named = ", ".join(f"s.{column_of(name)}" for name in file.key)
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, first.line, concat_ws(', ', {named})
+        FROM {stage(file)} AS s
+        JOIN (
+            SELECT {keys}, min(line) AS line FROM {stage(file)} WHERE {known} GROUP BY {keys} HAVING count(*) > 1
+        ) AS first ON {same_key(file, "s", "first")}
+        WHERE s.line > first.line ORDER BY s.line
+        """,
+    )
+    reason = TWICE[file.name]
+    column = ", ".join(file.key)
+    findings = [Finding(file.filename, line, column, value, reason.format(n=first)) for line, first, value in rows]
+    errors.extend(findings, total)
+
+
+def find_without_patient(cursor, file, errors):
+    """Rows of a patient who is neither stored nor in patients.csv."""
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, s.patient_id FROM {stage(file)} AS s
+        WHERE s.patient_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM registry_patient AS p WHERE p.patient_id = s.patient_id)
+          AND NOT EXISTS (SELECT FROM {stage(file_formats.PATIENTS)} AS p WHERE p.patient_id = s.patient_id)
+        ORDER BY s.line
+        """,
+    )
+    errors.extend([_named(file, "patient_id", line, value, NO_PATIENT) for line, value in rows], total)
+
+
+def _named(file, column, line, value, reason):
+    return Finding(file.filename, line, column, value, reason.format(v=value))
+
+
+def create_sites(cursor, errors):
+    """Create the sites of patients.csv that do not exist; returns their codes. An impossible code is an error."""
+    file = file_formats.PATIENTS
+    cursor.execute(
+        f"SELECT site_code, min(line) FROM {stage(file)} AS s WHERE site_code IS NOT NULL "
+        "AND NOT EXISTS (SELECT FROM study_sites_site WHERE code = s.site_code) GROUP BY 1 ORDER BY 1"
+    )
+    unknown = cursor.fetchall()
+    for code, line in unknown:
+        if not SITE_CODE_SHAPE.fullmatch(code):
+            errors.add(_named(file, "site_code", line, code[:80], SITE_CODE))
+    codes = [code for code, _ in unknown if SITE_CODE_SHAPE.fullmatch(code)]
+    for code in codes:
+        Site.objects.create(code=code, name=code)
+    return codes
+
+
+def find_wrong_sites(cursor, errors):
+    """Patients of a site that does not exist, and patients who are enrolled at another one."""
+    file = file_formats.PATIENTS
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), line, site_code FROM {stage(file)} AS s
+        WHERE site_code IS NOT NULL AND NOT EXISTS (SELECT FROM study_sites_site WHERE code = s.site_code)
+        ORDER BY line
+        """,
+    )
+    errors.extend([_named(file, "site_code", line, value, NO_SITE) for line, value in rows], total)
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, s.site_code, site.code FROM {stage(file)} AS s
+        JOIN registry_patient AS p USING (patient_id) JOIN study_sites_site AS site ON site.id = p.site_id
+        WHERE s.site_code <> site.code ORDER BY s.line
+        """,
+    )
+    findings = [
+        Finding(file.filename, line, "site_code", value, ANOTHER_SITE.format(v=code)) for line, value, code in rows
+    ]
+    errors.extend(findings, total)
+
+
+def touched(file):
+    """The name of the temporary table of the rows that are new or differ: line, is_new, birth_differs, missing."""
+    return f"touched_{file.name}"
+
+
+def find_touched(cursor, file, staged):
+    """Fill `touched(file)`. A reason for a missing value that the file has no column for stays as it is."""
+    births = _lines_whose_birth_date_differs() if file == file_formats.PATIENTS else []
+    reported = _text_array([f"'{name}'" for name in staged.reported])
+    answered = _text_array(
+        [
+            f"CASE WHEN s.{column_of(item.name)} IS NOT NULL THEN '{item.name}' END"
+            for item in _reasoned(file)
+            if item.name not in staged.reported
+        ]
+    )
+    kept = file.missing_of("t")
+    wanted = (
+        f"CASE WHEN {kept} IS NULL OR {kept} = '{{}}' THEN s.missing "
+        f"ELSE ({kept} - {reported} - {answered}) || s.missing END"
+    )
+    cursor.execute(f"DROP TABLE IF EXISTS {touched(file)}")
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE {touched(file)} ON COMMIT DROP AS
+        SELECT s.line, t.patient_id IS NULL AS is_new, s.line = ANY (%s) AS birth_differs, {wanted} AS missing
+        FROM {stage(file)} AS s LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
+        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR {kept} IS DISTINCT FROM {wanted}
+           OR {_row("s", _values(file))} IS DISTINCT FROM {_row("t", _values(file))}
+        """,
+        [births, births],
+    )
+    cursor.execute(f"ANALYZE {touched(file)} (line)")
+    cursor.execute(f"SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM {touched(file)}")
+    return cursor.fetchone()
+
+
+def hash_of_touched(cursor, file):
+    """A hash over which rows are new or differ, and the versions of those that they would replace."""
+    cursor.execute(
+        f"""
+        SELECT md5(coalesce(string_agg(concat_ws(':', c.line, t.version), ',' ORDER BY c.line), ''))
+        FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+        LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
+        """
+    )
+    return cursor.fetchone()[0]
+
+
+def _text_array(expressions):
+    return f"ARRAY[{', '.join(expressions)}]::text[]"
+
+
+def _row(alias, names):
+    return f"ROW({', '.join(f'{alias}.{column_of(name)}' for name in names)})"
+
+
+def _values(file):
+    """Names of the stored columns that are not the row's key."""
+    return [item.name for item in file.stored if item.name not in file.key]
+
+
+def _reasoned(file):
+    """Items that a reason may stand for, the birth date included."""
+    return [item for item in file.items if item.name not in file.mandatory]
+
+
+def _lines_whose_birth_date_differs():
+    """Lines of patients.csv whose birth date is not the stored one: compared here, since both are encrypted."""
+    lines = []
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT s.line, s.patient_id, s.key, s.birth_date, i.key, i.birth_date
+            FROM {stage(file_formats.PATIENTS)} AS s JOIN registry_patient AS p USING (patient_id)
+            LEFT JOIN registry_identity AS i USING (patient_id)
+            WHERE s.birth_date IS NOT NULL OR i.birth_date IS NOT NULL
+            """
+        )
+        for line, patient_id, *sealed in cursor:
+            given, stored = _birth_date(patient_id, *sealed[:2]), _birth_date(patient_id, *sealed[2:])
+            if given != stored:
+                lines.append(line)
+    return lines
+
+
+def _birth_date(patient_id, key, ciphertext):
+    return opened(patient_id, key, {"birth_date": ciphertext})["birth_date"] if key and ciphertext else None
+
+
+def list_differences(cursor, file, differences):
+    """What changes in rows that are stored: `differences.total` counts the rows, its list names the cells."""
+    names = _values(file)
+    columns = [f"{alias}.{column_of(name)}" for name in names for alias in ("s", "t")]
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
+               {", ".join(columns)}
+        FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+        JOIN {file.table} AS t ON {same_key(file, "s", "t")}
+        WHERE NOT c.is_new ORDER BY c.line
+        """,
+    )
+    cells = [finding for row in rows for finding in _differences(file, names, *row)]
+    differences.extend(cells, total)
+
+
+def _differences(file, names, line, *row):
+    for column, was, now in differences_of(file, names, *row):
+        reason = DIFFERS if now == HIDDEN else STORED.format(v=was)
+        yield Finding(file.filename, line, column, now, reason)
+
+
+def differences_of(file, names, birth_differs, reasons, stored_reasons, *values):
+    """(column, stored, new) of each cell that differs, as texts; identifying ones hidden.
+
+    reasons, stored_reasons  JSON of the row's reasons for missing values
+    values                   of each of `names`: the new one, then the stored one
+    """
+    items = {item.name: item for item in file.items}
+    if birth_differs:
+        yield "birth_date", HIDDEN, HIDDEN
+    for name, new, old in zip(names, values[::2], values[1::2], strict=True):
+        if new == old:
+            continue
+        if items[name].identifying:
+            yield name, HIDDEN, HIDDEN
+        else:
+            yield name, shown_value(items[name], old), shown_value(items[name], new)
+    new, old = json.loads(reasons), json.loads(stored_reasons)
+    for name in sorted(new.keys() | old.keys()):
+        if new.get(name) != old.get(name):
+            yield name + file_formats.MISSING_SUFFIX, old.get(name, NOTHING), new.get(name, NOTHING)
+
+
+def shown_value(item, value):
+    if value is None:
+        return NOTHING
+    if item.kind == "levels":
+        return ";".join(levels.from_mask(value))
+    return str(value)
+
+
+def complete_sql(file, items, alias, missing):
+    """SQL that is true where each required item of a form, and of an extra that is begun, has a value or a reason."""
+    known = {item.name: f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items}
+    needed = [known[item.name] for item in items if item.required]
+    for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
+        if own := [item for item in extra.items if item.name in known]:
+            whole = " AND ".join(known[item.name] for item in own if item.required) or "true"
+            needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
+    return " AND ".join(needed)
+
+
+def find_forbidden_changes(cursor, file, errors):
+    """Changes that not even a reason allows: of a signed form, and of a completed form that would lose an answer."""
+    for state, items in file.forms.items():
+        complete = complete_sql(file, items, "s", "c.missing")
+        names = [item.name for item in items if item in file.stored]
+        changes = f"{_row('s', names)} IS DISTINCT FROM {_row('t', names)} OR " + " OR ".join(
+            f"c.missing -> '{name}' IS DISTINCT FROM t.missing -> '{name}'" for name in names
+        )
+        if any(item.name == "birth_date" for item in items):
+            changes += " OR c.birth_differs"
+        rows, total = _first(
+            cursor,
+            f"""
+            SELECT count(*) OVER (), c.line, s.patient_id, t.{state} = '{State.LOCKED}' AS locked
+            FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+            JOIN {file.table} AS t ON {same_key(file, "s", "t")}
+            WHERE NOT c.is_new AND ({changes})
+              AND (t.{state} = '{State.LOCKED}' OR (t.{state} <> '{State.DRAFT}' AND NOT ({complete})))
+            ORDER BY c.line
+            """,
+        )
+        findings = [
+            Finding(file.filename, line, state, value, LOCKED if locked else REQUIRED) for line, value, locked in rows
+        ]
+        errors.extend(findings, total)
+
+
+def sites_of(cursor, files):
+    """Ids of the sites of the patients in the staged `files`, once they are stored."""
+    staged = " UNION ".join(f"SELECT patient_id FROM {stage(file)}" for file in files)
+    cursor.execute(f"SELECT DISTINCT site_id FROM registry_patient WHERE patient_id IN ({staged}) ORDER BY 1")
+    return [site for (site,) in cursor.fetchall()]

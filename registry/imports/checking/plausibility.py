@@ -1,0 +1,95 @@
+"""Soft checks over what an import stored: counted and listed, never a reason to refuse.
+
+A check is a function of a few columns, so PostgreSQL hands over each combination of their values once.
+"""
+
+from registry.imports.checking.comparing import touched
+from registry.imports.checking.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
+from registry.imports.report import LISTED, Finding
+from registry.instruments import catalogue, checks, levels
+from registry.services.files import file_formats
+from registry.services.files.file_formats import column_of
+from registry.services.follow_up import schedule
+
+
+def _checks_of(file):
+    """The soft checks that speak about a row of `file`, alone or with its patient."""
+    every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
+    lacking = catalogue.EXTRA_NAMES.difference(file.columns)  # extras that the file does not bring
+    every = [check for check in every if not lacking.intersection(check.items)]
+    return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) == file]
+
+
+def _file_of(check):
+    for file in (file_formats.ADVERSE_EVENTS, file_formats.ASSESSMENTS):
+        if any(_has_own(file, name) for name in check.items):
+            return file
+    return file_formats.PATIENTS
+
+
+def _has_own(file, name):
+    """Whether `name` is a column of the file's table, derived values included, and not the patient's."""
+    if name in file_formats.PATIENTS.columns:
+        return False
+    return any(field.name == name for field in file.model._meta.get_fields() if field.concrete)
+
+
+def find_warnings(cursor, file, warnings):
+    """Add to `warnings` what is unlikely in the new and changed rows of `file`, which are stored by now."""
+    found = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file == file_formats.PATIENTS else [])
+    findings = [
+        Finding(file.filename, line, ", ".join(names), "", message)
+        for names, message, _, lines in found
+        for line in lines
+    ]
+    warnings.extend(sorted(findings, key=lambda one: one.row), sum(count for _, _, count, _ in found))
+
+
+def _unlikely(cursor, file):
+    """(names, message, how many rows, the first of their lines) for each check that speaks."""
+    soft_checks = _checks_of(file)
+    if not soft_checks:
+        return
+    _look_at(cursor, file, sorted({name for check in soft_checks for name in check.items}))
+    for check in soft_checks:
+        columns = ", ".join(check.items)
+        known = " AND ".join(f"{name} IS NOT NULL" for name in check.items)
+        cursor.execute(f"SELECT count(*), min(line), {columns} FROM looked_at WHERE {known} GROUP BY {columns}")
+        found = [row[:2] for row in cursor.fetchall() if check.unlikely(*map(_read, check.items, row[2:]))]
+        if found:
+            counts, firsts = zip(*found, strict=True)
+            cursor.execute(
+                f"SELECT line FROM looked_at WHERE ({columns}) IN "
+                f"(SELECT {columns} FROM looked_at WHERE line = ANY (%s)) ORDER BY line LIMIT {LISTED}",
+                [list(firsts)],
+            )
+            yield check.items, check.message, sum(counts), [line for (line,) in cursor.fetchall()]
+
+
+def _read(name, value):
+    return levels.from_mask(value) if name == "lesion_levels" else value
+
+
+def _look_at(cursor, file, names):
+    """The temporary table `looked_at`: lines and what the checks need, of the rows and of their patients."""
+    own = [name for name in names if file == file_formats.PATIENTS or _has_own(file, name)]
+    columns = [f"{'s' if name in own else 'p'}.{column_of(name)} AS {name}" for name in names]
+    patient = "" if own == names else "JOIN registry_patient AS p ON p.patient_id = s.patient_id"
+    cursor.execute("DROP TABLE IF EXISTS looked_at")
+    cursor.execute(
+        f"CREATE TEMP TABLE looked_at ON COMMIT DROP AS SELECT line, {', '.join(columns)} "
+        f"FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line) {patient}"
+    )
+
+
+def _unlikely_births(cursor):
+    """What was seen of the birth dates while they were in the clear."""
+    cursor.execute(
+        f"SELECT name, count(*), (array_agg(line))[:{LISTED}] FROM {stage(file_formats.PATIENTS)} AS s "
+        f"JOIN {touched(file_formats.PATIENTS)} AS c USING (line), unnest(s.warned) AS name GROUP BY name ORDER BY name"
+    )
+    for name, count, lines in cursor.fetchall():
+        if name == UNDER_AGE:
+            yield ("birth_date", "consent_date"), UNDER_AGE_LABEL, count, lines
+        else:
+            yield BIRTH_WARNINGS[name].items, BIRTH_WARNINGS[name].message, count, lines

@@ -1,0 +1,1 @@
+"""Somebody's files read: encodings, workbooks, columns matched with the registry's, uploads. Calls no other room."""

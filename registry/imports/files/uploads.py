@@ -1,0 +1,94 @@
+"""What an import keeps between two steps: the uploaded files and what was found in them, encrypted in the database.
+
+Any web process or worker reads them. They hold birth dates and answers, so each import has a key of its own, encrypted
+with the deployment's key, and everything goes once the import is decided or forgotten.
+"""
+
+import hashlib
+import os
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.utils import timezone
+
+from registry.models import Import, ImportPart
+from registry.services.records.identity import unwrapped_key, wrapped_key
+
+LARGEST = 25_000_000  # bytes of one file; for more there is the command
+MOST_FILES = 10
+PIECE = 1 << 20
+_NONCE = 12
+UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
+
+
+def new_import(user_id, files, **fields):
+    """Keep `files` (name → uploaded file, or bytes) and return their Import."""
+    one = Import(requested_by_id=user_id, **fields)
+    key, one.key = wrapped_key(str(one.pk))
+    one.save()
+    for number, (name, upload) in enumerate(files.items()):
+        pieces = upload.chunks(PIECE) if hasattr(upload, "chunks") else [upload]
+        digest, size = hashlib.sha256(), 0
+        for position, piece in enumerate(pieces):
+            digest.update(piece)
+            size += len(piece)
+            _keep(one, key, f"file:{number}", position, piece)
+        one.files.append({"name": name[:120], "size": size, "sha256": digest.hexdigest()})
+    one.save(update_fields=["files"])
+    return one
+
+
+def _keep(one, key, name, position, content):
+    nonce = os.urandom(_NONCE)
+    bound = f"{one.pk}:{name}:{position}".encode()
+    ImportPart.objects.create(
+        belongs_to=one, name=name, position=position, content=nonce + AESGCM(key).encrypt(nonce, content, bound)
+    )
+
+
+def keep(one, name, pieces):
+    """Keep `pieces` (bytes) of an import under `name`, instead of what was kept there."""
+    key = unwrapped_key(one.key, str(one.pk))
+    one.parts.filter(name=name).delete()
+    for position, content in enumerate(pieces):
+        _keep(one, key, name, position, content)
+
+
+def kept(one, name, position=None):
+    """The pieces kept under `name`, as an iterator of bytes, or the one at `position` (None where there is none)."""
+    key = unwrapped_key(one.key, str(one.pk))
+    parts = one.parts.filter(name=name).order_by("position")
+    if position is not None:
+        part = parts.filter(position=position).first()
+        return part and _opened(one, key, part)
+    return (_opened(one, key, part) for part in parts.iterator(chunk_size=4))
+
+
+def _opened(one, key, part):
+    content = bytes(part.content)
+    bound = f"{one.pk}:{part.name}:{part.position}".encode()
+    return AESGCM(key).decrypt(content[:_NONCE], content[_NONCE:], bound)
+
+
+def write_file(one, number, path):
+    """Write the uploaded file `number` of an import to `path`; False where it is not kept any more."""
+    with path.open("wb") as stream:
+        for piece in kept(one, f"file:{number}"):
+            stream.write(piece)
+    return path.stat().st_size > 0 or one.files[number]["size"] == 0
+
+
+def forget(one):
+    """Remove everything that an import keeps."""
+    one.parts.all().delete()
+
+
+def forget_old():
+    """Discard what nobody decided about in time; returns how many imports."""
+    late = Import.objects.filter(status__in=UNDECIDED, touched_at__lt=timezone.now() - settings.IMPORT_FILES_KEPT)
+    ids = list(late.values_list("pk", flat=True))
+    ImportPart.objects.filter(belongs_to__in=ids).delete()
+    Import.objects.filter(pk__in=ids, status__in=UNDECIDED).update(
+        status=Import.Status.DISCARDED, finished_at=timezone.now()
+    )
+    return len(ids)

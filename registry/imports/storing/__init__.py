@@ -1,0 +1,1 @@
+"""What was checked is stored, or an import undone. Calls checking."""

@@ -1,0 +1,123 @@
+"""Writing what is new or changed in whole sets: one statement a table, under the triggers and policies of any write."""
+
+from registry.imports.checking.comparing import complete_sql, same_key, touched
+from registry.imports.checking.staging import stage
+from registry.models import Patient, State
+from registry.services.files import file_formats
+from registry.services.files.file_formats import column_of
+from registry.services.follow_up.schedule import ensure_timepoint
+from registry.services.records.identity import opened, write
+
+# What the trigger `record_stamped` gives a row that has anything else: it is not called 200 000 times then.
+STAMPS = {
+    "updated_at": "statement_timestamp()",
+    "updated_by_id": "nullif(current_setting('app.user_id', true), '')::bigint",
+}
+
+
+def _columns(file):
+    """Columns of the table that the file gives values for, the key included."""
+    return [column_of(item.name) for item in file.stored]
+
+
+def store_new(cursor, file):
+    """Insert the new rows of `file`; a form with everything answered is complete, any other a draft."""
+    if file == file_formats.ASSESSMENTS:
+        _ensure_timepoints(cursor)
+    columns = _columns(file)
+    values = [f"s.{column}" for column in columns]
+    if file == file_formats.PATIENTS:
+        columns, values = [*columns, "age_at_surgery"], [*values, "s.age_at_surgery"]
+        place, site = "JOIN study_sites_site AS place ON place.code = s.site_code", "place.id"
+    else:
+        place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
+    for state, items in file.forms.items():
+        columns.append(state)
+        values.append(_state(complete_sql(file, items, "s", "c.missing")))
+    stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
+    for column, value in stamps.items():
+        columns.append(column)
+        values.append(value)
+    cursor.execute(
+        f"""
+        INSERT INTO {file.table} (site_id, {", ".join(columns)})
+        SELECT {site}, {", ".join(values)}
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) {place}
+        WHERE c.is_new
+        """
+    )
+    if file == file_formats.PATIENTS:
+        cursor.execute(
+            f"""
+            INSERT INTO registry_identity (patient_id, site_id, key, birth_date)
+            SELECT s.patient_id, p.site_id, s.key, s.birth_date
+            FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) JOIN registry_patient AS p USING (patient_id)
+            WHERE c.is_new AND s.birth_date IS NOT NULL
+            """
+        )
+    if file == file_formats.FOLLOW_UP_ENDS:
+        _ask_no_more(cursor, _TOUCHED_ENDS)
+
+
+def _ensure_timepoints(cursor):
+    """The timepoints of unscheduled visits that no visit had before."""
+    cursor.execute(
+        f"SELECT DISTINCT timepoint_id FROM {stage(file_formats.ASSESSMENTS)} AS s "
+        "WHERE NOT EXISTS (SELECT FROM registry_timepoint AS t WHERE t.code = s.timepoint_id)"
+    )
+    for (code,) in cursor.fetchall():
+        ensure_timepoint(code)
+
+
+def _state(complete):
+    return f"CASE WHEN {complete} THEN '{State.COMPLETE}' ELSE '{State.DRAFT}' END"
+
+
+def store_changes(cursor, file):
+    """Update the stored rows that differ; the transaction's scope carries the reason."""
+    assignments = ["missing = c.missing"] if file.keeps_reasons else []
+    assignments += [f"{column_of(item.name)} = s.{column_of(item.name)}" for item in file.stored]
+    if file == file_formats.PATIENTS:
+        assignments.append("age_at_surgery = s.age_at_surgery")
+    for state, items in file.forms.items():
+        advanced = _state(complete_sql(file, items, "s", "c.missing"))
+        assignments.append(f"{state} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {advanced} ELSE t.{state} END")
+    cursor.execute(
+        f"""
+        UPDATE {file.table} AS t SET {", ".join(assignments)}
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line)
+        WHERE {same_key(file, "s", "t")} AND NOT c.is_new
+        """
+    )
+    if file == file_formats.PATIENTS:
+        _store_birth_dates(cursor)
+        _ask_no_more(cursor, _DEAD)
+    if file == file_formats.FOLLOW_UP_ENDS:
+        _ask_no_more(cursor, _TOUCHED_ENDS)
+
+
+_DEAD = f"SELECT patient_id FROM {stage(file_formats.PATIENTS)} WHERE vital_status = 'dead'"
+_TOUCHED_ENDS = (
+    f"SELECT patient_id FROM {stage(file_formats.FOLLOW_UP_ENDS)} "
+    f"JOIN {touched(file_formats.FOLLOW_UP_ENDS)} USING (line)"
+)
+
+
+def _ask_no_more(cursor, patients):
+    """The open links of patients who died or whose follow-up ended, as `follow_up.ask_no_more` does for one."""
+    cursor.execute(
+        f"""
+        UPDATE registry_patientlink AS link SET revoked_at = statement_timestamp()
+        WHERE link.patient_id IN ({patients}) AND link.submitted_at IS NULL AND link.revoked_at IS NULL
+        """
+    )
+
+
+def _store_birth_dates(cursor):
+    cursor.execute(
+        f"SELECT s.patient_id, s.key, s.birth_date FROM {stage(file_formats.PATIENTS)} AS s "
+        f"JOIN {touched(file_formats.PATIENTS)} AS c USING (line) WHERE c.birth_differs"
+    )
+    for patient_id, key, ciphertext in cursor.fetchall():
+        born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"] if ciphertext else None
+        write(Patient.objects.get(pk=patient_id), birth_date=born)

@@ -1,0 +1,97 @@
+"""Spelling of identifiers: e-mail addresses, patient numbers, site codes, hospital numbers. Pure Python.
+
+One identifier has one spelling, whatever keyboard it came from: full width becomes half width (NFKC), every dash a
+hyphen. What cannot be seen, or only looks like another character, is never guessed at: it is refused, by its name.
+"""
+
+import re
+import unicodedata
+
+from registry.instruments.base import InvalidValue, Label
+
+# Dashes and minus signs that keyboards and word processors write for a hyphen.
+_DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFE58, 0xFE63, 0xFF0D), "-")
+# The long-vowel mark, which a Japanese keyboard writes for a hyphen; after kana it is a letter.
+_LONG_VOWEL = re.compile(r"(?<![ぁ-ヿ])[ーｰ]")
+# Nothing to see: format characters, controls, unassigned and private ones, separators of lines; and fillers, joiners
+# and selectors of variants that Unicode files under letters and marks.
+_UNSEEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {chr(0xFE00 + n) for n in range(16)}
+_EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "HANGUL")
+
+
+def named(character):
+    """A character as a message names it: “ı” (U+0131 LATIN SMALL LETTER DOTLESS I)."""
+    point = f"U+{ord(character):04X}"
+    name = unicodedata.name(character, "")
+    shown = "" if _is_unseen(character) or unicodedata.combining(character) else f"“{character}” "
+    return f"{shown}({point}{f' {name}' if name else ''})"
+
+
+def folded(text):
+    """`text` in its one spelling: NFKC, hyphens for dashes, without blanks around it.
+
+    Raises InvalidValue for a character that cannot be seen.
+    """
+    text = text.strip(" \t\r\n\u3000\u00a0")
+    for character in text:
+        if _is_unseen(character):
+            raise _refusal(character)
+    return unicodedata.normalize("NFKC", _LONG_VOWEL.sub("-", text).translate(_DASHES)).strip()
+
+
+def code(text):
+    """A patient number or the code of a site: letters A to Z in upper case, digits, hyphens.
+
+    Raises InvalidValue with the first character that is none of these.
+    """
+    text = folded(text)
+    _require(text, lambda one: one.isascii() and (one.isalnum() or one == "-"))
+    return text.upper()
+
+
+def local_number(text):
+    """A hospital number or initials: printable ASCII, and the scripts of East Asia, in which one letter is no other.
+
+    Raises InvalidValue with the first character that is none of these.
+    """
+    text = folded(text)
+    _require(text, lambda one: (one.isascii() and one.isprintable()) or _is_east_asian(one))
+    return text
+
+
+def ascii_only(text):
+    """`text`, if all of it is printable ASCII without a blank. Raises InvalidValue with the first other character."""
+    _require(text, lambda one: one.isascii() and one.isprintable() and one != " ")
+    return text
+
+
+def as_code(text):
+    """As `code`, for what is looked up and not stored: a text that is no code stays as it is, and nothing has it."""
+    try:
+        return code(text)
+    except InvalidValue:
+        return text
+
+
+def _is_unseen(character):
+    return unicodedata.category(character) in _UNSEEN or character in _FILLERS
+
+
+def _is_east_asian(character):
+    return unicodedata.name(character, "").startswith(_EAST_ASIAN)
+
+
+def _require(text, fits):
+    for character in text:
+        if not fits(character):
+            raise _refusal(character)
+
+
+def _refusal(character):
+    return InvalidValue(
+        Label(
+            "has a character that does not belong there: {c}",
+            "使えない文字が含まれています：{c}",
+        ).format(c=named(character))
+    )

@@ -1,0 +1,122 @@
+"""Recording and correcting assessments."""
+
+from django.db import transaction
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.models import Assessment, State
+from registry.services.follow_up.schedule import ensure_timepoint
+from registry.services.records import extras
+from registry.services.records.cleaning import InvalidAnswers, clean
+from registry.services.records.storing import (
+    Conflict,
+    check_may_change,
+    in_a_transaction,
+    require,
+    set_values,
+    store_update,
+)
+from registry.services.review.queries import settle, weigh
+from sites.database.fast_rows import insert
+from sites.tenancy.access import Can
+
+ITEMS = catalogue.items(catalogue.ASSESSMENT)
+NAMES = (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT)))
+KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state")
+DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
+DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
+
+
+def save_assessment(
+    *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
+):
+    """Save the assessment of `patient` at `timepoint` (a code) and return it.
+
+    raw, missing  item name to what was typed, and to reason code; `assessment_date` is in raw
+    complete      every item needs a value or a reason, and the form leaves the draft state
+    version       the version that was read, or None for a new assessment
+    said          what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    What is returned says by `may_leave_queries = False` where no query of a rule is open about it.
+    Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied, and Unlikely
+    if there is something to ask. Then nothing is stored, and a transaction that was open before can go on.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    if version is None:
+        return _record(patient, timepoint, raw, missing or {}, complete, said, today)
+    return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, said, today)
+
+
+@transaction.atomic
+def _correct(patient, timepoint, raw, missing, complete, version, reason, said, today):
+    # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
+    rows = Assessment.objects.select_for_update().order_by("pk")
+    row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
+    if row is None or row.version != version:
+        raise Conflict(row)
+    check_may_change(row.state, reason)
+    answers = _clean(row, raw, missing, complete or row.state != State.DRAFT, today)
+    _refuse_codes_of_death(patient, answers, row)
+    changed = set_values(row, answers)
+    if complete and row.state == State.DRAFT:
+        row.state = State.COMPLETE
+        changed.append("state")
+    row = store_update(row, changed, reason)
+    if row.state != State.DRAFT:
+        settle(patient, record=row, about=NAMES, said=said)
+    return row
+
+
+@in_a_transaction
+def _record(patient, timepoint, raw, missing, complete, said, today):
+    # Whatever refuses does so before anything is written, so that there is nothing for a savepoint to undo.
+    answers = _clean(None, raw, missing, complete, today)
+    _refuse_codes_of_death(patient, answers)
+    row = Assessment(
+        patient_id=patient.pk,
+        site_id=patient.site_id,
+        timepoint_id=timepoint,
+        missing=answers.missing,
+        state=State.COMPLETE if complete else State.DRAFT,
+        **answers.values,
+    )
+    for derived in DERIVED:
+        setattr(row, derived.name, derived.compute(answers.values))
+    weighed = weigh(patient, record=row, about=NAMES, said=said) if complete else None
+    ensure_timepoint(timepoint)
+    if not insert(row, (*KEYS, *answers.values)):
+        raise Conflict(Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first())
+    if weighed:
+        row.may_leave_queries = weighed.settle()
+    return row
+
+
+def _clean(row, raw, missing, complete, today):
+    completing = row is None or extras.is_completing(row.state)
+    extra, extra_raw, extra_missing = extras.to_clean("assessment", row, raw, missing, completing=completing)
+    answers = clean(
+        (ASSESSMENT_DATE, *ITEMS, *extra), raw | extra_raw, missing | extra_missing, complete=complete, today=today
+    )
+    if answers.values["assessment_date"] is None:
+        raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
+    return answers
+
+
+def _refuse_codes_of_death(patient, answers, row=None):
+    """No form offers ECOG 5 or KPS 0: they are for patients whose death is on record; what a file brought may stay."""
+    if patient.vital_status == "dead":
+        return
+    errors = {
+        item.name: [_not_offered(item.choice(value).label)]
+        for item in catalogue.items(catalogue.OF_ASSESSMENT)
+        if item.hidden_codes
+        and (value := answers.values.get(item.name)) in item.hidden_codes
+        and value != getattr(row, item.name, None)
+    }
+    if errors:
+        raise InvalidAnswers(errors)
+
+
+def _not_offered(label):
+    return Label(NOT_OFFERED.en.format(v=label.en), NOT_OFFERED.ja.format(v=label.ja))

@@ -1,0 +1,197 @@
+"""Patients answer for themselves: a link that works once, and what becomes of the answers.
+
+The answers are no record. They wait for somebody who enters data at the site; taken over, they are in that person's
+draft of the form, and what is saved from there is the record.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from registry.instruments import catalogue
+from registry.instruments.extra.respondent import RESPONDENT
+from registry.models import Assessment, Patient, PatientLink, State
+from registry.services.follow_up import ends, schedule
+from registry.services.records import drafts, extras
+from registry.services.records.storing import Locked, locked_for_update, require
+from sites.tenancy.access import Can
+from sites.tenancy.scope import Scope, current
+
+INSTRUMENTS = (catalogue.EQ5D5L, catalogue.EQ_VAS, catalogue.PAIN_VAS)
+ITEMS = catalogue.items(INSTRUMENTS)
+DECLINED = "refused"  # the reason for a missing value where the patient would rather not say
+VALID = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
+
+
+class NotUsable(Exception):
+    """The link is of nothing that can still be answered: unknown, used, revoked, replaced or too old."""
+
+
+class FollowUpEnded(Exception):
+    """The patient died, withdrew consent or was lost to follow-up: nobody is asked any more."""
+
+
+class AlreadySettled(Exception):
+    """Somebody has taken the answers over, or refused them, already."""
+
+
+def hashed(token):
+    """What is kept of a token. It is 256 bits of chance: nothing slower is needed to keep it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def create(*, access, patient, timepoint, language, respondent, valid):
+    """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
+
+    valid  a code of VALID
+    Raises PermissionDenied, FollowUpEnded, and Locked for a form that is signed.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    patient = locked_for_update(Patient, patient.pk, None)  # who ends follow-up at this moment is waited for
+    if patient.vital_status == "dead" or ends.end_of(patient) is not None:
+        raise FollowUpEnded
+    _form(patient.pk, timepoint)
+    schedule.ensure_timepoint(timepoint)
+    now = timezone.now()
+    earlier = PatientLink.objects.filter(patient=patient, site_id=patient.site_id, timepoint=timepoint)
+    earlier.filter(submitted_at=None, revoked_at=None).update(revoked_at=now)
+    token = secrets.token_urlsafe(32)
+    link = PatientLink.objects.create(
+        patient=patient,
+        site_id=patient.site_id,
+        timepoint=timepoint,
+        token_hash=hashed(token),
+        language=language,
+        respondent=respondent,
+        created_by_id=access.user_id,
+        expires_at=now + VALID[valid],
+    )
+    return link, token
+
+
+def revoke(*, access, link):
+    """The link no longer works. Nothing happens to answers that were sent already."""
+    require(access, Can.ENTER, link.site_id)
+    PatientLink.objects.filter(pk=link.pk, submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
+
+
+# Whoever holds the link
+
+
+def scope_of(token):
+    """The Scope that opens the row of this link and nothing else."""
+    return Scope(link=hashed(token), request_id=current().request_id, reason="patient link")
+
+
+def usable(*, lock=False):
+    """The PatientLink of the current scope. Raises NotUsable."""
+    rows = PatientLink.objects.select_for_update() if lock else PatientLink.objects
+    link = rows.filter(token_hash=current().link).first()
+    if link is None or link.state != "open":
+        raise NotUsable
+    return link
+
+
+def sent():
+    """The PatientLink of the current scope if its answers were sent already, or None."""
+    return PatientLink.objects.filter(token_hash=current().link, submitted_at__isnull=False).first()
+
+
+def answer(link, item, raw):
+    """Keep the answer to one item of ITEMS. Raises InvalidValue."""
+    value = item.clean(raw)
+    _keep(link, item, value)
+
+
+def decline(link, item):
+    """The patient would rather not answer this one."""
+    _keep(link, item, DECLINED)
+
+
+def _keep(link, item, value):
+    link.answers = link.answers | {item.name: value}
+    link.opened_at = link.opened_at or timezone.now()
+    link.save(update_fields=["answers", "opened_at"])
+
+
+def unanswered(link):
+    """The items that still have neither an answer nor a refusal."""
+    return [item for item in ITEMS if link.answers.get(item.name) is None]
+
+
+def send(link):
+    """The answers go to the site, and the link is used up. ValueError where an item is left."""
+    if unanswered(link):
+        raise ValueError("every question needs an answer or a refusal")
+    link.submitted_at = timezone.now()
+    link.save(update_fields=["submitted_at"])
+
+
+# The site
+
+
+def arrived(site_ids):
+    """Answers that wait for somebody at these sites, the oldest first."""
+    rows = PatientLink.objects.filter(site_id__in=site_ids, settled_at=None, submitted_at__isnull=False)
+    return rows.order_by("submitted_at")
+
+
+@transaction.atomic
+def accept(*, access, link, version=None, kept=()):
+    """Lay the answers into the person's draft of the form, where they can be looked at, completed and saved.
+
+    version  of the form that the answers were looked at beside, None where there was none: what somebody saves after
+             that is asked about before it is overwritten
+    kept     names of the items whose value in the form stays
+    Raises PermissionDenied, AlreadySettled, and Locked for a form that is signed.
+    """
+    link = _settling(access, link)
+    row = _form(link.patient_id, link.timepoint)
+    draft = drafts.draft_of(access, link.patient, link.timepoint)
+    typed = {}
+    for item in ITEMS:
+        if item.name in kept:
+            continue
+        given = link.answers[item.name]
+        declined = given == DECLINED
+        typed[item.name] = ["" if declined else str(given)]
+        typed[f"{item.name}_missing"] = [DECLINED if declined else ""]
+    if RESPONDENT.code in extras.switched_on():
+        typed[RESPONDENT.code] = [link.respondent]
+    if row is None and not (draft and not draft.discarded_at and any(draft.typed.get("assessment_date", ()))):
+        typed["assessment_date"] = [timezone.localdate(link.submitted_at).isoformat()]
+    drafts.keep(access=access, patient=link.patient, form=link.timepoint, typed=typed, version=version)
+    _settle(access, link, "")
+
+
+@transaction.atomic
+def refuse(*, access, link, reason):
+    """The answers are not used, and why. Raises PermissionDenied, AlreadySettled; ValueError without a reason."""
+    if not reason.strip():
+        raise ValueError("a reason is needed")
+    _settle(access, _settling(access, link), reason.strip())
+
+
+def _form(patient_id, timepoint):
+    """The assessment that the answers are for, None where there is none yet. Raises Locked for one that is signed."""
+    row = Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
+    if row is not None and row.state == State.LOCKED:
+        raise Locked
+    return row
+
+
+def _settling(access, link):
+    require(access, Can.ENTER, link.site_id)
+    found = PatientLink.objects.select_for_update(of=("self",)).select_related("patient").get(pk=link.pk)
+    if found.state != "arrived":
+        raise AlreadySettled
+    return found
+
+
+def _settle(access, link, refusal):
+    link.settled_at, link.settled_by_id, link.refusal = timezone.now(), access.user_id, refusal
+    link.save(update_fields=["settled_at", "settled_by", "refusal"])

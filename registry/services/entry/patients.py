@@ -1,0 +1,167 @@
+"""Enrolling patients and keeping their baseline, surgery, follow-up and adverse events."""
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.core.patient import age_on
+from registry.models import AdverseEvent, Erasure, Patient, State
+from registry.models.clinical import BASELINE, SURGERY
+from registry.services.follow_up.ends import ask_no_more, broken_by_end
+from registry.services.records import extras, identity
+from registry.services.records.cleaning import InvalidAnswers, broken, clean
+from registry.services.records.storing import check_may_change, locked_for_update, require, set_values, store_update
+from registry.services.review.queries import settle
+from sites.tenancy.access import Can
+
+# The forms of a patient: which instruments they show and which column holds their state (follow-up has none: it is
+# never finished).
+FORMS = {
+    "baseline": (BASELINE, "baseline_state"),
+    "surgery": (SURGERY, "surgery_state"),
+    "follow_up": ((catalogue.FOLLOW_UP,), None),
+}
+MINIMUM_AGE = 20
+
+
+def items_of(form):
+    """Every item that a form may store, whatever is switched on."""
+    return catalogue.items(FORMS[form][0] + catalogue.EXTRAS.get(form, ()))
+
+
+INELIGIBLE_AGE = Label(
+    f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
+    f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
+)
+NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
+ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
+
+
+def answers_of(patient, identifiers=None):
+    """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers["birth_date"] = (identifiers or {}).get("birth_date")
+    return answers
+
+
+def _next_patient_id(site):
+    with connection.cursor() as cursor:
+        # Two enrolments at one site wait for each other here, so that none gets a number twice.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x4D53, site.pk])
+    # A number is never given twice, though its patient be erased.
+    taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
+    last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
+    return f"{site.code}-{last + 1:04d}"
+
+
+def _numbered(model, site):
+    return model.objects.filter(site=site, patient_id__regex=rf"^{site.code}-\d{{4,}}$")
+
+
+def _longest_last(patients):
+    """The last number, or all of them where their order as text is not that of the numbers: past 9999."""
+    last = patients.aggregate(last=Max("patient_id"))["last"]
+    return (
+        [last]
+        if last and len(last.rsplit("-", 1)[1]) == 4 and not last.endswith("9999")
+        else list(patients.values_list("patient_id", flat=True))
+    )
+
+
+@transaction.atomic
+def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="", initials="", today=None):
+    """Enrol a patient at `site` and return the Patient, with the site's next number.
+
+    raw       the enrolment form: sex, birth_date, consent_date
+    consented that consent was given and the eligibility criteria were checked
+    Raises InvalidAnswers, PermissionDenied.
+    """
+    require(access, Can.ENTER, site.pk)
+    answers = clean(catalogue.ENROLMENT.items, raw, missing or {}, complete=True, today=today)
+    errors = broken(answers.values)
+    born, consent = answers.values["birth_date"], answers.values["consent_date"]
+    if not consented or consent is None:
+        errors.setdefault("consent_date", []).append(NO_CONSENT)
+    elif born is not None and age_on(consent, born) < MINIMUM_AGE:
+        errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))
+    if errors:
+        raise InvalidAnswers(errors)
+    values = {name: value for name, value in answers.values.items() if name != "birth_date"}
+    patient = Patient.objects.create(patient_id=_next_patient_id(site), site=site, missing=answers.missing, **values)
+    identity.write(patient, birth_date=born, hospital_number=hospital_number.strip(), initials=initials.strip())
+    patient.refresh_from_db()
+    return patient
+
+
+@transaction.atomic
+def save_form(
+    *, access, patient, form, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
+):
+    """Save one form of a patient (a key of FORMS) and return the stored Patient.
+
+    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
+    to ask.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    instruments, state_column = FORMS[form]
+    row = locked_for_update(Patient, patient.pk, version)
+    if state_column:
+        check_may_change(getattr(row, state_column), reason)
+    missing, state = missing or {}, getattr(row, state_column) if state_column else None
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=extras.is_completing(state))
+    items = (*catalogue.items(instruments), *extra)
+    sent = [item for item in items if item.name in raw or item.name in missing]
+    answers = clean(
+        items if complete else sent, raw | extra_raw, missing | extra_missing, complete=complete, today=today
+    )
+    identifiers = identity.read(row) or {}
+    merged = answers_of(row, identifiers) | answers.values
+    if errors := broken(merged) or broken_by_end(row, answers.values):
+        raise InvalidAnswers(errors)
+    if "birth_date" in answers.values:
+        identity.write(row, birth_date=answers.values.pop("birth_date"))
+    changed = set_values(row, answers)
+    if row.age_at_surgery != (age := _age(merged)) and merged["birth_date"]:
+        row.age_at_surgery = age
+        changed.append("age_at_surgery")
+    if state_column and complete and getattr(row, state_column) == State.DRAFT:
+        setattr(row, state_column, State.COMPLETE)
+        changed.append(state_column)
+    row = store_update(row, changed, reason)
+    if "vital_status" in changed and row.vital_status == "dead":
+        ask_no_more(row)
+    settle(row, about=[item.name for item in items], said=said)
+    return row
+
+
+def _age(answers):
+    born, operated = answers["birth_date"], answers["surgery_date"]
+    return age_on(operated, born) if born and operated else None
+
+
+@transaction.atomic
+def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None, today=None):
+    """Record an adverse event of `patient`, or correct `event` (with a reason).
+
+    event  as it was read: what somebody else changed since is a Conflict
+    said   what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
+    to ask.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
+    twin = AdverseEvent.objects.filter(
+        patient=patient, kind=answers.values["kind"], onset_date=answers.values["onset_date"]
+    ).exclude(pk=event.pk if event else None)
+    if twin.exists():
+        raise InvalidAnswers({"kind": [ALREADY_RECORDED]})
+    if event is None:
+        row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
+    else:
+        row = locked_for_update(AdverseEvent, event.pk, event.version)
+        check_may_change(row.state, reason)
+        row = store_update(row, set_values(row, answers), reason)
+    settle(patient, record=row, about=answers.values, said=said)
+    return row

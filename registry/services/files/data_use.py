@@ -1,0 +1,34 @@
+"""Whose data must no longer be used: patients who withdrew consent and said so, and those erased since.
+
+Comparisons and exports leave them out and count them; programs of the centre do not find them. Their own site does: it
+keeps the record, and whoever erases it must see whom.
+"""
+
+from django.db.models import Q
+
+from registry.instruments.core.follow_up_end import STOP
+from registry.models import Patient
+from sites.tenancy.access import Can
+
+# SQL of their numbers, within the scope. Never read from a snapshot: a frozen state holds who has withdrawn since.
+WITHDRAWN = f"""SELECT patient_id FROM registry_followupend WHERE end_data_use = '{STOP}'
+    UNION SELECT patient_id FROM registry_erasure WHERE extent = 'everything'"""
+
+
+def of_use_to(access, rows, patient="patient__"):
+    """The rows of a queryset without such patients', but for whoever works at the patient's own site.
+
+    patient  how the rows refer to their patient; "" for patients themselves
+    """
+    own = access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
+    if set(own).issuperset(access.scope().read):
+        return rows
+    return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))
+
+
+def patient_of_use_to(access, patient_id):
+    """The patient with this id, as a program may see it; Patient.DoesNotExist otherwise."""
+    patient = Patient.objects.one_visible_to(access, patient_id)
+    if not of_use_to(access, Patient.objects.filter(pk=patient.pk), patient="").exists():
+        raise Patient.DoesNotExist(patient_id)
+    return patient

@@ -1,0 +1,181 @@
+"""The registry's files: which columns each has, in order, and how text is guarded for spreadsheets.
+
+Three are the contract's; the ends of follow-up are a file beside them. Everything is derived from the instruments'
+catalogue; reading and writing the files both ask here.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+
+from django.db.models import Model
+
+from registry.instruments import catalogue
+from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
+from registry.instruments.extras import COMPUTED
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
+from registry.models.clinical import BASELINE, SURGERY
+
+MISSING_SUFFIX = "_missing"
+MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
+
+# Columns of a file that are stored under another name, or elsewhere altogether.
+STORED_AS = {"timepoint": "timepoint_id"}
+NOT_IN_TABLE = ("site_code", "birth_date")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class File:
+    """One file: its items in the order of the columns, what names a row of it, and where its rows are stored.
+
+    key       columns that together name a row
+    mandatory columns that no row leaves empty
+    optional  columns that a file may leave out
+    forms     column with the state of a form, to the items that the form needs before it is complete
+    extras    column with the state of a form ("" for one without), to the extra instruments that an import takes too
+    brought   those of them that are among the items (`with_extras`)
+
+    Two are equal where they are the same file, whatever extras were brought.
+    """
+
+    name: str
+    model: type[Model]
+    items: tuple[Item, ...]
+    key: tuple[str, ...]
+    mandatory: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    forms: dict[str, tuple[Item, ...]]
+    extras: dict[str, tuple[Instrument, ...]] = field(default_factory=dict)
+    brought: tuple[Instrument, ...] = ()
+
+    def __eq__(self, other):
+        return isinstance(other, File) and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def with_extras(self, header):
+        """This file with the extra instruments of which `header` names a column: whole, and with no item required."""
+        if self.brought:
+            return self
+        named = {name.removesuffix(MISSING_SUFFIX) for name in header}
+        items, optional, forms, brought = self.items, self.optional, dict(self.forms), ()
+        for state, instruments in self.extras.items():
+            found = tuple(one for one in instruments if named.intersection(item.name for item in one.items))
+            more = tuple(replace(item, required=False) for item in catalogue.items(found))
+            items, optional, brought = items + more, optional + tuple(item.name for item in more), brought + found
+            if state in forms:
+                forms[state] += more
+        return replace(self, items=items, optional=optional, forms=forms, brought=brought)
+
+    def passes_over(self, name):
+        """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
+        return bool(self.extras) and name in COMPUTED
+
+    @property
+    def filename(self):
+        return f"{self.name}.csv"
+
+    @property
+    def table(self):
+        return self.model._meta.db_table
+
+    @property
+    def columns(self):
+        return tuple(item.name for item in self.items)
+
+    @property
+    def keeps_reasons(self):
+        """Whether its table has a column for the reasons of missing values."""
+        return any(field.column == "missing" for field in self.model._meta.concrete_fields)
+
+    def missing_of(self, alias):
+        """SQL of the stored reasons of a row, as jsonb: none where the table keeps none."""
+        return f"{alias}.missing" if self.keeps_reasons else "'{}'::jsonb"
+
+    @property
+    def reasons(self):
+        """One item for each column with reasons for missing values."""
+        return tuple(reason_item(item.name, item.label) for item in self.items if self.may_lack(item.name))
+
+    def may_lack(self, name):
+        """Whether a reason may stand for a missing value of the column `name`."""
+        return self.keeps_reasons and name not in self.mandatory
+
+    @property
+    def stored(self):
+        """Items that are columns of the file's own table, keys included."""
+        return tuple(item for item in self.items if item.name not in NOT_IN_TABLE)
+
+
+def reason_item(name, label):
+    """The column with the reasons why the column `name` has no value."""
+    told = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
+    return Item(name=name + MISSING_SUFFIX, label=told, kind="code", choices=MISSING_CHOICES, required=False)
+
+
+def column_of(name):
+    """The database column of the file's column `name`, quoted."""
+    return f'"{STORED_AS.get(name, name)}"'
+
+
+PATIENTS = File(
+    name="patients",
+    model=Patient,
+    items=catalogue.PATIENT_ITEMS,
+    key=("patient_id",),
+    mandatory=("patient_id", "site_code"),
+    forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
+    extras={"baseline_state": catalogue.EXTRAS["baseline"], "": catalogue.EXTRAS["follow_up"]},
+)
+ASSESSMENTS = File(
+    name="assessments",
+    model=Assessment,
+    items=catalogue.ASSESSMENT_ITEMS,
+    key=("patient_id", "timepoint"),
+    mandatory=("patient_id", "timepoint"),
+    forms={"state": tuple(item for item in catalogue.ASSESSMENT_ITEMS if item.name not in ("patient_id", "timepoint"))},
+    extras={"state": catalogue.EXTRAS["assessment"]},
+)
+ADVERSE_EVENTS = File(
+    name="adverse_events",
+    model=AdverseEvent,
+    items=catalogue.ADVERSE_EVENT_ITEMS,
+    key=("patient_id", "kind", "onset_date"),
+    mandatory=("patient_id", "kind", "onset_date"),
+    optional=tuple(item.name for item in catalogue.ADVERSE_EVENT_ITEMS if not item.required),
+    forms={},
+)
+FOLLOW_UP_ENDS = File(
+    name="follow_up_ends",
+    model=FollowUpEnd,
+    items=catalogue.FOLLOW_UP_END_ITEMS,
+    key=("patient_id",),
+    mandatory=tuple(item.name for item in catalogue.FOLLOW_UP_END_ITEMS if item.required),
+    forms={},
+)
+CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
+FILES = (*CONTRACT, FOLLOW_UP_ENDS)
+ACCEPTED = tuple(file.with_extras(catalogue.EXTRA_NAMES) for file in FILES)  # with everything that an import takes
+
+# A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
+# a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.
+GUARD = "'"
+GUARDED = "=+-@\t\r＝＋－＠'"
+_GUARDED_TEXT = re.compile(f"{GUARD}[{re.escape(GUARDED)}]")
+
+
+def guarded(text):
+    """A text that no spreadsheet runs as a formula."""
+    return "'" + text if text and text[0] in GUARDED else text
+
+
+def unguarded(text):
+    """What a guarded text was before `guarded_sql` wrote it; any other text unchanged."""
+    return text[1:] if _GUARDED_TEXT.match(text) else text
+
+
+def guarded_sql(expression):
+    """SQL of `expression` with the apostrophe where a spreadsheet needs it."""
+    characters = GUARDED.replace("'", "''").replace("\\", "\\\\")
+    begins = f"strpos('{characters}', left({expression}, 1)) > 0"
+    return f"CASE WHEN {begins} THEN '''' || {expression} ELSE {expression} END"

@@ -1,0 +1,1 @@
+"""The schedule, a patient's visits, and the end of follow-up. Calls records."""

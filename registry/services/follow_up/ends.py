@@ -1,0 +1,108 @@
+"""Withdrawal of consent and loss to follow-up: entered, corrected, taken back; each with its day and its reason."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from registry.instruments.base import Label
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END, LOST, WITHDRAWN
+from registry.models import FollowUpEnd, Patient, PatientLink
+from registry.models.clinical import records_of
+from registry.services.records.cleaning import REQUIRED, InvalidAnswers, clean
+from registry.services.records.storing import Conflict, ReasonRequired, require, store_update
+from sites.tenancy.access import Can
+from sites.tenancy.scope import because
+
+ITEMS = FOLLOW_UP_END.items
+BEFORE_CONSENT = Label("is before the consent", "同意取得日より前です")
+AFTER_DEATH = Label("is after the death", "死亡日より後です")
+END_BEFORE = Label("is after the end of follow-up that is recorded", "登録済みの追跡終了日より後です")
+END_AFTER = Label("is before the end of follow-up that is recorded", "登録済みの追跡終了日より前です")
+
+
+def end_of(patient):
+    """The patient's FollowUpEnd, or None while follow-up goes on."""
+    return next(iter(records_of(FollowUpEnd, patient)), None)
+
+
+def ends_of(patient_ids):
+    """Patient id to FollowUpEnd, for those of some patients that have one."""
+    return {one.patient_id: one for one in FollowUpEnd.objects.filter(pk__in=patient_ids)}
+
+
+@transaction.atomic
+def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
+    """Record that follow-up ended, or correct what is recorded (with a reason), and return the FollowUpEnd.
+
+    version  of the record that was read, or None for a new one
+    Raises InvalidAnswers, Conflict, ReasonRequired, PermissionDenied.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    if raw.get("end_kind") == LOST:
+        raw = {**raw, "end_data_use": ""}  # a form without scripts cannot take back what was ticked for a withdrawal
+    answers = clean(ITEMS, raw, {}, complete=True, today=today)
+    row = _locked(patient, version)
+    _check(Patient.objects.get(pk=patient.pk), answers.values)  # who was read before the lock may have changed
+    ask_no_more(patient)
+    if row is None:
+        return FollowUpEnd.objects.create(patient_id=patient.pk, site_id=patient.site_id, **answers.values)
+    if not reason.strip():
+        raise ReasonRequired
+    changed = [name for name, value in answers.values.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, answers.values[name])
+    return store_update(row, changed, reason)
+
+
+@transaction.atomic
+def resume_follow_up(*, access, patient, version, reason):
+    """Take back that follow-up ended: its visits wait again. The trail keeps what was recorded, and why it went.
+
+    Raises Conflict, ReasonRequired, PermissionDenied.
+    """
+    require(access, Can.ENTER, patient.site_id)
+    if not reason.strip():
+        raise ReasonRequired
+    row = _locked(patient, version)
+    if row is not None:
+        with because(reason):
+            row.delete()
+
+
+def broken_by_end(patient, values):
+    """{column: [Label]} where the answers `values` of a patient contradict the end of follow-up that is recorded."""
+    consent, death = values.get("consent_date"), values.get("death_date")
+    if not (consent or death) or (end := end_of(patient)) is None:
+        return {}
+    errors = {}
+    if consent and end.end_date < consent:
+        errors["consent_date"] = [END_BEFORE]
+    if death and end.end_date > death:
+        errors["death_date"] = [END_AFTER]
+    return errors
+
+
+def ask_no_more(patient):
+    """The patient's links that are still open no longer work."""
+    links = PatientLink.objects.filter(patient_id=patient.pk, site_id=patient.site_id)
+    links.filter(submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _locked(patient, version):
+    """The record, locked; Conflict unless it has `version` (None: unless there is none)."""
+    Patient.objects.select_for_update().only("pk").get(pk=patient.pk)  # two that begin it at once wait for each other
+    row = FollowUpEnd.objects.select_for_update().filter(pk=patient.pk).first()
+    if (row.version if row else None) != version:
+        raise Conflict(row)
+    return row
+
+
+def _check(patient, values):
+    errors = {}
+    if patient.consent_date and values["end_date"] < patient.consent_date:
+        errors["end_date"] = [BEFORE_CONSENT]
+    elif patient.death_date and values["end_date"] > patient.death_date:
+        errors["end_date"] = [AFTER_DEATH]
+    if values["end_kind"] == WITHDRAWN and values["end_data_use"] is None:
+        errors["end_data_use"] = [REQUIRED]
+    if errors:
+        raise InvalidAnswers(errors)

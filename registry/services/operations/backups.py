@@ -1,0 +1,270 @@
+"""Encrypted backups: a dump by pg_dump at one snapshot, with the row counts of that snapshot, sealed by AES-256-GCM.
+
+A file is MAGIC, a salt, then chunks: one byte that tells whether it is the last, its length, its ciphertext. A chunk's
+nonce is its number and that byte, so chunks cannot be cut off, moved or repeated. The last chunk is the manifest.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from base64 import urlsafe_b64decode
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+from psycopg import sql
+
+from registry.embedded import postgres
+from sites.audit import sealing
+from sites.tenancy.scope import SITES, everything
+
+MAGIC = b"METASPINE BACKUP 1\n"
+CHUNK = 1 << 20
+PASSING = "study_sites_apianswer"  # answers kept a day for repeated requests: whether a row shows depends on the time
+_HEAD = struct.Struct(">BI")
+
+
+class BackupError(Exception):
+    """A backup cannot be made, read or restored; the text says why."""
+
+
+def write(path):
+    """Write an encrypted backup of the owner's database to `path`; returns its manifest. Raises BackupError."""
+    path = Path(path)
+    if path.exists():
+        raise BackupError(f"{path} exists already.")
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            manifest = _dump(file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return manifest
+
+
+def read(path):
+    """The manifest of a backup of which every byte was checked. Raises BackupError."""
+    digest = hashlib.sha256()
+    manifest = None
+    for last, content in _chunks(path):
+        if last:
+            manifest = json.loads(content)
+        else:
+            digest.update(content)
+    if manifest["sha256"] != digest.hexdigest():
+        raise BackupError("The checksum of the dump is not the one in its manifest.")
+    return manifest
+
+
+def restore(path):
+    """Restore `path` into the owner's database, which has no patients; returns (manifest, report of the audit trail).
+
+    Raises BackupError: before anything is touched where the file is unsound, newer than this version or the database
+    has patients; afterwards where rows or the audit trail are not what was saved.
+    """
+    manifest = read(path)
+    unknown = {tuple(one) for one in manifest["migrations"]} - known_migrations()
+    if unknown:
+        raise BackupError(f"The backup was made by a newer version: {sorted(unknown)[0]} is not known here.")
+    connection = connections["owner"]
+    _refuse_patients(connection)
+    connection.close()
+    with tempfile.TemporaryFile() as said:
+        options = ["--clean", "--if-exists", "--no-owner", "--no-comments", "--single-transaction", "--exit-on-error"]
+        command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said, env=_environment(connection))
+        try:
+            with process.stdin:
+                for last, content in _chunks(path):
+                    if not last:
+                        process.stdin.write(content)
+        except BrokenPipeError:
+            pass  # its own words say more
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+        _refuse_failure("pg_restore", process, said)
+    return manifest, _verified(connection, manifest)
+
+
+def known_migrations():
+    """(app, name) of every migration of this version, and of those that its baselines stand for."""
+    loader = MigrationLoader(None)
+    return set(loader.disk_migrations) | {one for base in loader.replacements.values() for one in base.replaces}
+
+
+def _refuse_patients(connection):
+    if "registry_patient" not in connection.introspection.table_names():
+        return
+    with everything(using="owner", reason="restore"), transaction.atomic("owner"), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM registry_patient")
+        if count := cursor.fetchone()[0]:
+            raise BackupError(f"The database has {count} patients: restore only into one without.")
+
+
+def _verified(connection, manifest):
+    with psycopg.connect(**_parameters(connection)) as reader:
+        _open_everything(reader)
+        rows = _row_counts(reader)
+    differing = [table for table in manifest["rows"] | rows if manifest["rows"].get(table) != rows.get(table)]
+    if differing:
+        raise BackupError(f"Restored, but row counts differ from the manifest: {', '.join(sorted(differing))}.")
+    report = sealing.verify(using="owner", expect=manifest["seal"])
+    if report.findings:
+        raise BackupError("Restored, but the audit trail is not what was sealed: " + str(report.findings[0]))
+    return report
+
+
+def _dump(file):
+    connection = connections["owner"]
+    with psycopg.connect(**_parameters(connection)) as reader:
+        scope = _open_everything(reader)
+        snapshot = reader.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        newest = reader.execute(f"SELECT encode(hash, 'hex') FROM {sealing.SEALS} ORDER BY number DESC LIMIT 1")
+        manifest = {
+            "made_at": timezone.now().isoformat(timespec="seconds"),
+            "rows": _row_counts(reader),
+            "seal": (newest.fetchone() or [""])[0],
+            "migrations": reader.execute("SELECT app, name FROM django_migrations ORDER BY id").fetchall(),
+        }
+        environment = _environment(connection) | {
+            "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in scope.items())
+        }
+        command = [_program("pg_dump", connection), "-Fc", "--enable-row-security", f"--snapshot={snapshot}"]
+        command += [f"--exclude-table-data={PASSING}"]
+        with tempfile.TemporaryFile() as said:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as process:
+                _encrypt(file, process.stdout, manifest)
+            _refuse_failure("pg_dump", process, said)
+    return manifest
+
+
+def _open_everything(reader):
+    """Open one snapshot in which policies, forced on the owner too, show every row; returns the settings that do it.
+
+    The sites are read in the same snapshot: a site made meanwhile has no rows in it.
+    """
+    reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    ids = reader.execute("SELECT coalesce(array_agg(id), '{}')::text FROM study_sites_site").fetchone()[0]
+    scope = {f"app.{one}_sites": ids for one in SITES} | {"app.administers": "on", "app.sealing": "on"}
+    for name, value in scope.items():
+        reader.execute("SELECT set_config(%s, %s, true)", [name, value])
+    return scope
+
+
+def _row_counts(reader):
+    tables = reader.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+    count = sql.SQL("SELECT count(*) FROM {}")
+    return {
+        table: reader.execute(count.format(sql.Identifier(table))).fetchone()[0]
+        for (table,) in tables
+        if table != PASSING
+    }
+
+
+def _encrypt(file, dump, manifest):
+    salt = os.urandom(16)
+    cipher = AESGCM(_derived(settings.FIELD_KEYS[0], salt))
+    file.write(MAGIC + salt)
+    digest, number = hashlib.sha256(), 0
+    while content := dump.read(CHUNK):
+        digest.update(content)
+        _write_chunk(file, cipher, number, 0, content)
+        number += 1
+    manifest["sha256"] = digest.hexdigest()
+    _write_chunk(file, cipher, number, 1, json.dumps(manifest).encode())
+
+
+def _write_chunk(file, cipher, number, last, content):
+    sealed = cipher.encrypt(struct.pack(">IQ", last, number), content, MAGIC)
+    file.write(_HEAD.pack(last, len(sealed)) + sealed)
+
+
+def _chunks(path):
+    """Yield (last, content) of each chunk; raises BackupError where the file is not whole or not ours."""
+    with open(path, "rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise BackupError(f"{path} is not a backup that this version reads.")
+        salt = file.read(16)
+        ciphers = [AESGCM(_derived(key, salt)) for key in settings.FIELD_KEYS]
+        last, number = 0, 0
+        while not last:
+            head = file.read(_HEAD.size)
+            last, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
+            sealed = file.read(min(length, 1 << 28))
+            if not length or len(sealed) != length:
+                raise BackupError(f"{path} is truncated or altered.")
+            ciphers, content = _opened(ciphers, struct.pack(">IQ", last, number), sealed, number)
+            yield last, content
+            number += 1
+        if file.read(1):
+            raise BackupError(f"{path} is altered: something follows its end.")
+
+
+def _opened(ciphers, nonce, sealed, number):
+    for cipher in ciphers:
+        try:
+            return [cipher], cipher.decrypt(nonce, sealed, MAGIC)
+        except InvalidTag:
+            continue
+    if number:
+        raise BackupError("The backup is truncated or altered.")
+    raise BackupError("The backup was made with a key that is not in METASPINE_FIELD_KEYS, or its start is altered.")
+
+
+def _derived(key, salt):
+    return HKDF(SHA256(), 32, salt, b"metaspine backup").derive(urlsafe_b64decode(key))
+
+
+def _parameters(connection):
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    given = {name: connection.settings_dict[key] for name, key in names.items()}
+    return {name: value for name, value in given.items() if value} | {
+        name: value for name, value in connection.settings_dict["OPTIONS"].items() if name == "host"
+    }
+
+
+def _environment(connection):
+    """The connection for PostgreSQL's programs: a password in their arguments would be in every list of processes."""
+    names = {"dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD", "host": "PGHOST", "port": "PGPORT"}
+    return os.environ | {names[name]: str(value) for name, value in _parameters(connection).items()}
+
+
+def _program(name, connection):
+    """The first on the path or beside the embedded server that is not older than the server."""
+    connection.ensure_connection()
+    wanted = connection.pg_version // 10000
+    beside = []
+    with suppress(Exception):  # the embedded server is optional; its absence has several errors
+        beside = [postgres.program(name)]
+    for one in (shutil.which(name), *beside):
+        if one and Path(one).exists():
+            said = subprocess.run([one, "--version"], capture_output=True, text=True).stdout
+            if (found := re.search(r"(\d+)", said)) and int(found[1]) >= wanted:
+                return str(one)
+    raise BackupError(f"No {name} of PostgreSQL {wanted} or newer is on the path.")
+
+
+def _refuse_failure(name, process, said):
+    if process.returncode:
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+        raise BackupError(f"{name} failed: {' '.join(lines[:3])}")

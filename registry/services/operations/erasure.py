@@ -1,0 +1,118 @@
+"""Destroying a patient's identifiers, or the whole record, once the patient has withdrawn consent.
+
+Two people have to act: the site records the withdrawal (`follow_up`), and somebody at the centre erases. The audit
+trail keeps the fact, who, when and why, and for the legal retention period also what was recorded; of the identifiers
+it has ciphertext alone, and the key of that ends with the patient's row in `Identity`.
+"""
+
+import logging
+
+from django.db import connection, transaction
+
+from registry.instruments.base import Label
+from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
+from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Patient, State
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import ReasonRequired, require
+from sites.tenancy.access import Can
+from sites.tenancy.scope import everything
+
+log = logging.getLogger(__name__)
+
+Extent = Erasure.Extent
+
+WRONG_NUMBER = Label("is not the number of this patient", "この患者の番号と一致しません")
+NOT_WITHDRAWN = Label(
+    "The site has not recorded that this patient withdrew consent.", "施設による同意撤回の記録がありません。"
+)
+MAY_BE_KEPT = Label(
+    "By the site's record, the data collected so far may be kept and used.",
+    "施設の記録では、それまでのデータは保存・利用してよいとされています。",
+)
+ALREADY = Label("This was erased before.", "すでに削除されています。")
+UNKNOWN_EXTENT = Label("Choose what is erased.", "削除する範囲を選んでください。")
+
+
+def erased(patient_id):
+    """The Erasures of a patient that the scope shows, newest first."""
+    return list(Erasure.objects.filter(patient_id=patient_id))
+
+
+def obstacle(patient, extent):
+    """Why this patient cannot be erased to this extent, a Label; None if nothing stands against it."""
+    end = FollowUpEnd.objects.filter(pk=patient.pk).first()
+    if end is None or end.end_kind != WITHDRAWN:
+        return NOT_WITHDRAWN
+    if extent == Extent.EVERYTHING and end.end_data_use != STOP:
+        return MAY_BE_KEPT
+    if Erasure.objects.filter(patient_id=patient.pk, extent=extent).exists():
+        return ALREADY
+    return None
+
+
+@transaction.atomic
+def erase(*, access, patient, extent, typed, reason):
+    """Destroy a patient's identifiers or whole record for good, and return the Erasure.
+
+    extent  a code of Extent
+    typed   the patient's number once more, as the person typed it
+    reason  at most 300 characters, without anything that identifies; it stays in the audit trail
+    access  None for the system itself
+    Raises PermissionDenied, ReasonRequired, and InvalidAnswers by the names `typed` and `extent`.
+    """
+    require(access, Can.ERASE, patient.site_id)
+    errors = {}
+    if typed.strip() != patient.pk:
+        errors["typed"] = [WRONG_NUMBER]
+    if extent not in Extent.values:
+        errors["extent"] = [UNKNOWN_EXTENT]
+    reason = " ".join(reason.split())[:300]
+    if not errors and not reason:
+        raise ReasonRequired
+    user_id = access.user_id if access is not None else None
+    with everything(user_id=user_id, reason=reason):
+        Patient.objects.select_for_update().only("pk").filter(pk=patient.pk).first()  # two at once: one after the other
+        if not errors and (found := obstacle(patient, extent)):
+            errors["extent"] = [found]
+        if errors:
+            raise InvalidAnswers(errors)
+        rows = {"registry_identity": Identity.objects.filter(pk=patient.pk).delete()[0]}
+        if extent == Extent.EVERYTHING:
+            rows |= _delete_record(patient.pk)
+        row = Erasure.objects.create(
+            site_id=patient.site_id,
+            patient_id=patient.pk,
+            extent=extent,
+            reason=reason,
+            rows=rows,
+            erased_by_id=user_id,
+        )
+    # A backup from before does not know of it: the log, kept elsewhere, tells what has to be erased again.
+    transaction.on_commit(lambda: log.warning("erased: %s %s", patient.pk, extent))
+    return row
+
+
+def _delete_record(patient_id):
+    """Delete every row of a patient; returns name of table to number of rows. The first go by cascade."""
+    _unlock(patient_id)
+    counts = {}
+    with connection.cursor() as cursor:
+        for table in ("registry_query", "registry_signature", "registry_patientlink"):
+            cursor.execute(f"SELECT count(*) FROM {table} WHERE patient_id = %s", [patient_id])
+            counts[table] = cursor.fetchone()[0]
+    for model in (AdverseEvent, Assessment, FollowUpEnd):
+        counts[model._meta.db_table] = model.objects.filter(patient_id=patient_id).delete()[0]
+    counts[Patient._meta.db_table] = Patient.objects.filter(pk=patient_id).delete()[0]
+    return counts
+
+
+def _unlock(patient_id):
+    """Signed forms are not removed, whoever asks (a trigger): they are unlocked first, with the reason on record."""
+    for model, states in (
+        (Patient, ("baseline_state", "surgery_state")),
+        (Assessment, ("state",)),
+        (AdverseEvent, ("state",)),
+    ):
+        key = "pk" if model is Patient else "patient_id"
+        for state in states:
+            model.objects.filter(**{key: patient_id, state: State.LOCKED}).update(**{state: State.COMPLETE})

@@ -1,0 +1,144 @@
+"""Extra instruments: which are switched on, what a form asks for because of it, and what stays when one is off."""
+
+from dataclasses import replace
+from functools import reduce
+from operator import or_
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from registry.instruments import catalogue, extras
+from registry.instruments.base import InvalidValue, Label
+from registry.models import Assessment, InstrumentSwitch, Patient, State
+from registry.services.records.cleaning import InvalidAnswers
+from sites.database.per_request_cache import once_a_request
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current, everything
+
+SWITCHED_OFF = Label("is switched off in this registry", "本レジストリでは使用していません")
+
+
+@once_a_request
+def switched_on():
+    """Codes of the switches that are on. They take effect with the next request."""
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
+        return frozenset(code for (code,) in cursor.fetchall() if code in extras.SWITCHES)
+
+
+@transaction.atomic
+def switch(*, access, code, on):
+    """Switch an extra (a code of `extras.SWITCHES`) on or off; whether that changed anything.
+
+    Off hides it for new entry and keeps what is stored. Raises PermissionDenied, KeyError.
+    """
+    if access is not None:
+        access.require(Can.ADMINISTER)
+    if code not in extras.SWITCHES:
+        raise KeyError(code)
+    row = InstrumentSwitch.objects.select_for_update().filter(pk=code).first()
+    if (row.on if row else False) == on:
+        return False
+    InstrumentSwitch(code=code, on=on).save()
+    switched_on.forget()
+    return True
+
+
+def shown(form):
+    """The extra instruments that a form asks now."""
+    return extras.shown(form, switched_on())
+
+
+def asked():
+    """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
+    on = switched_on()
+    extra = {one.code: one for form in catalogue.EXTRAS for one in extras.shown(form, on)}
+    optional = {one.code for form in catalogue.EXTRAS.values() for one in form}
+    return [extra.get(one.code, one) for one in catalogue.INSTRUMENTS if one.code in extra or one.code not in optional]
+
+
+def asked_among(instruments):
+    """Those of some extra instruments that a form asks now, with the items that it asks."""
+    codes = {one.code for one in instruments}
+    return tuple(one for one in asked() if one.code in codes) if codes else ()
+
+
+def kept(form, row, instruments):
+    """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
+    asked = {item.name for item in catalogue.items(instruments)}
+    found = []
+    for one in catalogue.EXTRAS.get(form, ()):
+        answered = [item for item in one.items if item.name not in asked and is_answered(row, item.name)]
+        if answered:
+            found.append((one, answered))
+    return found
+
+
+def is_answered(row, name):
+    return row is not None and (getattr(row, name) is not None or name in row.missing)
+
+
+def to_clean(form, row, raw, missing, *, completing):
+    """(items, raw, missing) of a form's extras, to be cleaned together with those of its core.
+
+    row         the stored record, or None; what the request does not speak of stays as it is there
+    completing  whether the form becomes complete now. Of one that was complete before an extra was switched on, the
+                extra asks nothing until somebody answers a part of it.
+    Raises InvalidAnswers where an extra that is off would change.
+    """
+    on = shown(form)
+    names = {item.name for item in catalogue.items(on)}
+    refuse_off(form, row, raw, missing, names)
+    items = []
+    for instrument in on:
+        own = instrument.items
+        begun = any(_is_sent(item.name, raw, missing) or is_answered(row, item.name) for item in own)
+        items += own if completing or begun else [replace(item, required=False) for item in own]
+    spoken = {name for name in names if name in raw or name in missing}
+    stored = {name: getattr(row, name) for name in names - spoken} if row is not None else {}
+    reasons = {name: row.missing[name] for name in names - spoken if name in row.missing} if row is not None else {}
+    return (
+        tuple(items),
+        stored | {name: raw[name] for name in spoken if name in raw},
+        reasons | {name: missing[name] for name in spoken if name in missing},
+    )
+
+
+def _is_sent(name, raw, missing):
+    return raw.get(name) not in (None, "", (), []) or bool(missing.get(name))
+
+
+def refuse_off(form, row, raw, missing, names):
+    """Refuse answers to extras of this form that are off, but not what says the same as is stored."""
+    errors = {}
+    for item in catalogue.items(catalogue.EXTRAS.get(form, ())):
+        if item.name in names or not _is_sent(item.name, raw, missing):
+            continue
+        try:
+            value = item.clean(raw.get(item.name))
+        except InvalidValue as error:
+            errors[item.name] = [error.reason]
+            continue
+        stored = (getattr(row, item.name), row.missing.get(item.name)) if row is not None else (None, None)
+        if (value, missing.get(item.name) or None) != stored:
+            errors[item.name] = [SWITCHED_OFF]
+    if errors:
+        raise InvalidAnswers(errors)
+
+
+def is_completing(state):
+    """Whether a form in this state becomes complete when it is stored as complete; follow-up (None) always does."""
+    return state is None or state == State.DRAFT
+
+
+def count_stored(code):
+    """How many records answer an item of this switch, at all sites: only the number leaves this function."""
+    items = extras.SWITCHES[code].items
+    found = 0
+    with everything(user_id=current().user_id), transaction.atomic():
+        for model in (Patient, Assessment):
+            own = sorted(items & {one.name for one in model._meta.concrete_fields})
+            if own:
+                answered = reduce(or_, (Q(**{f"{name}__isnull": False}) for name in own))
+                found += model.objects.filter(answered).order_by().count()
+    return found

@@ -1,0 +1,139 @@
+"""Direct identifiers: encrypted with a key of the patient's own, which is encrypted with the deployment's key.
+
+AES-256-GCM throughout; each ciphertext is bound to its patient and field, so that it cannot be moved to another.
+"""
+
+import hashlib
+import os
+from base64 import urlsafe_b64decode
+from datetime import date
+from functools import cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from registry.instruments.base import Label
+from registry.models import Erasure, Identity
+from registry.services.records.cleaning import InvalidAnswers
+
+FIELDS = ("birth_date", "hospital_number", "initials")
+ERASED = Label(
+    "was destroyed at the patient's wish and is not stored again", "本人の意思により削除済みのため、再登録できません"
+)
+_NONCE = 12
+KEY_ID = 4  # bytes before a wrapped key that say which of the deployment's encrypted it
+
+
+class UnreadableIdentity(Exception):
+    """The ciphertext was written with a key that is not in METASPINE_FIELD_KEYS, or was tampered with."""
+
+
+@cache
+def _deployment_keys(encoded):
+    """Key id to cipher; the first key encrypts, the others still decrypt."""
+    keys = {}
+    for one in encoded:
+        raw = urlsafe_b64decode(one)
+        if len(raw) != 32:
+            raise ImproperlyConfigured("Each of METASPINE_FIELD_KEYS must be 32 bytes, urlsafe base64.")
+        keys[hashlib.sha256(raw).digest()[:KEY_ID]] = AESGCM(raw)
+    return keys
+
+
+def _seal(cipher, text, bound_to):
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, text, bound_to.encode())
+
+
+def _open(cipher, sealed, bound_to):
+    try:
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
+    except InvalidTag as error:
+        raise UnreadableIdentity(f"identifiers of {bound_to} cannot be decrypted") from error
+
+
+def _wrap(key, patient_id):
+    key_id, cipher = next(iter(_deployment_keys(tuple(settings.FIELD_KEYS)).items()))
+    return key_id + _seal(cipher, key, patient_id)
+
+
+def _unwrap(wrapped, patient_id):
+    wrapped = bytes(wrapped)
+    cipher = _deployment_keys(tuple(settings.FIELD_KEYS)).get(wrapped[:KEY_ID])
+    if cipher is None:
+        raise UnreadableIdentity(f"the key of {patient_id} was encrypted with a key that is no longer configured")
+    return _open(cipher, wrapped[KEY_ID:], patient_id)
+
+
+def wrapped_key(name):
+    """(key, key encrypted with the deployment's): a new key for what is to be sealed under `name`."""
+    key = AESGCM.generate_key(256)
+    return key, _wrap(key, name)
+
+
+def unwrapped_key(wrapped, name):
+    """The key that `wrapped_key` made; UnreadableIdentity where the deployment's key is gone."""
+    return _unwrap(wrapped, name)
+
+
+def newest_key_id():
+    """What a key wrapped with the first of METASPINE_FIELD_KEYS begins with."""
+    return next(iter(_deployment_keys(tuple(settings.FIELD_KEYS))))
+
+
+def rewrapped(wrapped, name):
+    """A wrapped key, encrypted with the first of METASPINE_FIELD_KEYS instead; UnreadableIdentity as above."""
+    return _wrap(_unwrap(wrapped, name), name)
+
+
+def sealed(patient_id, values, key=None):
+    """Columns of `Identity` for plain `values` (field of FIELDS to text, date or None), with a new key unless given.
+
+    Returns {"key": wrapped key, field: ciphertext or None for each field in `values`}.
+    """
+    key = key or AESGCM.generate_key(256)
+    cipher = AESGCM(key)
+    columns = {"key": _wrap(key, patient_id)}
+    for field, value in values.items():
+        text = value.isoformat() if isinstance(value, date) else value
+        columns[field] = _seal(cipher, text.encode(), f"{patient_id}.{field}") if text else None
+    return columns
+
+
+def opened(patient_id, wrapped_key, ciphertexts):
+    """Plain values for ciphertexts (field to bytes or None), the birth date as a date; or UnreadableIdentity."""
+    cipher = AESGCM(_unwrap(wrapped_key, patient_id))
+    values = {}
+    for field, ciphertext in ciphertexts.items():
+        text = _open(cipher, bytes(ciphertext), f"{patient_id}.{field}").decode() if ciphertext else None
+        values[field] = date.fromisoformat(text) if text and field == "birth_date" else text
+    return values
+
+
+def read(patient):
+    """The identifiers of a patient, or None where the scope does not reach them or there are none."""
+    row = Identity.objects.filter(patient_id=patient.pk).first()
+    return row and opened(patient.pk, row.key, {field: getattr(row, field) for field in FIELDS})
+
+
+def write(patient, **values):
+    """Store some identifiers of a patient, leaving the others as they are; what is equal is not written again.
+
+    Raises InvalidAnswers for a patient whose identifiers were erased.
+    """
+    row = Identity.objects.select_for_update().filter(patient_id=patient.pk).first()
+    if row is None:
+        if Erasure.objects.filter(patient_id=patient.pk).exists():
+            raise InvalidAnswers({"birth_date": [ERASED]})
+        Identity.objects.create(patient=patient, site_id=patient.site_id, **sealed(patient.pk, values))
+        return
+    known = opened(patient.pk, row.key, {field: getattr(row, field) for field in values})
+    changed = {field: value for field, value in values.items() if (value or None) != known[field]}
+    if changed:
+        columns = sealed(patient.pk, changed, key=_unwrap(row.key, patient.pk))
+        del columns["key"]  # the same key: leave its ciphertext alone
+        for field, ciphertext in columns.items():
+            setattr(row, field, ciphertext)
+        row.save(update_fields=list(columns))

@@ -1,0 +1,86 @@
+"""Storing a record: what every form has in common, whoever asks."""
+
+from functools import wraps
+
+from django.db import connection, transaction
+
+from registry.models import State
+from sites.tenancy.scope import because
+
+
+class Conflict(Exception):
+    """The record was changed by someone else since it was read. `current` is what is stored now."""
+
+    def __init__(self, current):
+        self.current = current
+        super().__init__("this record was changed by someone else in the meantime")
+
+
+class Locked(Exception):
+    """The record is signed: it must be unlocked before it can change."""
+
+
+class ReasonRequired(Exception):
+    """A completed record changes only with a reason."""
+
+
+def in_a_transaction(function):
+    """Run it in the transaction that there is, or in one of its own, but without a savepoint.
+
+    That is for what refuses before it writes: there is nothing to undo, and a savepoint takes two more statements.
+    """
+
+    @wraps(function)
+    def run(*args, **kwargs):
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        with transaction.atomic():
+            return function(*args, **kwargs)
+
+    return run
+
+
+def locked_for_update(model, pk, version):
+    """The row, locked until the end of the transaction; Conflict unless it still has `version` (None: any).
+
+    The rest of the transaction may rely on what it reads.
+    """
+    row = model.objects.select_for_update().get(pk=pk)
+    if version is not None and row.version != version:
+        raise Conflict(row)
+    return row
+
+
+def check_may_change(state, reason):
+    if state == State.LOCKED:
+        raise Locked
+    if state != State.DRAFT and not reason.strip():
+        raise ReasonRequired
+
+
+def set_values(row, answers):
+    """Put cleaned answers into a row; returns the names of the columns that changed, `missing` among them."""
+    changed = [name for name, value in answers.values.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, answers.values[name])
+    reasons = {name: reason for name, reason in row.missing.items() if name not in answers.values} | answers.missing
+    if reasons != row.missing:
+        row.missing = reasons
+        changed.append("missing")
+    return changed
+
+
+def store_update(row, changed, reason):
+    """Write the changed columns; the trigger raises the version, the audit trail keeps the reason."""
+    if not changed:
+        return row
+    with because(reason):
+        row.save(update_fields=changed)
+    row.refresh_from_db()
+    return row
+
+
+def require(access, ability, site_id):
+    """PermissionDenied unless `access` may do this at the site; `None` for access is the system itself."""
+    if access is not None:
+        access.require(ability, site_id)

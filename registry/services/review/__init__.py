@@ -1,0 +1,1 @@
+"""Soft checks, queries, verification and signing. Calls follow_up and records."""

@@ -1,0 +1,109 @@
+"""The forms of a patient as rows: which record and columns a form is, and what it is called in an address."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from registry.instruments import catalogue
+from registry.models import AdverseEvent, Assessment, QueryForm, State
+from registry.models.clinical import BASELINE, SURGERY
+from registry.services.review.soft_checks import OWN_FORMS, Form
+
+STATE_COLUMNS = {QueryForm.BASELINE: "baseline_state", QueryForm.SURGERY: "surgery_state"}
+
+
+def _stored(instruments):
+    return tuple(item.name for item in catalogue.items(instruments) if not item.identifying or item.kind == "text")
+
+
+COLUMNS = {
+    QueryForm.BASELINE: _stored(BASELINE),
+    QueryForm.SURGERY: _stored(SURGERY),
+    QueryForm.FOLLOW_UP: _stored(OWN_FORMS[QueryForm.FOLLOW_UP]),
+    QueryForm.ASSESSMENT: ("assessment_date", *_stored(catalogue.ASSESSMENT)),
+    QueryForm.ADVERSE_EVENT: _stored(catalogue.ADVERSE_EVENTS),
+}
+
+
+EXTRA_COLUMNS = {
+    QueryForm.BASELINE: _stored(catalogue.EXTRAS["baseline"]),
+    QueryForm.FOLLOW_UP: _stored(catalogue.EXTRAS["follow_up"]),
+    QueryForm.ASSESSMENT: _stored(catalogue.EXTRAS["assessment"]),
+}
+
+
+@dataclass(frozen=True)
+class FormRow:
+    """A form with the row that stores it. `state_column` is None for follow-up, which is never finished."""
+
+    form: Form
+    row: Any
+
+    @property
+    def columns(self):
+        """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
+        extras = EXTRA_COLUMNS.get(self.form.kind, ())
+        return COLUMNS[self.form.kind] + tuple(
+            name for name in extras if getattr(self.row, name) is not None or name in self.row.missing
+        )
+
+    @property
+    def comparable(self):
+        """Columns that a monitor compares with the source: those that name nobody."""
+        return tuple(name for name in self.columns if not _is_identifying(name))
+
+    @property
+    def state_column(self):
+        if self.form.kind == QueryForm.FOLLOW_UP:
+            return None
+        return STATE_COLUMNS.get(self.form.kind, "state")
+
+    @property
+    def state(self):
+        return getattr(self.row, self.state_column) if self.state_column else None
+
+    @property
+    def is_begun(self):
+        """Whether anything was answered; an assessment or event exists only once it was begun."""
+        if self.form.kind not in OWN_FORMS:
+            return True
+        names = [name for name in self.columns if name not in ENROLMENT]
+        return any(getattr(self.row, name) is not None or name in self.row.missing for name in names)
+
+    @property
+    def is_finished(self):
+        return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
+
+
+def _is_identifying(name):
+    return name != "assessment_date" and catalogue.item(name).identifying
+
+
+ENROLMENT = frozenset(item.name for item in catalogue.ENROLMENT.items)
+
+
+def forms_of(patient, assessments=None, events=None):
+    """Every form of a patient that can be finished, in the order of the protocol. Rows may be given where known."""
+    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+    if assessments is None:
+        assessments = Assessment.objects.filter(**of_patient).select_related("timepoint")
+        assessments = sorted(assessments, key=lambda one: one.timepoint.position)
+    if events is None:
+        events = AdverseEvent.objects.filter(**of_patient).order_by("pk")
+    return [
+        FormRow(Form(str(QueryForm.BASELINE)), patient),
+        FormRow(Form(str(QueryForm.SURGERY)), patient),
+        *(FormRow(Form("assessment", timepoint=one.timepoint_id), one) for one in assessments),
+        *(FormRow(Form("adverse_event", event=one.pk), one) for one in events),
+    ]
+
+
+def form_row(patient, form):
+    """The `FormRow` of a form, or None where the patient has no such form yet."""
+    if form.kind in OWN_FORMS:
+        return FormRow(form, patient)
+    of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+    if form.kind == QueryForm.ASSESSMENT:
+        row = Assessment.objects.filter(**of_patient, timepoint_id=form.timepoint).first()
+    else:
+        row = AdverseEvent.objects.filter(**of_patient, pk=form.event).first()
+    return FormRow(form, row) if row else None

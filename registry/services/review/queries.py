@@ -1,0 +1,501 @@
+"""Queries: raised by people or by the soft checks, answered at the site, closed by who asked or by the data themselves.
+
+`settle` is called by whatever stores a form: it asks about what is unlikely, keeps what was confirmed, and closes the
+queries of rules that the data no longer meet. `reconcile` does the same for sets and is the one statement of it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+
+from registry.instruments import catalogue
+from registry.instruments.base import InvalidValue, Item, Label
+from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
+from registry.services import seen as shown
+from registry.services.follow_up import schedule
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import require
+from registry.services.review.soft_checks import (
+    Form,
+    as_json,
+    checks_asked,
+    expanded,
+    findings_if,
+    findings_of,
+    form_of_record,
+    items_of,
+)
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current
+
+TEXT = Item(name="text", label=Label("Text", "本文"), kind="text", max_length=2000)
+TEXT_REQUIRED = Label("Say it in a few words.", "内容を入力してください。")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person was asked about unlikely answers, and what they said.
+
+    asked  keys of the findings that the page showed
+    right  key to note, for those that the person confirmed
+    """
+
+    asked: frozenset = frozenset()
+    right: Mapping = field(default_factory=dict)
+
+
+class Unlikely(Exception):
+    """Answers hardly go together and nobody was asked about it yet; nothing was stored."""
+
+    def __init__(self, findings):
+        self.findings = findings
+        super().__init__(", ".join(one.key for one in findings))
+
+
+class WrongState(Exception):
+    """The query is not in a state for this: it was answered or closed in the meantime."""
+
+    def __init__(self, query):
+        self.query = query
+        super().__init__(f"the query is {query.state}")
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the rules have to say of a patient's forms, or of one: it is `settled` when the form is stored."""
+
+    patient: Patient
+    form: Form | None
+    every: tuple
+    found: list
+    stored: Mapping
+    right: Mapping
+
+    def settle(self):
+        """Bring the rules' queries in line; returns whether one of them may be left open."""
+        if not self.found and all(one.state == QueryState.CLOSED for one in self.stored.values()):
+            return False
+        _reconcile_one(self.patient, self.found, self.form, self.every)
+        for one in self.found:
+            if one.key in self.right and not _is_accepted(one, self.stored.get(one.key)):
+                _confirm(self.patient, one, self.right[one.key])
+        return True
+
+
+def settle(patient, *, record=None, about=(), said=None):
+    """Bring the rules' queries of `patient` in line with what is stored now. Call it inside the saving transaction.
+
+    The arguments are those of `weigh`. Raises Unlikely, which must undo what was stored.
+    """
+    weigh(patient, record=record, about=about, said=said).settle()
+
+
+def weigh(patient, *, record=None, about=(), said=None):
+    """What the soft checks find, as `Weighed`, if nothing has to be asked first.
+
+    record  the assessment or event that is stored; None for one of the patient's own forms, which concerns them all
+    about   names of the items that are stored: only findings about these are asked about
+    said    the person's answers; None where nobody can be asked, and a finding simply becomes a query
+    Raises Unlikely.
+    """
+    form = record and form_of_record(record)
+    every = checks_asked(schedule.plans())
+    found = findings_of(patient, record and [record], every)
+    stored = _of_rules(patient, form)
+    if said is not None:
+        names = set(about)
+        unasked = [
+            one
+            for one in found
+            if not one.is_draft
+            and names.intersection(expanded(one.check.items))
+            and one.key not in said.asked
+            and one.key not in said.right
+            and not _is_known(one, stored.get(one.key))
+        ]
+        if unasked:
+            raise Unlikely(unasked)
+    right = said.right if said else {}
+    found = [one for one in found if not one.is_draft or one.key in right or one.key in stored]
+    return Weighed(patient, form, every, found, stored, right)
+
+
+def _is_known(finding, query):
+    return query is not None and not query.mended and query.seen == finding.seen
+
+
+def _is_accepted(finding, query):
+    return _is_known(finding, query) and query.state != QueryState.OPEN
+
+
+def unlikely(patient, form, answers):
+    """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
+    found = findings_if(patient, form, answers)
+    stored = _of_rules(patient, form if form.timepoint or form.event else None) if found else {}
+    return [one for one in found if not _is_known(one, stored.get(one.key))]
+
+
+def discussed(access):
+    """Ids of the sites whose queries the person takes part in: those of entry, and of raising queries.
+
+    Taking part is the person's: a token that may only read reads them too.
+    """
+    return access.of_owner.sites_for(Can.ENTER, Can.QUERY)
+
+
+def form_of(query):
+    return Form(query.form, query.timepoint_id, query.event_id)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What `settle` needs to know of a rule's query."""
+
+    state: str
+    mended: bool
+    seen: dict
+
+
+OF_RULES = """SELECT form, timepoint_id, event_id, rule, state, mended, seen FROM registry_query
+    WHERE patient_id = %s AND rule IS NOT NULL"""
+
+
+def _of_rules(patient, form):
+    """The rules' queries of a patient, or of one form, by key. Plain SQL: every save asks."""
+    sql, parameters = OF_RULES, [patient.pk]
+    if form is not None:
+        sql += " AND (timepoint_id = %s OR event_id = %s)"
+        parameters += [form.timepoint, form.event]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {
+            f"{Form(kind, timepoint, event).code}:{rule}": _Stored(state, mended, json.loads(seen))
+            for kind, timepoint, event, rule, state, mended, seen in cursor.fetchall()
+        }
+
+
+FOUND = """SELECT * FROM jsonb_to_recordset(%(found)s::jsonb) AS f(
+    site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, field text, rule text,
+    seen jsonb)"""
+SAME = """q.patient_id = f.patient_id AND q.rule = f.rule AND q.form = f.form
+    AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id AND q.event_id IS NOT DISTINCT FROM f.event_id"""
+RECONCILE = """
+WITH found AS MATERIALIZED ({found}),
+raised AS (
+    INSERT INTO registry_query (site_id, patient_id, form, timepoint_id, event_id, field, rule, text, seen)
+    SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, '', seen FROM found
+    ON CONFLICT DO NOTHING RETURNING id, site_id
+),
+returned AS (
+    UPDATE registry_query AS q SET state = 'open', mended = false, seen = f.seen FROM found AS f
+    WHERE {same} AND q.state <> 'open' AND (q.mended OR q.seen <> f.seen) RETURNING q.id, q.site_id
+),
+mended AS (
+    UPDATE registry_query AS q SET state = 'closed', mended = true
+    WHERE q.rule IS NOT NULL AND q.state <> 'closed' AND {which}
+      AND NOT EXISTS (SELECT FROM found AS f WHERE {same}) RETURNING q.id, q.site_id
+),
+told AS (
+    INSERT INTO registry_querymessage (site_id, query_id, kind, text)
+    SELECT site_id, id, kind, '' FROM (
+        SELECT site_id, id, 'raised' AS kind FROM raised
+        UNION ALL SELECT site_id, id, 'reopened' FROM returned
+        UNION ALL SELECT site_id, id, 'mended' FROM mended
+    ) AS steps
+)
+SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM returned), (SELECT count(*) FROM mended)
+"""
+
+
+def reconcile(found, which, parameters):
+    """Raise, raise again and close the queries of rules so that they are those of `found`.
+
+    found  SQL that gives the findings, one row each, in the columns of FOUND
+    which  SQL condition on `q`: the queries that are open to be closed, because their forms were looked at
+    Returns how many were raised, raised again and closed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(RECONCILE.format(found=found, same=SAME, which=which), parameters)
+        return cursor.fetchone()
+
+
+def _reconcile_one(patient, found, form, every):
+    rows = [
+        {
+            "site_id": patient.site_id,
+            "patient_id": patient.pk,
+            "form": one.form.kind,
+            "timepoint_id": one.form.timepoint,
+            "event_id": one.form.event,
+            "field": one.field,
+            "rule": one.check.name,
+            "seen": one.seen,
+        }
+        for one in found
+    ]
+    which = "q.patient_id = %(patient)s AND q.rule = ANY (%(rules)s::varchar[])"
+    parameters = {"patient": patient.pk, "rules": [check.name for check in every], "found": json.dumps(rows)}
+    if form is not None:
+        which += " AND (q.timepoint_id = %(timepoint)s OR q.event_id = %(event)s)"
+        parameters |= {"timepoint": form.timepoint, "event": form.event}
+    reconcile(FOUND, which, parameters)
+
+
+def _confirm(patient, finding, note):
+    query = Query.objects.select_for_update().get(
+        patient_id=patient.pk,
+        rule=finding.check.name,
+        form=finding.form.kind,
+        timepoint_id=finding.form.timepoint,
+        event_id=finding.form.event,
+    )
+    query.state, query.seen, query.mended = QueryState.ANSWERED, finding.seen, False
+    query.save(update_fields=["state", "seen", "mended"])
+    _tell(query, QueryMessage.Kind.CONFIRMED, cleaned(note, required=False))
+
+
+def cleaned(text, *, required=True):
+    """What a person wrote, fit to be stored. Raises InvalidAnswers about the item `text`."""
+    try:
+        value = TEXT.clean(text) or ""
+    except InvalidValue as error:
+        raise InvalidAnswers({"text": [error.reason]}) from error
+    if required and not value:
+        raise InvalidAnswers({"text": [TEXT_REQUIRED]})
+    return value
+
+
+def _tell(query, kind, text):
+    QueryMessage.objects.create(site_id=query.site_id, query=query, kind=kind, text=text, by_id=current().user_id)
+
+
+@transaction.atomic
+def raise_query(*, access, patient, form, text, field=None):
+    """Ask about a form, or about one of its items; the same question that is still open is not asked twice.
+
+    form   a `Form` that exists for the patient. Raises InvalidAnswers, PermissionDenied.
+    """
+    require(access, Can.QUERY, patient.site_id)
+    text = cleaned(text)
+    about = {
+        "patient_id": patient.pk,
+        "form": form.kind,
+        "timepoint_id": form.timepoint,
+        "event_id": form.event,
+        "field": field,
+    }
+    with connection.cursor() as cursor:  # the second of two equal questions waits here for the first
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('query'), hashtext(%s))", [patient.pk])
+    same = Query.objects.unsettled().filter(**about, rule=None, text=text).first()
+    if same:
+        return same
+    query = Query.objects.create(site_id=patient.site_id, text=text, raised_by_id=current().user_id, **about)
+    _tell(query, QueryMessage.Kind.RAISED, "")
+    return query
+
+
+_SHOWN = frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying) | {
+    one.name for instrument in catalogue.INSTRUMENTS for one in instrument.derived
+}
+
+
+def answers_about(query, patient, row):
+    """The answers that a query is about, as stored now: item name → value as JSON has it; nothing that identifies.
+
+    row  the assessment or adverse event, where it is about one; `patient` for the patient's own forms
+    """
+    names = [query.field] if query.rule is None else [*query.seen]
+    rows = [one for one in (row, patient) if one is not None]
+    found = {}
+    for name in filter(None, names):
+        if name not in _SHOWN:
+            continue
+        holder = next((one for one in rows if hasattr(one, name)), None)
+        if holder is not None:
+            reason = holder.missing.get(name) if hasattr(holder, "missing") else None
+            found[name] = {shown.MISSING: reason} if reason else as_json(getattr(holder, name))
+    return found
+
+
+def note(query, patient, row):
+    """The note of a page that shows a query's thread and the answers that it is about (`seen.note`)."""
+    return shown.note("query", query.pk, _shown(query, patient, row))
+
+
+def _shown(query, patient, row):
+    return shown.of_queries([query]) | {"answers": answers_about(query, patient, row)}
+
+
+def _check_seen(query, seen, kind):
+    """Raise Unseen if the thread has gone on, or, for who judges the answers, if these are others by now."""
+    patient = Patient.objects.get(pk=query.patient_id)
+    try:
+        shown.check(seen, "query", query.pk, _shown(query, patient, row_of(query)))
+    except shown.Unseen as unseen:
+        matters = [one for one in unseen.differences if kind != QueryMessage.Kind.ANSWERED or one.part != "answers"]
+        if matters or not unseen.differences:
+            raise shown.Unseen(matters) from unseen
+
+
+def row_of(query, *, lock=False):
+    """The record that a query is about, the patient's own row for own forms; None where there is none yet."""
+    model, key = Patient, {"pk": query.patient_id}
+    if query.event_id is not None:
+        model, key = AdverseEvent, {"pk": query.event_id}
+    elif query.timepoint_id is not None:
+        model, key = Assessment, {"patient_id": query.patient_id, "timepoint_id": query.timepoint_id}
+    rows = model.objects.select_for_update() if lock else model.objects
+    return rows.filter(**key).first()
+
+
+def _stepped(query, kind, allowed, state, text, seen):
+    """One step of a query: the locked row in its new state; the same step sent twice is one."""
+    if seen is not None:
+        row_of(query, lock=True)  # before the query, as whoever saves the record does
+    row = Query.objects.select_for_update().get(pk=query.pk)
+    if row.state not in allowed:
+        last = row.messages.order_by("-pk").first()
+        if row.state == state and last and (last.kind, last.text, last.by_id) == (kind, text, current().user_id):
+            return row
+        raise WrongState(row)
+    if seen is not None:
+        _check_seen(row, seen, kind)
+    row.state, row.mended = state, False
+    row.save(update_fields=["state", "mended"])
+    _tell(row, kind, text)
+    return row
+
+
+@transaction.atomic
+def answer(*, access, query, text, seen=None):
+    """Answer an open query, at the site. Raises InvalidAnswers, PermissionDenied, WrongState, Unseen.
+
+    seen  `note` of the page that showed the query; None for however it stands
+    """
+    require(access, Can.ENTER, query.site_id)
+    return _stepped(query, QueryMessage.Kind.ANSWERED, (QueryState.OPEN,), QueryState.ANSWERED, cleaned(text), seen)
+
+
+@transaction.atomic
+def close(*, access, query, text="", seen=None):
+    """Close a query, answered or not. `seen` and what it raises are those of `answer`."""
+    require(access, Can.QUERY, query.site_id)
+    before = (QueryState.OPEN, QueryState.ANSWERED)
+    return _stepped(query, QueryMessage.Kind.CLOSED, before, QueryState.CLOSED, cleaned(text, required=False), seen)
+
+
+@transaction.atomic
+def reopen(*, access, query, text, seen=None):
+    """Ask again, saying why the answer does not do. `seen` and what it raises are those of `answer`."""
+    require(access, Can.QUERY, query.site_id)
+    before = (QueryState.ANSWERED, QueryState.CLOSED)
+    return _stepped(query, QueryMessage.Kind.REOPENED, before, QueryState.OPEN, cleaned(text), seen)
+
+
+STEPS = {"answer": answer, "close": close, "reopen": reopen}
+AT_MOST = 2000  # queries raised at once
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Answers to ask many sites about: an item of a form, and what stands there.
+
+    kind, timepoint  the form; field: the item
+    has              a reason code, `missing` for any reason, `empty` for neither value nor reason, or `value`
+    value            the clean value, with `value`
+    """
+
+    kind: str
+    field: str
+    has: str
+    timepoint: str | None = None
+    value: object = None
+
+    def __post_init__(self):
+        if catalogue.item(self.field).identifying:
+            raise ValueError(f"nobody is told which records have a certain {self.field}")
+
+
+def matching(access, wanted, site_ids):
+    """Records that `wanted` is about, as (site id, patient id, event id), without those already asked about."""
+    model = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
+    rows = model.objects.filter(site_id__in=set(access.sites_for(Can.QUERY)).intersection(site_ids))
+    if wanted.timepoint:
+        rows = rows.filter(timepoint_id=wanted.timepoint)
+    match wanted.has:
+        case "value":
+            rows = rows.filter(**{wanted.field: wanted.value})
+        case "empty":
+            rows = rows.filter(**{f"{wanted.field}__isnull": True}).exclude(missing__has_key=wanted.field)
+        case "missing":
+            rows = rows.filter(missing__has_key=wanted.field)
+        case reason:
+            rows = rows.filter(**{f"missing__{wanted.field}": reason})
+    asked = Query.objects.unsettled().filter(
+        rule=None, form=wanted.kind, timepoint_id=wanted.timepoint, field=wanted.field
+    )
+    if wanted.kind == QueryForm.ADVERSE_EVENT:
+        rows = rows.exclude(pk__in=asked.values("event_id"))
+        return rows.order_by("patient_id", "pk").values_list("site_id", "patient_id", "pk")
+    rows = rows.exclude(patient_id__in=asked.values("patient_id")).order_by("patient_id")
+    return [(site, patient, None) for site, patient in rows.values_list("site_id", "patient_id")]
+
+
+def bulk_note(wanted, rows):
+    """The note of a page that shows which records would be asked about: `rows` of `matching` (`seen.note`)."""
+    return shown.note("raise queries", _asked(wanted), _records(rows))
+
+
+def _asked(wanted):
+    return f"{wanted.kind}:{wanted.timepoint}:{wanted.field}:{wanted.has}:{wanted.value}"
+
+
+def _records(rows):
+    return {f"{patient}/event-{event}" if event else patient: {} for _site, patient, event in rows}
+
+
+@transaction.atomic
+def raise_many(*, access, wanted, text, site_ids, seen=None):
+    """Ask the same about every record that `wanted` names; returns how many queries were raised, at most AT_MOST.
+
+    Doing it twice asks once.
+    seen  `bulk_note` of the page that showed which; None for whichever there are
+    Raises InvalidAnswers, PermissionDenied, Unseen.
+    """
+    require(access, Can.QUERY, None)
+    text = cleaned(text)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('queries'))")
+    rows = list(matching(access, wanted, site_ids)[:AT_MOST])
+    if seen is not None:
+        shown.check(seen, "raise queries", _asked(wanted), _records(rows))
+    about = {"form": wanted.kind, "timepoint_id": wanted.timepoint, "field": wanted.field, "text": text}
+    who = current().user_id
+    raised = Query.objects.bulk_create(
+        Query(site_id=site, patient_id=patient, event_id=event, raised_by_id=who, **about)
+        for site, patient, event in rows
+    )
+    QueryMessage.objects.bulk_create(
+        QueryMessage(site_id=one.site_id, query=one, kind=QueryMessage.Kind.RAISED, by_id=who) for one in raised
+    )
+    return len(raised)
+
+
+def unsettled_by_form(patient):
+    """How many queries of a patient are not closed, by the code of their form."""
+    rows = Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by()
+    found = Counter(Form(*about).code for about in rows.values_list("form", "timepoint_id", "event_id"))
+    return dict(found)
+
+
+def items_for(form_kind):
+    """Items that a query may be about, by name: those of the form that are no identifiers."""
+    return {name: catalogue.item(name) for name in _in_order(items_of(form_kind))}
+
+
+def _in_order(names):
+    order = [item.name for item in catalogue.ALL_ITEMS]
+    return sorted(names, key=order.index)

@@ -1,0 +1,215 @@
+"""What the soft checks find in a patient's forms, across all of them: for one patient here, for sets in `sweeping`."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+
+from registry.instruments import catalogue, checks, extras, levels
+from registry.models import AdverseEvent, Assessment, QueryForm, State
+from registry.models.clinical import BASELINE, SURGERY
+from registry.services.follow_up import schedule
+from registry.services.records.extras import switched_on
+
+OWN_FORMS = {
+    QueryForm.BASELINE: BASELINE,
+    QueryForm.SURGERY: SURGERY,
+    QueryForm.FOLLOW_UP: (catalogue.FOLLOW_UP,),
+}
+PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
+    part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
+}
+_SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
+_FOLLOW_UP = frozenset(
+    item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
+)
+_EVENT = frozenset(catalogue.ADVERSE_EVENT_COLUMNS) - PATIENT_NAMES
+_ASSESSMENT = (
+    frozenset(catalogue.ASSESSMENT_COLUMNS)
+    | {item.name for item in catalogue.items(catalogue.ASSESSMENT_EXTRAS)}
+    | {one.name for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived}
+) - PATIENT_NAMES
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which form of a patient: the kind, and for an assessment its timepoint, for an adverse event its id."""
+
+    kind: str
+    timepoint: str | None = None
+    event: int | None = None
+
+    @property
+    def code(self):
+        """One word for it in addresses: baseline, 1m, event-17."""
+        return self.timepoint or (f"event-{self.event}" if self.event is not None else self.kind)
+
+    @classmethod
+    def of(cls, code, timepoints):
+        """The form of a code; None where there is none of that name. `timepoints` are the codes of the schedule."""
+        if code in (QueryForm.BASELINE, QueryForm.SURGERY, QueryForm.FOLLOW_UP):
+            return cls(str(code))
+        if code in timepoints:
+            return cls(QueryForm.ASSESSMENT.value, timepoint=code)
+        number = code.removeprefix("event-")
+        if code.startswith("event-") and number.isdecimal() and len(number) < 18:
+            return cls(QueryForm.ADVERSE_EVENT.value, event=int(number))
+        return None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A soft check that a form meets, with the answers that met it; `is_draft` while the form is one."""
+
+    form: Form
+    check: checks.SoftCheck
+    seen: dict
+    is_draft: bool = False
+
+    @property
+    def key(self):
+        return f"{self.form.code}:{self.check.name}"
+
+    @property
+    def field(self):
+        """The item to look at first: the last of the form's own that the check names."""
+        return field_of(self.check)
+
+
+def every_check(plan):
+    """The soft checks, that of the visits' windows by one plan or by the registry's `Plans`."""
+    return (*checks.SOFT_CHECKS, checks.outside_window(plan))
+
+
+def soft_checks():
+    """The soft checks that speak now: none about an extra that is switched off, which no form could mend."""
+    return _of_what_is_on(switched_on())
+
+
+def checks_asked(plan):
+    """Those of `every_check` that speak now."""
+    return (*soft_checks(), checks.outside_window(plan))
+
+
+@cache
+def _of_what_is_on(on):
+    off = catalogue.EXTRA_NAMES.difference(*(extras.SWITCHES[code].items for code in on))
+    return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
+
+
+@cache
+def _kind(names):
+    names = set(names)
+    if names & _EVENT:
+        return QueryForm.ADVERSE_EVENT
+    if names & _ASSESSMENT:
+        return QueryForm.ASSESSMENT
+    if names & _SURGERY:
+        return QueryForm.SURGERY
+    return QueryForm.FOLLOW_UP if names & _FOLLOW_UP else QueryForm.BASELINE
+
+
+def kind_of(check):
+    """The kind of form that a check is about: the one that has the most specific of its items."""
+    return _kind(check.items)
+
+
+def items_of(form_kind):
+    """Names of the items that a form of this kind shows."""
+    if form_kind == QueryForm.ASSESSMENT:
+        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT))])
+    if form_kind == QueryForm.ADVERSE_EVENT:
+        return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
+    instruments = OWN_FORMS[form_kind] + catalogue.EXTRAS.get(form_kind, ())
+    return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
+
+
+def field_of(check):
+    own = [name for name in expanded(check.items) if name in items_of(kind_of(check))]
+    return own[-1] if own else None
+
+
+def expanded(names):
+    """The items behind some names: a derived value stands for the items that it is made of."""
+    found = []
+    for name in names:
+        try:
+            found += catalogue.derived(name).items
+        except KeyError:
+            found.append(name)
+    return found
+
+
+def stand_in_birth_date(surgery, age):
+    """A birth date that gives this age at surgery: checks of the age need no real one, and none is ever kept."""
+    if surgery is None or age is None:
+        return None
+    return date(surgery.year - age, surgery.month, min(surgery.day, 28))
+
+
+def patient_answers(patient):
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
+    return answers
+
+
+def findings_of(patient, records=None, every=None):
+    """The `Finding`s of a patient as stored now. `patient` must be.
+
+    records  assessments and adverse events to look at, and nothing else; None for every form
+    every    the checks to make; None for those of `checks_asked`
+    """
+    every = checks_asked(schedule.plans()) if every is None else every
+    known = patient_answers(patient)
+    found = []
+    if records is None:
+        for check in every:
+            kind = kind_of(check)
+            if kind not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT):
+                state = getattr(patient, f"{kind}_state", None)
+                found += _met(Form(str(kind)), [check], known, state == State.DRAFT)
+        of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
+        records = [
+            *Assessment.objects.filter(**of_patient).order_by("pk"),
+            *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
+        ]
+    for row in records:
+        form = form_of_record(row)
+        names = _EVENT if form.event is not None else _ASSESSMENT
+        # An assessment's attribute `timepoint` would be a query.
+        answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
+        answers["timepoint"] = form.timepoint
+        own = [check for check in every if kind_of(check) == form.kind]
+        found += _met(form, own, answers, row.state == State.DRAFT)
+    return found
+
+
+def findings_if(patient, form, answers):
+    """The `Finding`s of one form, were it stored with `answers` (item name to clean value, None for no answer)."""
+    known = patient_answers(patient) | answers
+    known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
+    known["timepoint"] = form.timepoint
+    return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
+
+
+def form_of_record(row):
+    if isinstance(row, AdverseEvent):
+        return Form(QueryForm.ADVERSE_EVENT.value, event=row.pk)
+    return Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id)
+
+
+def _met(form, own, answers, is_draft):
+    return [Finding(form, check, seen(check, answers), is_draft) for check in own if check.applies(answers)]
+
+
+def seen(check, answers):
+    """The answers that a check looked at, as JSON holds them; identifying ones left out."""
+    return {name: as_json(answers[name]) for name in check.items if name != "birth_date"}
+
+
+def as_json(value):
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return levels.mask(value) if isinstance(value, tuple) else value

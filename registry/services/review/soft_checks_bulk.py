@@ -1,0 +1,168 @@
+"""The soft checks over every form in scope, in whole sets: after imports, and now and then.
+
+A check is a function of a few columns, so PostgreSQL hands over each combination of their values once, Python says
+which are unlikely, and one statement brings the queries in line (`queries.reconcile`).
+"""
+
+import hashlib
+from datetime import date, timedelta
+
+from django.db import connection, transaction
+
+from registry import __version__
+from registry.instruments import catalogue, checks, levels
+from registry.models import QueryForm, State
+from registry.services import watermarks
+from registry.services.follow_up import schedule
+from registry.services.review.queries import reconcile
+from registry.services.review.soft_checks import PATIENT_NAMES, field_of, kind_of, soft_checks, stand_in_birth_date
+
+ANCHOR = date(2000, 6, 15)
+SOURCES = {
+    QueryForm.ASSESSMENT: "registry_assessment AS r JOIN registry_patient AS p ON p.patient_id = r.patient_id",
+    QueryForm.ADVERSE_EVENT: "registry_adverseevent AS r JOIN registry_patient AS p ON p.patient_id = r.patient_id",
+}
+PATIENTS = "registry_patient AS p"
+
+
+# What the checks read, and the queries that they raise and close.
+READ = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_query")
+NOTHING = (0, 0, 0)
+
+
+def sweep_changed():
+    """`sweep` over the forms of whoever has one, or a query, that was stored since this was last done.
+
+    The first time, and where checks, schedule or version of the product are others, over every form.
+    """
+    with watermarks.since_last("soft checks", _fingerprint(), READ) as changed:
+        return sweep(changed.patients) if changed else NOTHING
+
+
+def _fingerprint():
+    asked = [check.name for check in soft_checks()], list(schedule.plans().spans()), __version__
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
+
+
+@transaction.atomic
+def sweep(patients=None):
+    """Bring the queries of rules in line with every form in scope; returns how many were raised, raised again, closed.
+
+    Forms that are drafts are not asked about, but a query about them closes when they are mended.
+    patients  ids of those whose forms are looked at; None for everybody
+    """
+    plans = schedule.plans()
+    soft = soft_checks()
+    rules = [check.name for check in (*soft, checks.outside_window(plans))]
+    some = None if patients is None else list(patients)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sweep queries'))")
+        cursor.execute("DROP TABLE IF EXISTS swept")
+        cursor.execute(
+            "CREATE TEMP TABLE swept (site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, "
+            "field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
+        )
+        for check in soft:
+            _find(cursor, check, patients=some)
+        for start, end, plan in plans.spans():
+            _find(cursor, checks.outside_window(plan), start, end, some)
+    found = """
+        SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
+        WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
+            AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id)"""
+    which = "q.rule = ANY (%(rules)s::varchar[])"
+    if some is not None:
+        which += " AND q.patient_id = ANY (%(patients)s::varchar[])"
+    return reconcile(found, which, {"rules": rules, "patients": some})
+
+
+def _column(kind, name):
+    """SQL of an answer, as the checks take it: of the record itself, or of its patient."""
+    if name in PATIENT_NAMES or kind not in SOURCES:
+        return f"p.{name}"
+    return "r.timepoint_id" if name == "timepoint" else f"r.{name}"
+
+
+def _is_date(name):
+    return name != "timepoint" and name in _DATES
+
+
+_DATES = frozenset(item.name for item in catalogue.ALL_ITEMS if item.kind == "date")
+
+
+def _grouped(kind, check):
+    """(SQL expressions, function from a row of them to the check's values).
+
+    Two dates are looked at by the days between them, and the date of birth by the age: a check means nothing else.
+    """
+    dates = [name for name in check.items if _is_date(name)]
+    others = [name for name in check.items if name not in dates]
+    if "birth_date" in dates:
+        return ["p.age_at_surgery"], lambda row: {
+            "birth_date": stand_in_birth_date(ANCHOR, row[0]),
+            "surgery_date": ANCHOR,
+        }
+    expressions = [_column(kind, name) for name in others]
+    if dates:
+        first, second = dates if len(dates) == 2 else dates * 2  # of one date alone it counts that there is one
+        expressions.append(f"{_column(kind, first)} - {_column(kind, second)}")
+
+    def values(row):
+        answers = {name: _read(name, value) for name, value in zip(others, row, strict=False)}
+        if dates:
+            answers |= {first: ANCHOR + timedelta(days=row[-1]), second: ANCHOR}
+        return answers
+
+    return expressions, values
+
+
+def _read(name, value):
+    return levels.from_mask(value) if name == "lesion_levels" else value
+
+
+def _find(cursor, check, start=None, end=None, patients=None):
+    """Add the forms that a check finds unlikely; of patients operated from `start` and before `end`, or of some, where
+    given.
+    """
+    kind = kind_of(check)
+    source = SOURCES.get(kind, PATIENTS)
+    expressions, values = _grouped(kind, check)
+    known = " AND ".join(f"{one} IS NOT NULL" for one in expressions)
+    span = (
+        "(%(start)s::date IS NULL OR p.surgery_date >= %(start)s) "
+        "AND (%(end)s::date IS NULL OR p.surgery_date < %(end)s)"
+    )
+    if patients is not None:
+        span += " AND p.patient_id = ANY (%(patients)s::varchar[])"
+    days = {"start": start, "end": end, "patients": patients}
+    cursor.execute(f"SELECT DISTINCT {', '.join(expressions)} FROM {source} WHERE {known} AND {span}", days)
+    unlikely = [row for row in cursor.fetchall() if check.applies(values(row))]
+    if not unlikely:
+        return
+    arrays = {f"c{place}": [str(row[place]) for row in unlikely] for place in range(len(expressions))}
+    unnested = ", ".join(f"%({name})s::text[]" for name in arrays)
+    met = " AND ".join(f"({one})::text = u.{name}" for one, name in zip(expressions, arrays, strict=True))
+    record = "r" if kind in SOURCES else "p"
+    shown = [name for name in check.items if name != "birth_date"]
+    seen = ", ".join(f"'{name}', {_column(kind, name)}" for name in shown)
+    cursor.execute(
+        f"""
+        INSERT INTO swept
+        SELECT {record}.site_id, {record}.patient_id, %(form)s,
+               {"r.timepoint_id" if kind == QueryForm.ASSESSMENT else "NULL"},
+               {"r.id" if kind == QueryForm.ADVERSE_EVENT else "NULL"}::bigint,
+               %(field)s, %(rule)s, jsonb_build_object({seen}), {_draft(kind)}
+        FROM {source} JOIN unnest({unnested}) AS u({", ".join(arrays)}) ON {met}
+        WHERE {span}
+        """,
+        days | {"form": str(kind), "field": field_of(check), "rule": check.name} | arrays,
+    )
+
+
+def _draft(kind):
+    column = {
+        QueryForm.ASSESSMENT: "r.state",
+        QueryForm.BASELINE: "p.baseline_state",
+        QueryForm.SURGERY: "p.surgery_state",
+    }.get(kind)
+    return f"{column} = '{State.DRAFT}'" if column else "false"

@@ -1,0 +1,92 @@
+"""Verification against source: a monitor compares fields, or a whole form, with the patient's file.
+
+What was compared is in the record's `verified`, column by column. The database marks a column that changes afterwards
+and takes a verified form back to complete (registry/guards).
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from registry.models import State
+from registry.services import seen as shown
+from registry.services.records.storing import Locked, locked_for_update, require
+from registry.services.review.forms import FormRow
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current
+
+
+class NotComplete(Exception):
+    """Only a completed form is compared with the source."""
+
+
+@transaction.atomic
+def verify(*, access, found, columns, seen=None):
+    """Mark columns of a form as compared with the source; returns the stored row.
+
+    found    a `forms.FormRow`; columns: names of those that agree. With all of them the form itself is verified.
+    seen     `note` of the page that showed the answers; None for whatever is stored
+    Raises NotComplete, Locked, Unseen, PermissionDenied.
+    """
+    row = _open_row(access, found)
+    if seen is not None:
+        shown.check(seen, "verify", _key(found), _shown(FormRow(found.form, row)))
+    columns = [name for name in found.comparable if name in set(columns)]
+    mark = {"by": current().user_id, "at": timezone.now().isoformat()}
+    row.verified = row.verified | {name: mark for name in columns if not is_verified(row, name)}
+    state = found.state_column
+    changed = ["verified"]
+    if state and getattr(row, state) == State.COMPLETE and all(is_verified(row, name) for name in found.comparable):
+        setattr(row, state, State.VERIFIED)
+        changed.append(state)
+    row.save(update_fields=changed)
+    row.refresh_from_db()
+    return row
+
+
+@transaction.atomic
+def withdraw(*, access, found, columns):
+    """Take marks away: the comparison was wrong, or is to be made again. Returns the stored row."""
+    row = _open_row(access, found)
+    gone = set(columns).intersection(found.columns)
+    row.verified = {name: mark for name, mark in row.verified.items() if name not in gone}
+    changed, state = ["verified"], found.state_column
+    if state and gone and getattr(row, state) == State.VERIFIED:
+        setattr(row, state, State.COMPLETE)
+        changed.append(state)
+    row.save(update_fields=changed)
+    row.refresh_from_db()
+    return row
+
+
+def _open_row(access, found):
+    require(access, Can.VERIFY, found.row.site_id)
+    row = locked_for_update(type(found.row), found.row.pk, None)
+    state = getattr(row, found.state_column) if found.state_column else State.COMPLETE
+    if state == State.DRAFT:
+        raise NotComplete
+    if state == State.LOCKED:
+        raise Locked
+    return row
+
+
+def note(found):
+    """The note of a page that shows a form's answers to be compared (`seen.note`)."""
+    return shown.note("verify", _key(found), _shown(found))
+
+
+def _key(found):
+    return f"{found.row._meta.db_table}:{found.row.pk}:{found.form.code}"
+
+
+def _shown(found):
+    return shown.of_forms([found], lambda form: form.comparable)
+
+
+def is_verified(row, name):
+    """Whether a column was compared with the source and has not changed since."""
+    return name in row.verified and "changed_at" not in row.verified[name]
+
+
+def changed_since(row, columns):
+    """Names of the columns that changed after they had been verified, in order."""
+    return [name for name in columns if "changed_at" in row.verified.get(name, {})]

@@ -1,0 +1,1 @@
+"""Tests of ordered groups (trend) and of paired categories (symmetry, marginal homogeneity)."""

@@ -1,0 +1,161 @@
+"""What a person may see of the audit trail, narrowed by the filters in the address."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cache
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from registry.models import Change, Patient, Utility
+from registry.web.audit import history, subjects
+from registry.web.audit.history import ROW_ACTIONS, records_of
+from sites.audit import sealing
+from sites.models import AuditEvent, Site, User
+from sites.tenancy.access import Can
+
+ACTS = "acts"  # any of them
+DERIVED = (Change, Utility)  # computed again at any time: not in the trail
+_KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Every filter as it was asked for; what cannot be read is as if it were not there."""
+
+    site: int | None = None
+    person: int | None = None
+    row: str = ""  # a patient's number, or the key of any row
+    table: str = ""
+    action: str = ""
+    first: date | None = None
+    last: date | None = None
+
+    @classmethod
+    def of(cls, sent):
+        return cls(
+            site=_number(sent.get("site")),
+            person=_number(sent.get("person")),
+            row=sent.get("row", "").strip()[:64],
+            table=sent.get("table", "") if sent.get("table", "") in tables() else "",
+            action=sent.get("action", "") if sent.get("action", "") in _KNOWN else "",
+            first=_day(sent.get("first")),
+            last=_day(sent.get("last")),
+        )
+
+    def as_address(self):
+        """The filters that are set, by name, as text."""
+        return {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
+
+
+def _number(text):
+    return int(text) if text and text.isdecimal() and len(text) < 18 else None
+
+
+def _day(text):
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+@cache
+def tables():
+    """Name of every table that the trail is about to what it holds, in words."""
+    return {
+        model._meta.db_table: model._meta.verbose_name_plural
+        for label in ("registry", "study_sites")
+        for model in apps.get_app_config(label).get_models()
+        if model not in (AuditEvent, *DERIVED)
+    }
+
+
+@cache
+def encrypted():
+    """Table to the names of its encrypted columns: their values are shown to nobody."""
+    return {
+        model._meta.db_table: frozenset(
+            field.column for field in model._meta.fields if isinstance(field, models.BinaryField)
+        )
+        for label in ("registry", "study_sites")
+        for model in apps.get_app_config(label).get_models()
+    }
+
+
+def table_in_words(name):
+    """What a table holds; the seals have no model, and their fields are shown to nobody."""
+    return _("seals of the audit trail") if name == sealing.SEALS else tables().get(name, name)
+
+
+def table_choices():
+    return sorted(((name, capfirst(words)) for name, words in tables().items()), key=lambda one: one[1])
+
+
+def action_choices():
+    """Changes of rows, then acts: any of them, or one."""
+    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))], sorted(history.ACTS.items(), key=lambda one: str(one[1]))
+
+
+def sites_of(access):
+    return list(Site.objects.filter(pk__in=access.sites_for(Can.READ)))
+
+
+def people_of(access):
+    """People that the person may know of: those of their sites and of the centre; for administrators everybody."""
+    people = User.objects.order_by("name", "email")
+    if not access.may(Can.ADMINISTER):
+        theirs = Q(memberships__site_id__in=access.sites_for(Can.READ)) | Q(
+            memberships__isnull=False, memberships__site=None
+        )
+        people = people.filter(theirs).distinct()
+    return list(people.values_list("pk", "name"))
+
+
+def trail(access, filters):
+    """The events, in no order: of the sites that `access` reads, and for administrators of the platform.
+
+    The row-level-security policy says the same. The site stands in the condition because its index needs it.
+    """
+    seen = Q(site_id__in=access.sites_for(Can.READ))
+    if access.may(Can.ADMINISTER):
+        seen |= Q(site_id=None)
+    events = AuditEvent.objects.filter(seen)
+    if filters.site is not None:
+        events = events.filter(site_id=filters.site)
+    if filters.person is not None:
+        events = events.filter(user_id=filters.person)
+    if filters.table:
+        events = events.filter(table_name=filters.table)
+    if filters.action == ACTS:
+        events = events.exclude(action__in=ROW_ACTIONS)
+    elif filters.action:
+        events = events.filter(action=filters.action)
+    if filters.first:
+        events = events.filter(at__gte=_midnight(filters.first))
+    if filters.last:
+        events = events.filter(at__lt=_midnight(filters.last + timedelta(days=1)))
+    if filters.row:
+        events = events.filter(_of_row(access, filters.row))
+    return events
+
+
+def _midnight(day):
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _of_row(access, row):
+    """A patient's number stands for all of the patient's records; anything else for the row of that key."""
+    patient = Patient.objects.visible_to(access).filter(pk=row.upper()).first()
+    if patient is None:
+        return Q(row_id=row)
+    condition = Q()
+    for _label, table, row_id in records_of(patient).values():
+        condition |= Q(table_name=table, row_id=row_id)
+    for table, keys in subjects.rows_of(patient).items():
+        if keys:
+            condition |= Q(table_name=table, row_id__in=keys)
+    return condition & Q(site_id=patient.site_id)

@@ -1,0 +1,269 @@
+"""The history of a patient's records, field by field, from the audit trail."""
+
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+from django.shortcuts import render
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.instruments.levels import from_mask
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    FollowUpEnd,
+    Patient,
+    Query,
+    QueryMessage,
+    QueryState,
+    Signature,
+)
+from registry.web.shared import wording
+from registry.web.shared.lookup import names_of, patient_of
+from registry.web.shared.tags import STATES
+from sites.models import AuditEvent
+from sites.tenancy.access import Can
+
+MODELS = {
+    "registry_patient": Patient,
+    "registry_assessment": Assessment,
+    "registry_adverseevent": AdverseEvent,
+    "registry_query": Query,
+    "registry_querymessage": QueryMessage,
+    "registry_signature": Signature,
+    "registry_followupend": FollowUpEnd,
+}
+# Columns that say which row it is, not what was answered.
+KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
+SHOWN = 500
+# Every item and derived value, in the order of the forms.
+ORDER = {
+    part.name: place
+    for place, part in enumerate(
+        part for instrument in catalogue.INSTRUMENTS for part in (*instrument.items, *instrument.derived)
+    )
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field that changed."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass
+class Entry:
+    """One stored change or act: when, by whom, why, and the fields that it touched."""
+
+    event: AuditEvent
+    who: str
+    what: str
+    record: str
+    lines: list[Line] = field(default_factory=list)
+
+
+@require_safe
+def history(request, patient_id):
+    """What happened to the records of a patient, newest first; `?record=` narrows it to one of them."""
+    patient = patient_of(request, patient_id)
+    records = records_of(patient)
+    chosen = request.GET.get("record", "")
+    wanted = {chosen: records[chosen]} if chosen in records else records
+    condition = Q()
+    for _label, table, row_id in wanted.values():
+        condition |= Q(table_name=table, row_id=row_id)
+    events = list(AuditEvent.objects.filter(condition, site_id=patient.site_id).order_by("-pk")[:SHOWN])
+    names = names_of([event.user_id for event in events])
+    labels = {(table, row_id): label for label, table, row_id in records.values()}
+    identifies = request.access.may(Can.IDENTIFY, patient.site_id)
+    entries = [
+        Entry(
+            event,
+            names.get(event.user_id) or _("System"),
+            act_in_words(event.action),
+            labels[event.table_name, event.row_id],
+            lines_of(event, identifies),
+        )
+        for event in events
+    ]
+    return render(
+        request,
+        "audit/history.html",
+        {
+            "patient": patient,
+            "entries": [one for one in entries if one.lines or one.event.action not in ("insert", "update")],
+            "records": [(key, label) for key, (label, _table, _row) in records.items()],
+            "chosen": chosen if chosen in records else "",
+            "cut": len(events) == SHOWN,
+        },
+    )
+
+
+def records_of(patient):
+    """Key in the address to (label, table, row id) of every record of the patient."""
+    records = {
+        "patient": (_("Patient, baseline, surgery, follow-up"), "registry_patient", patient.pk),
+        "identifiers": (_("Identifiers"), "registry_identity", patient.pk),
+    }
+    own = Assessment.objects.filter(patient=patient, site_id=patient.site_id).order_by("timepoint__position")
+    for code, label, label_ja, pk in own.values_list("timepoint_id", "timepoint__label", "timepoint__label_ja", "pk"):
+        records[code] = (wording.words(Label(label, label_ja)), "registry_assessment", str(pk))
+    records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
+    kind = catalogue.item("kind")
+    for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
+        label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
+        records[f"event-{event.pk}"] = (label, "registry_adverseevent", str(event.pk))
+    return records
+
+
+# What is on record about changes of rows, and the acts that change none, in the order of a list to choose from.
+ROW_ACTIONS = {
+    "insert": gettext_lazy("Created"),
+    "update": gettext_lazy("Changed"),
+    "delete": gettext_lazy("Deleted"),
+}
+ACTS = {
+    "identifiers_viewed": gettext_lazy("Identifiers viewed"),
+    "access_counted": gettext_lazy("Somebody's access looked at"),
+    "digest_sent": gettext_lazy("Daily e-mail sent"),
+    "audit_exported": gettext_lazy("Audit trail downloaded"),
+    "sign_in_locked": gettext_lazy("Sign-in locked after too many attempts"),
+    "session_expired": gettext_lazy("Session expired"),
+    "session_ended": gettext_lazy("Session ended"),
+    "sessions_ended": gettext_lazy("All sessions of a person ended"),
+    "confirmation_failed": gettext_lazy("Wrong password where it was asked for again"),
+    "second_factor_added": gettext_lazy("Second factor added"),
+    "second_factor_removed": gettext_lazy("Second factor removed"),
+    "second_factor_failed": gettext_lazy("Wrong second factor"),
+    "second_factor_reset": gettext_lazy("Second factor taken away by an administrator"),
+    "invitation_accepted": gettext_lazy("Invitation accepted"),
+    "password_link_made": gettext_lazy("Link for a new password made"),
+    "single_sign_on_connected": gettext_lazy("Account tied to the single sign-on"),
+    "delegation_log_exported": gettext_lazy("Delegation log downloaded"),
+    "comparison_downloaded": gettext_lazy("Comparison downloaded"),
+    "comparison_requested": gettext_lazy("Comparison asked for"),
+    "export": gettext_lazy("Data exported"),
+    "export_expired": gettext_lazy("File of an export removed"),
+    "purged": gettext_lazy("Old records removed"),
+    "import": gettext_lazy("Data imported"),
+    "queries_exported": gettext_lazy("Queries downloaded"),
+    "signed": gettext_lazy("Forms signed"),
+    "signing_refused": gettext_lazy("Signing refused: wrong password"),
+    "unlocked": gettext_lazy("Signed forms unlocked"),
+    "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),
+    "import_undone": gettext_lazy("Import undone"),
+    "admin_export": gettext_lazy("Administrators' list exported"),
+    "sign_in": gettext_lazy("Signed in"),
+    "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "sign_out": gettext_lazy("Signed out"),
+    "export_downloaded": gettext_lazy("Export downloaded"),
+    "snapshot": gettext_lazy("Snapshot made"),
+    "keys_rotated": gettext_lazy("Keys rotated"),
+}
+
+
+def act_in_words(action):
+    """What an event of the trail did, in the language of the page."""
+    said = ROW_ACTIONS.get(action) or ACTS.get(action)
+    return str(said) if said else action.replace("_", " ")
+
+
+def lines_of(event, identifies):
+    """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
+    if event.action not in ("insert", "update", "delete"):
+        return []
+    old, new = event.old or {}, event.new or {}
+    if event.table_name == "registry_identity":
+        return [
+            Line(wording.words(_label(event.table_name, name)), "", _("changed, not shown here"))
+            for name in (*new, *(one for one in old if one not in new))
+            if name not in KEYS
+        ]
+    lines = []
+    for name in sorted({*old, *new} - KEYS, key=_place):
+        if name == "missing":
+            lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
+        elif (before := old.get(name)) != (after := new.get(name)):
+            lines.append(Line(_label(event.table_name, name), *_values(name, before, after, identifies)))
+    return lines
+
+
+def _values(name, before, after, identifies):
+    item = _item(name)
+    if item is not None and item.identifying and not identifies:
+        return "", _("changed, for the site's own people only")
+    return _value(name, item, before), _value(name, item, after)
+
+
+def _reason_lines(old, new):
+    return [
+        Line(
+            f"{_label('', name)} · {_('no answer')}",
+            wording.reason(old.get(name)),
+            wording.reason(new.get(name)),
+        )
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _place(name):
+    return ORDER.get(name, len(ORDER) if name != "assessment_date" else -1), name
+
+
+def _item(name):
+    try:
+        return catalogue.item(name)
+    except KeyError:
+        return None
+
+
+def _label(table, name):
+    """What a column is called: by its declaration, or else by its model."""
+    identity_labels = {"hospital_number": _("Hospital number"), "initials": _("Initials")}
+    if name in identity_labels:
+        return identity_labels[name]
+    if name in ORDER:
+        instrument = catalogue.instrument_of(name)
+        part = _item(name) or catalogue.derived(name)
+        label = wording.words(part.label)
+        # An item of a scored instrument says little by itself: pain, location, bladder.
+        return f"{wording.words(instrument.title)}: {label}" if instrument.derived and _item(name) else label
+    if item := _item(name):
+        return wording.words(item.label)
+    model = MODELS.get(table)
+    if model is None:
+        return name
+    field = model._meta.get_field(name)
+    named = field.verbose_name != field.name.replace("_", " ")  # a reference without a name of its own says to what
+    return capfirst(field.related_model._meta.verbose_name if field.related_model and not named else field.verbose_name)
+
+
+def _value(name, item, value):
+    if value is None:
+        return "–"
+    if name in ("state", "baseline_state", "surgery_state"):
+        return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
+    if name == "verified":
+        return ", ".join(_label("", one) for one in sorted(value, key=_place)) or "–"
+    if name in ("segment_group", "segment_adjudicated"):
+        return wording.segment(value)
+    if item is None:
+        return _derived(name, value)
+    return wording.shown(item, from_mask(value) if item.kind == "levels" else value)
+
+
+def _derived(name, value):
+    try:
+        choices = getattr(catalogue.derived(name), "choices", ())
+    except KeyError:
+        return str(value)
+    return next((wording.words(choice.label) for choice in choices if choice.code == value), str(value))

@@ -1,0 +1,76 @@
+"""Whom an event of the trail is about: a patient and a timepoint, or a person; the row's key is often a mere number."""
+
+from dataclasses import dataclass
+
+from registry.models import AdverseEvent, Assessment, PatientLink, Query, QueryMessage, Signature
+from registry.services.follow_up import schedule
+from registry.web.shared import wording
+from registry.web.shared.lookup import names_of
+from sites.models import Membership
+
+# Rows of a patient's that have a number of their own, with where their patient and timepoint stand.
+NUMBERED = {
+    AdverseEvent: ("patient_id", None),
+    Assessment: ("patient_id", "timepoint_id"),
+    PatientLink: ("patient_id", "timepoint"),
+    Query: ("patient_id", "timepoint_id"),
+    QueryMessage: ("query__patient_id", "query__timepoint_id"),
+    Signature: ("patient_id", None),
+}
+TABLES = {model._meta.db_table: model for model in NUMBERED}
+OF_PATIENT = ("registry_patient", "registry_identity", "registry_followupend")  # their key is the patient's number
+MEMBERSHIPS, PEOPLE = Membership._meta.db_table, "study_sites_user"
+
+
+@dataclass(frozen=True)
+class Subject:
+    patient_id: str = ""
+    timepoint: str = ""  # its code
+    label: str = ""  # of the timepoint
+    name: str = ""  # of a person
+
+
+NOBODY = Subject()
+
+
+def subjects_of(events):
+    """(table, row id) of each event to its Subject, in as many statements as there are kinds of rows."""
+    keys = {}
+    for one in events:
+        keys.setdefault(one.table_name, set()).add(one.row_id)
+    found = {(table, row_id): Subject(row_id) for table in OF_PATIENT for row_id in keys.get(table, ())}
+    labels = schedule.labels() if keys.keys() & TABLES.keys() else {}
+    for table, model in TABLES.items():
+        if numbers := _numbers(keys.get(table, ())):
+            patient, timepoint = NUMBERED[model]
+            rows = model.objects.filter(pk__in=numbers).values_list("pk", patient, timepoint or patient)
+            for number, patient_id, code in rows:
+                label = labels.get(code) if timepoint else None
+                found[table, str(number)] = (
+                    Subject(patient_id, code, wording.words(label)) if label else Subject(patient_id)
+                )
+    return found | _people(keys)
+
+
+def _numbers(row_ids):
+    return [int(one) for one in row_ids if one.isdecimal() and len(one) < 18]
+
+
+def _people(keys):
+    own = dict.fromkeys(_numbers(keys.get(PEOPLE, ())))
+    held = dict(Membership.objects.filter(pk__in=_numbers(keys.get(MEMBERSHIPS, ()))).values_list("pk", "user_id"))
+    names = names_of([*own, *held.values()]) if own or held else {}
+    return {(PEOPLE, str(pk)): Subject(name=names.get(pk, "")) for pk in own} | {
+        (MEMBERSHIPS, str(pk)): Subject(name=names.get(user_id, "")) for pk, user_id in held.items()
+    }
+
+
+def rows_of(patient):
+    """Table to the keys (text) of a patient's rows that have a number of their own."""
+    return {
+        table: [str(pk) for pk in _of(model, patient).values_list("pk", flat=True)] for table, model in TABLES.items()
+    }
+
+
+def _of(model, patient):
+    return model.objects.order_by().filter(site_id=patient.site_id, **{NUMBERED[model][0]: patient.pk})

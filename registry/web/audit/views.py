@@ -1,0 +1,179 @@
+"""The audit trail, page by page, and as a file."""
+
+import csv
+import json
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from registry.exports.folder import download_name
+from registry.instruments import catalogue
+from registry.web.audit.filters import (
+    Filters,
+    action_choices,
+    encrypted,
+    people_of,
+    sites_of,
+    table_choices,
+    table_in_words,
+    tables,
+    trail,
+)
+from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of
+from registry.web.audit.subjects import NOBODY, subjects_of
+from registry.web.shared.lookup import names_of
+from sites import audit
+from sites.resources import guarded
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current, entered
+
+PAGE = 50
+CHUNK = 2000
+HIDDEN = "changed"  # instead of a value that the person may not see
+IDENTIFYING = frozenset(item.name for one in catalogue.INSTRUMENTS for item in one.items if item.identifying)
+
+
+def _require_any(access, *abilities):
+    if not any(access.may(ability) for ability in abilities):
+        raise PermissionDenied
+
+
+@require_safe
+def audit_page(request):
+    """Fifty events, newest first; `before` is the id that the page before ended with."""
+    _require_any(request.access, Can.READ, Can.ADMINISTER)
+    filters = Filters.of(request.GET)
+    before = request.GET.get("before", "")
+    events = trail(request.access, filters)
+    if before.isdecimal() and len(before) < 18:
+        events = events.filter(pk__lt=int(before))
+    rows = list(events.order_by("-pk")[: PAGE + 1])
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    sites = sites_of(request.access)
+    codes = {site.pk: site.code for site in sites}
+    names = names_of([one.user_id for one in rows])
+    subjects = subjects_of(rows)
+    identified = set(request.access.sites_for(Can.IDENTIFY))
+    kept = filters.as_address()
+    return render(
+        request,
+        "audit/trail.html",
+        {
+            "rows": [
+                {
+                    "event": one,
+                    "site": codes.get(one.site_id, ""),
+                    "who": names.get(one.user_id, ""),
+                    "what": act_in_words(one.action),
+                    "table": table_in_words(one.table_name),
+                    "subject": subjects.get((one.table_name, one.row_id), NOBODY),
+                    "lines": lines_of(one, one.site_id in identified) if one.table_name in tables() else [],
+                }
+                for one in rows
+            ],
+            "filters": filters,
+            "any_filter": bool(kept),
+            "sites": sites if len(sites) > 1 else [],
+            "several": len(sites) > 1,
+            "people": people_of(request.access),
+            "tables": table_choices(),
+            "actions": action_choices(),
+            "query": urlencode(kept),
+            "older": urlencode(kept | {"before": rows[-1].pk}) if more else "",
+            "first_page": not before,
+            "may_export": _may_export(request.access),
+        },
+    )
+
+
+def _may_export(access):
+    return access.may(Can.EXPORT) or access.may(Can.ADMINISTER)
+
+
+HEADER = (
+    "event", "at", "site", "table", "row", "patient", "timepoint", "action", "person", "person_name",
+    "reason", "request", "transaction", "old", "new",
+)  # fmt: skip
+
+
+@require_POST
+def audit_csv(request):
+    """The events that the filters let through, newest first, as one file; that it was taken is an event itself."""
+    if not _may_export(request.access):
+        raise PermissionDenied
+    filters = Filters.of(request.GET)
+    newest = trail(request.access, filters).order_by("-pk").values_list("pk", flat=True).first() or 0
+    concerned = {filters.site} if filters.site is not None else set(request.access.sites_for(Can.READ))
+    if request.access.may(Can.ADMINISTER) and filters.site is None:
+        concerned.add(None)
+    for site_id in concerned.intersection([*request.access.sites_for(Can.READ), None]):
+        audit.record("audit_exported", site_id=site_id, detail={"filters": filters.as_address()})
+    name = f"metaspine-audit-{timezone.localdate()}.csv"
+    return StreamingHttpResponse(
+        _lines(request.access, filters, newest, current()),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
+    )
+
+
+class _Echo:
+    def write(self, line):
+        return line
+
+
+def _lines(access, filters, newest, scope):
+    """Lines of the file. The request's transaction is over when they are sent: each chunk has its own, with the scope
+    of the request, and between two chunks there is none."""
+    writer, below, identified = csv.writer(_Echo()), newest + 1, set(access.sites_for(Can.IDENTIFY))
+    yield "\ufeff" + writer.writerow(HEADER)
+    while True:
+        with entered(scope), transaction.atomic():
+            events = list(trail(access, filters).filter(pk__lt=below).order_by("-pk")[:CHUNK])
+            names = names_of({one.user_id for one in events})
+            codes = {site.pk: site.code for site in sites_of(access)}
+            subjects = subjects_of(events)
+        if not events:
+            return
+        yield "".join(
+            writer.writerow(
+                _cells(one, names, codes, subjects.get((one.table_name, one.row_id), NOBODY), one.site_id in identified)
+            )
+            for one in events
+        )
+        below = events[-1].pk
+
+
+def _cells(event, names, codes, subject, identifies):
+    return [
+        event.pk,
+        event.at.isoformat(),
+        codes.get(event.site_id, ""),
+        event.table_name,
+        guarded(event.row_id),
+        guarded(subject.patient_id),
+        guarded(subject.timepoint),
+        event.action,
+        event.user_id or "",
+        guarded(names.get(event.user_id, "")),
+        guarded(event.reason),
+        event.request_id,
+        event.transaction_id,
+        _as_json(event, event.old, identifies),
+        _as_json(event, event.new, identifies),
+    ]
+
+
+def _as_json(event, values, identifies):
+    """Values as they are on record, but encrypted ones, and identifying ones unless they are of the person's site."""
+    if values is None:
+        return ""
+    if event.action in ROW_ACTIONS:
+        secret = encrypted().get(event.table_name, frozenset())
+        secret = secret if identifies else secret | IDENTIFYING
+        values = {name: HIDDEN if name in secret else value for name, value in values.items()}
+    return json.dumps(values, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Cohorts declared, counted step by step, and saved. Calls shared."""

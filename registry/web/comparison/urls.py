@@ -1,0 +1,16 @@
+"""Addresses of the comparison pages."""
+
+from django.urls import path
+
+from registry.web.comparison import differences, views
+
+urlpatterns = [
+    path("comparison/", views.run_list, name="comparison"),
+    path("comparison/new/", views.new, name="comparison_new"),
+    path("comparison/compare/", differences.compare, name="comparison_compare"),
+    path("comparison/<uuid:run_id>/", views.run, name="comparison_run"),
+    path("comparison/<uuid:run_id>/progress/", views.progress, name="comparison_progress"),
+    path("comparison/<uuid:run_id>/cancel/", views.cancel, name="comparison_cancel"),
+    path("comparison/<uuid:run_id>/again/", views.again, name="comparison_again"),
+    path("comparison/<uuid:run_id>/<str:format>/", views.download, name="comparison_download"),
+]

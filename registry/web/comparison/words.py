@@ -1,0 +1,32 @@
+"""A run's request in words."""
+
+from django.utils.translation import get_language, gettext
+
+from registry.analysis.design import cohorts, plans
+from registry.instruments import timepoints
+
+
+def failure(run):
+    """Why a run failed, in the language of the page; of two lines the second is Japanese."""
+    english, _newline, japanese = run.error.partition("\n")
+    return japanese if japanese and (get_language() or "").startswith("ja") else gettext(english) if english else ""
+
+
+def described(run):
+    """What was asked for: cohort, grouping, times, value sets and note, as texts in the language of the page."""
+    language = get_language() or "en"
+    try:
+        plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
+    except ValueError:  # asked for in another version of the product: its own codes then
+        return {
+            name: run.plan.get(name, "") for name in ("grouping", "baseline", "followups", "value_sets", "note")
+        } | {"cohort": run.cohort.get("name", "")}
+    times = [timepoints.timepoint(code).label.in_language(language) for code in plan.timepoints]
+    return {
+        "cohort": cohort.label.in_language(language),
+        "grouping": plan.grouped_by.label.in_language(language),
+        "baseline": times[0],
+        "followups": times[1:],
+        "value_sets": plan.value_sets,
+        "note": plan.note,
+    }

@@ -1,0 +1,572 @@
+"""Entering and correcting forms: one way through for every form, whatever its instruments.
+
+A `Sheet` says what a form is made of and how it is stored; `edit` shows it, takes what was typed, and turns what the
+services refuse into a page that keeps every typed value.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.contrib import messages
+from django.db import IntegrityError
+from django.http import Http404, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments import catalogue, value_sets
+from registry.instruments.base import Choice, Instrument, InvalidValue, Item
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.models import AdverseEvent, Assessment, State
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from registry.services.follow_up import ends, schedule, visits
+from registry.services.records import extras, identity
+from registry.services.records.cleaning import REQUIRED, InvalidAnswers
+from registry.services.records.storing import Conflict, Locked, ReasonRequired
+from registry.services.review.queries import Unlikely, unlikely
+from registry.services.review.soft_checks import Form
+from registry.tasks import start_patient_outcomes
+from registry.web.entry import conflicts, drafts
+from registry.web.entry.conflicts import cleaned
+from registry.web.review import on_form
+from registry.web.shared import questions as forms
+from registry.web.shared import wording
+from registry.web.shared.lookup import assessments_of, form_state, names_of, patient_of, visit_label
+from registry.web.shared.patient_head import OWN_FORMS, facts
+from sites.tenancy.access import Can
+
+
+@dataclass(kw_only=True)
+class Sheet:
+    """One form of one patient.
+
+    form       which form it is, for queries and verification; None for one that is not stored yet
+    row        the stored record, or None for one not begun; its `version` guards against lost updates
+    save       takes raw, missing, complete, version, reason and said, and returns the stored record
+    reload     gives the stored record as it is now
+    leading    items before the instruments, such as the date of an assessment
+    without    names of items that this form does not show
+    state      of the form; None for one that is never finished
+    previous   answers of the visit before, by item name, and `previous_label` says which
+    look       gives those of the fields above that only the page needs, so that storing does not read them
+    """
+
+    patient: Any
+    title: str
+    instruments: tuple[Instrument, ...]
+    row: Any
+    save: Callable
+    reload: Callable
+    url: str
+    form: Form | None = None
+    history_url: str = ""
+    leading: tuple[Item, ...] = ()
+    without: tuple[str, ...] = ()
+    state: str | None = None
+    state_column: str | None = "state"
+    visit: visits.Visit | None = None
+    previous: Mapping = field(default_factory=dict)
+    previous_label: str = ""
+    look: Callable[[], Mapping] = dict
+
+    def shown(self):
+        """This form with everything that its page shows."""
+        return replace(self, look=dict, **self.look())
+
+    @property
+    def items(self):
+        own = tuple(item for item in catalogue.items(self.instruments) if item.name not in self.without)
+        return self.leading + own
+
+    def stored(self, row):
+        """What `row` holds, as the fields of the page hold it: (values, reasons)."""
+        if row is None:
+            return {}, {}
+        return {item.name: forms.typed(getattr(row, item.name)) for item in self.items}, dict(
+            getattr(row, "missing", {})
+        )
+
+    @property
+    def plain(self):
+        """Whether the form is one short record: stored whole, without reasons for missing values."""
+        return self.instruments == catalogue.ADVERSE_EVENTS
+
+    @property
+    def drafts(self):
+        """Whether the form can be left half done."""
+        return not self.plain
+
+    @property
+    def needs_reason(self):
+        """Whether a change of this form asks why: once it was completed."""
+        return self.state in (State.COMPLETE, State.VERIFIED)
+
+
+def edit(request, sheet):
+    """Show a form, or store what was sent and go on to where the person wants to be."""
+    request_is_reader = not request.access.may(Can.ENTER, sheet.patient.site_id)
+    if request.method == "POST" and not request_is_reader:
+        if "look" in request.POST:
+            return _look(request, sheet)
+        return _work_out(request, sheet) if "work_out" in request.POST else _store(request, sheet)
+    request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
+    sheet = sheet.shown()
+    values, missing = sheet.stored(sheet.row)
+    draft, drafted = drafts.shown(request, sheet, values, missing)
+    if draft is None:
+        return _page(request, sheet, values, missing, drafted=drafted)
+    version = {"version": draft.row.based_on} if draft.is_laid_over else {}
+    return _page(request, sheet, draft.raw, draft.missing, reason=draft.reason, draft=draft, drafted=drafted, **version)
+
+
+def _look(request, sheet):
+    """What would be asked about the answers as they are in the fields now, for the page's script. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    typed = {item.name: _readable(item, raw, missing) for item in sheet.items}
+    form = sheet.form or Form("adverse_event")
+    found = on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
+    return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+
+
+def _work_out(request, sheet):
+    """The form with what was sent in its fields and the values derived from that: without a script, the only way to
+    see them before saving. Stores nothing."""
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    return _page(
+        request,
+        sheet,
+        raw,
+        missing,
+        reason=request.POST.get("reason", "").strip(),
+        drafted=request.POST.get("drafted", ""),
+        version=forms.version_in(request.POST),
+        worked_out=True,
+    )
+
+
+def _readable(item, raw, missing):
+    """A clean value, or None for one that is missing or not finished yet."""
+    try:
+        return None if item.name in missing else item.clean(raw[item.name])
+    except InvalidValue:
+        return None
+
+
+def _store(request, sheet):
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    complete = "complete" in request.POST
+    version = forms.version_in(request.POST)
+    reason = request.POST.get("reason", "").strip()
+    said = on_form.said_in(request.POST)
+    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
+    try:
+        return _try(request, sheet, sent, version)
+    except Unlikely as found:
+        return _page(
+            request,
+            sheet,
+            sent["raw"],
+            sent["missing"],
+            reason=reason,
+            asked=(found.findings, said),
+            version=sent.get("version", version),
+            status=422,
+        )
+
+
+def _try(request, sheet, sent, version):
+    """Store what was sent; where somebody else stored the form first, only what nobody needs to be asked about.
+
+    `sent` takes up what was chosen between two answers, and the version that it then is a change of.
+    """
+    answers = ("raw", "missing", "complete", "reason", "said")
+    began, at = version, version
+    errors, saved = {}, None
+    row = sheet.reload() if "seen" in request.POST else None  # the answer to a page that showed both
+    if row is None:
+        errors, row, saved = _attempt(sheet, sent, version)
+    while row is not None:
+        found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
+        if found.open:
+            return _page(
+                request,
+                sheet,
+                sent["raw"],
+                sent["missing"],
+                reason=sent["reason"],
+                conflict=found,
+                version=began,
+                status=409,
+            )
+        unfinished = sent["complete"] and getattr(row, sheet.state_column or "", "") == State.DRAFT
+        if not found.differs and not unfinished:
+            break
+        sent |= {"raw": found.raw, "missing": found.missing, "version": row.version}
+        at = row.version
+        errors, row, saved = _attempt(sheet, {name: sent[name] for name in answers}, at)
+    if errors:
+        return _page(
+            request,
+            sheet,
+            sent["raw"],
+            sent["missing"],
+            errors=_sentences(sheet, errors),
+            reason=sent["reason"],
+            version=at if sheet.reload() else None,
+            status=422,
+        )
+    return _stored(request, sheet, saved or sheet.reload(), sent["complete"])
+
+
+# As when an import that brought the form was taken back.
+GONE = gettext_noop("This form was removed after you opened it. To store your answers as a new form, save once more.")
+
+
+def _attempt(sheet, sent, version, again=True):
+    """Save once: the errors by item name, the record as it is if someone else stored it first, and what was saved.
+
+    A service refuses before it writes, or undoes what it wrote, so a refusal leaves the request's transaction usable.
+    """
+    try:
+        return {}, None, sheet.save(version=version, **sent)
+    except InvalidAnswers as error:
+        return error.errors, None, None
+    except ReasonRequired:
+        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None, None
+    except Locked:
+        return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
+    except Conflict as error:
+        return ({}, error.current, None) if error.current else ({"": [_(GONE)]}, None, None)
+    except IntegrityError:
+        # Two began the same form in the same instant; the database took the first.
+        row = sheet.reload()
+        if row is None and again:
+            return _attempt(sheet, sent, version, again=False)  # an event: the service finds the other one by now
+        if row is None or row.version == version:
+            raise
+        return {}, row, None
+
+
+def _stored(request, sheet, row, complete):
+    left = drafts.forget(request, sheet)
+    start_patient_outcomes(sheet.patient.pk)
+    may_leave_queries = sheet.form and getattr(row, "may_leave_queries", True)
+    if may_leave_queries and (note := on_form.saved_note(sheet.patient, sheet.form)):
+        messages.warning(request, note)
+    said = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
+    messages.success(request, said)
+    if left:
+        messages.info(request, _("What you typed in another window is kept as your draft of this form."))
+    return redirect("patient", sheet.patient.pk) if complete else redirect(sheet.url)
+
+
+def _time():
+    return timezone.localtime().strftime("%H:%M")
+
+
+def _sentences(sheet, errors):
+    """Errors by item name as sentences. Those of an item that the page does not show belong to the whole form."""
+    shown = {item.name: item for item in sheet.items}
+    sentences = {}
+    for name, reasons in errors.items():
+        for reason in reasons:
+            if isinstance(reason, str):
+                sentences.setdefault(name, []).append(reason)
+            elif name in shown:
+                may_lack = not sheet.plain and shown[name] not in sheet.leading
+                sentences.setdefault(name, []).append(wording.said(shown[name], reason, may_lack))
+            else:
+                item = catalogue.item(name) if name else None
+                sentences.setdefault("", []).append(wording.said(item, reason) if item else wording.words(reason))
+    return sentences
+
+
+PRESENT = object()  # the version of what is stored now
+
+
+def _page(
+    request,
+    sheet,
+    values,
+    missing,
+    *,
+    errors=None,
+    reason="",
+    conflict=None,
+    asked=(),
+    draft=None,
+    drafted="",
+    version=PRESENT,
+    status=200,
+    worked_out=False,
+):
+    """The form with what is in its fields.
+
+    asked    findings to be confirmed or mended, and what was said so far
+    drafted  the page's mark of the person's draft
+    version  of the record that the fields began from, None where there was none
+    worked_out  whether the page was asked to say first what follows from its fields
+    """
+    sheet = sheet.shown()
+    errors = errors or {}
+    row = conflict.row if conflict else sheet.row
+    if version is PRESENT:
+        version = row.version if row is not None else None
+    if status != 200:
+        drafted = drafts.keep_refused(request, sheet, values, missing, version)
+    may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
+    local_values = value_sets.get(sheet.patient.site.value_set)
+    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
+    leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
+    review, doubts = _review(request, sheet, row, leading, cards, asked)
+    return render(
+        request,
+        "entry/form.html",
+        {
+            "sheet": sheet,
+            "patient": sheet.patient,
+            "facts": facts(sheet.patient),
+            "leading": leading,
+            "sections": cards,
+            "derives": any(card.worked_out for card in cards),
+            "worked_out": worked_out,
+            "errors": errors,
+            "summary": _summary(errors, sheet),
+            "only_unanswered": bool(errors) and _all_unanswered(errors, sheet),
+            "conflict": conflict,
+            "review": review,
+            "doubts": doubts,
+            "asked": bool(asked),
+            "may_enter": may_enter,
+            "warnings": _draft_warnings(sheet) if status == 200 else [],
+            "version": "" if version is None else version,
+            "draft": draft,
+            "drafted": drafted,
+            "drafting": drafts.settings_of(request, sheet),
+            "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
+            "saved_at": row.updated_at if row is not None else None,
+            "reason": reason,
+            "read_only": not may_enter or sheet.state == State.LOCKED,
+            "kept": _kept(sheet, row),
+            "live": forms.live(sheet.instruments, local_values),
+        },
+        status=status,
+    )
+
+
+def _kept(sheet, row):
+    """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
+    found = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
+    return [(wording.words(one.title), [_read(item, row) for item in items]) for one, items in found]
+
+
+def _read(item, row):
+    reason = row.missing.get(item.name)
+    return wording.words(item.label), wording.reason(reason) if reason else wording.shown(item, getattr(row, item.name))
+
+
+def _review(request, sheet, row, leading, cards, asked):
+    """Queries and verification of the form, put beside its questions too; and the doubts to settle."""
+    if sheet.form is None:
+        form, review = Form("adverse_event"), on_form.Review()
+    else:
+        form, review = sheet.form, on_form.review(request, sheet.patient, sheet.form, row, sheet.state)
+    names = [item.name for item in sheet.items]
+    doubts = on_form.doubts(asked[0], form, names, asked[1]) if asked else []
+    questions = [*leading, *(question for card in cards for question in card.questions)]
+    on_form.attach(questions, review, sheet.patient, form, doubts)
+    return review, doubts
+
+
+def _draft_warnings(sheet):
+    if sheet.form is None or sheet.state != State.DRAFT:
+        return []
+    return on_form.draft_doubts(sheet.patient, sheet.form, sheet.row, [item.name for item in sheet.items])
+
+
+def _summary(errors, sheet):
+    """The error summary: (anchor of the field, sentence), in the order of the page."""
+    order = [item.name for item in sheet.items]
+    names = sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
+    return [(name, text) for name in names for text in errors[name]]
+
+
+def _all_unanswered(errors, sheet):
+    wanted = {item.name: wording.said(item, REQUIRED) for item in sheet.items}
+    return all(text == wanted.get(name) for name, found in errors.items() for text in found)
+
+
+@require_http_methods(["GET", "POST"])
+def assessment(request, patient_id, timepoint):
+    """The assessment of a patient at one timepoint."""
+    patient = patient_of(request, patient_id)
+    today = timezone.localdate()
+    plan = schedule.plans().of(patient, today)
+    planned = next((one for one in plan if one.code == timepoint), None)
+    label = visit_label(patient, timepoint, plan)
+
+    def look():
+        recorded = assessments_of(patient)
+        own = visits.visits(patient, plan, recorded, today, ends.end_of(patient))
+        if planned:
+            visit = next(one for one in own if one.code == timepoint)
+        else:
+            row = recorded.get(timepoint)
+            visit = visits.Visit(Choice(timepoint, label), row.state if row else "empty", assessment=row)
+            own = [one for one in own if one.assessment]
+        row = visit.assessment
+        seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
+        seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
+        before = own[: own.index(visit)] if visit in own else own
+        if before := next((one for one in reversed(before) if one.assessment), None):
+            items = catalogue.items(catalogue.OF_ASSESSMENT)
+            seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
+            seen["previous_label"] = before.label
+        return seen
+
+    def save(**answers):
+        return save_assessment(access=request.access, patient=patient, timepoint=timepoint, today=today, **answers)
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=label.in_language(get_language()),
+            instruments=catalogue.ASSESSMENT + extras.shown("assessment"),
+            leading=(ASSESSMENT_DATE,),
+            row=None,
+            look=look,
+            save=save,
+            reload=lambda: Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first(),
+            url=request.path,
+            form=Form("assessment", timepoint=timepoint),
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def own_form(request, patient_id, form):
+    """Baseline, surgery or follow-up: the forms whose columns are the patient's own."""
+    patient = patient_of(request, patient_id)
+    instruments, column = patients.FORMS[form]
+    state = form_state(patient, form)
+
+    def save(*, raw, missing, complete, **more):
+        if more["version"] is None:
+            raise Conflict(patient)  # a form that does not say what it changes may overwrite what it has not seen
+        complete = complete or state not in ("empty", State.DRAFT)
+        if form == "baseline" and complete:
+            # The birth date is not on this page, but a complete baseline has one.
+            raw = raw | {"birth_date": (identity.read(patient) or {}).get("birth_date")}
+        elif form == "follow_up":
+            complete = True
+        return patients.save_form(
+            access=request.access,
+            patient=patient,
+            form=form,
+            raw=raw,
+            missing=missing,
+            complete=complete,
+            today=timezone.localdate(),
+            **more,
+        )
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=str(dict(OWN_FORMS)[form]),
+            instruments=instruments + extras.shown(form),
+            without=("birth_date",),
+            row=patient,
+            state=state if column else None,
+            state_column=column,
+            save=save,
+            reload=lambda: type(patient).objects.select_related("site").get(pk=patient.pk),
+            url=reverse(f"patient_{form}", args=[patient.pk]),
+            form=Form(form),
+            history_url=reverse("history", args=[patient.pk]) + "?record=patient",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def adverse_event(request, patient_id, event_id=None):
+    """Record an adverse event, or correct one with a reason."""
+    patient = patient_of(request, patient_id)
+    events = AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id)
+    event = get_object_or_404(events, pk=event_id) if event_id is not None else None
+    may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
+
+    def save(*, raw, missing, complete, version, reason, said):
+        if event is not None and event.version != version:
+            raise Conflict(event)
+        if event is None and _equal_event(events, raw):
+            return  # the same form sent twice
+        patients.save_adverse_event(
+            access=request.access,
+            patient=patient,
+            raw=raw,
+            event=event,
+            reason=reason,
+            said=said,
+            today=timezone.localdate(),
+        )
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=_("Adverse event"),
+            instruments=catalogue.ADVERSE_EVENTS,
+            # Free text may name someone: it is for the site's own people.
+            without=() if may_identify else ("detail",),
+            row=event,
+            state=event.state if event else "empty",
+            save=save,
+            reload=lambda: events.filter(pk=event.pk).first() if event else _equal_event(events, request.POST),
+            url=reverse("adverse_event", args=[patient.pk, event.pk])
+            if event
+            else reverse("adverse_event_new", args=[patient.pk]),
+            form=Form("adverse_event", event=event.pk) if event else None,
+            history_url=reverse("history", args=[patient.pk]) + f"?record=event-{event.pk}" if event else "",
+        ),
+    )
+
+
+def _equal_event(events, raw):
+    """The stored event that says exactly what is sent, if there is one."""
+    items = catalogue.items(catalogue.ADVERSE_EVENTS)
+    sent = {item.name: cleaned(item, raw.get(item.name)) for item in items}
+    alike = events.filter(kind=str(sent["kind"]))
+    return next((one for one in alike if all(getattr(one, name) == value for name, value in sent.items())), None)
+
+
+@require_safe
+@cache_control(public=True, max_age=365 * 24 * 3600, immutable=True)
+def value_set(request, code, version):
+    """Every EQ-5D-5L state and its value, for the page that shows the HSUV while the answers are given."""
+    try:
+        found = value_sets.get(code)
+    except KeyError:
+        raise Http404 from None
+    if found.version != version:
+        raise Http404
+    return JsonResponse(found.table())
+
+
+@require_safe
+def segment_group(request):
+    """The segment group of some levels, in words: the rule itself answers while the levels are being ticked."""
+    item = catalogue.item("lesion_levels")
+    try:
+        chosen = item.clean(request.GET.getlist("lesion_levels"))
+    except InvalidValue:
+        raise Http404 from None
+    return render(request, "shared/segment_group.html", {"segment": forms.segment_of(chosen)})

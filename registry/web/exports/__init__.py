@@ -1,0 +1,1 @@
+"""Data taken out: exports with a preview, and snapshots. Calls shared."""

@@ -1,0 +1,214 @@
+"""Pages for taking data out: choices with a preview, exports under way and done, and the registry's own files."""
+
+from django.db import transaction
+from django.http import Http404, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from registry.analysis.design import cohorts
+from registry.exports import choices as asked
+from registry.exports import jobs, tables
+from registry.exports.folder import download_name, zip_blocks
+from registry.exports.http_range import resumable
+from registry.exports.package import preview
+from registry.exports.selecting import ExportFailed, selected
+from registry.exports.tables import Selection
+from registry.instruments.base import Label
+from registry.models import Export
+from registry.services.files import file_formats
+from registry.tasks import send_export
+from registry.web.exports.forms import ExportForm
+from registry.web.shared.wording import words
+from sites import audit
+from sites.database.copying import one_moment
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current, entered
+
+ZIP = "zip"
+PREVIEW_ROWS = 5
+RECENT = 8  # exports told on the page
+
+
+def _only_with(access, ability):
+    """What someone may not open does not exist for them."""
+    if not access.may(ability):
+        raise Http404
+
+
+@require_safe
+def export_page(request):
+    """The choices, and what would be exported with them: rows, columns, first rows. htmx asks for the preview alone."""
+    _only_with(request.access, Can.EXPORT)
+    chosen = "format" in request.GET
+    form = ExportForm(request.access, request.GET if chosen else None, snapshot=request.GET.get("snapshot", ""))
+    choices = (form.choice if form.is_valid() else None) if chosen else form.usual
+    context = {"form": form} | (_previewed(request.access, choices) if choices else {})
+    if request.headers.get("HX-Request"):
+        return render(request, "exports/export_preview.html", context | {"alone": True})
+    context |= {
+        "files": file_formats.FILES,
+        "may_identify": bool(_identified_sites(request.access)),
+        "exports": jobs.of(request.access)[:RECENT],
+    }
+    return render(request, "exports/export.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+def _previewed(access, choices):
+    try:
+        with transaction.atomic(), selected(choices, access.sites_for(Can.EXPORT)) as chosen:
+            shown = preview(chosen, PREVIEW_ROWS)
+    except ExportFailed as error:
+        return {"failed": words(error.reason)}
+    return {"previews": shown, "enrolled": chosen.enrolled, "exported": chosen.exported} | {
+        "excluded": _excluded(chosen.cohort, [step["excluded"] for step in chosen.flow[1:]])
+    }
+
+
+def _excluded(cohort, counts):
+    """(number of patients, why) for each step of the cohort, as it was applied, that left some out."""
+    return [(n, step.reason) for step, n in zip(cohort.steps, counts, strict=True) if n]
+
+
+@require_POST
+@transaction.non_atomic_requests
+def export_start(request):
+    """Ask for an export. A small one is written at once and sent; a large one goes to a worker, and its page tells."""
+    with transaction.atomic():
+        _only_with(request.access, Can.EXPORT)
+        form = ExportForm(request.access, request.POST)
+        if not form.is_valid():
+            context = {"form": form, "files": file_formats.FILES, "exports": jobs.of(request.access)[:RECENT]}
+            return render(request, "exports/export.html", context, status=422)
+        export = jobs.request(access=request.access, choices=form.choice)
+        if not jobs.is_small(export):
+            send_export(export)
+            return redirect("export_detail", export.pk)
+    jobs.perform(export.pk, reporting=False)
+    with transaction.atomic():
+        export.refresh_from_db()
+    return redirect("export_file" if export.status == Export.Status.DONE else "export_detail", export.pk)
+
+
+def _one_of(request, export_id):
+    _only_with(request.access, Can.EXPORT)
+    try:
+        return jobs.one_of(request.access, export_id)
+    except Export.DoesNotExist:
+        raise Http404 from None
+
+
+@require_safe
+def export_detail(request, export_id):
+    """One export: how far it is, what is in it, or why there is none."""
+    export = _one_of(request, export_id)
+    return render(request, "exports/export_detail.html", _told(export))
+
+
+def _told(export):
+    return {
+        "export": export,
+        "under_way": export.status in jobs.UNDER_WAY,
+        "failed": export.error and _reason(export.error),
+        "manifest": export.manifest,
+        "excluded": export.manifest and _excluded_of(export),
+    }
+
+
+def _excluded_of(export):
+    """As `_excluded`; a step that the choices do not have is that of data that must not be used, the first."""
+    counts = [one["n"] for one in export.manifest["patients"]["excluded"]]
+    cohort = asked.from_json(export.choices).cohort
+    if len(counts) > len(cohort.steps):
+        cohort = cohorts.with_permission(cohort)
+    return _excluded(cohort, counts)
+
+
+def _reason(error):
+    """A failure's reason in the language of the page."""
+    return words(Label(error["en"], error["ja"]))
+
+
+@require_safe
+def export_progress(request, export_id):
+    """How far an export is, for the page to poll; asks the page to load anew once it has ended."""
+    export = _one_of(request, export_id)
+    response = render(request, "exports/export_progress.html", _told(export))
+    if export.status not in jobs.UNDER_WAY:
+        response["HX-Refresh"] = "true"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def export_cancel(request, export_id):
+    jobs.cancel(access=request.access, export=_one_of(request, export_id))
+    return redirect("export_detail", export_id)
+
+
+@require_safe
+def export_file(request, export_id):
+    """The file; a download that broke off may ask for the rest."""
+    export = _one_of(request, export_id)
+    path = jobs.path_of(export)
+    if export.status != Export.Status.DONE or not path.is_file():
+        raise Http404
+    if "Range" not in request.headers:
+        audit.record_for_sites("export_downloaded", export.site_ids, table=Export._meta.db_table, row_id=export.pk)
+    return resumable(request, path, filename=export.filename, etag=export.sha256, content_type="application/zip")
+
+
+# The registry's own files: CSV as it is imported, streamed
+
+
+def _identified_sites(access):
+    """Ids of the sites whose identifiers the person may take out: own sites, never the coordinating centre's."""
+    return tuple(set(access.sites_for(Can.EXPORT)).intersection(access.sites_for(Can.IDENTIFY)))
+
+
+def _selection(access, identified):
+    if identified:
+        return Selection(_identified_sites(access), identified=True)
+    return Selection(access.sites_for(Can.EXPORT))
+
+
+@require_POST
+def export_download(request):
+    """One file, or all in a zip archive, streamed while it is read; with identifiers for the person's own sites."""
+    _only_with(request.access, Can.EXPORT)
+    identified = request.POST.get("identified") == "on"
+    selection = _selection(request.access, identified)
+    if identified and not selection.sites:
+        raise Http404
+    wanted = request.POST.get("what")
+    file = next((file for file in file_formats.FILES if file.name == wanted), None)
+    if file is None and wanted != ZIP:
+        raise Http404
+    rows = {one.name: tables.count(one, selection) for one in (file_formats.FILES if file is None else [file])}
+    audit.record_for_sites(
+        "export",
+        selection.sites,
+        detail={"rows": rows, "identified": identified, "sites": len(selection.sites)},
+    )
+    if file is None:
+        name, kind = f"metaspine-{timezone.localdate()}.zip", "application/zip"
+        stream = _streamed(lambda: zip_blocks(selection, rows))
+    else:
+        name, kind = file.filename, "text/csv; charset=utf-8"
+        stream = _streamed(lambda: tables.blocks(file, selection))
+    return StreamingHttpResponse(
+        stream,
+        content_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
+    )
+
+
+def _streamed(blocks):
+    """The blocks, read when the response is sent: then the request's transaction is over, so this opens its own."""
+    scope = current()
+
+    def stream():
+        with entered(scope), one_moment():
+            yield from blocks()
+
+    return stream()

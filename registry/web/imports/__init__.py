@@ -1,0 +1,1 @@
+"""Files brought in: upload, matching of columns, dry run, storing, undo. Calls shared."""

@@ -1,0 +1,1 @@
+"""The list of patients, enrolment, one patient, identifiers, the end of follow-up, erasure. Calls shared."""

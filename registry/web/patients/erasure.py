@@ -1,0 +1,112 @@
+"""The page that erases a patient who withdrew consent, and the register of what was erased."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.models import Erasure
+from registry.services import seen
+from registry.services.follow_up import ends
+from registry.services.operations import erasure
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import ReasonRequired
+from registry.services.review.soft_checks import as_json
+from registry.tasks import erase_patient as erase
+from registry.web.patients.views import end_in_words
+from registry.web.shared import seen_words, wording
+from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
+from sites.confirming import confirmed
+from sites.tenancy.access import Can
+
+PAGE = 50
+
+
+@require_http_methods(["GET", "POST"])
+def erase_patient(request, patient_id):
+    """Identifiers alone or the whole record, after the number was typed and a reason given."""
+    patient = patient_of(request, patient_id)
+    if not request.access.may(Can.ERASE, patient.site_id):
+        raise Http404
+    return _asked(request, patient)
+
+
+@confirmed
+def _asked(request, patient):
+    errors, unseen = {}, None
+    if request.method == "POST":
+        try:
+            seen.check(request.POST.get("seen", ""), "erase", patient.pk, _shown(ends.end_of(patient)))
+            errors = _erase(request, patient)
+        except seen.Unseen as exception:
+            unseen = exception
+        if not errors and unseen is None:
+            messages.success(request, _("Erased: %(number)s.") % {"number": patient.pk})
+            return redirect("erasures")
+    end = ends.end_of(patient)
+    extents = [
+        {
+            "code": code,
+            "label": label,
+            "obstacle": found and wording.words(found),
+            "checked": request.POST.get("extent") == code,
+        }
+        for code, label in Erasure.Extent.choices
+        for found in [erasure.obstacle(patient, code)]
+    ]
+    return render(
+        request,
+        "patients/erase.html",
+        {
+            "patient": patient,
+            "facts": facts(patient),
+            "end_words": end_in_words(end) if end else "",
+            "extents": extents,
+            "possible": any(one["obstacle"] is None for one in extents),
+            "typed": request.POST.get("typed", ""),
+            "reason": request.POST.get("reason", ""),
+            "seen": seen.note("erase", patient.pk, _shown(end)),
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences) if unseen else [],
+            "errors": errors,
+            "summary": [(name, text) for name, found in errors.items() for text in found],
+        },
+        status=409 if unseen else 422 if errors else 200,
+    )
+
+
+def _shown(end):
+    """What the page shows of the patient's wish, for its note."""
+    names = [item.name for item in FOLLOW_UP_END.items]
+    return {"end": {name: as_json(getattr(end, name)) for name in names} if end else {}}
+
+
+def _erase(request, patient):
+    """Errors by field."""
+    post = request.POST
+    try:
+        erase(
+            access=request.access,
+            patient=patient,
+            extent=post.get("extent", ""),
+            typed=post.get("typed", ""),
+            reason=post.get("reason", ""),
+        )
+    except InvalidAnswers as error:
+        return {name: [wording.words(one) for one in found] for name, found in error.errors.items()}
+    except ReasonRequired:
+        return {"reason": [_("Say why this is erased.")]}
+    return {}
+
+
+@require_safe
+def erasures(request):
+    """What was erased: for those who erase."""
+    if not request.access.may(Can.ERASE):
+        raise Http404
+    rows = Erasure.objects.filter(site_id__in=request.access.sites_for(Can.ERASE)).select_related("site", "erased_by")
+    return render(request, "patients/erasures.html", {"page": Paginator(rows, PAGE).get_page(request.GET.get("page"))})

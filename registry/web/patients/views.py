@@ -1,0 +1,418 @@
+"""Patients: the list, enrolment, the page of one patient, and the identifiers that stay with the site."""
+
+import uuid
+from datetime import date
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments import catalogue, levels
+from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.models import AdverseEvent, Assessment, Patient, State
+from registry.services.entry import patients
+from registry.services.follow_up import ends as follow_up
+from registry.services.follow_up import schedule, visits
+from registry.services.operations import erasure
+from registry.services.records import identity
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.storing import Conflict, Locked, ReasonRequired
+from registry.services.review import signing
+from registry.services.review.forms import forms_of
+from registry.services.review.queries import unsettled_by_form as queries_by_form
+from registry.web.patients import extra_answers, timeline
+from registry.web.shared import questions, wording
+from registry.web.shared.filters import Filter, chips, codes
+from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
+from registry.web.shared.patient_head import OWN_FORMS, facts
+from sites import audit
+from sites.models import Site
+from sites.tenancy.access import Can
+
+PAGE = 50
+COUNTED = 10_000  # a list is counted up to here: nobody reads further, and counting a million rows takes seconds
+LEGEND = ("empty", "due", "overdue", "missed", "draft", "complete", "verified", "locked")
+ORDERS = {
+    "patient_id": gettext_lazy("Patient"),
+    "surgery_date": gettext_lazy("Surgery"),
+}
+
+
+def _filters(request, sites):
+    def declared(name):
+        item = catalogue.item(name)
+        return [(str(choice.code), capfirst(wording.words(choice.label))) for choice in item.choices]
+
+    offered = [
+        ("tumour", _("Primary tumour"), declared("primary_tumour")),
+        ("segment", _("Segment group"), [(one.code, wording.words(one.label)) for one in levels.SEGMENT_GROUPS]),
+        ("vital", _("Vital status"), declared("vital_status")),
+        ("state", _("Forms"), [("draft", _("With a draft")), ("incomplete", _("Baseline or surgery open"))]),
+    ]
+    if len(sites) > 1:
+        offered.insert(0, ("site", _("Site"), [(site.code, str(site)) for site in sites]))
+    return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
+
+
+def _narrowed(found, chosen, query):
+    if query:
+        found = found.filter(patient_id__startswith=query)
+    if code := chosen.get("site"):
+        found = found.filter(site__code=code)
+    if code := chosen.get("tumour"):
+        found = found.filter(primary_tumour=code)
+    if code := chosen.get("segment"):
+        found = found.filter(segment_group=code)
+    if code := chosen.get("vital"):
+        found = found.filter(vital_status=code)
+    if code := chosen.get("state"):
+        open_own = Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT)
+        drafts = Assessment.objects.filter(site_id=OuterRef("site_id"), patient=OuterRef("pk"), state=State.DRAFT)
+        found = found.filter(Exists(drafts)) if code == "draft" else found.filter(open_own)
+    return found
+
+
+def _page_number(request, last):
+    try:
+        return min(max(int(request.GET.get("page", 1)), 1), last)
+    except ValueError:
+        return 1
+
+
+@require_safe
+def patient_list(request):
+    """The patients that the person may see, 50 a page; the number of queries does not depend on how many."""
+    request.access.require(Can.READ)
+    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
+    query = request.GET.get("q", "").strip().upper()
+    filters = _filters(request, sites)
+    chosen = codes(filters)
+    found = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
+    count = found.order_by()[: COUNTED + 1].count()
+    if count == 1 and query and found.filter(pk=query).exists():
+        return redirect("patient", query)
+
+    order = request.GET.get("sort", "patient_id")
+    order = order if order.lstrip("-") in ORDERS else "patient_id"
+    last = max(1, -(-min(count, COUNTED) // PAGE))
+    number = _page_number(request, last)
+    ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
+    rows = list(found.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
+
+    plans, today = schedule.plans(), timezone.localdate()
+    ends = follow_up.ends_of([row.pk for row in rows])
+    recorded = {}
+    for one in Assessment.objects.filter(
+        site_id__in={row.site_id for row in rows}, patient_id__in=[row.pk for row in rows]
+    ).only("id", "patient_id", "timepoint_id", "state"):
+        recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
+    for row in rows:
+        row.visits = _in_columns(
+            plans, visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
+        )
+        row.own_forms = [form_state(row, "baseline"), form_state(row, "surgery")]
+
+    kept = chosen | ({"q": query} if query else {})
+    return render(
+        request,
+        "patients/patient_list.html",
+        {
+            "rows": rows,
+            "plan": plans.timepoints,
+            "several_sites": len(sites) > 1,
+            "query": query,
+            "filters": filters,
+            "chips": chips(filters, kept),
+            "any_filter": bool(kept),
+            "count": count,
+            "many": count > COUNTED,
+            "counted": COUNTED,
+            "order": order,
+            "headings": {name: _heading(name, order, kept) for name in ORDERS},
+            "number": number,
+            "last": last,
+            "first_row": (number - 1) * PAGE + 1 if rows else 0,
+            "last_row": (number - 1) * PAGE + len(rows),
+            "legend": LEGEND,
+            "page_query": urlencode(kept | ({"sort": order} if order != "patient_id" else {})),
+        },
+    )
+
+
+def _in_columns(plans, planned):
+    """The visits of one patient under the timepoints of every version; None where the own plan has none."""
+    by_code = {visit.code: visit for visit in planned}
+    return [by_code.get(one.code) for one in plans.timepoints]
+
+
+def _heading(name, order, kept):
+    """A heading to sort by: its words, where a click leads, and how the list is sorted now."""
+    ascending, descending = order == name, order == f"-{name}"
+    return {
+        "label": ORDERS[name],
+        "query": urlencode(kept | {"sort": f"-{name}" if ascending else name}),
+        "sorted": "ascending" if ascending else "descending" if descending else "",
+    }
+
+
+AGED = gettext_lazy("The patient is {years} years of age or older.")
+CRITERIA = (
+    ("eligible_age", format_lazy(AGED, years=patients.MINIMUM_AGE)),
+    ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
+    ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
+    ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
+)
+CRITERION_OPEN = gettext_lazy("Confirm this, or do not enrol the patient.")
+
+
+@require_http_methods(["GET", "POST"])
+def enrol(request):
+    """Check eligibility, take the identifiers, give the patient a number."""
+    request.access.require(Can.ENTER)
+    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.ENTER)))
+    post = request.POST
+    errors = {}
+    if request.method == "POST":
+        patient, errors = _try_to_enrol(request, sites)
+        if patient:
+            messages.success(request, _("Enrolled. The patient's number is %(number)s.") % {"number": patient.pk})
+            return redirect("patient", patient.pk)
+    values = {item.name: post.get(item.name, "") for item in catalogue.ENROLMENT.items}
+    texts = _sentences({name: found for name, found in errors.items() if name in values})
+    return render(
+        request,
+        "patients/enrol.html",
+        {
+            "sites": sites,
+            "site_id": post.get("site", ""),
+            "criteria": [
+                {
+                    "name": name,
+                    "text": text,
+                    "checked": name in post,
+                    "error": CRITERION_OPEN if errors and name not in post else "",
+                }
+                for name, text in CRITERIA
+            ],
+            "questions": [questions.question(item, values, {}, texts) for item in catalogue.ENROLMENT.items],
+            "summary": _enrol_summary(errors, texts, post),
+            "hospital_number": post.get("hospital_number", ""),
+            "initials": post.get("initials", ""),
+            "site_error": errors.get("site"),
+            "submission": post.get("submission") or uuid.uuid4().hex,
+        },
+        status=422 if errors else 200,
+    )
+
+
+def _sentences(errors):
+    """Errors by item name as sentences; these pages offer no reasons for missing values."""
+    return {
+        name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
+        for name, found in errors.items()
+    }
+
+
+def _enrol_summary(errors, texts, post):
+    if not errors:
+        return []
+    lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in CRITERIA if name not in post]
+    if "site" in errors:
+        lines.append(("site", errors["site"]))
+    return lines + [(name, text) for name, found in texts.items() for text in found]
+
+
+def _try_to_enrol(request, sites):
+    """(Patient, {}) or (None, errors). The same submission twice enrols one patient."""
+    post = request.POST
+    open_criteria = [name for name, _text in CRITERIA if name not in post]
+    site = sites[0] if len(sites) == 1 else next((one for one in sites if str(one.pk) == post.get("site")), None)
+    if site is None:
+        return None, {"site": _("Choose the site.")}
+    submission = f"enrol:{request.user.pk}:{post.get('submission', '')[:64]}"
+    with connection.cursor() as cursor:
+        # The second of two equal submissions waits here until the first is committed, and then finds its patient.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [submission])
+    earlier = cache.get(submission)
+    if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
+        return patient, {}
+    raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
+    try:
+        with transaction.atomic():
+            patient = patients.enrol(
+                access=request.access,
+                site=site,
+                raw=raw,
+                consented=not open_criteria,
+                hospital_number=post.get("hospital_number", "")[:40],
+                initials=post.get("initials", "")[:10],
+                today=timezone.localdate(),
+            )
+    except InvalidAnswers as error:
+        errors = dict(error.errors)
+        if open_criteria and raw["consent_date"]:
+            # The criteria that are open say it in their own place.
+            errors["consent_date"] = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
+        return None, {name: found for name, found in errors.items() if found} or {"criteria": True}
+    cache.set(submission, patient.pk, 3600)
+    return patient, {}
+
+
+@require_safe
+def patient_page(request, patient_id):
+    """One patient at a glance: who, which forms, how it went."""
+    patient = patient_of(request, patient_id)
+    recorded = assessments_of(patient)
+    plans, today = schedule.plans(), timezone.localdate()
+    plan, end = plans.of(patient, today), follow_up.end_of(patient)
+    planned = visits.visits(patient, plan, recorded, today, end)
+    others = visits.others(plan, recorded, schedule.labels()) if set(recorded) - {one.code for one in plan} else []
+    course = in_order(planned, others)
+    events = list(AdverseEvent.objects.filter(site_id=patient.site_id, patient=patient))
+    names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
+    unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
+    rows = forms_of(patient, [visit.assessment for visit in planned if visit.assessment], events)
+    return render(
+        request,
+        "patients/patient.html",
+        {
+            "patient": patient,
+            "facts": facts(patient),
+            "visits": planned,
+            "others": others,
+            "closed_states": (visits.DEAD, *FOLLOW_UP_END.item("end_kind").codes),
+            "next_unscheduled": schedule.next_unscheduled(recorded),
+            "end": end,
+            "end_words": end_in_words(end) if end else "",
+            "may_erase": request.access.may(Can.ERASE, patient.site_id),
+            "erased": erasure.erased(patient.pk) if end else [],
+            "course": course,
+            "names": names,
+            "events": [_event_line(event, unsettled) for event in events],
+            "unsettled": unsettled,
+            "queries_count": sum(unsettled.values()),
+            "may_ask": request.access.may(Can.QUERY, patient.site_id),
+            "may_sign": request.access.may(Can.SIGN, patient.site_id)
+            and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
+            "signatures": signing.checked(patient, rows),
+            "timeline": timeline.of(patient, course),
+            "extra": extra_answers.of(patient, course),
+            "may_enter": request.access.may(Can.ENTER, patient.site_id),
+            "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
+            "own_forms": [
+                {
+                    "form": form,
+                    "label": label,
+                    "state": form_state(patient, form),
+                    "url": f"patient_{form}",
+                    "queries": unsettled.get(form, 0),
+                }
+                for form, label in OWN_FORMS
+            ],
+        },
+    )
+
+
+def in_order(planned, others):
+    """The first planned visit, which changes are counted from, and then every other one by its day."""
+    if not others:
+        return planned
+    last = date.max
+
+    def day(visit):
+        return (visit.assessment and visit.assessment.assessment_date) or visit.target or last
+
+    return [planned[0], *sorted([*planned[1:], *others], key=day)]
+
+
+def end_in_words(end):
+    """“Consent withdrawn from 3 Mar 2026: moved away”."""
+    said = {item.name: wording.shown(item, getattr(end, item.name)) for item in FOLLOW_UP_END.items}
+    return _("%(kind)s from %(day)s: %(reason)s") % {
+        "kind": said["end_kind"],
+        "day": said["end_date"],
+        "reason": said["end_reason"],
+    }
+
+
+def _discusses(access, patient):
+    return access.may(Can.ENTER, patient.site_id) or access.may(Can.QUERY, patient.site_id)
+
+
+def _event_line(event, unsettled):
+    return {
+        "queries": unsettled.get(f"event-{event.pk}", 0),
+        "event": event,
+        "kind": wording.shown(catalogue.item("kind"), event.kind),
+        "grade": wording.shown(catalogue.item("clavien_dindo"), event.clavien_dindo) if event.clavien_dindo else "–",
+    }
+
+
+@require_http_methods(["GET", "POST"])
+def identifiers(request, patient_id):
+    """Birth date, hospital number and initials, for the site's own people; opening them is on record."""
+    patient = identifying_patient_of(request, patient_id)
+    birth_date = catalogue.item("birth_date")
+    errors, reason_wanted = {}, patient.baseline_state != State.DRAFT
+    if request.method == "POST":
+        errors = _save_identifiers(request, patient)
+        if not errors:
+            messages.success(request, _("Saved."))
+            return redirect("patient_identifiers", patient.pk)
+    audit.record("identifiers_viewed", site_id=patient.site_id, table="registry_identity", row_id=patient.pk)
+    known, gone = identity.read(patient) or {}, erasure.erased(patient.pk)
+    values = request.POST if errors else {name: questions.typed(value) for name, value in known.items()}
+    return render(
+        request,
+        "patients/identifiers.html",
+        {
+            "patient": patient,
+            "question": questions.question(birth_date, {"birth_date": values.get("birth_date", "")}, {}, errors),
+            "hospital_number": values.get("hospital_number") or "",
+            "initials": values.get("initials") or "",
+            "reason": request.POST.get("reason", ""),
+            "reason_wanted": reason_wanted,
+            "errors": errors,
+            "summary": [(name, text) for name, found in errors.items() for text in found],
+            "may_enter": request.access.may(Can.ENTER, patient.site_id) and not gone,
+            "gone": gone,
+        },
+        status=422 if errors else 200,
+    )
+
+
+def _save_identifiers(request, patient):
+    post = request.POST
+    try:
+        with transaction.atomic():
+            patients.save_form(
+                access=request.access,
+                patient=patient,
+                form="baseline",
+                raw={"birth_date": post.get("birth_date", "").strip()},
+                reason=post.get("reason", "").strip(),
+                today=timezone.localdate(),
+            )
+            identity.write(
+                patient,
+                hospital_number=post.get("hospital_number", "").strip()[:40],
+                initials=post.get("initials", "").strip()[:10],
+            )
+    except InvalidAnswers as error:
+        return {
+            name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
+            for name, found in error.errors.items()
+        }
+    except ReasonRequired:
+        return {"reason": [_("Say why this is corrected.")]}
+    except (Locked, Conflict):
+        return {"": [_("The patient's forms are signed. They must be unlocked first.")]}
+    return {}

@@ -1,0 +1,154 @@
+"""One person's page for administrators: roles from a day to a day, sessions, second factor, and a new password."""
+
+from allauth.account.internal.flows.password_reset import get_reset_password_from_key_url
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.tokens import default_token_generator
+from django.db.models import Q
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from registry.web.account.adapters import notify
+from registry.web.account.forms import Days, Styled
+from sites import audit
+from sites.confirming import confirmed
+from sites.models import Membership, User
+from sites.people.administrators import none_would_last
+from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm
+from sites.people.sign_ins import end_sessions, reset_second_factor
+from sites.tenancy.access import ROLE_LABELS, Can, Role
+
+LINK = "password_link"  # in the session, for the next page alone
+
+
+class RoleForm(Styled, MembershipForm):
+    """A role for this person."""
+
+    class Meta(MembershipForm.Meta):
+        fields = ("role", "site", "starts_on", "ends_on")
+        widgets = {"starts_on": Days(), "ends_on": Days()}
+
+    def _get_validation_exclusions(self):
+        """The person is no field here, but the same role twice from the same day is still refused in words."""
+        return super()._get_validation_exclusions() - {"user"}
+
+
+class EndForm(RoleForm):
+    """The last day of a role that has begun; of one that has not, everything but the person."""
+
+
+def _person(request, user_id):
+    request.access.require(Can.ADMINISTER)
+    return get_object_or_404(User, pk=user_id)
+
+
+@never_cache
+@require_safe
+def person(request, user_id):
+    one = _person(request, user_id)
+    return render(request, "people/person.html", _context(request, one, RoleForm()))
+
+
+def _context(request, one, form):
+    today = timezone.localdate()
+    return {
+        "person": one,
+        "memberships": [
+            (membership, ROLE_LABELS[Role(membership.role)], _when(membership, today))
+            for membership in one.memberships.select_related("site").order_by("starts_on", "pk")
+        ],
+        "form": form,
+        "factors": Authenticator.objects.filter(user=one).exclude(type=Authenticator.Type.RECOVERY_CODES),
+        "sessions": UserSession.objects.purge_and_list(one),
+        "link": request.session.pop(LINK, None),
+        "mail": settings.MAIL,
+    }
+
+
+def _when(membership, today):
+    if membership.starts_on > today:
+        return "future"
+    return "past" if membership.ends_on and membership.ends_on < today else "running"
+
+
+@require_POST
+@confirmed
+def person_role(request, user_id):
+    """Give another role."""
+    one = _person(request, user_id)
+    form = RoleForm(request.POST, instance=Membership(user=one))
+    if not form.is_valid():
+        return render(request, "people/person.html", _context(request, one, form), status=422)
+    form.save()
+    messages.success(request, _("The role is given."))
+    return redirect("person", one.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@confirmed
+def membership(request, membership_id):
+    """The last day of a role; of one that has not begun, its days, site and kind too."""
+    request.access.require(Can.ADMINISTER)
+    one = get_object_or_404(Membership.objects.select_related("user", "site"), pk=membership_id)
+    form = EndForm(request.POST if request.method == "POST" else None, instance=one)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("The role is changed."))
+        return redirect("person", one.user_id)
+    context = {"form": form, "membership": one, "role": ROLE_LABELS[Role(one.role)]}
+    return render(request, "people/membership.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@confirmed
+def person_sessions(request, user_id):
+    """Sign a person out everywhere."""
+    one = _person(request, user_id)
+    end_sessions(one)
+    messages.success(request, _("All sessions of %(person)s are ended.") % {"person": one})
+    return redirect("person", one.pk)
+
+
+@require_POST
+@confirmed
+def person_factors(request, user_id):
+    """Take away the second factor of somebody who lost it; where one is required they set up another at once."""
+    one = _person(request, user_id)
+    reset_second_factor(one)
+    notify("second_factor_reset", one)
+    messages.success(request, _("The second factor of %(person)s is removed.") % {"person": one})
+    return redirect("person", one.pk)
+
+
+@require_POST
+@confirmed
+def person_active(request, user_id):
+    """Make a person inactive, at once and everywhere, or active again."""
+    one = _person(request, user_id)
+    if one.is_active and none_would_last(timezone.localdate(), without=Q(user=one)):
+        messages.error(request, str(LAST_ADMINISTRATOR))
+        return redirect("person", one.pk)
+    one.is_active = not one.is_active
+    one.save(update_fields=["is_active"])
+    if not one.is_active:
+        end_sessions(one)
+    done = _("%(person)s is active again.") if one.is_active else _("%(person)s can no longer sign in.")
+    messages.success(request, done % {"person": one})
+    return redirect("person", one.pk)
+
+
+@require_POST
+@confirmed
+def person_password(request, user_id):
+    """A link with which the person sets a new password, to be handed over where no mail is sent."""
+    one = _person(request, user_id)
+    key = f"{user_pk_to_url_str(one)}-{default_token_generator.make_token(one)}"
+    request.session[LINK] = get_reset_password_from_key_url(request, key)
+    audit.record("password_link_made", table="study_sites_user", row_id=one.pk)
+    return redirect("person", one.pk)

@@ -1,0 +1,128 @@
+"""Queries as pages say them: which form, which item, which question, in the reader's language."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from registry.instruments import catalogue, checks
+from registry.models import Query, QueryForm, QueryState
+from registry.services.follow_up import schedule
+from registry.services.review.queries import form_of
+from registry.web.shared import wording
+from registry.web.shared.lookup import names_of
+
+RULES = {check.name: check for check in (*checks.SOFT_CHECKS, checks.outside_window(checks.SCHEDULE))}
+OWN = {
+    QueryForm.BASELINE: "patient_baseline",
+    QueryForm.SURGERY: "patient_surgery",
+    QueryForm.FOLLOW_UP: "patient_follow_up",
+}
+
+
+def question(query):
+    """The question in words: as it was asked, or as the rule's declaration says it."""
+    return query.text or rule_in_words(query.rule)
+
+
+def rule_in_words(code):
+    return wording.sentence(RULES[code].message) if code in RULES else code or ""
+
+
+def form_label(form, visit_labels):
+    """What a form is called. `visit_labels` maps timepoints to labels."""
+    if form.kind == QueryForm.ASSESSMENT:
+        return visit_labels.get(form.timepoint, form.timepoint)
+    return str(QueryForm(form.kind).label)
+
+
+def form_url(patient_id, form):
+    if form.kind in OWN:
+        return reverse(OWN[form.kind], args=[patient_id])
+    if form.kind == QueryForm.ASSESSMENT:
+        return reverse("assessment", args=[patient_id, form.timepoint])
+    return reverse("adverse_event", args=[patient_id, form.event])
+
+
+def item_label(name):
+    """What an item is called, with its instrument where that says more; nothing for the form as a whole."""
+    if not name:
+        return ""
+    try:
+        item = catalogue.item(name)
+    except KeyError:
+        return name
+    label = wording.words(item.label)
+    try:
+        instrument = catalogue.instrument_of(name)
+    except KeyError:
+        return label
+    return f"{wording.words(instrument.title)}: {label}" if instrument.derived else label
+
+
+def visit_labels():
+    return {code: wording.words(label) for code, label in schedule.labels().items()}
+
+
+@dataclass
+class Step:
+    """One message of a thread, to be read."""
+
+    kind: str
+    label: str
+    who: str
+    at: object
+    text: str
+
+
+@dataclass
+class Line:
+    """A query as lists and forms show it; `steps` where the thread is shown."""
+
+    query: Query
+    form: str
+    item: str
+    question: str
+    url: str
+    steps: list
+    raised_by: str
+    seen: str = ""  # the note for a step that is taken from where the query is shown
+
+    @property
+    def last(self):
+        return next((step for step in reversed(self.steps) if step.text), None)
+
+    @property
+    def is_open(self):
+        return self.query.state == QueryState.OPEN
+
+
+def lines(queries, *, threads=False, labels=None):
+    """The `Line`s of some queries, with a constant number of statements. `threads` adds their messages."""
+    queries = list(queries.prefetch_related("messages") if threads else queries)
+    if not queries:
+        return []
+    labels = visit_labels() if labels is None else labels
+    people = {one.raised_by_id for one in queries}
+    if threads:
+        people |= {message.by_id for one in queries for message in one.messages.all()}
+    names = names_of(people)
+    return [
+        Line(
+            one,
+            form_label(form_of(one), labels),
+            item_label(one.field),
+            question(one),
+            form_url(one.patient_id, form_of(one)),
+            _steps(one, names) if threads else [],
+            names.get(one.raised_by_id, "") if one.rule is None else _("Rule"),
+        )
+        for one in queries
+    ]
+
+
+def _steps(query, names):
+    return [
+        Step(one.kind, one.get_kind_display(), names.get(one.by_id) or _("Rule"), one.at, one.text)
+        for one in sorted(query.messages.all(), key=lambda message: message.pk)
+    ]

@@ -1,0 +1,207 @@
+"""Signing a patient's forms, unlocking them again, and what became of the signatures."""
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from registry.models import Query, Signature, State
+from registry.services.records.storing import ReasonRequired
+from registry.services.review import signing
+from registry.services.review.forms import forms_of
+from registry.services.review.soft_checks import Form
+from registry.services.seen import Unseen
+from registry.web.account.forms import SignInForm
+from registry.web.review.query_words import form_label, form_url, lines, visit_labels
+from registry.web.shared import seen_words, wording
+from registry.web.shared.lookup import patient_of
+from registry.web.shared.patient_head import facts
+from sites import audit
+from sites.tenancy.access import Can
+
+STATUS_NOTES = {"valid": "note-success", "unlocked": "note-warning", "broken": "note-error"}
+
+
+def _reauthenticated(request, password):
+    """Errors of the password that the person typed again; none if it is theirs.
+
+    The sign-in form itself asks, so that wrong ones count towards its limit and are on record like any other.
+    """
+    form = SignInForm({"username": request.user.email, "password": password}, request=request)
+    if form.is_valid() and form.user == request.user:
+        return []
+    if any(error.code == "too_many_login_attempts" for error in form.non_field_errors().as_data()):
+        return [_("There were too many wrong passwords. Wait a quarter of an hour and try again.")]
+    return [_("The password is not right.")]
+
+
+@require_http_methods(["GET", "POST"])
+def signatures(request, patient_id):
+    """The signatures of a patient, each computed again, and what there is to sign, with every answer.
+
+    POST signs what is finished, with the password again, if it is what the page showed.
+    """
+    patient = patient_of(request, patient_id)
+    if request.method != "POST":
+        return _page(request, patient)
+    request.access.require(Can.SIGN, patient.site_id)
+    acknowledged = {int(one) for one in request.POST.getlist("acknowledged") if one.isdecimal() and len(one) < 18}
+    errors = _refusals(request, signing.ready(patient), acknowledged)
+    if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
+        errors = [("password", one) for one in wrong]
+        audit.record("signing_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
+    if errors:
+        return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
+    try:
+        signing.sign(
+            access=request.access,
+            patient=patient,
+            language=get_language(),
+            acknowledged=acknowledged,
+            seen=request.POST.get("seen", ""),
+        )
+    except signing.NotReady:
+        errors = [("", _("Something changed in the meantime. Look at the forms again."))]
+        return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
+    except Unseen as unseen:
+        return _unseen(request, patient, unseen, acknowledged=acknowledged)
+    messages.success(request, _("Signed. The forms are locked."))
+    return redirect("signatures", patient.pk)
+
+
+def _unseen(request, patient, unseen, **more):
+    """The page once more, with what changed since it was opened instead of what was asked for."""
+    return _page(request, patient, unseen=unseen, status=409, **more)
+
+
+def _refusals(request, ready, acknowledged):
+    errors = []
+    if not ready.forms and not ready.unfinished:
+        errors.append(("", _("Every finished form is signed already.")))
+    elif not ready.is_ready:
+        errors.append(("", _("There are forms to complete first.")))
+    if {one.pk for one in ready.queries} - acknowledged:
+        errors.append(("acknowledged", _("Acknowledge each query that is not closed, or settle it first.")))
+    if "confirm" not in request.POST:
+        errors.append(("confirm", _("Confirm the statement.")))
+    return errors
+
+
+@require_POST
+def unlock(request, patient_id):
+    """Open signed forms again, with a reason and the password."""
+    patient = patient_of(request, patient_id)
+    request.access.require(Can.SIGN, patient.site_id)
+    codes, reason = request.POST.getlist("form"), request.POST.get("reason", "").strip()[:300]
+    errors = []
+    if not codes:
+        errors.append(("unlock-forms", _("Choose the forms to unlock.")))
+    if not reason:
+        errors.append(("unlock-reason", _("Say why these forms are unlocked.")))
+    if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
+        errors = [("unlock-password", one) for one in wrong]
+        audit.record("unlocking_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
+    if not errors:
+        try:
+            opened = signing.unlock(
+                access=request.access, patient=patient, codes=codes, reason=reason, seen=request.POST.get("seen", "")
+            )
+        except Unseen as unseen:
+            return _unseen(request, patient, unseen, chosen=codes, reason=reason)
+        except ReasonRequired:
+            errors = [("unlock-reason", _("Say why these forms are unlocked."))]
+        else:
+            if opened:
+                messages.success(request, _("Unlocked. Sign again when the correction is done."))
+            else:
+                messages.warning(request, _("None of these forms was locked."))
+            return redirect("signatures", patient.pk)
+    return _page(request, patient, unlock_errors=errors, chosen=codes, reason=reason, status=422)
+
+
+def _page(
+    request, patient, *, errors=(), acknowledged=(), unlock_errors=(), chosen=(), reason="", unseen=None, status=200
+):
+    if unseen is not None:
+        patient.refresh_from_db()
+    labels = visit_labels()
+    every = forms_of(patient)
+    may_sign = request.access.may(Can.SIGN, patient.site_id)
+    ready = signing.ready(patient) if may_sign else None
+    return render(
+        request,
+        "review/signatures.html",
+        {
+            "patient": patient,
+            "facts": facts(patient),
+            "signatures": [_line(one, labels) for one in signing.checked(patient, every)],
+            "may_sign": may_sign,
+            "ready": ready,
+            "to_sign": [_form(patient, one, labels, with_answers=True) for one in ready.forms] if ready else [],
+            "seen": signing.note(patient, ready) if ready else "",
+            "unlocking_seen": signing.unlocking_note(patient) if may_sign else "",
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences, every) if unseen else [],
+            "unfinished": [_form(patient, one, labels) for one in ready.unfinished] if ready else [],
+            "queries": _queries(ready.queries, labels) if ready else [],
+            "acknowledged": acknowledged,
+            "meaning": wording.words(signing.MEANING),
+            "locked": [_form(patient, one, labels) for one in every if one.state == State.LOCKED],
+            "errors": dict(errors),
+            "summary": errors,
+            "unlock_errors": dict(unlock_errors),
+            "unlock_summary": unlock_errors,
+            "chosen": chosen,
+            "reason": reason,
+        },
+        status=status,
+    )
+
+
+def _queries(found, labels):
+    return lines(Query.objects.filter(pk__in=[one.pk for one in found]).order_by("pk"), labels=labels)
+
+
+def _form(patient, one, labels, *, with_answers=False):
+    return {
+        "answers": seen_words.answers(one, one.columns) if with_answers else [],
+        "code": one.form.code,
+        "label": form_label(one.form, labels),
+        "state": one.state if one.is_begun else "empty",
+        "url": form_url(patient.pk, one.form),
+    }
+
+
+def _line(one, labels):
+    forms = [Form.of(entry["form"], labels) for entry in one.signature.forms]
+    words = {
+        "valid": _("The data are as they were signed."),
+        "unlocked": _("Unlocked since; the data are still as they were signed."),
+        "broken": _("Broken: the data changed after they were signed."),
+    }
+    return {
+        "signature": one.signature,
+        "status": one.status,
+        "note": STATUS_NOTES[one.status],
+        "words": words[one.status],
+        "forms": [form_label(form, labels) for form in forms if form],
+        "open": [form_label(form, labels) for form in (Form.of(code, labels) for code in one.open) if form],
+    }
+
+
+def locked_by(patient, code):
+    """The newest signature that covers a form, or None: who signed what the page shows."""
+    for signature in Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("-pk"):
+        if any(entry["form"] == code for entry in signature.forms):
+            return signature
+    return None
+
+
+def known_form(code):
+    """The form of a code in an address; Http404 for none."""
+    form = Form.of(code, visit_labels())
+    if form is None:
+        raise Http404
+    return form

@@ -1,0 +1,12 @@
+"""Addresses of verification against source, and of signatures."""
+
+from django.urls import path
+
+from registry.web.review import signing, verification
+
+urlpatterns = [
+    path("verification/", verification.to_verify, name="to_verify"),
+    path("patients/<str:patient_id>/verify/<str:form>/", verification.verify_form, name="verify_form"),
+    path("patients/<str:patient_id>/signatures/", signing.signatures, name="signatures"),
+    path("patients/<str:patient_id>/unlock/", signing.unlock, name="unlock"),
+]

@@ -1,0 +1,219 @@
+"""Comparing forms with the source: what is left to compare, and one form field by field."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db import connection
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments import catalogue
+from registry.models import QueryForm, State
+from registry.services.records.storing import Locked
+from registry.services.review import verification
+from registry.services.review.forms import form_row
+from registry.services.review.soft_checks import Form
+from registry.services.seen import Unseen
+from registry.web.review.query_words import form_label, form_url, item_label, visit_labels
+from registry.web.review.signing import known_form
+from registry.web.shared import seen_words, wording
+from registry.web.shared.lookup import names_of, patient_of
+from registry.web.shared.patient_head import facts
+from sites.models import Site
+from sites.tenancy.access import Can
+
+PAGE = 50
+COUNTED = 10_000
+# Forms that are complete and not verified, as (site, patient, form code, time of the last change, changed fields).
+LEFT = {
+    QueryForm.BASELINE: """SELECT site_id, patient_id, 'baseline' AS form, updated_at, verified FROM registry_patient
+        WHERE baseline_state = 'complete'""",
+    QueryForm.SURGERY: """SELECT site_id, patient_id, 'surgery', updated_at, verified FROM registry_patient
+        WHERE surgery_state = 'complete'""",
+    QueryForm.ASSESSMENT: """SELECT site_id, patient_id, timepoint_id::text, updated_at, verified
+        FROM registry_assessment WHERE state = 'complete'""",
+    QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified
+        FROM registry_adverseevent WHERE state = 'complete'""",
+}
+
+
+@require_safe
+def to_verify(request):
+    """Completed forms that are not verified yet, fifty a page, by site, form and patient."""
+    request.access.require(Can.VERIFY)
+    labels = visit_labels()
+    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
+    chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed")}
+    found, parameters = _left(sites, chosen, labels)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM (SELECT FROM ({found}) AS f LIMIT {COUNTED + 1}) AS counted", parameters)
+        count = cursor.fetchone()[0]
+        last = max(1, -(-min(count, COUNTED) // PAGE))
+        page = request.GET.get("page", "")
+        number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 9 else 1
+        cursor.execute(
+            f"SELECT * FROM ({found}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} OFFSET {(number - 1) * PAGE}",
+            parameters,
+        )
+        rows = cursor.fetchall()
+    codes = {site.pk: site.code for site in sites}
+    kept = {name: value for name, value in chosen.items() if value}
+    return render(
+        request,
+        "review/to_verify.html",
+        {
+            "rows": [
+                {
+                    "site": codes[site],
+                    "patient_id": patient,
+                    "code": code,
+                    "form": form_label(Form.of(code, labels), labels),
+                    "at": at,
+                    "changed": changed,
+                    "marks": marks,
+                }
+                for site, patient, code, at, marks, changed, _place in rows
+            ],
+            "sites": sites if len(sites) > 1 else [],
+            "forms": [*((one.value, one.label) for one in LEFT if one != QueryForm.ASSESSMENT), *labels.items()],
+            "chosen": chosen,
+            "any_filter": bool(kept),
+            "query": urlencode(kept),
+            "count": count,
+            "many": count > COUNTED,
+            "counted": COUNTED,
+            "number": number,
+            "last": last,
+        },
+    )
+
+
+def _left(sites, chosen, labels):
+    """SQL and parameters of the forms left to verify, narrowed by the filters."""
+    form = chosen["form"]
+    kinds = [QueryForm.ASSESSMENT] if form in labels else [one for one in LEFT if one == form] or list(LEFT)
+    parameters = {
+        "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
+        "patient": chosen["patient"].upper()[:40],
+        "timepoint": form,
+        "order": ["baseline", "surgery", *labels],
+    }
+    parts = [LEFT[kind] + " AND site_id = ANY (%(sites)s)" for kind in kinds]
+    if form in labels:
+        parts = [f"{part} AND timepoint_id = %(timepoint)s" for part in parts]
+    if parameters["patient"]:
+        parts = [f"{part} AND starts_with(patient_id, %(patient)s)" for part in parts]
+    if chosen["changed"]:
+        parts = [f"{part} AND jsonb_path_exists(verified, '$.*.changed_at')" for part in parts]
+    used = (
+        {"sites", "order"}
+        | ({"timepoint"} if form in labels else set())
+        | ({"patient"} if parameters["patient"] else set())
+    )
+    sql = f"""
+        SELECT site_id, patient_id, form, updated_at,
+               (SELECT count(*) FROM jsonb_each(verified)) AS marks,
+               (SELECT count(*) FROM jsonb_each(verified) WHERE value ? 'changed_at') AS changed,
+               array_position(%(order)s::text[], form) AS place
+        FROM ({" UNION ALL ".join(parts)}) AS found (site_id, patient_id, form, updated_at, verified)"""
+    return sql, {name: parameters[name] for name in used}
+
+
+@require_http_methods(["GET", "POST"])
+def verify_form(request, patient_id, form):
+    """One form beside the source: tick what agrees. All of it makes the form verified."""
+    patient = patient_of(request, patient_id)
+    if not request.access.may(Can.VERIFY, patient.site_id):
+        raise Http404
+    found = form_row(patient, known_form(form))
+    if found is None:
+        raise Http404
+    error, unseen = "", None
+    if request.method == "POST":
+        try:
+            error = _mark(request, found)
+        except Unseen as exception:
+            unseen = exception
+        if not error and unseen is None:
+            messages.success(request, _("Saved."))
+            return redirect("verify_form", patient.pk, form)
+    labels = visit_labels()
+    found = form_row(patient_of(request, patient_id), found.form)
+    return render(
+        request,
+        "review/verify.html",
+        {
+            "patient": patient,
+            "facts": facts(patient),
+            "found": found,
+            "state": found.state,
+            "title": form_label(found.form, labels),
+            "form_url": form_url(patient.pk, found.form),
+            "seen": verification.note(found),
+            "unseen": unseen,
+            "differences": seen_words.lines_of(unseen.differences, [found]) if unseen else [],
+            "lines": _lines(found),
+            "done": sum(verification.is_verified(found.row, name) for name in found.comparable),
+            "open": found.state not in (State.DRAFT, State.LOCKED),
+            "error": error,
+        },
+        status=409 if error or unseen else 200,
+    )
+
+
+def _mark(request, found):
+    """Do what was asked; returns why it could not be done, or nothing. Raises Unseen."""
+    columns = request.POST.getlist("column")
+    try:
+        if "withdraw" in request.POST:
+            verification.withdraw(access=request.access, found=found, columns=[request.POST["withdraw"]])
+        else:
+            verification.verify(
+                access=request.access,
+                found=found,
+                columns=found.comparable if "all" in request.POST else columns,
+                seen=request.POST.get("seen", ""),
+            )
+    except Locked:
+        return _("This form is signed. It must be unlocked before it can change.")
+    except verification.NotComplete:
+        return _("This form is a draft: it can be verified when it is complete.")
+    return ""
+
+
+def _lines(found):
+    """Each field: what is stored, and its comparison with the source."""
+    row = found.row
+    marks = {name: row.verified[name] for name in found.comparable if name in row.verified}
+    names = names_of([mark["by"] for mark in marks.values()])
+    return [
+        {
+            "name": name,
+            "label": item_label(name),
+            "value": _shown(row, name),
+            "mark": mark_in_words(marks.get(name), names),
+            "is_verified": verification.is_verified(row, name),
+        }
+        for name in found.comparable
+    ]
+
+
+def _shown(row, name):
+    if name in row.missing:
+        return wording.reason(row.missing[name])
+    return wording.shown(catalogue.item(name), getattr(row, name))
+
+
+def mark_in_words(mark, names):
+    """{"by", "at", "changed_at"} with moments to show, or None."""
+    if mark is None:
+        return None
+    changed = mark.get("changed_at")
+    return {
+        "by": names.get(mark["by"], ""),
+        "at": parse_datetime(mark["at"]),
+        "changed_at": parse_datetime(changed) if changed else None,
+    }

@@ -1,0 +1,69 @@
+"""Finding what a page is about. Another site's record does not exist: 404, never 403."""
+
+from functools import cache
+
+from django.http import Http404
+
+from registry.instruments.timepoints import unscheduled, unscheduled_number
+from registry.models import Assessment, Patient, State
+from registry.models.clinical import records_of
+from registry.services.entry.patients import FORMS
+from registry.services.follow_up import schedule
+from sites.models import User
+from sites.tenancy.access import Can
+
+
+def patient_of(request, patient_id):
+    """The patient in the address; Http404 for one that the person may not see."""
+    try:
+        return Patient.objects.one_visible_to(request.access, patient_id)
+    except Patient.DoesNotExist:
+        raise Http404 from None
+
+
+def identifying_patient_of(request, patient_id):
+    """The patient, for the site's own people; Http404 for anyone else, as the identifiers do not exist for them."""
+    patient = patient_of(request, patient_id)
+    if not request.access.may(Can.IDENTIFY, patient.site_id):
+        raise Http404
+    return patient
+
+
+def assessments_of(patient):
+    """Timepoint code to `Assessment`."""
+    return {one.timepoint_id: one for one in records_of(Assessment, patient)}
+
+
+def visit_label(patient, timepoint, plan):
+    """The `Label` of an assessment that the patient may have: planned, recorded or the next unscheduled; or Http404."""
+    if planned := next((one.label for one in plan if one.code == timepoint), None):
+        return planned
+    recorded = assessments_of(patient)
+    if timepoint in recorded:
+        return schedule.labels()[timepoint]
+    if timepoint != schedule.next_unscheduled(recorded):
+        raise Http404
+    return unscheduled(unscheduled_number(timepoint)).label
+
+
+def names_of(user_ids):
+    """Person's id to name, for the ids that are not None."""
+    return dict(User.objects.filter(pk__in={one for one in user_ids if one}).values_list("pk", "name"))
+
+
+@cache
+def own_items(form):
+    """The items that one of a patient's own forms begins with: enrolment has been answered before."""
+    return tuple(item for one in FORMS[form][0] if one.code != "enrolment" for item in one.items)
+
+
+def form_state(patient, form):
+    """The state of one of a patient's own forms; `empty` for a draft in which nothing was answered yet."""
+    column = FORMS[form][1]
+    if column is not None and getattr(patient, column) != State.DRAFT:
+        return getattr(patient, column)
+    names = [item.name for item in own_items(form)]
+    begun = any(getattr(patient, name) is not None or name in patient.missing for name in names)
+    if column is None:
+        return "complete" if begun else "empty"
+    return "draft" if begun else "empty"

@@ -1,0 +1,47 @@
+"""What stands above every page about a patient, and what a patient's own forms are called."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from registry.instruments import catalogue, levels
+from registry.web.shared import wording
+
+OWN_FORMS = (
+    ("baseline", gettext_lazy("Baseline")),
+    ("surgery", gettext_lazy("Surgery")),
+    ("follow_up", gettext_lazy("Follow-up")),
+)
+
+
+def in_words(patient, name):
+    return wording.shown(catalogue.item(name), getattr(patient, name))
+
+
+def facts(patient):
+    """The lines of the header of every page about a patient: (label, value, note)."""
+    rule = (
+        _("adjudicated")
+        if patient.segment_adjudicated
+        else _("rule %(version)s") % {"version": levels.DEFAULT_RULE.version}
+    )
+    vital = in_words(patient, "vital_status")
+    if patient.death_date:
+        vital = f"{vital}, {wording.shown(catalogue.item('death_date'), patient.death_date)}"
+    return [
+        (
+            _("Site"),
+            patient.site.code,
+            wording.site_name(patient.site),
+        ),
+        (_("Sex"), in_words(patient, "sex"), ""),
+        (_("Age at surgery"), patient.age_at_surgery if patient.age_at_surgery is not None else "–", ""),
+        (_("Primary tumour"), in_words(patient, "primary_tumour"), ""),
+        (_("Levels"), in_words(patient, "lesion_levels"), ""),
+        (
+            _("Segment group"),
+            wording.segment_of(patient),
+            rule if patient.lesion_levels else "",
+        ),
+        (_("Surgery"), in_words(patient, "surgery_date"), in_words(patient, "procedure") if patient.procedure else ""),
+        (_("Vital status"), vital, ""),
+    ]

@@ -1,0 +1,103 @@
+"""What changed since somebody opened a page that asks for a confirmation, in words: `seen.Difference`s as lines."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from registry.instruments import catalogue
+from registry.models import QueryState
+from registry.services.records import changes
+from registry.services.review.soft_checks import Form
+from registry.services.seen import MISSING
+from registry.web.entry import conflicts
+from registry.web.review import query_words
+from registry.web.shared import wording
+from registry.web.shared.lookup import names_of
+
+NOT_SHOWN = "–"
+
+
+@dataclass
+class Line:
+    """One difference: where it is, what the page showed, what is stored now, and who changed it when (if known)."""
+
+    where: str
+    item: str
+    was: str
+    now: str
+    who: str = ""
+    at: datetime | None = None
+
+
+def lines_of(differences, forms=()):
+    """`Line`s of differences. `forms` are the FormRows as stored now, for who changed what in them."""
+    labels = query_words.visit_labels()
+    rows = {one.form.code: one.row for one in forms}
+    wanted = {one.part for one in differences} & rows.keys()
+    changed = {code: changes.since(rows[code], 0) for code in wanted}
+    names = names_of({change.by for found in changed.values() for change in found.values()})
+    found = []
+    for one in differences:
+        line = Line(_part(one.part, labels), *_cells(one))
+        change = changed.get(one.part, {}).get(one.name)
+        if change:
+            line.who, line.at = names.get(change.by) or _("System"), change.at
+        found.append(line)
+    return found
+
+
+def _part(code, labels):
+    if code.startswith("query-"):
+        return _("Query %(number)s") % {"number": code.removeprefix("query-")}
+    form = Form.of(code, labels)
+    return query_words.form_label(form, labels) if form else _WORDS.get(code, lambda: code)()
+
+
+_WORDS = {"answers": lambda: _("Answers"), "form": lambda: _("Form"), "end": lambda: _("End of follow-up")}
+
+
+def _cells(difference):
+    """(item, was, now)"""
+    if not difference.name:
+        return "", _("was there") if difference.was else _("was not there"), _("there") if difference.now else _("gone")
+    if difference.name == "state":
+        states = dict(QueryState.choices)
+        return _("State"), *(str(states.get(one, one or NOT_SHOWN)) for one in (difference.was, difference.now))
+    if difference.name == "step":
+        return _("Thread"), _("as shown"), _("another message")
+    return answer_label(difference.name), *(in_words(difference.name, one) for one in (difference.was, difference.now))
+
+
+def answer_label(name):
+    """What an answer or a derived value is called."""
+    label = query_words.item_label(name)
+    try:
+        return wording.words(catalogue.derived(name).label) if label == name else label
+    except KeyError:
+        return label
+
+
+def in_words(name, value):
+    """A value of a note in words: as JSON has it, or {"missing": code}."""
+    if isinstance(value, dict):
+        return wording.reason(value[MISSING])
+    try:
+        item = catalogue.item(name)
+    except KeyError:
+        return NOT_SHOWN if value is None else str(value)
+    return conflicts.in_words(item, changes.typed(item, value), "")
+
+
+def answers(form_row, names):
+    """(label, value in words) of some columns of a form, for a page on which somebody confirms them."""
+    row = form_row.row
+    return [
+        (
+            answer_label(name),
+            wording.reason(row.missing[name])
+            if name in row.missing
+            else wording.shown(catalogue.item(name), getattr(row, name)),
+        )
+        for name in names
+    ]

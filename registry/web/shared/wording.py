@@ -1,0 +1,115 @@
+"""Stored values and declared labels as the reader's language says them."""
+
+from datetime import date
+
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from registry.instruments import levels
+from registry.instruments.base import MISSING_LABELS
+from registry.services.records.cleaning import REQUIRED
+
+NOTHING = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def in_japanese():
+    return (get_language() or "").startswith("ja")
+
+
+def words(label):
+    """A declared `Label` in the language of the page; anything else as it is."""
+    return label.in_language(get_language()) if hasattr(label, "in_language") else label
+
+
+def day(value):
+    """A date as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash for none."""
+    return date_format(value, "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
+
+
+def moment(value):
+    """A moment in the time zone of the registry: the day with hours and minutes."""
+    return f"{day(localtime(value))} {date_format(localtime(value), 'H:i')}" if value else NOTHING
+
+
+def said(item, reason, may_lack=True):
+    """A reason as a sentence about `item`: those of `Item.clean` begin in the middle of one.
+
+    may_lack  whether the page offers reasons for having no value
+    """
+    if reason == REQUIRED and not may_lack:
+        return _("%(item)s is needed.") % {"item": words(item.label)}
+    if not reason.en[:1].islower():
+        return words(reason)
+    return f"{item.label.ja}：{reason.ja}" if in_japanese() else f"{item.label.en} {reason.en}."
+
+
+def sentence(label):
+    """A declared message with the full stop that its language ends a sentence with."""
+    text = words(label)
+    return text if text[-1] in ".。" else f"{text}{'。' if in_japanese() else '.'}"
+
+
+def says_code(item):
+    """Whether an item's codes say something to the clinic: points and grades do, words of the database do not.
+
+    Nor does a code that is its label: a vertebra.
+    """
+    return any(str(choice.code) != choice.label.en for choice in item.choices) and all(
+        isinstance(code, int) or code[:1].isupper() or code[:1].isdigit() for code in item.codes
+    )
+
+
+def shown(item, value):
+    """A stored value in words, as a table or a history prints it. A date may be text as JSON has it."""
+    if value is None or value == "" or value == ():
+        return NOTHING
+    if item.kind == "levels":
+        return levels.in_runs(value)
+    if item.kind == "date":
+        return day(date.fromisoformat(value) if isinstance(value, str) else value)
+    if item.choices:
+        return _coded(item, value)
+    return f"{value} {item.unit}".strip()
+
+
+def _coded(item, value):
+    try:
+        label = words(item.choice(value).label)
+    except KeyError:
+        return str(value)
+    return f"{value} {label}" if says_code(item) else capfirst(label)
+
+
+def listed(texts):
+    """Some words one after the other, as the language of the page lists them."""
+    return ("、" if in_japanese() else ", ").join(texts)
+
+
+def utility(value):
+    """A health state utility value as it is shown: three decimals, a true minus sign."""
+    return f"{value:.3f}".replace("-", MINUS)
+
+
+def reason(code):
+    """Why there is no answer, in words; a dash for no reason."""
+    return words(MISSING_LABELS[code]) if code in MISSING_LABELS else code or NOTHING
+
+
+def segment(code):
+    """What a segment group is called."""
+    return words(next(one.label for one in levels.SEGMENT_GROUPS if one.code == code))
+
+
+def segment_of(patient):
+    """The segment group that counts for a patient, in words: the adjudicated one if there is one; a dash before."""
+    if not (patient.lesion_levels or patient.segment_adjudicated):
+        return NOTHING
+    return segment(patient.segment_adjudicated or patient.segment_group)
+
+
+def site_name(site):
+    return site.name_ja if in_japanese() and site.name_ja else site.name

@@ -1,0 +1,292 @@
+"""The grid: patients × forms with the state of each at a glance, for one site or for all.
+
+Pages follow each other by the number of the last patient shown, so that the thousandth costs what the first does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from registry.models import Assessment, Patient, State
+from registry.services.entry.patients import FORMS
+from registry.services.follow_up import ends as follow_up
+from registry.services.follow_up import schedule, visits
+from registry.services.review import form_states
+from registry.web.shared import tags, wording
+from registry.web.shared.filters import Filter, codes
+from registry.web.shared.lookup import form_state, own_items
+from sites.models import Site
+from sites.tenancy.access import Can
+
+PAGE = 50
+COUNTED = 10_000  # as in the list of patients: counting further takes longer than it helps
+OWN = {"baseline": gettext_lazy("Baseline"), "surgery": gettext_lazy("Surgery")}
+UNSCHEDULED = "u"  # the column of the visits outside a patient's plan
+LEGEND = tuple(tags.STATES)
+PLANNED_STATES = ("due", "overdue", "missed")  # what only the schedule says
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of forms: its name in the address, its heading, and the short one for a narrow screen."""
+
+    code: str
+    label: str
+    short: str
+
+
+@require_safe
+def grid(request):
+    """The first rows, or those after a patient; with `part=rows` only the rows, for the button below them."""
+    request.access.require(Can.READ)
+    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
+    plans, today = schedule.plans(), timezone.localdate()
+    columns = _columns(plans)
+    query = request.GET.get("q", "").strip()[:40]
+    filters = _filters(request, sites, columns)
+    chosen = codes(filters)
+    due = request.GET.get("due") == "1"
+    kept = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
+    after = request.GET.get("after", "")[:40]
+    search = _Search(sites, plans, today, query, chosen, due)
+    ids, more = search.page(after)
+    if form := chosen.get("form"):
+        columns = [one for one in columns if one.code == form]
+    shown = {
+        "rows": _rows(ids, plans, columns, today, len(sites) > 1),
+        "more": f"?{urlencode(kept | {'after': ids[-1]})}" if more else "",
+        "columns": columns,
+        "several_sites": len(sites) > 1,
+    }
+    if request.GET.get("part") == "rows" and "HX-Request" in request.headers:
+        return render(request, "start/grid_rows.html", shown)
+    count = search.count()
+    return render(
+        request,
+        "start/grid.html",
+        shown
+        | {
+            "filters": filters,
+            "query": query,
+            "due": due,
+            "after": after,
+            "any_filter": bool(kept),
+            "kept": urlencode(kept),
+            "count": min(count, COUNTED),
+            "many": count > COUNTED,
+            "legend": LEGEND,
+        },
+    )
+
+
+def _columns(plans):
+    own = [Column(code, str(label), str(label)) for code, label in OWN.items()]
+    planned = [Column(one.code, wording.words(one.label), one.code) for one in plans.timepoints]
+    return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
+
+
+def _filters(request, sites, columns):
+    states = ("draft", *PLANNED_STATES, "complete", "verified", "locked", "query")
+    offered = [
+        ("form", _("Form"), [(one.code, one.label) for one in columns]),
+        ("state", _("State"), [(code, str(tags.STATES[code])) for code in states]),
+    ]
+    if len(sites) > 1:
+        offered.insert(0, ("site", _("Site"), [(site.code, str(site)) for site in sites]))
+    return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
+
+
+# -- Which patients ------------------------------------------------------------------------------------------------
+
+
+class _Search:
+    """Numbers of the patients that the filters let through, in order. Everything typed goes in as a parameter."""
+
+    def __init__(self, sites, plans, today, query, chosen, due):
+        wanted = [site.pk for site in sites if chosen.get("site") in (None, site.code)]
+        self.parameters = {"sites": wanted, "site": wanted[0] if wanted else 0}
+        # Of one site the rows come in order from the index; of several, from the primary key's.
+        self.conditions = ["p.site_id = %(site)s" if len(wanted) == 1 else "p.site_id = ANY (%(sites)s)"]
+        self.plans, self.today = plans, today
+        if query:
+            self._add("p.patient_id ILIKE %(like)s", like=f"%{_unmeant(query)}%")
+        form, state = chosen.get("form", ""), chosen.get("state", "")
+        if state:
+            self._add(self._in_state(state, form), form=form, state=state)
+        elif form == UNSCHEDULED:
+            self._add(self._recorded("true", form))
+        if due:
+            self._add(self._waiting("awaited", form), form=form)
+
+    def _add(self, condition, **parameters):
+        self.conditions.append(f"({condition})")
+        self.parameters |= parameters
+
+    def _in_state(self, state, form):
+        if state == "query":
+            return form_states.open_query_sql(form)
+        if state in PLANNED_STATES:
+            return "false" if form in (*OWN, UNSCHEDULED) else self._waiting(state, form)
+        found = [_own_in_state(one) for one in OWN if form in ("", one)]
+        if form not in OWN:
+            found.append(self._recorded("a.state = %(state)s", form))
+        return " OR ".join(found)
+
+    def _recorded(self, condition, form):
+        of_form = "a.timepoint_id = %(form)s" if form else "true"
+        if form == UNSCHEDULED:
+            of_form = "a.timepoint_id LIKE 'u%%'"
+        return (
+            f"EXISTS (SELECT FROM registry_assessment AS a WHERE a.site_id = p.site_id "
+            f"AND a.patient_id = p.patient_id AND {of_form} AND {condition})"
+        )
+
+    def _waiting(self, state, form):
+        of_form = "v.code = %(form)s" if form and form not in (*OWN, UNSCHEDULED) else "true"
+        return (
+            f"EXISTS (SELECT FROM {visits.visits_sql(self.plans, self.today)} WHERE {visits.PLANNED} "
+            f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
+        )
+
+    def _sql(self, what, rest, **parameters):
+        ends = visits.ENDS if any("e.end_date" in one for one in self.conditions) else ""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}",
+                self.parameters | parameters,
+            )
+            return [one for (one,) in cursor.fetchall()]
+
+    def page(self, after):
+        """(the next numbers after `after`, whether there are more)."""
+        rest = "AND p.patient_id > %(after)s " if after else ""
+        found = self._sql("p.patient_id", f"{rest}ORDER BY p.patient_id LIMIT {PAGE + 1}", after=after)
+        return found[:PAGE], len(found) > PAGE
+
+    def count(self):
+        """How many there are, counted to one more than COUNTED."""
+        return len(self._sql("1", f"LIMIT {COUNTED + 1}"))
+
+
+def _unmeant(query):
+    """What was typed with its wildcards taken literally."""
+    return query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+@cache
+def _own_in_state(form):
+    """SQL: one of the patient's own forms is in %(state)s. A draft in which nothing was answered is not begun."""
+    names = [item.name for item in own_items(form) if not item.identifying]
+    begun = " OR ".join(f"p.{name} IS NOT NULL" for name in names)
+    keys = ", ".join(f"'{name}'" for name in names)
+    return (
+        f"(p.{FORMS[form][1]} = %(state)s AND (%(state)s <> '{State.DRAFT}' OR {begun} OR p.missing ?| ARRAY[{keys}]))"
+    )
+
+
+# -- What is in the cells ------------------------------------------------------------------------------------------
+
+
+def _rows(ids, plans, columns, today, several_sites):
+    """The rows of the table: (patient, its address, cells as HTML), in the order of `ids`. Four queries."""
+    patients = {one.pk: one for one in Patient.objects.select_related("site").filter(pk__in=ids)}
+    ends, queries = follow_up.ends_of(ids), form_states.open_queries(ids)
+    recorded = {}
+    for one in Assessment.objects.filter(patient_id__in=ids).only("id", "patient_id", "timepoint_id", "state"):
+        recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
+    markup = _markup()
+    rows = []
+    for pk in ids:
+        patient = patients[pk]
+        own, found = plans.of(patient, today), recorded.get(pk, {})
+        planned = {one.code: one for one in visits.visits(patient, own, found, today, ends.get(pk))}
+        address = reverse("patient", args=[pk])
+        queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
+        cells = [
+            _cell(_Form(patient, one, planned, found, address, today), markup, one.code in queried) for one in columns
+        ]
+        rows.append({"patient": patient, "address": address, "cells": cells})
+    return rows
+
+
+def _column_of(form):
+    return UNSCHEDULED if schedule.unscheduled_number(form) else form
+
+
+@dataclass(frozen=True)
+class _Form:
+    """One form of one patient: where it is and how it stands."""
+
+    patient: Patient
+    column: Column
+    planned: dict
+    recorded: dict
+    address: str
+    today: object
+
+    @property
+    def place(self):
+        """(address, state, text that says more) of the form; None where the patient's plan has none."""
+        code = self.column.code
+        if code in OWN:
+            return f"{self.address}{code}/", form_state(self.patient, code), ""
+        if code == UNSCHEDULED:
+            return self._unscheduled()
+        if visit := self.planned.get(code):
+            return f"{self.address}assessments/{code}/", visit.state, _left(visit, self.today)
+        if one := self.recorded.get(code):
+            return f"{self.address}assessments/{code}/", one.state, ""
+        return None
+
+    def _unscheduled(self):
+        found = [one for code, one in self.recorded.items() if schedule.unscheduled_number(code)]
+        if not found:
+            return None
+        drafts = [one for one in found if one.state == State.DRAFT]
+        one = (drafts or found)[-1]
+        return f"{self.address}assessments/{one.timepoint_id}/", one.state, f"×{len(found)}" if len(found) > 1 else ""
+
+
+def _left(visit, today):
+    """How long a visit that is due is still open for, once that is a week or less."""
+    days = (visit.last - today).days if visit.state == "due" else None
+    if days is None or days > visits.CLOSING_SOON:
+        return ""
+    return ngettext("%(n)s day left", "%(n)s days left", days) % {"n": days}
+
+
+def _markup() -> Callable:
+    """State to its shape and word as HTML, in the language of the page; each is made once."""
+    return cache(
+        lambda state: format_html(
+            '{}<span class="cell-word">{}</span>', tags.icon(f"state-{state}"), str(tags.STATES[state])
+        )
+    )
+
+
+NOTHING = mark_safe('<td class="cell-none" tabindex="-1"><span aria-hidden="true">·</span></td>')
+
+
+def _cell(form, markup, queried):
+    if form.place is None:
+        return NOTHING
+    address, state, more = form.place
+    return format_html(
+        '<td><a class="cell state-{}" href="{}">{}{}{}</a></td>',
+        state,
+        address,
+        markup(state),
+        format_html('<span class="cell-more">{}</span>', more) if more else "",
+        format_html('<span class="cell-query state-query">{}</span>', markup("query")) if queried else "",
+    )

@@ -1,0 +1,263 @@
+"""The start page: what waits at the own site, the most valuable first and why; central roles see it by site."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Count, Q
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.models import Assessment, Patient, State
+from registry.services.entry import patient_links
+from registry.services.follow_up import schedule, visits
+from registry.services.review import form_states
+from registry.web.entry import drafts as typed_drafts
+from registry.web.review import query_words
+from registry.web.shared import wording
+from registry.web.shared.lookup import form_state
+from sites.models import Membership, Site, User
+from sites.tenancy.access import Can
+
+SHOWN = 30  # lines of each list; beyond that the grid is the better place
+CLOSING = 30  # days left
+
+
+@require_safe
+def home(request):
+    access = request.access
+    if not access.may(Can.READ):
+        return render(request, "start/home_admin.html", _administration() if access.may(Can.ADMINISTER) else {})
+    plans, today = schedule.plans(), timezone.localdate()
+    enters = access.sites_for(Can.ENTER)
+    by_site = access.is_central or not enters or len(access.sites_for(Can.READ)) > 1
+    context = {"sites": _by_site(access, plans, today, whole=by_site), "by_site": by_site, "enters": bool(enters)}
+    if enters:
+        context |= {
+            "work": _work(enters, plans, today),
+            "drafts": _drafts(enters, schedule.labels()),
+            "queries": _queries(enters),
+            "arrived": _arrived(enters),
+            "typed": typed_drafts.lines(access, SHOWN),
+            "drafting": typed_drafts.script_settings(request),
+        }
+    return render(request, "start/home.html", context)
+
+
+# -- Visits that wait ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """One visit that waits, and why it stands where it does."""
+
+    visit: visits.Awaited
+    label: str
+    state: str
+    days_left: int
+    unknown: visits.Unknown | None
+    today: date
+
+    @property
+    def address(self):
+        return reverse("assessment", args=[self.visit.patient_id, self.visit.code])
+
+    @property
+    def closing_soon(self):
+        return self.days_left <= visits.CLOSING_SOON
+
+    @property
+    def order(self):
+        """What may be lost this week, this month, later; in each, first where least is known, then what closes first.
+
+        A visit is worth the more the fewer values its timepoint has, and nothing once it can no longer be made.
+        """
+        band = sum(self.days_left > days for days in (visits.CLOSING_SOON, CLOSING))
+        return band, -self.unknown.share if self.unknown else 0, self.days_left, self.visit.patient_id, self.visit.code
+
+    @property
+    def when(self):
+        """“Window closes in 3 days”."""
+        days = self.days_left
+        if self.state == "due":
+            if days == 0:
+                return _("Window closes today")
+            if days <= CLOSING:
+                return ngettext("Window closes in %(n)s day", "Window closes in %(n)s days", days) % {"n": days}
+            return _("Window closes on %(day)s") % {"day": wording.day(self.visit.last)}
+        since = (self.today - self.visit.last).days
+        closed = ngettext("Window closed %(n)s day ago", "Window closed %(n)s days ago", since) % {"n": since}
+        if days == 0:
+            return _("%(closed)s; counts as missed from tomorrow") % {"closed": closed}
+        missed = ngettext("counts as missed in %(n)s day", "counts as missed in %(n)s days", days + 1) % {"n": days + 1}
+        return _("%(closed)s; %(missed)s") % {"closed": closed, "missed": missed}
+
+    @property
+    def why(self):
+        """“EQ VAS at 1 month is unknown for 16 of 90”; nothing where every value is known."""
+        if self.unknown is None or not self.unknown.unknown:
+            return ""
+        said = _BEFORE_SURGERY if self.visit.code == schedule.BASELINE else _AT_TIMEPOINT
+        return said % {
+            "measure": _measure(self.unknown.measure),
+            "timepoint": self.label,
+            "unknown": self.unknown.unknown,
+            "reached": self.unknown.reached,
+        }
+
+
+_BEFORE_SURGERY = gettext_lazy("%(measure)s before surgery is unknown for %(unknown)s of %(reached)s")
+_AT_TIMEPOINT = gettext_lazy("%(measure)s at %(timepoint)s is unknown for %(unknown)s of %(reached)s")
+_SHORT = {"eq5d_state": Label("HSUV", "HSUV"), "barthel_total": catalogue.BARTHEL.title}
+
+
+def _measure(name):
+    """What a measure is called in a line: HSUV needs the whole state."""
+    return wording.words(_SHORT[name] if name in _SHORT else catalogue.item(name).label)
+
+
+def _work(sites, plans, today):
+    """Visits due and overdue, the most valuable first: {"lines": [...], "due", "overdue", "closing": counts}."""
+    waiting = visits.awaited(sites, plans, today)
+    unknown = visits.least_known(sites, plans, today) if waiting else {}
+    labels = {one.code: wording.words(one.label) for one in plans.timepoints}
+    lines = sorted(
+        (
+            Line(one, labels[one.code], one.state(today), one.days_left(today), unknown.get(one.code), today)
+            for one in waiting
+        ),
+        key=lambda line: line.order,
+    )
+    overdue = sum(line.state == "overdue" for line in lines)
+    return {
+        "lines": lines[:SHOWN],
+        "overdue": overdue,
+        "due": len(lines) - overdue,
+        "closing": sum(line.closing_soon for line in lines),
+        "total": len(lines),
+        "more": len(lines) > SHOWN,
+    }
+
+
+# -- Forms to finish, queries to answer --------------------------------------------------------------------------------
+
+
+def _drafts(sites, labels):
+    """Forms that were begun and not completed, the last touched first."""
+    lines = [
+        {
+            "patient_id": one.patient_id,
+            "label": labels[one.timepoint_id],
+            "address": reverse("assessment", args=[one.patient_id, one.timepoint_id]),
+            "state": "draft",
+            "at": one.updated_at,
+        }
+        for one in Assessment.objects.filter(site_id__in=sites, state=State.DRAFT)
+        .only("patient_id", "timepoint_id", "updated_at")
+        .order_by("-updated_at")[: SHOWN + 1]
+    ]
+    own = Patient.objects.filter(site_id__in=sites).filter(Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT))
+    for patient in own.order_by("-updated_at")[: SHOWN + 1]:
+        for form, label in (("baseline", _("Baseline")), ("surgery", _("Surgery"))):
+            if (state := form_state(patient, form)) in ("draft", "empty"):
+                lines.append(
+                    {
+                        "patient_id": patient.pk,
+                        "label": label,
+                        "address": reverse(f"patient_{form}", args=[patient.pk]),
+                        "state": state,
+                        "at": patient.updated_at,
+                    }
+                )
+    lines.sort(key=lambda line: line["at"], reverse=True)
+    return {"lines": lines[:SHOWN], "more": len(lines) > SHOWN}
+
+
+def _arrived(sites):
+    """Answers of patients that wait to be taken over, the oldest first."""
+    found = patient_links.arrived(sites)[:SHOWN]
+    labels = schedule.labels() if found else {}
+    return [
+        {
+            "patient_id": one.patient_id,
+            "label": labels[one.timepoint],
+            "address": reverse("patient_link_review", args=[one.pk]),
+            "at": one.submitted_at,
+        }
+        for one in found
+    ]
+
+
+def _queries(sites):
+    """Open queries that wait for an answer, the oldest first."""
+    return [
+        {
+            "patient_id": one.patient_id,
+            "address": reverse("query", args=[one.pk]),
+            "text": query_words.question(one),
+            "at": one.raised_at,
+        }
+        for one in form_states.queries_to_answer(sites, SHOWN)
+    ]
+
+
+# -- By site -----------------------------------------------------------------------------------------------------------
+
+
+def _by_site(access, plans, today, *, whole):
+    """One line a site: enrolment against target and, if `whole`, what waits there; and the sum of all."""
+    ids = access.sites_for(Can.READ)
+    counts = {
+        line["site_id"]: line
+        for line in Patient.objects.visible_to(access)
+        .order_by()
+        .values("site_id")
+        .annotate(enrolled=Count("pk"), operated=Count("surgery_date"), died=Count("pk", Q(vital_status="dead")))
+    }
+    waiting = visits.awaited_by_site(ids, plans, today) if whole else {}
+    drafts = _drafts_by_site(ids) if whole else {}
+    queries = form_states.open_queries_by_site(ids) if whole else {}
+    lines = []
+    for site in Site.objects.filter(pk__in=ids):
+        due, overdue = waiting.get(site.pk, (0, 0))
+        line = dict.fromkeys(("enrolled", "operated", "died"), 0) | counts.get(site.pk, {})
+        line |= {"site": site, "target": site.enrolment_target, "due": due, "overdue": overdue}
+        line |= {"drafts": drafts.get(site.pk, 0), "queries": queries.get(site.pk, 0)}
+        lines.append(line | {"percent": _percent(line)})
+    summed = ("enrolled", "operated", "died", "due", "overdue", "drafts", "queries")
+    total = {key: sum(line[key] for line in lines) for key in summed}
+    targets = [line["target"] for line in lines]
+    total["target"] = sum(targets) if targets and all(targets) else None
+    total["percent"] = _percent(total)
+    return {"lines": lines, "total": total}
+
+
+def _percent(line):
+    return round(100 * line["enrolled"] / line["target"]) if line["target"] else None
+
+
+def _drafts_by_site(ids):
+    found = Assessment.objects.order_by().filter(site_id__in=ids, state=State.DRAFT)
+    return dict(found.values_list("site_id").annotate(Count("pk")))
+
+
+# -- Administrators ----------------------------------------------------------------------------------------------------
+
+
+def _administration():
+    """What an administrator keeps in order: sites, people, the schedule. Nothing of any patient."""
+    plans, today = schedule.plans(), timezone.localdate()
+    running = Membership.objects.running(today)
+    return {
+        "sites": Site.objects.count(),
+        "people": User.objects.filter(is_active=True).count(),
+        "without_role": User.objects.filter(is_active=True).exclude(pk__in=running.values("user")).count(),
+        "without_people": Site.objects.exclude(pk__in=running.exclude(site=None).values("site")).count(),
+        "schedule_since": [one for one in plans.versions if one.effective_from <= today][-1].effective_from,
+        "schedule_next": next((one.effective_from for one in plans.versions if one.effective_from > today), None),
+    }

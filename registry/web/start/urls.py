@@ -1,0 +1,10 @@
+"""Addresses of the start page and the grid."""
+
+from django.urls import path
+
+from registry.web.start import grid, home
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("grid/", grid.grid, name="grid"),
+]

@@ -1,0 +1,1 @@
+"""What an administrator sets up for the study: the extra instruments. Calls shared."""

@@ -1,0 +1,183 @@
+"""Who may do what, where: the one permission table of the product.
+
+A membership gives a person one role, at one site or (central roles) at all. Every check in the product asks `Access`;
+the row-level-security scope of a request is computed from the same object.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from sites.tenancy.scope import Scope
+
+
+class Role(StrEnum):
+    COORDINATOR = "coordinator"
+    INVESTIGATOR = "investigator"
+    MONITOR = "monitor"
+    DATA_MANAGER = "data_manager"
+    STATISTICIAN = "statistician"
+    ADMIN = "admin"
+
+
+ROLE_LABELS = {
+    Role.COORDINATOR: _("Site coordinator"),
+    Role.INVESTIGATOR: _("Investigator"),
+    Role.MONITOR: _("Monitor"),
+    Role.DATA_MANAGER: _("Data manager"),
+    Role.STATISTICIAN: _("Statistician"),
+    Role.ADMIN: _("Administrator"),
+}
+
+# Central roles have no site: they reach every one.
+CENTRAL_ROLES = frozenset({Role.DATA_MANAGER, Role.STATISTICIAN, Role.ADMIN})
+
+
+class Can(StrEnum):
+    READ = "read"  # patients' records, without direct identifiers
+    IDENTIFY = "identify"  # birth date, hospital number, initials
+    ENTER = "enter"  # enrol, enter and correct
+    SIGN = "sign"
+    VERIFY = "verify"
+    QUERY = "query"  # raise and close queries
+    EXPORT = "export"
+    IMPORT = "import"
+    COMPARE = "compare"
+    ADJUDICATE = "adjudicate"  # segment groups
+    FREEZE = "freeze"  # snapshots
+    ERASE = "erase"  # a patient's identifiers or record, once the site has recorded that consent was withdrawn
+    ADMINISTER = "administer"
+
+
+PERMISSIONS = {
+    Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT},
+    Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.SIGN},
+    Role.MONITOR: {Can.READ, Can.VERIFY, Can.QUERY},
+    Role.DATA_MANAGER: {
+        Can.READ,
+        Can.QUERY,
+        Can.IMPORT,
+        Can.ADJUDICATE,
+        Can.FREEZE,
+        Can.EXPORT,
+        Can.COMPARE,
+        Can.ERASE,
+    },
+    Role.STATISTICIAN: {Can.READ, Can.COMPARE, Can.EXPORT, Can.FREEZE},
+    Role.ADMIN: {Can.ADMINISTER},
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One running membership: `site_id` is None for a central role."""
+
+    role: Role
+    site_id: int | None
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one person may do today. Build it with `access_of(user)`."""
+
+    user_id: int | None
+    grants: tuple[Grant, ...]
+    all_site_ids: tuple[int, ...]
+    within: frozenset[Can] = frozenset(Can)  # an API token leaves its owner only some abilities
+
+    def _abilities(self, grant):
+        return PERMISSIONS[grant.role] & self.within
+
+    def sites_for(self, *abilities):
+        """Ids of the sites where the person may do at least one of `abilities`, ascending."""
+        ids = set()
+        for grant in self.grants:
+            if self._abilities(grant).intersection(abilities):
+                ids.update(self.all_site_ids if grant.site_id is None else (grant.site_id,))
+        return tuple(sorted(ids))
+
+    def may(self, ability, site_id=None):
+        """Whether the person may do this, anywhere or at one site."""
+        return any(
+            ability in self._abilities(grant) and (site_id is None or grant.site_id in (None, site_id))
+            for grant in self.grants
+        )
+
+    def require(self, ability, site_id=None):
+        """Raise PermissionDenied unless the person may do this."""
+        if not self.may(ability, site_id):
+            raise PermissionDenied(f"needs the permission “{ability}”")
+
+    @property
+    def of_owner(self):
+        """What a token's owner may do at the sites that the token reaches; the same access where there is no token."""
+        return replace(self, within=frozenset(Can))
+
+    @property
+    def is_central(self):
+        return any(grant.site_id is None and grant.role != Role.ADMIN for grant in self.grants)
+
+    @property
+    def roles(self):
+        return frozenset(grant.role for grant in self.grants)
+
+    def scope(self, request_id=""):
+        """The row-level-security scope of this person's requests."""
+        return Scope(
+            read=self.sites_for(Can.READ),
+            write=self.sites_for(Can.ENTER),
+            identify=self.sites_for(Can.IDENTIFY),
+            query=self.sites_for(Can.QUERY),
+            verify=self.sites_for(Can.VERIFY),
+            sign=self.sites_for(Can.SIGN),
+            adjudicate=self.sites_for(Can.ADJUDICATE),
+            administers=self.may(Can.ADMINISTER),
+            user_id=self.user_id,
+            request_id=request_id,
+        )
+
+
+NOBODY = Access(None, (), ())
+
+# Every request asks this. Written out because the ORM takes several times longer to compose it than PostgreSQL to
+# answer; `MembershipQuerySet.running` says the same, and a test holds the two together.
+_RUNNING = """
+    SELECT {columns} FROM study_sites_membership
+    WHERE user_id = %(user)s AND starts_on <= %(day)s AND (ends_on IS NULL OR ends_on >= %(day)s) ORDER BY id
+"""
+RUNNING = _RUNNING.format(columns="role, site_id")
+# The same as one value beside the person's row, for who reads both.
+RUNNING_BESIDE = f"ARRAY({_RUNNING.format(columns='ARRAY[role, site_id::text]')})"
+
+
+def read_beside(user, day, running):
+    """Note with a person what was read with them by RUNNING_BESIDE; `access_of` takes it, once."""
+    user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)
+
+
+def _grants(user, day):
+    known, grants = getattr(user, "grants_read", (None, ()))
+    if known is not None:
+        del user.grants_read  # whoever asks again is told what holds then
+    if known == day:
+        return grants
+    with connection.cursor() as cursor:
+        cursor.execute(RUNNING, {"user": user.pk, "day": day})
+        return tuple(Grant(Role(role), site_id) for role, site_id in cursor.fetchall())
+
+
+def access_of(user, today: date | None = None):
+    """What `user` may do today; nothing for someone who is not signed in or no longer active."""
+    from sites.models import Site
+
+    if not user.is_authenticated or not user.is_active:
+        return NOBODY
+    grants = _grants(user, today or timezone.localdate())
+    reaches_all = any(grant.site_id is None for grant in grants)
+    all_site_ids = tuple(Site.objects.order_by("pk").values_list("pk", flat=True)) if reaches_all else ()
+    return Access(user.pk, grants, all_site_ids)
