@@ -25,6 +25,10 @@ def number(low, high, share_missing=0.05):
     return f"CASE WHEN random() >= {share_missing} THEN {low} + floor(random() * {high - low + 1})::int END"
 
 
+STATE = "CASE WHEN random() < 0.02 THEN 'draft' ELSE 'complete' END"
+STORED_AT = "now() - random() * interval '700 days' - interval '1 day'"
+
+
 def patients_sql(count):
     from registry.instruments import catalogue
     from registry.instruments.core.patient import PRIMARY_TUMOURS, PROCEDURES
@@ -37,7 +41,6 @@ def patients_sql(count):
     values = {
         "patient_id": f"format('B%s-%s', lpad(((i % {SITES}) + 1)::text, 2, '0'), i)",
         "site_id": f"(SELECT array_agg(id ORDER BY id) FROM study_sites_site)[(i % {SITES}) + 1]",
-        "missing": "'{}'::jsonb",
         "sex": chosen(("male", "female"), 0),
         "consent_date": "day",
         "surgery_date": "day + 3",
@@ -51,12 +54,27 @@ def patients_sql(count):
         "death_date": "CASE WHEN dead THEN day + 400 END",
         "last_contact_date": "CASE WHEN random() < 0.95 THEN day + 3 + floor(random() * 390)::int END",
         "age_at_surgery": number(20, 95, 0),
+        **dict.fromkeys(("baseline_state", "surgery_state"), STATE),
+        "updated_at": STORED_AT,
     }
+    made = f"""(SELECT i, date '2019-01-01' + (i % 2000) AS day, random() < 0.2 AS dead
+              FROM generate_series(1, {count}) AS i) AS made"""
+    return insert("registry_patient", values, made, catalogue.PATIENT_ITEMS)
+
+
+def insert(table, values, source, items):
+    """SQL that stores rows of these columns, each with a reason for whatever it lacks.
+
+    values  column to SQL over `source`
+    """
+    lacking = ", ".join(
+        f"'{item.name}', CASE WHEN {item.name} IS NULL THEN 'unknown' END" for item in items if item.name in values
+    )
+    columns = ", ".join(values)
+    made = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
     return f"""
-        INSERT INTO registry_patient ({", ".join(values)})
-        SELECT {", ".join(values.values())}
-        FROM (SELECT i, date '2019-01-01' + (i % 2000) AS day, random() < 0.2 AS dead
-              FROM generate_series(1, {count}) AS i) AS made
+        INSERT INTO {table} ({columns}, missing)
+        SELECT {columns}, jsonb_strip_nulls(jsonb_build_object({lacking})) FROM (SELECT {made} FROM {source}) AS rows
     """
 
 
@@ -74,12 +92,10 @@ def assessments_sql(timepoint, days, share):
         for instrument in catalogue.ASSESSMENT
         for item in instrument.items
     }
-    return f"""
-        INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, missing, assessment_date,
-                                         {", ".join(values)})
-        SELECT patient_id, site_id, '{timepoint}', '{{}}'::jsonb, surgery_date + {days}, {", ".join(values.values())}
-        FROM registry_patient WHERE random() < {share}
-    """
+    keys = {"patient_id": "patient_id", "site_id": "site_id", "timepoint_id": f"'{timepoint}'"}
+    keys |= {"assessment_date": f"surgery_date + {days}", "state": STATE, "updated_at": STORED_AT}
+    source = f"registry_patient WHERE random() < {share}"
+    return insert("registry_assessment", keys | values, source, catalogue.ASSESSMENT_ITEMS)
 
 
 EVENTS_SQL = """

@@ -92,6 +92,9 @@ SYNTHETIC = flag("METASPINE_SYNTHETIC")
 SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
+# Where the last seals of the audit trail are kept outside the database: a folder that web and worker share.
+SEAL_FOLDER = Path(env("METASPINE_SEALS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "seals")
+SEAL_MAIL = listed("METASPINE_SEAL_MAIL")  # who gets the first seal of each day by e-mail
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
@@ -216,10 +219,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "kwargs": {"anew": True},
     },
+    "keep_counts": {"task": "registry.tasks.keep_counts", "schedule": 300.0},
     "forget_api_answers": {"task": "registry.tasks.forget_api_answers", "schedule": 3600.0},
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
+    "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC
+    "verify_whole_audit": {
+        "task": "registry.tasks.verify_audit",
+        "args": [True],
+        "schedule": crontab(hour=19, minute=20, day_of_week=6),
+    },
 }
 
 AUTH_USER_MODEL = "study_sites.User"

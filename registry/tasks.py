@@ -4,8 +4,10 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 `sweep` finds what was lost.
 """
 
+import hashlib
 import logging
 from datetime import date
+from itertools import islice
 
 from django.conf import settings
 from django.core import mail
@@ -18,12 +20,14 @@ from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
+from registry.guards import checking
 from registry.imports import jobs as imports
-from registry.imports.files import uploads
+from registry.imports.files import isolated, uploads
 from registry.services import outcomes
-from registry.services.operations import digests, erasure
+from registry.services.operations import digests, erasure, record_replay, site_counts
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
+from sites import audit
 from sites.audit import retention, sealing
 from sites.models import Site
 from sites.people import tokens
@@ -31,6 +35,7 @@ from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
 
+TOLD = 5  # findings that an alarm names
 MANY = 500  # patients that one computation takes from the list
 
 
@@ -154,7 +159,7 @@ def carry_out_import(one, act, **fields):
     """
     if not imports.request(one, act, **fields):
         return
-    if imports.is_small(one):
+    if imports.is_small(one, act):
         _follow_up(imports.perform(one.pk))
     else:
         transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
@@ -179,6 +184,7 @@ def sweep():
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
+    isolated.remove_left()
     compute_awaited_outcomes()  # whose message was lost
     with everything(reason="outcomes computed"), transaction.atomic():
         computed = outcomes.compute_lately()
@@ -197,6 +203,13 @@ def purge(dry_run=False):
 def purge_expired():
     """As the command of this name."""
     purge()
+
+
+@app.task
+def keep_counts():
+    """Count for the start pages of a large registry what they do not count themselves."""
+    with everything(), transaction.atomic():
+        site_counts.keep()
 
 
 @app.task
@@ -235,9 +248,53 @@ def send_digest(user_id, day):
 
 @app.task
 def seal_audit():
-    """Seal what is new in the audit trail. The log keeps each hash, outside the database."""
-    for one in sealing.seal():
-        logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+    """Seal what is new in the audit trail. The log keeps each hash too, outside the database.
+
+    Guards that were dropped since the servers started are told of within these five minutes.
+    """
+    if differing := checking.differences():
+        _alarm("guards_changed", checking.listed(differing))
+    try:
+        for one in sealing.seal():
+            logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
+            _send_seal(one)
+    except (sealing.HistoryLost, OSError) as error:
+        _alarm("sealing_refused", str(error))
+
+
+@app.task
+def verify_audit(whole=False):
+    """Verify what came to the audit trail since it held last, or all of it and every record by it.
+
+    What is found is in the log and in the trail.
+    """
+    report = sealing.verify(new_only=not whole)
+    found = [str(finding) for finding in report.findings]
+    if whole:
+        found += [str(cell) for _table, _rows, cells in record_replay.verify() for cell in islice(cells, TOLD)]
+    if found:
+        _alarm("verification_failed", "; ".join(found[:TOLD]))
+
+
+def _send_seal(seal):
+    """The first seal of a day goes to whom METASPINE_SEAL_MAIL names: a mailbox is out of the database's reach too."""
+    for address in settings.SEAL_MAIL if settings.MAIL else ():
+        if cache.add(
+            f"seal-mail-{timezone.localdate()}-{hashlib.sha256(address.encode()).hexdigest()[:16]}", True, 2 * 86400
+        ):
+            send_mail.delay(
+                f"Metaspine: audit seal {seal.number}",
+                f"Keep this message. / このメールを保存してください。\n\nseal {seal.number}: {seal.hash.hex()}\n\n"
+                f"manage.py verify_audit --expect {seal.hash.hex()}\n",
+                address,
+            )
+
+
+def _alarm(act, text):
+    """A line in the log each time, an act in the trail once an hour."""
+    logger.critical("%s: %s", act, text)
+    if cache.add(f"alarm-{act}", True, 3600):
+        audit.record(act, table=sealing.SEALS, detail={"what": text[:500]})
 
 
 @app.task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)

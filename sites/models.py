@@ -280,6 +280,13 @@ class AuditEvent(models.Model):
             models.Index(fields=["site_id", "table_name", "row_id", "id"], name="audit_by_row"),
             # The trail is nearly in the order of its time, so that a few kilobytes say where to look.
             BrinIndex(fields=["at"], name="audit_by_time", autosummarize=True),
+            models.Index(fields=["user_id", "id"], name="audit_by_person"),
+            # Acts are one event in a thousand: nobody scans the changes of rows for them.
+            models.Index(
+                fields=["action", "id"],
+                name="audit_of_acts",
+                condition=~models.Q(action__in=("insert", "update", "delete")),
+            ),
         ]
 
     def __str__(self):

@@ -11,7 +11,7 @@
   document.addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-href]");
     if (row && !event.target.closest("a, button, input, label") && !String(window.getSelection())) {
-      window.location = row.dataset.href;
+      window.location = (row.dataset.href || row.querySelector("a[href]").href);
     }
   });
 

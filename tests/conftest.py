@@ -132,6 +132,13 @@ def cohort_of(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def kept_outside(settings, tmp_path_factory):
+    """The folder where each test keeps its seals outside the database; made when something is sealed."""
+    settings.SEAL_FOLDER = tmp_path_factory.getbasetemp() / f"seals-{uuid.uuid4().hex}"
+    return settings.SEAL_FOLDER
+
+
+@pytest.fixture(autouse=True)
 def english():
     """Each test begins in English, whatever language a page of the one before it was shown in."""
     with translation.override("en"):

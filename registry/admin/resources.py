@@ -123,10 +123,11 @@ class WireResource(resources.Resource):
 
     def _refusal(self, job):
         """Why a file cannot be imported here, where it could be on the page for it."""
+        if jobs.has_workbook(job):
+            return _("A worker reads workbooks. The import page goes on with this one.")
         if jobs.step_of(job) != "check":
             return _("It is not certain how the file is read or what its columns stand for. The import page asks.")
-        with jobs.tables_of(job) as (tables, _faults):
-            found = [jobs.file_of(table) for table in tables]
+        found = [jobs.file_of(name, layout) for name, layout in jobs.layouts_of(job)]
         others = [one.filename for one in found if one not in (self.file, None)]
         if others:
             names = {"file": self.file.filename, "other": ", ".join(others)}
@@ -178,7 +179,7 @@ def too_large(name):
 
 
 def resource_of(file):
-    """The resource class of a `wire.File`: a field for each of its columns and its columns of reasons."""
+    """The resource class of a `file_formats.File`: a field for each of its columns and its columns of reasons."""
     names = [item.name for item in (*file.items, *file.reasons)]
     meta = type("Meta", (), {"name": file.filename, "import_order": names})
     columns = {name: fields.Field(column_name=name) for name in names}

@@ -32,11 +32,11 @@ def forced(table):
     return f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\nALTER TABLE {table} FORCE ROW LEVEL SECURITY;"
 
 
-def policy(table, name, command="ALL", *, using="", check=""):
-    """One policy of `table`: rows that `using` holds for are seen, and written where `check` holds."""
+def policy(table, name, command="ALL", *, using="", check="", role="PUBLIC"):
+    """One policy of `table`, for a role: rows that `using` holds for are seen, and written where `check` holds."""
     using, check = (f" {word} ({condition})" if condition else "" for word, condition in ((
         "USING", using), ("WITH CHECK", check)))  # fmt: skip
-    return f"CREATE POLICY {name} ON {table} FOR {command}{using}{check};"
+    return f"CREATE POLICY {name} ON {table} FOR {command} TO {role}{using}{check};"
 
 
 def by_site(table, *, read=READ, write=WRITE, update=None):

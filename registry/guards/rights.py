@@ -15,7 +15,7 @@ APPEND_ONLY = {
 
 # A trigger function runs for whoever changes the table; who may create a trigger with it could forge events, on a
 # temporary table of a clinical table's name for instance.
-WITHHELD_FROM_ALL = "REVOKE EXECUTE ON FUNCTION audit_rows(), audit_update() FROM PUBLIC;"
+WITHHELD_FROM_ALL = "REVOKE EXECUTE ON FUNCTION audit_rows(), audit_update(), signature_recorded() FROM PUBLIC;"
 
 
 def app_role(owner):

@@ -59,12 +59,8 @@ TRAIL = [
     policy("study_sites_auditevent", "read_platform", "SELECT", using=f"site_id IS NULL AND {ADMINISTERS}"),
     # The trail's functions insert as the owner; the application's role has no right to insert at all.
     policy("study_sites_auditevent", "append", "INSERT", check="true"),
-    policy(
-        "study_sites_auditevent",
-        "read_to_seal",
-        "SELECT",
-        using="(SELECT current_setting('app.sealing', true)) = 'on'",
-    ),
+    # Functions that seal and verify run as the owner, and backups are made by it.
+    policy("study_sites_auditevent", "owner_reads", "SELECT", using="true", role="CURRENT_USER"),
     # The trail tells of each seal: so the loss of the newest one shows.
     *audited(
         "study_sites_auditseal",
@@ -188,6 +184,7 @@ REVIEWS = [
     trigger("registry_query", "query_stored", "BEFORE INSERT OR UPDATE", "query_stored"),
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
+    trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),

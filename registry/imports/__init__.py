@@ -9,7 +9,7 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports.checking import comparing, extras, follow_up_rules, plausibility, staging
+from registry.imports.checking import comparing, extras, follow_up_rules, merged, plausibility, staging
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
@@ -52,7 +52,7 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
 ):
-    """Import the registry's files (`wire.FILES`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.FILES`) of `folder` (a Path), as many as there are.
 
     dry_run       do everything, tell about it and take it back
     create_sites  create the sites of patients.csv that do not exist
@@ -151,6 +151,8 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
+            if file == file_formats.PATIENTS and self.partial:
+                merged.find_broken(cursor, staged[file.name].absent, report.errors)
             follow_up_rules.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
             self.look(cursor, file)

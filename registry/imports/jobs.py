@@ -7,7 +7,9 @@ and holds a lock of the transaction while it works: a running import whose lock 
 import json
 import logging
 import tempfile
+import zlib
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from django.core.cache import cache
@@ -18,9 +20,10 @@ from django.utils.translation import gettext_noop
 
 from registry.imports import import_files
 from registry.imports.checking import converting, listing
-from registry.imports.files import reading, sources, uploads
+from registry.imports.files import isolated, reading, shaping, sources, uploads
 from registry.imports.files.mapping import Mapping, item_name
-from registry.imports.files.sources import Inspection, Sheet, Way
+from registry.imports.files.sources import Inspection, Table, Way
+from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
 from registry.imports.storing import undoing
 from registry.instruments.base import Label
@@ -51,37 +54,154 @@ CHANGED_SINCE = gettext_noop("What is stored has changed since you looked. These
 
 
 def begin(*, access, files):
-    """A new Import of `files` (name → upload), its files looked into. Raises PermissionDenied."""
+    """A new Import of `files` (name → upload): small texts are read at once, the rest when a worker has it. Raises
+    PermissionDenied.
+    """
     access.require(Can.IMPORT)
     one = uploads.new_import(access.user_id, files)
-    with _folder() as folder:
-        for number, file in enumerate(one.files):
-            path = folder / f"upload-{number}"
-            uploads.write_file(one, number, path)
-            one.choices.append(_looked_into(path))
-            log.debug("import %s: %s", one.pk, file["size"])
+    for number in range(len(one.files)):
+        one.choices.append(_sniffed(next(uploads.kept(one, f"file:{number}"), b"")[:8]))
     _touch(one, "choices")
+    if is_small(one) and not has_workbook(one):
+        read_files(one)
     return one
 
 
-def _looked_into(path):
+def _sniffed(head):
     try:
-        found = sources.inspect(path)
+        return {"workbook": sources.kind_of(head) == "workbook", "read": False, "way": Way().to_json()}
     except reading.Unreadable as fault:
-        return {"unreadable": [fault.reason.en, fault.reason.ja]}
-    return {
-        "workbook": found.workbook,
-        "encodings": found.encodings,
-        "delimiters": found.delimiters,
-        "sheets": [[one.name, one.hidden, one.formulas, one.merged] for one in found.sheets],
-        "way": found.certain.to_json(),
-    }
+        return _unreadable(fault)
+
+
+def _unreadable(fault):
+    return {"unreadable": [fault.reason.en, fault.reason.ja], "row": fault.row}
+
+
+def has_workbook(one):
+    """Whether a file is a workbook, which a worker alone reads."""
+    return any(choice.get("workbook") for choice in one.choices)
+
+
+def read_files(one):
+    """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in
+    them is kept sealed.
+    """
+    for number, file in enumerate(one.files):
+        with isolated.private_folder() as folder:
+            try:
+                if "unreadable" not in one.choices[number]:
+                    _read_file(one, number, folder)
+            except reading.Unreadable as fault:
+                one.choices[number] = _unreadable(fault)
+        log.debug("import %s: %s", one.pk, file["size"])
+    _touch(one, "choices")
+
+
+def _read_file(one, number, folder):
+    choice = one.choices[number]
+    if not choice["read"]:
+        found = _inspected(one, number, folder, choice["workbook"])
+        choice |= {
+            "read": True,
+            "encodings": found.encodings,
+            "delimiters": found.delimiters,
+            "separator": found.separator,
+            "sheets": [asdict(sheet) for sheet in found.sheets],
+            "way": found.certain.to_json(),
+            "tables": None,
+        }
+    way, found = Way.from_json(choice["way"]), inspection_of(choice)
+    if choice["tables"] == way.tables or (not found.workbook and found.open_questions(way)):
+        return
+    choice["uncertain"] = []
+    for sheet in [place for place, _ in found.filled] or [0]:
+        layout = _table_made(one, number, sheet, way, found, folder)
+        if not layout.certain:
+            choice["uncertain"].append(sheet)
+    choice["tables"] = way.tables
+
+
+def _inspected(one, number, folder, is_workbook):
+    path = folder / "upload"
+    if not uploads.write_file(one, number, path):
+        raise reading.Unreadable(GONE)
+    if not is_workbook:
+        return sources.inspect_text(path)
+    sheets = isolated.read_workbook(path, folder)
+    found = sources.inspect_sheets(sheets)
+    for place, _ in found.filled:
+        _keep_packed(one, f"sheet:{number}:{place}", folder / f"sheet-{place}.csv")
+    return found
+
+
+def _table_made(one, number, sheet, way, found, folder):
+    """Make and keep a file's table; returns its Layout."""
+    source, target = folder / "source", folder / "table.csv"
+    if found.workbook:
+        _write_packed(one, f"sheet:{number}:{sheet}", source)
+        layout = sources.shape_sheet(source, way, sheet, target)
+    else:
+        if not uploads.write_file(one, number, source):
+            raise reading.Unreadable(GONE)
+        layout = sources.shape_text(source, way, target)
+    _keep_packed(one, f"table:{number}:{sheet}", target)
+    uploads.keep(
+        one, f"layout:{number}:{sheet}", [zlib.compress(json.dumps(layout.to_json(), ensure_ascii=False).encode(), 1)]
+    )
+    return layout
+
+
+def layout_of(one, number, sheet):
+    """The `Layout` of a file's table as it was read."""
+    content = b"".join(uploads.kept(one, f"layout:{number}:{sheet}"))
+    return shaping.Layout.from_json(json.loads(zlib.decompress(content)))
+
+
+def layouts_of(one):
+    """(name of the file or sheet, Layout) of each table that is imported."""
+    return [(name, layout_of(one, number, sheet)) for number, sheet, name, _, _ in _chosen(one)]
+
+
+def _chosen(one):
+    """(number of the file, number of the sheet, name, Sheet or None, Way) of each table that is imported."""
+    for number, file, choice in readable(one):
+        way, found = Way.from_json(choice["way"]), inspection_of(choice)
+        chosen = found.chosen(way)
+        for place, sheet in chosen:
+            yield number, place, f"{file['name']} [{sheet.name}]" if len(chosen) > 1 else file["name"], sheet, way
+
+
+def _keep_packed(one, name, path):
+    """Keep a file's content, packed."""
+
+    def pieces():
+        packer = zlib.compressobj(1)
+        with path.open("rb") as stream:
+            while piece := stream.read(uploads.PIECE * 4):
+                if packed := packer.compress(piece):
+                    yield packed
+        yield packer.flush()
+
+    uploads.keep(one, name, pieces())
+
+
+def _write_packed(one, name, path):
+    unpacker = zlib.decompressobj()
+    with path.open("wb") as stream:
+        for piece in uploads.kept(one, name):
+            stream.write(unpacker.decompress(piece))
+        stream.write(unpacker.flush())
 
 
 def inspection_of(choice):
-    """The `Inspection` that a file's choice remembers, without previews."""
-    sheets = tuple(Sheet(name, hidden, formulas, tuple(merged)) for name, hidden, formulas, merged in choice["sheets"])
-    return Inspection(choice["workbook"], tuple(choice["encodings"]), tuple(choice["delimiters"]), sheets)
+    """The `Inspection` that a file's choice remembers; nothing of a file that nobody has read yet."""
+    if not choice["read"]:
+        return Inspection(workbook=choice["workbook"], encodings=(), delimiters=())
+    sheets = tuple(Sheet(**one) for one in choice["sheets"])
+    return Inspection(
+        choice["workbook"], tuple(choice["encodings"]), tuple(choice["delimiters"]), sheets, choice["separator"]
+    )
 
 
 def readable(one):
@@ -102,21 +222,33 @@ def choose(one, answers):
 
 
 def step_of(one):
-    """What an open import waits for: choices, columns, values, or check (nothing more)."""
-    for _, _, choice in readable(one):
-        if inspection_of(choice).open_questions(Way.from_json(choice["way"])):
-            return "choices"
+    """What an open import waits for: read (by a worker), choices, columns, values, or check (nothing more)."""
+    ways = [(choice, Way.from_json(choice["way"])) for _, _, choice in readable(one)]
+    if not all(choice["read"] for choice, _ in ways):
+        return "read"
+    if any(inspection_of(choice).open_questions(way) for choice, way in ways):
+        return "choices"
+    if any(choice["tables"] != way.tables for choice, way in ways):
+        return "read"
+    if any(_header_asked(choice, way) for choice, way in ways):
+        return "choices"
     if one.mapping is None and _needs_mapping(one):
         one.mapping = {"step": "columns", "map": {}}
         _touch(one, "mapping")
     return one.mapping["step"] if one.mapping else "check"
 
 
+def _header_asked(choice, way):
+    """Sheets that are imported and of which nobody knows which row names the columns."""
+    chosen = [place for place, _ in inspection_of(choice).chosen(way)]
+    return [place for place in choice["uncertain"] if place in chosen and str(place) not in way.headers]
+
+
 def _needs_mapping(one):
     if len(readable(one)) != 1:
         return False
-    with tables_of(one) as (tables, _):
-        return len(tables) == 1 and file_of(tables[0]) is None
+    found = layouts_of(one)
+    return len(found) == 1 and file_of(*found[0]) is None
 
 
 def set_mapping(one, mapping, step, name=""):
@@ -149,8 +281,10 @@ def _undecided(one):
     return Import.objects.filter(pk=one.pk, status__in=[*uploads.UNDECIDED, *discarded])
 
 
-def is_small(one):
-    """Whether an import is done at once."""
+def is_small(one, act=None):
+    """Whether an act of an import is done at once. Workbooks are read by a worker, however small they look."""
+    if act == Act.READ and has_workbook(one):
+        return False
     return sum(file["size"] for file in (one.undoes or one).files) <= SMALL
 
 
@@ -191,44 +325,45 @@ def _touch(one, *fields):
 
 
 @contextmanager
-def _folder():
-    with tempfile.TemporaryDirectory(prefix="metaspine-import-") as name:  # only this user may open it
-        yield Path(name)
-
-
-@contextmanager
 def tables_of(one):
-    """(tables, faults): the uploaded files as `sources.Table`s while the context lasts, and `Findings` about them."""
-    faults, tables = Findings(), []
-    with _folder() as folder:
-        for number, (file, choice) in enumerate(zip(one.files, one.choices, strict=True)):
-            if "unreadable" in choice:
-                faults.add(Finding(file["name"], None, "", "", Label(*choice["unreadable"])))
+    """(tables, faults, notes): the tables as they were read, as `sources.Table`s while the context lasts, and
+    `Findings` about them.
+    """
+    faults, notes, tables = Findings(), Findings(), []
+    for file, choice in zip(one.files, one.choices, strict=True):
+        if "unreadable" in choice:
+            faults.add(Finding(file["name"], choice.get("row"), "", "", Label(*choice["unreadable"])))
+    with isolated.private_folder() as folder:
+        for number, place, name, sheet, way in _chosen(one):
+            path = folder / f"table-{number}-{place}.csv"
+            _write_packed(one, f"table:{number}:{place}", path)
+            if not path.stat().st_size:
+                faults.add(Finding(name, None, "", "", GONE))
                 continue
-            path = folder / f"upload-{number}"
-            if not uploads.write_file(one, number, path):
-                faults.add(Finding(file["name"], None, "", "", GONE))
-                continue
-            try:
-                way = Way.from_json(choice["way"])
-                tables += sources.tabulate(path, way, file["name"], folder, f"table-{number}", faults)
-            except reading.Unreadable as fault:
-                faults.add(Finding(file["name"], fault.row, "", "", fault.reason))
-        yield tables, faults
+            table = Table(path, name, layout_of(one, number, place), sheet)
+            sources.told_of(table, faults, notes)
+            if sheet is not None and (sheet.formulas or sheet.errors):
+                sources.settle(table, way, folder / f"settled-{number}-{place}.csv", faults)
+            tables.append(table)
+        for _, file, choice in readable(one):
+            _tell_of_others(file["name"], choice, notes)
+        yield tables, faults, notes
 
 
-def file_of(table):
+def _tell_of_others(name, choice, notes):
+    found = inspection_of(choice)
+    chosen = [place for place, _ in found.chosen(Way.from_json(choice["way"]))]
+    for place, sheet in found.filled:
+        if place not in chosen:
+            notes.add(Finding(name, None, "", "", sources.OTHER_SHEET.format(v=sheet.name, n=sheet.rows)))
+
+
+def file_of(name, layout):
     """The registry's file that a table is by its columns, or by its name; None where its columns must be matched."""
-    try:
-        header = table.header()
-    except reading.Unreadable:
-        header = []
     for file in file_formats.FILES:
-        if header and not reading.header_faults(file, header):
+        if layout.names and not layout.repeated and not reading.header_faults(file, layout.names):
             return file
-    stem = table.name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or table.name.rpartition("[")[2].strip(
-        "]"
-    )
+    stem = name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or name.rpartition("[")[2].strip("]")
     return next((file for file in file_formats.FILES if stem.casefold() == file.name), None)
 
 
@@ -301,6 +436,17 @@ def _teller(one):
     return lambda share, stage: cache.set(_progress_key(one.pk), (share, stage), 3600)
 
 
+def _read(one):
+    """Read the files, and check them where nothing must be asked."""
+    _teller(one)(0, "open")
+    read_files(one)
+    if step_of(one) == "check":
+        _check(one)
+        return
+    one.status = Status.OPEN
+    _touch(one, "status")
+
+
 def _check(one):
     """The dry run: the report and the difference view are kept sealed, the row has the counts."""
     pages = {}
@@ -341,7 +487,7 @@ def _undo(one):
     _touch(one, "status", "counts", "finished_at", "transaction_id", "trail_from", "trail_to")
 
 
-_ACTS = {Act.CHECK: _check, Act.STORE: _store, Act.UNDO: _undo}
+_ACTS = {Act.READ: _read, Act.CHECK: _check, Act.STORE: _store, Act.UNDO: _undo}
 
 
 def _counts(report):
@@ -354,9 +500,9 @@ def _run(one, pages, **options):
 
     origins  name of a registry's file → (name of the upload, row_of, column_of)
     """
-    with tables_of(one) as (tables, faults):
+    with tables_of(one) as (tables, faults, warnings):
         folder = Path(tempfile.mkdtemp(dir=tables[0].path.parent)) if tables else None
-        warnings, origins = Findings(), {}
+        origins = {}
         if one.mapping is not None:
             _converted(one, tables, folder, faults, warnings, origins)
         else:
@@ -380,6 +526,7 @@ def _run(one, pages, **options):
             look=look,
             **options,
         )
+        _without_consequences(report.errors, faults, origins)
         for before, name in ((faults, "errors"), (warnings, "warnings")):
             after = getattr(report, name)
             setattr(report, name, Findings(before.listed + after.listed, before.total + after.total))
@@ -387,12 +534,29 @@ def _run(one, pages, **options):
         return report, origins
 
 
+def _without_consequences(errors, faults, origins):
+    """Leave out what follows from a cell that was not understood: its row is told already, and the cell is empty to
+    all further checks.
+    """
+    faulty = {(one.file, one.row) for one in faults.listed if one.row and one.column}
+    kept = []
+    for one in errors.listed:
+        name, row_of, _ = origins.get(one.file.removesuffix(".csv"), (one.file, lambda row: row, None))
+        if not one.row or (name, row_of(one.row)) not in faulty:
+            kept.append(one)
+    errors.total -= len(errors.listed) - len(kept)
+    errors.listed[:] = kept
+
+
 def _recognised(tables, folder, faults, origins):
     """Put tables of the registry's own shape into `folder` under their names."""
     for table in tables:
-        file = file_of(table)
+        file = file_of(table.name, table.layout)
         if file is None:
             faults.add(Finding(table.name, 1, "", "", ALONE))
+        elif repeated := sorted(set(table.layout.repeated) & {*file.columns, *(one.name for one in file.reasons)}):
+            twice = reading.TWICE.format(n=len(repeated), names=", ".join(repeated[:5]))
+            faults.add(Finding(table.name, max(table.layout.header), "", "", twice))
         elif file.name in origins:
             faults.add(Finding(table.name, None, "", "", SAME_FILE.format(v=origins[file.name][0])))
         else:

@@ -24,6 +24,7 @@ class Import(models.Model):
         DISCARDED = "discarded", _("Discarded")
 
     class Act(models.TextChoices):
+        READ = "read", _("Read")
         CHECK = "check", _("Check")
         STORE = "store", _("Store")
         UNDO = "undo", _("Undo")

@@ -16,6 +16,7 @@ class Signature(models.Model):
 
     forms         what was signed: [{"form": "preop", "row": 17, "columns": [names]}, …], in the order of the hash
     sha256        of the canonical text (registry.services.review.signing)
+    mac           the same under the deployment's key, which the database does not have; "" of release 0.1.0 alone
     acknowledged  ids of queries that were not settled, and known to the person who signed
     """
 
@@ -32,6 +33,7 @@ class Signature(models.Model):
     forms = models.JSONField(_("forms"))
     acknowledged = models.JSONField(_("acknowledged queries"), default=list)
     sha256 = models.CharField("SHA-256", max_length=64)
+    mac = models.CharField("HMAC", max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("signature")
@@ -40,6 +42,7 @@ class Signature(models.Model):
         indexes = [models.Index(fields=["site", "patient"], name="signature_by_patient")]
         constraints = [
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="signature_hash_shape"),
+            models.CheckConstraint(condition=Q(mac__regex=r"^([0-9a-f]{64})?$"), name="signature_mac_shape"),
         ]
 
     def __str__(self):

@@ -17,7 +17,7 @@ from typing import Any
 from django.core import signing
 from django.db.models import prefetch_related_objects
 
-from registry.services.review.soft_checks import as_json
+from registry.services.records.storing import as_json
 from sites.tenancy.scope import current
 
 SALT = "registry.seen"

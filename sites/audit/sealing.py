@@ -8,50 +8,25 @@ a range: an event committed late is in the next seal. Its transaction tells it f
 
 The hashes are signed with a key that the database does not have (derived from METASPINE_FIELD_KEYS): who owns the
 database cannot seal a changed trail anew. What nobody can see from inside is that the newest events and seals are gone
-together; keep the last seal's hash elsewhere (the worker logs it) and give it to `verify_audit --expect`.
+together: so each seal's number and hash are kept outside the database (`sites.audit.journal`), and nothing is sealed in
+a database that lacks what is kept. The SQL that hashes is in `registry/guards/sql/seals.sql`.
 """
 
 import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-TRAIL = "study_sites_auditevent"
+from sites.audit import journal
+
 SEALS = "study_sites_auditseal"
 AT_MOST = 10_000  # events in a seal: how closely a change is located
 TOLD = 10  # ranges of ids that a finding names
-
-# One event as text that depends on no setting of the session; the functions that seal have it from here.
-EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
-    e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""
-CONTENT = f"sha256(string_agg(sha256(convert_to({EVENT}, 'UTF8')), ''::bytea ORDER BY e.id))"
-# What a seal's hash covers beside the content of its events.
-HEAD = """jsonb_build_array(s.number, encode(s.previous, 'hex'), s.ids::text, s.last_id, s.settled_id, s.snapshot,
-    s.ceiling, s.events, extract(epoch FROM s.first_at), extract(epoch FROM s.last_at),
-    extract(epoch FROM s.made_at))::text"""
-HASH = f"sha256(convert_to({HEAD}, 'UTF8') || s.content)"
-# The events of a range `r` of ids. OFFSET keeps the planner from one join of all with all.
-OF_RANGE = f"""LATERAL (
-    SELECT * FROM {TRAIL} WHERE id >= r.first AND id < r.beyond ORDER BY id OFFSET 0
-) AS e"""
-
-
-def ranges(ids):
-    """SQL for the ranges of a multirange as `r (first, beyond)`.
-
-    Taken apart here and not in the condition: with row-level security PostgreSQL uses an index only for conditions
-    that cannot leak, and lower() and upper() are not known not to.
-    """
-    return f"""(
-        SELECT coalesce(lower(one), -9223372036854775808) AS first, coalesce(upper(one), 9223372036854775807) AS beyond
-        FROM unnest({ids}) AS one OFFSET 0
-    ) AS r"""
 
 
 @dataclass(frozen=True)
@@ -61,20 +36,30 @@ class Seal:
     hash: bytes
 
 
+class HistoryLost(Exception):
+    """The database is not the one that was sealed: it lacks seals that are kept outside. The text says which.
+
+    Nothing is sealed until somebody has restored it, or accepted the loss (`accept_loss`).
+    """
+
+
 @dataclass(frozen=True)
 class Finding:
     """One place where the trail is not what was sealed. `seal` is None where no single seal is concerned."""
 
-    kind: str  # changed, removed, added, seal_changed, seal_missing, signature
+    kind: str  # one of MEANING
     seal: int | None
     ids: str = ""
     first_at: datetime | None = None
     last_at: datetime | None = None
+    detail: str = ""
 
     def __str__(self):
         where = f"seal {self.seal}" if self.seal is not None else "the trail"
         if self.ids:
             where += f", events {_in_words(self.ids)}"
+        if self.detail:
+            where += f", {self.detail}"
         if self.first_at:
             where += f", {self.first_at.isoformat(timespec='seconds')} to {self.last_at.isoformat(timespec='seconds')}"
         return f"{where}: {MEANING[self.kind]}"
@@ -95,22 +80,36 @@ MEANING = {
     "seal_changed": "the seal itself was changed",
     "seal_missing": "the seal is not there any more",
     "signature": "the seal was not made with this deployment's key",
+    "lacking": "kept outside the database and not in it: a backup from before was restored, or the newest were cut off",
+    "replaced": "the seal is another than the one that is kept outside the database: the trail was sealed anew",
+    "journal": "the journal of seals outside the database was changed",
 }
+
+
+OF_LATER = ("lacking", "replaced")  # of a database that is older than what is kept outside
 
 
 @dataclass(frozen=True)
 class Report:
     findings: list
-    seals: int
-    sealed: int  # events in seals
+    seals: int  # that were looked at
+    sealed: int  # events in them
     unsealed: int  # newest events that no seal has yet
     last_hash: str  # of the newest seal, "" where there is none
+    since: int = 0  # number of the seal up to which the trail was taken as verified before; 0 where all was looked at
+    kept: int = 0  # seals that are kept outside the database
+    given_up: list = field(default_factory=list)  # sentences about seals whose loss was accepted
 
 
 def _signing_keys():
     return [
         hmac.digest(urlsafe_b64decode(key), b"metaspine audit seal", "sha256") for key in settings.FIELD_KEYS
     ]  # a key of its own, so that a signature says nothing about the ciphertexts
+
+
+def tokens():
+    """What the database's sealing functions ask for; it knows their hashes alone."""
+    return [hmac.digest(urlsafe_b64decode(key), b"metaspine may seal", "sha256") for key in settings.FIELD_KEYS]
 
 
 def _signature(key, seal_hash):
@@ -126,50 +125,196 @@ def _is_signed(seal_hash, signature):
 def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
     """Seal every event that is committed and in no seal yet; returns the new seals, each of at most `at_most` events.
 
-    Two at once wait for each other. Nothing happens where the only new events tell of seals.
+    Two at once wait for each other. Nothing happens where the only new events tell of seals. Raises HistoryLost where
+    the database lacks what is kept outside, and OSError where nothing can be kept there.
     """
     seals = []
-    while True:
-        with transaction.atomic(using), connections[using].cursor() as cursor:
-            cursor.execute("SELECT number, events, hash FROM audit_seal(%s)", [at_most])
-            row = cursor.fetchone()
-            if row is None:
-                return seals
-            number, count, seal_hash = row[0], row[1], bytes(row[2])
-            cursor.execute("SELECT audit_sign(%s, %s)", [number, _signature(_signing_keys()[0], seal_hash)])
-        seals.append(Seal(number, count, seal_hash))
+    with journal.opened(using) as kept:
+        try:
+            _catch_up(kept, using)
+        except journal.Damaged as error:
+            raise HistoryLost(str(error)) from None
+        while one := _seal_once(using, at_most):
+            seals.append(one)
+            _keep(kept, using, one.number)
+    return seals
 
 
-@contextmanager
-def _whole_trail(using):
-    """A cursor in a transaction that reads events of every site, and of sites that are gone."""
+def _seal_once(using, at_most):
     with transaction.atomic(using), connections[using].cursor() as cursor:
-        cursor.execute("SELECT set_config('app.sealing', 'on', true)")
-        yield cursor
-        cursor.execute("SELECT set_config('app.sealing', '', true)")
+        cursor.execute("SELECT number, events, hash FROM audit_seal(%s, %s)", [at_most, tokens()])
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        number, count, seal_hash = row[0], row[1], bytes(row[2])
+        cursor.execute("SELECT audit_sign(%s, %s, %s)", [number, _signature(_signing_keys()[0], seal_hash), tokens()])
+    return Seal(number, count, seal_hash)
 
 
-def verify(using=DEFAULT_DB_ALIAS, expect=""):
-    """Recompute every seal and return a Report; `expect` is the hash of a seal that must be there (hexadecimal)."""
-    with _whole_trail(using) as cursor:
-        seals = _recomputed(cursor)
-        findings = list(_broken_chain(seals))
+ROW = f"""SELECT number, events, previous, content, hash, signature, first_at, last_at, settled_id, ids::text AS ids
+FROM {SEALS}"""
+
+
+def _row(using, condition, *values):
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"{ROW} WHERE {condition} ORDER BY number DESC LIMIT 1", values)
+        return next(iter(_dicts(cursor)), None)
+
+
+def _keep(kept, using, number):
+    one = _row(using, "number = %s", number)
+    kept.append(
+        "seal",
+        number=number,
+        hash=one["hash"].hex(),
+        events=one["events"],
+        first_at=one["first_at"].isoformat(timespec="seconds"),
+        last_at=one["last_at"].isoformat(timespec="seconds"),
+    )
+
+
+def _catch_up(kept, using):
+    """Keep seals that were made and not kept yet, if they are ours. Raises HistoryLost where kept ones are lacking."""
+    last = kept.last_seal()
+    newest = _row(using, "true")
+    if last is None and newest is None:
+        return
+    begins = last["number"] if last else newest["number"] - 1  # the first that is kept stands for all before it
+    if last and last["number"]:
+        same = _row(using, "number = %s", last["number"])
+        if same is None or same["hash"].hex() != last["hash"]:
+            raise HistoryLost(_lost(last, newest, same))
+    for number in range(begins + 1, (newest["number"] if newest else 0) + 1):
+        one = _row(using, "number = %s", number)
+        if one is None or not _is_signed(one["hash"], one["signature"]):
+            raise HistoryLost(f"Seal {number} is in the database and was not made with this deployment's key.")
+        _keep(kept, using, number)
+
+
+def _lost(last, newest, same):
+    ends = f"ends at seal {newest['number']} of {newest['last_at']:%Y-%m-%d %H:%M}" if newest else "has no seal"
+    what = "has another" if same else "lacks it"
+    return (
+        f"Seal {last['number']} was made on {last['at']} and is kept outside the database, which {what}: the database "
+        f"{ends}. Either a backup from before was restored, or somebody cut off or rewrote the audit trail. Nothing is "
+        "sealed until a newer backup is restored, or `seal_audit --accept-loss REASON` says why this one stays."
+    )
+
+
+def accept_loss(reason, using=DEFAULT_DB_ALIAS):
+    """Go on from what the database has, though it lacks what is kept outside: the journal says so for ever.
+
+    Returns (number of the seal from which it goes on, numbers of seals that are given up). ValueError without a reason,
+    or where nothing is lacking.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise ValueError("a loss is accepted with a reason")
+    report = verify(using)
+    if not any(finding.kind in OF_LATER for finding in report.findings):
+        raise ValueError("nothing that is kept outside the database is lacking in it")
+    # What stays must be sound by itself.
+    if others := [one for one in report.findings if one.kind not in (*OF_LATER, "seal_missing")]:
+        raise ValueError(f"what is there is not sound: {others[0]}")
+    with journal.opened(using) as kept:
+        contents = journal.read(using)
+        common = [n for n, line in contents.seals.items() if _has(using, line)]
+        number = max(common, default=0)
+        # Seals that the database has beyond the common ones stay, if they are ours: they are kept from now on.
+        line = contents.seals.get(number)
+        kept.append("accepted", number=number, hash=line["hash"] if line else "", reason=reason[:300])
+        given_up = sorted(n for n in contents.seals if n > number)
+        _catch_up(kept, using)
+    return number, given_up
+
+
+def _has(using, line):
+    one = _row(using, "number = %s", line["number"])
+    return one is not None and one["hash"].hex() == line["hash"]
+
+
+def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
+    """Recompute seals and return a Report.
+
+    expect    the hash of a seal that must be there (hexadecimal), beside those that are kept outside
+    new_only  only what came since the trail held last, by what is kept outside; that it held is kept there then
+    """
+    contents = journal.read(using)
+    start = _row(using, "number = %s", contents.verified["number"]) if new_only and contents.verified else None
+    if start is not None and start["hash"].hex() != contents.verified["hash"]:
+        start = None  # the seal from which to begin is another: look at everything
+    since, settled = (start["number"], start["settled_id"]) if start else (0, 0)
+    with transaction.atomic(using), connections[using].cursor() as cursor:
+        seals = _recomputed(cursor, since)
+        findings = list(_broken_chain(seals, since + 1, start["hash"] if start else b""))
         blamed = {finding.seal for finding in findings}
-        findings += [
-            Finding("seal_missing", number) for number in _seals_on_record_only(cursor) if number not in blamed
-        ]
+        cursor.execute("SELECT * FROM audit_lost_seals(%s)", [since])
+        findings += [Finding("seal_missing", number) for (number,) in cursor.fetchall() if number not in blamed]
         findings += [finding for one in seals for finding in _broken_batch(cursor, one)]
-        findings += _added(cursor)
-        unsealed = _unsealed(cursor)
-    if expect and expect not in {one["hash"].hex() for one in seals}:
+        cursor.execute("SELECT * FROM audit_added(%s, %s)", [since, settled])
+        findings += [Finding("added", *row) for row in cursor.fetchall()]
+        cursor.execute("SELECT audit_unsealed(%s)", [settled])
+        (unsealed,) = cursor.fetchone()
+        hashes = _hashes(cursor, [line["number"] for line in contents.seals.values()])
+    findings += [Finding("journal", None, detail=clause) for clause in contents.damage]
+    findings += _against_journal(contents.seals, hashes)
+    if expect and not _expected(using, expect):
         findings.append(Finding("seal_missing", None))
-    return Report(
+    report = Report(
         findings,
         len(seals),
         sum(one["found"] for one in seals),
         unsealed,
-        seals[-1]["hash"].hex() if seals else "",
+        seals[-1]["hash"].hex() if seals else start["hash"].hex() if start else "",
+        since,
+        len(contents.seals),
+        [_given_up(acceptance, lost) for acceptance, lost in contents.given_up],
     )
+    if not findings and seals:
+        _keep_verified(using, seals[-1], whole=not since)
+    return report
+
+
+def _keep_verified(using, newest, whole):
+    try:
+        with journal.opened(using) as kept:
+            kept.append("verified", number=newest["number"], hash=newest["hash"].hex(), whole=whole)
+    except OSError:
+        pass  # who may only look does not need to write: the next one looks at more
+
+
+def _expected(using, expect):
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {SEALS} WHERE encode(hash, 'hex') = %s)", [expect.lower()])
+        return cursor.fetchone()[0]
+
+
+def _hashes(cursor, numbers):
+    cursor.execute(f"SELECT number, encode(hash, 'hex') FROM {SEALS} WHERE number = ANY (%s)", [numbers])
+    return dict(cursor.fetchall())
+
+
+def _against_journal(kept, hashes):
+    """What the database lacks of what is kept: one finding for the seals at its end, one for each other."""
+    for number in sorted(kept.keys() & hashes.keys()):
+        if kept[number]["hash"] != hashes[number]:
+            yield Finding("replaced", number)
+    if lacking := sorted(kept.keys() - hashes.keys()):
+        yield Finding("lacking", lacking[0], detail=_said(lacking, [kept[number] for number in lacking]))
+
+
+def _said(numbers, lines):
+    known = [line for line in lines if "events" in line]
+    text = f"{len(numbers)} seals, {numbers[0]} to {numbers[-1]}"
+    if known:
+        events = sum(line["events"] for line in known)
+        text += f", with {events} events of {known[0]['first_at']} to {known[-1]['last_at']}"
+    return text
+
+
+def _given_up(acceptance, lost):
+    what = _said([line["number"] for line in lost], lost) if lost else "no seals"
+    return f"{acceptance['at']}: {what} are not in the database; accepted: {acceptance.get('reason', '')}"
 
 
 def _dicts(cursor):
@@ -180,24 +325,18 @@ def _dicts(cursor):
     ]
 
 
-def _recomputed(cursor):
-    """Every seal with what its events and it hash to now."""
+def _recomputed(cursor, beyond):
+    """Every seal after `beyond` with what its events and it hash to now."""
     cursor.execute(
-        f"""
-        SELECT s.number, s.events, s.previous, s.content, s.hash, s.signature, s.first_at, s.last_at,
-               s.ids::text AS ids, {HASH} AS hash_now, now.found, now.content AS content_now
-        FROM {SEALS} AS s CROSS JOIN LATERAL (
-            SELECT count(*) AS found, {CONTENT} AS content
-            FROM {ranges("s.ids")} CROSS JOIN {OF_RANGE}
-        ) AS now
-        ORDER BY s.number
-        """
+        f"""SELECT s.*, now.hash_now, now.found, now.content_now FROM ({ROW} WHERE number > %s) AS s
+        JOIN audit_recomputed(%s) AS now ON now.seal = s.number ORDER BY s.number""",
+        [beyond, beyond],
     )
     return _dicts(cursor)
 
 
-def _broken_chain(seals):
-    expected, previous = 1, b""
+def _broken_chain(seals, expected, previous):
+    """Findings of seals whose first should be number `expected` and refer to the hash `previous`."""
     for one in seals:
         number = one["number"]
         for missing in range(expected, number):
@@ -213,62 +352,9 @@ def _broken_batch(cursor, one):
     if one["content_now"] == one["content"]:
         return
     when = one["first_at"], one["last_at"]
-    cursor.execute(
-        f"""
-        SELECT (s.ids - coalesce(range_agg(int8range(e.id, e.id + 1)), '{{}}'))::text
-        FROM {SEALS} AS s CROSS JOIN LATERAL {ranges("s.ids")} LEFT JOIN {OF_RANGE} ON true
-        WHERE s.number = %s GROUP BY s.ids
-        """,
-        [one["number"]],
-    )
+    cursor.execute("SELECT audit_removed(%s)", [one["number"]])
     (missing,) = cursor.fetchone()
     if missing != "{}":
         yield Finding("removed", one["number"], missing, *when)
     else:
         yield Finding("changed", one["number"], one["ids"], *when)
-
-
-def _seals_on_record_only(cursor):
-    """Numbers of seals that the trail tells of and that are gone: the newest one too."""
-    cursor.execute(
-        f"""
-        SELECT DISTINCT e.row_id::bigint FROM {TRAIL} AS e
-        LEFT JOIN {SEALS} AS s ON s.number::text = e.row_id AND '\\x' || encode(s.hash, 'hex') = e.new ->> 'hash'
-        WHERE e.site_id IS NULL AND e.table_name = '{SEALS}' AND e.action = 'insert' AND s.number IS NULL
-        ORDER BY 1
-        """
-    )
-    return [number for (number,) in cursor.fetchall()]
-
-
-# Events below the last id of an earlier seal: committed late, or put there afterwards. `seal` is null for unsealed.
-_LATE = f"""
-    SELECT s.number AS seal, e.id, e.at, e.transaction_id
-    FROM (SELECT number, ids, lag(last_id) OVER (ORDER BY number) AS before FROM {SEALS}) AS s
-    CROSS JOIN LATERAL {ranges("s.ids * int8multirange(int8range(NULL, s.before, '[]'))")} CROSS JOIN {OF_RANGE}
-    WHERE s.before IS NOT NULL
-"""
-_GAPS = f"int8multirange(int8range(NULL, NULL)) - (SELECT coalesce(range_agg(ids), '{{}}') FROM {SEALS})"
-_UNSEALED = f"FROM {ranges(_GAPS)} CROSS JOIN {OF_RANGE}"
-
-
-def _added(cursor):
-    """Events whose transaction had ended when greater ids were sealed, and which yet were not there."""
-    cursor.execute(
-        f"""
-        SELECT late.seal, range_agg(int8range(late.id, late.id + 1))::text, min(late.at), max(late.at)
-        FROM ({_LATE} UNION ALL SELECT NULL, e.id, e.at, e.transaction_id {_UNSEALED}) AS late
-        WHERE EXISTS (
-            SELECT FROM {SEALS} AS s
-            WHERE s.last_id >= late.id AND (late.seal IS NULL OR s.number < late.seal)
-              AND pg_visible_in_snapshot(late.transaction_id::text::xid8, s.snapshot::pg_snapshot)
-        )
-        GROUP BY late.seal ORDER BY late.seal
-        """
-    )
-    return [Finding("added", *row) for row in cursor.fetchall()]
-
-
-def _unsealed(cursor):
-    cursor.execute(f"SELECT count(*) {_UNSEALED}")
-    return cursor.fetchone()[0]

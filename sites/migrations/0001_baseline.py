@@ -12,7 +12,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-# Seals over the audit trail (`sites/audit/sealing.py`): the application reads and never writes them.
+# Seals over the audit trail (`sites/sealing.py`): the application reads and never writes them.
 SEALS = """
 CREATE TABLE study_sites_auditseal (
     number bigint PRIMARY KEY,

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from sites.tenancy.scope import Scope
+from sites.tenancy.scope import Scope, all_site_ids
 
 
 class Role(StrEnum):
@@ -173,11 +173,8 @@ def _grants(user, day):
 
 def access_of(user, today: date | None = None):
     """What `user` may do today; nothing for someone who is not signed in or no longer active."""
-    from sites.models import Site
-
     if not user.is_authenticated or not user.is_active:
         return NOBODY
     grants = _grants(user, today or timezone.localdate())
     reaches_all = any(grant.site_id is None for grant in grants)
-    all_site_ids = tuple(Site.objects.order_by("pk").values_list("pk", flat=True)) if reaches_all else ()
-    return Access(user.pk, grants, all_site_ids)
+    return Access(user.pk, grants, all_site_ids() if reaches_all else ())

@@ -34,7 +34,7 @@ def two_sites(committed):
     return cast
 
 
-SETTINGS = (*(f"{one}_sites" for one in scope.SITES), "user_id", "reason", "administers", "sealing")
+SETTINGS = (*(f"{one}_sites" for one in scope.SITES), "user_id", "reason", "administers")
 
 
 def backend_and_settings():

@@ -1,15 +1,17 @@
 """Whoever changes the sealed trail, even the owner of the database, is found out: which seal, which events."""
 
+import json
 import time
+from shutil import rmtree
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
 
 from registry.tasks import seal_audit
 from sites import audit
-from sites.audit import sealing
+from sites.audit import journal, sealing
 from tests.guard.conftest import as_owner, tamper
 
 OF_OUR_OWN = "table_name = 'study_sites_auditseal'"
@@ -22,8 +24,7 @@ def act(count=3, name="noted"):
 
 def ids():
     """Ids of the events, in order, without those that tell of seals."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.sealing', 'on', true)")
+    with connections["owner"].cursor() as cursor:
         cursor.execute(f"SELECT id FROM study_sites_auditevent WHERE NOT ({OF_OUR_OWN}) ORDER BY id")
         return [one for (one,) in cursor.fetchall()]
 
@@ -183,9 +184,9 @@ def test_a_slow_transaction_is_sealed_hours_later(slow):
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        ("DELETE FROM study_sites_auditseal WHERE number = 1", [("seal_missing", 1)]),
-        ("DELETE FROM study_sites_auditseal WHERE number = 2", [("seal_missing", 2)]),
-        ("DELETE FROM study_sites_auditseal WHERE number = 3", [("seal_missing", 3)]),
+        ("DELETE FROM study_sites_auditseal WHERE number = 1", [("seal_missing", 1), ("lacking", 1)]),
+        ("DELETE FROM study_sites_auditseal WHERE number = 2", [("seal_missing", 2), ("lacking", 2)]),
+        ("DELETE FROM study_sites_auditseal WHERE number = 3", [("seal_missing", 3), ("lacking", 3)]),
         (
             "UPDATE study_sites_auditseal SET made_at = now() - interval '1 day' WHERE number = 2",
             [("seal_changed", 2)],
@@ -199,15 +200,18 @@ def test_a_seal_that_is_changed_or_gone_is_named(sealed, harm, expected):
     assert [(kind, seal) for kind, seal, _ in found() if kind != "added"] == expected
 
 
-def test_who_rebuilds_the_chain_lacks_the_key(sealed, settings):
+def test_who_rebuilds_the_chain_lacks_the_key(sealed, settings, kept_outside, monkeypatch):
     """Events changed, seals removed, and everything sealed again by the database's owner: the signature tells."""
+    rmtree(kept_outside)  # even where nothing were kept outside
     tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": sealed[4]})
     tamper("DELETE FROM study_sites_auditseal", f"DELETE FROM study_sites_auditevent WHERE {OF_OUR_OWN}")
+    own = sealing.tokens()
+    monkeypatch.setattr(sealing, "tokens", lambda: own)  # what the owner of the database takes out of its function
     settings.FIELD_KEYS = ["MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
     sealing.seal()
     assert found() == []
     settings.FIELD_KEYS = ["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]
-    assert [(kind, seal) for kind, seal, _ in found()] == [("signature", 1)]
+    assert [(kind, seal) for kind, seal, _ in found() if kind != "journal"] == [("signature", 1)]
 
 
 def test_a_rotated_key_still_verifies(sealed, settings):
@@ -217,7 +221,7 @@ def test_a_rotated_key_still_verifies(sealed, settings):
     assert found() == []
 
 
-def test_the_end_cut_off_shows_against_a_hash_noted_outside(sealed, capsys):
+def test_the_end_cut_off_shows_against_a_hash_noted_outside(sealed, capsys, kept_outside):
     noted = sealing.verify().last_hash
     act(1)
     sealing.seal()
@@ -227,6 +231,10 @@ def test_the_end_cut_off_shows_against_a_hash_noted_outside(sealed, capsys):
         "DELETE FROM study_sites_auditevent WHERE id >= %(id)s",
         params={"id": sealed[6] - 1},
     )
+    with pytest.raises(SystemExit):
+        call_command("verify_audit")
+    assert "kept outside the database and not in it" in capsys.readouterr().err
+    rmtree(kept_outside)
     call_command("verify_audit")  # nothing inside the database shows it
     with pytest.raises(SystemExit) as exit_:
         call_command("verify_audit", expect=noted)
@@ -255,3 +263,163 @@ def test_the_application_cannot_write_seals(sealed, statement):
     with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute(statement)
     assert found() == []
+
+
+# What is kept outside the database
+
+
+FORGERIES = {
+    "an event changed": "UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s",
+    "an event deleted": "DELETE FROM study_sites_auditevent WHERE id = %(id)s",
+    "an event inserted": """INSERT INTO study_sites_auditevent
+        (at, table_name, row_id, action, request_id, reason, transaction_id)
+        SELECT at, 't', 'forged', 'noted', '', '', transaction_id FROM study_sites_auditevent WHERE id = %(id)s""",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
+def test_the_product_seals_nothing_anew(sealed, forgery, capsys):
+    """All seals truncated with the events that tell of them: what the product's own sealer once signed."""
+    tamper(forgery, params={"id": sealed[4]})
+    tamper("TRUNCATE study_sites_auditseal", f"DELETE FROM study_sites_auditevent WHERE {OF_OUR_OWN}")
+    with pytest.raises(sealing.HistoryLost, match="has no seal"):
+        sealing.seal()
+    seal_audit()  # the worker says so and goes on with its other work
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM study_sites_auditseal")
+        assert cursor.fetchone() == (0,)
+    assert [(kind, seal) for kind, seal, _ in found()] == [("lacking", 1)]
+    with pytest.raises(SystemExit):
+        call_command("verify_audit")
+    assert "3 seals, 1 to 3, with 11 events" in capsys.readouterr().err
+
+
+def roll_back_to_the_first_seal(first_id_beyond):
+    tamper(
+        "DELETE FROM study_sites_auditseal WHERE number > 1",
+        "DELETE FROM study_sites_auditevent WHERE id >= %(id)s",
+        params={"id": first_id_beyond},
+    )
+
+
+def test_an_older_backup_says_what_it_lacks_and_goes_on_once_somebody_says_why(sealed, capsys):
+    roll_back_to_the_first_seal(sealed[3] - 1)
+    act(1)
+    with pytest.raises(sealing.HistoryLost, match="ends at seal 1"):
+        sealing.seal()
+    with pytest.raises(CommandError, match="with a reason"):
+        call_command("seal_audit", accept_loss=" ")
+    call_command("seal_audit", accept_loss="the disk of 1 May was lost")
+    assert found() == []
+    call_command("verify_audit")
+    said = capsys.readouterr().out
+    assert "2 seals, 2 to 3, with 8 events" in said and "accepted: the disk of 1 May was lost" in said
+    act(1)
+    assert [one.number for one in sealing.seal()] == [3]
+    assert (found(), sealing.verify().kept) == ([], 3)
+    with pytest.raises(CommandError, match="nothing that is kept"):
+        call_command("seal_audit", accept_loss="again")
+
+
+def test_a_loss_is_not_accepted_where_what_stays_is_not_sound(sealed):
+    roll_back_to_the_first_seal(sealed[3] - 1)
+    tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": sealed[1]})
+    with pytest.raises(ValueError, match="not sound: seal 1"):
+        sealing.accept_loss("never mind")
+
+
+def test_a_seal_that_was_made_and_not_kept_is_kept_next_time(sealed):
+    lines = journal.path().read_text().splitlines(keepends=True)
+    journal.path().write_text("".join(lines[:-1]) + lines[-1][:40])  # the power went while the line was written
+    assert (found(), sealing.verify().kept) == ([], 2)
+    act(1)
+    sealing.seal()
+    assert (found(), sealing.verify().kept) == ([], 4)
+
+
+def test_a_seal_beyond_those_kept_is_ours_or_nothing_is_sealed(sealed):
+    lines = journal.path().read_text().splitlines(keepends=True)
+    journal.path().write_text("".join(line for line in lines if json.loads(line)["number"] < 3))
+    tamper("UPDATE study_sites_auditseal SET signature = hash WHERE number = 3")
+    act(1)
+    with pytest.raises(sealing.HistoryLost, match="Seal 3 is in the database and was not made with"):
+        sealing.seal()
+
+
+SPOILED = {
+    "a line changed": lambda lines: [lines[0], lines[1].replace('"events": 4', '"events": 5'), *lines[2:]],
+    "a line taken out": lambda lines: [lines[0], *lines[2:]],
+    "the first lines cut off": lambda lines: lines[1:],
+    "a line of somebody's": lambda lines: [*lines, '{"kind": "accepted", "number": 0, "hash": "", "mac": "00"}\n'],
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
+def test_a_journal_that_was_changed_is_told(sealed, spoil):
+    lines = journal.path().read_text().splitlines(keepends=True)
+    journal.path().write_text("".join(spoil(lines)))
+    assert "journal" in [kind for kind, _, _ in found()]
+
+
+def test_a_forged_acceptance_lets_nothing_be_sealed(sealed):
+    with journal.path().open("a") as file:
+        file.write(SPOILED["a line of somebody's"]([])[-1])
+    tamper("TRUNCATE study_sites_auditseal")
+    with pytest.raises(sealing.HistoryLost, match="a line was changed"):
+        sealing.seal()
+
+
+def test_where_nothing_can_be_kept_nothing_is_sealed(committed, kept_outside, capsys):
+    kept_outside.write_text("a file where the folder should be")
+    act(1)
+    with pytest.raises(CommandError, match="Nothing was sealed"):
+        call_command("seal_audit")
+    assert sealing.verify().unsealed == 1
+
+
+def test_a_registry_from_before_there_was_a_journal_goes_on(sealed):
+    journal.path().unlink()
+    act(1)
+    sealing.seal()
+    assert (found(), sealing.verify().kept) == ([], 2)
+
+
+def test_what_is_new_is_verified_alone_and_the_whole_on_demand(sealed, capsys):
+    assert sealing.verify(new_only=True).seals == 3  # nothing was verified before
+    act(1)
+    sealing.seal()
+    report = sealing.verify(new_only=True)
+    assert (report.since, report.seals, report.sealed, report.findings) == (3, 1, 2, [])
+    call_command("verify_audit", "--new")
+    assert "0 seals since seal 4" in capsys.readouterr().out
+    act(2)
+    sealing.seal()
+    newest = ids()[-1]
+    tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": newest})
+    assert [(one.kind, one.seal) for one in sealing.verify(new_only=True).findings] == [("changed", 5)]
+    assert [(one.kind, one.seal) for one in sealing.verify(new_only=True).findings] == [("changed", 5)]
+    tamper("UPDATE study_sites_auditevent SET user_id = NULL WHERE id = %(id)s", params={"id": newest})
+    assert sealing.verify(new_only=True).findings == []
+    tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": sealed[4]})
+    assert sealing.verify(new_only=True).findings == []
+    assert [(one.kind, one.seal) for one in sealing.verify().findings] == [("changed", 2)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT * FROM audit_seal(10, ARRAY[]::bytea[])", "SELECT * FROM audit_seal(10, NULL)"],
+    ids=["without a key", "with nothing"],
+)
+def test_the_application_alone_leaves_no_seal(sealed, statement):
+    act(1)
+    with pytest.raises(DatabaseError, match="by who has a key"), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert found() == []
+    assert [one.number for one in sealing.seal()] == [4]
+
+
+def test_no_setting_opens_the_trail(sealed):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.sealing', 'on', true)")
+        cursor.execute("SELECT count(*) FROM study_sites_auditevent")
+        assert cursor.fetchone() == (0,)

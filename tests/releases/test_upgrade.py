@@ -43,6 +43,7 @@ def test_every_row_is_there_and_readable(upgraded):
     assert Signature.objects.count() == 4
     call_command("verify_audit")
     call_command("verify_signatures")
+    call_command("verify_records")
 
 
 def test_the_database_is_guarded_as_declared(release):

@@ -172,18 +172,20 @@ def test_data_changed_behind_the_triggers_are_found(signed, finished, look, caps
     with as_system():
         row = Patient.objects.get(pk=finished.pk)
         forms = {one.form.code: one for one in signing.forms_of(row)}
-        assert signing.check(signed, forms).status == "valid"
+        recorded = signing.recorded([signed])[signed.pk]
+        assert signing.check(signed, forms, recorded).status == "valid"
+        assert signing.check(signed, forms, None).fault == "trail"
         forms["preop"].row.eq_vas = 99
-        assert signing.check(signed, forms).status == "broken"
+        assert signing.check(signed, forms, recorded).status == "broken"
         del forms["preop"]
-        assert signing.check(signed, forms).status == "broken"
+        assert signing.check(signed, forms, recorded).status == "broken"
     for forged in ({"name": "Alice"}, {"meaning": "x"}, {"signed_by_id": 1}):
         with as_system():
             copy = Signature.objects.get()
             for name, value in forged.items():
                 setattr(copy, name, value)
             forms = {one.form.code: one for one in signing.forms_of(Patient.objects.get(pk=finished.pk))}
-            assert signing.check(copy, forms).status == "broken"
+            assert signing.check(copy, forms, recorded).status == "broken"
 
 
 def test_what_stands_against_a_signature(finished, save, mona, alice, ivo, as_person):

@@ -49,7 +49,7 @@ class Room:
     shapes     name -> function of a numpy Generator, which draws vectors
     tolerance  name -> (relative, absolute) where it is not 1e-9, with the reason beside it
     unlike     reasons of ours where R prints something all the same, each said where the room is made
-    cases      random cases for each name, of which at least `least` must be estimable
+    cases      random cases for each name (`fewer`: of slow ones), of which at least `least` must be estimable
     """
 
     name: str
@@ -59,6 +59,7 @@ class Room:
     tolerance: dict = field(default_factory=dict)
     unlike: tuple = ()
     cases: int = 40
+    fewer: dict = field(default_factory=dict)
     least: int = 15
 
     def answer(self, name, vectors):
@@ -86,7 +87,7 @@ class Room:
         cases = []
         for name in self.ours:
             random = np.random.default_rng(sum(map(ord, name)))
-            cases += [(name, self.shapes[name](random)) for _ in range(self.cases)]
+            cases += [(name, self.shapes[name](random)) for _ in range(self.fewer.get(name, self.cases))]
         answered = {name: [] for name in self.ours}
         for case, expected in zip(cases, self.ask_r(cases), strict=True):
             answered[case[0]].append((case, expected))

@@ -11,7 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
 from registry.imports import jobs
-from registry.imports.files import mapping
+from registry.imports.files import mapping, notations
+from registry.instruments.base import InvalidValue
 from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient
 from registry.services.entry.assessments import save_assessment
 from registry.services.operations import field_keys
@@ -40,8 +41,13 @@ def send(browser, **files):
 
 
 def follow(browser, address):
-    """The page that an address leads to in the end."""
-    return browser.get(address, follow=True)
+    """The page that an address leads to in the end, once the worker has done what waits for it."""
+    page = browser.get(address, follow=True)
+    waiting = Import.objects.filter(pk=address.strip("/").split("/")[1], status=Import.Status.QUEUED).first()
+    if waiting is not None:
+        jobs.perform(waiting.pk)
+        return browser.get(address, follow=True)
+    return page
 
 
 def text(rows, delimiter=","):
@@ -396,7 +402,7 @@ def values_of(page, **changes):
             key = f"code-{one['column'].target}-{value['place']}"
             sent[key] = changes.get((one["column"].target, value["value"]), value["code"])
         if one["formats"]:
-            sent[f"date-{one['column'].target}"] = changes.get(one["column"].target, "")
+            sent[f"date-{one['column'].target}"] = changes.get(one["column"].target, one["column"].chosen)
     return sent
 
 
@@ -426,7 +432,7 @@ def map_redcap(browser, content=REDCAP, **more):
     page = follow(browser, address)
     browser.post(f"{address}columns/", columns_of(page, **MAPPED) | {"prefix": "N01-"})
     page = browser.get(f"{address}values/")
-    sent = {"comma": "on", **more}
+    sent = {"separators": "comma", **more}
     for key, value in values_of(page).items():
         sent.setdefault(key, value)
     for one in page.context["columns"]:
@@ -541,7 +547,11 @@ def test_what_a_value_is_called_is_suggested(db, target, value, code):
     ],
 )
 def test_dates_are_read_as_somebody_said(text, key, found):
-    assert mapping.read_date(text, key) == found
+    if found is None:
+        with pytest.raises(InvalidValue):
+            notations.read_date(text, [key])
+    else:
+        assert notations.read_date(text, [key]) == (found, None)
 
 
 def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
@@ -569,27 +579,35 @@ def test_the_registrys_patients_without_dates_of_birth_come_in_by_themselves(bro
 
 
 def test_decimal_commas_are_asked_about_though_a_kept_mapping_knows_the_rest(browser, north):
-    map_redcap(browser, REDCAP.replace("40,0", "40"), save_as="REDCap North", comma="")
+    map_redcap(browser, REDCAP.replace("40,0", "40"), save_as="REDCap North", separators="")
     address = send(browser, redcap__csv=REDCAP.encode())
     follow(browser, address)
     browser.post(f"{address}columns/", {"saved": "REDCap North"})
     browser.post(f"{address}columns/", columns_of(browser.get(f"{address}columns/")) | {"prefix": "N01-"})
     page = browser.get(f"{address}values/")
-    assert page.context["commas"]
-    browser.post(f"{address}values/", values_of(page) | dict.fromkeys(["code-timepoint-0"], "~") | {"comma": "on"})
+    assert page.context["asked"].separators
+    browser.post(
+        f"{address}values/", values_of(page) | dict.fromkeys(["code-timepoint-0"], "~") | {"separators": "comma"}
+    )
     assert errors(follow(browser, address)) == []
 
 
-def test_columns_of_one_name_are_told_before_they_are_matched(browser, north):
+def test_columns_of_one_name_are_told_apart_and_those_that_nobody_needs_left_out(browser, north):
     address = send(browser, redcap__csv=REDCAP.replace("consent,tumor", "tumor,tumor").encode())
     page = follow(browser, address)
-    assert ["names 1 columns twice" in reason for *_, reason in errors(page)] == [True]
+    assert [line["name"] for line in page.context["lines"]][5:7] == ["tumor", "tumor (2)"]
+    assert [line["target"] for line in page.context["lines"]][5:7] == ["", ""]
+
+
+def test_a_column_of_the_registry_that_stands_twice_is_no_file_of_its_own(browser):
+    content = text(PATIENTS).replace("sex,", "sex,sex,", 1).replace("male,", "male,female,")
+    address = send(browser, patients__csv=content.encode())
+    assert errors(follow(browser, address))[0][1:] == ("", "", "names 1 columns twice: sex")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (REDCAP.replace("consent,tumor", "tumor,tumor"), "names 1 columns twice"),
         (REDCAP.replace("2,baseline_arm_1,north,", "2,baseline_arm_1,north,,"), "cells where the header has"),
         (REDCAP + "2,preop_arm_1,north,1,,,,,,,,,,\n", "differs from row 5"),
     ],

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from registry.api.shared.addresses import patterns
+
 WELL = ("200", "201", "202", "204")
 
 
@@ -33,9 +35,7 @@ def described():
 
 def _groups(schema):
     """(tag, its operations), in the order in which `registry.api.urls` has them."""
-    from registry.api.urls import urlpatterns
-
-    order = [reverse("api:root") + str(one.pattern).replace("<", "{").replace(">", "}") for one in urlpatterns]
+    order = [reverse("api:root") + str(one.pattern).replace("<", "{").replace(">", "}") for one in patterns()]
     order = [re.sub(r"{\w+:", "{", one) for one in order]
     groups = {}
     for path, methods in sorted(schema["paths"].items(), key=lambda pair: order.index(pair[0])):

@@ -4,6 +4,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from registry.api.schema.examples import BODIES, REQUIRED
 from registry.api.schema.samples import add_samples
+from registry.api.shared.addresses import patterns
 from registry.api.shared.idempotency import LONGEST_KEY
 from registry.api.shared.problems import MEDIA_TYPE
 from registry.api.shared.request_body import REASON_HEADER
@@ -122,6 +123,4 @@ def complete(result, generator, request, public):
 
 
 def _names():
-    from registry.api.urls import urlpatterns
-
-    return {one.callback.cls: one.name for one in urlpatterns if hasattr(one.callback, "cls")}
+    return {one.callback.cls: one.name for one in patterns() if hasattr(one.callback, "cls")}

@@ -7,6 +7,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from registry.api.schema.docs import described
+from registry.api.shared.addresses import patterns
 from registry.api.shared.item_fields import Declared, serializer
 from registry.api.shared.problems import document
 from registry.api.shared.resource import Resource
@@ -20,10 +21,8 @@ class Root(Resource):
     @extend_schema(responses=RootShown)
     def get(self, request):
         """Every resource of the API: name to address."""
-        from registry.api.urls import urlpatterns
-
         found = {}
-        for pattern in urlpatterns:
+        for pattern in patterns():
             try:
                 found[pattern.name] = request.build_absolute_uri(reverse(f"api:{pattern.name}"))
             except NoReverseMatch:

@@ -98,8 +98,16 @@ END $$;
 CREATE FUNCTION audit_act(act text, site bigint, of_table text, of_row text, detail jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF act IN ('insert', 'update', 'delete') THEN
-        RAISE EXCEPTION 'the act % is recorded by triggers only', act;
+    IF act IN ('insert', 'update', 'delete', 'signed') THEN
+        RAISE EXCEPTION 'the act % is recorded by triggers only', act USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    -- Forms are unlocked where the same transaction has changed the state of one that was locked.
+    IF act = 'unlocked' AND NOT EXISTS (
+        SELECT FROM (SELECT * FROM study_sites_auditevent WHERE site_id = site ORDER BY id DESC LIMIT 2000) AS latest
+        WHERE transaction_id = pg_current_xact_id()::text::bigint AND action = 'update'
+          AND 'locked' IN (old ->> 'state', old ->> 'baseline_state', old ->> 'surgery_state')
+    ) THEN
+        RAISE EXCEPTION 'no form was unlocked' USING ERRCODE = 'insufficient_privilege';
     END IF;
     INSERT INTO study_sites_auditevent
         (site_id, table_name, row_id, action, user_id, request_id, reason, transaction_id, new)

@@ -23,7 +23,13 @@ SITE_CODE = Label(
 )
 NO_SITE = Label("There is no site “{v}”.", "施設「{v}」は登録されていません。")
 NO_PATIENT = Label("There is no patient “{v}”.", "患者「{v}」は登録されていません。")
-ANOTHER_SITE = Label("The patient is enrolled at site {v}.", "この患者は施設{v}で登録されています。")
+ANOTHER_SITE = Label(
+    "The patient is enrolled at site {v}, and a file moves nobody. Write {v} here: the visits stay with "
+    "that site. For a transfer of care, "
+    "end the follow-up at {v} (cared for elsewhere), and the new site enrols the patient under a number of its own.",
+    "この患者は施設{v}で登録されており、ファイルでは施設を移せません。ここは{v}のままにしてください。転院の場合は、施設{v}で追跡を終了"
+    "（転院・他施設で診療）し、転院先で新しい番号で登録します。",
+)
 TWICE = {
     "patients": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
     "assessments": Label(

@@ -1,24 +1,32 @@
 """A mapped table as the registry's own files, row by row: each new file remembers which row a line came from."""
 
 import csv
-import unicodedata
 from dataclasses import dataclass, field
 
-from registry.imports.checking.staging import CELLS, HIDDEN
+from registry.imports.checking.staging import HIDDEN
+from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
-from registry.imports.files import reading
+from registry.imports.files import notations, reading
+from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
-from registry.instruments import catalogue, levels
-from registry.instruments.base import Label
+from registry.instruments import levels
+from registry.instruments.base import InvalidValue, Label
+from registry.instruments.timepoints import unscheduled
 from registry.services.files import file_formats
 
 UNKNOWN_LABEL = Label(
     "stands for nothing: say in the mapping what it means", "対応先がありません。対応表で指定してください"
 )
-NO_DATE = Label("is not a date written like {v}", "{v}の形式の日付ではありません")
 CONTRADICTS = Label("differs from row {n} of the same patient", "同じ患者の{n}行目と異なります")
 READ_AS = Label("was read as {v}", "{v}として読み取りました")
-AMBIGUOUS = "iso"
+REPEATED = Label(
+    "is a repeated row of REDCap: say in the mapping what becomes of it",
+    "REDCapの繰り返し行です。扱いを対応表で指定してください",
+)
+REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
+REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
+NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE)
+REPEAT_INSTRUMENT = "redcap_repeat_instrument"
 
 
 @dataclass
@@ -29,25 +37,15 @@ class Converted:
     rows: dict = field(default_factory=dict)
 
 
-def counts_of(table):
-    """The different values of every column: {column: {value: rows}}. Raises Unreadable."""
-    with reading.table(table.path) as rows:
-        header = _header(rows)
-        counts = [{} for _ in header]
-        for _, cells in rows:
-            for seen, cell in zip(counts, cells, strict=False):
-                seen[cell] = seen.get(cell, 0) + 1
-    return dict(zip(header, counts, strict=True))
+@dataclass(frozen=True)
+class _Understood:
+    """What a cell says: a text or code, why it says nothing, and what is told of how it was read (None, True or a
+    Label).
+    """
 
-
-def _header(rows):
-    """The names of the columns, the first of `rows`. Raises Unreadable where one stands twice."""
-    _, header = next(rows, (1, []))
-    header = [name.strip() for name in header]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise reading.Unreadable(reading.TWICE.format(n=len(twice), names=", ".join(twice[:5])), 1)
-    return header
+    text: str = ""
+    fault: Label | None = None
+    note: object = None
 
 
 def convert(table, mapping, folder, errors, warnings):
@@ -61,117 +59,187 @@ class _Conversion:
         self.files = mapping.files()
         self.given = {file.name: mapping.given(file) for file in self.files}
         self.collected = {file.name: {} for file in self.files if file.key == (mapped.PATIENT,)}  # see `_collect`
-        self.done = {}  # (target, text) → (text, reason), since columns repeat themselves
-        self.told = set()
+        self.done = {}  # (target, cell) → _Understood, since columns repeat themselves
+        self.noted = set()
         self.options = {}  # target → its codes
+        self.items = {}  # target → its item, None for a site or a tick
+        self.unscheduled = {}  # patient → how many unscheduled visits were made
 
     def run(self, folder):
         converted = Converted(files=self.files, rows={file.name: {} for file in self.files})
+        header = self.table.layout.names
+        lacking = sorted(column for column, target in self.mapping.columns.items() if target and column not in header)
+        if lacking:
+            raise reading.Unreadable(reading.LACKS.format(n=len(lacking), names=", ".join(lacking[:5])), 1)
+        plan = []
+        for place, name in enumerate(header):
+            if target := self.mapping.columns.get(name, ""):
+                plan.append((place, name, mapped.base_of(target), mapped.visit_of_target(target)))
+        by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
+        self.instance = by_name.get(mapped.plain(mapped.REPEAT))
+        self.instrument = by_name.get(mapped.plain(REPEAT_INSTRUMENT))
         with reading.table(self.table.path) as rows:
-            header = _header(rows)
-            lacking = sorted(
-                column for column, target in self.mapping.columns.items() if target and column not in header
-            )
-            if lacking:
-                raise reading.Unreadable(reading.LACKS.format(n=len(lacking), names=", ".join(lacking[:5])), 1)
-            plan = [(place, name, self.mapping.columns.get(name, "")) for place, name in enumerate(header)]
-            plan = [one for one in plan if one[2]]
-            self._write(rows, len(header), plan, folder, converted)
+            next(rows, None)
+            self._write(rows, plan, folder, converted)
         return converted
 
-    def _write(self, rows, width, plan, folder, converted):
+    def _write(self, rows, plan, folder, converted):
         streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
         try:
-            writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
-            lines = dict.fromkeys(writers, 1)
-            for name, writer in writers.items():
-                lines[name] += _written(writer, self.given[name])
+            self.writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
+            self.lines = dict.fromkeys(self.writers, 1)
+            for name, writer in self.writers.items():
+                self.lines[name] += _written(writer, self.given[name])
             for line, cells in rows:
                 row = self.table.row_of(line)
-                if len(cells) != width:
-                    self._fault(row, "", "", CELLS.format(n=len(cells), m=width))
+                values, visits = self._values(row, cells, plan)
+                if self.nameless or self._is_passed_over(row, cells, values):
                     continue
-                values = self._values(row, cells, plan)
                 for file in self.files:
-                    if not self._speaks_of(file, values):
-                        continue
-                    if file.name in self.collected:
-                        self._collect(file, row, values)
-                        continue
-                    converted.rows[file.name][lines[file.name]] = row
-                    lines[file.name] += _written(writers[file.name], self._line(file, values))
+                    for said in self._rows_of(file, values, visits):
+                        self._put(file, row, said, converted)
             for file in self.files:
                 for row, values in self.collected.get(file.name, {}).values():
-                    converted.rows[file.name][lines[file.name]] = row
-                    lines[file.name] += _written(writers[file.name], self._line(file, values))
+                    self._add(file, row, values, converted)
         finally:
             for stream in streams.values():
                 stream.close()
+
+    def _rows_of(self, file, values, visits):
+        """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside
+        another.
+        """
+        if file != file_formats.ASSESSMENTS or not visits:
+            if file != file_formats.ASSESSMENTS or self.mapping.is_both:
+                yield values
+            return
+        if self.mapping.is_both:
+            yield values
+        base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
+        for visit, said in visits.items():
+            yield {**base, **said, mapped.TIMEPOINT: visit}
+
+    def _put(self, file, row, values, converted):
+        if not self._speaks_of(file, values):
+            return
+        if file.name in self.collected:
+            self._collect(file, row, values)
+        else:
+            self._add(file, row, values, converted)
+
+    def _add(self, file, row, values, converted):
+        converted.rows[file.name][self.lines[file.name]] = row
+        self.lines[file.name] += _written(
+            self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
+        )
+
+    def _is_passed_over(self, row, cells, values):
+        """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own."""
+        instance = typed.plain(cells[self.instance]).strip() if self.instance is not None else ""
+        form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
+        if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
+            return False
+        if self.mapping.repeats == mapped.UNSCHEDULED:
+            patient = values.get(mapped.PATIENT, "")
+            self.unscheduled[patient] = self.unscheduled.get(patient, 0) + 1
+            values[mapped.TIMEPOINT] = unscheduled(self.unscheduled[patient]).code
+            self.warnings.add(Finding(self.table.name, row, "", instance, REPEAT_AS.format(v=values[mapped.TIMEPOINT])))
+            return False
+        passed = self.mapping.repeats == mapped.PASS_OVER
+        told = self.warnings if passed else self.errors
+        told.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
+        return True
 
     def _fault(self, row, column, value, reason):
         self.errors.add(Finding(self.table.name, row, column, value[:80], reason))
 
     def _values(self, row, cells, plan):
-        """The row's texts by registry column, with what was not understood left out and told."""
-        values, ticked = dict(self.mapping.fixed), None
-        for place, column, target in plan:
-            text = cells[place].strip()
-            if not text:
+        """(texts by registry column, the same of each visit that stands beside another); what was not understood is
+        told and left out.
+        """
+        values, visits, ticked = dict(self.mapping.fixed), {}, None
+        self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
+        for place, column, target, visit in plan:
+            cell = cells[place]
+            if not cell or cell.isspace():
                 continue
-            key = target, text
-            if key not in self.done:
-                self.done[key] = self._understood(target, text)
-            found, reason, rewritten = self.done[key]
-            if reason is not None:
-                hidden = mapped.catalogue_item(target).identifying if ":" not in target else False
-                self._fault(row, column, HIDDEN if hidden else text, reason)
-            elif ":" in target:
+            key = target, cell
+            understood = self.done.get(key)
+            if understood is None:
+                understood = self.done[key] = self._understood(target, cell)
+            if understood.fault is not None or understood.note is not None:
+                self._tell(row, column, target, cell, understood)
+            if understood.fault is not None:
+                self.nameless = self.nameless or target in NAMING
+                continue
+            into = visits.setdefault(visit, {}) if visit else values
+            if ":" in target:
                 ticked = ticked or set()
-                if found == "1":
+                if understood.text == "1":
                     ticked.add(target.split(":")[1])
-            elif found.startswith(mapped.REASON):
-                values[target + file_formats.MISSING_SUFFIX] = found[len(mapped.REASON) :]
+            elif understood.text.startswith(mapped.REASON):
+                into[target + file_formats.MISSING_SUFFIX] = understood.text[len(mapped.REASON) :]
             else:
-                values[target] = found
-            if rewritten and key not in self.told:
-                self.told.add(key)
-                hidden = ":" not in target and mapped.catalogue_item(target).identifying
-                shown = (HIDDEN, HIDDEN) if hidden else (text[:80], found)
-                self.warnings.add(Finding(self.table.name, row, column, shown[0], READ_AS.format(v=shown[1])))
+                into[target] = understood.text
         if ticked is not None:
             values["lesion_levels"] = ";".join(one for one in levels.LEVELS if one in ticked)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
-        return values
+        return values, visits
 
-    def _understood(self, target, text):
-        """(text, what is wrong with it or None, whether to tell how it was read)."""
+    def _tell(self, row, column, target, cell, understood):
+        hidden = ":" not in target and mapped.catalogue_item(target).identifying
+        shown = HIDDEN if hidden else typed.shown(cell).strip()[:80]
+        if understood.fault is not None:
+            self._fault(row, column, shown, understood.fault)
+        elif (target, cell) not in self.noted:  # a value is told once, with its first row
+            self.noted.add((target, cell))
+            note = (
+                READ_AS.format(v=HIDDEN if hidden else understood.text) if understood.note is True else understood.note
+            )
+            if hidden and understood.note is not True:
+                note = notations.TIME_DROPPED.format(v=HIDDEN)
+            self.warnings.add(Finding(self.table.name, row, column, shown, note))
+
+    def _understood(self, target, cell):
         said = self.mapping.codes.get(target, {})
+        text = typed.plain(cell).strip()
         if text in said:
-            return said[text], None, False
+            return _Understood(said[text])
         if target not in self.options:
             self.options[target] = {code for code, _ in mapped.choices_of(target)}
-        if options := self.options[target]:
-            found = (
-                text if text in options else mapped.number(unicodedata.normalize("NFKC", text), self.mapping.comma)[0]
-            )
-            return (found, None, found != text) if found in options else ("", UNKNOWN_LABEL, False)
-        item = catalogue.item(mapped.item_name(target))
+            coded = target == mapped.SITE or ":" in target
+            self.items[target] = None if coded else mapped.catalogue_item(target)
+        item = self.items[target]
+        try:
+            if options := self.options[target]:
+                return self._code(options, item, text)
+            text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
+            return self._of_item(target, item, text, typed.parts(cell)[0].lower())
+        except InvalidValue as error:
+            return _Understood(fault=error.reason)
+
+    def _code(self, options, item, text):
+        if text in options:
+            return _Understood(text)
+        tidy = notations.tidy(text)
+        found = tidy
+        if tidy not in options and item is not None and item.kind == "integer":
+            found, _ = notations.read_number(item, text, self.mapping.separators)
+        return _Understood(found, note=True) if found in options else _Understood(fault=UNKNOWN_LABEL)
+
+    def _of_item(self, target, item, text, kind):
         if item.kind == "date":
-            key = self.mapping.dates.get(target, AMBIGUOUS)
-            found = mapped.read_date(text, key)
-            return (found, None, False) if found else ("", _no_date(mapped.DATE_FORMATS[key]), False)
-        if item.kind == "integer":
-            found, rewritten = mapped.number(text, self.mapping.comma)
-            return found, None, rewritten
-        if item.kind == "decimal":
-            found = unicodedata.normalize("NFKC", text)
-            found = found.replace(",", ".") if self.mapping.comma else found
-            return found, None, found != text
+            formats = () if kind == "d" else self.mapping.dates.get(target, ())
+            return _Understood(*_noted(notations.read_date(text, formats, adult=adult_of(item))))
+        if item.kind in ("integer", "decimal"):
+            return _Understood(*_noted(notations.read_number(item, text, self.mapping.separators)))
         if item.kind == "levels":
-            found, rewritten = mapped.tidy_levels(text)
-            return found, None, rewritten
-        return text, None, False
+            return _Understood(*_noted(notations.read_levels(text)))
+        if target == mapped.PATIENT:
+            found = notations.tidy(text).replace("ー", "-")
+            return _Understood(found, note=(found != text) or None)
+        return _Understood(text)
 
     def _speaks_of(self, file, values):
         """Whether a row has something to say for a file, beside whose it is."""
@@ -196,16 +264,14 @@ class _Conversion:
             if not text:
                 continue
             if known.get(name, text) != text:
-                item = catalogue.item(mapped.item_name(name))
+                item = mapped.catalogue_item(name)
                 self._fault(row, name, HIDDEN if item.identifying else text, CONTRADICTS.format(n=first))
             known.setdefault(name, text)
 
-    def _line(self, file, values):
-        return [values.get(name, "") for name in self.given[file.name]]
 
-
-def _no_date(told):
-    return Label(NO_DATE.en.format(v=told.en), NO_DATE.ja.format(v=told.ja))
+def _noted(read):
+    text, note = read
+    return text, None, note or None
 
 
 def _written(writer, cells):

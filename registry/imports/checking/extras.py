@@ -10,7 +10,7 @@ from registry.services.records.extras import SWITCHED_OFF, asked_among
 
 
 def as_found(file, folder):
-    """The `wire.File` with those extra instruments that its CSV file in `folder` has columns of."""
+    """The `file_formats.File` with those extra instruments that its CSV file in `folder` has columns of."""
     try:
         with reading.table(folder / file.filename) as rows:
             _, header = next(rows, (1, []))

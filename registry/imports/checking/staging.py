@@ -8,7 +8,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from registry.imports.files import reading
+from registry.imports.files import cells as typed
+from registry.imports.files import notations, reading
 from registry.imports.report import Finding
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
@@ -23,7 +24,6 @@ REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned
 BLOCK = 1 << 16
 
 EMPTY_KEY = Label("must not be empty", "空欄にできません")
-CELLS = Label("has {n} cells where the header has {m}", "セルが{n}個あります（見出しは{m}列）")
 PATIENT_ID = Label(
     "must be 1 to 40 letters, digits, “-”, “_” or “.”, beginning with a letter or digit",
     "半角英数字と「-」「_」「.」の40文字以内で、先頭は英数字にしてください",
@@ -48,11 +48,19 @@ class Cleaned(dict):
     def __init__(self, item, today):
         self.item, self.today = item, today
         self.full_width = {}  # text typed in full width → the value that it was taken for
+        self.without_time = {}  # what a sheet shows of a day with a time → the day
 
     def __missing__(self, text):
         raw = file_formats.unguarded(text) if self.item.kind == "text" else text
+        is_typed = text.startswith(typed.MARK)  # by a workbook
+        if is_typed:
+            raw = typed.text_for(self.item, text)
+            if self.item.kind == "date":
+                raw, had_time = notations.without_time(raw)
+                if had_time:
+                    self.without_time[typed.shown(text)] = raw
         value = self.item.clean(raw, today=self.today)
-        if self.item.kind != "text" and not text.isascii():
+        if self.item.kind != "text" and not (is_typed or text.isascii()):
             self.full_width[text] = value
         if len(self) < REMEMBERED:
             self[text] = value
@@ -178,24 +186,39 @@ def keep_stored(cursor, file, absent):
             f"UPDATE {stage(file)} AS s SET {', '.join(f'{one} = t.{one}' for one in columns)} "
             f"FROM {file.table} AS t WHERE {same}"
         )
-    if file == file_formats.PATIENTS and "birth_date" in absent:
-        _keep_birth_dates(cursor)
+    if file == file_formats.PATIENTS:
+        if "site_code" in absent:
+            _keep_sites(cursor)
+        if "birth_date" in absent:
+            cursor.execute(
+                f"UPDATE {stage(file)} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = "
+                f"t.age_at_surgery "
+                "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) WHERE "
+                "t.patient_id = s.patient_id"
+            )
+        if AGE_FROM.intersection(absent):
+            _count_ages(cursor)
 
 
-def _keep_birth_dates(cursor, lines=None):
-    """Birth dates, of some `lines` or all, stay as they are; where the day of surgery is new, age is counted anew."""
+AGE_FROM = {"birth_date", "surgery_date"}
+
+
+def _keep_sites(cursor):
+    """Patients who are stored stay at their sites."""
+    cursor.execute(
+        f"UPDATE {stage(file_formats.PATIENTS)} AS s SET site_code = place.code FROM registry_patient AS t "
+        "JOIN study_sites_site AS place ON place.id = t.site_id WHERE t.patient_id = s.patient_id"
+    )
+
+
+def _count_ages(cursor):
+    """Where a file has one of the two dates, the age is counted from it and from what is stored of the other."""
     patients = stage(file_formats.PATIENTS)
     cursor.execute(
-        f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery "
-        "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) "
-        "WHERE t.patient_id = s.patient_id AND (%s::int[] IS NULL OR s.line = ANY (%s))",
-        [lines, lines],
-    )
-    cursor.execute(
         f"SELECT s.line, s.patient_id, s.key, s.birth_date, s.surgery_date FROM {patients} AS s "
-        "JOIN registry_patient AS t USING (patient_id) WHERE s.birth_date IS NOT NULL "
-        "AND s.surgery_date IS DISTINCT FROM t.surgery_date AND (%s::int[] IS NULL OR s.line = ANY (%s))",
-        [lines, lines],
+        "JOIN registry_patient AS t USING (patient_id) LEFT JOIN registry_identity AS i USING "
+        "(patient_id) WHERE s.birth_date IS NOT NULL "
+        "AND (s.surgery_date IS DISTINCT FROM t.surgery_date OR s.birth_date IS DISTINCT FROM i.birth_date)"
     )
     for line, patient_id, key, ciphertext, operated in cursor.fetchall():
         born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"]
@@ -240,12 +263,15 @@ def _keep_unseen_births(cursor, sites):
         [sites],
     )
     found = cursor.fetchall()
-    lines = [line for line, _ in found]
-    if lines:
+    if found:
         cursor.execute(
-            f"UPDATE {patients} SET warned = '{{}}', missing = missing - 'birth_date' WHERE line = ANY (%s)", [lines]
+            f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery, "
+            "warned = '{}', missing = s.missing - 'birth_date' "
+            "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) "
+            "WHERE t.patient_id = s.patient_id AND s.line = ANY (%s)",
+            [[line for line, _ in found]],
         )
-        _keep_birth_dates(cursor, lines)
+        _count_ages(cursor)
     return sum(given for _, given in found)
 
 
@@ -292,7 +318,7 @@ class _Reader:
         self.cleaned = [(Cleaned(item, self.today), index) for item, index in items]
         self.stored_at = [self.names.index(item.name) for item in self.file.stored]
         self.copied = [(Copied(memory), index) for memory, index in (self.cleaned[place] for place in self.stored_at)]
-        self.mandatory = [(name, position[name]) for name in self.file.mandatory]
+        self.mandatory = [(name, position[name]) for name in self.file.mandatory if name in position]
         self.reasons = [
             (reason.name.removesuffix(file_formats.MISSING_SUFFIX), Cleaned(reason, self.today), position[reason.name])
             for reason in self.file.reasons
@@ -305,17 +331,20 @@ class _Reader:
         return True
 
     def rewritten(self):
-        """One finding for each text in full width, with its first value; rows are not remembered."""
+        """One finding for each text in full width and each time of a day, with its first value; rows are not
+        remembered.
+        """
         return tuple(
             Finding(
                 self.file.filename,
                 None,
                 memory.item.name,
                 HIDDEN if memory.item.identifying else text[:80],
-                FULL_WIDTH.format(v=HIDDEN if memory.item.identifying else shown(value)),
+                label.format(v=HIDDEN if memory.item.identifying else shown(value)),
             )
             for memory, _ in self.cleaned
-            for text, value in memory.full_width.items()
+            for label, rewritten in ((FULL_WIDTH, memory.full_width), (notations.TIME_DROPPED, memory.without_time))
+            for text, value in rewritten.items()
         )
 
     def stop(self, fault):
@@ -334,7 +363,7 @@ class _Reader:
         for line, cells in rows:
             self.count += 1
             if len(cells) != self.width:
-                self._fault(line, "", "", CELLS.format(n=len(cells), m=self.width))
+                self._fault(line, "", "", reading.CELLS.format(n=len(cells), m=self.width))
                 continue
             cells.append("")
             values = self._values(line, cells) if of_patients else None
@@ -375,7 +404,7 @@ class _Reader:
                 values.append(None)
                 item = memory.item
                 reason = without_value(error.reason) if item.identifying else error.reason
-                self._fault(line, item.name, HIDDEN if item.identifying else cells[index][:80], reason)
+                self._fault(line, item.name, HIDDEN if item.identifying else typed.shown(cells[index])[:80], reason)
         return values
 
     def _missing(self, line, cells, values):
@@ -398,7 +427,8 @@ class _Reader:
         patient_id, born, operated = values["patient_id"], values["birth_date"], values["surgery_date"]
         if patient_id and not PATIENT_ID_SHAPE.fullmatch(patient_id):
             self._fault(line, "patient_id", patient_id[:80], PATIENT_ID)
-        for name, reasons in broken(values).items():
+        # Of a file with some columns, the checks need what is stored of the others (`merged`).
+        for name, reasons in ({} if self.partial else broken(values)).items():
             for reason in reasons:
                 hidden = self.file.items[self.names.index(name)].identifying
                 self._fault(line, name, HIDDEN if hidden else str(values[name]), reason)

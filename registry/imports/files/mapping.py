@@ -2,15 +2,17 @@
 is wrong with it, and what must still be said.
 
 A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one level of a list (`lesion_levels:C7`,
-for a tick box of its own). Nothing is guessed: a suggestion stands on the page until somebody agrees.
+for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
+stand for is said
+once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
 """
 
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
 from difflib import get_close_matches
 
+from registry.imports.files import notations
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
@@ -21,28 +23,10 @@ PATIENT = "patient_id"
 SITE = "site_code"
 TIMEPOINT = "timepoint"
 REASON = "!"  # before a reason code where a value stands for a missing one
+AT = "@"  # before the visit of a target
+REPEAT = "redcap_repeat_instance"  # the column by which REDCap numbers the rows of a repeated form
+UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
 LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
-MOST_VALUES = 60  # different values of a column that a page lists
-
-DATE_FORMATS = {
-    "iso": Label("2024-03-09 (year-month-day)", "2024-03-09（年-月-日）"),
-    "ymd": Label("2024/3/9, 2024.3.9, 2024年3月9日, 20240309", "2024/3/9、2024.3.9、2024年3月9日、20240309"),
-    "dmy": Label("9/3/2024 (day, month, year)", "9/3/2024（日・月・年）"),
-    "mdy": Label("3/9/2024 (month, day, year)", "3/9/2024（月・日・年）"),
-    "era": Label("R6.3.9, 令和6年3月9日 (Japanese era)", "R6.3.9、令和6年3月9日（和暦）"),
-    "excel": Label("45360 (days, as Excel counts them)", "45360（Excelの通し日数）"),
-}
-EXCEL_BEGINS = date(1899, 12, 30)  # day 0 of every day since March 1900, in workbooks of the 1900 system
-_NUMBERS = {
-    "iso": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
-    "ymd": re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})"),
-    "dmy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
-    "mdy": re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})"),
-    "era": re.compile(r"(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.I),
-    "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
-}
-_ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
-_ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 
 REQUIRED_EMPTY = Label(
     "needs a column: no row of {file} is without it",
@@ -93,14 +77,23 @@ WRITTEN = {
 }
 
 
+# What people write into a column of ticks.
+TICKED = dict.fromkeys(
+    ("true", "checked", "yes", "y", "はい", "有", "あり", "有り", "○", "〇", "◯", "✓", "✔", "レ", "x"), "1"
+)
+TICKED |= dict.fromkeys(("false", "unchecked", "no", "n", "いいえ", "無", "なし", "無し", "-"), "0")
+
+
 @dataclass
 class Mapping:
     """columns   column of the source → target
     codes     target → value as written → code, LEFT_OUT, or REASON + a reason's code
-    dates     target → key of DATE_FORMATS
+    dates     target → keys of DATE_FORMATS
     fixed     target → the one value of every row (site_code, timepoint)
     prefix    put before each patient ID
-    comma     decimal commas: 12,0 is 12
+    separators  what stands before decimals (notations.POINT, COMMA); "" where nobody has said so
+    numbers   numbers of a sheet name patients, as the sheet shows them
+    repeats   what becomes of the rows of REDCap's repeated forms: UNSCHEDULED visits, or PASS_OVER
     """
 
     columns: dict = field(default_factory=dict)
@@ -108,20 +101,40 @@ class Mapping:
     dates: dict = field(default_factory=dict)
     fixed: dict = field(default_factory=dict)
     prefix: str = ""
-    comma: bool = False
+    separators: str = ""
+    numbers: bool = False
+    repeats: str = ""
 
     to_json = asdict
 
     @classmethod
     def from_json(cls, data):
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in (data or {})})
-
-    def sources(self, target):
-        return [column for column, one in self.columns.items() if one == target]
+        """The mapping of JSON; one that was kept earlier had a tick for decimal commas, and one date format a
+        column.
+        """
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in (data or {})}
+        if data and data.get("comma"):
+            known.setdefault("separators", notations.COMMA)
+        dates = known.get("dates", {})
+        known["dates"] = {target: [keys] if isinstance(keys, str) else list(keys) for target, keys in dates.items()}
+        return cls(**known)
 
     @property
     def targets(self):
-        return {*self.columns.values(), *self.fixed} - {""}
+        """Targets without their visits; the timepoint where columns say it."""
+        found = {base_of(target) for target in (*self.columns.values(), *self.fixed)} - {""}
+        return found | ({TIMEPOINT} if self.is_wide else set())
+
+    @property
+    def is_wide(self):
+        """Whether columns are of different visits."""
+        return any(AT in target for target in self.columns.values())
+
+    @property
+    def is_both(self):
+        """Whether other columns of a wide file are of a visit that a row names itself."""
+        named = {*map(item_name, (*self.columns.values(), *self.fixed))}
+        return TIMEPOINT in named or not self.is_wide
 
     def files(self):
         """The registry's files that get rows: those of which more is mapped than what rows are named by."""
@@ -140,8 +153,23 @@ class Mapping:
         return names
 
 
+def base_of(target):
+    """A target without its visit."""
+    return target.partition(AT)[0]
+
+
+def visit_of_target(target):
+    return target.partition(AT)[2]
+
+
 def item_name(target):
-    return target.split(":")[0].removesuffix(file_formats.MISSING_SUFFIX)
+    return base_of(target).split(":")[0].removesuffix(file_formats.MISSING_SUFFIX)
+
+
+def is_of_visit(target):
+    """Whether a target may be of a visit: an item of an assessment, or its reason."""
+    names = next(file for file in file_formats.ACCEPTED if file == file_formats.ASSESSMENTS).columns
+    return item_name(target) in names and item_name(target) not in (PATIENT, TIMEPOINT)
 
 
 def targets():
@@ -182,6 +210,82 @@ def plain(text):
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(text))).casefold()
 
 
+# What a column is called beside a visit: “date 1M”, where alone it may be any date.
+BESIDE_VISIT = dict.fromkeys(
+    ("date", "visitdate", "日付", "評価日", "測定日", "検査日", "受診日", "実施日"), "assessment_date"
+)
+_MONTHS_WORDS = (
+    "m",
+    "mo",
+    "mos",
+    "month",
+    "months",
+    "か月",
+    "ヶ月",
+    "カ月",
+    "ヵ月",
+    "ケ月",
+    "箇月",
+    "ヶ月後",
+    "か月後",
+    "カ月後",
+    "ヵ月後",
+)
+_BEFORE = ("preop", "pre", "presurgery", "baseline", "bl", "術前", "手術前", "before", "preoperative", "t0")
+
+
+def visit_spellings():
+    """Plain spelling → code of a timepoint: 術前, 1M, 3か月, month 3, 術後6ヶ月, 1年."""
+    found = {}
+    for code, label in choices_of(TIMEPOINT):
+        spellings = [code, label.en, label.ja]
+        if code == "preop":
+            spellings += _BEFORE
+        if months := re.fullmatch(r"(\d+)m", code):
+            number = int(months[1])
+            ways = [f"{number}{word}" for word in _MONTHS_WORDS] + [f"{word}{number}" for word in ("m", "mo", "month")]
+            if number % 12 == 0:
+                ways += [f"{number // 12}{word}" for word in ("y", "yr", "year", "years", "年", "年後")]
+                ways += [f"{word}{number // 12}" for word in ("y", "year")]
+            spellings += ways
+            spellings += [
+                f"{before}{way}"
+                for way in ways
+                for before in ("術後", "postop", "post", "po", "fu", "followup", "after")
+            ]
+        found |= {plain(one): code for one in spellings if plain(one)}
+    return found
+
+
+def visit_reader():
+    """A function that gives the code of the timepoint that a text names, or ""."""
+    known = visit_spellings()
+    return lambda text: known.get(plain(text), "")
+
+
+def _splitter(names):
+    """A function that splits a column's name into a target and its visit, (None, "") for others."""
+    spellings = sorted(visit_spellings().items(), key=lambda one: -len(one[0]))
+
+    def split(column):
+        text = plain(column)
+        for spelling, code in spellings:
+            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
+                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+                if target and is_of_visit(target):
+                    return target, code
+        return None, ""
+
+    return split
+
+
+def knower():
+    """A function that says whether a column's name is one that the registry knows, of a visit or not."""
+    names = _names()
+    split = _splitter(names)
+    return lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0])
+
+
 def _names():
     """Plain spelling → target, the items' own names before labels before what others call them."""
     known = dict(CALLED)
@@ -196,8 +300,12 @@ def _names():
 def suggested(header):
     """A target for each column that has a name we know or nearly know; each target once."""
     names, found, taken = _names(), {}, set()
+    split = _splitter(names)
     for column in header:
         target = _tick_box(column) or names.get(plain(column))
+        if not target:
+            base, visit = split(column)
+            target = f"{base}{AT}{visit}" if base else None
         if target and target not in taken:
             found[column] = target
             taken.add(target)
@@ -223,7 +331,7 @@ def faults(mapping):
     found, known = {}, known_targets()
     by_target = {}
     for column, target in mapping.columns.items():
-        if target and target not in known:
+        if target and (base_of(target) not in known or not _visit_is_right(target)):
             found[column] = Label("stands for nothing known", "対応先が不明です")
         elif target in by_target:
             found[column] = SAME_TARGET.format(v=by_target[target])
@@ -234,7 +342,9 @@ def faults(mapping):
         found[""] = NOTHING_MAPPED
     for file in files:
         for name in file.mandatory:
-            if name not in mapping.targets:
+            if name == SITE:  # of patients who are stored it is known; of others the check says so
+                continue
+            if name not in mapping.targets or (name == TIMEPOINT and _lacks_timepoint(mapping)):
                 found.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
     for code in mapping.fixed.values():
         if not code.strip():
@@ -242,11 +352,23 @@ def faults(mapping):
     return found
 
 
+def _visit_is_right(target):
+    visit = visit_of_target(target)
+    return AT not in target or (is_of_visit(target) and visit in dict(choices_of(TIMEPOINT)))
+
+
+def _lacks_timepoint(mapping):
+    """Whether a wide file has columns of assessments whose visit nobody knows."""
+    alone = [one for one in mapping.columns.values() if one and AT not in one and is_of_visit(one)]
+    return bool(alone) and not mapping.is_both
+
+
 # Values
 
 
 def choices_of(target):
     """What a value of `target` may stand for: [(code, Label)]; empty where it is no choice."""
+    target = base_of(target)
     name = item_name(target)
     if target.endswith(file_formats.MISSING_SUFFIX):
         return [(code, label) for code, label in MISSING_LABELS.items()]
@@ -274,13 +396,28 @@ def suggested_code(target, value):
     for code, label in options:
         if after_number and after_number in (plain(label.en), plain(label.ja)):
             return code
-    if wanted in WRITTEN.get(target, ()):
-        return WRITTEN[target][wanted]
+    written = TICKED if ":" in target else WRITTEN.get(target, {})
+    if wanted in written or str(value).strip() in written:
+        return written.get(wanted) or written[str(value).strip()]
+    if found := _as_number(target, value, dict(options)):
+        return found
     if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX):
         for reason, label in MISSING_LABELS.items():
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
                 return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+def _as_number(target, value, codes):
+    """The code that a number in another notation is: Ⅲ, ＃2."""
+    item = None if target in (SITE, TIMEPOINT) or ":" in target else catalogue_item(target)
+    if item is None or item.kind != "integer":
+        return ""
+    try:
+        found, _ = notations.read_number(item, str(value))
+    except InvalidValue:
+        return ""
+    return found if found in codes else ""
 
 
 def _suggested_timepoint(text, codes):
@@ -297,170 +434,11 @@ def _suggested_timepoint(text, codes):
     return ""
 
 
-@dataclass
-class Column:
-    """What the values of one mapped column need: `values` to be said what they stand for, `formats` of its dates."""
-
-    target: str
-    column: str
-    values: list = field(default_factory=list)  # (value, how many rows, chosen or suggested code)
-    more: int = 0
-    formats: list = field(default_factory=list)  # keys of DATE_FORMATS that read some value
-    unread: dict = field(default_factory=dict)  # key → how many values it does not read
-    format: str = ""
-
-    @property
-    def choices(self):
-        return choices_of(self.target)
-
-
-def unsaid(mapping, counts):
-    """Whether something must still be said about the values."""
-    asked, commas = questions(mapping, counts)
-    if commas and not mapping.comma:
-        return True
-    for one in asked:
-        said, options = mapping.codes.get(one.target, {}), {code for code, _label in one.choices}
-        if any(value.strip() not in said and value not in options for value, _rows, _code in one.values):
-            return True
-        if one.formats and not one.format:
-            return True
-    return False
-
-
-def questions(mapping, counts):
-    """(columns about whose values something is said, whether some number has a comma).
-
-    counts  column → {value: rows}
-    """
-    asked, commas = [], False
-    for column in counts:  # in the order of the file
-        target = mapping.columns.get(column)
-        if not target:
-            continue
-        item = None if target == SITE or ":" in target else catalogue_item(target)
-        if item is not None and item.kind == "date":
-            one = _dates(mapping, target, column, counts[column])
-        elif choices_of(target):
-            one = _codes(mapping, target, column, counts[column])
-        else:
-            one = _others(mapping, target, column, counts[column], item)
-            commas = commas or any(re.fullmatch(r"\s*\d+[,，]\d+\s*", value) for value in counts[column])
-        if one:
-            asked.append(one)
-    return asked, commas
-
-
 def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
+    target = base_of(target)
     for file in file_formats.ACCEPTED:
         for one in (*file.items, *file.reasons):
             if one.name == target:
                 return one
     return catalogue.item(item_name(target))
-
-
-def _codes(mapping, target, column, counts):
-    options, said = dict(choices_of(target)), mapping.codes.get(target, {})
-    values = [one for one in counts if one.strip()]
-    if all(value in options for value in values) and not said:
-        return None
-    listed = sorted(values, key=lambda one: -counts[one])
-    return Column(
-        target,
-        column,
-        values=[(one, counts[one], said.get(one.strip(), suggested_code(target, one))) for one in listed[:MOST_VALUES]],
-        more=max(0, len(listed) - MOST_VALUES),
-    )
-
-
-def _others(mapping, target, column, counts, item):
-    """Values that an item without choices does not take: a number for “unknown”, a word."""
-    if item is None or item.kind == "text":
-        return None
-    said = mapping.codes.get(target, {})
-    refused = [one for one in counts if one.strip() and (one.strip() in said or not _accepts(item, one))]
-    if not refused:
-        return None
-    listed = sorted(refused, key=lambda one: -counts[one])
-    return Column(
-        target,
-        column,
-        values=[(one, counts[one], said.get(one.strip(), suggested_code(target, one))) for one in listed[:MOST_VALUES]],
-        more=max(0, len(listed) - MOST_VALUES),
-    )
-
-
-def _accepts(item, text):
-    """Whether a value needs no word of its own: of 12,0 the page asks once for all numbers."""
-    if item.kind == "integer":
-        spellings = [number(text, True)[0], number(text, False)[0]]
-    else:
-        spellings = [text.replace(",", ".") if item.kind == "decimal" else tidy_levels(text)[0]]
-    for spelling in spellings:
-        try:
-            item.clean(spelling)
-        except InvalidValue:
-            continue
-        return True
-    return False
-
-
-def _dates(mapping, target, column, counts):
-    values = [one for one in counts if one.strip() and one.strip() not in mapping.codes.get(target, {})]
-    if all(read_date(one, "iso") for one in values) and target not in mapping.dates:
-        return None
-    unread = {key: sum(read_date(one, key) is None for one in values) for key in DATE_FORMATS}
-    formats = [key for key in DATE_FORMATS if unread[key] < len(values)]
-    strange = [one for one in values if not any(read_date(one, key) for key in DATE_FORMATS)]
-    return Column(
-        target,
-        column,
-        values=[
-            (one, counts[one], mapping.codes.get(target, {}).get(one.strip(), suggested_code(target, one)))
-            for one in strange[:MOST_VALUES]
-        ],
-        formats=formats,
-        unread={key: unread[key] for key in formats},
-        format=mapping.dates.get(target, ""),
-    )
-
-
-def read_date(text, key):
-    """The date that `text` is in one of DATE_FORMATS, as text ISO 8601; None if it is none. ISO 8601 always is."""
-    text = unicodedata.normalize("NFKC", text).strip()
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        key = "iso"
-    found = _NUMBERS[key].fullmatch(text)
-    if not found:
-        return None
-    parts = [one for one in found.groups() if one is not None]
-    if key == "excel":
-        return (EXCEL_BEGINS + timedelta(days=int(parts[0]))).isoformat()
-    if key == "era":
-        era, year, month, day = parts
-        year = _ERAS[era.upper()] + (1 if year == "元" else int(year))
-    elif key == "dmy":
-        day, month, year = parts
-    elif key == "mdy":
-        month, day, year = parts
-    else:
-        year, month, day = parts
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return None
-
-
-def number(text, comma):
-    """(text of a whole number without a decimal part that is zero, whether it was rewritten)."""
-    plain_text = unicodedata.normalize("NFKC", text).strip()
-    found = re.fullmatch(r"([+-]?\d+)[.]0+" if not comma else r"([+-]?\d+)[,.]0+", plain_text)
-    return (found[1], True) if found else (text, False)
-
-
-def tidy_levels(text):
-    """(levels separated as the registry does, whether they were rewritten)."""
-    parts = [one for one in re.split(r"[;,、，\s/]+", unicodedata.normalize("NFKC", text).upper()) if one]
-    tidy = ";".join(parts)
-    return (tidy, True) if tidy != text.strip() else (text, False)

@@ -41,6 +41,7 @@ NOT_COMMAS = Label(
     "has one column: cells must be separated by commas.", "列が1つしかありません。セルはカンマで区切ってください。"
 )
 
+CELLS = Label("has {n} cells where the header has {m}", "セルが{n}個あります（見出しは{m}列）")
 LACKS = Label("lacks {n} of its columns: {names}", "列が足りません（{n}列）：{names}")
 UNKNOWN = Label("has {n} unknown columns: {names}", "登録されていない列があります（{n}列）：{names}")
 TWICE = Label("names {n} columns twice: {names}", "列名が重複しています（{n}列）：{names}")
@@ -114,10 +115,13 @@ def _first_line_not_utf_8(path):
 
 
 def header_faults(file, header, *, partial=False):
-    """What is wrong with the header of `file` (a `wire.File`), as labels. `partial`: other columns may lack too."""
+    """What is wrong with the header of `file` (a `file_formats.File`), as labels. `partial`: other columns may lack
+    too.
+    """
     file = file.with_extras(header)
     known = {*file.columns, *(reason.name for reason in file.reasons)}
-    may_lack = set(file.columns) - set(file.mandatory) if partial else file.optional
+    # Where a patient is enrolled need not be said again of one who is stored.
+    may_lack = set(file.columns) - set(file.mandatory) | {"site_code"} if partial else file.optional
     required = [name for name in file.columns if name not in may_lack]
     if len(header) == 1 and not known.intersection(header):
         return [NOT_COMMAS]

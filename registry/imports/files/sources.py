@@ -1,30 +1,24 @@
-"""From a file as somebody saved it to the one shape that `reading` knows: UTF-8, commas, one header.
+"""From a file as somebody saved it to tables: in which encoding, separated by what, which of several sheets.
 
-What cannot be known from the file (its encoding where it is not UTF-8, its separator, which of several sheets) is found
-as candidates and asked, never guessed: `inspect` lists them, a `Way` is the answer, `tabulate` writes the CSV file.
+What cannot be known from the file is found as candidates and asked, never guessed: `inspect_text` and
+`inspect_sheets` list them, a
+`Way` is the answer, `shape_text` and `shape_sheet` write the table (`shaping`).
 """
 
 import codecs
 import csv
 import re
-import zipfile
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, time
-from io import BytesIO
-from itertools import islice
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
-from registry.imports.files import reading
+from registry.imports.files import cells as typed
+from registry.imports.files import mapping, reading, shaping
 from registry.imports.files.reading import Unreadable
+from registry.imports.files.workbook import Sheet, column_letters
 from registry.imports.report import Finding
 from registry.instruments.base import Label
 
-LARGEST_XLSX = 400_000_000  # bytes once unpacked
-MOST_COLUMNS = 2_000
-MOST_ROWS = 1_048_576
 PREVIEW = 4
+HEADER_LINES = 15  # of a text, in which its separator is looked for
 
 SHEET_SIGNATURE = b"PK\x03\x04"
 OLD_SHEET = b"\xd0\xcf\x11\xe0"
@@ -44,18 +38,11 @@ OLD_FORMAT = Label(
     "is an old Excel file (.xls) or a protected one. Save it as .xlsx without a password.",
     "古い形式（.xls）またはパスワード付きのExcelファイルです。パスワードなしの.xlsxで保存してください。",
 )
-NO_WORKBOOK = Label("cannot be opened as an Excel workbook.", "Excelブックとして開けません。")
-TOO_LARGE = Label(
-    "unpacks to more than {n} MB. Save the sheet as CSV.",
-    "展開すると{n}MBを超えます。シートをCSVで保存してください。",
-).format(n=LARGEST_XLSX // 1_000_000)
-TOO_WIDE = Label("has more than {n} columns.", "列が{n}を超えています。").format(n=MOST_COLUMNS)
 UNKNOWN_ENCODING = Label(
     "is written in no encoding known here. Save it as “CSV UTF-8”.",
     "文字コードを判別できません。「CSV UTF-8」形式で保存してください。",
 )
 UNDECODABLE = Label("cannot be read as {v}.", "{v}として読み取れません。")
-NO_SHEET = Label("has no sheet “{v}”.", "シート「{v}」がありません。")
 EMPTY_SHEET = Label("The sheet is empty.", "シートが空です。")
 MERGED = Label(
     "These cells are merged: only the first holds the value. Unmerge them and fill each cell.",
@@ -70,16 +57,27 @@ NEVER_COMPUTED = Label(
     "保存された値のない数式です。Excelで開いて保存し直してください。",
 )
 CELL_ERROR = Label("is an error of Excel.", "Excelのエラー値です。")
+HIDDEN_ROW = Label("is hidden in the sheet, and comes in", "シートで非表示の行ですが、取り込みます")
+HIDDEN_COLUMN = Label("Column {v} is hidden in the sheet, and comes in", "{v}列はシートで非表示ですが、取り込みます")
+HIDDEN_SHEET = Label("The sheet is hidden in the workbook, and comes in", "非表示のシートですが、取り込みます")
+OTHER_SHEET = Label("The sheet “{v}” ({n} rows) is not imported", "シート「{v}」（{n}行）は取り込みません")
+TOO_WIDE = Label("has more than {n} columns.", "列が{n}を超えています。").format(n=shaping.MOST_COLUMNS)
+STRANGE = Label("contains the character U+{v}, which no text holds.", "文字として使えないU+{v}が含まれています。")
+MORE_MERGED = Label("{n} more merged ranges", "ほかに{n}か所の結合セル")
 
 
 @dataclass(frozen=True)
 class Way:
-    """How one file is read. None: nobody has said so yet, and `Inspection.open_questions` asks."""
+    """How one file is read. None: nobody has said so yet, and `Inspection.open_questions` asks.
+
+    headers  number of the sheet (of a text 0), as text → the rows that name the columns, where somebody has said so
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
     sheets: tuple[str, ...] | None = None
     formulas: bool = False  # take the values that Excel saved
+    headers: dict = field(default_factory=dict)
 
     def to_json(self):
         return asdict(self)
@@ -89,13 +87,10 @@ class Way:
         sheets = data.get("sheets")
         return cls(**{**data, "sheets": None if sheets is None else tuple(sheets)})
 
-
-@dataclass(frozen=True)
-class Sheet:
-    name: str
-    hidden: bool = False
-    formulas: bool = False
-    merged: tuple[str, ...] = ()
+    @property
+    def tables(self):
+        """What the shape of the tables hangs on, for comparison."""
+        return [self.encoding, self.delimiter, self.headers]
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,13 @@ class Inspection:
     workbook: bool = False
     encodings: tuple[str, ...] = ("utf-8-sig",)
     delimiters: tuple[str, ...] = (",",)
-    sheets: tuple[Sheet, ...] = ()
-    previews: dict = field(default_factory=dict)  # of an encoding: the first lines as it reads them
+    sheets: tuple[Sheet, ...] = ()  # all of them
+    separator: str = ""  # that the text names itself, in a first line `sep=;`
+
+    @property
+    def filled(self):
+        """(number, sheet) of the sheets that have a value."""
+        return [(number, sheet) for number, sheet in enumerate(self.sheets) if sheet.rows]
 
     @property
     def certain(self):
@@ -114,44 +114,61 @@ class Inspection:
         if not self.workbook:
             return Way(
                 encoding=self.encodings[0] if self.encodings == ("utf-8-sig",) else None,
-                delimiter=self.delimiters[0] if self.delimiters == (",",) else None,
+                delimiter=self.separator or (self.delimiters[0] if self.delimiters == (",",) else None),
             )
-        alone = self.sheets[0].name if len(self.sheets) == 1 and not self.sheets[0].hidden else None
+        alone = self.filled[0][1].name if len(self.filled) == 1 and not self.filled[0][1].hidden else None
         return Way(sheets=(alone,) if alone else None)
 
     def open_questions(self, way):
-        """Names of what must still be said: encoding, delimiter, sheets, formulas."""
+        """Names of what must still be said: encoding, delimiter, sheets."""
         if self.workbook:
             return [] if way.sheets else ["sheets"]
         return [name for name in ("encoding", "delimiter") if getattr(way, name) is None]
 
+    def chosen(self, way):
+        """(number, sheet) of the sheets that are imported; of a text (0, None)."""
+        return (
+            [(number, one) for number, one in self.filled if one.name in (way.sheets or ())]
+            if self.workbook
+            else [(0, None)]
+        )
 
-def inspect(path):
-    """The `Inspection` of the file at `path`. Raises Unreadable for what is no table at all."""
-    with path.open("rb") as stream:
-        head = stream.read(8)
+
+def kind_of(head):
+    """ "workbook" or "text" for a file's first bytes. Raises Unreadable for what is no table at all."""
     if head.startswith(SHEET_SIGNATURE):
-        return Inspection(workbook=True, sheets=tuple(_sheets(path)))
+        return "workbook"
     if head.startswith(OLD_SHEET):
         raise Unreadable(OLD_FORMAT)
     if head.startswith((b"%PDF", b"\x1f\x8b")):
         raise Unreadable(reading.BINARY)
-    return _inspect_text(path)
+    return "text"
+
+
+def inspect_sheets(sheets):
+    """The `Inspection` of a workbook with these `Sheet`s. Raises Unreadable where none has a value."""
+    if not any(sheet.rows for sheet in sheets):
+        raise Unreadable(EMPTY_SHEET)
+    return Inspection(workbook=True, sheets=tuple(sheets))
 
 
 # Text
 
 
-def _inspect_text(path):
+def inspect_text(path):
+    """The `Inspection` of the text file at `path`. Raises Unreadable."""
     content = path.read_bytes()
     if not content.removeprefix(codecs.BOM_UTF8).strip():
         raise Unreadable(reading.EMPTY)
     encodings = tuple(_encodings(content))
     if not encodings:
         raise Unreadable(reading.NUL if b"\0" in content else UNKNOWN_ENCODING)
-    heads = {one: _head(content, one) for one in encodings}
-    first = heads[encodings[0]][0] if heads[encodings[0]] else ""
-    return Inspection(encodings=encodings, delimiters=_delimiters(first), previews=heads)
+    lines = _head(content, encodings[0])
+    own = _SEPARATOR.fullmatch(lines[0]) if lines else None
+    return Inspection(encodings=encodings, delimiters=_delimiters(lines), separator=own[1] if own else "")
+
+
+_SEPARATOR = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.I)
 
 
 def _encodings(content):
@@ -179,202 +196,139 @@ def _reads(content, encoding):
 
 
 def _head(content, encoding):
-    return [line[:300] for line in content.decode(encoding).splitlines()[:PREVIEW]]
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(content[:200_000])
+    return [line[:20_000] for line in text.splitlines()[:HEADER_LINES]]
 
 
-def _delimiters(header):
+def _delimiters(lines):
     """Separators that split the header, most columns first; a comma alone where it does, or where nothing does."""
-    counts = {one: header.count(one) for one in DELIMITERS if one in header}
+    counts = {one: max((line.count(one) for line in lines), default=0) for one in DELIMITERS}
+    counts = {one: count for one, count in counts.items() if count}
     others = [one for one in counts if counts[one] >= counts.get(",", 0)]
     if not others or others == [","]:
         return (",",)
     return tuple(sorted(counts, key=lambda one: -counts[one]))
 
 
-# Workbooks
-
-
-def _workbook(path, *, values):
-    try:
-        # As a stream: by its path openpyxl asks for an ending.
-        return load_workbook(BytesIO(path.read_bytes()), read_only=True, data_only=values, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as error:
-        raise Unreadable(NO_WORKBOOK) from error
-
-
-def _refuse_bombs(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(one.file_size for one in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise Unreadable(NO_WORKBOOK) from error
-    if size > LARGEST_XLSX:
-        raise Unreadable(TOO_LARGE)
-
-
-_MERGED = re.compile(rb'<mergeCell [^>]*ref="([A-Z0-9:]+)"')
-_FORMULA = re.compile(rb"<f[ >/]")
-
-
-def _sheets(path):
-    _refuse_bombs(path)
-    book = _workbook(path, values=False)
-    try:
-        for sheet in book.worksheets:
-            formulas, merged = _marks_in_xml(book, sheet)
-            yield Sheet(sheet.title, sheet.sheet_state != "visible", formulas, merged)
-    finally:
-        book.close()
-
-
-def _marks_in_xml(book, sheet):
-    """Whether a sheet has formulas, and its merged ranges: the read-only mode of openpyxl does not tell."""
-    formulas, merged, rest = False, [], b""
-    with book._archive.open(sheet._worksheet_path) as stream:
-        while block := stream.read(1 << 20):
-            text = rest + block
-            formulas = formulas or bool(_FORMULA.search(text))
-            merged += [one.decode() for one in _MERGED.findall(text)]
-            cut = text.rfind(b"<")
-            rest = text[cut:] if len(text) - cut < 500 else b""
-    return formulas, tuple(dict.fromkeys(merged))
-
-
-# One shape
+# Tables
 
 
 @dataclass
 class Table:
-    """A table written as CSV at `path`; `rows` maps a line there to the row of the source where they differ."""
+    """A table written as CSV at `path`, as its `layout` says, of a sheet or of a text (`sheet` is None)."""
 
     path: object
     name: str  # of the file as uploaded, with the sheet
-    rows: dict = field(default_factory=dict)
-    merged: tuple[str, ...] = ()
+    layout: shaping.Layout
+    sheet: Sheet | None = None
 
     def row_of(self, line):
-        return self.rows.get(line, line)
-
-    def header(self):
-        """Names of the columns; raises Unreadable."""
-        with reading.table(self.path) as rows:
-            return [name.strip() for name in next(rows, (1, []))[1]]
+        return self.layout.row_of(line)
 
 
-def tabulate(path, way, name, folder, stem, errors):
-    """Write the tables of the file at `path`, read as `way` says, into `folder`; returns a list of `Table`.
-
-    name   what people call the file; stem  begins the new files' names
-    Faults of cells that only a workbook has go to `errors` (Findings). Raises Unreadable.
-    """
-    if way.sheets is None:
-        return [_tabulate_text(path, way, name, folder / f"{stem}.csv")]
-    tables = []
-    for number, sheet in enumerate(way.sheets):
-        title = f"{name} [{sheet}]" if len(way.sheets) > 1 else name
-        tables.append(_tabulate_sheet(path, way, sheet, title, folder / f"{stem}-{number}.csv", errors))
-    return tables
-
-
-def _tabulate_text(path, way, name, target):
-    if way.encoding == "utf-8-sig" and way.delimiter == ",":
-        target.hardlink_to(path)
-        return Table(target, name)
+def shape_text(path, way, target):
+    """The `Layout` of the text at `path`, whose table is written to `target`. Raises Unreadable."""
     try:
-        with path.open(encoding=way.encoding, newline="") as stream, target.open("w", newline="") as out:
-            _write_commas(stream, way.delimiter, out)
+        return _shaped(lambda: _text_rows(path, way), target, way.headers.get("0"), ragged=False)
     except UnicodeError:
         raise Unreadable(UNDECODABLE.format(v=ENCODINGS.get(way.encoding, way.encoding))) from None
-    return Table(target, name)
 
 
-def _write_commas(stream, delimiter, out):
-    reader, writer = csv.reader(reading.whole_lines(stream), delimiter=delimiter, strict=True), csv.writer(out)
-    line = 1
-    try:
+def shape_sheet(path, way, number, target):
+    """The `Layout` of a sheet that `workbook` wrote to `path`, whose table is written to `target`. Raises
+    Unreadable.
+    """
+    return _shaped(lambda: _sheet_rows(path), target, way.headers.get(str(number)), ragged=True)
+
+
+def _shaped(open_rows, target, header, ragged):
+    layout = shaping.shape(
+        open_rows, target, knows=mapping.knower(), visit_of=mapping.visit_reader(), header=header, ragged=ragged
+    )
+    if not layout.names:
+        raise Unreadable(reading.EMPTY)
+    if len(layout.names) > shaping.MOST_COLUMNS:
+        raise Unreadable(TOO_WIDE)
+    return layout
+
+
+def _text_rows(path, way):
+    with path.open(encoding=way.encoding, newline="") as stream:
+        reader = csv.reader(_without_marks(reading.whole_lines(stream)), delimiter=way.delimiter, strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                if cells and not (line == 1 and _SEPARATOR.fullmatch(way.delimiter.join(cells))):
+                    yield line, cells
+                line = reader.line_num + 1
+        except csv.Error:
+            raise Unreadable(reading.QUOTES, line) from None
+
+
+def _without_marks(lines):
+    for number, line in enumerate(lines, 1):
+        if typed.MARK in line or typed.SHOWN in line:
+            raise Unreadable(STRANGE.format(v="FDD0/FDD1"), number)
+        yield line
+
+
+def _sheet_rows(path):
+    csv.field_size_limit(1_000_000)
+    with path.open(encoding="utf-8", newline="") as stream:
+        for number, *cells in csv.reader(stream):
+            yield int(number), cells
+
+
+def told_of(table, findings, warnings):
+    """What else must be known of a table: faults go to `findings` (merged cells, values without a name), the rest to
+    `warnings`.
+    """
+    layout = table.layout
+    for place, added in (("faults", findings), ("notes", warnings)):
+        for row, column, value, why in getattr(layout, place):
+            added.add(Finding(table.name, row, column, value, why))
+    findings.total += layout.more_faults
+    if table.sheet is None:
+        return
+    for place in table.sheet.merged:
+        rows = [int(one) for one in re.findall(r"\d+", place)]
+        if rows and rows[-1] > max(layout.header):
+            findings.add(Finding(table.name, rows[0], "", place, MERGED))
+    if more := table.sheet.merged_count - len(table.sheet.merged):
+        findings.add(Finding(table.name, None, "", "", MORE_MERGED.format(n=more)), more)
+    if table.sheet.hidden:
+        warnings.add(Finding(table.name, None, "", "", HIDDEN_SHEET))
+    for number in table.sheet.hidden_columns:
+        warnings.add(Finding(table.name, None, "", "", HIDDEN_COLUMN.format(v=column_letters(number))))
+    for number in table.sheet.hidden_rows:
+        warnings.add(Finding(table.name, number, "", "", HIDDEN_ROW))
+    warnings.total += table.sheet.hidden_rows_count - len(table.sheet.hidden_rows)
+
+
+def settle(table, way, target, findings):
+    """Write the table to `target` with its formulas and errors told or taken as `way` says."""
+    with table.path.open(encoding="utf-8", newline="") as stream, target.open("w", encoding="utf-8", newline="") as out:
+        reader, writer = csv.reader(stream), csv.writer(out, lineterminator="\n")
+        line = 1
         for cells in reader:
-            # A cell with line breaks keeps them, and an empty line stays one: so lines keep their numbers.
-            if cells:
-                writer.writerow(cells)
-            else:
-                out.write("\r\n")
+            if any(cell.startswith(typed.MARK) for cell in cells):
+                for place, cell in enumerate(cells):
+                    if cell.startswith(typed.MARK) and (fault := _fault_of(cell, way)) is not None:
+                        column = table.layout.names[place] if line > 1 else ""
+                        findings.add(Finding(table.name, table.row_of(line), column, typed.shown(cell)[:80], fault))
+                        cells[place] = ""
+            writer.writerow(cells)
             line = reader.line_num + 1
-    except csv.Error:
-        raise Unreadable(reading.QUOTES, line) from None
+    table.path = target
 
 
-def _tabulate_sheet(path, way, title, name, target, errors):
-    _refuse_bombs(path)
-    values, formulas = _workbook(path, values=True), _workbook(path, values=False)
-    try:
-        if title not in values.sheetnames:
-            raise Unreadable(NO_SHEET.format(v=title))
-        table = Table(target, name, merged=_marks_in_xml(values, values[title])[1])
-        for place in table.merged:
-            errors.add(Finding(name, int(re.search(r"\d+", place)[0]), "", place, MERGED))
-        with target.open("w", newline="") as out:
-            _write_sheet(values[title], formulas[title], way, table, csv.writer(out), errors)
-    finally:
-        values.close()
-        formulas.close()
-    return table
-
-
-def _write_sheet(values, formulas, way, table, writer, errors):
-    header, line = None, 1
-    pairs = zip(values.iter_rows(), formulas.iter_rows(), strict=False)
-    for number, (row, written) in enumerate(islice(pairs, MOST_ROWS), 1):
-        faults = []
-        cells = [_cell(one, other, way, faults) for one, other in zip(row, written, strict=False)]
-        while cells and cells[-1] == "":
-            cells.pop()
-        if not cells:
-            continue
-        if header is None:
-            header = cells
-            if len(header) > MOST_COLUMNS:
-                raise Unreadable(TOO_WIDE)
-        cells += [""] * (len(header) - len(cells))
-        for position, value, reason in faults:
-            column = header[position] if position < len(header) else ""
-            errors.add(Finding(table.name, number, column, value[:80], reason))
-        if line != number:
-            table.rows[line] = number
-        writer.writerow(cells)
-        line += 1 + sum(cell.count("\n") for cell in cells)
-    if header is None:
-        raise Unreadable(EMPTY_SHEET)
-
-
-def _cell(value, written, way, faults):
-    """The text of a cell; what is wrong with it goes to `faults` as (position, value, reason)."""
-    found, position = value.value, (getattr(value, "column", None) or 1) - 1
-    if getattr(written, "data_type", "") == "f":
-        if not way.formulas:
-            faults.append((position, str(written.value), FORMULA))
-            return ""
-        if found is None:
-            faults.append((position, str(written.value), NEVER_COMPUTED))
-            return ""
-    if getattr(value, "data_type", "") == "e":
-        faults.append((position, str(found), CELL_ERROR))
-        return ""
-    return text_of(found)
-
-
-def text_of(value):
-    """A value of a workbook as the registry's files write it: dates ISO 8601, whole numbers without a point."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ", timespec="minutes")
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    return str(value).replace("\r\n", "\n").replace("\r", "\n")
+def _fault_of(cell, way):
+    kind = cell[1]
+    if kind == "u":
+        return NEVER_COMPUTED if way.formulas else FORMULA
+    if kind.isupper() and not way.formulas:
+        return FORMULA
+    return CELL_ERROR if kind in "eE" else None
 
 
 def answered(inspection, way, answers):
@@ -382,10 +336,21 @@ def answered(inspection, way, answers):
     if inspection.workbook:
         names = [sheet.name for sheet in inspection.sheets]
         chosen = tuple(name for name in names if name in answers.get("sheets", ()))
-        return replace(way, sheets=chosen or None, formulas=bool(answers.get("formulas")))
+        return replace(way, sheets=chosen or None, formulas=bool(answers.get("formulas")), headers=_headers(answers))
     encoding, delimiter = answers.get("encoding"), answers.get("delimiter")
     return replace(
         way,
         encoding=encoding if encoding in inspection.encodings else way.encoding,
-        delimiter=delimiter if delimiter in inspection.delimiters else way.delimiter,
+        delimiter=delimiter if delimiter in (*inspection.delimiters, inspection.separator) else way.delimiter,
+        headers=_headers(answers),
     )
+
+
+def _headers(answers):
+    """The rows that were chosen for naming the columns, by sheet: "3", or "1+2" for two."""
+    found = {}
+    for sheet, text in answers.get("headers", {}).items():
+        rows = [int(part) for part in text.split("+") if part.isdigit()]
+        if 0 < len(rows) < 3:
+            found[str(sheet)] = rows
+    return found

@@ -21,3 +21,10 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename or file}: {error.strerror or error}") from error
         self.stdout.write(f"Restored the backup of {manifest['made_at']}: {sum(manifest['rows'].values())} rows.")
         self.stdout.write(f"All row counts agree; {report.seals} seals over {report.sealed} events verified.")
+        for finding in report.findings:
+            self.stdout.write(self.style.WARNING(str(finding)))
+        if report.findings:
+            self.stdout.write(
+                "The backup is older than the last seals that are kept outside the database: what was entered since is "
+                "not in it. Nothing is sealed until a newer one is restored, or `seal_audit --accept-loss REASON`."
+            )

@@ -8,17 +8,27 @@ from django.db import transaction
 from registry.services.review import signing
 from sites.tenancy.scope import everything
 
+WHY = {
+    "data": "",
+    "key": "NOT MADE WITH THIS DEPLOYMENT'S KEY",
+    "trail": "THE AUDIT TRAIL TELLS OF NO SUCH SIGNATURE",
+}
+
 
 class Command(BaseCommand):
     help = "Computes every signature's hash again and names those that do not hold (exit status 1)."
 
     def handle(self, *args, **options):
         counts = dict.fromkeys((signing.VALID, signing.UNLOCKED, signing.BROKEN), 0)
+        unkeyed = 0
         with everything(reason="verify_signatures"), transaction.atomic():
             for one in signing.verify_all():
                 counts[one.status] += 1
+                unkeyed += not one.keyed
                 if one.status == signing.BROKEN:
-                    what = f"unlocked since: {', '.join(one.open)}" if one.open else "CHANGED WHILE LOCKED"
+                    what = WHY[one.fault] or (
+                        f"unlocked since: {', '.join(one.open)}" if one.open else "CHANGED WHILE LOCKED"
+                    )
                     self.stderr.write(
                         self.style.ERROR(
                             f"signature {one.signature.pk} of {one.signature.patient_id}, signed "
@@ -29,5 +39,10 @@ class Command(BaseCommand):
             f"{sum(counts.values())} signatures: {counts[signing.VALID]} hold, {counts[signing.UNLOCKED]} hold and "
             f"have unlocked forms, {counts[signing.BROKEN]} are broken."
         )
+        if unkeyed:
+            self.stdout.write(
+                f"{unkeyed} of them are of release 0.1.0, which did not bind signatures to the deployment's key: they "
+                "are compared with the data and with what the audit trail says of their making."
+            )
         if counts[signing.BROKEN]:
             sys.exit(1)

@@ -210,23 +210,37 @@ class Unknown:
 MEASURES = ("eq5d_state", "eq_vas", "pain_vas_mm", "barthel_total", "frankel", "ecog_ps")
 
 
-def least_known(site_ids, plans, today):
-    """Timepoint code to the `Unknown` of the measure that is known for the fewest at some sites.
+def known_by_site(site_ids, plans, today):
+    """Site id to {timepoint code: (patients who reached it, [of whom each of MEASURES is known])}.
 
     Counted are patients whose window has opened, unless death or the end of follow-up closed it unrecorded.
     """
     known = ", ".join(f"count(a.{name})" for name in MEASURES)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT v.code, count(*), {known} "
+            f"SELECT p.site_id, v.code, count(*), {known} "
             f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('reached')} {ENDS} "
             "LEFT JOIN registry_assessment AS a ON a.patient_id = p.patient_id AND a.timepoint_id = v.code "
-            f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY v.code",
+            f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY p.site_id, v.code",
             {"sites": list(site_ids)},
         )
-        rows = cursor.fetchall()
-    found = {}
-    for code, reached, *counts in rows:
-        fewest = min(counts)
-        found[code] = Unknown(MEASURES[counts.index(fewest)], reached - fewest, reached)
-    return found
+        by_site = {}
+        for site_id, code, reached, *counts in cursor.fetchall():
+            by_site.setdefault(site_id, {})[code] = reached, counts
+        return by_site
+
+
+def least_known(known):
+    """Timepoint code to the `Unknown` of the measure that is known for the fewest at some sites.
+
+    known  for each site, what `known_by_site` gives for it
+    """
+    sums = {}
+    for of_site in known:
+        for code, (reached, counts) in of_site.items():
+            before = sums.get(code, (0, [0] * len(MEASURES)))
+            sums[code] = before[0] + reached, [sum(pair) for pair in zip(before[1], counts, strict=True)]
+    return {
+        code: Unknown(MEASURES[counts.index(min(counts))], reached - min(counts), reached)
+        for code, (reached, counts) in sums.items()
+    }

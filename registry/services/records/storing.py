@@ -1,9 +1,12 @@
 """Storing a record: what every form has in common, whoever asks."""
 
+from datetime import date
+from decimal import Decimal
 from functools import wraps
 
 from django.db import connection, transaction
 
+from registry.instruments import levels
 from registry.models import State
 from sites.tenancy.scope import because
 
@@ -84,3 +87,12 @@ def require(access, ability, site_id):
     """PermissionDenied unless `access` may do this at the site; `None` for access is the system itself."""
     if access is not None:
         access.require(ability, site_id)
+
+
+def as_json(value):
+    """A stored value as JSON has it: days as text, decimals as numbers, levels as their mask."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return levels.mask(value) if isinstance(value, tuple) else value

@@ -17,10 +17,9 @@ from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm,
 from registry.services import seen as shown
 from registry.services.follow_up import schedule
 from registry.services.records.cleaning import InvalidAnswers
-from registry.services.records.storing import require
+from registry.services.records.storing import as_json, require
 from registry.services.review.soft_checks import (
     Form,
-    as_json,
     checks_asked,
     expanded,
     findings_if,

@@ -1,26 +1,30 @@
 """Electronic signatures: an investigator confirms a patient's forms, which locks them.
 
 What is signed is a canonical text: JSON with sorted keys and no spaces, of the words that were confirmed, who confirmed
-them, when, and every answer and reason of each form. Its SHA-256 is in the signature. Whoever has the data can compute
-it again; a different hash says that something changed.
+them, when, and every answer and reason of each form. Its SHA-256 is in the signature: whoever has the data can compute
+it again, and a different hash says that something changed. Beside it stands an HMAC under the deployment's key, so that
+who changes data and hash in the database is found out too; and the audit trail tells of each signature's making.
 """
 
 import hashlib
+import hmac
 import json
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from datetime import UTC
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
 from registry.services import seen as shown
-from registry.services.records.storing import ReasonRequired, require
+from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
-from registry.services.review.soft_checks import OWN_FORMS, as_json
+from registry.services.review.soft_checks import OWN_FORMS
 from sites import audit
-from sites.models import User
+from sites.models import AuditEvent, User
 from sites.tenancy.access import Can
 from sites.tenancy.scope import because, current
 
@@ -104,17 +108,11 @@ def sign(*, access, patient, language="en", acknowledged=(), seen=None):
         forms=[_entry(one) for one in found.forms],
         acknowledged=[one.pk for one in found.queries],
     )
-    signature.sha256 = digest(signature, found.forms)
-    signature.save()
+    text = canonical(signature, found.forms)
+    signature.sha256, signature.mac = sha256_of(text), mac_of(signature, text)
+    signature.save()  # which puts the act on record: a trigger
     with because("signed"):
         _set_states(patient, [(one, State.LOCKED) for one in found.forms])
-    audit.record(
-        "signed",
-        site_id=patient.site_id,
-        table="registry_patient",
-        row_id=patient.pk,
-        detail={"signature": signature.pk, "forms": [one.form.code for one in found.forms], "sha256": signature.sha256},
-    )
     return signature
 
 
@@ -204,34 +202,89 @@ def canonical(signature, rows):
     return json.dumps(signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def digest(signature, rows):
-    """SHA-256 of the canonical text, in hexadecimal."""
-    return hashlib.sha256(canonical(signature, rows).encode()).hexdigest()
+def sha256_of(text):
+    """SHA-256 of the canonical text, in hexadecimal: anybody who has the data can compute it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _keys():
+    return [hmac.digest(urlsafe_b64decode(key), b"metaspine signature", "sha256") for key in settings.FIELD_KEYS]
+
+
+def _macs(signature, text):
+    """HMAC of the canonical text and of the queries that were acknowledged, under each of the deployment's keys."""
+    whole = json.dumps([text, signature.acknowledged], ensure_ascii=False).encode()
+    return [hmac.digest(key, whole, hashlib.sha256).hex() for key in _keys()]
+
+
+def mac_of(signature, text):
+    """What binds a signature to the deployment's key, in hexadecimal: who owns the database cannot compute it."""
+    return _macs(signature, text)[0]
 
 
 @dataclass(frozen=True)
 class Checked:
     """A signature looked at again: `valid`, `unlocked` (forms may change, and have not) or `broken`.
 
-    `open` are the codes of its forms that are not locked any more.
+    open   codes of its forms that are not locked any more
+    fault  why it is broken: `data` (answers are not those that were signed), `key` (not made with the deployment's key)
+           or `trail` (the audit trail tells of no such signature)
+    keyed  False for a signature of release 0.1.0, which has a hash and no HMAC: it holds by what the trail says of it
     """
 
     signature: Signature
     status: str
     open: tuple
+    fault: str = ""
+    keyed: bool = True
 
 
-def check(signature, rows):
-    """Whether a signature still holds. `rows` are the patient's FormRows by code."""
+def check(signature, rows, event):
+    """Whether a signature still holds.
+
+    rows      the patient's FormRows by code
+    event     what the trail says of the signature's making (`recorded`), or None
+    """
     signed = [rows.get(entry["form"]) for entry in signature.forms]
     unlocked = tuple(
         entry["form"]
         for entry, one in zip(signature.forms, signed, strict=True)
         if one is None or one.state != State.LOCKED
     )
-    if digest(signature, signed) != signature.sha256:
-        return Checked(signature, BROKEN, unlocked)
-    return Checked(signature, UNLOCKED if unlocked else VALID, unlocked)
+    fault = _fault(signature, canonical(signature, signed), event)
+    status = BROKEN if fault else UNLOCKED if unlocked else VALID
+    return Checked(signature, status, unlocked, fault, bool(signature.mac))
+
+
+def _fault(signature, text, event):
+    if sha256_of(text) != signature.sha256:
+        return "data"
+    if event is None or event != _as_recorded(signature):
+        return "trail"
+    if signature.mac and not any(hmac.compare_digest(one, signature.mac) for one in _macs(signature, text)):
+        return "key"
+    return ""
+
+
+def _as_recorded(signature):
+    return signature.sha256, signature.mac, signature.signed_by_id, signature.acknowledged
+
+
+def recorded(signatures):
+    """What the trail says of the making of some signatures: id to what `_as_recorded` is of the row."""
+    events = AuditEvent.objects.filter(
+        site_id__in={one.site_id for one in signatures},
+        table_name=Signature._meta.db_table,
+        row_id__in=[str(one.pk) for one in signatures],
+        action="insert",
+    )
+    return {
+        int(event.row_id): tuple(
+            event.new.get(name, blank)
+            for name, blank in (("sha256", ""), ("mac", ""), ("signed_by_id", None), ("acknowledged", []))
+        )
+        for event in events
+    }
 
 
 def checked(patient, rows=None):
@@ -242,7 +295,8 @@ def checked(patient, rows=None):
     if not signatures:
         return []
     by_code = {one.form.code: one for one in (forms_of(patient) if rows is None else rows)}
-    return [check(one, by_code) for one in signatures]
+    told = recorded(signatures)
+    return [check(one, by_code, told.get(one.pk)) for one in signatures]
 
 
 CHUNK = 500
@@ -254,6 +308,7 @@ def verify_all():
     while batch := list(Signature.objects.filter(pk__gt=last).order_by("pk")[:CHUNK]):
         ids = {one.patient_id for one in batch}
         patients = {one.pk: one for one in Patient.objects.filter(pk__in=ids)}
+        told = recorded(batch)
         assessments, events = {}, {}
         for model, rows in ((Assessment, assessments), (AdverseEvent, events)):
             for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
@@ -261,5 +316,5 @@ def verify_all():
         for signature in batch:
             key = signature.patient_id
             found = forms_of(patients[key], assessments.get(key, []), events.get(key, []))
-            yield check(signature, {one.form.code: one for one in found})
+            yield check(signature, {one.form.code: one for one in found}, told.get(signature.pk))
         last = batch[-1].pk

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import cache
 
-from registry.instruments import catalogue, checks, extras, levels
+from registry.instruments import catalogue, checks, extras
 from registry.models import AdverseEvent, Assessment, QueryForm, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
+from registry.services.records.storing import as_json
 
 OWN_FORMS = {
     QueryForm.BASELINE: BASELINE,
@@ -205,11 +205,3 @@ def _met(form, own, answers, is_draft):
 def seen(check, answers):
     """The answers that a check looked at, as JSON holds them; identifying ones left out."""
     return {name: as_json(answers[name]) for name in check.items if name != "birth_date"}
-
-
-def as_json(value):
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return levels.mask(value) if isinstance(value, tuple) else value

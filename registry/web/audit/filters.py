@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from registry.models import Change, Patient, Utility
+from registry.models import Change, Patient, Utility, Watermark
 from registry.web.audit import history, subjects
 from registry.web.audit.history import ROW_ACTIONS, records_of
 from sites.audit import sealing
@@ -19,7 +19,7 @@ from sites.models import AuditEvent, Site, User
 from sites.tenancy.access import Can
 
 ACTS = "acts"  # any of them
-DERIVED = (Change, Utility)  # computed again at any time: not in the trail
+DERIVED = (Change, Utility, Watermark)  # computed again at any time: not in the trail
 _KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
 
 

@@ -12,10 +12,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from registry.instruments import catalogue
-from registry.instruments.base import InvalidValue, Item
+from registry.instruments.base import Item
 from registry.services.records import changes
-from registry.web.review import query_words
-from registry.web.shared import wording
+from registry.web.shared import record_words, wording
 from registry.web.shared.lookup import names_of
 from registry.web.shared.questions import version_in
 
@@ -43,15 +42,15 @@ class Disagreement:
             catalogue.item(self.item.name)
         except KeyError:
             return wording.words(self.item.label)
-        return query_words.item_label(self.item.name)
+        return record_words.item_label(self.item.name)
 
     @property
     def theirs(self):
-        return in_words(self.item, *self.stored)
+        return wording.answer(self.item, *self.stored)
 
     @property
     def mine(self):
-        return in_words(self.item, *self.sent)
+        return wording.answer(self.item, *self.sent)
 
     @property
     def suggested(self):
@@ -147,16 +146,4 @@ def _answer(item, raw, missing):
 
 
 def _same(item, one, other):
-    return cleaned(item, one[0]) == cleaned(item, other[0]) and (one[1] or "") == (other[1] or "")
-
-
-def cleaned(item, value):
-    """The value that was meant by what is in a field, or the text itself where it means none."""
-    try:
-        return item.clean(value)
-    except InvalidValue:
-        return value
-
-
-def in_words(item, value, reason):
-    return wording.reason(reason) if reason else wording.shown(item, cleaned(item, value))
+    return wording.meant(item, one[0]) == wording.meant(item, other[0]) and (one[1] or "") == (other[1] or "")

@@ -18,8 +18,7 @@ from registry.models import Draft, QueryForm, State
 from registry.services.follow_up import schedule
 from registry.services.records import drafts
 from registry.services.review.soft_checks import Form
-from registry.web.review import query_words
-from registry.web.shared import questions, wording
+from registry.web.shared import questions, record_words, wording
 from registry.web.shared.lookup import patient_of
 from sites.tenancy.access import Can
 
@@ -199,7 +198,7 @@ def address_of(patient_id, code, labels=None):
     if code == drafts.NEW_EVENT:
         return reverse("adverse_event_new", args=[patient_id])
     found = _form(code, schedule.labels() if labels is None else labels)
-    return query_words.form_url(patient_id, found) if found else None
+    return record_words.form_url(patient_id, found) if found else None
 
 
 def _form(code, labels):
@@ -228,4 +227,4 @@ def _label(code, labels):
     if number := unscheduled_number(code):
         return wording.words(unscheduled(number).label)
     form = Form(QueryForm.ADVERSE_EVENT.value) if code == drafts.NEW_EVENT else _form(code, labels)
-    return query_words.form_label(form, {code: wording.words(label) for code, label in labels.items()})
+    return record_words.form_label(form, {code: wording.words(label) for code, label in labels.items()})

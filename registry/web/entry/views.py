@@ -33,7 +33,6 @@ from registry.services.review.queries import Unlikely, unlikely
 from registry.services.review.soft_checks import Form
 from registry.tasks import start_patient_outcomes
 from registry.web.entry import conflicts, drafts
-from registry.web.entry.conflicts import cleaned
 from registry.web.review import on_form
 from registry.web.shared import questions as forms
 from registry.web.shared import wording
@@ -543,7 +542,7 @@ def adverse_event(request, patient_id, event_id=None):
 def _equal_event(events, raw):
     """The stored event that says exactly what is sent, if there is one."""
     items = catalogue.items(catalogue.ADVERSE_EVENTS)
-    sent = {item.name: cleaned(item, raw.get(item.name)) for item in items}
+    sent = {item.name: wording.meant(item, raw.get(item.name)) for item in items}
     alike = events.filter(kind=str(sent["kind"]))
     return next((one for one in alike if all(getattr(one, name) == value for name, value in sent.items())), None)
 

@@ -6,12 +6,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from registry.imports import jobs
-from registry.imports.checking import converting
-from registry.imports.files import mapping, reading
-from registry.imports.files.mapping import DATE_FORMATS, Mapping
+from registry.imports.files import cells, mapping, notations, questions
+from registry.imports.files.mapping import Mapping
+from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping
-from registry.web.imports.views import for_importing, open_one_of
+from registry.services.entry.patients import MINIMUM_AGE
+from registry.web.imports.views import open_one_of
+from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
 
 EXAMPLES = 3
@@ -26,15 +28,10 @@ def columns(request, import_id):
     one = open_one_of(request, import_id)
     if one is None:
         return redirect("import")
-    with jobs.tables_of(one) as (tables, faults):
-        if len(tables) != 1 or faults:
-            jobs.set_mapping(one, Mapping(), "check")
-            return redirect("import_report", one.pk)
-        try:
-            counts = converting.counts_of(tables[0])
-        except reading.Unreadable:
-            jobs.set_mapping(one, Mapping(), "check")  # the check says what is wrong with the file
-            return redirect("import_report", one.pk)
+    counts = _counts(one)
+    if counts is None:
+        jobs.set_mapping(one, Mapping(), "check")  # the check says what is wrong with the files
+        return redirect("import_report", one.pk)
     known = jobs.mapping_of(one)
     saved = ImportMapping.objects.filter(name=request.POST.get("saved") or None).first()
     found = {}
@@ -55,6 +52,14 @@ def columns(request, import_id):
     )
 
 
+def _counts(one):
+    """Column → {cell: rows} of the one table of an import; None where there is none, or are several."""
+    if jobs.step_of(one) in ("read", "choices"):
+        return None
+    layouts = jobs.layouts_of(one)
+    return layouts[0][1].counts if len(layouts) == 1 else None
+
+
 def _posted_columns(request, counts, known):
     post = request.POST
     chosen = {name: post.get(f"column-{place}", "").strip() for place, name in enumerate(counts)}
@@ -65,7 +70,9 @@ def _posted_columns(request, counts, known):
         dates=known.dates,
         fixed={target: value for target, value in fixed.items() if value},
         prefix=post.get("prefix", "").strip()[:20],
-        comma=known.comma,
+        separators=known.separators,
+        numbers=known.numbers,
+        repeats=known.repeats,
     )
 
 
@@ -81,8 +88,10 @@ def _columns_page(one, counts, known, found):
         for place, (name, values) in enumerate(counts.items())
     ]
     labels = {target: words(label) for _group, targets in mapping.targets() for target, label in targets}
+    visits = {code: words(label) for code, label in mapping.choices_of(mapping.TIMEPOINT)}
     for line in lines:
-        line["label"] = labels.get(line["target"], "")
+        base, visit = mapping.base_of(line["target"]), mapping.visit_of_target(line["target"])
+        line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(visit, ""))))
     return {
         "one": one,
         "lines": lines,
@@ -90,6 +99,7 @@ def _columns_page(one, counts, known, found):
         "mapping": known,
         "sites": mapping.choices_of(mapping.SITE),
         "timepoints": mapping.choices_of(mapping.TIMEPOINT),
+        "sides": _side_by_side(lines),
         "fixed_site": known.fixed.get(mapping.SITE, ""),
         "fixed_timepoint": known.fixed.get(mapping.TIMEPOINT, ""),
         "other_faults": [(target, fault) for target, fault in found.items() if target not in counts],
@@ -99,15 +109,21 @@ def _columns_page(one, counts, known, found):
     }
 
 
+def _side_by_side(lines):
+    """Targets of one visit that the columns have, as options to choose from beside the others."""
+    return sorted({line["target"] for line in lines if mapping.AT in line["target"]})
+
+
 def _examples(values, target):
     """Some values of a column; none of what identifies."""
     if _identifies(target):
         return []
-    return [value[:40] for value in list(values)[: EXAMPLES + 1] if value.strip()][:EXAMPLES]
+    shown = [cells.shown(value)[:40] for value in list(values)[: EXAMPLES + 1]]
+    return [value for value in shown if value.strip()][:EXAMPLES]
 
 
 def _identifies(target):
-    if target not in mapping.known_targets() or ":" in target:
+    if mapping.base_of(target) not in mapping.known_targets() or ":" in target:
         return False
     return mapping.catalogue_item(target).identifying
 
@@ -122,10 +138,10 @@ def values(request, import_id):
     known = jobs.mapping_of(one)
     if not known.columns or mapping.faults(known):
         return redirect("import_columns", one.pk)
-    with jobs.tables_of(one) as (tables, _faults):
-        counts = converting.counts_of(tables[0]) if tables else {}
-    asked, commas = mapping.questions(known, counts)
-    errors = {}
+    counts = _counts(one)
+    if counts is None:
+        return redirect("import_report", one.pk)
+    asked, errors = questions.questions(known, counts), {}
     if request.method == "POST":
         errors = _take(request.POST, known, asked)
         name = request.POST.get("save_as", "").strip()[:80]
@@ -134,15 +150,17 @@ def values(request, import_id):
         jobs.set_mapping(one, known, "values" if errors else "check")
         if not errors:
             return redirect("import_report", one.pk)
-        asked, commas = mapping.questions(known, counts)
-    elif one.mapping_name and one.mapping["step"] == "values" and not mapping.unsaid(known, counts):
+        asked = questions.questions(known, counts)
+    elif one.mapping_name and one.mapping["step"] == "values" and not questions.unsaid(known, counts):
         jobs.set_mapping(one, known, "check")
         return redirect("import_report", one.pk)
     context = {
         "one": one,
-        "columns": [_column_page(column, known, errors) for column in asked],
-        "commas": commas,
-        "comma": known.comma,
+        "columns": [_column_page(column, known, errors) for column in asked.columns],
+        "asked": asked,
+        "known": known,
+        "separators": list(SEPARATORS.items()),
+        "rule": notations.TWO_DIGITS.format(n=MINIMUM_AGE),
         "reasons": list(MISSING_LABELS.items()),
         "errors": errors,
         "name": request.POST.get("save_as", one.mapping_name),
@@ -156,10 +174,14 @@ def _column_page(column, known, errors):
         "column": column,
         "label": _label(column.target),
         "hides": _identifies(column.target),
-        "formats": [(key, DATE_FORMATS[key], column.unread[key], key == column.format) for key in column.formats],
+        "formats": [(key, DATE_FORMATS[key], column.unread[key], key in column.chosen) for key in column.formats],
         "values": [
             {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}
-            | {"left_out": said.get(value.strip()) == mapping.LEFT_OUT}
+            | {
+                "left_out": said.get(value) == mapping.LEFT_OUT,
+                "fits": value in column.fitting,
+                "kept": said.get(value) == value,
+            }
             for place, (value, rows, code) in enumerate(column.values)
         ],
         "fault": errors.get((column.target, "date")),
@@ -174,23 +196,30 @@ def _label(target):
 def _take(post, known, asked):
     """Put what was said into the mapping; {(target, place or "date"): True} for what was not said."""
     errors = {}
-    known.comma = post.get("comma") == "on"
-    for column in asked:
+    if post.get("separators") in SEPARATORS:
+        known.separators = post["separators"]
+    elif asked.separators:
+        errors["separators"] = True
+    known.numbers = post.get("numbers") == "on" if asked.numbers else known.numbers
+    if post.get("repeats") in (mapping.UNSCHEDULED, mapping.PASS_OVER):
+        known.repeats = post["repeats"]
+    elif asked.repeats:
+        errors["repeats"] = True
+    for column in asked.columns:
         target, said = column.target, {}
-        allowed = {code for code, _label in column.choices}
         for place, (value, _rows, _code) in enumerate(column.values):
             code = post.get(f"code-{target}-{place}", "")
-            if code == LEAVE_EMPTY:
-                said[value.strip()] = mapping.LEFT_OUT
-            elif code in allowed or (code[:1] == mapping.REASON and code[1:] in MISSING_LABELS):
-                said[value.strip()] = code
-            elif code != AS_IT_IS:
+            code = {LEAVE_EMPTY: mapping.LEFT_OUT, AS_IT_IS: None}.get(code, code or "-")
+            kept = questions.taken(column, value, code)
+            if kept is not None:
+                said[value] = kept
+            elif code is not None:
                 errors[target, place] = True
         known.codes[target] = known.codes.get(target, {}) | said
         if column.formats:
-            key = post.get(f"date-{target}", "")
-            if key in DATE_FORMATS:
-                known.dates[target] = key
+            keys = [key for key in post.getlist(f"date-{target}") if key in DATE_FORMATS]
+            if keys and not {"dmy", "mdy"} <= set(keys):
+                known.dates[target] = keys
             else:
                 errors[target, "date"] = True
     known.codes = {target: said for target, said in known.codes.items() if said}

@@ -32,6 +32,7 @@ Status, Act = Import.Status, Import.Act
 UNDER_WAY = (Status.QUEUED, Status.RUNNING)
 STEPS = {"choices": "import_choices", "columns": "import_columns", "values": "import_values"}
 STAGES = {
+    "open": gettext_lazy("Reading the workbook, in a process of its own"),
     "read": gettext_lazy("Reading the files"),
     "compare": gettext_lazy("Comparing with what is stored"),
     "store": gettext_lazy("Storing, with every rule of the database"),
@@ -121,10 +122,12 @@ def import_report(request, import_id):
     one = one_of(request, import_id)
     if one.status == Status.OPEN:
         step = jobs.step_of(one)
-        if step != "check":
+        if step in STEPS:
             return redirect(STEPS[step], one.pk)
-        carry_out_import(one, Act.CHECK)
+        carry_out_import(one, Act.READ if step == "read" else Act.CHECK)
         one.refresh_from_db()
+        if one.status == Status.OPEN:  # read at once, and something is to be said
+            return redirect("import_report", one.pk)
         if request.method == "POST":
             return redirect("import_report", one.pk)
     if one.status in UNDER_WAY:
@@ -220,7 +223,12 @@ def _previews(one):
 
 def _progress(one):
     share, stage = jobs.progress(one.pk)
-    return {"one": one, "share": share, "stage": STAGES.get(stage, _("Waiting for a worker"))}
+    return {
+        "one": one,
+        "reads": one.act == Act.READ,
+        "share": share,
+        "stage": STAGES.get(stage, _("Waiting for a worker")),
+    }
 
 
 @require_safe
@@ -249,6 +257,7 @@ def import_choices(request, import_id):
                 "delimiter": request.POST.get(f"delimiter-{number}"),
                 "sheets": request.POST.getlist(f"sheets-{number}"),
                 "formulas": request.POST.get(f"formulas-{number}") == "on",
+                "headers": _posted_headers(request.POST, number),
             }
             for number, _file, _choice in jobs.readable(one)
         }
@@ -256,9 +265,17 @@ def import_choices(request, import_id):
         if jobs.step_of(one) != "choices":
             return redirect("import_report", one.pk)
         missing = True
+    elif jobs.step_of(one) == "read":
+        return redirect("import_report", one.pk)
     questions = [_question(one, number, file, choice) for number, file, choice in jobs.readable(one)]
     context = {"one": one, "questions": questions, "missing": missing}
     return render(request, "imports/import_choices.html", context, status=422 if missing else 200)
+
+
+def _posted_headers(post, number):
+    """The row that names the columns, by sheet, where one was chosen."""
+    prefix = f"header-{number}-"
+    return {name.removeprefix(prefix): post[name] for name in post if name.startswith(prefix) and post[name]}
 
 
 def _question(one, number, file, choice):
@@ -275,11 +292,28 @@ def _question(one, number, file, choice):
         ],
         "delimiters": [(one, DELIMITERS[one], one == way.delimiter) for one in found.delimiters],
         "ask_encoding": found.encodings != ("utf-8-sig",),
-        "ask_delimiter": found.delimiters != (",",),
-        "sheets": [(sheet, sheet.name in (way.sheets or ())) for sheet in found.sheets],
+        "ask_delimiter": found.delimiters != (",",) and not found.separator,
+        "sheets": [(sheet, sheet.name in (way.sheets or ())) for _, sheet in found.filled],
         "has_formulas": any(sheet.formulas for sheet in found.sheets),
         "formulas": way.formulas,
+        "headers": _headers(one, number, choice, found, way),
     }
+
+
+def _headers(one, number, choice, found, way):
+    """The first rows of each table, for choosing which of them names the columns; none before the tables are made."""
+    if choice["tables"] != way.tables:
+        return []
+    asked = []
+    for place, sheet in found.filled if found.workbook else [(0, None)]:
+        layout = jobs.layout_of(one, number, place)
+        rows = [(str(row), cells[:8], [row] == list(layout.header)) for row, cells in layout.head]
+        pairs = [
+            (f"{first}+{second}", f"{first} + {second}", [first, second] == list(layout.header))
+            for (first, _), (second, _) in zip(layout.head, layout.head[1:], strict=False)
+        ][:4]
+        asked.append({"place": place, "sheet": sheet, "rows": rows[:8], "pairs": pairs, "certain": layout.certain})
+    return asked
 
 
 def _text_previews(one, number, found):

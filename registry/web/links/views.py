@@ -33,7 +33,6 @@ from registry.services.records.drafts import draft_of
 from registry.services.records.storing import Locked
 from registry.services.seen import Unseen
 from registry.web.entry import drafts
-from registry.web.entry.conflicts import in_words
 from registry.web.shared import questions, seen_words, wording
 from registry.web.shared.lookup import names_of, patient_of, visit_label
 from sites import attempts
@@ -233,7 +232,7 @@ def _in_the_form(request, link, row):
 
 def _line(item, given, value, reason):
     came = wording.reason(DECLINED) if given == DECLINED else wording.shown(item, given)
-    stored = in_words(item, value, reason)
+    stored = wording.answer(item, value, reason)
     return Line(item, came, stored, differs=bool(reason or value) and stored != came)
 
 

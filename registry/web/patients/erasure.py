@@ -13,8 +13,7 @@ from registry.services import seen
 from registry.services.follow_up import ends
 from registry.services.operations import erasure
 from registry.services.records.cleaning import InvalidAnswers
-from registry.services.records.storing import ReasonRequired
-from registry.services.review.soft_checks import as_json
+from registry.services.records.storing import ReasonRequired, as_json
 from registry.tasks import erase_patient as erase
 from registry.web.patients.views import end_in_words
 from registry.web.shared import seen_words, wording

@@ -29,7 +29,7 @@ from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
 from registry.web.patients import extra_answers, timeline
-from registry.web.shared import questions, wording
+from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
 from registry.web.shared.patient_head import OWN_FORMS, facts
@@ -115,10 +115,9 @@ def patient_list(request):
     ).only("id", "patient_id", "timepoint_id", "state"):
         recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
     for row in rows:
-        row.visits = _in_columns(
-            plans, visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
-        )
-        row.own_forms = [form_state(row, "baseline"), form_state(row, "surgery")]
+        planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
+        own = [form_state(row, "baseline"), form_state(row, "surgery")]
+        row.states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
 
     kept = chosen | ({"q": query} if query else {})
     return render(

@@ -11,11 +11,12 @@ from registry.services.review import queries, verification
 from registry.services.review.forms import FormRow
 from registry.services.review.queries import Said
 from registry.services.review.soft_checks import expanded, findings_of
-from registry.web.review.query_words import form_label, lines, visit_labels
+from registry.web.review.query_words import lines
 from registry.web.review.signing import locked_by
 from registry.web.review.verification import mark_in_words
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
+from registry.web.shared.record_words import form_label, visit_labels
 from sites.tenancy.access import Can
 
 NOTE = 2000

@@ -27,10 +27,11 @@ from registry.services.review.queries import Wanted, WrongState, discussed
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
-from registry.web.review.query_words import form_label, form_url, item_label, lines, visit_labels
+from registry.web.review.query_words import lines
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
+from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from sites import audit
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered

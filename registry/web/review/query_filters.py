@@ -10,7 +10,8 @@ from registry.instruments.timepoints import SCHEDULE
 from registry.models import Query, QueryForm, QueryState
 from registry.services.review.queries import discussed
 from registry.services.review.soft_checks import checks_asked
-from registry.web.review.query_words import RULES, rule_in_words, visit_labels
+from registry.web.review.query_words import RULES, rule_in_words
+from registry.web.shared.record_words import visit_labels
 from sites.models import Site
 
 UNSETTLED, ALL = "unsettled", "all"

@@ -2,22 +2,16 @@
 
 from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from registry.instruments import catalogue, checks
-from registry.models import Query, QueryForm, QueryState
-from registry.services.follow_up import schedule
+from registry.instruments import checks
+from registry.models import Query, QueryState
 from registry.services.review.queries import form_of
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
+from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 
 RULES = {check.name: check for check in (*checks.SOFT_CHECKS, checks.outside_window(checks.SCHEDULE))}
-OWN = {
-    QueryForm.BASELINE: "patient_baseline",
-    QueryForm.SURGERY: "patient_surgery",
-    QueryForm.FOLLOW_UP: "patient_follow_up",
-}
 
 
 def question(query):
@@ -27,41 +21,6 @@ def question(query):
 
 def rule_in_words(code):
     return wording.sentence(RULES[code].message) if code in RULES else code or ""
-
-
-def form_label(form, visit_labels):
-    """What a form is called. `visit_labels` maps timepoints to labels."""
-    if form.kind == QueryForm.ASSESSMENT:
-        return visit_labels.get(form.timepoint, form.timepoint)
-    return str(QueryForm(form.kind).label)
-
-
-def form_url(patient_id, form):
-    if form.kind in OWN:
-        return reverse(OWN[form.kind], args=[patient_id])
-    if form.kind == QueryForm.ASSESSMENT:
-        return reverse("assessment", args=[patient_id, form.timepoint])
-    return reverse("adverse_event", args=[patient_id, form.event])
-
-
-def item_label(name):
-    """What an item is called, with its instrument where that says more; nothing for the form as a whole."""
-    if not name:
-        return ""
-    try:
-        item = catalogue.item(name)
-    except KeyError:
-        return name
-    label = wording.words(item.label)
-    try:
-        instrument = catalogue.instrument_of(name)
-    except KeyError:
-        return label
-    return f"{wording.words(instrument.title)}: {label}" if instrument.derived else label
-
-
-def visit_labels():
-    return {code: wording.words(label) for code, label in schedule.labels().items()}
 
 
 @dataclass

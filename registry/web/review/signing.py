@@ -14,10 +14,11 @@ from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
-from registry.web.review.query_words import form_label, form_url, lines, visit_labels
+from registry.web.review.query_words import lines
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
+from registry.web.shared.record_words import form_label, form_url, visit_labels
 from sites import audit
 from sites.tenancy.access import Can
 
@@ -179,13 +180,20 @@ def _line(one, labels):
     words = {
         "valid": _("The data are as they were signed."),
         "unlocked": _("Unlocked since; the data are still as they were signed."),
-        "broken": _("Broken: the data changed after they were signed."),
+        "broken": {
+            "data": _("Broken: the data changed after they were signed."),
+            "key": _("Broken: it was not made with this registry's key."),
+            "trail": _("Broken: the audit trail tells of no such signature."),
+        }.get(one.fault),
     }
+    said = [words[one.status]]
+    if not one.keyed:
+        said.append(_("It is of release 0.1.0, when signatures were not bound to the registry's key yet."))
     return {
         "signature": one.signature,
         "status": one.status,
         "note": STATUS_NOTES[one.status],
-        "words": words[one.status],
+        "words": " ".join(map(str, said)),
         "forms": [form_label(form, labels) for form in forms if form],
         "open": [form_label(form, labels) for form in (Form.of(code, labels) for code in one.open) if form],
     }

@@ -17,11 +17,11 @@ from registry.services.review import verification
 from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
-from registry.web.review.query_words import form_label, form_url, item_label, visit_labels
 from registry.web.review.signing import known_form
 from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.patient_head import facts
+from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from sites.models import Site
 from sites.tenancy.access import Can
 

@@ -10,9 +10,7 @@ from registry.models import QueryState
 from registry.services.records import changes
 from registry.services.review.soft_checks import Form
 from registry.services.seen import MISSING
-from registry.web.entry import conflicts
-from registry.web.review import query_words
-from registry.web.shared import wording
+from registry.web.shared import record_words, wording
 from registry.web.shared.lookup import names_of
 
 NOT_SHOWN = "–"
@@ -32,7 +30,7 @@ class Line:
 
 def lines_of(differences, forms=()):
     """`Line`s of differences. `forms` are the FormRows as stored now, for who changed what in them."""
-    labels = query_words.visit_labels()
+    labels = record_words.visit_labels()
     rows = {one.form.code: one.row for one in forms}
     wanted = {one.part for one in differences} & rows.keys()
     changed = {code: changes.since(rows[code], 0) for code in wanted}
@@ -51,7 +49,7 @@ def _part(code, labels):
     if code.startswith("query-"):
         return _("Query %(number)s") % {"number": code.removeprefix("query-")}
     form = Form.of(code, labels)
-    return query_words.form_label(form, labels) if form else _WORDS.get(code, lambda: code)()
+    return record_words.form_label(form, labels) if form else _WORDS.get(code, lambda: code)()
 
 
 _WORDS = {"answers": lambda: _("Answers"), "form": lambda: _("Form"), "end": lambda: _("End of follow-up")}
@@ -71,7 +69,7 @@ def _cells(difference):
 
 def answer_label(name):
     """What an answer or a derived value is called."""
-    label = query_words.item_label(name)
+    label = record_words.item_label(name)
     try:
         return wording.words(catalogue.derived(name).label) if label == name else label
     except KeyError:
@@ -86,7 +84,7 @@ def in_words(name, value):
         item = catalogue.item(name)
     except KeyError:
         return NOT_SHOWN if value is None else str(value)
-    return conflicts.in_words(item, changes.typed(item, value), "")
+    return wording.answer(item, changes.typed(item, value), "")
 
 
 def answers(form_row, names):

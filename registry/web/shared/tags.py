@@ -1,8 +1,12 @@
 """What templates need to show the registry's values: declared labels, dates, states."""
 
+from functools import cache
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import catalogue
@@ -34,11 +38,14 @@ register.filter("site_name", wording.site_name)
 
 
 @register.simple_tag
+@cache
 def icon(name, classes=""):
-    """A shape from static/icons.svg, without a word of its own."""
+    """A shape without a word, from static/icons.svg; that of a state (`state-query`) from static/states.svg."""
+    if state_shape := name.removeprefix("state-") if name.startswith("state-") else "":
+        return format_html('<i class="icon shape-{}{}" aria-hidden="true"></i>', state_shape, f" {classes}".rstrip())
     return format_html(
-        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
-        classes,
+        '<svg class="icon{}" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        f" {classes}".rstrip(),
         static("icons.svg"),
         name,
     )
@@ -46,14 +53,27 @@ def icon(name, classes=""):
 
 @register.simple_tag
 def state(code, word=True):
-    """The shape and the word of a form's state; without `word` it is read out only."""
-    return format_html(
-        '<span class="state state-{}">{}<span class="{}">{}</span></span>',
-        code,
-        icon(f"state-{code}"),
-        "state-word" if word else "visually-hidden",
-        STATES[code],
-    )
+    """The shape and the word of a form's state; without `word` the word is read out only."""
+    return _state(code, word, get_language())
+
+
+@cache
+def _state(code, word, _language):
+    shown = STATES[code] if word else format_html('<span class="visually-hidden">{}</span>', STATES[code])
+    return format_html('<span class="state state-{}">{}</span>', code, shown)
+
+
+def state_cells(codes):
+    """The cells of a list that show a state each; None is a form that the patient's plan does not have."""
+    language = get_language()
+    return mark_safe("".join([_state_cell(code, language) for code in codes]))  # noqa: S308 - made by format_html
+
+
+@cache
+def _state_cell(code, _language):
+    if code is None:
+        return mark_safe('<td class="shape"><span class="muted" aria-hidden="true">·</span></td>')
+    return format_html('<td class="shape state-{}">{}</td>', code, STATES[code])
 
 
 BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from registry.instruments import levels
-from registry.instruments.base import MISSING_LABELS
+from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.services.records.cleaning import REQUIRED
 
 NOTHING = "–"
@@ -113,3 +113,16 @@ def segment_of(patient):
 
 def site_name(site):
     return site.name_ja if in_japanese() and site.name_ja else site.name
+
+
+def meant(item, value):
+    """The value that was meant by what is in a field, or the text itself where it means none."""
+    try:
+        return item.clean(value)
+    except InvalidValue:
+        return value
+
+
+def answer(item, value, missing):
+    """An answer as a page shows it: its value, or the reason for which there is none."""
+    return reason(missing) if missing else shown(item, meant(item, value))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,7 @@ from registry.instruments.base import Label
 from registry.models import Assessment, Patient, State
 from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
+from registry.services.operations import site_counts
 from registry.services.review import form_states
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
@@ -124,7 +125,9 @@ def _measure(name):
 def _work(sites, plans, today):
     """Visits due and overdue, the most valuable first: {"lines": [...], "due", "overdue", "closing": counts}."""
     waiting = visits.awaited(sites, plans, today)
-    unknown = visits.least_known(sites, plans, today) if waiting else {}
+    unknown = {}
+    if waiting:
+        unknown = visits.least_known(site_counts.counts("known", sites, plans, today).by_site.values())
     labels = {one.code: wording.words(one.label) for one in plans.timepoints}
     lines = sorted(
         (
@@ -212,38 +215,30 @@ def _queries(sites):
 def _by_site(access, plans, today, *, whole):
     """One line a site: enrolment against target and, if `whole`, what waits there; and the sum of all."""
     ids = access.sites_for(Can.READ)
-    counts = {
-        line["site_id"]: line
-        for line in Patient.objects.visible_to(access)
-        .order_by()
-        .values("site_id")
-        .annotate(enrolled=Count("pk"), operated=Count("surgery_date"), died=Count("pk", Q(vital_status="dead")))
-    }
-    waiting = visits.awaited_by_site(ids, plans, today) if whole else {}
-    drafts = _drafts_by_site(ids) if whole else {}
-    queries = form_states.open_queries_by_site(ids) if whole else {}
+    kinds = ("enrolled", "waiting", "drafts", "queries") if whole else ("enrolled",)
+    counted = {kind: site_counts.counts(kind, ids, plans, today) for kind in kinds}
     lines = []
     for site in Site.objects.filter(pk__in=ids):
-        due, overdue = waiting.get(site.pk, (0, 0))
-        line = dict.fromkeys(("enrolled", "operated", "died"), 0) | counts.get(site.pk, {})
-        line |= {"site": site, "target": site.enrolment_target, "due": due, "overdue": overdue}
-        line |= {"drafts": drafts.get(site.pk, 0), "queries": queries.get(site.pk, 0)}
+        of_site = {kind: counted[kind].by_site.get(site.pk) for kind in kinds}
+        line = {"site": site, "target": site.enrolment_target}
+        line |= dict(zip(("enrolled", "operated", "died"), of_site["enrolled"] or (0, 0, 0), strict=True))
+        line |= dict(zip(("due", "overdue"), of_site.get("waiting") or (0, 0), strict=True))
+        line |= {kind: of_site.get(kind) or 0 for kind in ("drafts", "queries")}
         lines.append(line | {"percent": _percent(line)})
     summed = ("enrolled", "operated", "died", "due", "overdue", "drafts", "queries")
     total = {key: sum(line[key] for line in lines) for key in summed}
     targets = [line["target"] for line in lines]
     total["target"] = sum(targets) if targets and all(targets) else None
     total["percent"] = _percent(total)
-    return {"lines": lines, "total": total}
+    return {
+        "lines": lines,
+        "total": total,
+        "counted_at": min((one.at for one in counted.values() if one.at), default=None),
+    }
 
 
 def _percent(line):
     return round(100 * line["enrolled"] / line["target"]) if line["target"] else None
-
-
-def _drafts_by_site(ids):
-    found = Assessment.objects.order_by().filter(site_id__in=ids, state=State.DRAFT)
-    return dict(found.values_list("site_id").annotate(Count("pk")))
 
 
 # -- Administrators ----------------------------------------------------------------------------------------------------

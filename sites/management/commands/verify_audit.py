@@ -8,21 +8,33 @@ from sites.audit import sealing
 
 
 class Command(BaseCommand):
-    help = "Recomputes every seal of the audit trail and says where it was tampered with (exit status 1)."
+    help = (
+        "Recomputes every seal of the audit trail, compares them with those kept outside the database, and says where "
+        "the trail was tampered with or what it lacks (exit status 1)."
+    )
 
     def add_arguments(self, parser):
+        parser.add_argument(
+            "--new", action="store_true", help="only what came since the trail held last: in proportion to that"
+        )
         parser.add_argument(
             "--expect",
             default="",
             metavar="HASH",
-            help="hash of a seal that was noted outside the database and must still be there",
+            help="hash of a seal that was noted elsewhere and must still be there",
         )
 
-    def handle(self, *args, expect, **options):
-        report = sealing.verify(expect=expect)
+    def handle(self, *args, expect, new=False, **options):
+        report = sealing.verify(expect=expect, new_only=new)
         for finding in report.findings:
             self.stderr.write(self.style.ERROR(str(finding)))
-        self.stdout.write(f"{report.seals} seals over {report.sealed} events, the newest {report.last_hash or 'none'}.")
+        for sentence in report.given_up:
+            self.stdout.write(self.style.WARNING(sentence))
+        since = f" since seal {report.since}" if report.since else ""
+        self.stdout.write(
+            f"{report.seals} seals{since} over {report.sealed} events, the newest {report.last_hash or 'none'}; "
+            f"{report.kept} are kept outside the database."
+        )
         self.stdout.write(f"{report.unsealed} newest events are not sealed yet.")
         if report.findings:
             sys.exit(1)

@@ -1,0 +1,76 @@
+"""Cells of a workbook on their way: a text, or a text with the kind of cell that it was (`workbook.marked`).
+
+A cell whose kind cannot hold the column is an error that shows what the sheet shows: TRUE is no millimetres, a date
+no patient's number.
+"""
+
+from registry.imports.files.workbook import KINDS, MARK, SHOWN
+from registry.instruments.base import InvalidValue, Label
+
+PATIENT = "patient_id"
+
+IS_DATE = Label("is a date in the sheet", "シートでは日付です")
+IS_TIME = Label("is a time in the sheet: write the number", "シートでは時刻です。数値で入力してください")
+IS_LOGICAL = Label("is TRUE or FALSE in the sheet, not a value of this column", "シートでは論理値（TRUE／FALSE）です")
+IS_NUMBER = Label(
+    "is a number in the sheet, which keeps no zeros in front: format the column as text, or choose to "
+    "take what the sheet shows",
+    "シートでは数値のため、先頭の0が失われます。列を文字列にするか、シートの表示どおりに読むよう選んでください",
+)
+HOLDS = Label("the cell holds {v}", "セルの値は{v}です")
+
+
+def parts(cell):
+    """(letter of the kind or "", text, what the sheet shows) of a cell."""
+    if not cell.startswith(MARK):
+        return "", cell, cell
+    text, _, shown = cell[2:].partition(SHOWN)
+    return cell[1], text, shown or text
+
+
+def plain(cell):
+    """The text of a cell."""
+    return cell if not cell.startswith(MARK) else cell[2:].partition(SHOWN)[0]
+
+
+def shown(cell):
+    """What the sheet shows of a cell."""
+    return parts(cell)[2]
+
+
+def text_for(item, cell, *, numbers=False):
+    """The text of a cell for a column of `item`; raises InvalidValue where the cell's kind cannot hold it.
+
+    numbers  numbers may name patients, as the sheet shows them
+    """
+    if not cell.startswith(MARK):
+        return cell
+    kind, text, shows = parts(cell)
+    kind = kind.lower()
+    names_patient = item is not None and item.name == PATIENT
+    if kind == "n":
+        if names_patient and not numbers:
+            raise InvalidValue(_told(IS_NUMBER, shows, text))
+        return shows if item is not None and item.kind == "text" else text
+    if kind == "d" and (item is None or item.kind != "date"):
+        if names_patient or item is None or item.kind != "text":
+            raise InvalidValue(_told(IS_DATE, shows, text))
+        return shows
+    if kind == "t" and (item is None or item.kind != "text"):
+        raise InvalidValue(IS_TIME)
+    if kind == "b" and not (item is not None and (item.kind == "text" and not names_patient or item.choices)):
+        raise InvalidValue(IS_LOGICAL)
+    return text
+
+
+def _told(label, shows, text):
+    if shows == text:
+        return label
+    holds = HOLDS.format(v=text)
+    return Label(f"{label.en} ({holds.en})", f"{label.ja}（{holds.ja}）")
+
+
+def kind_of(cell):
+    """The name of a cell's kind, "text" for plain text."""
+    kind = parts(cell)[0].lower()
+    return KINDS.get(kind, "text")

@@ -1,0 +1,388 @@
+"""Numbers, dates and vertebral levels as hospitals write them, read into the registry's own spelling, or refused with
+what would do.
+
+Every function takes a text and returns `(text, note)`: the note is None where nothing is worth telling, otherwise
+True (“was read as”) or a
+Label that says more. Raises InvalidValue, whose reason says why it is not clear.
+"""
+
+import re
+import unicodedata
+from datetime import date, timedelta
+
+from registry.instruments import levels
+from registry.instruments.base import InvalidValue, Label
+
+INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
+# What looks like a hyphen; ー is the long vowel of katakana, which keyboards give for one.
+_HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－ｰ─"), "-")
+_WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
+
+
+def tidy(text):
+    """A text without what nobody sees, in half width, with plain hyphens and waves, and single blanks."""
+    text = unicodedata.normalize("NFKC", text.translate(INVISIBLE).translate(_HYPHENS).translate(_WAVES))
+    return re.sub(r"\s+", " ", text.translate(_HYPHENS).translate(_WAVES)).strip()
+
+
+# Numbers
+
+POINT, COMMA = "point", "comma"
+SEPARATORS = {
+    POINT: Label("1,234.5 (a point before the decimals)", "1,234.5（小数点はピリオド）"),
+    COMMA: Label("1.234,5 (a comma before the decimals)", "1.234,5（小数点はコンマ）"),
+}
+UNITS = {
+    "mL": ("ml", "cc", "ミリリットル"),
+    "min": ("min", "mins", "min.", "minutes", "minute", "分"),
+    "mm": ("mm", "ミリ", "ミリメートル"),
+    "Gy": ("gy", "グレイ"),
+    "deg": ("deg", "degrees", "°", "度"),
+    "months": ("months", "month", "mo", "か月", "ヶ月", "カ月", "ヵ月", "月"),
+    "years": ("years", "year", "y", "yrs", "歳", "年"),
+}
+ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
+
+OTHER_UNIT = Label("is in another unit: {v} is asked for", "単位が異なります。{v}で入力してください")
+NO_EXACT = Label(
+    "says no exact number: write one, or the reason why there is none",
+    "正確な数値ではありません。数値を入力するか、欠測理由を指定してください",
+)
+CLOCK = Label(
+    "may be hours and minutes, or minutes and seconds: write the number of minutes",
+    "「時間:分」か「分:秒」か判別できません。分単位の数値で入力してください",
+)
+EITHER_NUMBER = Label(
+    "may be {a} or {b}: say whether a point or a comma stands before decimals",
+    "{a}とも{b}とも読めます。小数点がピリオドかコンマかを指定してください",
+)
+_VAGUE = re.compile(r"[<>≦≧≤≥±≒~?]|\d\s*-\s*\d|約|程度|以上|以下|未満|超|前後|少量|多量|微量|about|approx", re.I)
+_DIGITS = r"[+-]?\d"
+
+
+def read_number(item, text, separators=""):
+    """A number of `item` (kind integer or decimal).
+
+    separators  POINT or COMMA, where somebody has said what stands before decimals
+    Thousands separators are never decimals of a whole number.
+    """
+    plain = tidy(text)
+    bare = _without_unit(item, plain)
+    if item.kind == "integer" and item.unit == "min" and (minutes := _minutes(bare)):
+        return minutes, True
+    found = _spelled(item, bare.replace("¥", ""), separators)
+    if found is None:
+        _refuse_vague(item, bare)
+        return (plain, (plain != text.strip()) or None) if plain.isascii() else (text, None)
+    return found, (found != text.strip()) or None
+
+
+def _without_unit(item, text):
+    for unit in sorted(UNITS.get(item.unit, ()), key=len, reverse=True):
+        if text.casefold().endswith(unit) and text[: -len(unit)].strip()[-1:].isdigit():
+            return text[: -len(unit)].strip()
+    return text
+
+
+def _minutes(text):
+    if re.fullmatch(r"\d{1,3}:\d{2}(:\d{2})?", text):
+        raise InvalidValue(CLOCK)
+    hours = re.fullmatch(r"(\d{1,2}) ?(?:h|hr|hrs|hours?|時間) ?(?:(\d{1,2}) ?(?:m|min|minutes?|分)?)?", text, re.I)
+    return str(int(hours[1]) * 60 + int(hours[2] or 0)) if hours else None
+
+
+def _spelled(item, text, separators):
+    """The number in the registry's spelling; None where it is none."""
+    whole = item.kind == "integer"
+    if re.fullmatch(rf"{_DIGITS}+", text):
+        return text.lstrip("+") if text.startswith("+") else text
+    if whole and text.upper() in ROMAN and (item.choices or (item.maximum is not None and item.maximum <= 10)):
+        return str(ROMAN[text.upper()])
+    readings = {}
+    for separator, group, point in ((POINT, r"[, ']", r"\."), (COMMA, r"[. ']", ",")):
+        # Four and more digits without separators may come before decimals; groups are of three.
+        shape = rf"([+-]?(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+))(?:{point}(\d+))?"
+        if found := re.fullmatch(shape, text):
+            readings[separator] = re.sub(r"[^\d+-]", "", found[1]) + (f".{found[2]}" if found[2] else "")
+    if whole:
+        readings = _whole_readings(text, readings)
+    return _chosen(item, readings, separators)
+
+
+def _whole_readings(text, readings):
+    """Readings without a decimal part that is not zero. Groups of a comma are thousands, whatever stands before
+    decimals.
+    """
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.0+)?", text):
+        return dict.fromkeys((POINT, COMMA), readings[POINT].partition(".")[0])
+    whole = {}
+    for separator, reading in readings.items():
+        number, _, decimals = reading.partition(".")
+        if not decimals.strip("0"):
+            whole[separator] = number
+    return whole
+
+
+def _chosen(item, readings, separators):
+    fitting = {separator: reading for separator, reading in readings.items() if _fits(item, reading)}
+    values = {*map(float, fitting.values())}
+    if not fitting:
+        return next(iter(readings.values()), None) if len({*readings.values()}) == 1 else readings.get(separators)
+    if len(values) == 1:
+        only = fitting.get(separators) or next(iter(fitting.values()))
+        if separators and separators not in fitting:
+            return None
+        # A comma before decimals is only believed where somebody says so.
+        return only if separators or POINT in fitting else None
+    if separators in fitting:
+        return fitting[separators]
+    a, b = fitting.values()
+    raise InvalidValue(EITHER_NUMBER.format(a=a, b=b))
+
+
+def _fits(item, text):
+    try:
+        item.clean(text)
+    except InvalidValue:
+        return False
+    return True
+
+
+def _refuse_vague(item, text):
+    if _VAGUE.search(text):
+        raise InvalidValue(NO_EXACT)
+    unit = re.fullmatch(rf"{_DIGITS}[\d.,]* ?([^\d.,\s-]+)", text)
+    if item.unit and unit:
+        raise InvalidValue(OTHER_UNIT.format(v=item.unit))
+
+
+def has_separator(text):
+    """Whether what stands before decimals matters for a number."""
+    return bool(re.search(r"\d[.,]\d", tidy(text)))
+
+
+# Dates
+
+DATE_FORMATS = {
+    "iso": Label("2024-03-09 (year-month-day)", "2024-03-09（年-月-日）"),
+    "ymd": Label(
+        "2024/3/9, 2024.3.9, 2024年3月9日, 20240309, 24/3/9", "2024/3/9、2024.3.9、2024年3月9日、20240309、24/3/9"
+    ),
+    "dmy": Label("9/3/2024, 9/3/24 (day, month, year)", "9/3/2024、9/3/24（日・月・年）"),
+    "mdy": Label("3/9/2024, 3/9/24 (month, day, year)", "3/9/2024、3/9/24（月・日・年）"),
+    "era": Label("R6.3.9, 令和6年3月9日 (Japanese era)", "R6.3.9、令和6年3月9日（和暦）"),
+    "named": Label("9 Mar 2024, March 9, 2024", "9 Mar 2024、March 9, 2024"),
+    "excel": Label("45360 (days, as Excel counts them)", "45360（Excelの通し日数）"),
+}
+EXCEL_BEGINS = date(1899, 12, 30)  # day 0 of every day since March 1900, in workbooks of the 1900 system
+_DATES = {
+    "iso": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
+    "ymd": re.compile(r"(\d{4}|\d{2})([-/.年]) ?(\d{1,2}) ?(?:\2|月) ?(\d{1,2})日?|(\d{4})()(\d{2})(\d{2})"),
+    "dmy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
+    "mdy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
+    "era": re.compile(
+        r"(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])[. ]?(\d{1,2}|元)[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?", re.I
+    ),
+    "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
+}
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_NAMED = (
+    re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/. ]+([a-z]{3,9})\.?,?[-/. ]+(\d{4}|\d{2})", re.I),
+    re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.I),
+)
+_CLOCK_BEHIND = re.compile(
+    r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? "
+    r"?(am|pm)?(?:Z| ?[+-]\d{2}:?\d{2})?$",
+    re.I,
+)
+_WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.I)
+# Name and letter of an era → its first and last day.
+_ERAS = {
+    ("明治", "明", "M"): (date(1868, 1, 25), date(1912, 7, 29)),
+    ("大正", "大", "T"): (date(1912, 7, 30), date(1926, 12, 24)),
+    ("昭和", "昭", "S"): (date(1926, 12, 25), date(1989, 1, 7)),
+    ("平成", "平", "H"): (date(1989, 1, 8), date(2019, 4, 30)),
+    ("令和", "令", "R"): (date(2019, 5, 1), date.max),
+}
+TWO_DIGITS = Label(
+    "A year of two digits is the last one before the end of this year; for births the last one {n} years ago or more.",
+    "2桁の年は今年までの直近の年、生年月日では{n}年以上前の直近の年として読みます。",
+)
+NO_DATE = Label("is not a date written like {v}", "{v}の形式の日付ではありません")
+PARTIAL = Label(
+    "has no day: write the whole date, or the reason why it is not known",
+    "日がありません。年月日を入力するか、欠測理由を指定してください",
+)
+OUTSIDE_ERA = Label(
+    "{era} runs from {first} to {last}: this day is not in it", "{era}は{first}から{last}までで、この日は含まれません"
+)
+EITHER_DATE = Label("may be {a} or {b}: choose one way of writing", "{a}とも{b}とも読めます。書き方を1つ選んでください")
+TIME_DROPPED = Label("was read as {v}: the time is not kept", "{v}として読み取りました。時刻は保存しません")
+_PARTIAL = re.compile(
+    r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
+    r"?([?x]+|不明|00?|上旬|中旬|下旬|頃|ごろ)日?|\d{1,2}/\d{4}"
+    r"|(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年] ?\d{0,2}月?",
+    re.I,
+)
+
+
+def read_date(text, formats, *, today=None, adult=0):
+    """A date written in one of `formats` (keys of DATE_FORMATS), as text ISO 8601, which is always read.
+
+    adult  years that lie between a birth and today at least, for years of two digits
+    """
+    plain = _WEEKDAY.sub("", tidy(text)).strip()
+    plain, clock = without_time(plain)
+    readings, fault = {}, None
+    for key in ("iso", *formats):
+        try:
+            if found := _date_in(plain, key, today or date.today(), adult):
+                readings[found] = key
+        except InvalidValue as error:
+            fault = error
+    if len(readings) > 1:
+        a, b = sorted(readings)[:2]
+        raise InvalidValue(EITHER_DATE.format(a=a, b=b))
+    if readings:
+        day = next(iter(readings))
+        return day, TIME_DROPPED.format(v=day) if clock else None
+    if fault is not None:
+        raise fault
+    if _PARTIAL.fullmatch(plain):
+        raise InvalidValue(PARTIAL)
+    shown = [DATE_FORMATS[key] for key in formats or ("iso",)]
+    raise InvalidValue(_no_date(shown))
+
+
+def _no_date(shown):
+    return Label(
+        NO_DATE.en.format(v=" / ".join(one.en for one in shown)),
+        NO_DATE.ja.format(v="・".join(one.ja for one in shown)),
+    )
+
+
+def without_time(text):
+    """(the day of a text, whether a time other than midnight stands behind it)."""
+    found = _CLOCK_BEHIND.search(text)
+    if not found or not re.search(r"\d|日", text[: found.start()][-1:]):
+        return text, False
+    midnight = (
+        not any(int(part or 0) for part in found.groups()[:3])
+        and "午後" not in found[0]
+        and (found[4] or "am").lower() == "am"
+    )
+    return text[: found.start()].strip().rstrip("T").strip(), not midnight
+
+
+def _date_in(text, key, today, adult):
+    """The date that `text` is in one format, ISO 8601; None if it is none."""
+    if key == "named":
+        return _named(text, today, adult)
+    found = _DATES[key].fullmatch(text)
+    if not found:
+        return None
+    parts = [part for part in found.groups() if part is not None]
+    if key == "excel":
+        return (EXCEL_BEGINS + timedelta(days=int(parts[0]))).isoformat()
+    if key == "era":
+        return _era(*parts)
+    if key != "iso":
+        parts = [part for place, part in enumerate(parts) if place != 1]  # what separates them
+    orders = {"dmy": (2, 1, 0), "mdy": (2, 0, 1)}
+    year, month, day = (parts[place] for place in orders.get(key, (0, 1, 2)))
+    return _day(year, month, day, today, adult)
+
+
+def _named(text, today, adult):
+    for place, shape in enumerate(_NAMED):
+        if found := shape.fullmatch(text):
+            day, month, year = found.groups() if not place else (found[2], found[1], found[3])
+            if month[:3].lower() in _MONTHS:
+                return _day(year, _MONTHS.index(month[:3].lower()) + 1, day, today, adult)
+    return None
+
+
+def _day(year, month, day, today, adult):
+    try:
+        found = date(int(year), int(month), int(day))
+        if len(str(year)) == 2:
+            century = today.year // 100 * 100
+            found = found.replace(year=century + found.year)
+            if found.year > today.year - adult:
+                found = found.replace(year=found.year - 100)
+    except ValueError:
+        return None
+    return found.isoformat()
+
+
+def _era(era, year, month, day):
+    names, (first, last) = next(one for one in _ERAS.items() if era.upper() in one[0])
+    try:
+        found = date(first.year - 1 + (1 if year == "元" else int(year)), int(month), int(day))
+    except ValueError:
+        return None
+    if not first <= found <= last:
+        ends = last.isoformat() if last != date.max else "…"
+        raise InvalidValue(OUTSIDE_ERA.format(era=names[0], first=first.isoformat(), last=ends))
+    return found.isoformat()
+
+
+# Vertebral levels
+
+NO_LEVELS = Label(
+    "is not a list of vertebral levels such as C7;T1 or T5-T7", "C7;T1やT5-T7のような椎体高位の一覧ではありません"
+)
+_REGIONS = {
+    "TH": "T",
+    "頸椎": "C",
+    "頚椎": "C",
+    "胸椎": "T",
+    "腰椎": "L",
+    "仙椎": "S",
+    "仙骨": "S",
+    "頸": "C",
+    "頚": "C",
+    "胸": "T",
+    "腰": "L",
+    "仙": "S",
+}
+_REGIONS |= {"SACRUM": "S", "SACRAL": "S"}
+_REGION = re.compile("|".join(sorted(_REGIONS, key=len, reverse=True)))
+_PART = re.compile(r"([CTLS])?\.?(\d{1,2})?")
+
+
+def read_levels(text):
+    """Vertebral levels separated as the registry does: Th5, ranges (T5-7, T12-L2), S1–S5, 第5胸椎 and #."""
+    plain = tidy(text).upper().replace("ー", "-")
+    plain = re.sub(r"第(\d{1,2})(頸椎|頚椎|胸椎|腰椎|仙椎)", r"\2\1", plain)
+    plain = _REGION.sub(lambda found: _REGIONS[found[0]], plain)
+    plain = re.sub(r"[#№]|VERTEBRAE?|椎体|LEVELS?", "", plain)
+    plain = re.sub(r"\s*(?:-|~|から|TO)\s*", "-", plain)
+    plain = re.sub(r"([CTLS])[. ]+(?=\d)", r"\1", plain)
+    found, region = [], ""
+    for part in filter(None, re.split(r"[;,、，・/+&\s]+", plain)):
+        ends = part.split("-")
+        if len(ends) > 2:
+            raise InvalidValue(NO_LEVELS)
+        places = []
+        for end in ends:
+            level, region = _level(end, region)
+            places.append(levels.LEVELS.index(level))
+        if places[0] > places[-1]:
+            raise InvalidValue(NO_LEVELS)
+        found += levels.LEVELS[places[0] : places[-1] + 1]
+    wanted = ";".join(dict.fromkeys(found))
+    return wanted, (wanted != text.strip()) or None
+
+
+def _level(text, region):
+    shape = _PART.fullmatch(text)
+    if not shape or not text or (shape[1] is None and (shape[2] is None or not region)):
+        raise InvalidValue(NO_LEVELS)
+    region = shape[1] or region
+    if region == "S" and (shape[2] is None or 1 <= int(shape[2]) <= 5):  # the sacrum is one level here
+        return "S", region
+    level = f"{region}{int(shape[2])}" if shape[2] else region
+    if level not in levels.LEVELS:
+        raise InvalidValue(NO_LEVELS)
+    return level, region

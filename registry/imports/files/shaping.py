@@ -1,0 +1,250 @@
+"""A sheet or text as people keep it to one table: which row names the columns, and what is no data.
+
+Wholly blank rows and columns are none; a title above the names is passed over; a header that is repeated further down
+too; two
+rows may name a column together (`術前` above `EQ VAS`). A value in a column without a name is an error: nothing is
+left out without a word.
+"""
+
+import csv
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from registry.imports.files import cells as typed
+from registry.imports.files import reading
+from registry.imports.files.workbook import column_letters
+from registry.imports.report import LISTED
+from registry.instruments.base import Label
+
+HEAD = 15  # rows that are looked at for the names
+MOST_COLUMNS = 2_000
+REMEMBERED = 5_000  # different values of a column for the pages; the check sees all
+INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
+
+NO_NAME = Label(
+    "Column {v} has values and no name: name it in the header, or empty it.",
+    "{v}列に値がありますが、列名がありません。見出しに列名を入れるか、値を消してください。",
+)
+TITLE_PASSED = Label(
+    "The columns are named in row {n}; what stands above was passed over.",
+    "列名は{n}行目です。それより上は読み飛ばしました。",
+)
+HEADER_AGAIN = Label("repeats the header and was passed over", "見出しの繰り返しのため読み飛ばしました")
+
+
+@dataclass
+class Layout:
+    """How a table lies in its source.
+
+    header    numbers of the rows that name the columns
+    certain   whether nobody needs to be asked which they are
+    head      [(row number, texts), …]: the first rows, for who is asked
+    names     of the columns, each once
+    repeated  names that stand more than once, as the source has them
+    offsets   [[line of the table, row of the source], …] wherever the distance changes
+    faults, notes  [row, column, value, Label] of what is wrong, and of what was passed over; `more_faults` are counted
+    counts    column → value → rows, of the first values; `more` columns have further ones
+    """
+
+    header: tuple = (1,)
+    certain: bool = True
+    head: list = field(default_factory=list)
+    names: list = field(default_factory=list)
+    repeated: list = field(default_factory=list)
+    offsets: list = field(default_factory=list)
+    faults: list = field(default_factory=list)
+    more_faults: int = 0
+    notes: list = field(default_factory=list)
+    counts: dict = field(default_factory=dict)
+    more: list = field(default_factory=list)
+    rows: int = 0
+
+    def row_of(self, line):
+        place = bisect_right(self.offsets, [line, 1 << 60]) - 1
+        if place < 0:
+            return line
+        first, row = self.offsets[place]
+        return row + line - first
+
+    def to_json(self):
+        told = {
+            name: [[*found[:3], found[3].en, found[3].ja] for found in getattr(self, name)]
+            for name in ("faults", "notes")
+        }
+        return {**self.__dict__, **told}
+
+    @classmethod
+    def from_json(cls, data):
+        told = {name: [[*found[:3], Label(*found[3:])] for found in data[name]] for name in ("faults", "notes")}
+        return cls(**{**data, **told, "header": tuple(data["header"])})
+
+    def fault(self, row, column, value, reason):
+        if len(self.faults) < LISTED:
+            self.faults.append([row, column, typed.shown(value)[:80], reason])
+        else:
+            self.more_faults += 1
+
+
+def name_of(cell):
+    """A column's name as it is compared: in one line, without what nobody sees."""
+    return re.sub(r"\s+", " ", typed.shown(cell).translate(INVISIBLE)).strip()
+
+
+def find_header(head, knows, visit_of):
+    """(numbers of the rows that name the columns, whether that is certain) for the first rows.
+
+    knows     whether a name is a column's that the registry knows
+    visit_of  the timepoint that a text names, or ""
+    """
+    if not head:
+        return (), True
+    scores = [sum(knows(name) for name in {*filter(None, map(name_of, cells))}) for _, cells in head]
+    best = max(range(len(head)), key=lambda place: (scores[place], -place))
+    visits = [sum(bool(visit_of(name_of(cell))) for cell in cells) for _, cells in head]
+    for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
+        if visits[upper] >= 2 or visits[upper + 1] >= 2:
+            return (head[upper][0], head[upper + 1][0]), False
+    if scores[best] >= 2:
+        number = head[best][0]
+        if best and visits[best - 1] >= 1 and head[best - 1][0] == number - 1 and _sparse(head, best - 1, best):
+            return (head[best - 1][0], number), True
+        if best + 1 < len(head) and visits[best + 1] >= 2:
+            return (number, head[best + 1][0]), True
+        return (number,), True
+    filled = [sum(bool(name_of(cell)) for cell in cells) for _, cells in head]
+    return (head[0][0],), not (filled[0] == 1 and max(filled) > 1)
+
+
+def _sparse(head, upper, lower):
+    """Whether the upper row names groups of columns: fewer cells than the lower."""
+    counts = [sum(bool(name_of(cell)) for cell in head[place][1]) for place in (upper, lower)]
+    return counts[0] <= counts[1]
+
+
+def joined_names(rows):
+    """The names that two rows give together: a group's name stands for the blank cells to its right."""
+    if len(rows) == 1:
+        return [name_of(cell) for cell in rows[0]]
+    upper, lower = rows
+    width, names, group = max(len(upper), len(lower)), [], ""
+    for place in range(width):
+        above = name_of(upper[place]) if place < len(upper) else ""
+        below = name_of(lower[place]) if place < len(lower) else ""
+        group = above or group
+        names.append(f"{group} {below}".strip() if below else above)
+    return names
+
+
+def shape(open_rows, target, *, knows, visit_of, header=None, ragged=False):
+    """Write the table of a source to `target` (a Path, CSV); returns its Layout.
+
+    open_rows  called without arguments: an iterator of (row number, cells), each time from the beginning
+    header     numbers of the rows that name the columns, where somebody has said so
+    ragged     rows end with their last value, as in a sheet; of a text a row with too few cells is a fault
+    """
+    head = []
+    for number, cells in open_rows():
+        if _filled(cells):
+            head.append((number, cells))
+        if len(head) == HEAD:
+            break
+    layout = Layout(head=[[number, [typed.shown(cell)[:60] for cell in cells[:40]]] for number, cells in head])
+    layout.header, layout.certain = find_header(head, knows, visit_of)
+    if header and set(header) <= {number for number, _ in head}:
+        layout.header, layout.certain = tuple(header), True
+    rows = [cells for number, cells in head if number in layout.header]
+    if not rows:
+        return layout
+    if len(layout.header) == 1 and layout.certain and any(number < layout.header[0] for number, _ in head):
+        layout.notes.append([layout.header[0], "", "", TITLE_PASSED.format(n=layout.header[0])])
+    _Writer(layout, rows, ragged).write(open_rows(), target)
+    return layout
+
+
+def _filled(cells):
+    return bool("".join(cells).strip())
+
+
+class _Writer:
+    def __init__(self, layout, header_rows, ragged):
+        self.layout, self.ragged, self.raw = layout, ragged, header_rows
+        names = joined_names(header_rows)
+        while names and not names[-1]:
+            names.pop()
+        self.width = max(len(cells) for cells in header_rows)
+        self.kept = [place for place, name in enumerate(names) if name]
+        self.is_whole = len(self.kept) == self.width
+        seen = {}
+        for place in self.kept:
+            name = names[place]
+            seen[name] = seen.get(name, 0) + 1
+            layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        layout.repeated = [name for name, count in seen.items() if count > 1]
+        self.named = set(self.kept)
+        self.counts = [{} for _ in self.kept]
+        self.counted = list(range(len(self.kept)))
+
+    def write(self, rows, target):
+        layout, last = self.layout, max(self.layout.header)
+        with target.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(layout.names)
+            line = 2
+            for number, cells in rows:
+                if number <= last or not _filled(cells):
+                    continue
+                cells = self._row(number, cells)
+                if cells is None:
+                    continue
+                if not layout.offsets or layout.row_of(line) != number:
+                    layout.offsets.append([line, number])
+                writer.writerow(cells)
+                line += 1 + sum(cell.count("\n") for cell in cells if "\n" in cell)
+                layout.rows += 1
+                self._count(cells)
+        self._finish()
+
+    def _row(self, number, cells):
+        """The cells of the named columns; None for what is no row of the table."""
+        layout = self.layout
+        if self.raw[-1][: len(cells)] == cells or (len(cells) > 1 and [name_of(one) for one in cells] == layout.names):
+            layout.notes.append([number, "", "", HEADER_AGAIN])
+            return None
+        if len(cells) != self.width:
+            cells = self._fitted(number, cells)
+            if cells is None:
+                return None
+        if self.is_whole:
+            return cells
+        for place, cell in enumerate(cells):
+            if cell and place not in self.named and cell.strip():
+                layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
+        return [cells[place] for place in self.kept]
+
+    def _fitted(self, number, cells):
+        if self.ragged:
+            for place in range(self.width, len(cells)):
+                if cells[place].strip():
+                    self.layout.fault(number, "", cells[place], NO_NAME.format(v=column_letters(place + 1)))
+            return cells[: self.width] + [""] * (self.width - len(cells))
+        # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
+        self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
+        return None
+
+    def _count(self, cells):
+        for place in self.counted:
+            seen, cell = self.counts[place], cells[place]
+            seen[cell] = seen.get(cell, 0) + 1
+        if self.layout.rows % 1000 == 0:
+            full = {place for place in self.counted if len(self.counts[place]) > REMEMBERED}
+            self.counted = [place for place in self.counted if place not in full]
+
+    def _finish(self):
+        layout = self.layout
+        for name, seen in zip(layout.names, self.counts, strict=True):
+            values = {}
+            for cell, count in list(seen.items())[:REMEMBERED]:
+                values[cell] = count
+            layout.counts[name] = values
+        layout.more = [layout.names[place] for place in range(len(layout.names)) if place not in self.counted]

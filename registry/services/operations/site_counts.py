@@ -1,0 +1,104 @@
+"""Site counts: how many patients, visits that wait, drafts and open queries each site has.
+
+In a registry of ordinary size they are counted whenever a page asks. Counting a million rows takes seconds, so in a
+large one the worker counts them every few minutes (`keep`), and pages show what it kept and when that was.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from registry.models import Assessment, Patient, State
+from registry.services import watermarks
+from registry.services.follow_up import schedule, visits
+from registry.services.review import form_states
+from sites.models import Site
+
+LARGE = 20_000  # patients from which on counts are kept
+KEPT = 24 * 3600  # seconds
+READ = ("registry_patient", "registry_assessment", "registry_query")  # what the counts are counted from
+
+
+def _enrolled(site_ids, plans, today):
+    rows = Patient.objects.filter(site_id__in=site_ids).order_by().values_list("site_id")
+    dead = Count("pk", filter=Q(vital_status="dead"))
+    counted = rows.annotate(enrolled=Count("pk"), operated=Count("surgery_date"), died=dead)
+    return {site_id: numbers for site_id, *numbers in counted}
+
+
+def _drafts(site_ids, plans, today):
+    rows = Assessment.objects.order_by().filter(site_id__in=site_ids, state=State.DRAFT)
+    return dict(rows.values_list("site_id").annotate(Count("pk")))
+
+
+# What is counted, each by a function of (site ids, plans, day) that gives {site id: what was counted}.
+KINDS = {
+    "enrolled": _enrolled,  # [patients, of them operated, of them died]
+    "waiting": visits.awaited_by_site,  # (visits due, visits overdue)
+    "drafts": _drafts,
+    "queries": lambda site_ids, plans, today: form_states.open_queries_by_site(site_ids),
+    "known": visits.known_by_site,  # {timepoint: (patients who reached it, [of whom each measure is known])}
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """{site id: what was counted}; sites without any are left out. `at` is when, None for now."""
+
+    by_site: dict
+    at: datetime | None = None
+
+
+def counts(kind, site_ids, plans, today):
+    """The `Counted` of one of KINDS, for some sites."""
+    site_ids = list(site_ids)
+    if not _is_large():
+        return Counted(KINDS[kind](site_ids, plans, today))
+    keys = {_key(kind, site_id, today): site_id for site_id in site_ids}
+    stored = cache.get_many(keys)
+    lacking = [site_id for key, site_id in keys.items() if key not in stored]
+    if lacking:
+        stored |= _store(kind, lacking, plans, today)
+    kept = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
+    return Counted(kept, min((at for at, _value in stored.values()), default=None))
+
+
+def keep():
+    """Count everything for every site in scope, unless nothing changed since; nothing in a small registry."""
+    if not _is_large():
+        return
+    plans, today = schedule.plans(), timezone.localdate()
+    site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
+    with watermarks.since_last("site counts", f"{today} {len(site_ids)}", READ) as changed:
+        first = _key("enrolled", site_ids[0], today) if site_ids else None
+        if first and (changed or cache.get(first) is None):
+            for kind in KINDS:
+                _store(kind, site_ids, plans, today)
+
+
+def _store(kind, site_ids, plans, today):
+    now, counted = timezone.now(), KINDS[kind](site_ids, plans, today)
+    made = {_key(kind, site_id, today): (now, counted.get(site_id)) for site_id in site_ids}
+    cache.set_many(made, KEPT)
+    return made
+
+
+def _key(kind, site_id, today):
+    return f"site_counts:{today}:{kind}:{site_id}"
+
+
+_asked = {"at": float("-inf"), "large": False}
+
+
+def _is_large():
+    """Whether there are so many patients that pages do not count them: an estimate that is asked for once a minute."""
+    if time.monotonic() - _asked["at"] > 60:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'registry_patient'::regclass")
+            _asked.update(at=time.monotonic(), large=cursor.fetchone()[0] >= LARGE)
+    return _asked["large"]

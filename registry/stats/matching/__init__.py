@@ -1,0 +1,1 @@
+"""Propensity: scores, nearest-neighbour matching, weights, balance, and the tests of matched sets."""

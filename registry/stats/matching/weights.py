@@ -1,0 +1,49 @@
+"""Weights from the propensity score: inverse probability, for all or for the treated, and overlap."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.stats.matching.balance import effective
+
+ESTIMANDS = ("ate", "att", "atc", "overlap")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """weights (n,), 0 where the score is unknown; the largest, to be looked at; effective sizes by group."""
+
+    weights: np.ndarray
+    largest: float
+    effective: tuple
+    n: int
+    missing: int
+    estimand: str
+    method: str = "propensity_weights"
+
+
+def propensity_weights(score, treated, estimand="ate", normalised=True):
+    """Weights of a propensity score in (0, 1).
+
+    estimand    `ate` 1 / e and 1 / (1 - e): the effect in all; `att` 1 and e / (1 - e): in the treated; `atc`: in the
+                controls; `overlap` 1 - e and e: in those who might have had either, bounded whatever the score
+    normalised  to a mean of 1 in each group, so that sums are numbers of patients
+    R: WeightIt::weightit, written out: ifelse(t == 1, 1 / e, 1 / (1 - e))
+    Source: Li, Morgan and Zaslavsky 2018, doi:10.1080/01621459.2016.1260466.
+    """
+    if estimand not in ESTIMANDS:
+        raise ValueError(f"unknown estimand {estimand!r}; one of {', '.join(ESTIMANDS)}")
+    score, treated = np.asarray(score, float), np.asarray(treated).astype(bool)
+    known = np.isfinite(score)
+    e = np.where(known, score, 0.5)
+    if ((e <= 0) | (e >= 1)).any():
+        raise ValueError("a propensity score lies between 0 and 1")
+    of_treated = {"ate": 1 / e, "att": np.ones_like(e), "atc": (1 - e) / e, "overlap": 1 - e}[estimand]
+    of_controls = {"ate": 1 / (1 - e), "att": e / (1 - e), "atc": np.ones_like(e), "overlap": e}[estimand]
+    weights = np.where(known, np.where(treated, of_treated, of_controls), 0.0)
+    sides = [known & treated, known & ~treated]
+    if normalised:
+        for side in sides:
+            weights[side] /= weights[side].mean() if side.any() else 1
+    sizes = tuple(effective(weights[side]) for side in sides)
+    return Weights(weights, float(weights.max()), sizes, int(known.sum()), int((~known).sum()), estimand)

@@ -1,0 +1,49 @@
+"""What forms and their items are called, and where a form is: in the reader's language, for every page."""
+
+from django.urls import reverse
+
+from registry.instruments import catalogue
+from registry.models import QueryForm
+from registry.services.follow_up import schedule
+from registry.web.shared import wording
+
+OWN = {
+    QueryForm.BASELINE: "patient_baseline",
+    QueryForm.SURGERY: "patient_surgery",
+    QueryForm.FOLLOW_UP: "patient_follow_up",
+}
+
+
+def form_label(form, visit_labels):
+    """What a form is called. `visit_labels` maps timepoints to labels."""
+    if form.kind == QueryForm.ASSESSMENT:
+        return visit_labels.get(form.timepoint, form.timepoint)
+    return str(QueryForm(form.kind).label)
+
+
+def form_url(patient_id, form):
+    if form.kind in OWN:
+        return reverse(OWN[form.kind], args=[patient_id])
+    if form.kind == QueryForm.ASSESSMENT:
+        return reverse("assessment", args=[patient_id, form.timepoint])
+    return reverse("adverse_event", args=[patient_id, form.event])
+
+
+def item_label(name):
+    """What an item is called, with its instrument where that says more; nothing for the form as a whole."""
+    if not name:
+        return ""
+    try:
+        item = catalogue.item(name)
+    except KeyError:
+        return name
+    label = wording.words(item.label)
+    try:
+        instrument = catalogue.instrument_of(name)
+    except KeyError:
+        return label
+    return f"{wording.words(instrument.title)}: {label}" if instrument.derived else label
+
+
+def visit_labels():
+    return {code: wording.words(label) for code, label in schedule.labels().items()}

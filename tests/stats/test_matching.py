@@ -1,0 +1,138 @@
+"""Matching beside MatchIt: refusals with their successes, an obvious greedy loop, and tests of matched sets."""
+
+import numpy as np
+import pytest
+
+from registry.stats.arrays import NotEstimable
+from registry.stats.matching.balance import balance
+from registry.stats.matching.nearest import nearest
+from registry.stats.matching.paired import cox_by_set, log_rank_by_set, pair_differences, pair_table
+from registry.stats.matching.score import propensity
+from registry.stats.matching.weights import propensity_weights
+from registry.stats.survival.cox import cox
+from registry.stats.ttest import paired_t
+
+RANDOM = np.random.default_rng(1973)
+N = 200
+X = RANDOM.normal(size=(N, 3))
+TREATED = RANDOM.random(N) < 1 / (1 + np.exp(1 - X[:, 0]))
+SCORE = propensity(TREATED, X).score
+STRATA = RANDOM.integers(0, 3, N)
+
+
+def greedy(score, treated, ratio, caliper, strata, choosers):
+    """The obvious loop: every chooser looks at every free control."""
+    free, found = np.flatnonzero(~treated).tolist(), {i: [] for i in choosers}
+    for round_number in range(ratio):
+        for i in choosers:
+            near = [(abs(score[j] - score[i]), score[j], j) for j in free if strata[j] == strata[i]]
+            if len(found[i]) < round_number or not near or min(near)[0] > caliper:
+                continue
+            found[i].append(min(near)[2])
+            free.remove(min(near)[2])
+    return {(i, j) for i, controls in found.items() for j in controls}
+
+
+@pytest.mark.parametrize("order", ["largest", "smallest", "data", "random"])
+@pytest.mark.parametrize(("ratio", "caliper"), [(1, 9.0), (1, 0.01), (3, 0.05)])
+def test_the_pairs_of_an_obvious_loop(order, ratio, caliper):
+    choosers = np.flatnonzero(TREATED)
+    if order == "random":
+        choosers = choosers[np.random.default_rng(5).permutation(choosers.size)]
+    elif order != "data":
+        choosers = choosers[np.argsort(SCORE[choosers] * (-1 if order == "largest" else 1), kind="stable")]
+    found = nearest(SCORE, TREATED, ratio, caliper, order=order, seed=5, exact=STRATA)
+    assert set(map(tuple, found.pairs.tolist())) == greedy(SCORE, TREATED, ratio, caliper, STRATA, choosers.tolist())
+    assert found.n_treated + found.unmatched == TREATED.sum()
+    assert found.weights[TREATED].sum() == found.n_treated
+    assert found.weights[~TREATED].sum() == pytest.approx(found.n_controls)
+
+
+def test_with_replacement_everybody_gets_the_nearest():
+    found = nearest(SCORE, TREATED, ratio=3, replace=True)
+    for patient in np.flatnonzero(TREATED)[:20]:
+        chosen = found.pairs[found.pairs[:, 0] == patient, 1]
+        away = np.sort(np.abs(SCORE[~TREATED] - SCORE[patient]))[:3]
+        assert np.sort(np.abs(SCORE[chosen] - SCORE[patient])) == pytest.approx(away)
+
+
+def test_the_caliper_is_in_units_of_the_score_or_of_its_standard_deviation():
+    logit = propensity(TREATED, X).logit
+    wide = nearest(logit, TREATED, caliper=0.2, caliper_unit="sd")
+    assert wide.caliper == pytest.approx(0.2 * np.std(logit, ddof=1))
+    assert (np.abs(np.diff(logit[wide.pairs])) <= wide.caliper).all()
+    assert nearest(SCORE, TREATED, caliper=0.02).caliper == 0.02
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: nearest(SCORE, np.zeros(N)), "no_match"),
+        (lambda: nearest(SCORE * np.nan, TREATED), "no_match"),
+        (lambda: nearest(TREATED + 0.0, TREATED, caliper=0.5), "no_match"),
+        (lambda: nearest(SCORE, TREATED, exact=TREATED), "no_match"),
+        (lambda: propensity(TREATED, TREATED + 0.0), "separation"),
+    ],
+)
+def test_nobody_to_match(call, reason):
+    with pytest.raises(NotEstimable) as refused:
+        call()
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nearest(SCORE, TREATED, order="closest"), "order is one of"),
+        (lambda: nearest(SCORE, TREATED, ratio=0), "ratio"),
+        (lambda: balance(X, TREATED, denominator="both"), "unknown denominator"),
+        (lambda: propensity_weights(SCORE, TREATED, "atm"), "unknown estimand"),
+        (lambda: propensity_weights(SCORE * 0, TREATED), "between 0 and 1"),
+        (lambda: pair_table(STRATA, 3, nearest(SCORE, TREATED, ratio=2)), "one control"),
+    ],
+)
+def test_calls_that_are_wrong_say_how(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_matching_and_weights_balance_what_was_not():
+    before = balance(X, TREATED)
+    pairs = nearest(SCORE, TREATED, caliper=0.02)
+    overlap = propensity_weights(SCORE, TREATED, "overlap")
+    assert abs(before.difference[0]) > 0.3
+    assert abs(balance(X, TREATED, pairs.weights).difference[0]) < 0.1
+    assert np.abs(balance(X, TREATED, overlap.weights).difference) == pytest.approx(0, abs=1e-7)  # exact for the logit
+    assert overlap.largest < propensity_weights(SCORE, TREATED, "ate").largest
+    assert [round(overlap.weights[side].mean(), 9) for side in (TREATED, ~TREATED)] == [1, 1]
+
+
+def test_unknown_covariates_leave_a_patient_out_and_nobody_else():
+    gaps = X.copy()
+    gaps[np.flatnonzero(TREATED)[0], 1] = np.nan
+    found = propensity(TREATED, gaps)
+    pairs = nearest(found.score, TREATED)
+    assert (found.missing, np.flatnonzero(TREATED)[0] in pairs.pairs[:, 0]) == (1, False)
+    weights = propensity_weights(found.score, TREATED)
+    assert (weights.missing, weights.weights[np.flatnonzero(TREATED)[0]]) == (1, 0)
+
+
+def test_matched_sets_go_into_the_paired_tests():
+    y = X.sum(axis=1) + TREATED
+    pairs = nearest(SCORE, TREATED)
+    first, second = pairs.pairs.T
+    test = paired_t(pair_differences(y, pairs, decimals=None))
+    assert test.estimate == pytest.approx((y[first] - y[second]).mean())
+    grade = STRATA.astype(float)
+    table = pair_table(grade, 3, pairs)
+    assert (table.sum(), table.sum(axis=1).tolist()) == (len(pairs.pairs), np.bincount(STRATA[first]).tolist())
+
+    time, event = np.ceil(RANDOM.exponential(300, N)), RANDOM.random(N) < 0.7
+    assert 0 < log_rank_by_set(time, event, TREATED, pairs).p <= 1
+    model = cox_by_set(time, event, TREATED + 0.0, pairs)
+    inside = pairs.sets >= 0
+    plain = cox(time[inside], event[inside], TREATED[inside] + 0.0)
+    assert model.robust
+    assert model.coefficient == pytest.approx(plain.coefficient)
+    several = nearest(SCORE, TREATED, ratio=2, caliper=0.05)
+    assert cox_by_set(time, event, TREATED + 0.0, several).n == (several.weights > 0).sum()

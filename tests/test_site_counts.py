@@ -1,0 +1,78 @@
+"""Counts of the start pages: counted at once in a small registry, kept by the worker in a large one, equal in both."""
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from registry import tasks
+from registry.services.follow_up import schedule
+from registry.services.operations import site_counts
+from sites.models import Site
+from tests.conftest import TODAY
+
+
+@pytest.fixture
+def large(monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(site_counts, "_is_large", lambda: True)
+
+
+@pytest.fixture
+def both(enrolled, alice, charlie, north, south):
+    enrolled(alice), enrolled(alice), enrolled(charlie)
+    return [north.pk, south.pk]
+
+
+def every_kind(site_ids):
+    plans = schedule.plans()
+    return {kind: site_counts.counts(kind, site_ids, plans, TODAY).by_site for kind in site_counts.KINDS}
+
+
+def test_what_is_kept_equals_what_is_counted(both, as_system, monkeypatch):
+    with as_system():
+        counted = every_kind(both)
+        monkeypatch.setattr(site_counts, "_is_large", lambda: True)
+        cache.clear()
+        assert every_kind(both) == every_kind(both) == counted
+    assert counted["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}
+
+
+def test_a_page_of_a_large_registry_shows_what_was_kept_and_when(both, large, enrolled, alice, bob):
+    client = Client()
+    client.force_login(bob)
+    first = client.get("/")
+    assert [line["enrolled"] for line in first.context["sites"]["lines"]] == [2, 1]
+    assert b"Counted " in first.content
+    enrolled(alice)
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [2, 1]
+    tasks.keep_counts()
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [3, 1]
+
+
+def test_a_small_registry_says_nothing_of_when_and_counts_anew(both, enrolled, alice, bob):
+    client = Client()
+    client.force_login(bob)
+    assert b"Counted " not in client.get("/").content
+    enrolled(alice)
+    assert [line["enrolled"] for line in client.get("/").context["sites"]["lines"]] == [3, 1]
+
+
+def test_nothing_is_counted_again_while_nothing_changed(committed, large, monkeypatch):
+    Site.objects.create(code="N01", name="North Hospital")
+    for _ in range(2):
+        tasks.keep_counts()
+    asked = []
+    monkeypatch.setattr(site_counts, "_store", lambda kind, *rest: asked.append(kind))
+    tasks.keep_counts()
+    assert asked == []
+    cache.clear()  # as after a loss of what Redis held
+    tasks.keep_counts()
+    assert asked == list(site_counts.KINDS)
+
+
+def test_people_see_counts_of_their_own_sites_alone(both, large, alice):
+    tasks.keep_counts()
+    client = Client()
+    client.force_login(alice)
+    page = client.get("/")
+    assert [line["site"].code for line in page.context["sites"]["lines"]] == ["N01"]
