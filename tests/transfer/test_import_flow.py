@@ -333,7 +333,7 @@ def told_of(browser, good, **changes):
         {"birth_date": "1950-04-03"},
         {"birth_date": "1950-04-02"},
         {"birth_date": "2010-01-01"},
-        {"detail": "told by Mr N."},
+        {"detail": "told by Mrs N."},
     ],
 )
 def test_nobody_finds_out_by_importing_what_only_the_site_may_know(browser, good, bring_in, guess, as_system):

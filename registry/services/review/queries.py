@@ -296,9 +296,11 @@ def raise_query(*, access, patient, form, text, field=None):
     return query
 
 
-_SHOWN = frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying) | {
-    one.name for instrument in catalogue.INSTRUMENTS for one in instrument.derived
-}
+# What a query shows of the answers that it is about: nothing that identifies, and no timepoint, which is no answer.
+_SHOWN = (
+    frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying)
+    | {one.name for instrument in catalogue.INSTRUMENTS for one in instrument.derived}
+) - {"timepoint"}
 
 
 def answers_about(query, patient, row):
