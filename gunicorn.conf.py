@@ -8,8 +8,18 @@ threads = 4  # each keeps its database connection for a minute (CONN_MAX_AGE), w
 max_requests = 5000  # renew a worker now and then, not all at once
 max_requests_jitter = 500
 control_socket_disable = True  # it would lie in the home folder, which a container does not have and demos would share
-# No access log: the addresses of patients' one-time links are secrets, and the audit trail knows who did what.
+# No access log: the audit trail knows who did what. Should one be asked for, and in the server's own words about
+# requests that it refuses, the secrets of links are taken out.
 accesslog = None
+logconfig_dict = {
+    "formatters": {
+        "generic": {
+            "()": "sites.redaction.Formatter",
+            "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+            "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
+        }
+    }
+}
 
 
 def post_worker_init(worker):

@@ -3,13 +3,18 @@
 import os
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
 app = Celery("registry")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs):
+    """Worker and beat log as settings.LOGGING says, secrets taken out, and not in Celery's own way."""
 
 
 @worker_init.connect

@@ -224,6 +224,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget_drafts": {"task": "registry.tasks.forget_drafts", "schedule": 3600.0},
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
+    "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC
     "verify_whole_audit": {
         "task": "registry.tasks.verify_audit",
@@ -271,9 +273,9 @@ ACCOUNT_FORMS = {
     "change_password": "registry.web.account.forms.ChangePasswordForm",
     "reauthenticate": "registry.web.account.forms.ConfirmPasswordForm",
 }
-# By the network address someone comes from (a hospital shares one) and by person; `sites.attempts` counts, in the
-# database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off a
-# limit that django-allauth would keep in the cache beside ours.
+# By the network address someone comes from (a hospital shares one) and by person: `sites.attempts` counts, in
+# the database. Passwords (signing in, confirming, signing) and codes: what is right does not count. A None switches off
+# a limit that django-allauth would keep in the cache beside ours.
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "100/15m/ip,10/15m/key",
     "code_failed": "100/15m/ip,10/15m/key",
@@ -406,10 +408,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
+# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

@@ -5,6 +5,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 """
 
 import hashlib
+import json
 import logging
 from datetime import date
 from itertools import islice
@@ -24,11 +25,11 @@ from registry.guards import checking
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
 from registry.services import outcomes
-from registry.services.operations import digests, erasure, record_replay, site_counts
+from registry.services.operations import alert_letters, digests, erasure, field_keys, record_replay, site_counts
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
-from sites import audit
-from sites.audit import retention, sealing
+from sites import attempts, audit
+from sites.audit import alerts, retention, sealing
 from sites.models import Site
 from sites.people import tokens
 from sites.tenancy.scope import everything
@@ -260,6 +261,9 @@ def seal_audit():
             _send_seal(one)
     except (sealing.HistoryLost, OSError) as error:
         _alarm("sealing_refused", str(error))
+    except Exception as fault:
+        alerts.sealing_stopped(type(fault).__name__)
+        raise
 
 
 @app.task
@@ -282,7 +286,7 @@ def _send_seal(seal):
         if cache.add(
             f"seal-mail-{timezone.localdate()}-{hashlib.sha256(address.encode()).hexdigest()[:16]}", True, 2 * 86400
         ):
-            send_mail.delay(
+            start_mail(
                 f"Metaspine: audit seal {seal.number}",
                 f"Keep this message. / このメールを保存してください。\n\nseal {seal.number}: {seal.hash.hex()}\n\n"
                 f"manage.py verify_audit --expect {seal.hash.hex()}\n",
@@ -297,12 +301,38 @@ def _alarm(act, text):
         audit.record(act, table=sealing.SEALS, detail={"what": text[:500]})
 
 
+@app.task
+def alert_administrators():
+    """Tell administrators by mail what was refused, once for each kind and hour; on their pages it stands anyway."""
+    if alerts.is_sealing_behind():
+        seal_audit()  # a worker that was just started has had no time for it
+        alerts.sealing_stopped()
+    with everything(reason="alerts"), transaction.atomic():
+        for due in alerts.due():
+            for subject, body, to in alert_letters.letters(due):
+                start_mail(subject, body, to)
+
+
+@app.task
+def forget_attempts():
+    """Attempts that count no more are forgotten."""
+    attempts.forget()
+
+
 @app.task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)
-def send_mail(subject, body, to):
+def send_mail(sealed):
     """One mail, tried again for about half an hour while the mail server cannot be reached."""
+    subject, body, to = json.loads(field_keys.deployment_cipher().decrypt(sealed.encode()))
     mail.send_mail(subject, body, None, [to])
 
 
 def start_mail(subject, body, to):
-    """Have a mail sent once what it speaks of is committed."""
-    transaction.on_commit(lambda: send_mail.delay(subject, body, to), robust=True)
+    """Have a mail sent once what it speaks of is committed; nothing without a mail server.
+
+    It may hold a link that is a secret: the broker, which keeps messages on its disk, and whoever lists a worker's
+    tasks see only that there is one.
+    """
+    if not settings.MAIL:
+        return
+    sealed = field_keys.deployment_cipher().encrypt(json.dumps([str(subject), body, to]).encode()).decode()
+    transaction.on_commit(lambda: send_mail.delay(sealed), robust=True)

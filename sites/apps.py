@@ -3,6 +3,8 @@ from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
+from sites import redaction
+
 
 class SitesConfig(AppConfig):
     name = "sites"
@@ -11,6 +13,8 @@ class SitesConfig(AppConfig):
 
     def ready(self):
         from sites.people import signals  # noqa: F401  registers them
+
+        redaction.install()
 
 
 class AdminScreensConfig(admin_apps.SimpleAdminConfig):

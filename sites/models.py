@@ -368,7 +368,7 @@ class Attempt(models.Model):
 
 
 class Alert(models.Model):
-    """Until which event of a kind administrators were told by mail, and when. `sites.alerts` does all with it."""
+    """Until which event of a kind administrators were told by mail, and when. `sites.audit.alerts` does all with it."""
 
     kind = models.CharField(max_length=32, primary_key=True)
     event_id = models.BigIntegerField(default=0)

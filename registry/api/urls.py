@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.analysis import cohorts, comparisons, exports, snapshots
+from registry.api.analysis import cohorts, comparisons, exports, imports, snapshots
 from registry.api.records import adverse_events, assessments, patients, queries, reference
 from registry.api.schema import docs, root
 
@@ -49,6 +49,10 @@ urlpatterns = [
     path("exports/<uuid:export_id>", exports.OneExport.as_view(), name="export"),
     path("exports/<uuid:export_id>/cancel", exports.ExportCancellation.as_view(), name="export_cancel"),
     path("exports/<uuid:export_id>/file", exports.ExportFile.as_view(), name="export_file"),
+    path("imports", imports.Imports.as_view(), name="imports"),
+    path("imports/<uuid:import_id>", imports.OneImport.as_view(), name="import"),
+    path("imports/<uuid:import_id>/findings", imports.FindingsOfImport.as_view(), name="import_findings"),
+    path("imports/<uuid:import_id>/decision", imports.DecisionOnImport.as_view(), name="import_decision"),
     path("snapshots", snapshots.Snapshots.as_view(), name="snapshots"),
     path("snapshots/<uuid:snapshot_id>", snapshots.OneSnapshot.as_view(), name="snapshot"),
     path(

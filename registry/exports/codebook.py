@@ -2,10 +2,9 @@
 
 import csv
 import io
-from functools import lru_cache
 from html import escape
 
-from registry.analysis.design import cohorts
+from registry.analysis.figures import fonts
 from registry.exports.choices import MISSING, SENTINELS, TAGS
 from registry.exports.datasets import datasets, outputs, short_name
 from registry.instruments.base import MISSING_LABELS, Label
@@ -170,44 +169,49 @@ def _range(one):
 
 
 LINES = 46  # of a page
-WIDTHS = (34, 52, 12, 70)  # characters of each column
+WIDTHS = (42, 58, 14, 84)  # half-width characters of each column
 STARTS = (0.04, 0.235, 0.5, 0.575)  # where each begins, as a share of the width
+FONT = "codebook"
+LINE_HEIGHT = 0.0195  # a share of the height
 
 
 def as_pdf(choices, title, note):
-    """The same on A4 pages across; English where no font of this machine has Japanese characters.
-
-    A column that each timepoint has is told once, with the first timepoint's name. Drawing takes longer than a small
-    export, and depends on neither cohort nor data: it is kept for the next export of the same columns.
+    """The same on A4 pages across, with its own font. A column that each timepoint has is told once, with the first
+    timepoint's name.
     """
-    return _pdf(choices.but(cohort=cohorts.ALL, snapshot="", by_site=False), title, note)
+    from reportlab.lib.pagesizes import A4, landscape
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.pdfgen.canvas import Canvas
+
+    if FONT not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(TTFont(FONT, str(fonts.japanese())))
+    out, (width, height) = io.BytesIO(), landscape(A4)
+    canvas = Canvas(out, pagesize=(width, height), invariant=True, lang=choices.language)  # no date: same bytes
+    canvas.setTitle(title)
+    lines = _lines_of_pdf(choices, note)
+    for start in range(0, len(lines), LINES):
+        canvas.setFont(FONT, 11)
+        canvas.drawString(STARTS[0] * width, 0.955 * height, title)
+        canvas.setFont(FONT, 7)
+        canvas.drawRightString(0.96 * width, 0.955 * height, str(start // LINES + 1))
+        for place, line in enumerate(lines[start : start + LINES]):
+            for x, text in zip(STARTS, line, strict=True):
+                if text:
+                    canvas.drawString(x * width, (0.925 - place * LINE_HEIGHT) * height, text)
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()
 
 
-@lru_cache(maxsize=16)
-def _pdf(choices, title, note):
-    from matplotlib.backends.backend_pdf import PdfPages
-    from matplotlib.figure import Figure
-
-    from registry.analysis.figures import canvas
-
-    language = canvas.language_of_drawing(choices.language)
-    out = io.BytesIO()
+def _lines_of_pdf(choices, note):
+    """Lines of four texts: column, label, kind, codes or range."""
     lines = [(note, "", "", "")]
     for dataset in datasets(choices):
-        written = outputs(dataset, choices)
-        lines += [("", "", "", ""), (dataset.name.upper(), dataset.label.in_language(language), "", "")]
-        lines += [line for one in _once(written) for line in _pdf_lines(one, language)]
-    with canvas.drawing(language), PdfPages(out, metadata={"Title": title, "CreationDate": None}) as pdf:
-        for start in range(0, len(lines), LINES):
-            figure = Figure(figsize=(11.69, 8.27))
-            figure.text(STARTS[0], 0.955, title, fontsize=11, fontweight="bold")
-            figure.text(0.96, 0.955, str(start // LINES + 1), fontsize=8, ha="right")
-            for place, line in enumerate(lines[start : start + LINES]):
-                for x, text in zip(STARTS, line, strict=True):
-                    if text:
-                        figure.text(x, 0.925 - place * 0.0195, text, fontsize=7, parse_math=False)
-            pdf.savefig(figure)
-    return out.getvalue()
+        lines += [("", "", "", ""), (dataset.name.upper(), dataset.label.in_language(choices.language), "", "")]
+        columns = _once(outputs(dataset, choices))
+        lines += [line for column in columns for line in _pdf_lines(column, choices.language)]
+    return lines
 
 
 def _once(written):

@@ -53,14 +53,17 @@ CHANGED_SINCE = gettext_noop("What is stored has changed since you looked. These
 # What people do
 
 
-def begin(*, access, files):
-    """A new Import of `files` (name → upload): small texts are read at once, the rest when a worker has it. Raises
-    PermissionDenied.
+def begin(*, access, files, answers=None):
+    """A new Import of `files` (name → upload): small texts are read at once, the rest when a worker has it.
+
+    answers  to the questions of `sources.answered`, for every file, where they are known beforehand
+    Raises PermissionDenied.
     """
     access.require(Can.IMPORT)
     one = uploads.new_import(access.user_id, files)
     for number in range(len(one.files)):
-        one.choices.append(_sniffed(next(uploads.kept(one, f"file:{number}"), b"")[:8]))
+        choice = _sniffed(next(uploads.kept(one, f"file:{number}"), b"")[:8])
+        one.choices.append(choice | ({"wanted": answers} if answers else {}))
     _touch(one, "choices")
     if is_small(one) and not has_workbook(one):
         read_files(one)
@@ -108,7 +111,7 @@ def _read_file(one, number, folder):
             "delimiters": found.delimiters,
             "separator": found.separator,
             "sheets": [asdict(sheet) for sheet in found.sheets],
-            "way": found.certain.to_json(),
+            "way": sources.answered(found, found.certain, choice.get("wanted") or {}).to_json(),
             "tables": None,
         }
     way, found = Way.from_json(choice["way"]), inspection_of(choice)
@@ -241,7 +244,7 @@ def step_of(one):
 def _header_asked(choice, way):
     """Sheets that are imported and of which nobody knows which row names the columns."""
     chosen = [place for place, _ in inspection_of(choice).chosen(way)]
-    return [place for place in choice["uncertain"] if place in chosen and str(place) not in way.headers]
+    return [place for place in choice["uncertain"] if place in chosen and not way.header_of(place)]
 
 
 def _needs_mapping(one):

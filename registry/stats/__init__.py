@@ -30,6 +30,28 @@ survival curve's limits where none exist (R: NA).
 | survival.kaplan_meier(time, event)                | survfit(Surv(time, event) ~ 1)                                   |
 | survival.survival_at(curve, times)                | summary(curve, times = times)                                    |
 | survival.log_rank(groups)                         | survdiff(Surv(time, event) ~ g)                                  |
+| survival.log_rank_trend(groups)                   | coxph(…, ties = "exact"), score test                             |
+| survival.stratified_log_rank(…)                   | survdiff(Surv(time, event) ~ g + strata(s))                      |
+| survival.restricted_mean(curve, horizon)          | summary(curve, rmean = horizon)                                  |
+| survival.competing.cumulative_incidence(…)        | cmprsk::cuminc(time, cause)                                      |
+| survival.competing.gray(groups)                   | cmprsk::cuminc(time, cause, g)$Tests                             |
+| survival.cox.cox(time, event, covariates, …)      | coxph(Surv(time, event) ~ x + strata(s), cluster = c)            |
+| survival.cox.proportional_hazards(model)          | cox.zph(fit, transform)                                          |
+| effects.proportions.*                             | prop.test, binom.test, fisher.test                               |
+| effects.shift.*                                   | wilcox.test(conf.int = TRUE)                                     |
+| effects.standardised.*                            | written out in tests/stats/r/effects.R                           |
+| exact.ranks.*                                     | exactRankTests::wilcox.exact                                     |
+| ordered.trend.*                                   | prop.trend.test, cor.test(method = "kendall")                    |
+| ordered.symmetry.*                                | mcnemar.test, coin::mh_test                                      |
+| models.linear.ancova(…)                           | lm(y ~ g + b), emmeans                                           |
+| models.logistic.logistic(…)                       | glm(family = binomial)                                           |
+| models.repeated.repeated_measures(…)              | nlme::gls(corSymm or corCompSymm)                                |
+| models.means.*                                    | emmeans, pairs                                                   |
+| matching.score.propensity(…)                      | fitted(glm(…))                                                   |
+| matching.nearest.nearest(…)                       | MatchIt::matchit(method = "nearest")                             |
+| matching.balance.balance(…)                       | summary(matchit(…))                                              |
+| quality.qaly.qaly(…)                              | the trapezoid rule, written out there                            |
+| quality.change.*                                  | table, prop.test                                                 |
 
 `arrays.differences(before, after)` makes the differences of complete pairs; `arrays.tabulate(sample)` makes Counts.
 """

@@ -9,6 +9,8 @@ from functools import cache, cached_property
 from django.db import connection
 from django.db.models import JSONField
 
+from sites.tenancy.scope import current
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -66,6 +68,46 @@ def insert(instance, names):
         setattr(instance, name, value)
     instance._state.adding, instance._state.db = False, connection.alias
     return True
+
+
+def lock(model, condition, parameters):
+    """The row that `condition` (SQL) finds, locked until the end of the transaction; None where there is none."""
+    rows = rows_of(model)
+    sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE {condition} FOR UPDATE"
+    return next(iter(rows.read(sql, parameters)), None)
+
+
+def update(instance, names, reason):
+    """Write the fields `names` (a tuple) of a stored row for a reason; what the database makes of the row it has then.
+
+    The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
+    """
+    statement, put, rows = _change(type(instance), names)
+    values = [write(getattr(instance, name)) for name, write in put]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, instance.pk, reason])
+        row = cursor.fetchone()
+        cursor.execute("SELECT set_config('app.reason', %s, true)", [current().reason])
+    if row is None:
+        return False
+    for name, value in zip(rows.names, rows.converted(row), strict=True):
+        setattr(instance, name, value)
+    return True
+
+
+@cache
+def _change(model, names):
+    """(statement, [(name, how its value is written)], Rows of all columns)."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    put = [fields[name] for name in names]
+    rows = rows_of(model)
+    assignments = ", ".join(f"{field.column} = %s" for field in put)
+    # A subquery that depends on no row is computed before the first row is looked at.
+    statement = (
+        f"UPDATE {model._meta.db_table} SET {assignments} WHERE {model._meta.pk.column} = %s "
+        f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {rows.sql}"
+    )
+    return statement, [(field.attname, _writer(field)) for field in put], rows
 
 
 @cache

@@ -12,7 +12,7 @@ from django.urls import reverse
 from scipy import stats
 
 from registry.analysis.design import cohorts, plans, thresholds
-from registry.analysis.figures import canvas
+from registry.analysis.figures import canvas, fonts
 from registry.analysis.figures.drawings import charts, drawn
 from registry.analysis.presentation import tables
 from registry.analysis.reports.figure_numbers import step_of
@@ -279,13 +279,21 @@ def test_csv_holds_the_numbers_at_full_precision(stored_result):
     assert rows[0]["group"] == "cervical"
 
 
-def test_japanese_where_there_are_letters_for_it(stored_result, monkeypatch):
+def test_japanese_on_a_machine_without_a_font_for_it(stored_result, monkeypatch):
     chart = {one.code: one for one in charts(stored_result, "ja")}["levels"]
     assert "頚椎（n = " in chart.alt
-    monkeypatch.setattr(canvas, "_installed", lambda: {"DejaVu Sans"})
-    assert any("Cervical" in one for one in texts(drawn(stored_result, "levels", "svg", "ja")))
-    monkeypatch.setattr(canvas, "_installed", lambda: {"DejaVu Sans", "Noto Sans CJK JP"})
-    assert any("頚椎" in one for one in texts(drawn(stored_result, "levels", "svg", "ja")))
+    assert fonts.FAMILY in canvas._installed()
+    for installed in ({"DejaVu Sans", fonts.FAMILY}, {"DejaVu Sans", "Noto Sans CJK JP", fonts.FAMILY}):
+        monkeypatch.setattr(canvas, "_installed", lambda installed=installed: installed)
+        drawing = drawn(stored_result, "levels", "svg", "ja")
+        assert any("頚椎" in text for text in texts(drawing))
+        assert (fonts.FAMILY in drawing.decode()) == ("Noto Sans CJK JP" not in installed)
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns of each character that it draws as a box
+def test_no_boxes_in_japanese(stored_result, monkeypatch):
+    monkeypatch.setattr(canvas, "_installed", lambda: {"DejaVu Sans", fonts.FAMILY})
+    assert drawn(stored_result, "levels", "png", "ja").startswith(b"\x89PNG")
 
 
 def test_nobody_at_all_is_drawn_too(db, as_system):

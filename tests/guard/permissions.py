@@ -22,6 +22,7 @@ NOBODY = frozenset()
 
 NO_UUID = "00000000-0000-4000-8000-000000000000"  # an export is the person's own: nobody sees another's
 NO_EXPORT = {"export_id": NO_UUID}
+NO_IMPORT = {"import_id": NO_UUID}
 SIGN_IN = 302  # to the sign-in page
 
 
@@ -188,6 +189,10 @@ def _event(values):
     return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
 
 
+def _discarding(values):
+    return {"decision": "discard"}
+
+
 def _cohort(values):
     return {"name": "Men", "steps": [{"step": "sex", "values": ["male"]}]}
 
@@ -244,6 +249,13 @@ OPERATIONS = {
     "export_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_cancel_post": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_file_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "imports_get": Operation(DATA_MANAGER, scope="write"),
+    "imports_post": Operation(DATA_MANAGER, scope="write", sent=((nothing, 415, 415),)),  # files are no JSON
+    "import_get": Operation(DATA_MANAGER, answered=404, scope="write", arguments=NO_IMPORT),
+    "import_findings_get": Operation(DATA_MANAGER, answered=404, scope="write", arguments=NO_IMPORT),
+    "import_decision_post": Operation(
+        DATA_MANAGER, scope="write", arguments=NO_IMPORT, sent=((nothing, 404, 404), (_discarding, 404, 404))
+    ),
     "snapshots_get": Operation(CENTRAL),
     "snapshots_post": Operation(CENTRAL, scope="write", sent=((nothing, 422, 422), (_label, 201, 201))),
     "snapshot_get": Operation(CENTRAL),
@@ -420,6 +432,7 @@ RULES = {
     "import_values": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     "import_rows": page(DATA_MANAGER, refused=404),
     "import_findings": page(DATA_MANAGER, refused=404, opened=404),  # the crawled import has none
+    "import_findings_workbook": page(DATA_MANAGER, refused=404, opened=404),
     "import_discard": Rule(DATA_MANAGER, DATA_MANAGER, opened=405, acted=(302,), refused=404),
     "import_undo": Rule(DATA_MANAGER, DATA_MANAGER, opened=302, acted=(302,), refused=404),
     # Comparison

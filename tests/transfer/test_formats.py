@@ -19,9 +19,12 @@ import pyreadstat
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from fontTools.ttLib import TTFont
 from lxml import etree
 
+from registry.analysis.figures import fonts
 from registry.exports import choices as asked
+from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
@@ -350,6 +353,18 @@ def test_the_sas_script_reads_the_files_of_all_sites(package):
     script = (folder / "data" / "read_metaspine.sas").read_text()
     listed = re.findall(r'"&folder[.]/([^"]+)"', script)
     assert sorted(listed) == sorted(str(one.relative_to(folder / "data")) for one in folder.glob("data/*/*.csv"))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_codebook_as_pdf_shows_every_letter_and_comes_out_the_same(language):
+    choices = asked.from_json({"shape": "wide", "language": language} | EVERYTHING)
+    lines = codebook._lines_of_pdf(choices, "A note")
+    letters = {letter for line in lines for text in line for letter in text}
+    assert letters <= {chr(code) for code in TTFont(fonts.japanese()).getBestCmap()}
+    assert any("ぁ" <= letter <= "ん" for letter in letters) == (language == "ja")
+    made = codebook.as_pdf(choices, "Codebook", "A note")
+    assert made.count(b"/Type /Page\n") == -(-len(lines) // codebook.LINES)
+    assert b"IPAexGothic" in made and made == codebook.as_pdf(choices, "Codebook", "A note")
 
 
 def test_the_codebook_says_what_a_tag_means(package):

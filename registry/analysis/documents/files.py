@@ -11,8 +11,8 @@ from registry.analysis.documents import eq5d_tables
 from registry.analysis.documents.word import to_docx
 from registry.analysis.documents.workbook import to_xlsx
 from registry.analysis.figures import drawings
-from registry.analysis.presentation import narrative, numbers, tables
-from registry.analysis.presentation.tables import CSV_HEADER, shown
+from registry.analysis.presentation import narrative
+from registry.analysis.presentation.tables import CSV_HEADER, numbers, shown, tables
 from registry.analysis.presentation.words import Words
 
 ROW_DEPTH = 2  # of a row in a result: the result, its tables, their rows

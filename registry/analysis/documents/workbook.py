@@ -5,8 +5,8 @@ import io
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.documents import eq5d_tables, verification_numbers
 from registry.analysis.figures import drawings
-from registry.analysis.presentation import narrative, tables
-from registry.analysis.presentation.tables import shown
+from registry.analysis.presentation import narrative
+from registry.analysis.presentation.tables import shown, tables
 from registry.analysis.presentation.words import Words
 from registry.instruments.base import Label
 

@@ -11,6 +11,7 @@ import threading
 from contextlib import contextmanager
 from functools import cache
 
+from registry.analysis.figures import fonts
 from registry.analysis.presentation.words import SYNTHETIC
 
 INK, MUTED, GRID, AMBER = "#1d2b36", "#55636f", "#dde4ea", "#8a5a00"
@@ -45,14 +46,8 @@ def dash(place):
 def _installed():
     from matplotlib import font_manager
 
+    font_manager.fontManager.addfont(fonts.japanese())
     return {entry.name for entry in font_manager.fontManager.ttflist}
-
-
-def language_of_drawing(language):
-    """`language`, or English where no font of this machine has Japanese characters."""
-    if language.startswith("ja") and not _installed().intersection(JAPANESE):
-        return "en"
-    return language
 
 
 def _families(language):

@@ -31,4 +31,4 @@ def drawn(result, code, format, language="en", synthetic=False):
     chart = {one.code: one for one in charts(result, language)}[code]
     if format == "csv":
         return chart.csv()
-    return canvas.render(chart, Words(result, canvas.language_of_drawing(language)), format, synthetic)
+    return canvas.render(chart, Words(result, language), format, synthetic)

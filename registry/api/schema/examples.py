@@ -53,6 +53,7 @@ BODIES = {
     "query_reopen_post": {"text": "It still says C."},
     "query_close_post": {},
     "exports_post": {"format": "sav", "shape": "wide", "content": ["items", "totals"], "missing": "tagged"},
+    "import_decision_post": {"decision": "discard"},
     "snapshots_post": {"label": "Interim analysis", "note": "For the safety board"},
     "comparisons_post": {"cohort": "segi2024", "plan": {"followups": ["1m"], "value_sets": ["JP"]}},
 }
@@ -61,6 +62,8 @@ REQUIRED = {
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
     "CohortNew": ["name", "steps"],
+    "ImportNew": ["file"],
+    "ImportDecision": ["decision"],
     "QueryNew": ["patient_id", "form", "text"],
     "QueryStep": ["text"],
     "SnapshotNew": ["label"],

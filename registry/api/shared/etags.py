@@ -1,6 +1,7 @@
 """ETag and If-Match: a change says which version it is a change of, so that nobody's work is overwritten unseen."""
 
 import hashlib
+import re
 
 from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
@@ -17,15 +18,24 @@ def shown(request, data, version, *, status=200, headers=None):
     """The response with one record: 304 without it where the client has this version already."""
     etag = etag_of(version)
     told = (headers or {}) | {"ETag": etag}
-    known = [one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))]
+    known = as_given(request.headers.get("If-None-Match", ""))
     if request.method in ("GET", "HEAD") and (etag in known or "*" in known):
         return Response(status=304, headers=told)
     return Response(data, status=status, headers=told)
 
 
+# What proxies that compress do to a tag: W/"3", "3-gzip", "3--br", "3;gzip".
+_CHANGED_BY_PROXY = re.compile(r"(?:-{1,2}|;)(?:gzip|br|deflate|zstd|df)(?=\"$)")
+
+
+def as_given(tags):
+    """The tags of a header as they were given out, without what a compressing proxy on the way made of them."""
+    return [_CHANGED_BY_PROXY.sub("", tag.removeprefix("W/")) for tag in parse_etags(tags)]
+
+
 def check_match(request, version):
     """Problem 428 where the request does not say which version it changes, 412 where that is not the stored one."""
-    wanted = parse_etags(request.headers.get("If-Match", ""))
+    wanted = as_given(request.headers.get("If-Match", ""))
     if not wanted:
         raise Problem(428, _("Say in If-Match which version this changes: the ETag of what was read."))
     if "*" not in wanted and etag_of(version) not in wanted:

@@ -9,6 +9,7 @@ import re
 from functools import wraps
 
 from django.db import connection
+from django.http.request import RawPostDataException
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
@@ -55,8 +56,28 @@ def _fingerprint(request):
     access = request._request.access
     grants = sorted(f"{one.role} {one.site_id}" for one in access.grants)
     may = f"{carrier} {sorted(access.within)} {grants}"
-    told = f"{request.method} {request.get_full_path()} {may}\n".encode() + request.body
-    return hashlib.sha256(told).hexdigest()
+    digest = hashlib.sha256(f"{request.method} {request.get_full_path()} {may}\n".encode())
+    for piece in _body(request):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _body(request):
+    """The body in pieces; of a form with files, which is never in memory whole, its fields and the files' contents."""
+    if not request.content_type.startswith("multipart/"):
+        try:
+            yield request.body
+        except RawPostDataException:  # the check of a session's form token has read it already
+            yield json.dumps(request.data, sort_keys=True).encode()
+        return
+    files = request.FILES
+    for name in sorted(request.data):
+        for value in request.data.getlist(name):
+            yield f"{name}\n{getattr(value, 'name', value)}\n".encode()
+    for name in sorted(files):
+        for upload in files.getlist(name):
+            yield from upload.chunks()
+            upload.seek(0)
 
 
 def _keep(user, key, fingerprint, response):

@@ -26,6 +26,7 @@ class Resource(APIView):
 
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONObject,)
+    media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
     throttle_classes = (throttles.ByToken,)
     http_method_names = ("get", "head", "post", "patch")
@@ -45,7 +46,7 @@ class Resource(APIView):
         # A form would have been read by now, and look like a body without anything in it.
         content_type = request.content_type.partition(";")[0].strip().lower()
         changes = request.method not in SAFE_METHODS and hasattr(self, request.method.lower())
-        if changes and content_type not in ("", JSONObject.media_type):
+        if changes and content_type not in ("", *self.media_types):
             raise UnsupportedMediaType(content_type[:80])
 
     def finalize_response(self, request, response, *args, **kwargs):

@@ -18,6 +18,7 @@ from registry.imports.report import Finding
 from registry.instruments.base import Label
 
 PREVIEW = 4
+EVERY = "*"
 HEADER_LINES = 15  # of a text, in which its separator is looked for
 
 SHEET_SIGNATURE = b"PK\x03\x04"
@@ -70,7 +71,8 @@ MORE_MERGED = Label("{n} more merged ranges", "ほかに{n}か所の結合セル
 class Way:
     """How one file is read. None: nobody has said so yet, and `Inspection.open_questions` asks.
 
-    headers  number of the sheet (of a text 0), as text → the rows that name the columns, where somebody has said so
+    headers  number of the sheet (of a text 0), as text, or EVERY → the rows that name the columns, where somebody has
+             said so
     """
 
     encoding: str | None = None
@@ -86,6 +88,10 @@ class Way:
     def from_json(cls, data):
         sheets = data.get("sheets")
         return cls(**{**data, "sheets": None if sheets is None else tuple(sheets)})
+
+    def header_of(self, number):
+        """The rows that name the columns of a sheet, where somebody has said so."""
+        return self.headers.get(str(number)) or self.headers.get(EVERY)
 
     @property
     def tables(self):
@@ -229,7 +235,7 @@ class Table:
 def shape_text(path, way, target):
     """The `Layout` of the text at `path`, whose table is written to `target`. Raises Unreadable."""
     try:
-        return _shaped(lambda: _text_rows(path, way), target, way.headers.get("0"), ragged=False)
+        return _shaped(lambda: _text_rows(path, way), target, way.header_of(0), ragged=False)
     except UnicodeError:
         raise Unreadable(UNDECODABLE.format(v=ENCODINGS.get(way.encoding, way.encoding))) from None
 
@@ -238,7 +244,7 @@ def shape_sheet(path, way, number, target):
     """The `Layout` of a sheet that `workbook` wrote to `path`, whose table is written to `target`. Raises
     Unreadable.
     """
-    return _shaped(lambda: _sheet_rows(path), target, way.headers.get(str(number)), ragged=True)
+    return _shaped(lambda: _sheet_rows(path), target, way.header_of(number), ragged=True)
 
 
 def _shaped(open_rows, target, header, ragged):
@@ -335,8 +341,9 @@ def answered(inspection, way, answers):
     """The way with the answers that are among the candidates; others count as not given."""
     if inspection.workbook:
         names = [sheet.name for sheet in inspection.sheets]
-        chosen = tuple(name for name in names if name in answers.get("sheets", ()))
-        return replace(way, sheets=chosen or None, formulas=bool(answers.get("formulas")), headers=_headers(answers))
+        chosen = tuple(name for name in names if name in answers.get("sheets", way.sheets or ()))
+        formulas = bool(answers.get("formulas", way.formulas))
+        return replace(way, sheets=chosen or None, formulas=formulas, headers=_headers(answers))
     encoding, delimiter = answers.get("encoding"), answers.get("delimiter")
     return replace(
         way,

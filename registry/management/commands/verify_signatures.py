@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from registry.services.review import signing
+from sites.audit import alerts
 from sites.tenancy.scope import everything
 
 WHY = {
@@ -45,4 +46,5 @@ class Command(BaseCommand):
                 "are compared with the data and with what the audit trail says of their making."
             )
         if counts[signing.BROKEN]:
+            alerts.verification_failed("signatures", counts[signing.BROKEN])
             sys.exit(1)

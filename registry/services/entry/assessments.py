@@ -1,7 +1,5 @@
 """Recording and correcting assessments."""
 
-from django.db import transaction
-
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
@@ -17,8 +15,8 @@ from registry.services.records.storing import (
     set_values,
     store_update,
 )
-from registry.services.review.queries import settle, weigh
-from sites.database.fast_rows import insert
+from registry.services.review.queries import weigh
+from sites.database.fast_rows import insert, lock
 from sites.tenancy.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)
@@ -48,11 +46,10 @@ def save_assessment(
     return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, said, today)
 
 
-@transaction.atomic
+@in_a_transaction
 def _correct(patient, timepoint, raw, missing, complete, version, reason, said, today):
-    # Without the default order: it would lock the timepoint too, and with it every other form of that visit.
-    rows = Assessment.objects.select_for_update().order_by("pk")
-    row = rows.filter(patient_id=patient.pk, timepoint_id=timepoint).first()
+    # As with a new one, whatever refuses does so before anything is written.
+    row = lock(Assessment, "patient_id = %s AND timepoint_id = %s", [patient.pk, timepoint])
     if row is None or row.version != version:
         raise Conflict(row)
     check_may_change(row.state, reason)
@@ -62,10 +59,19 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, said, 
     if complete and row.state == State.DRAFT:
         row.state = State.COMPLETE
         changed.append("state")
+    _derive(row)
+    weighed = weigh(patient, record=row, about=NAMES, said=said) if row.state != State.DRAFT else None
     row = store_update(row, changed, reason)
-    if row.state != State.DRAFT:
-        settle(patient, record=row, about=NAMES, said=said)
+    if weighed:
+        row.may_leave_queries = weighed.settle()
     return row
+
+
+def _derive(row):
+    """Give a record that is not stored yet what the database will compute of it."""
+    answers = {name: getattr(row, name) for name in NAMES}
+    for derived in DERIVED:
+        setattr(row, derived.name, derived.compute(answers))
 
 
 @in_a_transaction
@@ -81,8 +87,7 @@ def _record(patient, timepoint, raw, missing, complete, said, today):
         state=State.COMPLETE if complete else State.DRAFT,
         **answers.values,
     )
-    for derived in DERIVED:
-        setattr(row, derived.name, derived.compute(answers.values))
+    _derive(row)
     weighed = weigh(patient, record=row, about=NAMES, said=said) if complete else None
     ensure_timepoint(timepoint)
     if not insert(row, (*KEYS, *answers.values)):

@@ -35,7 +35,7 @@ class Rotation:
         return self.patients + self.imports + self.second_factors
 
 
-def second_factor_cipher():
+def deployment_cipher():
     """A Fernet key is what METASPINE_FIELD_KEYS holds, 32 bytes in urlsafe base64. The first encrypts, all decrypt."""
     return MultiFernet([_fernet(key) for key in settings.FIELD_KEYS])
 
@@ -114,7 +114,7 @@ def _opens(cipher, token):
 
 @transaction.atomic
 def _rotate_factors():
-    cipher, stale = second_factor_cipher(), [one for one in _factors().select_for_update() if _is_stale(one)]
+    cipher, stale = deployment_cipher(), [one for one in _factors().select_for_update() if _is_stale(one)]
     for factor in stale:
         for holder, place in _secrets(factor):
             holder[place] = cipher.rotate(holder[place]).decode()

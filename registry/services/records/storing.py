@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from registry.instruments import levels
 from registry.models import State
-from sites.tenancy.scope import because
+from sites.database.fast_rows import lock, update
 
 
 class Conflict(Exception):
@@ -48,7 +48,9 @@ def locked_for_update(model, pk, version):
 
     The rest of the transaction may rely on what it reads.
     """
-    row = model.objects.select_for_update().get(pk=pk)
+    row = lock(model, f"{model._meta.pk.column} = %s", [pk])
+    if row is None:
+        raise model.DoesNotExist
     if version is not None and row.version != version:
         raise Conflict(row)
     return row
@@ -75,11 +77,8 @@ def set_values(row, answers):
 
 def store_update(row, changed, reason):
     """Write the changed columns; the trigger raises the version, the audit trail keeps the reason."""
-    if not changed:
-        return row
-    with because(reason):
-        row.save(update_fields=changed)
-    row.refresh_from_db()
+    if changed and not update(row, tuple(sorted(changed)), reason):
+        raise Conflict(None)
     return row
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from registry import tasks
-from registry.services.operations.field_keys import second_factor_cipher
+from registry.services.operations.field_keys import deployment_cipher
 from registry.web.account.session import remember_language, signed_in_at
 from sites import attempts, audit
 from sites.email_addresses import canonical_or_none
@@ -136,10 +136,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("The code is not right. Try another.")}
 
     def encrypt(self, text):
-        return second_factor_cipher().encrypt(text.encode()).decode()
+        return deployment_cipher().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text):
-        return second_factor_cipher().decrypt(encrypted_text.encode()).decode()
+        return deployment_cipher().decrypt(encrypted_text.encode()).decode()
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("import/<uuid:import_id>/values/", mapping.values, name="import_values"),
     path("import/<uuid:import_id>/rows/", views.import_rows, name="import_rows"),
     path("import/<uuid:import_id>/findings/", views.import_findings, name="import_findings"),
+    path("import/<uuid:import_id>/findings/workbook/", views.import_findings_workbook, name="import_findings_workbook"),
     path("import/<uuid:import_id>/discard/", views.import_discard, name="import_discard"),
     path("import/<uuid:import_id>/undo/", views.import_undo, name="import_undo"),
 ]

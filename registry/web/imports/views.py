@@ -10,11 +10,11 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry.imports import jobs
+from registry.imports import findings, jobs
 from registry.imports.checking import listing
 from registry.imports.checking.staging import without_value
 from registry.imports.files import sources, uploads
@@ -349,6 +349,7 @@ def import_rows(request, import_id):
     return render(request, "imports/import_rows_page.html", context)
 
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FINDINGS = ("kind", "file", "row", "column", "finding")
 
 
@@ -372,6 +373,19 @@ def import_findings(request, import_id):
         for found in report[name].listed:
             cells = (found.file, str(found.row or ""), found.column, words(without_value(found.reason)))
             writer.writerow([kind, *map(file_formats.guarded, cells)])
+    return response
+
+
+@require_safe
+@for_importing
+def import_findings_workbook(request, import_id):
+    """The same as a workbook with the rows concerned and their cells marked, for whoever uploaded the files."""
+    one = one_of(request, import_id)
+    if one.requested_by_id != request.user.pk or one.status != Status.CHECKED or not any(jobs.report_of(one).values()):
+        raise Http404
+    response = HttpResponse(findings.workbook(one, get_language()), content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{one.pk.hex[:8]}-findings.xlsx"'
+    response["Cache-Control"] = "no-store"
     return response
 
 

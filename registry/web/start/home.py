@@ -1,7 +1,7 @@
 """The start page: what waits at the own site, the most valuable first and why; central roles see it by site."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Q
 from django.shortcuts import render
@@ -22,6 +22,7 @@ from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import wording
 from registry.web.shared.lookup import form_state
+from sites.audit import alerts
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can
 
@@ -249,6 +250,8 @@ def _administration():
     plans, today = schedule.plans(), timezone.localdate()
     running = Membership.objects.running(today)
     return {
+        "refusals": alerts.lately(timezone.now() - timedelta(days=1)),
+        "sealing_behind": alerts.is_sealing_behind(),
         "sites": Site.objects.count(),
         "people": User.objects.filter(is_active=True).count(),
         "without_role": User.objects.filter(is_active=True).exclude(pk__in=running.values("user")).count(),

@@ -4,7 +4,7 @@ import sys
 
 from django.core.management.base import BaseCommand
 
-from sites.audit import sealing
+from sites.audit import alerts, sealing
 
 
 class Command(BaseCommand):
@@ -37,5 +37,6 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{report.unsealed} newest events are not sealed yet.")
         if report.findings:
+            alerts.verification_failed("audit trail", len(report.findings))
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("The trail is what was sealed."))
