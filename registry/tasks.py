@@ -13,7 +13,7 @@ from itertools import islice
 from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -259,7 +259,7 @@ def seal_audit():
         for one in sealing.seal():
             logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
             _send_seal(one)
-    except (sealing.HistoryLost, OSError) as error:
+    except (sealing.HistoryLost, OSError, DatabaseError) as error:
         _alarm("sealing_refused", str(error))
     except Exception as fault:
         alerts.sealing_stopped(type(fault).__name__)

@@ -1,12 +1,17 @@
-"""Loaded before the settings (`-p tests.worker`): each worker of pytest-xdist has its own database and broker.
+"""Loaded before the settings (`-p tests.worker`): tests have services, and each worker of pytest-xdist its own.
 
-The environment says so, hence the processes that the tests start (a web server, a Celery worker) follow.
+Whoever calls pytest without services, as an editor does, gets temporary ones: the same command is run again with them.
+A worker has its own database and broker; the environment says which, hence the processes that the tests start (a web
+server, a Celery worker) follow.
 """
 
 import os
 import re
+import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
+PROJECT = Path(__file__).resolve().parent.parent
 BROKERS = 8  # of the 16 databases that Redis has, the first half is left to other runs
 
 
@@ -24,5 +29,13 @@ def own(worker):
         os.environ["REDIS_URL"] = urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
+def with_services():
+    """Replace this process by the same command with temporary services."""
+    services = [sys.executable, "-m", "registry.embedded", "run", "--temporary", "--unsynced", "--"]
+    os.execve(sys.executable, [*services, *sys.orig_argv], os.environ | {"PYTHONPATH": str(PROJECT)})  # noqa: S606 - ours
+
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     own(os.environ["PYTEST_XDIST_WORKER"])
+elif "DATABASE_URL" not in os.environ:
+    with_services()

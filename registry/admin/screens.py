@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 
 from registry.admin.importing import ImportsWireFile
-from registry.instruments import catalogue
+from registry.instruments import catalogue, spelling
 from registry.instruments.timepoints import unscheduled_number
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, ScheduledVisit, ScheduleVersion, Timepoint
 from sites.admin import Screen
@@ -92,7 +92,7 @@ class Clinical(Screen, ImportsWireFile, admin.ModelAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         name = "patient_id" if self.model is Patient else "patient__patient_id"
-        return queryset.filter(**{f"{name}__startswith": search_term.strip()}), False
+        return queryset.filter(**{f"{name}__startswith": spelling.as_number(search_term)}), False
 
     def get_fields(self, request, obj=None):
         return [one.name for one in self.opts.concrete_fields if one.name not in self.identifying]

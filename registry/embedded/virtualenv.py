@@ -87,6 +87,8 @@ def install(folder, kind):
         if "DO NOT MATCH THE HASHES" in lines:
             stop(f"A downloaded package is not the one that was locked: see {log} before you trust your network.")
         stop(f"pip could not install the packages: check the network (or a mirror's settings) and try again; see {log}")
+    for packages in folder.glob("lib/python*/site-packages"):  # `pytest FILE` finds the project from anywhere
+        (packages / "metaspine.pth").write_text(f"{PROJECT}\n")
     path.write_text(content)
 
 

@@ -17,24 +17,70 @@ SENTINELS = {reason: -901 - place for place, reason in enumerate(MISSING_REASONS
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of file. `tagged`: it can hold a reason inside a value's own cell."""
+    """One kind of file. A new one is a module of `registry.exports.formats` and a line of FORMATS.
+
+    writes        `module.function` there, called as described in `registry.exports.formats`
+    style         how a cell is written: see `datasets.outputs`
+    tagged        whether it can hold a reason inside a value's own cell
+    most_rows     how many rows a table can have, where the format has a limit
+    shaped        whether wide and long are choices, or the format has a shape of its own
+    both          whether it holds codes and their labels together
+    slow          whether a row takes so long to write that a worker writes all but the smallest
+    """
 
     code: str
     label: Label
     extension: str
+    writes: str
+    style: str = "plain"
     tagged: bool = False
     most_rows: int | None = None
-    shaped: bool = True  # whether wide and long are choices, or the format has a shape of its own
+    shaped: bool = True
+    both: bool = False
+    slow: bool = False
 
 
 FORMATS = (
-    Format("csv", Label("CSV, with scripts for R and SAS", "CSV（R・SAS用スクリプト付き）"), "csv", tagged=True),
-    Format("xlsx", Label("Excel workbook", "Excelブック"), "xlsx", tagged=True, most_rows=1_048_575),
-    Format("parquet", Label("Parquet", "Parquet"), "parquet"),
-    Format("sav", Label("SPSS (.sav)", "SPSS（.sav）"), "sav", tagged=True),
-    Format("dta", Label("Stata (.dta)", "Stata（.dta）"), "dta", tagged=True),
-    Format("jsonl", Label("JSON Lines", "JSON Lines"), "jsonl"),
-    Format("odm", Label("CDISC ODM-XML 1.3.2", "CDISC ODM-XML 1.3.2"), "xml", shaped=False),
+    Format(
+        "csv",
+        Label("CSV, with scripts for R and SAS", "CSV（R・SAS用スクリプト付き）"),
+        "csv",
+        "text.csv_files",
+        style="sheet",
+        tagged=True,
+    ),
+    Format(
+        "xlsx",
+        Label("Excel workbook", "Excelブック"),
+        "xlsx",
+        "workbook.xlsx",
+        style="sheet",
+        tagged=True,
+        most_rows=1_048_575,
+        slow=True,
+    ),
+    Format("parquet", Label("Parquet", "Parquet"), "parquet", "frames.parquet"),
+    Format("sav", Label("SPSS (.sav)", "SPSS（.sav）"), "sav", "frames.sav", style="sav", tagged=True, both=True),
+    Format(
+        "dta",
+        Label("Stata (.dta)", "Stata（.dta）"),
+        "dta",
+        "frames.dta",
+        style="dta",
+        tagged=True,
+        both=True,
+        slow=True,
+    ),
+    Format("jsonl", Label("JSON Lines", "JSON Lines"), "jsonl", "text.jsonl_files"),
+    Format(
+        "odm",
+        Label("CDISC ODM-XML 1.3.2", "CDISC ODM-XML 1.3.2"),
+        "xml",
+        "odm.odm",
+        shaped=False,
+        both=True,
+        slow=True,
+    ),
 )
 SHAPES = (
     Choice("long", Label("Long: a row for each patient and timepoint", "ロング形式：患者と時期ごとに1行")),
@@ -119,7 +165,7 @@ class Choices:
     @property
     def labelled(self):
         """Whether labels stand in place of codes; SPSS, Stata and ODM hold codes and their labels together."""
-        return self.values == "labels" and self.format not in ("sav", "dta", "odm")
+        return self.values == "labels" and not self.kind.both
 
     @property
     def with_(self):

@@ -63,7 +63,7 @@ def _missing(one, choices):
 
 def _marks(choices, language):
     """What stands in a cell for each reason why there is no value."""
-    marks = SENTINELS if choices.format == "sav" else {reason: f".{tag}" for reason, tag in TAGS.items()}
+    marks = SENTINELS if choices.kind.style == "sav" else {reason: f".{tag}" for reason, tag in TAGS.items()}
     return " | ".join(f"{mark} = {MISSING_LABELS[reason].in_language(language)}" for reason, mark in marks.items())
 
 

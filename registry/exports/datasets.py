@@ -402,15 +402,13 @@ def _change(of, sql, kind):
 
 # What is written of it
 
-STYLES = {"csv": "sheet", "xlsx": "sheet", "parquet": "plain", "jsonl": "plain", "sav": "sav", "dta": "dta"}
-
 
 def outputs(dataset, choices):
     """The Outputs of a dataset, in order.
 
     A `sheet` guards text from being run as a formula; `sav` and `dta` hold every code as a number with a label.
     """
-    style = STYLES.get(choices.format, "plain")
+    style = choices.kind.style
     found = []
     for variable in dataset.variables:
         tagged = choices.missing == "tagged" and bool(variable.reason) and _has_room(variable)

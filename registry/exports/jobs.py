@@ -101,9 +101,9 @@ def rows_expected(choices, sites):
 
 def is_small(export):
     """Whether a request may wait for the file; a wide row is as much work as a long one of every timepoint."""
-    slow = export.choices["format"] in ("xlsx", "odm", "dta")
-    width = len(SCHEDULE) if asked.from_json(export.choices).is_wide else 1
-    return export.rows_expected * width <= (SLOW_AT_ONCE if slow else AT_ONCE)
+    choices = asked.from_json(export.choices)
+    width = len(SCHEDULE) if choices.is_wide else 1
+    return export.rows_expected * width <= (SLOW_AT_ONCE if choices.kind.slow else AT_ONCE)
 
 
 def cancel(*, access, export):

@@ -4,11 +4,10 @@ import csv
 import hashlib
 import io
 import json
-import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import import_module
 
 from django.conf import settings
 from django.db import connection
@@ -16,17 +15,15 @@ from django.utils import timezone
 
 from registry.analysis.running.versions import product_version
 from registry.exports import codebook, copy_rows
-from registry.exports.choices import FORMATS
-from registry.exports.datasets import STYLES, count_sql, outputs, select_sql
-from registry.exports.formats import dictionary, frames, odm, scripts, text, workbook
+from registry.exports.datasets import count_sql, outputs, select_sql
+from registry.exports.formats import dictionary, scripts
+from registry.exports.formats.files import Part
 from registry.exports.selecting import check_accounts
 
 SYNTHETIC = {
     "en": "SYNTHETIC DATA: these patients do not exist",
     "ja": "架空のデータです。実在の患者ではありません",
 }
-FRAMES = {"parquet": frames.write_parquet, "sav": frames.write_sav, "dta": frames.write_dta}
-TEXTS = {"csv": text.write_csv, "jsonl": text.write_jsonl}
 
 
 @dataclass
@@ -51,6 +48,11 @@ class _Package:
             counted = _Counted(stream)
             yield counted
         self.files.append({"name": name, "bytes": counted.size, "sha256": counted.digest.hexdigest(), **about})
+
+    def add_file(self, name, path, **about):
+        with self.entry(name, **about) as stream, path.open("rb") as content:
+            while block := content.read(1 << 20):
+                stream.write(block)
 
     def count(self, dataset, rows, there):
         before = self.written.get(dataset, (0, 0))
@@ -108,25 +110,21 @@ def _data(package, selected, tables, note):
         _write_group(package, selected, tables, sites, prefix, note)
 
 
-def _write_group(package, selected, tables, sites, prefix, note):
-    choices, before = selected.choices, sum(rows for rows, _ in package.written.values())
+def _write_group(package, selected, tables, sites, folder, note):
     queries = [(dataset, written, select_sql(dataset, written, sites)) for dataset, written in tables]
     there = {dataset.name: _count(count_sql(dataset, sites)) for dataset, _ in tables}
-
-    def tick(rows):
-        selected.tick(before + rows)
-
-    if choices.format == "odm":
-        with package.entry(f"{prefix}metaspine.odm.xml", table="all") as stream:
-            counts = odm.write_odm(stream, selected, queries, tick)
-    elif choices.format == "xlsx":
-        counts = _workbook(package, selected, queries, f"{prefix}metaspine.xlsx", note, tick)
-    else:
-        counts = {}
-        for dataset, written, sql in queries:
-            name = f"{prefix}{dataset.name}.{choices.kind.extension}"
-            counts[dataset.name] = _one_file(package, choices, dataset, written, sql, name, note, tick)
-            before += counts[dataset.name]
+    before = sum(rows for rows, _ in package.written.values())
+    part = Part(
+        choices=selected.choices,
+        tables=queries,
+        folder=folder,
+        note=note,
+        about=_about(selected),
+        sites=selected.sites,
+        tick=lambda rows: selected.tick(before + rows),
+    )
+    module, _, function = selected.choices.kind.writes.partition(".")
+    counts = getattr(import_module(f"registry.exports.formats.{module}"), function)(package, part)
     for name, count in counts.items():
         package.count(name, count, there[name])
 
@@ -135,45 +133,6 @@ def _count(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
-
-
-def _one_file(package, choices, dataset, written, sql, name, note, tick):
-    about = {"table": dataset.name, "columns": len(written)}
-    if choices.format in TEXTS:
-        with package.entry(name, **about) as stream:
-            count = TEXTS[choices.format](stream, sql, written, tick)
-    else:
-        frame = copy_rows.frame(sql, written, tick)
-        count = frame.height
-        with _temporary(choices.kind.extension) as path:
-            FRAMES[choices.format](path, frame, written, choices.language, note)
-            del frame
-            _add_file(package, name, path, about)
-    package.files[-1]["rows"] = count
-    return count
-
-
-def _workbook(package, selected, queries, name, note, tick):
-    choices = selected.choices
-    tables = [(dataset.name, sql, written) for dataset, written, sql in queries]
-    book = [codebook.HEADER, *codebook.rows([(dataset, written) for dataset, written, _ in queries], choices)]
-    about = [("metaspine", note), *_about(selected)]
-    with _temporary("xlsx") as path:
-        counts = workbook.write_workbook(path, tables, book, about, tick, choices.kind.most_rows)
-        _add_file(package, name, path, {"table": "all", "rows": counts})
-    return counts
-
-
-@contextmanager
-def _temporary(extension):
-    with tempfile.TemporaryDirectory(prefix="metaspine-") as folder:
-        yield Path(folder) / f"data.{extension}"
-
-
-def _add_file(package, name, path, about):
-    with package.entry(name, **about) as stream, path.open("rb") as content:
-        while block := content.read(1 << 20):
-            stream.write(block)
 
 
 def _about(selected):
@@ -220,7 +179,7 @@ def _documents(package, choices, tables, manifest, note):
     package.add("codebook.html", codebook.as_html(tables, choices, title, about))
     package.add("codebook.pdf", codebook.as_pdf(choices, title, note or manifest["product"]))
     package.add("redcap_dictionary.csv", dictionary.redcap_dictionary(choices.language))
-    if STYLES.get(choices.format) == "sheet" and choices.format == "csv":
+    if choices.format == "csv":
         package.add("data/read_metaspine.R", scripts.r_script(tables, choices, note).encode())
         sites = manifest["sites"] if choices.by_site else ()
         package.add("data/read_metaspine.sas", scripts.sas_script(tables, choices, note, sites).encode())
@@ -235,13 +194,13 @@ def _readme(choices, manifest, note):
     patients = manifest["patients"]
     lines += ["", f"Patients enrolled: {patients['enrolled']}, exported: {patients['exported']}"]
     lines += [f"  excluded, {one['reason']}: {one['n']}" for one in patients["excluded"]]
-    kind = next(one for one in FORMATS if one.code == choices.format)
     lines += [
         "",
-        f"Format: {kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of every file.",
+        f"Format: {choices.kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of "
+        "every file.",
         "De-identified: age_at_surgery (completed years) instead of the date of birth; no free text.",
         "It is still personal data: keep it as your protocol says.",
     ]
-    if STYLES.get(choices.format) == "sheet":
+    if choices.kind.style == "sheet":
         lines.append("A text that a spreadsheet would take for a formula has an apostrophe before it.")
     return "\n".join(lines) + "\n"

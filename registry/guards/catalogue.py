@@ -18,7 +18,7 @@ FROM pg_class AS c JOIN pg_namespace AS nsp ON nsp.oid = c.relnamespace JOIN pg_
 WHERE {NAMES} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {OURS.format("c", "pg_class")}
 UNION ALL
 SELECT 'column ' || c.relname || '.' || a.attname,
-       concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated, a.attidentity,
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated, a.attidentity, a.attacl,
                  pg_get_expr(d.adbin, d.adrelid))
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS nsp ON nsp.oid = c.relnamespace
 LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -50,6 +50,29 @@ UNION ALL
 SELECT 'function ' || p.oid::regprocedure, concat_ws(' ', pg_get_functiondef(p.oid), r.rolname, p.proacl)
 FROM pg_proc AS p JOIN pg_namespace AS nsp ON nsp.oid = p.pronamespace JOIN pg_roles AS r ON r.oid = p.proowner
 WHERE {NAMES} AND p.prokind IN ('f', 'p') AND {OURS.format("p", "pg_proc")}
+UNION ALL
+SELECT 'function ' || p.oid::regprocedure, concat_ws(' ', p.prokind, r.rolname, p.proacl)
+FROM pg_proc AS p JOIN pg_namespace AS nsp ON nsp.oid = p.pronamespace JOIN pg_roles AS r ON r.oid = p.proowner
+WHERE {NAMES} AND p.prokind NOT IN ('f', 'p') AND {OURS.format("p", "pg_proc")}
+UNION ALL
+SELECT 'operator ' || o.oid::regoperator, o.oprcode::text
+FROM pg_operator AS o JOIN pg_namespace AS nsp ON nsp.oid = o.oprnamespace
+WHERE {NAMES} AND {OURS.format("o", "pg_operator")}
+UNION ALL
+-- A table's rows are also those of the tables that inherit from it, which have no triggers of it.
+SELECT 'heir ' || i.inhrelid::regclass || ' of ' || c.relname, ''
+FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent JOIN pg_namespace AS nsp ON nsp.oid = c.relnamespace
+WHERE {NAMES} AND c.relkind IN ('r', 'p')
+UNION ALL
+SELECT 'rights on schema public', nspacl::text FROM pg_namespace WHERE nspname = 'public'
+UNION ALL
+-- Roles that may do something with patients, and what they are members of.
+SELECT 'role ' || r.rolname, concat_ws(' ', r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolreplication,
+       (SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY m.roleid) FROM pg_auth_members AS m
+        WHERE m.member = r.oid))
+FROM pg_roles AS r WHERE r.oid IN (
+    SELECT acl.grantee FROM pg_class AS c, aclexplode(c.relacl) AS acl
+    WHERE c.relname = 'registry_patient' AND c.relnamespace = 'public'::regnamespace)
 UNION ALL
 -- A table of the same name that is found first would be read instead.
 SELECT 'schema ' || nsp.nspname, '' FROM pg_namespace AS nsp
@@ -83,9 +106,14 @@ def held(cursor):
     (before,) = cursor.fetchone()
     cursor.execute("SELECT set_config('search_path', 'pg_catalog', true)")  # so that names are written in full
     cursor.execute(READ)
-    objects = {name: hashlib.sha256(restored(text).encode()).hexdigest()[:16] for name, text in cursor.fetchall()}
+    objects = {name: _hashed(restored(text or "")) for name, text in cursor.fetchall()}
+    objects["reader"] = _hashed(READ)
     cursor.execute("SELECT set_config('search_path', %s, true)", [before])
     return objects
+
+
+def _hashed(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def restored(definition):

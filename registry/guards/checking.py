@@ -78,14 +78,14 @@ def differences(using=DEFAULT_DB_ALIAS):
 def altered_schema(cursor):
     """What became of tables, columns, constraints and indexes since `migrate` wrote them down, as clauses.
 
-    No migration did that, so `migrate` cannot mend it. Empty where the server's version is another: it may write
-    definitions otherwise.
+    No migration did that, so `migrate` cannot mend it. Empty where the server's version is another, or this module's:
+    they may write definitions otherwise.
     """
     stored = manifest(cursor)
     if stored is None or not stored.is_signed:
         return []
     now = catalogue.held(cursor)
-    if stored.objects.get("server") != now["server"]:
+    if any(stored.objects.get(name) != now[name] for name in ("server", "reader")):
         return []
     return [clause for clause in _changed(stored.objects, now) if clause.startswith(("column ", "constraint "))]
 

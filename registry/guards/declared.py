@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from registry.guards import rights, tables
+from registry.guards import catalogue, rights, tables
 from sites.audit import sealing
 
 FUNCTIONS = ("scope", "audit", "seals", "records", "queries", "signatures", "kept", "patient_links", "erasure")
@@ -52,5 +52,8 @@ def _whole(role):
 
 @cache
 def digest():
-    """SHA-256 of the script, in hexadecimal: the same whatever the application's role and the deployment's keys are."""
-    return hashlib.sha256(_whole("application").encode()).hexdigest()
+    """SHA-256 of the script and of how a database is read, in hexadecimal.
+
+    The same whatever the application's role and the deployment's keys are.
+    """
+    return hashlib.sha256((_whole("application") + catalogue.READ).encode()).hexdigest()

@@ -1,10 +1,43 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
+from dataclasses import dataclass
+
+from registry.instruments import spelling
 from registry.instruments.base import Item, Label
 from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN
 
-PATIENT_ID = Item(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)
-SITE_CODE = Item(name="site_code", label=Label("Site", "施設"), kind="text", max_length=20)
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Item):
+    """What names a row: in its one spelling, and refused where a character only looks like another or is not seen."""
+
+    def clean(self, raw, *, today=None):
+        value = super().clean(raw, today=today)
+        return value if value is None else spelling.number(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalNumber(Item):
+    """What a hospital calls a patient, in its one spelling: ASCII and the scripts of East Asia."""
+
+    def clean(self, raw, *, today=None):
+        value = super().clean(raw, today=today)
+        return value if value is None else spelling.local_number(value) or None
+
+
+PATIENT_ID = Number(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)
+SITE_CODE = Number(name="site_code", label=Label("Site", "施設"), kind="text", max_length=20)
+HOSPITAL_NUMBER = LocalNumber(
+    name="hospital_number",
+    label=Label("Hospital number", "病院の患者番号"),
+    kind="text",
+    max_length=40,
+    identifying=True,
+)
+INITIALS = LocalNumber(
+    name="initials", label=Label("Initials", "イニシャル"), kind="text", max_length=10, identifying=True
+)
+LOCAL_NUMBERS = {one.name: one for one in (HOSPITAL_NUMBER, INITIALS)}
 TIMEPOINT = Item(
     name="timepoint",
     label=Label("Timepoint", "時期"),

@@ -50,6 +50,14 @@ def code(text):
     return text.upper()
 
 
+def number(text):
+    """A patient number or the code of a site in a file or a body: as `folded`, of ASCII alone, its case as it is.
+
+    Raises InvalidValue with the first character that is not.
+    """
+    return ascii_only(folded(text))
+
+
 def local_number(text):
     """A hospital number or initials: printable ASCII, and the scripts of East Asia, in which one letter is no other.
 
@@ -70,6 +78,14 @@ def as_code(text):
     """As `code`, for what is looked up and not stored: a text that is no code stays as it is, and nothing has it."""
     try:
         return code(text)
+    except InvalidValue:
+        return text
+
+
+def as_number(text):
+    """As `number`, for what is looked up and not stored."""
+    try:
+        return number(text)
     except InvalidValue:
         return text
 

@@ -142,6 +142,7 @@ def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
 
 def _seal_once(using, at_most):
     with transaction.atomic(using), connections[using].cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '60s'")  # whoever holds the lock for ever must not stop us unnoticed
         cursor.execute("SELECT number, events, hash FROM audit_seal(%s, %s)", [at_most, tokens()])
         row = cursor.fetchone()
         if row is None:

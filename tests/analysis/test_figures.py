@@ -14,7 +14,7 @@ from scipy import stats
 from registry.analysis.design import cohorts, plans, thresholds
 from registry.analysis.figures import canvas, fonts
 from registry.analysis.figures.drawings import charts, drawn
-from registry.analysis.presentation import tables
+from registry.analysis.presentation import narrative, tables
 from registry.analysis.reports.figure_numbers import step_of
 from registry.analysis.running import runner
 from registry.instruments import levels
@@ -171,10 +171,11 @@ def test_a_threshold_of_one_value_set_is_used_with_it_alone():
     assert all(one.source and one.doi for one in thresholds.THRESHOLDS)
 
 
-def months(patients):
+def months(patients, since=30):
+    """Months from the landmark, day 30 after surgery: the cohort is of those followed so long."""
     known = [one for one in patients if slow.followup_days(one) is not None]
     return (
-        np.array([slow.followup_days(one) / 30.4375 for one in known]),
+        np.array([(slow.followup_days(one) - since) / 30.4375 for one in known]),
         np.array([one["vital_status"] == "dead" for one in known]),
     )
 
@@ -189,6 +190,27 @@ def test_survival_is_that_of_the_statistics(result, grouped):
         assert row["at_risk_at_ticks"] == [int((time >= tick).sum()) for tick in result["survival"]["ticks"]]
     expected = log_rank([months(patients) for patients in grouped.values()])
     assert result["survival"]["log_rank"]["p"] == pytest.approx(expected.p, rel=1e-9)
+
+
+def test_follow_up_is_the_reverse_estimate_from_surgery(result, grouped):
+    time, died = months([one for patients in grouped.values() for one in patients], since=0)
+    curve = kaplan_meier(time, ~died)
+    told = result["survival"]["follow_up"]
+    assert tuple(told.values()) == (curve.median, curve.median_low, curve.median_high)
+
+
+def test_curves_of_patients_who_had_to_live_so_long_start_on_that_day(result, stored_result):
+    assert result["survival"]["landmark_day"] == 30
+    assert "from day 30 after surgery" in narrative.methods(stored_result)
+    (chart,) = [chart for chart in charts(stored_result) if chart.code == "survival"]
+    assert "day 30 after surgery" in chart.alt
+    shown = " ".join(texts(drawn(stored_result, "survival", "svg")))
+    assert "curves start on that day" in shown
+    assert "Months from day 30 after surgery" in shown
+    del stored_result["survival"]["landmark_day"], stored_result["survival"]["follow_up"]  # stored before
+    shown = " ".join(texts(drawn(stored_result, "survival", "svg")))
+    assert "Months after surgery" in shown
+    assert "nobody could die before" in shown
 
 
 def test_survival_agrees_with_scipy(result, grouped):

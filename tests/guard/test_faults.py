@@ -62,6 +62,7 @@ def environment():
         "METASPINE_DEBUG": "0",
         "METASPINE_TLS": "0",
         "METASPINE_ALLOWED_HOSTS": "127.0.0.1",
+        "METASPINE_SECOND_FACTOR": "none",  # as in the tests' own process
     }
 
 

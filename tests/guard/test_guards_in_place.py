@@ -60,6 +60,27 @@ HARM = {
         "CREATE FUNCTION mine() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
         "function public.mine() was added",
     ),
+    "a right on one column": (
+        "GRANT UPDATE (new) ON study_sites_auditevent TO PUBLIC",
+        "column study_sites_auditevent.new was changed",
+    ),
+    "a right to make tables": ("GRANT CREATE ON SCHEMA public TO PUBLIC", "rights on schema public was changed"),
+    "a table that inherits": (
+        "CREATE TABLE mine () INHERITS (registry_patient)",
+        "heir public.mine of registry_patient was added",
+    ),
+    "a table that is found first": (
+        "CREATE SCHEMA mine CREATE TABLE registry_patient (patient_id text)",
+        "schema mine was added",
+    ),
+    "an aggregate": (
+        "CREATE AGGREGATE mine (int) (SFUNC = int4pl, STYPE = int)",
+        "function public.mine(integer) was added",
+    ),
+    "another way to look for tables": (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = mine, public', current_database()); END $$",
+        "setting search_path was added",
+    ),
     "a right given": ("GRANT TRUNCATE ON registry_patient TO PUBLIC", "table registry_patient was changed"),
     "a rule": (
         "CREATE RULE mine AS ON INSERT TO study_sites_auditevent DO INSTEAD NOTHING",
@@ -68,10 +89,24 @@ HARM = {
 }
 
 
+# What `migrate` leaves to a person: it may hold rows, or be somebody's.
+BY_HAND = {
+    "heir": "DROP TABLE mine",
+    "schema": "DROP SCHEMA mine CASCADE",
+    "setting": "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET search_path', current_database()); END $$",
+    "column": "REVOKE UPDATE (new) ON study_sites_auditevent FROM PUBLIC",
+    "rights": "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+}
+
+
 @pytest.mark.parametrize(("harm", "named"), HARM.values(), ids=HARM)
 def test_harm_is_named_and_mended(migrated, harm, named):
     as_owner(harm)
     assert checking.differences() == [named]
+    if named.split()[0] in BY_HAND:
+        as_owner(BY_HAND[named.split()[0]])
+        assert checking.differences() == []
+        return
     with pytest.raises(checking.Unguarded, match="Run `manage.py migrate`"):
         checking.require()
     call_command("migrate", verbosity=0)

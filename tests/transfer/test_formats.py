@@ -4,13 +4,16 @@ import csv
 import datetime as dt
 import io
 import json
+import os
 import random
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import odmlib
 import openpyxl
@@ -27,8 +30,11 @@ from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
+from registry.exports.formats import files
+from registry.exports.formats.text import write_csv as write_csv_rows
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
+from registry.instruments.base import Label
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Assessment, Patient, Timepoint
 from registry.services.files import file_formats
@@ -270,6 +276,9 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
     frame, meta = pyreadstat.read_dta(folder / "data" / f"{name}.dta", user_missing=True, output_format="polars")
     row = frame.row(1 if shape == "long" else 0, named=True)
     assert (row[f"frankel{at}"], row[f"pain_vas_mm{at}"], row[f"eq_vas{at}"]) == ("e", "d", 55)
+    assert [*meta.variable_value_labels[f"frankel{at}"].values()][:5] == [
+        "A complete", "B sensory only", "C motor useless", "D motor useful", "E normal",
+    ]  # fmt: skip
     assert meta.variable_value_labels[f"frankel{at}"]["e"] == "Too ill"
     if shape == "long":
         plain, _ = pyreadstat.read_dta(folder / "data" / "assessments.dta", output_format="polars")
@@ -327,11 +336,17 @@ def test_r_reads_the_files_with_labels_and_reasons(package, values):
         cat(nrow(x), x$pain_vas_mm[1], is.na(x$pain_vas_mm[2]), as.character(attr(x$pain_vas_mm, "missing_reason")[2]),
             as.character(x$frankel[1]), as.character(attr(x$frankel, "missing_reason")[2]), attr(x$frankel, "label"),
             class(x$assessment_date), format(x$assessment_date[2]), as.character(patients$sex[1]), sep = "\\n")
+        kept <- x[x$timepoint == x$timepoint[2], ]
+        cat(as.character(kept$pain_vas_mm_missing), is.ordered(x$frankel), is.ordered(x$ecog_ps), x$ecog_ps_points[1],
+            substr(as.character(x$ecog_ps[1]), 1, 2), is.ordered(patients$sex), patients$lesion_levels_C7[1],
+            patients$lesion_levels_L5[1], sep = "\\n")
     """
-    out = subprocess.run(["Rscript", "-e", script], cwd=folder / "data", capture_output=True, text=True, check=True)
-    grade = next(one.label.en for one in outputs_of("frankel") if one.code == "C")
+    read = {"cwd": folder / "data", "capture_output": True, "text": True, "check": True}
+    out = subprocess.run(["Rscript", "-e", script], env={**os.environ, "LC_ALL": "C"}, **read)
+    grade = next(f"C {one.label.en}" for one in outputs_of("frankel") if one.code == "C")
     assert out.stdout.strip().split("\n") == [
         "3", "70", "TRUE", "Refused", grade, "Too ill", "Frankel grade", "Date", "2024-02-09", "male",
+        "Refused", "TRUE", "TRUE", "3", "3 ", "FALSE", "TRUE", "FALSE",
     ]  # fmt: skip
 
 
@@ -353,6 +368,24 @@ def test_the_sas_script_reads_the_files_of_all_sites(package):
     script = (folder / "data" / "read_metaspine.sas").read_text()
     listed = re.findall(r'"&folder[.]/([^"]+)"', script)
     assert sorted(listed) == sorted(str(one.relative_to(folder / "data")) for one in folder.glob("data/*/*.csv"))
+
+
+def test_a_further_format_is_a_module_and_a_line(package, monkeypatch):
+    def write(stream, sql, written, tick):
+        rows = io.BytesIO()
+        count = write_csv_rows(rows, sql, written, tick)
+        stream.write(rows.getvalue().replace(b",", b"\t"))
+        return count
+
+    module = ModuleType("registry.exports.formats.tsv")
+    module.tsv_files = lambda archive, part: files.streams(archive, part, write)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    line = asked.Format("tsv", Label("Tab-separated", "タブ区切り"), "tsv", "tsv.tsv_files")
+    monkeypatch.setattr(asked, "FORMATS", (*asked.FORMATS, line))
+    monkeypatch.setitem(asked.OFFERED, "format", asked.FORMATS)
+    folder = package(format="tsv")
+    assert (folder / "data" / "patients.tsv").read_text().startswith("patient_id\tsite_code\t")
+    assert "Format: Tab-separated" in (folder / "README.txt").read_text()
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -15,6 +15,7 @@ from django.core.management import call_command
 from lxml import etree
 
 from registry.exports.datasets import short_name
+from registry.instruments import catalogue
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Import, Patient
 from registry.services.files import file_formats
@@ -238,8 +239,16 @@ def in_words(value, labels):
     if isinstance(value, str) and value in "abcdef" and value and value in labels:
         return f".{value}"
     if value in labels:
-        return labels[value]
+        return GRADES.get(labels[value], labels[value])
     return as_text(value)
+
+
+# SPSS and Stata number the grades, so their labels begin with the letter.
+GRADES = {
+    f"{one.code} {one.label.en}": one.label.en
+    for name in ("frankel", "clavien_dindo")
+    for one in catalogue.item(name).choices
+}
 
 
 def test_every_visit_of_an_odm_file_is_defined_in_it(package):

@@ -392,7 +392,7 @@ DIMENSIONS <- c("eq5d_mobility", "eq5d_self_care", "eq5d_usual_activities", "eq5
 VERTEBRAE <- c(paste0("C", 1:7), paste0("T", 1:12), paste0("L", 1:5), "S")
 
 is_setting <- function(table, statistic) {
-  table == "figures/thresholds" | statistic %in% c("step", "threshold", "days_in_unit") | grepl("^ticks/", statistic) |
+  table == "figures/thresholds" | statistic %in% c("step", "threshold", "days_in_unit", "landmark_day") | grepl("^ticks/", statistic) |
     grepl("^landmarks/[0-9]+/time$", statistic)
 }
 people <- function(b, group) if (group == "all") unlist(b$members, use.names = FALSE) else b$members[[group]]
@@ -477,8 +477,10 @@ time_of_half <- function(time, s) {
   first <- which(s <= 0.5 + 2e-8)[1]; below <- which(s < 0.5 - 2e-8)[1]
   if (is.na(first)) NA else if (s[first] < 0.5 - 2e-8 || is.na(below)) time[first] else (time[first] + time[below]) / 2
 }
-followed <- function(b, line) {
+# From the landmark on, where the cohort asks for a follow-up of some days: nobody in it can have died before.
+followed <- function(b, line, landmark = as.numeric(b$expected$value[b$expected$statistic == "landmark_day"])) {
   months <- at(b, line, "followup_months", ""); died <- at(b, line, "died", "") == "yes"
+  if (landmark > 0) months <- (round(months * 30.4375) - landmark) / 30.4375
   both <- !is.na(months) & !is.na(died)
   list(time = months[both], died = as.numeric(died[both]), known = c(n = sum(both), missing = sum(!both)))
 }
@@ -554,6 +556,14 @@ report <- list(
     statistic <- sum(away * solve(variance[compared, compared, drop = FALSE], away))
     c(statistic = statistic, df = length(compared), p = pchisq(statistic, length(compared), lower.tail = FALSE),
       setNames(observed, paste0("observed/", b$groups)), setNames(expected, paste0("expected/", b$groups)))
+  },
+  "survival/follow_up" = function(b, line, claim) {
+    all <- lapply(b$groups, function(group) { line$group <- group; followed(b, line, 0) })
+    time <- unlist(lapply(all, `[[`, "time")); ended <- 1 - unlist(lapply(all, `[[`, "died"))
+    if (length(time) == 0) return(c(median = NA, median_low = NA, median_high = NA))
+    curve <- kaplan_meier(time, ended)
+    c(median = time_of_half(curve$time, curve$survival), median_low = time_of_half(curve$time, curve$low),
+      median_high = time_of_half(curve$time, curve$high))
   },
   "survival/curves" = function(b, line, claim) {
     f <- followed(b, line); ticks <- b$expected[b$expected$table == "survival" & grepl("^ticks/", b$expected$statistic), ]

@@ -11,9 +11,11 @@ ALT = Label(
     "{group}（n = {n}）：死亡{events}例、生存期間中央値{median}か月、{survival}",
 )
 AT = Label("{percent}% alive at {time} months", "{time}か月生存率{percent}%")
+AFTER = Label("months counted from day {days} after surgery", "月数は術後{days}日から")
 LOG_RANK = Label("log-rank {p}", "ログランク検定 {p}")
 NO_P = Label("log-rank test not estimable", "ログランク検定は算出不能")
 X_AXIS = Label("Months after surgery", "術後月数")
+X_FROM = Label("Months from day {days} after surgery", "術後{days}日からの月数")
 Y_AXIS = Label("Survival, %", "生存率（%）")
 AT_RISK = Label("At risk", "リスク集合")
 MOST_BANDS = 4  # curves; the confidence bands of more would cover each other
@@ -22,8 +24,16 @@ NOTE = Label(
     "Kaplan-Meier推定値と95%信頼区間（対数変換）。縦線は生存中の最終確認。",
 )
 SELECTED = Label(
+    "Only patients followed for at least {days} days were analysed; curves start on that day, since nobody among them "
+    "could die before.",
+    "{days}日以上追跡された患者のみを解析した。それ以前の死亡は含まれないため、曲線はその日から始まる。",
+)
+OLD = Label(  # of results stored before curves had a landmark
     "Only patients followed for at least {days} days were analysed, so nobody could die before.",
     "{days}日以上追跡された患者のみを解析したため、それ以前の死亡は含まれない。",
+)
+FOLLOW_UP = Label(
+    "Median follow-up (reverse Kaplan–Meier) {median} months.", "追跡期間中央値（逆Kaplan-Meier法）{median}か月。"
 )
 NOT_REACHED = Label("not reached", "未到達")
 MEDIAN = Column(
@@ -56,6 +66,8 @@ def charts(result, words):
         for point in curve["landmarks"]
     )
     parts = [_alt(curve, words) for curve in told["curves"]] + [_p(told, words)]
+    if told.get("landmark_day"):
+        parts.append(words(AFTER, days=told["landmark_day"]))
     return [
         Chart(
             code="survival",
@@ -97,7 +109,7 @@ def draw(result, words):
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
     for place, curve in enumerate(told["curves"]):
         _curve(axis, curve, place, words, banded=len(told["curves"]) <= MOST_BANDS)
-    axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=words(X_AXIS))
+    axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=_x_label(told, words))
     axis.set_xlim(0, told["ticks"][-1] or 1)
     axis.set_xticks(told["ticks"])
     axis.tick_params(labelbottom=True)
@@ -106,10 +118,25 @@ def draw(result, words):
     axis.legend(loc="lower left")
     axis.text(0.99, 0.97, _p(told, words), transform=axis.transAxes, ha="right", va="top", fontsize=8)
     _at_risk(table, told, words)
-    selected = [step["days"] for step in result["cohort"]["steps"] if step["step"] == "followed_at_least"]
-    texts = [words(NOTE), *(words(SELECTED, days=days) for days in selected)]
-    note(figure, " ".join(texts))
+    note(figure, " ".join([words(NOTE), *_followed(result, words)]))
     return figure
+
+
+def _x_label(told, words):
+    day = told.get("landmark_day", 0)
+    return words(X_FROM, days=day) if day else words(X_AXIS)
+
+
+def _followed(result, words):
+    """How long patients were followed, and from when on the curves run."""
+    told = result["survival"]
+    median = told.get("follow_up", {}).get("median")
+    if median is not None:
+        yield words(FOLLOW_UP, median=number(median, 1))
+    label = SELECTED if told.get("landmark_day") else OLD
+    for step in result["cohort"]["steps"]:
+        if step["step"] == "followed_at_least" and step["days"]:
+            yield words(label, days=step["days"])
 
 
 def _curve(axis, curve, place, words, banded):

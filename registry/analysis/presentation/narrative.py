@@ -53,8 +53,9 @@ CATEGORY = Label("{what} “{category}”", "{what}「{category}」")
 VALUE = Label("{group} ({value})", "{group}（{value}）")
 VALUE_P = Label("{group} ({value}, {p})", "{group}（{value}、{p}）")
 EVENT_DIFFERS = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
-NO_DIFFERENCE = Label(
-    "No difference between groups at P < {alpha}: {what}.", "群間差なし（P < {alpha}の差を認めず）：{what}。"
+NOT_SHOWN = Label(
+    "Not shown to differ (P ≥ {alpha}; that does not show that the groups are alike): {what}.",
+    "群間差は示されず（P ≥ {alpha}。同等であることを示すものではない）：{what}。",
 )
 NOT_ESTIMATED = Label("Not estimable from these data: {what}.", "このデータからは推定不能：{what}。")
 JOIN = Label(", ", "、")
@@ -144,7 +145,7 @@ def _differences(result, words):
         else:
             equal[what] = []
     if equal:
-        yield words(NO_DIFFERENCE, alpha=alpha, what=_listed(equal, words))
+        yield words(NOT_SHOWN, alpha=alpha, what=_listed(equal, words))
     if unknown:
         yield words(NOT_ESTIMATED, what=_listed(unknown, words))
 
@@ -225,15 +226,21 @@ FROZEN = Label(
 OF_FROZEN = Label("Snapshot “{name}”, {hash}. ", "スナップショット「{name}」、{hash}。")
 METHODS = Label(
     "{frozen}Outcomes {times} were compared between groups ({grouping}). "
-    "Cohort: {cohort}. {uses}Survival: Kaplan–Meier estimates, compared by the "
+    "Cohort: {cohort}. {uses}Survival {since}: Kaplan–Meier estimates, compared by the "
     "log-rank test. {thresholds}Health state utility values were computed from the "
     "EQ-5D-5L with the value set of {value_set}. {further}Patients without a value were left out of that "
     "analysis and are counted as unknown; no value was imputed. {sampled}P < {alpha} was "
     "considered significant. {software}.",
     "{frozen}{times}の転帰を群間（{grouping}）で比較した。対象：{cohort}。"
-    "{uses}生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
+    "{uses}{since}生存：Kaplan-Meier法による推定とログランク検定。{thresholds}"
     "効用値（HSUV）はEQ-5D-5Lから{value_set}の換算表により算出した。{further}"
     "欠測例は当該解析から除き不明として示し、補完は行っていない。{sampled}P < {alpha}を有意とした。{software}。",
+)
+FROM_SURGERY = Label("from surgery to death from any cause", "手術から全死因死亡までの")
+FROM_LANDMARK = Label(
+    "from day {days} after surgery (a landmark, since only patients followed that long were analysed) to death from "
+    "any cause",
+    "術後{days}日（それ以上追跡された患者のみを解析したためのランドマーク）から全死因死亡までの",
 )
 USES = (  # tables of a result, and which tests they take
     (
@@ -278,6 +285,7 @@ def methods(result, language="en"):
     return words(
         METHODS,
         uses="".join(words(label, **named) for label in done),
+        since=_since(result, words),
         thresholds=_thresholds(result, words),
         sampled=_sampled(result, words),
         frozen=_frozen(result, words, FROZEN),
@@ -296,6 +304,12 @@ def _tests(place, used, words):
     codes = dict.fromkeys((used[place], used.get(f"second_{place}")))
     names = [words(tests.BY_CODE[code].label) for code in codes if code in tests.BY_CODE]
     return names[0] + (words(BESIDE, test=names[1]) if len(names) > 1 else "") if names else ""
+
+
+def _since(result, words):
+    """From when on survival is counted."""
+    day = result.get("survival", {}).get("landmark_day", 0)
+    return words(FROM_LANDMARK, days=day) if day else words(FROM_SURGERY)
 
 
 def _thresholds(result, words):

@@ -7,6 +7,7 @@ import numpy as np
 from registry.analysis.data.coded_columns import DAYS_A_MONTH
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival import kaplan_meier, log_rank, survival_at
+from registry.stats.survival.follow_up import landmark
 
 INTERVALS = (1, 2, 3, 6, 12, 24, 60, 120)  # months between two ticks; the first that needs no more than TICKS
 TICKS = 8
@@ -19,13 +20,21 @@ def survival(data):
     Time runs from surgery to death, or to the last contact for those not known to have died, in months of 30.4375
     days; so who is known to be dead but not since when died at the last contact. Confidence limits are on the log
     scale. R: survfit(Surv(months, dead) ~ group), survdiff(Surv(months, dead) ~ group)
+
+    Where the cohort asks for a follow-up of some days, nobody in it can have died before: counted from surgery, that
+    time would be immortal. Time then runs from that day, the landmark (`landmark_day`, else 0). How long patients were
+    followed is the reverse Kaplan-Meier estimate, from surgery: survfit(Surv(months, 1 - dead) ~ 1).
     """
-    followed = {code: _followed(data.frame, chosen) for code, chosen in data.groups.items()}
+    since_surgery = {code: _followed(data.frame, chosen) for code, chosen in data.groups.items()}
+    day = landmark_day(data.selection.cohort)
+    followed = {code: _from(day, *times) for code, times in since_surgery.items()}
     curves = {code: _curve(*times) for code, times in followed.items()}
     ticks = _ticks(max((curve.time[-1] for curve in curves.values() if curve), default=0))
     return {
         "unit": "months",
         "days_in_unit": DAYS_A_MONTH,
+        "landmark_day": day,
+        "follow_up": _follow_up(since_surgery),
         "log_rank": _log_rank(followed),
         "ticks": ticks,
         "curves": [_told(code, curve, followed[code], ticks) for code, curve in curves.items()],
@@ -38,6 +47,28 @@ def _followed(frame, chosen):
     status = frame["vital_status"][chosen]
     months = np.where(days >= 0, days / DAYS_A_MONTH, np.nan)
     return months, np.where(status >= 0, status == frame.codes["vital_status"].index("dead"), np.nan)
+
+
+def landmark_day(cohort):
+    """The day after surgery until which everybody in a cohort lived, because its steps ask for that follow-up; or 0."""
+    return max((step.parameters["days"] for step in cohort.steps if step.code == "followed_at_least"), default=0)
+
+
+def _from(day, months, died):
+    """The same from a day after surgery on; what is not known stays so."""
+    if day == 0:
+        return months, died
+    known = ~np.isnan(months) & ~np.isnan(died)
+    days, events, _ = landmark(np.rint(months[known] * DAYS_A_MONTH), died[known], day)
+    unknown = np.full(int((~known).sum()), np.nan)
+    return np.append(days / DAYS_A_MONTH, unknown), np.append(events, unknown)
+
+
+def _follow_up(followed):
+    """Median follow-up of all groups together, and its limits."""
+    months, died = (np.concatenate([times[part] for times in followed.values()] or [[]]) for part in (0, 1))
+    curve = _curve(months, 1 - died)
+    return {name: getattr(curve, name, None) for name in ("median", "median_low", "median_high")}
 
 
 def _curve(months, died):

@@ -4,11 +4,25 @@ from dataclasses import replace
 
 from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.datasets import short_name
+from registry.exports.formats import files
+from registry.exports.formats.ordering import is_ordered, label_of
 from registry.instruments.base import MISSING_LABELS
 from registry.instruments.variables import VARIABLES
 
 _CONTINUOUS = {one.name for one in VARIABLES if one.kind == "continuous"}
 LONGEST_LABEL = 80  # of a variable in Stata
+
+
+def parquet(archive, part):
+    return files.frames(archive, part, write_parquet)
+
+
+def sav(archive, part):
+    return files.frames(archive, part, write_sav)
+
+
+def dta(archive, part):
+    return files.frames(archive, part, write_dta)
 
 
 def write_parquet(path, frame, written, language, note):
@@ -60,6 +74,7 @@ def write_dta(path, frame, written, language, note):
         column_labels={names[one.name]: one.label.in_language(language)[:LONGEST_LABEL] for one in written},
         variable_value_labels={names[name]: told for name, told in labels.items()},
         missing_user_values={names[name]: sorted(TAGS.values()) for name in tagged},
+        version=14,  # format 118: every edition since Stata 14 opens it
     )
 
 
@@ -67,7 +82,7 @@ def _value_labels(written, language, reasons):
     """Name to value to label, of the columns that have codes or tags."""
     found = {}
     for one in written:
-        labels = {choice.code: choice.label.in_language(language) for choice in one.choices}
+        labels = {choice.code: label_of(one, place, language) for place, choice in enumerate(one.choices)}
         if one.tagged:
             labels |= {mark: MISSING_LABELS[reason].in_language(language) for reason, mark in reasons.items()}
         if labels:
@@ -78,5 +93,4 @@ def _value_labels(written, language, reasons):
 def _measure(one):
     if one.kind in ("number", "date") or one.variable.of in _CONTINUOUS or (one.kind == "integer" and not one.choices):
         return "scale"
-    ordered = one.choices and one.variable.kind == "integer"
-    return "ordinal" if ordered else "nominal"
+    return "ordinal" if is_ordered(one) else "nominal"

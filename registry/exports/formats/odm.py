@@ -29,12 +29,13 @@ DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "
 EVERY = 500  # patients between two signs of progress
 
 
-def write_odm(stream, selected, queries, tick):
-    """Write the document as UTF-8; returns name of dataset to number of rows. `queries`: (Dataset, Outputs, SQL)."""
-    tables = {dataset.name: _Table(dataset, written, sql) for dataset, written, sql in queries}
-    stream.write(_head(selected, tables).encode())
-    counts = _clinical_data(stream, tables, tick)
-    stream.write(b"</ClinicalData></ODM>\n")
+def odm(archive, part):
+    """The file `metaspine.odm.xml` of the archive, as UTF-8."""
+    tables = {dataset.name: _Table(dataset, written, sql) for dataset, written, sql in part.tables}
+    with archive.entry(f"{part.folder}metaspine.odm.xml", table="all") as stream:
+        stream.write(_head(part.sites, tables).encode())
+        counts = _clinical_data(stream, tables, part.tick)
+        stream.write(b"</ClinicalData></ODM>\n")
     return counts
 
 
@@ -60,7 +61,7 @@ class _Table:
 # Metadata
 
 
-def _head(selected, tables):
+def _head(sites, tables):
     now = timezone.localtime().isoformat(timespec="seconds")
     synthetic = ' Description="SYNTHETIC DATA: these patients do not exist"' if settings.SYNTHETIC else ""
     return "".join(
@@ -70,7 +71,7 @@ def _head(selected, tables):
             f'FileOID="metaspine.{timezone.now():%Y%m%d%H%M%S}" CreationDateTime="{now}" AsOfDateTime="{now}" ',
             f'SourceSystem="Metaspine" SourceSystemVersion="{product_version()}"{synthetic}>\n',
             _study(tables),
-            _locations(selected),
+            _locations(sites),
             f'<ClinicalData StudyOID="{STUDY}" MetaDataVersionOID="{VERSION}">\n',
         )
     )
@@ -230,12 +231,12 @@ def _code_list(oid, label, choices):
     return f'<CodeList OID="{oid}" Name={quoteattr(label.en)} DataType="{kind}">{items}</CodeList>\n'
 
 
-def _locations(selected):
+def _locations(sites):
     today = timezone.localdate()
     sites = "".join(
         f'<Location OID="L.{code}" Name="{code}" LocationType="Site"><MetaDataVersionRef StudyOID="{STUDY}" '
         f'MetaDataVersionOID="{VERSION}" EffectiveDate="{today}"/></Location>'
-        for code in selected.sites.values()
+        for code in sites.values()
     )
     return f'<AdminData StudyOID="{STUDY}">{sites}</AdminData>\n'
 

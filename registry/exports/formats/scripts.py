@@ -2,14 +2,20 @@
 
 from registry.exports.choices import TAGS
 from registry.exports.datasets import short_name
+from registry.exports.formats.ordering import is_ordered, with_code
+from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS
+from registry.services.files.file_formats import MISSING_SUFFIX
 
 R_HEAD = """\
 # Reads the CSV files of this export into data frames, one a file: {names}.
 # Base R is enough. Run it where the files are: source("read_metaspine.R", encoding = "UTF-8")
-# A variable carries its label as attr(x, "label"). A tagged missing value (.a to .f) is NA, and
-# attr(x, "missing_reason") says why: a factor, NA where there is
-# a value. Where the package haven is installed, haven::tagged_na() is used too.
+# A variable carries its label as attr(x, "label"). Grades and points are ordered factors whose levels begin with the
+# code
+# ("2 ...", "C ..."); <name>_points has the points as numbers. A tagged missing value (.a to .f) is NA, and the column
+# <name>_missing says why (a factor, NA where there is a value), as attr(x, "missing_reason") does until rows are
+# chosen.
+# Where the package haven is installed, haven::tagged_na() is used too. Lists of levels have a logical column each.
 {synthetic}
 .reasons <- c({reasons})
 
@@ -26,7 +32,9 @@ R_HEAD = """\
   }}
   value
 }}
-.coded <- function(x, codes, labels) factor(x, levels = codes, labels = labels)
+.coded <- function(x, codes, labels, ordered = FALSE) factor(x, levels = codes, labels = labels, ordered = ordered)
+.points <- function(x, codes, points) points[match(x, codes)]
+.has <- function(x, one) ifelse(is.na(x), NA, grepl(paste0(";", one, ";"), paste0(";", x, ";"), fixed = TRUE))
 .with <- function(value, label, raw, tagged) {{
   if (tagged && any(!is.na(.tags_of(raw)))) attr(value, "missing_reason") <- .tags_of(raw)
   attr(value, "label") <- label
@@ -54,24 +62,45 @@ def r_script(tables, choices, note):
 
 def _r_column(table, one, choices):
     raw = f'{table}[["{one.name}"]]'
-    value = f".number({raw})"
-    if one.choices and not choices.labelled:
-        codes = ", ".join(_r(str(choice.code)) for choice in one.choices)
-        labels = ", ".join(_r(choice.label.in_language(choices.language)) for choice in one.choices)
-        value = f".coded({raw}, c({codes}), c({labels}))"
-    elif one.choices:
-        labels = ", ".join(_r(choice.label.in_language(choices.language)) for choice in one.choices)
-        value = f".coded({raw}, c({labels}), c({labels}))"
+    value, more = f".number({raw})", []
+    if one.choices:
+        value, points = _r_coded(raw, one, choices)
+        more += [f'{table}[["{one.name}_points"]] <- {points}\n'] if points else []
     elif one.kind == "date":
         value = f"as.Date({raw})"
     elif one.kind == "text":
         value = raw
+    if one.tagged:
+        more.append(f'{table}[["{one.name}{MISSING_SUFFIX}"]] <- .tags_of({raw})\n')
+    if one.variable.of == "lesion_levels" and one.kind == "text":
+        more += [f'{table}[["{one.name}_{level}"]] <- .has({raw}, "{level}")\n' for level in levels.LEVELS]
     tagged = "TRUE" if one.tagged else "FALSE"
-    return f"{raw} <- .with({value}, {_r(one.label.in_language(choices.language))}, {raw}, {tagged})\n"
+    label = _r(one.label.in_language(choices.language))
+    return "".join([*more, f"{raw} <- .with({value}, {label}, {raw}, {tagged})\n"])
+
+
+def _r_coded(raw, one, choices):
+    """(R of a factor, R of its points where the codes are numbers or None)."""
+    ordered = is_ordered(one)
+    texts = [choice.label.in_language(choices.language) for choice in one.choices]
+    shown = [
+        _r(with_code(choice, choices.language) if ordered else text)
+        for choice, text in zip(one.choices, texts, strict=True)
+    ]
+    written = [
+        _r(text if choices.labelled else str(choice.code)) for choice, text in zip(one.choices, texts, strict=True)
+    ]
+    codes = f"c({', '.join(written)})"
+    value = f".coded({raw}, {codes}, c({', '.join(shown)}), {'TRUE' if ordered else 'FALSE'})"
+    if not (ordered and all(isinstance(choice.code, int) for choice in one.choices)):
+        return value, None
+    return value, f".points({raw}, {codes}, c({', '.join(str(choice.code) for choice in one.choices)}))"
 
 
 def _r(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A text of R in ASCII alone, so that the script is read alike in every locale, C included."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if one.isascii() else f"\\U{{{ord(one):X}}}" for one in escaped) + '"'
 
 
 LENGTHS = {"text": 200, "code": 40}

@@ -5,6 +5,15 @@ import io
 from contextlib import closing
 
 from registry.exports import copy_rows
+from registry.exports.formats import files
+
+
+def csv_files(archive, part):
+    return files.streams(archive, part, write_csv)
+
+
+def jsonl_files(archive, part):
+    return files.streams(archive, part, write_jsonl)
 
 
 def header(written):

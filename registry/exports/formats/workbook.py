@@ -6,25 +6,40 @@ from datetime import date
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
 
-from registry.exports import copy_rows
+from registry.exports import codebook, copy_rows
+from registry.exports.formats import files
 from registry.exports.selecting import ExportFailed
 from registry.instruments.base import Label
 
 EVERY = 2000  # rows between two signs of progress
 
 
-def write_workbook(path, tables, codebook, about, tick, most):
+def xlsx(archive, part):
+    """The file `metaspine.xlsx` of the archive."""
+    tables = [(dataset.name, sql, written) for dataset, written, sql in part.tables]
+    described = codebook.rows([(dataset, written) for dataset, written, _ in part.tables], part.choices)
+    about = [("metaspine", part.note), *part.about]
+    with files.temporary("xlsx") as path:
+        counts = write_workbook(
+            path, tables, [codebook.HEADER, *described], about, part.tick, part.choices.kind.most_rows
+        )
+        archive.add_file(f"{part.folder}metaspine.xlsx", path, table="all", rows=counts)
+    return counts
+
+
+def write_workbook(path, tables, described, about, tick, most):
     """Write the file; returns name of dataset to number of rows.
 
     tables    (name, SQL, Outputs) of each dataset
-    codebook  rows of text, the header first; `about` likewise
+    described the codebook as rows of text, the header first; `about` likewise
     ExportFailed where a dataset has more than `most` rows, which is what Excel can hold.
     """
     book, counts = Workbook(write_only=True), {}
     for name, sql, written in tables:
         counts[name] = _sheet(book.create_sheet(name[:31]), name, sql, written, tick, most)
-    for name, lines in (("codebook", codebook), ("about", about)):
+    for name, lines in (("codebook", described), ("about", about)):
         sheet = book.create_sheet(name)
         for line in lines:
             sheet.append([_cell(sheet, text) for text in line])
@@ -34,6 +49,8 @@ def write_workbook(path, tables, codebook, about, tick, most):
 
 def _sheet(sheet, name, sql, written, tick, most):
     sheet.freeze_panes = "B2"
+    for place, one in enumerate(written, 1):
+        sheet.column_dimensions[get_column_letter(place)].width = _width(one)
     sheet.append([one.name for one in written])
     readers, count = [_reader(one) for one in written], 0
     for block in copy_rows.csv_blocks(sql):
@@ -49,7 +66,14 @@ def _sheet(sheet, name, sql, written, tick, most):
                 )
             if count % EVERY == 0:
                 tick(count)
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(written))}{count + 1}"
     return count
+
+
+def _width(one):
+    """Characters that show the name of a column and most of its values."""
+    labels = [len(choice.label.en) for choice in one.choices]
+    return min(40, max(len(one.name) + 4, 12 if one.kind == "date" else 0, *labels[:20], 8))
 
 
 def _reader(one):

@@ -34,6 +34,7 @@ def statement(base, version, day):
                         "versioning": "versioned-update" if "update" in interactions else "no-version",
                         "readHistory": False,
                         "updateCreate": False,
+                        "conditionalCreate": name == "Patient",
                         "searchParam": [{"name": one, "type": kind} for one, kind in parameters],
                     }
                     for name, (interactions, parameters) in RESOURCES.items()

@@ -8,6 +8,7 @@ VERSION = "4.0.1"
 URN = "urn:metaspine:"
 PATIENT_ID = URN + "patient-id"
 SITE_CODE = URN + "site-code"
+HOSPITAL_NUMBER = URN + "hospital-number"  # stays with the site, encrypted; never in an answer
 TIMEPOINT = URN + "timepoint"  # extensions
 MISSING = URN + "missing-reason"
 REASON = URN + "reason-for-change"

@@ -15,6 +15,10 @@ PSEUDONYMISED = {
 NOT_ONE = Label("must be a Patient", "Patientではありません")
 NO_SITE = Label("needs an identifier of the system {v}", "識別子体系{v}が必要です").format(v=names.SITE_CODE)
 NAMES = Label("must not be sent: the registry keeps no names and addresses", "氏名・住所などは受け付けません")
+OTHER_SYSTEM = Label(
+    "has a system that is not kept: {v} is the hospital's number", "受け付けない識別子体系です。病院の患者番号は{v}です"
+).format(v=names.HOSPITAL_NUMBER)
+NOT_GIVEN = Label("is given by the registry, not sent", "登録システムが付与する番号のため、送信できません")
 IDENTIFYING = ("name", "telecom", "address", "contact", "photo")
 
 
@@ -49,6 +53,7 @@ class Enrolment:
     site_code: str
     raw: dict
     consented: bool
+    hospital_number: str = ""
 
 
 def read(resource):
@@ -62,13 +67,32 @@ def read(resource):
     site = next((one.get("value") for one in identifiers if one.get("system") == names.SITE_CODE), None)
     if not isinstance(site, str):
         faults.append(Fault("Patient.managingOrganization.identifier", "required", NO_SITE))
+    hospital_number = _hospital_number(resource, faults)
     if faults:
         raise InvalidResource(faults)
     consent = extension_of(resource, names.CONSENT, "valueDate")
     raw = {"sex": resource.get("gender"), "birth_date": resource.get("birthDate"), "consent_date": consent}
-    return Enrolment(
-        site, {name: value if isinstance(value, str) else "" for name, value in raw.items()}, bool(consent)
-    )
+    texts = {name: value if isinstance(value, str) else "" for name, value in raw.items()}
+    return Enrolment(site, texts, bool(consent), hospital_number)
+
+
+def _hospital_number(resource, faults):
+    """The hospital's number among the identifiers; any other identifier is a fault, for nothing sent is passed over."""
+    given = resource.get("identifier", [])
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        faults.append(Fault("Patient.identifier", "structure", OTHER_SYSTEM))
+        return ""
+    found = ""
+    for place, one in enumerate(given):
+        system, value = one.get("system"), one.get("value")
+        path = f"Patient.identifier[{place}]"
+        if system == names.PATIENT_ID:
+            faults.append(Fault(path, "business-rule", NOT_GIVEN))
+        elif system != names.HOSPITAL_NUMBER or not isinstance(value, str) or not value.strip() or found:
+            faults.append(Fault(path, "not-supported", OTHER_SYSTEM))
+        else:
+            found = value.strip()
+    return found
 
 
 # Where a fault of an answer is in the resource.

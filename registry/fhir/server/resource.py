@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from registry.api.shared import throttles
+from registry.api.shared.problems import Problem
 from registry.api.shared.signing_in import Allowed
 from registry.fhir.mapping.faults import Fault, InvalidResource, outcome, path_of
 from registry.instruments.base import Label
@@ -154,6 +155,8 @@ def _told(error):
     match error:
         case Refused():
             return error.status, error.faults, {}
+        case Problem():  # of what FHIR takes from the rest of the API, such as Idempotency-Key
+            return error.status, [Fault("", "processing", Label(str(error.detail), str(error.detail)))], error.headers
         case InvalidResource():
             return 422, error.faults, {}
         case InvalidAnswers():

@@ -2,11 +2,13 @@
 
 import re
 from datetime import date
+from urllib.parse import parse_qs
 
 from django.http import Http404
 from rest_framework.response import Response
 
 from registry.analysis.running.versions import product_version
+from registry.api.shared.idempotency import repeatable
 from registry.fhir.mapping import capability, names, patients, questionnaires, responses
 from registry.fhir.mapping.faults import Fault, InvalidResource
 from registry.fhir.server import answers
@@ -14,7 +16,7 @@ from registry.fhir.server.resource import Refused, Resource, shown
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, Patient
-from registry.services.entry.patients import enrol
+from registry.services.entry.patients import enrol, with_hospital_number
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.records.cleaning import InvalidAnswers
 from sites.models import Site
@@ -70,6 +72,17 @@ def check_search(request, resource):
         if name not in known:
             told = {"name": name[:40], "known": ", ".join(known)}
             raise Refused(400, UNKNOWN_PARAMETER.format(**told), "not-supported")
+
+
+BAD_CONDITION = Label(
+    "If-None-Exist takes one identifier with its system: identifier={v}|… or identifier={w}|….",
+    "If-None-Existには識別子を1つ、体系とともに指定してください（identifier={v}|… または identifier={w}|…）。",
+).format(v=names.HOSPITAL_NUMBER, w=names.PATIENT_ID)
+NUMBER_KNOWN = Label(
+    "A patient with this hospital number is enrolled already: send If-None-Exist to be told who.",
+    "この患者番号の患者は登録済みです。If-None-Existを付けて送ると該当する患者が返ります。",
+)
+SEVERAL = Label("Several patients have this identifier.", "この識別子の患者が複数います。")
 
 
 class Nothing(Resource):
@@ -134,23 +147,37 @@ class Patients(OfPatients):
         check_search(request, "Patient")
         count = count_of(request)
         rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").order_by("pk")
-        if wanted := request.GET.get("identifier") or request.GET.get("_id"):
-            rows = rows.filter(pk=_decoded(wanted.rpartition("|")[2]))
+        if "_id" in request.GET:
+            rows = rows.filter(pk=_decoded(request.GET["_id"]))
+        if "identifier" in request.GET:
+            system, bar, value = request.GET["identifier"].rpartition("|")
+            # The value of a token is the number itself; without a system it may stand in any.
+            rows = rows.filter(pk=value) if system in ("", names.PATIENT_ID) and (system or not bar) else rows.none()
         if after := request.GET.get("_after"):
             rows = rows.filter(pk__gt=after)
         found, codes = list(rows[: count + 1]), _codes()
         following = f"_count={count}&_after={found[count - 1].pk}" if len(found) > count else None
         return Response(bundle(request, [_patient(one, codes) for one in found[:count]], following=following))
 
+    @repeatable
     def post(self, request):
-        """Enrol a patient, who gets the site's next number."""
+        """Enrol a patient, who gets the site's next number; with If-None-Exist only where nobody has the identifier."""
         self.access.require(Can.ENTER)
         asked = patients.read(self.sent)
         site = Site.objects.filter(pk__in=self.access.sites_for(Can.ENTER), code=asked.site_code).first()
         if site is None:
             raise InvalidResource([Fault("Patient.managingOrganization", "value", OTHER_SITE)])
+        known = self._known(request, site, asked)
+        if known is not None:
+            return self._answered(known, 200)
         try:
-            patient = enrol(access=self.access, site=site, raw=asked.raw, consented=asked.consented)
+            patient = enrol(
+                access=self.access,
+                site=site,
+                raw=asked.raw,
+                consented=asked.consented,
+                hospital_number=asked.hospital_number,
+            )
         except InvalidAnswers as error:
             raise InvalidResource(
                 [
@@ -159,8 +186,36 @@ class Patients(OfPatients):
                     for reason in reasons
                 ]
             ) from error
+        return self._answered(patient, 201)
+
+    def _answered(self, patient, status):
         resource = _patient(patient, _codes())
-        return shown(resource, 201, Location=f"{self.base}/Patient/{resource['id']}")
+        return shown(resource, status, Location=f"{self.base}/Patient/{resource['id']}")
+
+    def _known(self, request, site, asked):
+        """The one patient that If-None-Exist names; None for nobody. Refused where it names several, and where the
+        hospital's number is somebody's already and nothing was said of that.
+        """
+        condition = request.headers.get("If-None-Exist")
+        if condition is None:
+            if asked.hospital_number and with_hospital_number(
+                access=self.access, site=site, number=asked.hospital_number
+            ):
+                raise Refused(409, NUMBER_KNOWN, "duplicate", "Patient.identifier")
+            return None
+        given = parse_qs(condition.lstrip("?"), keep_blank_values=True)
+        system, bar, value = given.get("identifier", [""])[0].rpartition("|")
+        if [*given] != ["identifier"] or len(given["identifier"]) != 1 or not bar or not value:
+            raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+        if system == names.HOSPITAL_NUMBER:
+            found = with_hospital_number(access=self.access, site=site, number=value)
+        elif system == names.PATIENT_ID:
+            found = [*Patient.objects.filter(pk=value, site=site)]
+        else:
+            raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+        if len(found) > 1:
+            raise Refused(412, SEVERAL, "multiple-matches", "If-None-Exist")
+        return found[0] if found else None
 
 
 def _decoded(text):
@@ -198,6 +253,7 @@ class QuestionnaireResponses(OfPatients):
         ]
         return Response(bundle(request, found, total=len(found)))
 
+    @repeatable
     def post(self, request):
         """Store the answers to one instrument, where there are none yet."""
         self.access.require(Can.ENTER)

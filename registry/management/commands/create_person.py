@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from registry.instruments import spelling
 from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
 from sites.tenancy.access import CENTRAL_ROLES, Role
@@ -58,6 +59,7 @@ def checked_site(role, code):
     """The Site that the role needs, or None for a central role."""
     if role in CENTRAL_ROLES:
         return refuse(f"{role} is a central role and has no site: leave --site out.") if code else None
+    code = code and spelling.as_code(code)
     codes = list(Site.objects.values_list("code", flat=True))
     if not code:
         refuse(f"{role} is a role at one site: name it with --site CODE." + known(codes))

@@ -97,8 +97,12 @@ def usable(*, lock=False):
 
 
 def sent():
-    """The PatientLink of the current scope if its answers were sent already, or None."""
-    return PatientLink.objects.filter(token_hash=current().link, submitted_at__isnull=False).first()
+    """The PatientLink of the current scope if its answers were sent a moment ago, or None.
+
+    For the second of two taps alone: later a used link is answered as an invented one is.
+    """
+    moment_ago = timezone.now() - timedelta(minutes=1)
+    return PatientLink.objects.filter(token_hash=current().link, submitted_at__gt=moment_ago).first()
 
 
 def answer(link, item, raw):

@@ -6,7 +6,7 @@ from django.db.models import Max
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.patient import age_on
-from registry.models import AdverseEvent, Erasure, Patient, State
+from registry.models import AdverseEvent, Erasure, Identity, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
@@ -23,6 +23,7 @@ FORMS = {
     "follow_up": ((catalogue.FOLLOW_UP,), None),
 }
 MINIMUM_AGE = 20
+ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 
 def items_of(form):
@@ -48,7 +49,7 @@ def answers_of(patient, identifiers=None):
 def _next_patient_id(site):
     with connection.cursor() as cursor:
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x4D53, site.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     # A number is never given twice, though its patient be erased.
     taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
     last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
@@ -67,6 +68,22 @@ def _longest_last(patients):
         if last and len(last.rsplit("-", 1)[1]) == 4 and not last.endswith("9999")
         else list(patients.values_list("patient_id", flat=True))
     )
+
+
+def with_hospital_number(*, access, site, number):
+    """Patients of a site with this hospital number, for who may see it there; enrolments at the site wait until the
+    transaction ends, so that nobody is enrolled between the question and the answer.
+    """
+    require(access, Can.IDENTIFY, site.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
+    known = Identity.objects.filter(patient__site=site, hospital_number__isnull=False).select_related("patient")
+    return [
+        one.patient
+        for one in known.order_by("patient_id")
+        if identity.opened(one.patient_id, one.key, {"hospital_number": one.hospital_number})["hospital_number"]
+        == number
+    ]
 
 
 @transaction.atomic

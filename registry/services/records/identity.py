@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from registry.instruments.base import Label
+from registry.instruments.base import InvalidValue, Label
+from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import Erasure, Identity
 from registry.services.records.cleaning import InvalidAnswers
 
@@ -118,11 +119,26 @@ def read(patient):
     return row and opened(patient.pk, row.key, {field: getattr(row, field) for field in FIELDS})
 
 
+def _spelled(values):
+    """Numbers of the hospital and initials in their one spelling. Raises InvalidAnswers."""
+    errors, spelled = {}, dict(values)
+    for name, item in LOCAL_NUMBERS.items():
+        if name in values:
+            try:
+                spelled[name] = item.clean(values[name])
+            except InvalidValue as error:
+                errors[name] = [error.reason]
+    if errors:
+        raise InvalidAnswers(errors)
+    return spelled
+
+
 def write(patient, **values):
     """Store some identifiers of a patient, leaving the others as they are; what is equal is not written again.
 
-    Raises InvalidAnswers for a patient whose identifiers were erased.
+    Raises InvalidAnswers for a patient whose identifiers were erased, and for a character that does not belong there.
     """
+    values = _spelled(values)
     row = Identity.objects.select_for_update().filter(patient_id=patient.pk).first()
     if row is None:
         if Erasure.objects.filter(patient_id=patient.pk).exists():

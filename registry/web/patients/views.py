@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from registry.instruments import catalogue, levels
+from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
+from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import AdverseEvent, Assessment, Patient, State
 from registry.services.entry import patients
 from registry.services.follow_up import ends as follow_up
@@ -92,7 +93,7 @@ def patient_list(request):
     """The patients that the person may see, 50 a page; the number of queries does not depend on how many."""
     request.access.require(Can.READ)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)))
-    query = request.GET.get("q", "").strip().upper()
+    query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
     found = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
@@ -214,10 +215,11 @@ def enrol(request):
 
 def _sentences(errors):
     """Errors by item name as sentences; these pages offer no reasons for missing values."""
-    return {
-        name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
-        for name, found in errors.items()
-    }
+    return {name: [wording.said(_item(name), one, may_lack=False) for one in found] for name, found in errors.items()}
+
+
+def _item(name):
+    return LOCAL_NUMBERS.get(name) or catalogue.item(name)
 
 
 def _enrol_summary(errors, texts, post):
@@ -406,10 +408,7 @@ def _save_identifiers(request, patient):
                 initials=post.get("initials", "").strip()[:10],
             )
     except InvalidAnswers as error:
-        return {
-            name: [wording.said(catalogue.item(name), one, may_lack=False) for one in found]
-            for name, found in error.errors.items()
-        }
+        return _sentences(error.errors)
     except ReasonRequired:
         return {"reason": [_("Say why this is corrected.")]}
     except (Locked, Conflict):

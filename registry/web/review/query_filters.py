@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from registry.instruments import spelling
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import Query, QueryForm, QueryState
 from registry.services.review.queries import discussed
@@ -38,7 +39,7 @@ class Filters:
         state = sent.get("state", "")
         age = sent.get("age", "")
         return cls(
-            patient=sent.get("patient", "").strip().upper()[:40],
+            patient=spelling.as_code(sent.get("patient", "")).strip().upper()[:40],
             site=sent.get("site", "")[:8],
             state=state if state in (*QueryState.values, ALL) else UNSETTLED,
             form=sent.get("form", "")[:13],

@@ -1,0 +1,89 @@
+"""Messages that a hospital's engine sends again: nobody is enrolled twice."""
+
+import pytest
+
+from registry.fhir.mapping import names
+from registry.models import Patient
+from registry.services.records import identity
+from tests.fhir.test_server import ask, issues  # noqa: F401
+
+NUMBER = {"system": names.HOSPITAL_NUMBER, "value": "0012345"}
+PATIENT = {
+    "resourceType": "Patient",
+    "identifier": [NUMBER],
+    "gender": "male",
+    "birthDate": "1950-04-03",
+    "managingOrganization": {"identifier": {"system": names.SITE_CODE, "value": "N01"}},
+    "extension": [{"url": names.CONSENT, "valueDate": "2024-01-08"}],
+}
+CONDITION = {"If-None-Exist": f"identifier={names.HOSPITAL_NUMBER}|0012345"}
+
+
+@pytest.fixture
+def send(ask):  # noqa: F811
+    return lambda body=PATIENT, who="alice", **headers: ask(who, "post", "Patient", body, **headers)
+
+
+def count():
+    return Patient.objects.count()
+
+
+def test_a_patient_is_enrolled_once_by_the_hospitals_number(send, as_system, north):
+    status, first, _ = send(**CONDITION)
+    assert status == 201
+    status, second, headers = send(**CONDITION)
+    assert (status, second["id"]) == (200, first["id"])
+    assert headers["Location"].endswith(first["id"])
+    assert "0012345" not in str(second)
+    status, found, _ = send()
+    assert (status, found["issue"][0]["code"]) == (409, "duplicate")
+    with as_system():
+        assert count() == 1
+        assert identity.read(Patient.objects.get())["hospital_number"] == "0012345"
+
+
+def test_an_idempotency_key_answers_again(send, as_system, north):
+    bare = PATIENT | {"identifier": []}
+    first, second = (send(bare, **{"Idempotency-Key": "m-1"}) for _ in range(2))
+    assert (first[0], first[1]["id"]) == (201, second[1]["id"])
+    status, found, _ = send(bare | {"gender": "female"}, **{"Idempotency-Key": "m-1"})
+    assert (status, found["resourceType"]) == (409, "OperationOutcome")
+    with as_system():
+        assert count() == 1
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "identifier=0012345",
+        "identifier=urn:other|1",
+        "family=Tanaka",
+        "identifier=a|1&identifier=a|2",
+        "",
+        "identifier=a|",
+    ],
+)
+def test_a_condition_that_is_not_understood_is_refused(send, as_system, north, condition):
+    status, found, _ = send(**{"If-None-Exist": condition})
+    assert (status, found["resourceType"]) == (400, "OperationOutcome")
+    with as_system():
+        assert count() == 0
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [{"system": "urn:oid:1.2.392", "value": "1"}, {"value": "1"}, {"system": names.PATIENT_ID, "value": "N01-0001"}],
+)
+def test_an_identifier_that_is_not_kept_is_refused(send, north, identifier):
+    status, found, _ = send(PATIENT | {"identifier": [identifier]})
+    assert (status, found["issue"][0]["expression"]) == (422, ["Patient.identifier[0]"])
+
+
+def test_a_search_for_an_identifier_heeds_its_system(send, ask, north):  # noqa: F811
+    _, enrolled, _ = send()
+
+    def found(token):
+        return [one["resource"]["id"] for one in ask("alice", "get", f"Patient?identifier={token}")[1].get("entry", [])]
+
+    assert found(f"{names.PATIENT_ID}|N01-0001") == found("N01-0001") == [enrolled["id"]]
+    assert found("urn:other|N01-0001") == found("|N01-0001") == []
