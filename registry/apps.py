@@ -9,6 +9,10 @@ class RegistryConfig(AppConfig):
 
     def ready(self):
         from registry.guards import checks  # noqa: F401  registers them
+        from registry.instruments import catalogue
+        from registry.services import current_protocol as current
+
+        catalogue.provide(current.current)
 
         post_migrate.connect(put_guards_in_place, sender=self)
 

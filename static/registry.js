@@ -212,7 +212,46 @@
 
   // Derived values and progress
 
+  // What own instruments ask and calculate: the same trees that the server holds answers to (expressions.js).
+  const known = live.known || {};
+  const answers = new Proxy({}, {
+    get(_, name) {
+      const question = entry.querySelector(`[data-item="${CSS.escape(name)}"]`);
+      if (!question) return known[name];
+      if (question.hidden) return undefined;
+      const boxes = all('input[type="checkbox"]', question).filter((one) => one.name === name);
+      if (boxes.length) return boxes.filter((one) => one.checked).map((one) => one.value);
+      const text = answer(name);
+      return text === null ? undefined : text.normalize("NFKC");
+    },
+  });
+  const worked = (tree) => window.Metaspine.expressions.value(tree, answers, live.today);
+
+  function calculatedText(derived) {
+    const value = worked(derived.tree);
+    if (value === null) return "–";
+    if (derived.of === "boolean") return value ? live.words.yes : live.words.no;
+    if (derived.of === "text") return value;
+    if (derived.of === "date") return new Date(value * 86400000).toISOString().slice(0, 10);
+    return `${worked(["round", ["number", value], derived.places]).toFixed(derived.places)} ${derived.unit}`.trim().replace("-", "\u2212");
+  }
+
+  // A question that other answers rule out is hidden and sends nothing; what was answered comes back with it.
+  function ask() {
+    for (const [name, trees] of Object.entries(live.conditions || {})) {
+      const question = entry.querySelector(`[data-item="${CSS.escape(name)}"]`);
+      if (!question) continue;
+      const shown = !trees.show_if || worked(trees.show_if) === true;
+      if (question.hidden === shown) {
+        question.hidden = !shown;
+        all("input, select, textarea", question).forEach((field) => { field.disabled = !shown || readOnly; });
+      }
+      if (trees.required_if) question.toggleAttribute("data-required", worked(trees.required_if) === true);
+    }
+  }
+
   function derivedText(derived) {
+    if (derived.kind === "calculated") return calculatedText(derived);
     const answers = derived.items.map(answer);
     const open = answers.filter((value) => value === null).length;
     if (open) return live.words.left[open];
@@ -227,8 +266,9 @@
   }
 
   function refresh() {
+    if (live.conditions) for (let round = 0; round < 3; round += 1) ask(); // one answer may hide the next
     all("[data-section]", entry).forEach((section) => {
-      const required = all("[data-required]", section);
+      const required = all("[data-required]", section).filter((question) => !question.hidden);
       const count = document.querySelector(`[data-progress="${section.dataset.section}"] [data-answered]`);
       const done = required.filter(answered).length;
       if (count) {

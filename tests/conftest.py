@@ -20,6 +20,7 @@ from django.utils import translation
 
 from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
+from registry.services import current_protocol as protocol
 from registry.services.entry import patients
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
@@ -101,8 +102,12 @@ def swept_afterwards():
     finally:
         connection.close()
         with owner.cursor() as cursor:
+            cursor.execute("SELECT table_name, name FROM registry_owncolumn")
+            for table, name in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE {table} DROP COLUMN "{name}"')
             cursor.execute(f"TRUNCATE {', '.join(FILLED_BY_TESTS)} CASCADE")
         owner.close()
+        protocol.forget_all()
 
 
 @pytest.fixture
@@ -129,6 +134,14 @@ def cohort_of(tmp_path_factory):
         return pickle.loads(kept.read_bytes())  # noqa: S301 - our own
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_protocol():
+    """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are."""
+    yield
+    if protocol.is_known():
+        protocol.forget_all()
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from registry.services.files.data_source import LIVE
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
-PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {one.name for one in catalogue.items(catalogue.PATIENT_EXTRAS)}
+
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
 
@@ -83,6 +83,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
+    ends += make.repeats() if source is LIVE and "extras" in choices.with_ else ()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -143,6 +144,25 @@ class _Maker:
             tuple(filter(None, (self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in items))),
             f"{self.source.ends} AS t {self._only()} {self._surgery()}",
             "t.patient_id",
+        )
+
+    def repeats(self):
+        """A table for each repeating form of the study's own; of the registry as it is, not of a snapshot."""
+        return tuple(self._repeat(instrument) for instrument in catalogue.current().repeats)
+
+    def _repeat(self, instrument):
+        key = self._item(catalogue.item("patient_id"), "t", file_formats.ADVERSE_EVENTS)
+        number = Variable(
+            name="record", label=Label("Number of the record", "記録番号"), kind="integer", sql="t.id", of="record",
+            instrument=instrument,
+        )  # fmt: skip
+        return Dataset(
+            f"own_{instrument.code}",
+            Label(f"{instrument.title.en}: a row each", f"{instrument.title.ja}：1件1行"),
+            (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
+            f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t "
+            f"{self._only()} {self._surgery()}",
+            "t.patient_id, t.id",
         )
 
     def wide(self):
@@ -231,7 +251,7 @@ class _Maker:
                 yield found
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
-            yield from self._extras(catalogue.PATIENT_EXTRAS, "t", file_formats.PATIENTS)
+            yield from self._extras(catalogue.current().patient_extras, "t", file_formats.PATIENTS)
             yield from (_score(one) for one in SCORES)
 
     def _totals_of_patient(self):
@@ -256,7 +276,7 @@ class _Maker:
         if "changes" in parts and timepoint != BASELINE:
             yield from self._changes(alias, "a0" if timepoint else "b")
         if "extras" in parts:
-            yield from self._extras(catalogue.ASSESSMENT_EXTRAS, alias, file_formats.ASSESSMENTS)
+            yield from self._extras(catalogue.current().assessment_extras, alias, file_formats.ASSESSMENTS)
             yield from _beside_extras(alias, timepoint)
 
     def _extras(self, instruments, alias, file):
@@ -274,14 +294,14 @@ class _Maker:
                 yield _change(of, f"{of.sql} - {_utility(code, baseline).sql}", "number")
 
     def _item(self, item, alias, file):
-        kind = {"levels": "text", "decimal": "number"}.get(item.kind, item.kind)
+        kind = {"decimal": "number", "code": "code", "integer": "integer", "date": "date"}.get(item.kind, "text")
         found = Variable(
             name=item.name,
             label=item.label,
             kind=kind,
             sql=_value(item, alias),
             of=item.name,
-            choices=() if item.kind == "levels" else item.choices,
+            choices=() if item.kind in ("levels", "codes") else item.choices,
             unit=item.unit,
             minimum=item.minimum,
             maximum=item.maximum,
@@ -296,7 +316,7 @@ class _Maker:
         if self.choices.dates == "days":
             if variable.of == "surgery_date":
                 return None  # it is day 0 of everybody
-            of_patient = "t" if variable.of in PATIENT_NAMES or alias.startswith("a") else "p"
+            of_patient = "t" if _is_of_patient(variable.of) or alias.startswith("a") else "p"
             return replace(
                 variable,
                 name=variable.name.removesuffix("_date") + "_day",
@@ -306,6 +326,11 @@ class _Maker:
                 label=Label(f"{variable.label.en}, days since surgery", f"{variable.label.ja}（手術日からの日数）"),
             )
         return variable
+
+
+def _is_of_patient(name):
+    extras = catalogue.items(catalogue.current().patient_extras)
+    return name in catalogue.PATIENT_COLUMNS or any(item.name == name for item in extras)
 
 
 def _instrument(name):
@@ -322,10 +347,29 @@ def _value(item, alias):
     if item.kind == "levels":
         names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
+    if item.kind == "time":
+        return f"to_char({column}, 'HH24:MI')"
     return column
 
 
+def _calculated(one, alias, instrument):
+    """A value that an own instrument calculates: of the same record, and of its patient."""
+
+    def column(name):
+        if _is_of_patient(name) and not alias.startswith("t"):
+            return f't."{name}"'
+        return f'{alias}."{name}"'
+
+    return Variable(
+        name=one.name, label=one.label, kind={"number": "number", "boolean": "integer"}.get(one.kind, one.kind),
+        sql=one.sql(column), of=one.name, unit=one.unit, choices=NO_YES if one.kind == "boolean" else (),
+        instrument=instrument,
+    )  # fmt: skip
+
+
 def _derived(one, alias, instrument):
+    if instrument.own:
+        return _calculated(one, alias, instrument)
     choices = getattr(one, "choices", ())
     return Variable(
         name=one.name, label=one.label, kind="code" if choices else "integer", sql=f"{alias}.{one.name}", of=one.name,

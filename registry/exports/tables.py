@@ -61,6 +61,8 @@ def _value(item):
     if item.kind == "levels":
         names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
+    if item.kind == "time":
+        return f"to_char({column}, 'HH24:MI')"
     if item.kind == "text":
         return file_formats.guarded_sql(column)
     return column

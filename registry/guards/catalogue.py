@@ -26,7 +26,7 @@ WHERE {NAMES} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdroppe
 UNION ALL
 SELECT 'constraint ' || c.relname || '.' || k.conname, concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
 FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS nsp ON nsp.oid = c.relnamespace
-WHERE {NAMES} AND k.contype <> 'n'
+WHERE {NAMES} AND k.contype <> 'n' AND k.conname NOT LIKE 'ownitem\\_%' -- publishing changes what an own item accepts
 UNION ALL
 SELECT 'index ' || i.relname, concat_ws(' ', pg_get_indexdef(i.oid), x.indisvalid)
 FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_namespace AS nsp ON nsp.oid = i.relnamespace

@@ -8,7 +8,18 @@ from pathlib import Path
 from registry.guards import catalogue, rights, tables
 from sites.audit import sealing
 
-FUNCTIONS = ("scope", "audit", "seals", "records", "queries", "signatures", "kept", "patient_links", "erasure")
+FUNCTIONS = (
+    "scope",
+    "audit",
+    "seals",
+    "records",
+    "queries",
+    "signatures",
+    "kept",
+    "patient_links",
+    "erasure",
+    "protocol",
+)
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,
     e.action, e.user_id, e.request_id, e.reason, e.transaction_id, e.old, e.new)::text"""

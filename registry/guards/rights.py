@@ -4,12 +4,19 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
 # What the application reads and never writes; functions of the owner's write the trail and its seals.
-READ_ONLY = ("study_sites_auditevent", "study_sites_auditseal", "registry_guard", "django_migrations")
+READ_ONLY = (
+    "study_sites_auditevent",
+    "study_sites_auditseal",
+    "registry_guard",
+    "registry_owncolumn",
+    "django_migrations",
+)
 # What is added to and never changed, and what is never removed; a patient's rows go with the patient.
 APPEND_ONLY = {
     "registry_querymessage": "UPDATE, DELETE",
     "registry_signature": "UPDATE, DELETE",
     "registry_query": "DELETE",
+    "registry_protocolversion": "UPDATE, DELETE",
 }
 
 

@@ -237,4 +237,36 @@ IMPORTS = [
     *audited("registry_importmapping", site=""),
 ]
 
-EVERYTHING = [*PLATFORM, *TRAIL, *RECORDS, *ERASURE, *SCHEDULE, *REVIEWS, *LINKS, *ANALYSIS, *IMPORTS]
+PROTOCOL = [
+    *by_site("registry_ownrecord", update=REVIEW),
+    *record("registry_ownrecord", ("state",), state=()),
+    *audited("registry_ownrecord", without=STAMPS),
+    # The documents are long, and what was published never changes: that it was is what the trail tells.
+    *audited("registry_protocolversion", site="", without=("document", "asked")),
+    *audited("registry_owninstrument", site="", without=("document", "changed_at")),
+    *audited("registry_owncolumn", key="name", site=""),
+    trigger("registry_protocolversion", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol"),
+    trigger(
+        "registry_owninstrument", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol", having="NOT OLD.is_draft"
+    ),
+    *(
+        trigger(
+            table,
+            f"{form}_as_asked",
+            "AFTER INSERT OR UPDATE",
+            "complete_as_asked",
+            form,
+            state,
+            asked_by,
+            having=f"NEW.{state} <> 'draft' AND NEW.{asked_by} IS NOT NULL",
+        )
+        for table, form, state, asked_by in (
+            ("registry_patient", "baseline", "baseline_state", "baseline_asked_by"),
+            ("registry_patient", "surgery", "surgery_state", "surgery_asked_by"),
+            ("registry_assessment", "assessment", "state", "asked_by"),
+            ("registry_ownrecord", "repeat", "state", "asked_by"),
+        )
+    ),
+]
+
+EVERYTHING = [*PLATFORM, *TRAIL, *RECORDS, *ERASURE, *SCHEDULE, *REVIEWS, *LINKS, *ANALYSIS, *IMPORTS, *PROTOCOL]

@@ -7,7 +7,7 @@ An `Instrument` is an ordered set of `Item`s, one column each, and of `Derived` 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -64,17 +64,18 @@ class Choice:
 class Item:
     """One question, stored in one column called `name`.
 
-    `kind` is `integer`, `decimal` (with `places` after the point), `code`, `date`, `text` or `levels` (a set of
-    vertebral levels). `choices` closes the set of values; otherwise `minimum` and `maximum` (inclusive) bound a number
-    and `max_length` a text. `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
+    `kind` is `integer`, `decimal` (with `places` after the point), `code`, `codes` (several of them), `date`,
+    `partial_date` (a day, a month or a year), `time`, `text` or `levels` (a set of vertebral levels). `choices` closes
+    the set of values; otherwise `minimum` and `maximum` (inclusive) bound a number and `max_length` a text.
+    `low_anchor` and `high_anchor` name the ends of a visual analogue scale.
     """
 
     name: str
     label: Label
     kind: str = "integer"
     choices: tuple[Choice, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: int | Decimal | None = None
+    maximum: int | Decimal | None = None
     places: int = 0
     max_length: int = 200
     unit: str = ""
@@ -86,6 +87,9 @@ class Item:
     identifying: bool = False  # stays with the patient's site: in no central page, export or log
     hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
     further_codes: str = ""  # a pattern of codes that are valid beside those of the choices
+    section: Label | None = None  # the heading that begins with this item
+    show_if: str = ""  # an expression of registry.protocol: where it is not true, the item is not asked
+    required_if: str = ""  # the same: where it is true, a complete form needs a value or a reason
 
     @cached_property
     def codes(self):
@@ -140,7 +144,7 @@ def _clean_integer(item, raw, today):
     if item.choices:
         if value not in item.codes:
             raise InvalidValue(_expected(item, raw))
-    elif (item.minimum is not None and value < item.minimum) or (item.maximum is not None and value > item.maximum):
+    elif not within(item, value):
         raise InvalidValue(_expected(item, raw))
     return value
 
@@ -155,9 +159,14 @@ def _clean_decimal(item, raw, today):
         raise InvalidValue(_expected_decimal(item, raw))
     value = Decimal(text)
     stored = value.quantize(Decimal(1).scaleb(-item.places))
-    if stored != value or not item.minimum <= value <= item.maximum:
+    if stored != value or not within(item, value):
         raise InvalidValue(_expected_decimal(item, raw))
     return stored
+
+
+def within(item, value):
+    """Whether a number is between the item's minimum and maximum, of which either may be open."""
+    return (item.minimum is None or item.minimum <= value) and (item.maximum is None or value <= item.maximum)
 
 
 def _clean_code(item, raw, today):
@@ -236,6 +245,62 @@ def _clean_levels(item, raw, today):
     return tuple(sorted(parts, key=codes.index))
 
 
+def _clean_codes(item, raw, today):
+    parts = [part.strip() for part in _half_width(raw).split(";")] if isinstance(raw, str) else list(_listed(raw))
+    parts = [str(part) for part in parts if part != ""]
+    unknown = [part for part in parts if part not in item.codes]
+    if unknown:
+        raise InvalidValue(
+            Label(
+                "must be codes among {c}, separated by “;”; got “{v}”",
+                "{c} のうちから「;」で区切って入力してください（入力値「{v}」）",
+            ).format(c=", ".join(item.codes), v=_typed(";".join(unknown)))
+        )
+    if len(set(parts)) != len(parts):
+        raise InvalidValue(
+            Label("names a code twice: “{v}”", "同じコードが重複しています：「{v}」").format(v=_typed(";".join(parts)))
+        )
+    return tuple(sorted(parts, key=item.codes.index)) or None
+
+
+def _listed(raw):
+    return raw if isinstance(raw, (list, tuple)) else [raw]
+
+
+def _clean_partial_date(item, raw, today):
+    text = raw.isoformat() if isinstance(raw, date) else str(_half_width(raw)).replace("/", "-")
+    try:
+        if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?", text):
+            raise ValueError
+        first = date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        raise InvalidValue(
+            Label(
+                "must be a day, a month or a year, written YYYY-MM-DD, YYYY-MM or YYYY; got “{v}”",
+                "YYYY-MM-DD、YYYY-MM、YYYYのいずれかで入力してください（入力値「{v}」）",
+            ).format(v=_typed(raw))
+        ) from None
+    if first.year < 1900:
+        raise InvalidValue(Label("is before 1900: {v}", "1900年より前の日付です：{v}").format(v=text))
+    if item.not_future and first > (today or date.today()):
+        raise InvalidValue(Label("is in the future: {v}", "未来の日付です：{v}").format(v=text))
+    return text
+
+
+def _clean_time(item, raw, today):
+    found = (
+        raw if isinstance(raw, time) else re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:00)?", str(_half_width(raw)))
+    )
+    if not found:
+        raise InvalidValue(
+            Label(
+                "must be a time from 00:00 to 23:59; got “{v}”",
+                "00:00から23:59までの時刻を入力してください（入力値「{v}」）",
+            ).format(v=_typed(raw))
+        )
+    return found.replace(second=0, microsecond=0) if isinstance(found, time) else time(int(found[1]), int(found[2]))
+
+
 def _expected(item, raw):
     """“must be one of A, B, C” or “must be 0 to 100 mm”, with what was typed."""
     unit = f" {item.unit}" if item.unit else ""
@@ -258,6 +323,13 @@ def _expected(item, raw):
 
 
 def _expected_decimal(item, raw):
+    if item.minimum is None or item.maximum is None:
+        least = "" if item.minimum is None else f" ≥ {item.minimum}"
+        most = "" if item.maximum is None else f" ≤ {item.maximum}"
+        return Label(
+            "must be a number{r}{u}, decimal digits at most {p}; got “{v}”",
+            "数値{r}{u}（小数点以下{p}桁まで）を入力してください（入力値「{v}」）",
+        ).format(r=least + most, u=f" {item.unit}" if item.unit else "", p=item.places, v=_typed(raw))
     return Label(
         "must be a number from {a} to {b}{u}, decimal digits at most {p}; got “{v}”",
         "{a}から{b}{u}までの数値（小数点以下{p}桁まで）を入力してください（入力値「{v}」）",
@@ -271,6 +343,9 @@ _CLEANERS = {
     "date": _clean_date,
     "text": _clean_text,
     "levels": _clean_levels,
+    "codes": _clean_codes,
+    "partial_date": _clean_partial_date,
+    "time": _clean_time,
 }
 
 
@@ -343,6 +418,9 @@ class Instrument:
     citation: str = ""
     licence: str = ""
     optional: bool = False
+    own: bool = False  # declared by the study in its protocol, not by the product
+    visits: tuple[str, ...] = ()  # of an own one: the visits that ask it; none: all
+    checks: tuple = ()  # of an own one: soft checks (registry.protocol.definitions.Check)
 
     def item(self, name):
         return next(item for item in self.items if item.name == name)

@@ -5,7 +5,9 @@ stand apart: the contract's files have the core columns and no others, whatever 
 as further columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from registry.instruments.base import Derived, Instrument, Item
@@ -79,41 +81,188 @@ ALL_ITEMS = (
     *items(ASSESSMENT_EXTRAS),
 )
 
-_INSTRUMENTS = {instrument.code: instrument for instrument in INSTRUMENTS}
-_ITEMS = {item.name: item for item in ALL_ITEMS + FOLLOW_UP_END_ITEMS}
-_DERIVED = {derived.name: derived for instrument in INSTRUMENTS for derived in instrument.derived}
-_INSTRUMENT_OF = {
-    part.name: instrument
-    for instrument in INSTRUMENTS + FOLLOW_UP_ENDS
-    for part in (*instrument.items, *instrument.derived)
-}
+
+REQUIRED, OPTIONAL, NOT_ASKED = ASKED = ("asked", "optional", "not_asked")
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Every instrument of a registry in one state of its protocol: the product's, and the study's own. Immutable.
+
+    version     of the protocol; 0 for the product's instruments alone
+    own         the study's own instruments by the form that asks them, retired ones included
+    retired     codes of own instruments that no form asks any more: their answers stay
+    conditions  item name to the typed trees of its show-if and required-if (registry.protocol.expressions)
+    off         codes of core instruments that the protocol does not ask
+    matrix      code of an instrument to visit to how it asks it there, where it is not simply asked: see ASKED
+    """
+
+    version: int = 0
+    own: Mapping[str, tuple[Instrument, ...]] = field(default_factory=dict)
+    retired: frozenset[str] = frozenset()
+    conditions: Mapping[str, Mapping[str, tuple]] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
+    matrix: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def extras(self) -> dict[str, tuple[Instrument, ...]]:
+        """What a form may ask beside the core: the product's extras, then the study's own."""
+        return {form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*EXTRAS, "surgery", "repeat")}
+
+    @cached_property
+    def own_instruments(self):
+        return tuple(instrument for some in self.own.values() for instrument in some)
+
+    @cached_property
+    def own_names(self):
+        """Names of own items: columns that the protocol brought."""
+        return frozenset(item.name for item in items(self.own_instruments))
+
+    @cached_property
+    def patient_extras(self):
+        return self.extras["baseline"] + self.extras["surgery"] + self.extras["follow_up"]
+
+    @cached_property
+    def assessment_extras(self):
+        return self.extras["assessment"]
+
+    @cached_property
+    def repeats(self):
+        """Own instruments that are filled in as often as there is something to tell."""
+        return self.own.get("repeat", ())
+
+    @cached_property
+    def extra_names(self):
+        return frozenset(
+            part.name
+            for extra in self.patient_extras + self.assessment_extras
+            for part in (*extra.items, *extra.derived)
+        )
+
+    @cached_property
+    def of_patient(self):
+        return PATIENT + self.patient_extras
+
+    @cached_property
+    def of_assessment(self):
+        return ASSESSMENT + self.assessment_extras
+
+    @cached_property
+    def instruments(self):
+        return (*self.of_patient, *self.of_assessment, *ADVERSE_EVENTS, *self.repeats)
+
+    @cached_property
+    def all_items(self):
+        """Keys and every item that there is, extras and own ones included."""
+        return (
+            *PATIENT_ITEMS,
+            *ASSESSMENT_ITEMS,
+            *ADVERSE_EVENT_ITEMS,
+            *items(self.patient_extras),
+            *items(self.assessment_extras),
+            *items(self.repeats),
+        )
+
+    @cached_property
+    def _instruments(self):
+        return {instrument.code: instrument for instrument in self.instruments}
+
+    @cached_property
+    def _items(self):
+        return {item.name: item for item in self.all_items + FOLLOW_UP_END_ITEMS}
+
+    @cached_property
+    def _derived(self):
+        return {derived.name: derived for instrument in self.instruments for derived in instrument.derived}
+
+    @cached_property
+    def _instrument_of(self):
+        return {
+            part.name: instrument
+            for instrument in self.instruments + FOLLOW_UP_ENDS
+            for part in (*instrument.items, *instrument.derived)
+        }
+
+    def how(self, code: str, visit: str = "") -> str:
+        """How the protocol asks the instrument (ASKED), at `visit` where one is given."""
+        if code in self.off or code in self.retired:
+            return NOT_ASKED
+        return self.matrix.get(code, {}).get(visit, REQUIRED)
+
+    def asks(self, code: str, visit: str = "") -> bool:
+        return self.how(code, visit) != NOT_ASKED
+
+    def as_asked(self, instrument: Instrument, visit: str = "") -> Instrument:
+        """The instrument as a form of `visit` asks it: where it is optional, no item is required."""
+        if self.how(instrument.code, visit) != OPTIONAL:
+            return instrument
+        return replace(instrument, items=tuple(replace(item, required=False) for item in instrument.items))
+
+    def core(self, instruments: tuple[Instrument, ...], visit: str = "") -> tuple[Instrument, ...]:
+        """Those of some core instruments that the protocol asks, as it asks them."""
+        if not self.off and not self.matrix:
+            return instruments
+        return tuple(self.as_asked(one, visit) for one in instruments if self.asks(one.code, visit))
+
+    def derive(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value.compute(answers) for name, value in self._derived.items()}
+
+
+BUILT_IN = Catalogue()
+_read_current: Callable[[], Catalogue] = lambda: BUILT_IN  # noqa: E731 - replaced by `provide`
+
+
+def provide(read: Callable[[], Catalogue]) -> None:
+    """Have `current` ask `read`: this room knows no database."""
+    global _read_current
+    _read_current = read
+
+
+def current() -> Catalogue:
+    """The registry's instruments as its protocol has them now; cheap, and the same throughout a request."""
+    return _read_current()
+
+
+def _looked_up(kinds: tuple[str, ...], name: str):
+    """What the product declares needs no look at the protocol: own names are never the same."""
+    for kind in kinds:
+        if name in getattr(BUILT_IN, kind):
+            return getattr(BUILT_IN, kind)[name]
+    if any(name in getattr(BUILT_IN, kind) for kind in ("_items", "_derived", "_instruments")):
+        raise KeyError(name)
+    found = current()
+    for kind in kinds:
+        if name in getattr(found, kind):
+            return getattr(found, kind)[name]
+    raise KeyError(name)
 
 
 def instrument(code: str) -> Instrument:
     """The instrument with this code; KeyError if there is none."""
-    return _INSTRUMENTS[code]
+    return _looked_up(("_instruments",), code)
 
 
 def item(name: str) -> Item:
     """The item in the column `name`, keys such as `patient_id` included; KeyError if there is none."""
-    return _ITEMS[name]
+    return _looked_up(("_items",), name)
 
 
 def derived(name: str) -> Derived:
     """The derived value `name`; KeyError if there is none."""
-    return _DERIVED[name]
+    return _looked_up(("_derived",), name)
 
 
 def part(name: str) -> Item | Derived:
     """The item or derived value `name`; KeyError if there is none."""
-    return _ITEMS[name] if name in _ITEMS else _DERIVED[name]
+    return _looked_up(("_items", "_derived"), name)
 
 
 def instrument_of(name: str) -> Instrument:
     """The instrument that the item or derived value `name` belongs to; KeyError if none."""
-    return _INSTRUMENT_OF[name]
+    return _looked_up(("_instrument_of",), name)
 
 
 def derive(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Every derived value of `answers` (item name to clean value); None for one whose items are not all there."""
-    return {name: value.compute(answers) for name, value in _DERIVED.items()}
+    """Every value that the product derives of `answers` (item name to clean value); None for one whose items are not
+    all there. What own instruments calculate is theirs (`Derived.compute`)."""
+    return BUILT_IN.derive(answers)

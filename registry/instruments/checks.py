@@ -118,10 +118,12 @@ class SoftCheck:
     items: tuple[str, ...]
     unlikely: Callable[..., bool]  # takes the values of `items`, in order
     message: Label
+    some: bool = False  # `unlikely` takes missing values too; only where all are missing the check is silent
 
     def applies(self, answers: Mapping[str, Any]) -> bool:
         values = [answers.get(name) for name in self.items]
-        return None not in values and self.unlikely(*values)
+        silent = all(value is None for value in values) if self.some else None in values
+        return not silent and self.unlikely(*values)
 
 
 KATAGIRI_GROWTH = Label(

@@ -50,11 +50,19 @@ COMPUTED = frozenset(
 )
 
 
-def shown(form: str, on: Collection[str]) -> tuple[Instrument, ...]:
-    """The extra instruments that a form asks while the switches `on` are on, with those items that they need."""
+def shown(form: str, on: Collection[str], visit: str = "") -> tuple[Instrument, ...]:
+    """The extra instruments that a form asks while the switches `on` are on, with those items that they need.
+
+    Own instruments among them are asked as the protocol has it, at `visit` where one is given.
+    """
     wanted = frozenset().union(*(SWITCHES[code].items for code in on))
-    found = []
-    for one in catalogue.EXTRAS.get(form, ()):
+    found, current = [], catalogue.current()
+    for one in current.extras.get(form, ()):
+        if not current.asks(one.code, visit):
+            continue
+        if one.own:
+            found.append(current.as_asked(one, visit))
+            continue
         items = tuple(item for item in one.items if item.name in wanted)
         if items:
             found.append(one if items == one.items else replace(one, items=items))

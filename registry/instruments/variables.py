@@ -209,7 +209,7 @@ def _asked_by_cohorts(part):
     EQ-5D states."""
     if isinstance(part, Derived):
         return {Total: "continuous", Bands: "categorical"}.get(type(part))
-    if part.identifying or part.kind in ("text", "levels"):
+    if part.identifying or part.kind in ("text", "levels", "codes", "partial_date", "time"):
         return None
     if part.choices:
         return "categorical"

@@ -6,6 +6,7 @@ from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
+from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
@@ -28,8 +29,12 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "OwnColumn",
+    "OwnInstrument",
+    "OwnRecord",
     "Patient",
     "PatientLink",
+    "ProtocolVersion",
     "Query",
     "QueryForm",
     "QueryMessage",

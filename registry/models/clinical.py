@@ -129,6 +129,9 @@ class Patient(Record):
     age_at_surgery = models.SmallIntegerField(_("age at surgery"), null=True, editable=False)
     baseline_state = state_field(_("baseline"))
     surgery_state = state_field(_("surgery"))
+    # The version of the protocol by which a form was completed; null before there was one.
+    baseline_asked_by = models.IntegerField(_("version of the protocol"), null=True, editable=False)
+    surgery_asked_by = models.IntegerField(_("version of the protocol"), null=True, editable=False)
     vars().update(build.columns(catalogue.PATIENT_EXTRAS))
 
     objects = PatientQuerySet.as_manager()
@@ -155,8 +158,12 @@ class Patient(Record):
             *build.check_constraints("patient", checks.PATIENT_CHECKS, PATIENT_ITEMS + PATIENT_EXTRAS),
             *build.missing_constraints("patient", PATIENT_ITEMS),
             *build.missing_constraints("patient", PATIENT_EXTRAS, "extra_or_reason"),
-            build.complete_constraint("patient_baseline", build.stored_items(BASELINE), "baseline_state"),
-            build.complete_constraint("patient_surgery", build.stored_items(SURGERY), "surgery_state"),
+            build.complete_constraint(
+                "patient_baseline", build.stored_items(BASELINE), "baseline_state", "baseline_asked_by"
+            ),
+            build.complete_constraint(
+                "patient_surgery", build.stored_items(SURGERY), "surgery_state", "surgery_asked_by"
+            ),
         ]
 
     def __str__(self):
@@ -220,6 +227,7 @@ class Assessment(Record):
     assessment_date = models.DateField(_("date of assessment"), null=True, blank=True)
     vars().update(build.columns(catalogue.ASSESSMENT))
     state = state_field(_("state"))
+    asked_by = models.IntegerField(_("version of the protocol"), null=True, editable=False)
     vars().update(build.columns(catalogue.ASSESSMENT_EXTRAS))
 
     class Meta:

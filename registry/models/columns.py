@@ -156,13 +156,18 @@ def missing_constraints(prefix, items, name="value_or_reason"):
     ]
 
 
-def complete_constraint(prefix, items, state="state"):
-    """A form that is not a draft has a value or a reason for each required item."""
+def complete_constraint(prefix, items, state="state", asked_by="asked_by"):
+    """A form that is not a draft has a value or a reason for each required item.
+
+    What a version of the protocol asks, the trigger `complete_as_asked` looks after.
+    """
     answered = reduce(
         lambda left, right: left & right,
         (Q(**{f"{item.name}__isnull": False}) | Q(missing__has_key=item.name) for item in items if item.required),
     )
-    return models.CheckConstraint(condition=Q(**{state: "draft"}) | answered, name=f"{prefix}_complete")
+    return models.CheckConstraint(
+        condition=Q(**{state: "draft"}) | Q(**{f"{asked_by}__isnull": False}) | answered, name=f"{prefix}_complete"
+    )
 
 
 def reasons_sql(table, prefix):

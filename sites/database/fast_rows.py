@@ -48,9 +48,13 @@ class Rows:
             return [self.instance(row) for row in cursor.fetchall()]
 
 
-@cache
 def rows_of(model):
-    return Rows(model, tuple(model._meta.concrete_fields))
+    return _rows_of(model, model._meta.concrete_fields)
+
+
+@cache
+def _rows_of(model, fields):
+    return Rows(model, tuple(fields))
 
 
 def insert(instance, names):
@@ -58,7 +62,7 @@ def insert(instance, names):
 
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, made = _insertion(type(instance), names)
+    statement, put, made = _insertion(type(instance), names, instance._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
@@ -82,7 +86,7 @@ def update(instance, names, reason):
 
     The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
     """
-    statement, put, rows = _change(type(instance), names)
+    statement, put, rows = _change(type(instance), names, instance._meta.concrete_fields)
     values = [write(getattr(instance, name)) for name, write in put]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])
@@ -96,11 +100,12 @@ def update(instance, names, reason):
 
 
 @cache
-def _change(model, names):
-    """(statement, [(name, how its value is written)], Rows of all columns)."""
-    fields = {field.attname: field for field in model._meta.concrete_fields}
+def _change(model, names, known):
+    """(statement, [(name, how its value is written)], Rows of all columns). `known`: the fields that the model has now,
+    which a protocol's own items change."""
+    fields = {field.attname: field for field in known}
     put = [fields[name] for name in names]
-    rows = rows_of(model)
+    rows = _rows_of(model, known)
     assignments = ", ".join(f"{field.column} = %s" for field in put)
     # A subquery that depends on no row is computed before the first row is looked at.
     statement = (
@@ -111,9 +116,9 @@ def _change(model, names):
 
 
 @cache
-def _insertion(model, names):
+def _insertion(model, names, known):
     """(statement, [(name, how its value is written)], Rows of what the database makes)."""
-    fields = {one.attname: one for one in model._meta.concrete_fields}
+    fields = {one.attname: one for one in known}
     given = [fields[name] for name in names]
     others = (one for name, one in fields.items() if name not in names)
     made = Rows(model, tuple(one for one in others if one.primary_key or one.generated or not one.editable))

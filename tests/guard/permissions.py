@@ -362,6 +362,29 @@ RULES = {
     "extra_instruments": page(READERS | ADMIN),
     "extra_instrument": Rule(ADMIN, ADMIN, acted=(302,), arguments={"code": "kps"}),
     "schedule_new": Rule(ADMIN, ADMIN, acted=(422,)),
+    # The study's protocol: own instruments that there are not
+    "study": page(ADMIN),
+    "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_protocol": page(READERS | ADMIN),
+    "study_versions": page(READERS | ADMIN),
+    "own_instruments": page(ADMIN),
+    "own_instrument_new": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
+    "own_instrument_upload": Rule(ADMIN, ADMIN, opened=302, acted=(302,)),
+    **{
+        name: Rule(ADMIN, ADMIN, opened=opened, acted=(404,), arguments={"code": "nothing", "row": 0, "form": "fhir"})
+        for name, opened in (
+            ("own_instrument", 404),
+            ("own_item", 404),
+            ("own_instrument_preview", 404),
+            ("own_instrument_publish", 404),
+            ("own_instrument_retire", 404),
+        )
+    },
+    "own_instrument_discard": Rule(ADMIN, ADMIN, opened=405, acted=(302,), arguments={"code": "nothing"}),
+    "own_instrument_file": page(ADMIN, opened=404, arguments={"code": "nothing", "form": "fhir"}),
+    "own_record_new": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing"}),
+    "own_record": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing", "record_id": 999_999}),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),

@@ -12,7 +12,11 @@ from tests.guard import permissions
 from tests.guard.crawl import addresses
 
 # What an administrator may send without confirming: it changes nothing of these, or takes rights away alone.
-ASKS_NOTHING = {"person_access": "counts what a person sees", "admin:logout": "ends the own session"}
+ASKS_NOTHING = {"person_access": "counts what a person sees", "admin:logout": "ends the own session"} | dict.fromkeys(
+    ("own_instrument_new", "own_instrument_upload", "own_instrument", "own_item", "own_instrument_preview",
+     "own_instrument_discard"),
+    "changes a draft, which nobody is asked before it is published",
+)  # fmt: skip
 ARGUMENTS = {"object_id": "1", "id": "1", "app_label": "study_sites", "content_type_id": 1}
 
 

@@ -19,7 +19,10 @@ from tests.transfer.test_round_trip import row_of
 
 KPS = ASSESSMENT | {"kps": "50"}
 SOSG = {"sosg_version": "v2", "sosg_direction": "higher_better", "sosg_physical": "55.5"}
-KINDS = {file.name: file for file in file_formats.ACCEPTED}
+
+
+def kind_of(name):
+    return next(file for file in file_formats.accepted() if file.name == name)
 
 
 @pytest.fixture
@@ -72,14 +75,14 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
     switched()
     chance = random.Random(20261121)
     known = {"local_recurrence": "present", "local_recurrence_date": ""}
-    patient = row_of(KINDS["patients"], chance, PATIENT | known)
+    patient = row_of(kind_of("patients"), chance, PATIENT | known)
     for item in catalogue.items(catalogue.PATIENT_EXTRAS):  # the form comes in complete, before its extras
         if item.required and not patient[item.name]:
             patient[item.name + file_formats.MISSING_SUFFIX] = "unknown"
     write_csv(good / "patients.csv", [patient], named("patients"))
     visits = [ASSESSMENT | {"timepoint": visit} for visit in ("preop", "1m", "3m", "6m", "12m", "u1")]
     write_csv(
-        good / "assessments.csv", [row_of(KINDS["assessments"], chance, one) for one in visits], named("assessments")
+        good / "assessments.csv", [row_of(kind_of("assessments"), chance, one) for one in visits], named("assessments")
     )
     report = bring_in(good)
     assert (findings(report), report.stored) == ([], True)
@@ -99,7 +102,7 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
 
 
 def named(name):
-    return [*KINDS[name].columns, *(one.name for one in KINDS[name].reasons)]
+    return [*kind_of(name).columns, *(one.name for one in kind_of(name).reasons)]
 
 
 def test_what_is_not_in_the_file_stays_and_what_is_changes_with_a_reason(good, bring_in, switched):

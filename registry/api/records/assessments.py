@@ -15,6 +15,7 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    own_shown,
     represent,
     serializer,
     shown_fields,
@@ -78,12 +79,17 @@ FILTERS = (
 ORDERS = ("patient_id", "updated_at", "assessment_date")
 
 
+def answers():
+    """The items that a body may answer: the product's, and the study's own."""
+    return ANSWERS + catalogue.items(catalogue.current().own.get("assessment", ()))
+
+
 def visible(access):
     return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related("site")
 
 
 def _shown(row):
-    return represent(AssessmentShown, row)
+    return represent(AssessmentShown, row) | own_shown(row, "assessment")
 
 
 def patient_named(resource, sent, name="patient_id"):
@@ -110,13 +116,13 @@ class Assessments(Resource):
         """Record the assessment of a patient at a timepoint where there is none yet."""
         body = dict(request.data)
         timepoint = body.pop("timepoint", None)
-        sent = request_body.read(request, ANSWERS, body=body, more=(PATIENT_ID,))
+        sent = request_body.read(request, answers(), body=body, more=(PATIENT_ID,))
         patient = patient_named(self, sent)
         if not isinstance(timepoint, str) or not Timepoint.objects.filter(pk=timepoint).exists():
             known = ", ".join(Timepoint.objects.values_list("pk", flat=True))
             sent.errors["timepoint"] = [_("must be one of %(codes)s") % {"codes": known}]
         if patient is None or "timepoint" in sent.errors:
-            raise request_body.all_faults(sent, ANSWERS)
+            raise request_body.all_faults(sent, answers())
         self.access.require(Can.ENTER, patient.site_id)
 
         def save(**answers):
@@ -162,8 +168,8 @@ class OneAssessment(Resource):
         row = self.of(patient_id, timepoint)
         self.access.require(Can.ENTER, row.site_id)
         check_match(request, row.version)
-        sent = request_body.read(request, ANSWERS)
-        request_body.merged(sent, {one.name: getattr(row, one.name) for one in ANSWERS}, row.missing)
+        sent = request_body.read(request, answers())
+        request_body.merged(sent, {one.name: getattr(row, one.name) for one in answers()}, row.missing)
 
         def save(**answers):
             return save_assessment(

@@ -16,6 +16,7 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    own_shown,
     represent,
     serializer,
     shown_fields,
@@ -86,7 +87,8 @@ Enrolment = serializer(
 FORM_SENT = {
     form: serializer(
         "".join(part.capitalize() for part in form.split("_")) + "Change",
-        request_body.sent_fields(service.items_of(form)),
+        # Own items are added to the published schema (registry/api/schema/openapi.py): they are not known yet.
+        request_body.sent_fields(catalogue.items(service.FORMS[form][0] + catalogue.EXTRAS.get(form, ()))),
         "Only what changes need be sent. A value sent ends the reason for its being missing.",
     )
     for form in service.FORMS
@@ -113,7 +115,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return represent(PatientShown, patient)
+    return represent(PatientShown, patient) | own_shown(patient, "baseline", "surgery", "follow_up")
 
 
 class Patients(Resource):

@@ -25,13 +25,13 @@ from registry.api.shared.item_fields import (
     whole,
 )
 from registry.api.shared.resource import Resource
-from registry.instruments import checks
+from registry.instruments import catalogue, checks
 from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent, Query, QueryForm, QueryMessage, QueryState, Timepoint
 from registry.services.files.data_use import of_use_to
 from registry.services.review import queries
-from registry.services.review.soft_checks import Form, every_check
+from registry.services.review.soft_checks import Form, every_check, own_checks
 from sites.tenancy.access import Can
 
 RULES = {one.name: one.message for one in every_check(checks.SCHEDULE)}
@@ -124,7 +124,9 @@ def question(query):
     """The question as a person asked it, or the rule's words in the language of the request."""
     if query.text:
         return query.text
-    return RULES[query.rule].in_language(get_language()) if query.rule in RULES else query.rule or ""
+    own = {one.name: one.message for one in own_checks(catalogue.current())}
+    message = RULES.get(query.rule) or own.get(query.rule)
+    return message.in_language(get_language()) if message else query.rule or ""
 
 
 def _name(person):

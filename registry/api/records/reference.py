@@ -89,7 +89,12 @@ ItemShown = serializer(
     {
         "name": Declared(TEXT),
         "label": Declared(LABEL),
-        "kind": Declared({"type": "string", "enum": ["integer", "decimal", "code", "date", "text", "levels"]}),
+        "kind": Declared(
+            {
+                "type": "string",
+                "enum": ["integer", "decimal", "code", "codes", "date", "partial_date", "time", "text", "levels"],
+            }
+        ),
         "unit": Declared(TEXT),
         "choices": Declared({"type": "array", "items": CHOICE}),
         "hint": Declared({"type": ["object", "null"]}),
@@ -113,7 +118,7 @@ InstrumentShown = serializer(
         "code": Declared(TEXT),
         "version": Declared(TEXT),
         "title": Declared(LABEL),
-        "record": Declared({"type": "string", "enum": ["patient", "assessment", "adverse_event"]}),
+        "record": Declared({"type": "string", "enum": ["patient", "assessment", "adverse_event", "repeat"]}),
         "higher_is": Declared({"type": "string", "enum": ["better", "worse", ""]}),
         "optional": Declared({"type": "boolean", "description": "An extra: asked where it is switched on."}),
         "citation": Declared(TEXT),
@@ -124,11 +129,17 @@ InstrumentShown = serializer(
     },
     "An instrument as declared: its items with codes, ranges and words in English and Japanese.",
 )
-_RECORDS = {
-    "patient": catalogue.OF_PATIENT,
-    "assessment": catalogue.OF_ASSESSMENT,
-    "adverse_event": catalogue.ADVERSE_EVENTS,
-}
+
+
+def _record_of(instrument):
+    current = catalogue.current()
+    records = {
+        "patient": current.of_patient,
+        "assessment": current.of_assessment,
+        "adverse_event": catalogue.ADVERSE_EVENTS,
+        "repeat": current.repeats,
+    }
+    return next(record for record, some in records.items() if instrument in some)
 
 
 def instrument_told(instrument):
@@ -137,7 +148,7 @@ def instrument_told(instrument):
         "code": instrument.code,
         "version": instrument.version,
         "title": _label(instrument.title),
-        "record": next(record for record, some in _RECORDS.items() if instrument in some),
+        "record": _record_of(instrument),
         "higher_is": instrument.higher_is,
         "optional": instrument.optional,
         "citation": instrument.citation,
@@ -173,7 +184,7 @@ class Instruments(Resource):
     @extend_schema(responses=whole_list(InstrumentShown))
     def get(self, request):
         """Every instrument of the registry, declared."""
-        return Response({"items": [instrument_told(one) for one in catalogue.INSTRUMENTS]})
+        return Response({"items": [instrument_told(one) for one in catalogue.current().instruments]})
 
 
 class OneInstrument(Resource):

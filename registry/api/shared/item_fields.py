@@ -1,7 +1,7 @@
 """Fields, JSON schemas and filters from the instruments' declarations: the one place that says it."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, InvalidValue, Item, Label
 
 
@@ -27,7 +28,7 @@ def choices_in_words(choices):
 def item_schema(item, *, nullable=True):
     """The JSON schema (OpenAPI 3.1) of an item's value."""
     schema = {"title": item.label.en, "description": _description(item)}
-    if item.kind == "levels":
+    if item.kind in ("levels", "codes"):
         one = {"type": "string", "enum": list(item.codes)}
         return schema | {"type": _types("array", nullable), "items": one, "uniqueItems": True}
     if item.choices:
@@ -39,17 +40,22 @@ def item_schema(item, *, nullable=True):
         return schema | {"type": _types("integer", nullable)} | {k: v for k, v in limits.items() if v is not None}
     if item.kind == "decimal":
         limits = {"minimum": item.minimum, "maximum": item.maximum, "multipleOf": 1 / 10**item.places}
-        return schema | {"type": _types("number", nullable)} | limits
+        return schema | {"type": _types("number", nullable)} | {k: float(v) for k, v in limits.items() if v is not None}
     if item.kind == "date":
         return schema | {"type": _types("string", nullable), "format": "date"}
+    if item.kind in _PATTERNS:
+        return schema | {"type": _types("string", nullable), "pattern": _PATTERNS[item.kind]}
     return schema | {"type": _types("string", nullable), "maxLength": item.max_length}
+
+
+_PATTERNS = {"partial_date": r"^\d{4}(-\d{2}(-\d{2})?)?$", "time": r"^\d{2}:\d{2}$"}
 
 
 def _description(item):
     parts = [
         item.label.en + (f", in {item.unit}" if item.unit else ""),
         item.hint.en.rstrip(".") if item.hint else "",
-        choices_in_words(item.choices) if item.choices and item.kind != "levels" else "",
+        choices_in_words(item.choices) if item.choices and item.kind not in ("levels", "codes") else "",
         "A direct identifier" if item.identifying else "",
     ]
     return ". ".join(filter(None, parts)) + "."
@@ -58,10 +64,37 @@ def _description(item):
 def derived_schema(derived):
     """The JSON schema of a derived value."""
     schema = {"title": derived.label.en, "description": f"{derived.label.en}, computed.", "readOnly": True}
+    if getattr(derived, "formula", ""):
+        kinds = {"number": "number", "boolean": "integer"}
+        return schema | {"type": [kinds.get(derived.kind, "string"), "null"]}
     if isinstance(derived, Bands):
         return schema | {"type": ["string", "null"], "enum": [*(one.code for one in derived.choices), None]}
     limits = {"minimum": derived.minimum, "maximum": derived.maximum}
     return schema | {"type": ["integer", "null"]} | {k: v for k, v in limits.items() if v is not None}
+
+
+def as_json(value):
+    """A stored value as JSON holds it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
+    if isinstance(value, Decimal):
+        return float(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def own_shown(row, *forms):
+    """What a record holds of the study's own instruments of `forms`: items, and what is calculated of them."""
+    current = catalogue.current()
+    shown = {}
+    for instrument in (one for form in forms for one in current.own.get(form, ())):
+        answers = {item.name: getattr(row, item.name, None) for item in instrument.items}
+        shown |= {name: as_json(value) for name, value in answers.items()}
+        for derived in instrument.derived:
+            known = answers | {name: getattr(row, name, None) for name in derived.items}
+            shown[derived.name] = as_json(derived.compute(known))
+    return shown
 
 
 class Declared(serializers.Field):
@@ -72,11 +105,7 @@ class Declared(serializers.Field):
         super().__init__(required=False, **options)
 
     def to_representation(self, value):
-        if isinstance(value, date):
-            return value.isoformat()
-        if isinstance(value, Decimal):
-            return float(value)
-        return list(value) if isinstance(value, tuple) else value
+        return as_json(value)
 
 
 class DeclaredSchema(OpenApiSerializerFieldExtension):
@@ -151,7 +180,7 @@ class Filter:
 def filters_of(items):
     """Filters for items: codes by one or several of them, numbers and dates by their limits. Identifiers have none."""
     for item in items:
-        if item.identifying or item.kind in ("levels", "text"):
+        if item.identifying or item.kind in ("levels", "text", "codes", "partial_date", "time"):
             continue
         if item.choices:
             told = f"{capfirst(item.label.en)}: one or several codes with commas. {choices_in_words(item.choices)}"

@@ -22,7 +22,7 @@ def redcap_dictionary(language):
     writer.writerow(HEADER)
     for item in catalogue.PATIENT_KEYS:
         writer.writerow(_line(item, "enrolment", language))
-    for instrument in catalogue.INSTRUMENTS + catalogue.FOLLOW_UP_ENDS:
+    for instrument in catalogue.current().instruments + catalogue.FOLLOW_UP_ENDS:
         for item in instrument.items:
             writer.writerow(_line(item, instrument.code, language))
         for one in instrument.derived:
@@ -37,11 +37,14 @@ def _line(item, form, language):
         "date": ("text", "date_ymd"),
         "code": ("radio", ""),
         "levels": ("checkbox", ""),
+        "codes": ("checkbox", ""),
+        "partial_date": ("text", ""),
+        "time": ("text", "time"),
         "text": ("text", ""),
     }[item.kind]
     choices = ""
     if item.choices:
-        kind = "checkbox" if item.kind == "levels" else "radio"
+        kind = "checkbox" if item.kind in ("levels", "codes") else "radio"
         validation = ""
         choices = " | ".join(f"{one.code}, {one.label.in_language(language)}" for one in item.choices)
     if item.low_anchor:

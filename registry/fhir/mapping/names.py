@@ -43,7 +43,9 @@ def resource_id(code):
     return code.replace("_", "-")
 
 
-INSTRUMENTS = {resource_id(one.code): one for one in catalogue.INSTRUMENTS}
+def instruments():
+    """Every instrument by its FHIR id."""
+    return {resource_id(one.code): one for one in catalogue.current().instruments}
 
 
 def encoded(patient_id):
@@ -68,10 +70,11 @@ def parts_of(response):
     """(instrument, patient ID, timepoint or None, number of the event or None) of a response's id; ValueError."""
     first, _, rest = response.partition(".")
     code, _, patient = rest.partition(".")
-    if code not in INSTRUMENTS or not patient:
+    known = instruments()
+    if code not in known or not patient:
         raise ValueError(response)
-    instrument, patient_id = INSTRUMENTS[code], decoded(patient)
-    if instrument in catalogue.OF_PATIENT:
+    instrument, patient_id = known[code], decoded(patient)
+    if instrument in catalogue.current().of_patient:
         fits, timepoint, event = first == OF_PATIENT, None, None
     elif instrument in catalogue.ADVERSE_EVENTS:
         number = first.removeprefix(OF_EVENT)

@@ -146,7 +146,7 @@ def read(resource):
         raise InvalidResource(faults)
     found = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
     found.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
-    if instrument in catalogue.OF_ASSESSMENT:
+    if instrument in catalogue.current().of_assessment:
         _read_visit(resource, found, faults)
     _read_items(resource, found, faults)
     if faults:
@@ -156,7 +156,7 @@ def read(resource):
 
 def _instrument(resource, faults):
     address, _, version = str(resource.get("questionnaire") or "").partition("|")
-    instrument = names.INSTRUMENTS.get(address.rpartition("Questionnaire/")[2])
+    instrument = names.instruments().get(address.rpartition("Questionnaire/")[2])
     if instrument is None:
         faults.append(Fault("QuestionnaireResponse.questionnaire", "not-found", NO_QUESTIONNAIRE))
     elif version and version != instrument.version:

@@ -10,7 +10,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import AdverseEvent, Assessment, State, Timepoint
-from registry.services.entry.assessments import ITEMS, save_assessment
+from registry.services.entry.assessments import save_assessment
 from registry.services.entry.patients import FORMS, items_of, save_adverse_event, save_form
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import REQUIRED, InvalidAnswers
@@ -26,7 +26,8 @@ NO_TIMEPOINT = Label("There is no timepoint “{v}”.", "時期「{v}」はあ�
 
 def instruments_of(kind):
     """Instruments by what holds their answers: patient, assessment or event."""
-    held = {"patient": catalogue.OF_PATIENT, "assessment": catalogue.OF_ASSESSMENT, "event": catalogue.ADVERSE_EVENTS}
+    current = catalogue.current()
+    held = {"patient": current.of_patient, "assessment": current.of_assessment, "event": catalogue.ADVERSE_EVENTS}
     return held[kind]
 
 
@@ -62,7 +63,7 @@ def store(access, patient, response, *, version=None, event=None):
 
     Raises what the services raise, and Refused.
     """
-    if response.instrument in catalogue.OF_PATIENT:
+    if response.instrument in catalogue.current().of_patient:
         row = _store_form(access, patient, response, version)
     elif response.instrument in catalogue.ADVERSE_EVENTS:
         row = _store_event(access, patient, response, version, event)
@@ -121,7 +122,8 @@ def _store_form(access, patient, response, version):
 
 
 def _store_assessment(access, patient, response, version):
-    items = ITEMS + catalogue.items(extras.shown("assessment"))
+    visit = response.timepoint
+    items = catalogue.items(extras.core("assessment", visit) + extras.shown("assessment", visit))
     _require_own(response, items)
     if not Timepoint.objects.filter(pk=response.timepoint).exists():
         raise Refused(422, NO_TIMEPOINT.format(v=response.timepoint), "not-found", "QuestionnaireResponse.extension")

@@ -106,7 +106,7 @@ class Metadata(Resource):
 class Questionnaires(Resource):
     def get(self, request):
         check_search(request, "Questionnaire")
-        found = [questionnaires.questionnaire(one, self.base) for one in catalogue.INSTRUMENTS]
+        found = [questionnaires.questionnaire(one, self.base) for one in catalogue.current().instruments]
         for name, key in (("_id", "id"), ("url", "url")):
             if name in request.GET:
                 found = [one for one in found if one[key] == request.GET[name].partition("|")[0]]
@@ -115,9 +115,9 @@ class Questionnaires(Resource):
 
 class OneQuestionnaire(Resource):
     def get(self, request, code):
-        if code not in names.INSTRUMENTS:
+        if code not in names.instruments():
             raise Http404
-        return Response(questionnaires.questionnaire(names.INSTRUMENTS[code], self.base))
+        return Response(questionnaires.questionnaire(names.instruments()[code], self.base))
 
 
 class OfPatients(Resource):

@@ -34,7 +34,7 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'answers are entered by the site''s own people only' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF changed && ARRAY['site_id', 'patient_id', 'id', 'timepoint_id']
+    IF changed && ARRAY['site_id', 'patient_id', 'id', 'timepoint_id', 'form']
        AND coalesce(current_setting('app.administers', true), '') <> 'on' THEN
         RAISE EXCEPTION 'a record stays with its site, patient and timepoint' USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -54,7 +54,10 @@ BEGIN
     FOR i IN 0 .. TG_NARGS - 2 BY 2 LOOP
         was := before ->> TG_ARGV[i];
         becomes := after ->> TG_ARGV[i];
-        touched := changed && string_to_array(TG_ARGV[i + 1], ',');
+        touched := changed && (string_to_array(TG_ARGV[i + 1], ',') || ARRAY(
+            SELECT c.name::text FROM registry_owncolumn AS c
+            WHERE c.table_name = TG_TABLE_NAME AND TG_ARGV[i] IN ('state', c.form || '_state')
+        ));
         IF touched AND was = 'locked' THEN
             RAISE EXCEPTION 'a signed form does not change'
                 USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'form_signed';

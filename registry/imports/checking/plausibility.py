@@ -15,7 +15,7 @@ from registry.services.follow_up import schedule
 def _checks_of(file):
     """The soft checks that speak about a row of `file`, alone or with its patient."""
     every = [*checks.SOFT_CHECKS, checks.outside_window(schedule.plans())]
-    lacking = catalogue.EXTRA_NAMES.difference(file.columns)  # extras that the file does not bring
+    lacking = catalogue.current().extra_names.difference(file.columns)  # extras that the file does not bring
     every = [check for check in every if not lacking.intersection(check.items)]
     return [check for check in every if check.name not in BIRTH_WARNINGS and _file_of(check) == file]
 

@@ -131,7 +131,7 @@ def _add_derived(cursor, file):
         FROM pg_attribute JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
         WHERE attrelid = %s::regclass AND attgenerated = 's' AND attname <> ALL (%s)
         """,
-        [file.table, list(catalogue.EXTRA_NAMES)],
+        [file.table, list(catalogue.current().extra_names)],
     )
     added = [f"ADD {name} {kind} GENERATED ALWAYS AS ({sql}) STORED" for name, kind, sql in cursor.fetchall()]
     if added:
@@ -326,7 +326,7 @@ class _Reader:
         ]
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
-        may_stay = self.names if self.partial else catalogue.EXTRA_NAMES.intersection(self.names)
+        may_stay = self.names if self.partial else catalogue.current().extra_names.intersection(self.names)
         self.absent = tuple(name for name in self.names if name not in position and name in may_stay)
         return True
 

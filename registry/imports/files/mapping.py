@@ -140,7 +140,7 @@ class Mapping:
         """The registry's files that get rows: those of which more is mapped than what rows are named by."""
         named = {PATIENT, SITE, TIMEPOINT}
         items = {item_name(target) for target in self.targets} - named
-        return [file for file in file_formats.ACCEPTED if items.intersection(file.columns)]
+        return [file for file in file_formats.accepted() if items.intersection(file.columns)]
 
     def given(self, file):
         """Columns of a file that the mapping fills, in its order; their reasons behind."""
@@ -168,7 +168,7 @@ def item_name(target):
 
 def is_of_visit(target):
     """Whether a target may be of a visit: an item of an assessment, or its reason."""
-    names = next(file for file in file_formats.ACCEPTED if file == file_formats.ASSESSMENTS).columns
+    names = next(file for file in file_formats.accepted() if file == file_formats.ASSESSMENTS).columns
     return item_name(target) in names and item_name(target) not in (PATIENT, TIMEPOINT)
 
 
@@ -195,7 +195,10 @@ def targets():
         groups.append((instrument.title, lines))
     named = {target for _, lines in groups for target, _ in lines}
     reasons = [
-        (one.name, one.label) for file in file_formats.ACCEPTED for one in file.reasons if item_name(one.name) in named
+        (one.name, one.label)
+        for file in file_formats.accepted()
+        for one in file.reasons
+        if item_name(one.name) in named
     ]
     groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
     return groups
@@ -437,7 +440,7 @@ def _suggested_timepoint(text, codes):
 def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
     target = base_of(target)
-    for file in file_formats.ACCEPTED:
+    for file in file_formats.accepted():
         for one in (*file.items, *file.reasons):
             if one.name == target:
                 return one

@@ -19,9 +19,8 @@ from registry.services.review.queries import weigh
 from sites.database.fast_rows import insert, lock
 from sites.tenancy.access import Can
 
-ITEMS = catalogue.items(catalogue.ASSESSMENT)
-NAMES = (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT)))
-KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state")
+ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
+KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
 DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
@@ -53,14 +52,14 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, said, 
     if row is None or row.version != version:
         raise Conflict(row)
     check_may_change(row.state, reason)
-    answers = _clean(row, raw, missing, complete or row.state != State.DRAFT, today)
+    answers = _clean(row, patient, timepoint, raw, missing, complete or row.state != State.DRAFT, today)
     _refuse_codes_of_death(patient, answers, row)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
-        row.state = State.COMPLETE
-        changed.append("state")
+        row.state, row.asked_by = State.COMPLETE, catalogue.current().version or None
+        changed += ["state", "asked_by"]
     _derive(row)
-    weighed = weigh(patient, record=row, about=NAMES, said=said) if row.state != State.DRAFT else None
+    weighed = weigh(patient, record=row, about=_names(), said=said) if row.state != State.DRAFT else None
     row = store_update(row, changed, reason)
     if weighed:
         row.may_leave_queries = weighed.settle()
@@ -69,7 +68,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, said, 
 
 def _derive(row):
     """Give a record that is not stored yet what the database will compute of it."""
-    answers = {name: getattr(row, name) for name in NAMES}
+    answers = {name: getattr(row, name) for name in _names()}
     for derived in DERIVED:
         setattr(row, derived.name, derived.compute(answers))
 
@@ -77,7 +76,7 @@ def _derive(row):
 @in_a_transaction
 def _record(patient, timepoint, raw, missing, complete, said, today):
     # Whatever refuses does so before anything is written, so that there is nothing for a savepoint to undo.
-    answers = _clean(None, raw, missing, complete, today)
+    answers = _clean(None, patient, timepoint, raw, missing, complete, today)
     _refuse_codes_of_death(patient, answers)
     row = Assessment(
         patient_id=patient.pk,
@@ -85,10 +84,11 @@ def _record(patient, timepoint, raw, missing, complete, said, today):
         timepoint_id=timepoint,
         missing=answers.missing,
         state=State.COMPLETE if complete else State.DRAFT,
+        asked_by=catalogue.current().version or None if complete else None,
         **answers.values,
     )
     _derive(row)
-    weighed = weigh(patient, record=row, about=NAMES, said=said) if complete else None
+    weighed = weigh(patient, record=row, about=_names(), said=said) if complete else None
     ensure_timepoint(timepoint)
     if not insert(row, (*KEYS, *answers.values)):
         raise Conflict(Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first())
@@ -97,11 +97,28 @@ def _record(patient, timepoint, raw, missing, complete, said, today):
     return row
 
 
-def _clean(row, raw, missing, complete, today):
+def known_items():
+    return catalogue.items(catalogue.current().of_patient)
+
+
+def _names():
+    return (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.current().of_assessment)))
+
+
+def _clean(row, patient, timepoint, raw, missing, complete, today):
     completing = row is None or extras.is_completing(row.state)
-    extra, extra_raw, extra_missing = extras.to_clean("assessment", row, raw, missing, completing=completing)
+    asked_by = None if completing else row.asked_by or 0
+    core = extras.core_items(catalogue.ASSESSMENT, row, raw, missing, visit=timepoint, asked_by=asked_by)
+    extra, extra_raw, extra_missing = extras.to_clean(
+        "assessment", row, raw, missing, completing=completing, visit=timepoint, asked_by=asked_by
+    )
     answers = clean(
-        (ASSESSMENT_DATE, *ITEMS, *extra), raw | extra_raw, missing | extra_missing, complete=complete, today=today
+        (ASSESSMENT_DATE, *core, *extra),
+        raw | extra_raw,
+        missing | extra_missing,
+        complete=complete,
+        today=today,
+        known=lambda: {item.name: getattr(patient, item.name, None) for item in known_items()},
     )
     if answers.values["assessment_date"] is None:
         raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
@@ -114,7 +131,7 @@ def _refuse_codes_of_death(patient, answers, row=None):
         return
     errors = {
         item.name: [_not_offered(item.choice(value).label)]
-        for item in catalogue.items(catalogue.OF_ASSESSMENT)
+        for item in catalogue.items(catalogue.current().of_assessment)
         if item.hidden_codes
         and (value := answers.values.get(item.name)) in item.hidden_codes
         and value != getattr(row, item.name, None)

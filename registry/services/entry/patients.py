@@ -28,7 +28,7 @@ ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 def items_of(form):
     """Every item that a form may store, whatever is switched on."""
-    return catalogue.items(FORMS[form][0] + catalogue.EXTRAS.get(form, ()))
+    return catalogue.items(FORMS[form][0] + catalogue.current().extras.get(form, ()))
 
 
 INELIGIBLE_AGE = Label(
@@ -41,7 +41,7 @@ ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ�
 
 def answers_of(patient, identifiers=None):
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 
@@ -127,11 +127,19 @@ def save_form(
     if state_column:
         check_may_change(getattr(row, state_column), reason)
     missing, state = missing or {}, getattr(row, state_column) if state_column else None
-    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=extras.is_completing(state))
-    items = (*catalogue.items(instruments), *extra)
+    completing = extras.is_completing(state)
+    asked_by = None if completing else getattr(row, f"{form}_asked_by") or 0
+    core = extras.core_items(instruments, row, raw, missing, asked_by=asked_by)
+    extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=completing, asked_by=asked_by)
+    items = (*core, *extra)
     sent = [item for item in items if item.name in raw or item.name in missing]
     answers = clean(
-        items if complete else sent, raw | extra_raw, missing | extra_missing, complete=complete, today=today
+        items if complete else sent,
+        raw | extra_raw,
+        missing | extra_missing,
+        complete=complete,
+        today=today,
+        known=lambda: answers_of(row),
     )
     identifiers = identity.read(row) or {}
     merged = answers_of(row, identifiers) | answers.values
@@ -145,7 +153,8 @@ def save_form(
         changed.append("age_at_surgery")
     if state_column and complete and getattr(row, state_column) == State.DRAFT:
         setattr(row, state_column, State.COMPLETE)
-        changed.append(state_column)
+        setattr(row, f"{form}_asked_by", catalogue.current().version or None)
+        changed += [state_column, f"{form}_asked_by"]
     row = store_update(row, changed, reason)
     if "vital_status" in changed and row.vital_status == "dead":
         ask_no_more(row)

@@ -31,7 +31,7 @@ class File:
     mandatory columns that no row leaves empty
     optional  columns that a file may leave out
     forms     column with the state of a form, to the items that the form needs before it is complete
-    extras    column with the state of a form ("" for one without), to the extra instruments that an import takes too
+    extra_forms column with the state of a form ("" for one without), to the form whose extras an import takes too
     brought   those of them that are among the items (`with_extras`)
 
     Two are equal where they are the same file, whatever extras were brought.
@@ -44,7 +44,7 @@ class File:
     mandatory: tuple[str, ...]
     optional: tuple[str, ...] = ()
     forms: dict[str, tuple[Item, ...]]
-    extras: dict[str, tuple[Instrument, ...]] = field(default_factory=dict)
+    extra_forms: dict[str, str] = field(default_factory=dict)
     brought: tuple[Instrument, ...] = ()
 
     def __eq__(self, other):
@@ -52,6 +52,12 @@ class File:
 
     def __hash__(self):
         return hash(self.name)
+
+    @property
+    def extras(self):
+        """Column with the state of a form to the extra instruments of that form, the study's own among them."""
+        of_form = catalogue.current().extras
+        return {state: of_form[form] for state, form in self.extra_forms.items()}
 
     def with_extras(self, header):
         """This file with the extra instruments of which `header` names a column: whole, and with no item required."""
@@ -69,7 +75,7 @@ class File:
 
     def passes_over(self, name):
         """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
-        return bool(self.extras) and name in COMPUTED
+        return bool(self.extra_forms) and (name in COMPUTED or name in calculated())
 
     @property
     def filename(self):
@@ -125,7 +131,7 @@ PATIENTS = File(
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
     forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
-    extras={"baseline_state": catalogue.EXTRAS["baseline"], "": catalogue.EXTRAS["follow_up"]},
+    extra_forms={"baseline_state": "baseline", "surgery_state": "surgery", "": "follow_up"},
 )
 ASSESSMENTS = File(
     name="assessments",
@@ -134,7 +140,7 @@ ASSESSMENTS = File(
     key=("patient_id", "timepoint"),
     mandatory=("patient_id", "timepoint"),
     forms={"state": tuple(item for item in catalogue.ASSESSMENT_ITEMS if item.name not in ("patient_id", "timepoint"))},
-    extras={"state": catalogue.EXTRAS["assessment"]},
+    extra_forms={"state": "assessment"},
 )
 ADVERSE_EVENTS = File(
     name="adverse_events",
@@ -155,7 +161,17 @@ FOLLOW_UP_ENDS = File(
 )
 CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
 FILES = (*CONTRACT, FOLLOW_UP_ENDS)
-ACCEPTED = tuple(file.with_extras(catalogue.EXTRA_NAMES) for file in FILES)  # with everything that an import takes
+
+
+def accepted():
+    """The files with everything that an import takes."""
+    return tuple(file.with_extras(catalogue.current().extra_names) for file in FILES)
+
+
+def calculated():
+    """Names of what own instruments calculate."""
+    return frozenset(one.name for instrument in catalogue.current().own_instruments for one in instrument.derived)
+
 
 # A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;
 # a text that begins with an apostrophe gets one too, so that taking one away always gives back what was stored.

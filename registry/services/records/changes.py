@@ -49,4 +49,6 @@ def typed(item, value):
     """A value of the trail as the field of a form holds it."""
     if value is None:
         return ""
-    return list(from_mask(value)) if item.kind == "levels" else str(value)
+    if item.kind == "levels":
+        return list(from_mask(value))
+    return value.split(";") if item.kind == "codes" else str(value)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from registry.instruments import checks
+from registry.instruments import catalogue, checks
 from registry.instruments.base import MISSING_REASONS, InvalidValue, Label
+from registry.protocol import evaluate
 
 
 class InvalidAnswers(ValueError):
@@ -23,13 +24,20 @@ class Answers:
 
 
 REQUIRED = Label("needs a value or a reason why there is none", "値または欠測理由を入力してください")
+NOT_ASKED = Label(
+    "is not asked here, because of other answers of this form; leave it empty",
+    "この票の他の回答により、この項目は尋ねません（空欄にしてください）",
+)
 BOTH = Label("has a value and a reason for having none", "値と欠測理由の両方が入力されています")
 
 
-def clean(items, raw, missing, *, complete, today=None):
+def clean(items, raw, missing, *, complete, today=None, known=None, conditions=None):
     """`Answers` for the raw values of `items` (name to text or value) and reasons (name to code).
 
-    `complete` asks for a value or a reason in every required item. Raises InvalidAnswers naming every fault at once.
+    `complete` asks for a value or a reason in every required item that is asked. `known()` gives answers of the patient
+    that decide, beside those of the form, what is asked; an item that is not asked has neither value nor reason.
+    `conditions` are those of the catalogue that holds, unless others are given. Raises InvalidAnswers naming every
+    fault at once.
     """
     answers, errors = Answers(), {}
     for item in items:
@@ -45,14 +53,52 @@ def clean(items, raw, missing, *, complete, today=None):
             ]
         elif reason is not None and value is not None:
             errors[item.name] = [BOTH]
-        elif reason is None and value is None and complete and item.required:
-            errors[item.name] = [REQUIRED]
         answers.values[item.name] = value
         if reason:
             answers.missing[item.name] = reason
+    asked = Asked(answers.values, known, today, conditions)
+    for item in items:
+        if item.name in errors:
+            continue
+        if not asked.is_shown(item):
+            answers.missing.pop(item.name, None)
+            if answers.values[item.name] is not None:
+                errors[item.name] = [NOT_ASKED]
+        elif complete and not is_answered(answers, item.name) and asked.is_required(item):
+            errors[item.name] = [REQUIRED]
     if errors:
         raise InvalidAnswers(errors)
     return answers
+
+
+def is_answered(answers, name):
+    return answers.values[name] is not None or name in answers.missing
+
+
+class Asked:
+    """What of a form is asked, by its answers: the show-if and required-if of own items.
+
+    answers  item name to clean value; `known()` gives more of them, of the patient, where a condition needs any
+    """
+
+    def __init__(self, answers, known=None, today=None, conditions=None):
+        self.conditions = catalogue.current().conditions if conditions is None else conditions
+        self.own, self.known, self.today = answers, known, today
+        self.merged = None
+
+    def _holds(self, item, column):
+        tree = self.conditions.get(item.name, {}).get(column)
+        if tree is None:
+            return None
+        if self.merged is None:
+            self.merged = {**(self.known() if self.known else {}), **self.own}
+        return evaluate.value(tree, self.merged, self.today)
+
+    def is_shown(self, item):
+        return self._holds(item, "show_if") is not False
+
+    def is_required(self, item):
+        return item.required or self._holds(item, "required_if") is True
 
 
 def broken(values):

@@ -10,11 +10,13 @@ from django.db.models import Q
 from registry.instruments import catalogue, extras
 from registry.instruments.base import InvalidValue, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
+from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
 from sites.database.per_request_cache import once_a_request
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current, everything
 
+CORE = {"assessment": catalogue.ASSESSMENT}
 SWITCHED_OFF = Label("is switched off in this registry", "本レジストリでは使用していません")
 
 
@@ -44,17 +46,43 @@ def switch(*, access, code, on):
     return True
 
 
-def shown(form):
-    """The extra instruments that a form asks now."""
-    return extras.shown(form, switched_on())
+def shown(form, visit=""):
+    """The extra instruments that a form asks now, at `visit` where one is given."""
+    return extras.shown(form, switched_on(), visit)
+
+
+def core(form, visit=""):
+    """The core instruments that a form asks now, at `visit` where one is given."""
+    return catalogue.current().core(CORE[form], visit)
+
+
+def core_of(instruments, visit=""):
+    """Those of some core instruments that are asked now."""
+    return catalogue.current().core(instruments, visit)
+
+
+def core_items(instruments, row, raw, missing, *, visit="", asked_by=None):
+    """The items of a form's core, as the protocol asks them, to be cleaned.
+
+    asked_by  the version of the protocol by which the form was completed; None for one that becomes complete now
+    Raises InvalidAnswers where an item that is not asked would change.
+    """
+    protocol = catalogue.current() if asked_by is None else at(asked_by)
+    items = catalogue.items(protocol.core(instruments, visit))
+    names = {item.name for item in items}
+    others = [item for item in catalogue.items(instruments) if item.name not in names]
+    if others:
+        _refuse(others, row, raw, missing)
+    return items
 
 
 def asked():
     """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
     on = switched_on()
-    extra = {one.code: one for form in catalogue.EXTRAS for one in extras.shown(form, on)}
-    optional = {one.code for form in catalogue.EXTRAS.values() for one in form}
-    return [extra.get(one.code, one) for one in catalogue.INSTRUMENTS if one.code in extra or one.code not in optional]
+    current = catalogue.current()
+    extra = {one.code: one for form in current.extras for one in extras.shown(form, on)}
+    optional = {one.code for form in current.extras.values() for one in form} | current.off
+    return [extra.get(one.code, one) for one in current.instruments if one.code in extra or one.code not in optional]
 
 
 def asked_among(instruments):
@@ -67,7 +95,7 @@ def kept(form, row, instruments):
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}
     found = []
-    for one in catalogue.EXTRAS.get(form, ()):
+    for one in catalogue.current().extras.get(form, ()):
         answered = [item for item in one.items if item.name not in asked and is_answered(row, item.name)]
         if answered:
             found.append((one, answered))
@@ -78,20 +106,21 @@ def is_answered(row, name):
     return row is not None and (getattr(row, name) is not None or name in row.missing)
 
 
-def to_clean(form, row, raw, missing, *, completing):
+def to_clean(form, row, raw, missing, *, completing, visit="", asked_by=None):
     """(items, raw, missing) of a form's extras, to be cleaned together with those of its core.
 
     row         the stored record, or None; what the request does not speak of stays as it is there
     completing  whether the form becomes complete now. Of one that was complete before an extra was switched on, the
                 extra asks nothing until somebody answers a part of it.
+    asked_by    the version of the protocol by which the form was completed; None for one that becomes complete now
     Raises InvalidAnswers where an extra that is off would change.
     """
-    on = shown(form)
+    on = shown(form, visit)
     names = {item.name for item in catalogue.items(on)}
     refuse_off(form, row, raw, missing, names)
     items = []
     for instrument in on:
-        own = instrument.items
+        own = instrument.items if asked_by is None else _as_asked_by(asked_by, form, instrument, visit)
         begun = any(_is_sent(item.name, raw, missing) or is_answered(row, item.name) for item in own)
         items += own if completing or begun else [replace(item, required=False) for item in own]
     spoken = {name for name in names if name in raw or name in missing}
@@ -104,15 +133,31 @@ def to_clean(form, row, raw, missing, *, completing):
     )
 
 
+def _as_asked_by(version, form, instrument, visit):
+    """The items of an instrument; an own one requires what the version of the protocol that asked it required."""
+    if not instrument.own:
+        return instrument.items
+    protocol = at(version)
+    before = next((one for one in protocol.own.get(form, ()) if one.code == instrument.code), None)
+    asked = before and protocol.asks(before.code, visit)
+    required = {item.name for item in protocol.as_asked(before, visit).items if item.required} if asked else set()
+    return tuple(replace(item, required=item.required and item.name in required) for item in instrument.items)
+
+
 def _is_sent(name, raw, missing):
     return raw.get(name) not in (None, "", (), []) or bool(missing.get(name))
 
 
 def refuse_off(form, row, raw, missing, names):
     """Refuse answers to extras of this form that are off, but not what says the same as is stored."""
+    off = [item for item in catalogue.items(catalogue.current().extras.get(form, ())) if item.name not in names]
+    _refuse(off, row, raw, missing)
+
+
+def _refuse(items, row, raw, missing):
     errors = {}
-    for item in catalogue.items(catalogue.EXTRAS.get(form, ())):
-        if item.name in names or not _is_sent(item.name, raw, missing):
+    for item in items:
+        if not _is_sent(item.name, raw, missing):
             continue
         try:
             value = item.clean(raw.get(item.name))

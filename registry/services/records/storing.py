@@ -1,6 +1,6 @@
 """Storing a record: what every form has in common, whoever asks."""
 
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from functools import wraps
 
@@ -89,9 +89,11 @@ def require(access, ability, site_id):
 
 
 def as_json(value):
-    """A stored value as JSON has it: days as text, decimals as numbers, levels as their mask."""
+    """A stored value as JSON has it: days as text, decimals as numbers, levels as their mask, codes joined by “;”."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
-    return levels.mask(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return levels.mask(value) if set(value) <= set(levels.LEVELS) else ";".join(value)
+    return value.strftime("%H:%M") if isinstance(value, time) else value

@@ -24,11 +24,8 @@ COLUMNS = {
 }
 
 
-EXTRA_COLUMNS = {
-    QueryForm.BASELINE: _stored(catalogue.EXTRAS["baseline"]),
-    QueryForm.FOLLOW_UP: _stored(catalogue.EXTRAS["follow_up"]),
-    QueryForm.ASSESSMENT: _stored(catalogue.EXTRAS["assessment"]),
-}
+def _extra_columns(kind):
+    return _stored(catalogue.current().extras.get(str(kind), ()))
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class FormRow:
     @property
     def columns(self):
         """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
-        extras = EXTRA_COLUMNS.get(self.form.kind, ())
+        extras = _extra_columns(self.form.kind)
         return COLUMNS[self.form.kind] + tuple(
             name for name in extras if getattr(self.row, name) is not None or name in self.row.missing
         )

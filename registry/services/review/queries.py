@@ -498,5 +498,5 @@ def items_for(form_kind):
 
 
 def _in_order(names):
-    order = [item.name for item in catalogue.ALL_ITEMS]
+    order = [item.name for item in catalogue.current().all_items]
     return sorted(names, key=order.index)

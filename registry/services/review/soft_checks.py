@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from registry.instruments import catalogue, checks, extras
 from registry.models import AdverseEvent, Assessment, QueryForm, State
 from registry.models.clinical import BASELINE, SURGERY
+from registry.protocol import evaluate
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
 from registry.services.records.storing import as_json
@@ -19,6 +20,17 @@ OWN_FORMS = {
 PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
     part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
 }
+
+
+def patient_names():
+    """Names of everything that stands on the patient's own row, the study's own items included."""
+    own = catalogue.current().own
+    return PATIENT_NAMES.union(
+        *({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT)
+    )
+
+
+_OWN_OF_PATIENT = ("baseline", "surgery", "follow_up")
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
@@ -83,7 +95,29 @@ def every_check(plan):
 
 def soft_checks():
     """The soft checks that speak now: none about an extra that is switched off, which no form could mend."""
-    return _of_what_is_on(switched_on())
+    return _of_what_is_on(switched_on()) + own_checks(catalogue.current())
+
+
+@lru_cache(maxsize=8)
+def own_checks(current):
+    """The soft checks that own instruments declare, of those that are asked."""
+    return tuple(
+        checks.SoftCheck(
+            name=f"{instrument.code}.{check.name}"[:63],
+            items=check.items,
+            unlikely=_unlikely(check),
+            message=check.says,
+            some=True,
+        )
+        for instrument in current.own_instruments
+        if current.asks(instrument.code)
+        for check in instrument.checks
+        if check.items
+    )
+
+
+def _unlikely(check):
+    return lambda *values: evaluate.value(check.tree, dict(zip(check.items, values, strict=True))) is True
 
 
 def checks_asked(plan):
@@ -97,9 +131,16 @@ def _of_what_is_on(on):
     return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
 
 
-@cache
 def _kind(names):
-    names = set(names)
+    names, current = set(names), catalogue.current()
+    for form in ("assessment", "follow_up", "surgery", "baseline"):
+        if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
+            return QueryForm(form)
+    return _built_in_kind(frozenset(names))
+
+
+@cache
+def _built_in_kind(names):
     if names & _EVENT:
         return QueryForm.ADVERSE_EVENT
     if names & _ASSESSMENT:
@@ -117,10 +158,12 @@ def kind_of(check):
 def items_of(form_kind):
     """Names of the items that a form of this kind shows."""
     if form_kind == QueryForm.ASSESSMENT:
-        return frozenset(["assessment_date", *(item.name for item in catalogue.items(catalogue.OF_ASSESSMENT))])
+        return frozenset(
+            ["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))]
+        )
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
-    instruments = OWN_FORMS[form_kind] + catalogue.EXTRAS.get(form_kind, ())
+    instruments = OWN_FORMS[form_kind] + catalogue.current().extras.get(form_kind, ())
     return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
 
 
@@ -148,7 +191,7 @@ def stand_in_birth_date(surgery, age):
 
 
 def patient_answers(patient):
-    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.OF_PATIENT)}
+    answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 
@@ -175,7 +218,7 @@ def findings_of(patient, records=None, every=None):
         ]
     for row in records:
         form = form_of_record(row)
-        names = _EVENT if form.event is not None else _ASSESSMENT
+        names = _EVENT if form.event is not None else _ASSESSMENT | _own_of_visits()
         # An assessment's attribute `timepoint` would be a query.
         answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
         answers["timepoint"] = form.timepoint
@@ -190,6 +233,10 @@ def findings_if(patient, form, answers):
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
     known["timepoint"] = form.timepoint
     return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
+
+
+def _own_of_visits():
+    return {item.name for item in catalogue.items(catalogue.current().own.get("assessment", ()))}
 
 
 def form_of_record(row):

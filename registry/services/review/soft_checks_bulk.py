@@ -15,7 +15,13 @@ from registry.models import QueryForm, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule
 from registry.services.review.queries import reconcile
-from registry.services.review.soft_checks import PATIENT_NAMES, field_of, kind_of, soft_checks, stand_in_birth_date
+from registry.services.review.soft_checks import (
+    field_of,
+    kind_of,
+    patient_names,
+    soft_checks,
+    stand_in_birth_date,
+)
 
 ANCHOR = date(2000, 6, 15)
 SOURCES = {
@@ -78,7 +84,7 @@ def sweep(patients=None):
 
 def _column(kind, name):
     """SQL of an answer, as the checks take it: of the record itself, or of its patient."""
-    if name in PATIENT_NAMES or kind not in SOURCES:
+    if name in patient_names() or kind not in SOURCES:
         return f"p.{name}"
     return "r.timepoint_id" if name == "timepoint" else f"r.{name}"
 
@@ -117,7 +123,12 @@ def _grouped(kind, check):
 
 
 def _read(name, value):
-    return levels.from_mask(value) if name == "lesion_levels" else value
+    if name == "lesion_levels":
+        return levels.from_mask(value)
+    # Several codes of an own item stand in one text.
+    if isinstance(value, str) and name in catalogue.current().own_names and catalogue.item(name).kind == "codes":
+        return tuple(value.split(";"))
+    return value
 
 
 def _find(cursor, check, start=None, end=None, patients=None):

@@ -1,6 +1,7 @@
 """The history of a patient's records, field by field, from the audit trail."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from django.db.models import Q
 from django.shortcuts import render
@@ -41,13 +42,13 @@ MODELS = {
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
+
+
 # Every item and derived value, in the order of the forms.
-ORDER = {
-    part.name: place
-    for place, part in enumerate(
-        part for instrument in catalogue.INSTRUMENTS for part in (*instrument.items, *instrument.derived)
-    )
-}
+@lru_cache(maxsize=4)
+def _order(current):
+    every = (part for instrument in current.instruments for part in (*instrument.items, *instrument.derived))
+    return {part.name: place for place, part in enumerate(every)}
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,8 @@ def _reason_lines(old, new):
 
 
 def _place(name):
-    return ORDER.get(name, len(ORDER) if name != "assessment_date" else -1), name
+    order = _order(catalogue.current())
+    return order.get(name, len(order) if name != "assessment_date" else -1), name
 
 
 def _item(name):
@@ -236,7 +238,7 @@ def _label(table, name):
     identity_labels = {"hospital_number": _("Hospital number"), "initials": _("Initials")}
     if name in identity_labels:
         return identity_labels[name]
-    if name in ORDER:
+    if name in _order(catalogue.current()):
         instrument = catalogue.instrument_of(name)
         part = _item(name) or catalogue.derived(name)
         label = wording.words(part.label)

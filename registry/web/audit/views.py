@@ -35,6 +35,7 @@ from sites.tenancy.scope import current, entered
 PAGE = 50
 CHUNK = 2000
 HIDDEN = "changed"  # instead of a value that the person may not see
+# No own item is a direct identifier.
 IDENTIFYING = frozenset(item.name for one in catalogue.INSTRUMENTS for item in one.items if item.identifying)
 
 

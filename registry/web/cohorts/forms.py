@@ -109,7 +109,7 @@ class CohortForm(forms.Form):
         speaks of."""
         asked = {one.code for one in extras.asked()}
         spoken = "|".join((*self.data, *self.data.getlist("known"), *self.data.getlist("ask")))
-        for one in (*catalogue.OF_PATIENT, *catalogue.OF_ASSESSMENT):
+        for one in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
             parts = [part.name for part in (*one.items, *one.derived) if part.name in FURTHER]
             if parts and (one.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
                 yield one
@@ -117,7 +117,7 @@ class CohortForm(forms.Form):
     def _of_instrument(self, instrument):
         """The title of its section, and the names of its fields."""
         title = _in_words(instrument.title)
-        if instrument in catalogue.OF_ASSESSMENT:
+        if instrument in catalogue.current().of_assessment:
             title = _("{instrument}, before surgery").format(instrument=title)
         parts = [FURTHER[part.name] for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
         return title, [name for one in parts for name in self._questions(one)]

@@ -22,8 +22,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.models import AdverseEvent, Assessment, State
-from registry.services.entry import patients
+from registry.models import AdverseEvent, Assessment, OwnRecord, State
+from registry.services.entry import own_records, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends, schedule, visits
 from registry.services.records import extras, identity
@@ -73,6 +73,7 @@ class Sheet:
     previous: Mapping = field(default_factory=dict)
     previous_label: str = ""
     look: Callable[[], Mapping] = dict
+    keeps_drafts: bool = True
 
     def shown(self):
         """This form with everything that its page shows."""
@@ -262,7 +263,8 @@ def _stored(request, sheet, row, complete):
     messages.success(request, said)
     if left:
         messages.info(request, _("What you typed in another window is kept as your draft of this form."))
-    return redirect("patient", sheet.patient.pk) if complete else redirect(sheet.url)
+    leave = complete or not sheet.keeps_drafts
+    return redirect("patient", sheet.patient.pk) if leave else redirect(sheet.url)
 
 
 def _time():
@@ -321,7 +323,10 @@ def _page(
         drafted = drafts.keep_refused(request, sheet, values, missing, version)
     may_enter = request.access.may(Can.ENTER, sheet.patient.site_id)
     local_values = value_sets.get(sheet.patient.site.value_set)
-    cards = forms.sections(sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values)
+    known = _known(sheet)
+    cards = forms.sections(
+        sheet.instruments, values, missing, errors, sheet.previous, sheet.without, local_values, known
+    )
     leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
     review, doubts = _review(request, sheet, row, leading, cards, asked)
     return render(
@@ -353,10 +358,17 @@ def _page(
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
             "kept": _kept(sheet, row),
-            "live": forms.live(sheet.instruments, local_values),
+            "live": forms.live(sheet.instruments, local_values, known),
         },
         status=status,
     )
+
+
+def _known(sheet):
+    """Answers of the patient's own forms, where something of this form hangs on them."""
+    if not any(instrument.own for instrument in sheet.instruments):
+        return {}
+    return patients.answers_of(sheet.patient)
 
 
 def _kept(sheet, row):
@@ -424,7 +436,7 @@ def assessment(request, patient_id, timepoint):
         seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
         if before := next((one for one in reversed(before) if one.assessment), None):
-            items = catalogue.items(catalogue.OF_ASSESSMENT)
+            items = catalogue.items(catalogue.current().of_assessment)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
         return seen
@@ -437,7 +449,7 @@ def assessment(request, patient_id, timepoint):
         Sheet(
             patient=patient,
             title=label.in_language(get_language()),
-            instruments=catalogue.ASSESSMENT + extras.shown("assessment"),
+            instruments=extras.core("assessment", timepoint) + extras.shown("assessment", timepoint),
             leading=(ASSESSMENT_DATE,),
             row=None,
             look=look,
@@ -481,7 +493,7 @@ def own_form(request, patient_id, form):
         Sheet(
             patient=patient,
             title=str(dict(OWN_FORMS)[form]),
-            instruments=instruments + extras.shown(form),
+            instruments=extras.core_of(instruments) + extras.shown(form),
             without=("birth_date",),
             row=patient,
             state=state if column else None,
@@ -535,6 +547,41 @@ def adverse_event(request, patient_id, event_id=None):
             else reverse("adverse_event_new", args=[patient.pk]),
             form=Form("adverse_event", event=event.pk) if event else None,
             history_url=reverse("history", args=[patient.pk]) + f"?record=event-{event.pk}" if event else "",
+        ),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def own_record(request, patient_id, form, record_id=None):
+    """A record of a repeating form of the study's own: a new one, or one to be corrected."""
+    patient = patient_of(request, patient_id)
+    try:
+        instrument = own_records.instrument(form)
+    except KeyError:
+        raise Http404 from None
+    records = OwnRecord.objects.filter(patient_id=patient.pk, site_id=patient.site_id, form=form)
+    row = get_object_or_404(records, pk=record_id) if record_id is not None else None
+
+    def save(*, said, **answers):
+        return own_records.save_own_record(
+            access=request.access, patient=patient, form=form, record=record_id, today=timezone.localdate(), **answers
+        )
+
+    def address(stored):
+        return reverse("own_record", args=[patient.pk, form, stored.pk])
+
+    return edit(
+        request,
+        Sheet(
+            patient=patient,
+            title=wording.words(instrument.title),
+            instruments=(instrument,),
+            row=row,
+            state=row.state if row else "empty",
+            save=save,
+            reload=lambda: records.filter(pk=record_id).first() if record_id else None,
+            url=address(row) if row else reverse("own_record_new", args=[patient.pk, form]),
+            keeps_drafts=False,
         ),
     )
 

@@ -19,7 +19,7 @@ from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services.entry import patients
+from registry.services.entry import own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -306,6 +306,7 @@ def patient_page(request, patient_id):
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
+            "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
             "may_enter": request.access.may(Can.ENTER, patient.site_id),
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": [
@@ -320,6 +321,23 @@ def patient_page(request, patient_id):
             ],
         },
     )
+
+
+def _own_records(instrument, rows):
+    """A repeating form of the study's own on a patient's page: its records with what each answers in a line."""
+    return {
+        "code": instrument.code,
+        "title": wording.words(instrument.title),
+        "asked": catalogue.current().asks(instrument.code),
+        "rows": [(row, wording.listed(_told(instrument, row))) for row in rows],
+    }
+
+
+def _told(instrument, row):
+    for item in instrument.items:
+        value = getattr(row, item.name)
+        if value is not None:
+            yield f"{wording.words(item.label)} {wording.shown(item, value)}"
 
 
 def in_order(planned, others):

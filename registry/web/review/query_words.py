@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from registry.instruments import checks
+from registry.instruments import catalogue, checks
 from registry.models import Query, QueryState
 from registry.services.review.queries import form_of
+from registry.services.review.soft_checks import own_checks
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
@@ -20,7 +21,8 @@ def question(query):
 
 
 def rule_in_words(code):
-    return wording.sentence(RULES[code].message) if code in RULES else code or ""
+    rule = RULES.get(code) or next((one for one in own_checks(catalogue.current()) if one.name == code), None)
+    return wording.sentence(rule.message) if rule else code or ""
 
 
 @dataclass

@@ -4,7 +4,7 @@ An item's rule stays in `Item.clean`, which the services call; here an item only
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from functools import lru_cache
 
 from django.template.loader import get_template
@@ -12,15 +12,18 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
+from django.utils.timezone import localdate
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from registry.instruments import levels
+from registry.instruments import catalogue, levels
 from registry.instruments.base import MISSING_LABELS, Bands, Digits, Instrument, InvalidValue, Item, Total
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.value_sets import ValueSet
+from registry.protocol.definitions import Calculated
+from registry.protocol.expressions import items_in
 from registry.web.shared import spine
-from registry.web.shared.wording import says_code, shown, utility, words
+from registry.web.shared.wording import calculated, says_code, shown, utility, words
 
 MOST_ROWS = 10  # more choices than this are a list to pick from
 WIDE_TEXT = 200
@@ -28,8 +31,10 @@ WIDE_TEXT = 200
 
 def widget_of(item):
     """The name of the template that shows an item (templates/registry/widgets/)."""
-    if item.kind == "levels":
-        return "levels"
+    if item.kind in ("levels", "partial_date", "time"):
+        return item.kind
+    if item.kind == "codes":
+        return "checks"
     if item.choices:
         return "rows" if len(item.choices) <= MOST_ROWS else "select"
     if item.low_anchor:
@@ -45,6 +50,8 @@ def typed(value):
         return ""
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -93,7 +100,7 @@ class Question:
 
     @property
     def is_group(self):
-        return widget_of(self.item) in ("rows", "levels")
+        return widget_of(self.item) in ("rows", "levels", "checks")
 
     @property
     def in_columns(self):
@@ -118,7 +125,9 @@ class Question:
 
     @property
     def options(self):
-        choices = [c for c in self.item.choices if c in self.item.form_choices or str(c.code) == self.value]
+        choices = [
+            c for c in self.item.choices if c in self.item.form_choices or str(c.code) in (self.value, *self.value)
+        ]
         codes = [str(choice.code) for choice in choices]
         keys = codes if self.says_code else [str(n) for n in range(1, len(codes) + 1)]
         return [
@@ -127,8 +136,8 @@ class Question:
                 label=capfirst(words(choice.label)),
                 meaning=capfirst(words(choice.meaning)) if choice.meaning else "",
                 key=key,
-                checked=code == self.value,
-                previous=code == self.previous,
+                checked=code in self.value if isinstance(self.value, list) else code == self.value,
+                previous=code in self.previous if isinstance(self.previous, list) else code == self.previous,
             )
             for choice, code, key in zip(choices, codes, keys, strict=True)
         ]
@@ -173,7 +182,7 @@ class Question:
 
     @property
     def asks_reason(self):
-        return self.item.required and self.item.name != ASSESSMENT_DATE.name
+        return (self.item.required or bool(self.item.required_if)) and self.item.name != ASSESSMENT_DATE.name
 
     @property
     def previous_words(self):
@@ -187,6 +196,7 @@ class Section:
     instrument: Instrument
     questions: list[Question]
     value_set: ValueSet | None = None
+    known: dict = field(default_factory=dict)  # answers of other forms that its calculations need
 
     @property
     def counted(self):
@@ -203,7 +213,10 @@ class Section:
     @property
     def derived(self):
         """The derived values of what is in the fields: label and text."""
-        answers = {question.name: _cleaned(question.item, question.value) for question in self.questions}
+        answers = {
+            **self.known,
+            **{question.name: _cleaned(question.item, question.value) for question in self.questions},
+        }
         return [
             {"label": words(one.label), "text": _derived_text(one, answers, self.value_set)}
             for one in self.instrument.derived
@@ -291,6 +304,8 @@ def _of(value, maximum):
 
 def _derived_text(derived, answers, value_set):
     value = derived.compute(answers)
+    if isinstance(derived, Calculated):
+        return calculated(derived, value)
     if value is None:
         return _left(sum(answers[name] is None for name in derived.items))
     if isinstance(derived, Bands):
@@ -300,7 +315,7 @@ def _derived_text(derived, answers, value_set):
     return _of(value, derived.maximum)
 
 
-def sections(instruments, values, missing, errors=None, previous=None, without=(), value_set=None):
+def sections(instruments, values, missing, errors=None, previous=None, without=(), value_set=None, known=None):
     """The `Section`s of some instruments.
 
     values, missing, previous  item name to what the field holds (`typed`), to reason code, to the earlier answer
@@ -316,6 +331,7 @@ def sections(instruments, values, missing, errors=None, previous=None, without=(
                 if item.name not in without
             ],
             value_set,
+            known or {},
         )
         for instrument in instruments
     ]
@@ -344,7 +360,8 @@ def submitted(post, instruments, leading=(), without=()):
         for item in instrument.items:
             if item.name in without:
                 continue
-            value = post.getlist(item.name) if item.kind == "levels" else post.get(item.name, "").strip()
+            several = item.kind in ("levels", "codes")
+            value = post.getlist(item.name) if several else post.get(item.name, "").strip()
             reason = post.get(f"{item.name}_missing", "")
             raw[item.name] = value
             if reason or (everything and not value and item.required):
@@ -358,9 +375,20 @@ def version_in(post, name="version"):
     return int(text) if text.isdecimal() and len(text) < 11 else None
 
 
-def live(instruments, value_set):
+def _conditions(instruments, known, conditions=None):
+    """What decides in the browser what is asked: trees by item, and answers of the patient that they need."""
+    shown_here = {item.name for item in catalogue.items(instruments)}
+    conditions = catalogue.current().conditions if conditions is None else conditions
+    trees = {name: some for name, some in conditions.items() if name in shown_here}
+    needed = {name for some in trees.values() for tree in some.values() for name in items_in(tree)}
+    needed |= {name for one in instruments for derived in one.derived for name in derived.items}
+    elsewhere = {name: typed(known[name]) for name in needed - shown_here if known.get(name) is not None}
+    return {"conditions": trees, "known": elsewhere, "today": localdate().isoformat()} if trees or elsewhere else {}
+
+
+def live(instruments, value_set, known=None, conditions=None):
     """What the page's script needs to keep derived values alive: their declarations and words, as plain data."""
-    kinds = {Total: "total", Digits: "digits", Bands: "bands"}
+    kinds = {Total: "total", Digits: "digits", Bands: "bands", Calculated: "calculated"}
     found = []
     for instrument in instruments:
         for derived in instrument.derived:
@@ -373,9 +401,12 @@ def live(instruments, value_set):
             }
             if isinstance(derived, Bands):
                 one["bands"] = [[upper, words(choice.label)] for upper, choice in derived.bands]
+            if isinstance(derived, Calculated):
+                one |= {"tree": derived.tree, "of": derived.kind, "places": derived.places, "unit": derived.unit}
             found.append(one)
     return {
         "derived": found,
+        **_conditions(instruments, known or {}, conditions),
         "values": reverse("value_set", args=[value_set.code, value_set.version]),
         "country": words(value_set.label),
         "words": {
@@ -386,5 +417,7 @@ def live(instruments, value_set):
             "least": _("Must be a whole number of at least {min} {unit}."),
             "unsaved": _("Not saved yet"),
             "clear": _("Clear"),
+            "yes": _("Yes"),
+            "no": _("No"),
         },
     }

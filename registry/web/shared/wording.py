@@ -71,6 +71,10 @@ def shown(item, value):
         return levels.in_runs(value)
     if item.kind == "date":
         return day(date.fromisoformat(value) if isinstance(value, str) else value)
+    if item.kind == "codes":
+        return listed(_coded(item, one) for one in (value.split(";") if isinstance(value, str) else value))
+    if item.kind == "time":
+        return value[:5] if isinstance(value, str) else value.strftime("%H:%M")
     if item.choices:
         return _coded(item, value)
     return f"{value} {item.unit}".strip()
@@ -82,6 +86,17 @@ def _coded(item, value):
     except KeyError:
         return str(value)
     return f"{value} {label}" if says_code(item) else capfirst(label)
+
+
+def calculated(derived, value):
+    """A calculated value in words, with its unit; a dash where it cannot be worked out."""
+    if value is None:
+        return NOTHING
+    if derived.kind == "boolean":
+        return _("Yes") if value else _("No")
+    if derived.kind == "date":
+        return day(value)
+    return f"{value} {derived.unit}".strip().replace("-", MINUS) if derived.kind == "number" else str(value)
 
 
 def listed(texts):

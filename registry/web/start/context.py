@@ -39,6 +39,7 @@ NAVIGATION = (
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),
+    Entry("study", _("Study"), (Can.ADMINISTER,), icon="verify"),
     Entry("extra_instruments", _("Instruments"), (Can.ADMINISTER,), icon="verify"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
     Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),

@@ -1,10 +1,33 @@
-"""Addresses of what an administrator sets up: the extra instruments."""
+"""Addresses of what an administrator sets up: the protocol, own instruments, the extra instruments."""
 
 from django.urls import path
 
-from registry.web.study import extra_instruments
+from registry.web.study import extra_instruments, own_instruments, protocol
 
 urlpatterns = [
+    path("study/", protocol.guide, name="study"),
+    path("study/about/", protocol.about, name="study_about"),
+    path("study/matrix/", protocol.matrix, name="study_matrix"),
+    path("study/protocol/", protocol.printed, name="study_protocol"),
+    path("study/versions/", protocol.versions, name="study_versions"),
+    path("study/instruments/", own_instruments.own_instruments, name="own_instruments"),
+    path("study/instruments/new/", own_instruments.own_instrument_new, name="own_instrument_new"),
+    path("study/instruments/upload/", own_instruments.own_instrument_upload, name="own_instrument_upload"),
+    path("study/instruments/<slug:code>/", own_instruments.own_instrument, name="own_instrument"),
+    path("study/instruments/<slug:code>/items/<int:row>/", own_instruments.own_item, name="own_item"),
+    path("study/instruments/<slug:code>/try/", own_instruments.own_instrument_preview, name="own_instrument_preview"),
+    path(
+        "study/instruments/<slug:code>/publish/", own_instruments.own_instrument_publish, name="own_instrument_publish"
+    ),
+    path("study/instruments/<slug:code>/retire/", own_instruments.own_instrument_retire, name="own_instrument_retire"),
+    path(
+        "study/instruments/<slug:code>/discard/", own_instruments.own_instrument_discard, name="own_instrument_discard"
+    ),
+    path(
+        "study/instruments/<slug:code>/<slug:form>.file",
+        own_instruments.own_instrument_file,
+        name="own_instrument_file",
+    ),
     path("extra-instruments/", extra_instruments.extra_instruments, name="extra_instruments"),
     path("extra-instruments/<slug:code>/", extra_instruments.extra_instrument, name="extra_instrument"),
 ]

@@ -1,0 +1,353 @@
+"""FHIR R4 Questionnaire of an own instrument, in and out: types, answer options, enableWhen, ranges, translations."""
+
+from registry.instruments.base import Label
+from registry.protocol import definitions, naming
+from registry.protocol.definitions import Fault
+from registry.protocol.expressions import InvalidExpression, compiled
+from registry.protocol.notes import CHANGED, LOST, Carried
+
+EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
+MINIMUM, MAXIMUM, PLACES = EXTENSION + "minValue", EXTENSION + "maxValue", EXTENSION + "maxDecimalPlaces"
+UNIT, TRANSLATION = EXTENSION + "questionnaire-unit", EXTENSION + "translation"
+OURS = "urn:metaspine:expression:"  # extensions with what FHIR R4 has no word for
+KINDS = {
+    "boolean": "yes_no", "integer": "whole", "decimal": "decimal", "quantity": "decimal", "date": "date",
+    "time": "time", "string": "text", "text": "text", "url": "text", "dateTime": "text", "choice": "code",
+    "open-choice": "code",
+}  # fmt: skip
+OPERATORS = {"=": "=", "!=": "<>", ">": ">", "<": "<", ">=": ">=", "<=": "<="}
+
+
+def read(resource: dict, record: str = "assessment", taken=()) -> Carried:
+    """The document of a Questionnaire, with notes of what it says that cannot be carried."""
+    return _Reader(resource, record, taken).read()
+
+
+def _extension(of, url):
+    for one in of.get("extension") or ():
+        if one.get("url") == url:
+            return next((value for key, value in one.items() if key.startswith("value")), None)
+    return None
+
+
+def _translated(of, key):
+    """{"en": …, "ja": …} of a text with its translations."""
+    found = {"en": str(of.get(key) or "").strip()}
+    for one in (of.get(f"_{key}") or {}).get("extension") or ():
+        parts = {part.get("url"): part for part in one.get("extension") or ()}
+        if one.get("url") == TRANSLATION and str(parts.get("lang", {}).get("valueCode", "")).startswith("ja"):
+            found["ja"] = parts.get("content", {}).get("valueString", "")
+    return found
+
+
+class _Reader:
+    def __init__(self, resource, record, taken):
+        self.resource, self.record, self.taken = resource, record, set(taken)
+        self.result, self.row = Carried(), 0
+        self.named, self.kinds = {}, {}
+        self.items, self.rows = [], []
+
+    def read(self):
+        resource = self.resource
+        if not isinstance(resource, dict) or resource.get("resourceType") != "Questionnaire":
+            reason = Label("is no FHIR Questionnaire", "FHIRのQuestionnaireではありません")
+            self.result.faults.append(Fault(0, "resourceType", "", reason))
+            return self.result
+        self._name_all(resource.get("item") or ())
+        self._walk(resource.get("item") or (), [], None)
+        code = naming.fitting(
+            str(resource.get("name") or resource.get("id") or resource.get("title") or "form"), (), 20
+        )
+        title = _translated(resource, "title")
+        document = {
+            "metaspine": "instrument", "format": definitions.FORMAT, "code": code,
+            "title": title if title["en"] else {"en": code}, "record": self.record, "items": self.items, "checks": [],
+            "licence": str(resource.get("copyright") or ""),
+        }  # fmt: skip
+        self.result.documents[code] = document
+        for fault in definitions.read(document, taken=self.taken).faults:
+            row = self.rows[fault.row - 1] if 0 < fault.row <= len(self.rows) else 0
+            self.result.faults.append(Fault(row, fault.column, fault.value, fault.reason))
+        return self.result
+
+    def _name_all(self, items, taken=None):
+        taken = set(self.taken) if taken is None else taken
+        for one in items:
+            link = str(one.get("linkId") or "")
+            if one.get("type") not in ("group", "display"):
+                fitted = naming.fitting(link if link[:1].isalpha() else f"q_{link}", taken)
+                taken.add(fitted)
+                self.named[link], self.kinds[link] = fitted, one.get("type")
+            self._name_all(one.get("item") or (), taken)
+
+    def _note(self, name, column, effect, en, ja, **values):
+        self.result.note(self.row, column, name, effect, en, ja, **values)
+
+    def _walk(self, items, conditions, section):
+        for one in items:
+            self.row += 1
+            self.result.seen += 1
+            own = [*conditions, *filter(None, [self._condition(one)])]
+            if one.get("type") == "group":
+                if one.get("repeats"):
+                    self._note(one.get("linkId"), "repeats", LOST, "the repetition of a group", "グループの繰り返し")
+                self._walk(one.get("item") or (), own, _translated(one, "text") if one.get("text") else section)
+                section = None
+                continue
+            if one.get("type") == "display":
+                self._note(one.get("linkId"), "text", LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
+                           v=str(one.get("text"))[:60])  # fmt: skip
+                continue
+            section = self._item(one, own, section)
+            self._walk(one.get("item") or (), own, None)
+
+    def _item(self, one, conditions, section):
+        """Add the item; the section that is still to be begun afterwards."""
+        name = self.named[str(one.get("linkId") or "")]
+        kind = KINDS.get(one.get("type"))
+        if kind is None:
+            self._note(name, "type", LOST, "an item of type “{v}”", "「{v}」型の項目", v=one.get("type"))
+            return section
+        label = _translated(one, "text")
+        item = {"name": name, "label": label if label["en"] else {"en": name}, "kind": kind,
+                "required": bool(one.get("required"))}  # fmt: skip
+        if section:
+            item["section"] = section
+        if kind == "code":
+            item |= {"kind": "codes" if one.get("repeats") else "code", "choices": self._choices(one, name)}
+        elif one.get("repeats"):
+            self._note(name, "repeats", LOST, "several answers to one item", "複数回答")
+        self._limits(one, item)
+        self._lost(one, name)
+        if conditions:
+            item["show_if"] = " and ".join(f"({text})" for text in conditions) if len(conditions) > 1 else conditions[0]
+        for column in ("show_if", "required_if", "formula"):
+            if text := _extension(one, OURS + column):
+                item[column] = text
+        if item.get("formula"):
+            item["kind"] = "calculated"
+            item.pop("required")
+        self.items.append(item)
+        self.rows.append(self.row)
+        return None
+
+    def _limits(self, one, item):
+        if item["kind"] in ("whole", "decimal"):
+            for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
+                if (value := _extension(one, url)) is not None:
+                    item[column] = value
+            if unit := _extension(one, UNIT):
+                item["unit"] = unit.get("display") or unit.get("code") or ""
+            if item["kind"] == "decimal":
+                places = _extension(one, PLACES)
+                item["places"] = 6 if places is None else places
+        if one.get("maxLength"):
+            item["max_length"] = min(int(one["maxLength"]), 5000)
+        if item["kind"] == "date":
+            item["not_future"] = False
+
+    def _lost(self, one, name):
+        if one.get("type") in ("dateTime", "url", "quantity", "open-choice"):
+            self._note(
+                name,
+                "type",
+                CHANGED,
+                "“{v}” becomes {k}",
+                "「{v}」は{k}になります",
+                v=one["type"],
+                k=KINDS[one["type"]],
+            )
+        if one.get("initial"):
+            self._note(name, "initial", LOST, "the initial answer", "初期値")
+        known = {MINIMUM, MAXIMUM, PLACES, UNIT}
+        for extension in one.get("extension") or ():
+            url = str(extension.get("url"))
+            if url not in known and not url.startswith(OURS):
+                self._note(name, "extension", LOST, "the extension {v}", "拡張 {v}", v=url)
+
+    def _choices(self, one, name):
+        found = []
+        for option in one.get("answerOption") or self._value_set(one, name):
+            coding = option.get("valueCoding") or {}
+            plain = next((option[key] for key in ("valueString", "valueInteger") if key in option), None)
+            code = str(coding.get("code") or plain or "")
+            label = _translated(coding, "display") if coding else {"en": str(plain)}
+            fitted = code if definitions._CODE.fullmatch(code) else naming.fitting(code, [c["code"] for c in found], 20)
+            if fitted != code:
+                self._note(name, "answerOption", CHANGED, "the code “{v}” is {f} here", "コード「{v}」は{f}になります",
+                           v=code, f=fitted)  # fmt: skip
+            found.append({"code": fitted, "label": label if label["en"] else {"en": code}})
+        return found
+
+    def _value_set(self, one, name):
+        reference = str(one.get("answerValueSet") or "")
+        for contained in self.resource.get("contained") or ():
+            if reference == f"#{contained.get('id')}":
+                concepts = [
+                    c for part in contained.get("compose", {}).get("include", ()) for c in part.get("concept", ())
+                ]
+                return [{"valueCoding": one} for one in concepts]
+        if reference:
+            self._note(name, "answerValueSet", LOST, "the codes of {v}, which are not in the file",
+                       "{v}のコード（ファイルに含まれていません）", v=reference)  # fmt: skip
+        return []
+
+    def _condition(self, one):
+        """The expression of an item's enableWhen; empty where it has none."""
+        parts = [self._part(when) for when in one.get("enableWhen") or ()]
+        word = " and " if one.get("enableBehavior") == "all" else " or "
+        return word.join(f"({part})" if len(parts) > 1 else part for part in parts if part)
+
+    def _part(self, when):
+        question = self.named.get(str(when.get("question") or ""))
+        if question is None:
+            self._note(
+                str(when.get("question")), "enableWhen", LOST, "a condition on what is not here", "存在しない項目の条件"
+            )
+            return ""
+        answer = next((value for key, value in when.items() if key.startswith("answer")), None)
+        if when.get("operator") == "exists":
+            return f"[{question}] {'<>' if answer else '='} ''"
+        if isinstance(answer, dict):
+            answer = answer.get("code")
+        if isinstance(answer, bool):
+            answer = int(answer)
+        operator = OPERATORS.get(when.get("operator"), "=")
+        repeats = self._repeats(str(when.get("question")), self.resource.get("item") or ())
+        if repeats and self.kinds.get(str(when["question"])) in ("choice", "open-choice"):
+            return f"[{question}({answer})] {operator} 1"
+        return f"[{question}] {operator} '{answer}'" if isinstance(answer, str) else f"[{question}] {operator} {answer}"
+
+    def _repeats(self, link, items):
+        return any(
+            (str(one.get("linkId")) == link and one.get("repeats")) or self._repeats(link, one.get("item") or ())
+            for one in items
+        )
+
+
+# Out
+
+_TYPES = {
+    "whole": "integer", "decimal": "decimal", "code": "choice", "codes": "choice", "yes_no": "boolean", "date": "date",
+    "partial_date": "string", "time": "time", "text": "string", "calculated": "decimal",
+}  # fmt: skip
+
+
+def write(document: dict, url: str = "") -> dict:
+    """The Questionnaire of a document. What R4 cannot say stands in extensions of our own, which `read` understands."""
+    instrument = definitions.read(document).instrument
+    scope = {item.name: item for item in instrument.items} if instrument else {}
+    items, group = [], None
+    for item in document["items"]:
+        if item.get("section"):
+            group = {"linkId": f"section_{item['name']}", "type": "group", **_text(item["section"], "text"), "item": []}
+            items.append(group)
+        (items if group is None else group["item"]).append(_written(item, scope))
+    resource = {
+        "resourceType": "Questionnaire", "id": document["code"].replace("_", "-"), "name": document["code"],
+        **_text(document["title"], "title"), "status": "active", "subjectType": ["Patient"], "item": items,
+    }  # fmt: skip
+    if url:
+        resource["url"] = url
+    if document.get("licence"):
+        resource["copyright"] = document["licence"]
+    return resource
+
+
+def _text(label, key):
+    label = label if isinstance(label, dict) else {"en": label}
+    found = {key: label.get("en") or label.get("ja") or ""}
+    if label.get("ja") and label["ja"] != found[key]:
+        parts = [{"url": "lang", "valueCode": "ja"}, {"url": "content", "valueString": label["ja"]}]
+        found[f"_{key}"] = {"extension": [{"url": TRANSLATION, "extension": parts}]}
+    return found
+
+
+def _written(item, scope):
+    kind = item["kind"]
+    found = {"linkId": item["name"], **_text(item["label"], "text"), "type": _TYPES[kind]}
+    if kind == "calculated":
+        found["readOnly"] = True
+    elif item.get("required"):
+        found["required"] = True
+    if kind == "codes":
+        found["repeats"] = True
+    if item.get("choices"):
+        found["answerOption"] = [
+            {"valueCoding": {"code": str(one["code"]), **_text(one["label"], "display")}} for one in item["choices"]
+        ]
+    if kind == "text" and item.get("max_length"):
+        found["maxLength"] = int(item["max_length"])
+    extensions = list(_extensions(item, kind))
+    if text := item.get("show_if"):
+        if when := _enable_when(text, scope):
+            found |= when
+        else:
+            extensions.append({"url": OURS + "show_if", "valueString": text})
+    if extensions:
+        found["extension"] = extensions
+    return found
+
+
+def _extensions(item, kind):
+    value = "valueInteger" if kind == "whole" else "valueDecimal"
+    for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
+        if item.get(column) not in (None, ""):
+            number = float(item[column])
+            yield {"url": url, value: int(number) if kind == "whole" or number.is_integer() else number}
+    if kind == "decimal":
+        yield {"url": PLACES, "valueInteger": int(item.get("places") or 0)}
+    if item.get("unit"):
+        yield {"url": UNIT, "valueCoding": {"display": item["unit"]}}
+    for column in ("required_if", "formula"):
+        if item.get(column):
+            yield {"url": OURS + column, "valueString": item[column]}
+
+
+def _enable_when(text, scope):
+    """enableWhen of an expression that is comparisons with constants, all joined by one word; None of any other."""
+    try:
+        tree = compiled(text, scope, "boolean").tree
+    except InvalidExpression:
+        return None
+    word = tree[0] if tree[0] in ("and", "or") else "and"
+    parts = [_when(one, scope) for one in (tree[1:] if tree[0] in ("and", "or") else [tree])]
+    if None in parts:
+        return None
+    found = {"enableWhen": parts}
+    if len(parts) > 1:
+        found["enableBehavior"] = "all" if word == "and" else "any"
+    return found
+
+
+_FHIR_OPERATORS = {"eq": "=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def _when(tree, scope):
+    negated = tree[0] == "not"
+    tree = tree[1] if negated else tree
+    if tree[0] == "blank" and tree[1][0] == "item":
+        return {"question": tree[1][1], "operator": "exists", "answerBoolean": negated}
+    operator = _FHIR_OPERATORS.get(tree[0])
+    if operator is None or (negated and operator != "=") or tree[1][0] not in ("item", "tick"):
+        return None
+    if tree[2][0] not in ("number", "text"):
+        return None
+    return _against(tree, "!=" if negated else operator, scope)
+
+
+def _against(tree, operator, scope):
+    item, value = scope.get(tree[1][1]), tree[2][1]
+    if item is None or item.kind in ("date", "time"):
+        return None
+    found = {"question": item.name, "operator": operator}
+    if tree[1][0] == "tick":
+        return found | {"answerCoding": {"code": tree[1][2]}} if (operator, value) == ("=", 1.0) else None
+    if item.choices == definitions.NO_YES:
+        return found | {"answerBoolean": bool(value)}
+    if item.choices:
+        code = str(int(value)) if isinstance(value, float) else value
+        return found | {"answerCoding": {"code": code}} if operator in ("=", "!=") else None
+    if isinstance(value, str):
+        return found | {"answerString": value}
+    return found | ({"answerInteger": int(value)} if item.kind == "integer" else {"answerDecimal": value})

@@ -1,0 +1,457 @@
+"""REDCap data dictionary, in and out: the CSV that a REDCap project's designer uploads and downloads.
+
+A form becomes the document of an own instrument; branching and calculations stay as they are, with new names where
+REDCap's do not fit. What cannot be carried is noted, never dropped silently.
+"""
+
+import csv
+import html
+import io
+import re
+
+from registry.instruments.base import Label
+from registry.protocol import definitions, naming
+from registry.protocol.definitions import Fault
+from registry.protocol.expressions import InvalidExpression, names, renamed
+from registry.protocol.notes import CHANGED, LOST, Carried
+
+# The columns of the designer's file, and the names that the API gives them.
+COLUMNS = {
+    "name": ("Variable / Field Name", "field_name"),
+    "form": ("Form Name", "form_name"),
+    "section": ("Section Header", "section_header"),
+    "type": ("Field Type", "field_type"),
+    "label": ("Field Label", "field_label"),
+    "choices": ("Choices, Calculations, OR Slider Labels", "select_choices_or_calculations"),
+    "note": ("Field Note", "field_note"),
+    "validation": ("Text Validation Type OR Show Slider Number", "text_validation_type_or_show_slider_number"),
+    "minimum": ("Text Validation Min", "text_validation_min"),
+    "maximum": ("Text Validation Max", "text_validation_max"),
+    "identifier": ("Identifier?", "identifier"),
+    "branching": ("Branching Logic (Show field only if...)", "branching_logic"),
+    "required": ("Required Field?", "required_field"),
+    "alignment": ("Custom Alignment", "custom_alignment"),
+    "number": ("Question Number (surveys only)", "question_number"),
+    "matrix": ("Matrix Group Name", "matrix_group_name"),
+    "ranking": ("Matrix Ranking?", "matrix_ranking"),
+    "annotation": ("Field Annotation", "field_annotation"),
+}
+NEEDED = ("name", "form", "type", "label")
+# What a document says, to the column of the file that says it.
+COLUMN_OF = {
+    "name": "name", "kind": "type", "label": "label", "choices": "choices", "formula": "choices", "minimum": "minimum",
+    "maximum": "maximum", "show_if": "branching", "places": "validation", "max_length": "type", "checks": "minimum",
+}  # fmt: skip
+
+
+def read(content: bytes, record: str = "assessment", taken=()) -> Carried:
+    """The documents of a data dictionary's forms. `taken`: names of columns that exist already."""
+    return _Reader(record, taken).read(content)
+
+
+def _decoded(content):
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def plain(text):
+    """A label without HTML, in one line."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text or ""))).strip()
+
+
+class _Reader:
+    def __init__(self, record, taken):
+        self.record, self.taken = record, set(taken)
+        self.result = Carried()
+        self.rows_of = {}  # code of a document to the file's row of each of its items
+        self.named = {}  # REDCap's name to the item's
+        self.known = {}
+
+    def read(self, content):
+        rows = self._rows(content)
+        if rows is None:
+            return self.result
+        self._name_all(rows)
+        for row, cells in rows:
+            self._field(row, cells)
+        self._check()
+        return self.result
+
+    def _fault(self, row, column, value, en, ja, **values):
+        reason = Label(en, ja).format(v=value[:80], **values)
+        self.result.faults.append(Fault(row, self.header.get(column, column), value[:80], reason))
+
+    def _note(self, row, column, name, effect, en, ja, **values):
+        self.result.note(row, self.header.get(column, column), name, effect, en, ja, **values)
+
+    def _rows(self, content):
+        """[(row of the file, cells by our names)], or None where it is no dictionary."""
+        text = _decoded(content).lstrip("\ufeff")
+        first = text.split("\n", 1)[0]
+        delimiter = max(",;\t", key=first.count)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            found = [(lines.line_num, cells) for cells in lines]
+        except csv.Error as error:
+            self.header = {}
+            self._fault(lines.line_num, "", str(error), "cannot be read as CSV: {v}", "CSVとして読み取れません：{v}")
+            return None
+        head = [cell.strip() for cell in found[0][1]] if found else []
+        places = {key: next((head.index(one) for one in known if one in head), None) for key, known in COLUMNS.items()}
+        self.header = {key: head[place] for key, place in places.items() if place is not None}
+        lacking = [COLUMNS[key][0] for key in NEEDED if places[key] is None]
+        if lacking:
+            self._fault(
+                1, "", ", ".join(head)[:80], "is no REDCap data dictionary: it lacks {l}",
+                "REDCapのデータディクショナリではありません（{l}の列がありません）", l=", ".join(lacking),
+            )  # fmt: skip
+            return None
+
+        def cell(cells, key, place):
+            text = cells[place].strip() if place is not None and place < len(cells) else ""
+            return "" if text == "NA" and key not in ("name", "label") else text  # as R writes nothing
+
+        rows = [
+            (row, {key: cell(cells, key, place) for key, place in places.items()})
+            for row, cells in found[1:]
+            if any(cells)
+        ]
+        if not rows:
+            self._fault(1, "", "", "has no field", "項目がありません")
+        self.result.seen = len(rows)
+        return rows
+
+    def _name_all(self, rows):
+        """An item's name for every field, before any expression is read."""
+        taken = set(self.taken)
+        for row, cells in rows:
+            name = cells["name"]
+            if name.lower() in self.named:
+                self._fault(
+                    row, "name", name, "is the name of an earlier field too; “{f}” would fit",
+                    "前の項目と同じ名前です（例：「{f}」）", f=naming.fitting(name, taken),
+                )  # fmt: skip
+                continue
+            fitted = naming.fitting(name, taken)
+            taken.add(fitted)
+            self.named[name.lower()] = fitted
+            if fitted != name:
+                self._note(row, "name", fitted, CHANGED, "“{v}” is called “{f}” here",
+                           "「{v}」は「{f}」という名前になります", v=name, f=fitted)  # fmt: skip
+
+    def _document(self, cells):
+        title = cells["form"].replace("_", " ").strip().capitalize() or "Form"
+        code = naming.fitting(cells["form"] or "form", (), 20)
+        self.rows_of.setdefault(code, [])
+        return self.result.documents.setdefault(
+            code,
+            {
+                "metaspine": "instrument", "format": definitions.FORMAT, "code": code, "title": {"en": title},
+                "record": self.record, "items": [], "checks": [],
+            },
+        )  # fmt: skip
+
+    def _field(self, row, cells):
+        name = self.named[cells["name"].lower()]
+        if self._left_out(row, cells, name):
+            return
+        document = self._document(cells)
+        if cells["type"] == "descriptive":
+            self._note(row, "label", name, LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
+                       v=plain(cells["label"])[:60])  # fmt: skip
+            return
+        item = {
+            "name": name,
+            "label": {"en": plain(cells["label"]) or name},
+            "required": cells["required"].lower() == "y",
+        }
+        if cells["note"]:
+            item["help"] = {"en": plain(cells["note"])}
+        if cells["section"]:
+            item["section"] = {"en": plain(cells["section"])}
+        made = _TYPES.get(cells["type"].lower())
+        if made is None:
+            self._fault(
+                row, "type", cells["type"],
+                "is no type of REDCap; {k} would fit", "REDCapの項目型ではありません（{k}）",
+                k=", ".join(_TYPES),
+            )  # fmt: skip
+            return
+        made(self, row, cells, item)
+        self._branching(row, cells, item)
+        self._layout(row, cells, name)
+        document["items"].append(item)
+        self.rows_of[document["code"]].append(row)
+
+    def _left_out(self, row, cells, name):
+        if row == min(self.first_row, row):
+            self.first_row = row
+            if cells["type"] == "text" and re.search(r"(^|_)(id|no|number|record)$|^record", cells["name"].lower()):
+                self._note(row, "name", name, LOST, "the record's identifier: the patient's number stands for it",
+                           "レコードIDには患者IDを使います")  # fmt: skip
+                return True
+        if cells["identifier"].lower() == "y":
+            self._note(
+                row, "identifier", name, LOST, "names a person: own instruments hold no direct identifiers",
+                "個人を特定する項目のため取り込みません",
+            )  # fmt: skip
+            return True
+        if cells["type"] in ("file", "sql"):
+            self._note(row, "type", name, LOST, "a field of type “{v}”", "「{v}」型の項目", v=cells["type"])
+            return True
+        return False
+
+    first_row = 10**9
+
+    # Types
+
+    def _text(self, row, cells, item):
+        validation = cells["validation"].lower()
+        item["kind"] = "text"
+        if validation in ("", "alpha_only"):
+            pass
+        elif validation == "integer":
+            item["kind"] = "whole"
+        elif validation.startswith("number"):
+            found = re.match(r"number_(\d)dp", validation)
+            item |= {"kind": "decimal", "places": int(found[1]) if found else 6}
+        elif validation.startswith("date_"):
+            item |= {"kind": "date", "not_future": False}
+        elif validation == "time":
+            item["kind"] = "time"
+        else:
+            self._note(row, "validation", item["name"], CHANGED, "“{v}” is kept as text and not checked",
+                       "「{v}」は文字として取り込み、形式は確認しません", v=validation)  # fmt: skip
+        self._limits(row, cells, item)
+
+    def _limits(self, row, cells, item):
+        for column in ("minimum", "maximum"):
+            raw = cells[column].replace(",", ".") if item["kind"] in ("decimal", "whole") else cells[column]
+            if not raw:
+                continue
+            if item["kind"] in ("whole", "decimal") and re.fullmatch(r"-?\d+(\.\d+)?", raw):
+                item[column] = raw
+            else:
+                self._note(row, column, item["name"], LOST, "the limit {v}", "範囲の設定 {v}", v=cells[column])
+
+    def _notes(self, row, cells, item):
+        item |= {"kind": "text", "max_length": 5000}
+
+    def _coded(self, row, cells, item):
+        item |= {"kind": "code", "choices": self._choices(row, cells)}
+
+    def _checkbox(self, row, cells, item):
+        item |= {"kind": "codes", "choices": self._choices(row, cells)}
+
+    def _choices(self, row, cells):
+        found = []
+        for part in re.split(r"\s*\|\s*|\n", cells["choices"].strip()):
+            if not part.strip():
+                continue
+            code, comma, label = part.partition(",")
+            if not comma:
+                self._fault(
+                    row, "choices", part, "“{v}” is no choice; “code, label” would fit",
+                    "「{v}」は選択肢として読めません（「コード, ラベル」）",
+                )  # fmt: skip
+            else:
+                found.append({"code": code.strip(), "label": {"en": plain(label) or code.strip()}})
+        return found
+
+    def _yesno(self, row, cells, item):
+        item["kind"] = "yes_no"
+
+    def _truefalse(self, row, cells, item):
+        choices = [
+            {"code": "1", "label": {"en": "True", "ja": "真"}},
+            {"code": "0", "label": {"en": "False", "ja": "偽"}},
+        ]
+        item |= {"kind": "code", "choices": choices}
+
+    def _slider(self, row, cells, item):
+        item |= {"kind": "whole", "minimum": cells["minimum"] or 0, "maximum": cells["maximum"] or 100}
+        if cells["choices"]:
+            item["help"] = {"en": plain(cells["choices"].replace("|", "–"))}
+        self._note(row, "type", item["name"], CHANGED, "a slider becomes a number", "スライダーは数値入力になります")
+
+    def _calc(self, row, cells, item):
+        item |= {"kind": "calculated", "formula": renamed(cells["choices"], self.named), "places": 6}
+        item.pop("required")
+
+    # Beside the type
+
+    def _branching(self, row, cells, item):
+        if cells["branching"]:
+            item["show_if"] = renamed(cells["branching"], self.named)
+
+    def _layout(self, row, cells, name):
+        if cells["annotation"].strip():
+            self._note(row, "annotation", name, LOST, "the annotation {v}", "注釈 {v}", v=cells["annotation"][:60])
+        for column, en, ja in (
+            ("matrix", "the layout as a matrix “{v}”", "マトリックス表示「{v}」"),
+            ("alignment", "the alignment {v}", "配置 {v}"),
+            ("number", "the question's number {v}", "質問番号 {v}"),
+        ):
+            if cells[column]:
+                self._note(row, column, name, LOST, en, ja, v=cells[column])
+
+    # The whole
+
+    def _check(self):
+        """Read each document; an expression that reaches what was left out or another event is left out and noted."""
+        documents = self.result.documents
+        for code in [code for code, document in documents.items() if not document["items"]]:
+            del documents[code]
+        left = {name: naming.fitting(name) for name in self.named}
+        have = {item["name"] for document in documents.values() for item in document["items"]}
+        for code, document in documents.items():
+            for row, item in zip(self.rows_of[code], document["items"], strict=True):
+                self._drop_unreachable(row, item, have, left)
+            document["items"] = [item for item in document["items"] if item.get("kind") != "gone"]
+        for code, document in documents.items():
+            rows = [row for row in self.rows_of[code] if row not in self.gone]
+            self._read(document, rows)
+
+    def _drop_unreachable(self, row, item, have, left):
+        for column in ("show_if", "formula"):
+            text = item.get(column)
+            if not text:
+                continue
+            if reason := _unreachable(text, have):
+                self._note(
+                    row, COLUMN_OF[column], item["name"], LOST, "{v}: " + reason.en, "{v}：" + reason.ja, v=text[:80]
+                )
+                del item[column]
+                if column == "formula":
+                    item["kind"] = "gone"
+                    have.discard(item["name"])
+                    self.gone.add(row)
+
+    @property
+    def gone(self):
+        return self.__dict__.setdefault("_gone", set())
+
+    def _read(self, document, rows):
+        others = {}
+        for other in self.result.documents.values():
+            if other is not document:
+                others |= {item.name: item for item in definitions.items_of(other)}
+        reading = definitions.read(document, taken=self.taken, known=others)
+        for fault in reading.faults:
+            row = rows[fault.row - 1] if 0 < fault.row <= len(rows) else 1
+            column = self.header.get(COLUMN_OF.get(fault.column, ""), fault.column)
+            self.result.faults.append(Fault(row, column, fault.value, fault.reason))
+        self.result.faults.sort(key=lambda one: one.row)
+
+
+_EVENT = re.compile(r"\[[^\]]+\]\s*\[[^\]]+\]")
+_SMART = re.compile(r"\[([a-z]+-[a-z-]+)[\]:]")
+
+
+def _unreachable(text, have):
+    """Why an expression cannot be carried at all: it needs what no form here has. None where it may."""
+    if _EVENT.search(text):
+        return Label("reaches another event", "別のイベントを参照しています")
+    if found := _SMART.search(text):
+        return Label(f"needs [{found[1]}]", f"[{found[1]}]が必要です")
+    try:
+        lacking = sorted(names(text) - have)
+    except InvalidExpression:
+        return None  # a fault, with its place
+    if lacking:
+        listed = ", ".join(lacking)
+        return Label(f"needs what was not carried ({listed})", f"取り込まれない項目（{listed}）が必要です")
+    return None
+
+
+_TYPES = {
+    "text": _Reader._text,
+    "notes": _Reader._notes,
+    "radio": _Reader._coded,
+    "dropdown": _Reader._coded,
+    "checkbox": _Reader._checkbox,
+    "yesno": _Reader._yesno,
+    "truefalse": _Reader._truefalse,
+    "slider": _Reader._slider,
+    "calc": _Reader._calc,
+    "descriptive": None,
+    "file": None,
+    "sql": None,
+}
+
+# Out
+
+_WRITTEN = {
+    "whole": ("text", "integer"),
+    "decimal": ("text", "number"),
+    "code": ("radio", ""),
+    "codes": ("checkbox", ""),
+    "yes_no": ("yesno", ""),
+    "date": ("text", "date_ymd"),
+    "partial_date": ("text", ""),
+    "time": ("text", "time"),
+    "text": ("text", ""),
+    "calculated": ("calc", ""),
+}
+
+
+def write(documents, language="en") -> tuple[bytes, list]:
+    """(the data dictionary, notes of what it cannot say) of some documents, in one language."""
+    carried = Carried()
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([names[0] for names in COLUMNS.values()])
+    writer.writerow(_cells(name="record_id", form=documents[0]["code"], type="text", label="Record ID"))
+    row = 2
+    for document in documents:
+        for item in document["items"]:
+            row += 1
+            writer.writerow(_written(document, item, language))
+            _note_lost(carried, row, item)
+        for check in document.get("checks") or ():
+            carried.note(row, "checks", check.get("name", ""), LOST, "a check on answers", "回答の確認ルール")
+    return out.getvalue().encode("utf-8"), carried.notes
+
+
+def _cells(**values):
+    return [str(values.get(key) or "") for key in COLUMNS]
+
+
+def _text(label, language):
+    return label if isinstance(label, str) else (label or {}).get(language) or (label or {}).get("en") or ""
+
+
+def _written(document, item, language):
+    kind, validation = _WRITTEN[item["kind"]]
+    if item["kind"] == "text" and int(item.get("max_length") or 200) > 200:
+        kind = "notes"
+    if item["kind"] == "decimal" and 1 <= int(item.get("places") or 0) <= 4:
+        validation = f"number_{item['places']}dp"
+    choices = " | ".join(f"{one['code']}, {_text(one['label'], language)}" for one in item.get("choices") or ())
+    return _cells(
+        name=item["name"],
+        form=document["code"],
+        section=_text(item.get("section"), language),
+        type=kind,
+        label=_text(item["label"], language),
+        choices=item.get("formula") or choices,
+        note=_text(item.get("help"), language),
+        validation=validation,
+        minimum="" if item.get("minimum") is None else str(item["minimum"]),
+        maximum="" if item.get("maximum") is None else str(item["maximum"]),
+        branching=item.get("show_if"),
+        required="y" if item.get("required", True) and item["kind"] != "calculated" else "",
+    )
+
+
+def _note_lost(carried, row, item):
+    if item.get("required_if"):
+        carried.note(
+            row, "required_if", item["name"], LOST, "required only if {v}", "条件付き必須 {v}", v=item["required_if"]
+        )
+    if item["kind"] == "partial_date":
+        carried.note(row, "kind", item["name"], CHANGED, "a partial date becomes text", "部分日付は文字になります")

@@ -1,0 +1,151 @@
+"""The catalogue of the protocol that holds now: built once for each version, and asked once a request.
+
+A process asks the database for the newest version at most once a second; a version is immutable, so what was built
+of it is kept. Whoever publishes calls `forget`.
+"""
+
+import json
+import time
+from dataclasses import replace
+from threading import Lock
+
+from django.db import connection
+
+from registry.instruments import catalogue
+from registry.models import own
+from registry.protocol import definitions
+from sites.database.per_request_cache import once_a_request
+
+FRESH = 1.0  # seconds
+_known = {"at": 0.0, "version": 0}
+_built = {0: catalogue.BUILT_IN}
+_building = Lock()
+
+
+def _newest():
+    now = time.monotonic()
+    if now - _known["at"] > FRESH or not _known["at"]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM registry_protocolversion")
+            _known["version"] = cursor.fetchone()[0]
+        _known["at"] = now
+    return _known["version"]
+
+
+@once_a_request
+def version():
+    """The number of the protocol's newest version; 0 where none was published."""
+    return _newest()
+
+
+def forget():
+    """Ask the database again: something was published, or taken back with a transaction."""
+    _known["at"] = 0.0
+    version.forget()
+
+
+def is_known():
+    """Whether this process has built the catalogue of any version."""
+    return len(_built) > 1 or _known["version"] > 0
+
+
+def forget_all():
+    """Forget every version: the database is another, or was taken back to an earlier state."""
+    forget()
+    _known["version"] = _synced["version"] = 0
+    _built.clear()
+    _built[0] = catalogue.BUILT_IN
+    own.sync({})
+
+
+def current():
+    """The Catalogue of the protocol that holds now."""
+    return at(version())
+
+
+def at(number):
+    """The Catalogue of one version of the protocol."""
+    found = _built.get(number)
+    if found is None:
+        with _building:
+            found = _built.get(number) or _build(number)
+    if number == _known["version"] and _synced["version"] != number:
+        _synced["version"] = number
+        own.sync({model: _items_of(found, model) for model in set(own.MODELS.values())})
+    return found
+
+
+_synced = {"version": 0}
+
+
+def _items_of(found, model):
+    return [
+        item
+        for form, of_model in own.MODELS.items()
+        if of_model is model
+        for instrument in found.own.get(form, ())
+        for item in instrument.items
+    ]
+
+
+def document_of(number):
+    """The document of a version; the empty protocol for 0."""
+    if not number:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT document::text FROM registry_protocolversion WHERE id = %s", [number])
+        return json.loads(cursor.fetchone()[0])
+
+
+def _build(number):
+    if len(_built) > 20:
+        _built.clear()
+    _built[number] = build(document_of(number), number)
+    return _built[number]
+
+
+def build(document, number=0):
+    """The Catalogue of a protocol's document. ValueError where an instrument in it cannot be read."""
+    declared = document.get("instruments") or []
+    of = {}
+    for entry in declared:
+        reading = definitions.read(entry["document"], version=str(entry["version"]), known=known_to(entry, declared))
+        if reading.faults:
+            raise ValueError(f"{entry['document'].get('code')}: {reading.faults[0]}")
+        of.setdefault(entry["document"]["record"], []).append(reading.instrument)
+    instruments = [instrument for some in of.values() for instrument in some]
+    conditions = {}
+    for entry, instrument in zip(
+        sorted(declared, key=lambda one: list(of).index(one["document"]["record"])), instruments, strict=True
+    ):
+        conditions |= definitions.expressions_of([instrument], known_to(entry, declared))
+    retired = frozenset(entry["document"]["code"] for entry in declared if entry.get("retired"))
+    matrix = {code: dict(visits) for code, visits in (document.get("matrix") or {}).items()}
+    return catalogue.Catalogue(
+        version=number,
+        own={record: tuple(some) for record, some in of.items()},
+        retired=retired,
+        conditions=conditions,
+        off=frozenset(document.get("off") or ()),
+        matrix=matrix,
+    )
+
+
+_OF_PATIENT = ("baseline", "surgery", "follow_up")
+
+
+def known_to(entry, declared=()):
+    """Items that the expressions of an instrument may name beside its own: of the patient, and of the same record."""
+    record = entry["document"].get("record")
+    known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT) if not item.identifying}
+    if record == "assessment":
+        known |= {item.name: item for item in catalogue.items(catalogue.OF_ASSESSMENT)}
+    beside = (record, *_OF_PATIENT) if record != "repeat" else _OF_PATIENT
+    for about in (other["document"] for other in declared):
+        if about.get("code") != entry["document"].get("code") and about.get("record") in beside:
+            known |= {item.name: item for item in _bare_items(about)}
+    return known
+
+
+def _bare_items(document):
+    return [replace(item, show_if="", required_if="") for item in definitions.items_of(document)]

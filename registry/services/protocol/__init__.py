@@ -1,0 +1,5 @@
+"""The study's protocol: what holds now, own instruments from draft to retirement, and the study's set-up.
+
+What holds now is beside this room (`registry.services.current_protocol`), for whoever cleans answers. May call
+records and follow_up; review, files, entry and pages may call it.
+"""

@@ -1,0 +1,73 @@
+"""Declarations that a study brings along: a REDCap dictionary, a FHIR Questionnaire or our own JSON, kept as drafts."""
+
+import json
+from pathlib import Path
+
+from registry.instruments.base import Label
+from registry.protocol import definitions, questionnaires, redcap
+from registry.protocol.definitions import Fault
+from registry.protocol.notes import Carried
+from registry.services import current_protocol as current
+from registry.services.protocol import publishing
+
+LARGEST = 5_000_000  # bytes of a file
+LIBRARY = Path(definitions.__file__).parent / "library"
+
+
+def read(content: bytes, record: str) -> Carried:
+    """What is in a file, whatever of the three it is; `record` is what its forms are to be asked with."""
+    if len(content) > LARGEST:
+        return _refused(Label(f"is larger than {LARGEST // 10**6} MB", f"{LARGEST // 10**6} MBを超えています"))
+    taken = publishing.taken()
+    if content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"{", b"["):
+        return redcap.read(content, record, taken)
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", 0)
+        return _refused(Label(f"cannot be read as JSON: {error}", f"JSONとして読み取れません：{error}"), line)
+    if isinstance(found, dict) and found.get("resourceType"):
+        return questionnaires.read(found, record, taken)
+    return _own(found)
+
+
+def _refused(reason, row=0):
+    return Carried(faults=[Fault(row, "", "", reason)])
+
+
+def _own(found):
+    documents = found if isinstance(found, list) else found.get("instruments", [found])
+    result = Carried()
+    for document in documents if isinstance(documents, list) else [documents]:
+        document = document.get("document", document) if isinstance(document, dict) else document
+        if not isinstance(document, dict) or document.get("metaspine") != "instrument":
+            reason = Label(
+                'is no declaration of an instrument: "metaspine": "instrument" is not in it',
+                '尺度の定義ではありません（"metaspine": "instrument"がありません）',
+            )
+            result.faults.append(Fault(0, "metaspine", "", reason))
+            continue
+        result.documents[str(document.get("code"))] = document
+        result.seen += len(document.get("items") or ())
+        result.faults += publishing.read(document).faults
+    return result
+
+
+def bring(*, access, content, record):
+    """Keep each form of a file as a draft; what became of it. A file that is wrong as a whole leaves no draft."""
+    carried = read(content, record)
+    if not any(fault.row in (0, 1) and not fault.column for fault in carried.faults):
+        for document in carried.documents.values():
+            publishing.keep_draft(access=access, document=document)
+    return carried
+
+
+def library():
+    """The documents that come with the product, by code, in the order of their titles."""
+    found = [json.loads(path.read_text()) for path in sorted(LIBRARY.glob("*.json"))]
+    return {document["code"]: document for document in sorted(found, key=lambda one: one["title"]["en"])}
+
+
+def published():
+    """Entries of the protocol that holds: {"version", "document", "retired"}."""
+    return current.document_of(current.version()).get("instruments") or []

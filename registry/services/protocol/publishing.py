@@ -1,0 +1,289 @@
+"""Own instruments from draft to retirement: keeping a draft, what publishing it would change, publishing, retiring.
+
+What is published stands in the next version of the protocol; the database gets the columns and what they accept.
+"""
+
+import json
+from dataclasses import dataclass
+
+from django.db import DatabaseError, connection, transaction
+
+from registry.instruments import catalogue
+from registry.instruments.base import Instrument, Item, Label
+from registry.models import OwnInstrument, ProtocolVersion
+from registry.models.clinical import BASELINE, SURGERY
+from registry.models.columns import stored_items
+from registry.models.own import MODELS
+from registry.protocol import definitions
+from registry.protocol.definitions import Fault
+from registry.services import current_protocol as current
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current as scope
+from sites.tenancy.scope import everything
+
+LOCK = 0x4D53_50  # one publishes at a time
+
+
+class InvalidDefinition(ValueError):
+    """A declaration that cannot be published; `faults` say where and why."""
+
+    def __init__(self, faults):
+        self.faults = list(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+
+class Busy(Exception):
+    """Somebody reads the table for longer than publishing waits; nothing was published, and a later try may succeed."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What publishing would change of an item: `stored` answers stand against it, which keeps it from happening."""
+
+    name: str
+    what: Label
+    stored: int = 0
+
+
+def _require(access):
+    if access is not None:
+        access.require(Can.ADMINISTER)
+
+
+def _user_id(access):
+    return access.user_id if access is not None else None
+
+
+@transaction.atomic
+def keep_draft(*, access, document, note=""):
+    """Store a document as the draft of its instrument, faulty or not, and return the row. Raises PermissionDenied."""
+    _require(access)
+    code = str(document.get("code") or "")[:20]
+    _lock()
+    draft = OwnInstrument.objects.filter(code=code, is_draft=True).first()
+    if draft is None:
+        last = OwnInstrument.objects.filter(code=code).order_by("-version").first()
+        draft = OwnInstrument(code=code, version=last.version + 1 if last else 1)
+    draft.document, draft.changed_by_id = document, _user_id(access)
+    draft.save()
+    return draft
+
+
+@transaction.atomic
+def discard_draft(*, access, code):
+    _require(access)
+    OwnInstrument.objects.filter(code=code, is_draft=True).delete()
+
+
+def _lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def read(document, protocol=None):
+    """The `Reading` of a document within a protocol (its document): with the names that are taken and those known."""
+    protocol = current.document_of(current.version()) if protocol is None else protocol
+    declared = protocol.get("instruments") or []
+    others = [one for one in declared if one["document"]["code"] != document.get("code")]
+    return definitions.read(document, taken=taken(others), known=current.known_to({"document": document}, others))
+
+
+def taken(declared=()):
+    """Names that no item may have: the product's, its tables' columns, and those of other own instruments."""
+    names = {one.name for one in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
+    for model in set(MODELS.values()):
+        names |= {field.column for field in model._meta.local_fields if not getattr(field, "is_own", False)}
+    names |= {
+        "key",
+        "site_code",
+        "age_at_surgery",
+        "hsuv",
+        "birth_date",
+        "warned",
+        "line",
+        "reason",
+        "version",
+        "complete",
+    }
+    for one in declared:
+        names |= {item["name"] for item in one["document"]["items"]}
+    return frozenset(names)
+
+
+def as_data(item: Item, record: str) -> dict:
+    """An item as the database's own functions read it."""
+    return {
+        "name": item.name,
+        "kind": item.kind,
+        "form": record,
+        "codes": [str(code) for code in item.codes],
+        "minimum": None if item.minimum is None else str(item.minimum),
+        "maximum": None if item.maximum is None else str(item.maximum),
+        "places": item.places,
+        "max_length": item.max_length,
+    }
+
+
+def effects(instrument: Instrument, record: str, before: Instrument | None):
+    """The `Effect`s of publishing an instrument over the version that holds, if there is one."""
+    found = []
+    new = {item.name: item for item in instrument.items}
+    for item in before.items if before else ():
+        if item.name not in new:
+            count = _count(item, record, "true")
+            found.append(
+                Effect(
+                    item.name, Label("is no longer asked; its answers stay", "今後は尋ねません（回答は残ります）"), 0
+                )
+            )
+            if count:
+                found[-1] = Effect(
+                    item.name,
+                    Label(
+                        f"is no longer asked; {count} stored answers stay",
+                        f"今後は尋ねません（回答{count}件は残ります）",
+                    ),
+                )
+        elif new[item.name].kind != item.kind:
+            count = _count(item, record, "true")
+            what = Label(
+                f"changes its kind from {item.kind} to {new[item.name].kind}, which a column cannot; give the new item "
+                "another name",
+                f"種類が{item.kind}から{new[item.name].kind}に変わります。別の名前の項目としてください",
+            )
+            found.append(Effect(item.name, what, max(count, 1)))
+        else:
+            found += _narrowed(item, new[item.name], record)
+    return found
+
+
+def _narrowed(old, new, record):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(one, record)) for one in (old, new)]
+        )
+        before, after = cursor.fetchone()
+    if before == after:
+        return
+    count = _count(new, record, f"NOT ({after})")
+    gone = [str(code) for code in old.codes if code not in new.codes]
+    if gone:
+        listed = ", ".join(gone)
+        what = Label(f"no longer accepts {listed}", f"{listed}は入力できなくなります")
+    else:
+        what = Label("accepts other values than before", "受け付ける値の範囲が変わります")
+    if count:
+        more = Label(f"; {count} stored answers are outside of it", f"（保存済みの{count}件が範囲外です）")
+        what = Label(what.en + more.en, what.ja + more.ja)
+    yield Effect(new.name, what, count)
+
+
+def _count(item, record, condition):
+    """How many stored answers of an item meet an SQL condition, at all sites: only the number leaves this function."""
+    table = MODELS[record]._meta.db_table
+    with everything(user_id=scope().user_id), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT count(*) FROM {table} WHERE "{item.name}" IS NOT NULL AND {condition}'.replace("%", "%%"), []
+        )
+        return cursor.fetchone()[0]
+
+
+@transaction.atomic
+def publish(*, access, code, note):
+    """Publish the draft of an instrument; returns the new ProtocolVersion.
+
+    Raises PermissionDenied, KeyError where there is no draft, InvalidDefinition, Busy. Nothing is half-published.
+    """
+    _require(access)
+    _lock()
+    current.forget()
+    draft = OwnInstrument.objects.select_for_update(of=("self",)).filter(code=code, is_draft=True).first()
+    if draft is None:
+        raise KeyError(code)
+    protocol = current.document_of(current.version())
+    reading = read(draft.document, protocol)
+    if reading.faults:
+        raise InvalidDefinition(reading.faults)
+    record, instrument = draft.document["record"], reading.instrument
+    refuse_incompatible(instrument, record, protocol)
+    _add_columns(instrument, record)
+    draft.is_draft, draft.changed_by_id = False, _user_id(access)
+    draft.save()
+    others = [one for one in protocol.get("instruments") or [] if one["document"]["code"] != code]
+    entry = {"version": draft.version, "document": draft.document}
+    return store(access, protocol | {"instruments": [*others, entry]}, note)
+
+
+def refuse_incompatible(instrument, record, protocol):
+    """Raise InvalidDefinition where stored answers stand against the new version, or a form against the old one's."""
+    entry = next((one for one in protocol.get("instruments") or [] if one["document"]["code"] == instrument.code), None)
+    if entry is None:
+        return
+    if entry["document"]["record"] != record:
+        reason = Label(
+            f"is asked with “{entry['document']['record']}” already; another instrument would fit",
+            f"既に「{entry['document']['record']}」で使われています",
+        )
+        raise InvalidDefinition([Fault(0, "record", record, reason)])
+    before = current.current().own.get(record, ())
+    before = next((one for one in before if one.code == instrument.code), None)
+    against = [one for one in effects(instrument, record, before) if one.stored]
+    if against:
+        rows = {item.name: row for row, item in enumerate(instrument.items, start=1)}
+        raise InvalidDefinition([Fault(rows.get(one.name, 0), "kind", one.name, one.what) for one in against])
+
+
+def _add_columns(instrument, record):
+    items = json.dumps([as_data(item, record) for item in instrument.items])
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT publish_own_columns(%s, %s)", [MODELS[record]._meta.db_table, items])
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") == "55P03":
+            raise Busy from error
+        raise
+
+
+@transaction.atomic
+def retire(*, access, code, note, back=False):
+    """Ask an instrument no more, or again (`back`); its answers stay. Returns the new ProtocolVersion."""
+    _require(access)
+    _lock()
+    current.forget()
+    protocol = current.document_of(current.version())
+    entries = protocol.get("instruments") or []
+    if code not in {one["document"]["code"] for one in entries}:
+        raise KeyError(code)
+    entries = [one | {"retired": not back} if one["document"]["code"] == code else one for one in entries]
+    return store(access, protocol | {"instruments": entries}, note)
+
+
+def store(access, document, note):
+    """Store a protocol's document as its next version; for whoever has checked it. Returns the ProtocolVersion."""
+    found = current.build(document)
+    row = ProtocolVersion.objects.create(
+        document=document, asked=needed(found), note=note, created_by_id=_user_id(access)
+    )
+    current.forget()
+    return row
+
+
+def needed(found: catalogue.Catalogue) -> dict:
+    """Names of the items that a complete form needs whatever is answered elsewhere, by form, and by visit or code."""
+    visits = {visit for states in found.matrix.values() for visit in states}
+
+    def names(instruments, form, visit=""):
+        asked = [*found.core(instruments, visit), *(found.as_asked(one, visit) for one in found.own.get(form, ())
+                 if found.asks(one.code, visit))]  # fmt: skip
+        return [item.name for item in stored_items(asked) if item.required and not item.show_if]
+
+    return {
+        "baseline": names(BASELINE, "baseline"),
+        "surgery": names(SURGERY, "surgery"),
+        "assessment": {
+            visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))
+        },
+        "repeat": {
+            one.code: [item.name for item in one.items if item.required and not item.show_if] for one in found.repeats
+        },
+    }

@@ -1,0 +1,237 @@
+"""The study's set-up: its names and numbers, arms, eligibility, consent, ethics, and the matrix of what is asked when.
+
+Arms, criteria and versions of the consent form become own instruments of the baseline, so that files, cohorts,
+comparisons and exports have them as they have everything else that is declared.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.catalogue import ASKED, NOT_ASKED, REQUIRED
+from registry.models import ScheduleVersion
+from registry.models.clinical import BASELINE
+from registry.protocol import definitions
+from registry.protocol.definitions import Fault
+from registry.services import current_protocol as current
+from registry.services.follow_up import schedule
+from registry.services.protocol import publishing
+from registry.services.protocol.publishing import InvalidDefinition
+from sites.models import Membership, Site
+from sites.tenancy.access import Can
+
+TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour")
+LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
+# Core instruments without which the registry knows nothing of a patient.
+ALWAYS = frozenset(one.code for one in (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.SURGERY, catalogue.FOLLOW_UP))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the set-up: where it is done, and what is missing; empty where it is done."""
+
+    code: str
+    title: str
+    url: str
+    missing: str = ""
+    note: str = ""
+
+
+def document():
+    """The document of the protocol that holds."""
+    return current.document_of(current.version())
+
+
+def steps(found=None):
+    """The steps of the set-up, in order."""
+    found = document() if found is None else found
+    about = found.get("study") or {}
+    name = about.get("name") or {}
+    sites, people = Site.objects.count(), Membership.objects.count()
+    asked = [one for one in found.get("instruments") or [] if not one.get("retired")]
+
+    def lines(key):
+        return len(about.get(key) or ())
+
+    told = [
+        ("name", _("Name and short name"), "study_about", name.get("en") and about.get("short_name"),
+         _("English name and short name"), ""),
+        ("number", _("Protocol number and registration"), "study_about", about.get("number"), _("protocol number"), ""),
+        ("ethics", _("Ethics approvals"), "study_about", lines("ethics") >= max(sites, 1),
+         _("an approval for each site"), ""),
+        ("sites", _("Sites"), "admin:study_sites_site_changelist", sites, _("at least one site"), sites),
+        ("people", _("People and roles"), "people", people > 1, _("somebody who enters data"), people),
+        ("schedule", _("Schedule of visits"), "schedule", ScheduleVersion.objects.exists(), _("a schedule"), ""),
+        ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
+        ("matrix", _("What is asked when"), "study_matrix", "matrix" in found or "off" in found,
+         _("a look at the matrix"), ""),
+        ("arms", _("Arms"), "study_about", lines("arms") >= 2 or about.get("single_arm"),
+         _("two arms, or one group"), ""),
+        ("eligibility", _("Eligibility"), "study_about", lines("inclusion"), _("inclusion criteria"), ""),
+        ("consent", _("Consent"), "study_about", lines("consent"), _("a version of the consent form"), ""),
+        ("target", _("Target"), "study_about", about.get("target"), _("how many patients are to be enrolled"), ""),
+    ]  # fmt: skip
+    return [
+        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in told
+    ]
+
+
+@transaction.atomic
+def save_about(*, access, about, note):
+    """Store what the study is: names, numbers, lists. Returns the new ProtocolVersion.
+
+    Raises PermissionDenied; InvalidDefinition where a list names something twice, or drops what patients have.
+    """
+    access.require(Can.ADMINISTER)
+    faults = _faults(about)
+    if faults:
+        raise InvalidDefinition(faults)
+    found = document() | {"study": about}
+    row = publishing.store(access, found, note)
+    for made in (_arms(about), _eligibility(about), _consent(about)):
+        if made and _differs(made):
+            publishing.keep_draft(access=access, document=made)
+            row = publishing.publish(access=access, code=made["code"], note=note)
+    return row
+
+
+def _differs(made):
+    entries = document().get("instruments") or []
+    return next((one["document"] for one in entries if one["document"]["code"] == made["code"]), None) != made
+
+
+def _faults(about):
+    for key in LISTS:
+        codes = [one["code"] for one in about.get(key) or ()]
+        for row, code in enumerate(codes, start=1):
+            if codes.count(code) > 1 and codes.index(code) < row - 1:
+                yield Fault(
+                    row,
+                    key,
+                    code,
+                    Label(f"“{code}” is there twice; another code would fit", f"「{code}」が重複しています"),
+                )
+            elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}", code):
+                reason = Label(
+                    "is no code; up to 20 letters, digits, “_”, “.” or “-” would fit",
+                    "コードに使えません（英数字・「_」「.」「-」の20文字以内）",
+                )
+                yield Fault(row, key, code, reason)
+    if about.get("target") and not str(about["target"]).isdecimal():
+        yield Fault(0, "target", str(about["target"]), Label("must be a whole number", "整数を入力してください"))
+
+
+_HEAD = {"metaspine": "instrument", "format": definitions.FORMAT, "record": "baseline", "checks": []}
+
+
+def _arms(about):
+    arms = about.get("arms") or ()
+    return arms and _HEAD | {
+        "code": "study_arm",
+        "title": {"en": "Study arm", "ja": "研究群"},
+        "items": [
+            {"name": "study_arm", "label": {"en": "Study arm", "ja": "研究群"}, "kind": "code", "choices": list(arms)},
+            {"name": "study_arm_why", "label": {"en": "Why this arm", "ja": "割付の理由"}, "kind": "text",
+             "required": False},
+        ],
+    }  # fmt: skip
+
+
+def _eligibility(about):
+    criteria = [("inclusion", one) for one in about.get("inclusion") or ()]
+    criteria += [("exclusion", one) for one in about.get("exclusion") or ()]
+    if not criteria:
+        return None
+    heads = {"inclusion": {"en": "Inclusion", "ja": "選択基準"}, "exclusion": {"en": "Exclusion", "ja": "除外基準"}}
+    items, seen = [], set()
+    for kind, one in criteria:
+        item = {
+            "name": definitions.naming.fitting(f"{kind[:4]}_{one['code']}"),
+            "label": one["label"],
+            "kind": "yes_no",
+        }
+        if kind not in seen:
+            item["section"] = heads[kind]
+            seen.add(kind)
+        items.append(item)
+    wrong = [f"[{item['name']}] = {0 if item['name'].startswith('incl') else 1}" for item in items]
+    check = {
+        "name": "not_eligible",
+        "when": " or ".join(wrong),
+        "says": {"en": "A criterion of eligibility is not met", "ja": "適格基準を満たしていません"},
+    }
+    title = {"en": "Eligibility", "ja": "適格性"}
+    return _HEAD | {"code": "eligibility", "title": title, "items": items, "checks": [check]}
+
+
+def _consent(about):
+    versions = about.get("consent") or ()
+    return versions and _HEAD | {
+        "code": "consent_form",
+        "title": {"en": "Consent form", "ja": "同意文書"},
+        "items": [
+            {"name": "consent_version", "label": {"en": "Version of the consent form", "ja": "同意文書の版"},
+             "kind": "code",
+             "choices": list(versions)},
+            {"name": "consent_taken_by", "label": {"en": "Consent taken by", "ja": "同意取得者"},
+             "kind": "text",
+             "max_length": 100},
+            {"name": "consent_again_on", "label": {"en": "Consented again on", "ja": "再同意日"},
+             "kind": "date",
+             "required": False},
+            {"name": "consent_contact", "label": {"en": "Further contact allowed", "ja": "今後の連絡の可否"},
+             "kind": "yes_no",
+             "required": False},
+            {"name": "consent_data_use",
+             "label": {"en": "Further use of the data allowed", "ja": "データの二次利用の可否"},
+             "kind": "yes_no", "required": False},
+        ],
+    }  # fmt: skip
+
+
+# The matrix
+
+
+def visits():
+    """Every visit that a version of the schedule plans, in order: (code, label)."""
+    known = {}
+    for version in schedule.plans().versions:
+        for one in version.plan:
+            known.setdefault(one.code, (one.day, one.label))
+    return [(code, label) for code, (_day, label) in sorted(known.items(), key=lambda pair: pair[1][0])]
+
+
+def of_baseline():
+    """Instruments of the patient's baseline that a protocol may leave out."""
+    return tuple(one for one in BASELINE if one.code not in ALWAYS)
+
+
+def of_visits():
+    found = catalogue.current()
+    own = tuple(one for one in found.own.get("assessment", ()) if one.code not in found.retired)
+    return catalogue.ASSESSMENT + own
+
+
+@transaction.atomic
+def save_matrix(*, access, off, states, note):
+    """Store what is asked when. Returns the new ProtocolVersion.
+
+    off     codes of instruments that are not asked at all
+    states  (code, visit) to how it is asked there (ASKED)
+    """
+    access.require(Can.ADMINISTER)
+    matrix = {}
+    for (code, visit), state in states.items():
+        if state in ASKED and state != REQUIRED:
+            matrix.setdefault(code, {})[visit] = state
+    every = {code for code, _ in visits()}
+    for code, of_visits_ in matrix.items():
+        if every and {visit for visit, state in of_visits_.items() if state == NOT_ASKED} == every:
+            off = [*off, code]
+    own = {one.code for one in catalogue.current().own_instruments}
+    off = sorted(set(off) - ALWAYS - own)
+    return publishing.store(access, document() | {"off": off, "matrix": matrix}, note)

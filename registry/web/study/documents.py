@@ -1,0 +1,89 @@
+"""A declaration of an own instrument between the fields of a page and its document."""
+
+from registry.protocol import definitions
+
+HEAD_TEXTS = ("citation", "licence", "higher_is", "completed_by", "record")
+HEAD_LABELS = ("title", "how_to")
+LABELS = ("label", "section", "help")
+TEXTS = ("name", "kind", "unit", "minimum", "maximum", "places", "max_length", "show_if", "required_if", "formula")
+MORE_CHECKS = 2  # empty rows for further checks
+
+
+def label_in(post, name):
+    """{"en": …, "ja": …} of two fields, without what is empty."""
+    texts = {code: post.get(f"{name}_{code}", "").strip() for code in ("en", "ja")}
+    return {code: text for code, text in texts.items() if text}
+
+
+def new(post):
+    """The document of a form that has no item yet."""
+    return {
+        "metaspine": "instrument",
+        "format": definitions.FORMAT,
+        "code": post.get("code", "").strip(),
+        "title": label_in(post, "title"),
+        "record": post.get("record", ""),
+        "items": [],
+        "checks": [],
+    }
+
+
+def with_head(document, post):
+    """The document with what the page of the whole form says of it."""
+    changed = dict(document) | {name: post.get(name, "").strip() for name in HEAD_TEXTS}
+    for name in HEAD_LABELS:
+        if label := label_in(post, name):
+            changed[name] = label
+        else:
+            changed.pop(name, None)
+    changed["checks"] = checks_in(post)
+    return changed
+
+
+def checks_in(post):
+    found = []
+    for place in range(200):
+        if f"check-{place}-when" not in post:
+            break
+        when, says = post.get(f"check-{place}-when", "").strip(), label_in(post, f"check-{place}-says")
+        if when or says:
+            found.append({"name": post.get(f"check-{place}-name") or f"check_{place + 1}", "when": when, "says": says})
+    return found
+
+
+def item_in(post):
+    """An item of a document, of the fields of its page."""
+    item = {name: post.get(name, "").strip() for name in TEXTS}
+    item = {name: text for name, text in item.items() if text}
+    for name in LABELS:
+        if label := label_in(post, name):
+            item[name] = label
+    if post.get("choices", "").strip():
+        item["choices"] = choices_in(post["choices"])
+    if item.get("kind") != "calculated":
+        item["required"] = "required" in post
+    if item.get("kind") == "date":
+        item["not_future"] = "may_be_future" not in post
+    return item
+
+
+def choices_in(text):
+    """Codes, one a line: `code | English | 日本語`."""
+    found = []
+    for line in text.splitlines():
+        if line.strip():
+            code, *labels = (part.strip() for part in line.replace("｜", "|").split("|"))
+            label = dict(zip(("en", "ja"), labels, strict=False))
+            found.append({"code": code, "label": label or {"en": code}})
+    return found
+
+
+def choices_text(item):
+    """The codes of an item as `choices_in` reads them."""
+    lines = []
+    for one in item.get("choices") or ():
+        label = one.get("label") or {}
+        label = label if isinstance(label, dict) else {"en": label}
+        parts = [str(one.get("code", "")), label.get("en", ""), label.get("ja", "")]
+        lines.append(" | ".join(parts).rstrip(" |"))
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""The study in the browser: the guide of its set-up, what it is, the matrix of what is asked when, its versions."""
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from registry.instruments import catalogue
+from registry.instruments.catalogue import ASKED
+from registry.models import ProtocolVersion
+from registry.services.protocol import bringing, publishing, setup
+from registry.web.study import documents
+from registry.web.study.own_instruments import KINDS, RECORDS, title_of
+from sites.confirming import confirmed
+from sites.tenancy.access import Can
+
+
+@require_safe
+def guide(request):
+    """The steps of the set-up: what is done, what is missing, and where."""
+    request.access.require(Can.ADMINISTER)
+    steps = setup.steps()
+    return render(request, "study/guide.html", {"steps": steps, "open": sum(bool(one.missing) for one in steps)})
+
+
+@require_http_methods(["GET", "POST"])
+@confirmed
+def about(request):
+    """Names, numbers, contact, arms, criteria, consent and ethics of the study."""
+    request.access.require(Can.ADMINISTER)
+    known, faults, note = setup.document().get("study") or {}, [], request.POST.get("note", "").strip()
+    if request.method == "POST":
+        known = _about_in(request.POST)
+        if not note:
+            messages.error(request, _("Say why: it stands in the version of the protocol."))
+        else:
+            try:
+                setup.save_about(access=request.access, about=known, note=note)
+            except publishing.InvalidDefinition as error:
+                faults = error.faults
+            except publishing.Busy:
+                messages.error(
+                    request, _("The records are being read just now. Nothing was published: try again in a minute.")
+                )
+            else:
+                messages.success(request, _("Saved as the next version of the protocol."))
+                return redirect("study")
+    lists = [
+        {"name": key, "title": title, "help": text, "text": documents.choices_text({"choices": known.get(key) or ()})}
+        for key, (title, text) in _lists().items()
+    ]
+    return render(
+        request,
+        "study/about.html",
+        {"about": known, "lists": lists, "faults": faults, "note": note},
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+def _lists():
+    return {
+        "arms": (_("Arms"), _("One a line: code | English | 日本語. Leave empty for one group.")),
+        "inclusion": (_("Inclusion criteria"), _("One a line: code | English | 日本語.")),
+        "exclusion": (_("Exclusion criteria"), _("One a line: code | English | 日本語.")),
+        "consent": (_("Versions of the consent form"), _("One a line, the newest last: version | English | 日本語.")),
+        "ethics": (_("Ethics approvals"), _("One a line: code of the site | number and date of the approval.")),
+    }
+
+
+def _about_in(post):
+    found = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target")}
+    found["name"] = documents.label_in(post, "name")
+    found["single_arm"] = "single_arm" in post
+    return found | {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}
+
+
+@require_http_methods(["GET", "POST"])
+@confirmed
+def matrix(request):
+    """Which instrument is asked at which visit: asked, optional, not asked; the core's too."""
+    request.access.require(Can.ADMINISTER)
+    visits, note = setup.visits(), request.POST.get("note", "").strip()
+    rows = [*setup.of_baseline(), *setup.of_visits()]
+    if request.method == "POST":
+        states = {
+            (one.code, code): request.POST.get(f"{one.code}@{code}", "")
+            for one in setup.of_visits()
+            for code, _label in visits
+        }
+        off = [one.code for one in rows if f"off@{one.code}" in request.POST]
+        if note:
+            setup.save_matrix(access=request.access, off=off, states=states, note=note)
+            messages.success(request, _("Saved as the next version of the protocol. Forms that are complete stay so."))
+            return redirect("study_matrix")
+        messages.error(request, _("Say why: it stands in the version of the protocol."))
+    found = catalogue.current()
+    baseline = {one.code for one in setup.of_baseline()}
+    lines = [
+        {
+            "instrument": one,
+            "is_core": not one.own,
+            "off": one.code in found.off,
+            "cells": []
+            if one.code in baseline
+            else [(code, label, found.matrix.get(one.code, {}).get(code, "asked")) for code, label in visits],
+            "of_baseline": one.code in baseline,
+        }
+        for one in rows
+    ]
+    words = {"asked": _("Asked"), "optional": _("Optional"), "not_asked": _("Not asked")}
+    return render(
+        request,
+        "study/matrix.html",
+        {"visits": visits, "lines": lines, "states": [(code, words[code]) for code in ASKED], "note": note},
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+@require_safe
+def versions(request):
+    """Every version of the protocol, the newest first: when, who and why."""
+    if not request.access.may(Can.READ):
+        request.access.require(Can.ADMINISTER)
+    return render(
+        request,
+        "study/versions.html",
+        {"versions": ProtocolVersion.objects.select_related("created_by").order_by("-pk")},
+    )
+
+
+@require_safe
+def printed(request):
+    """The whole protocol as a document to be read and printed."""
+    if not request.access.may(Can.READ):
+        request.access.require(Can.ADMINISTER)
+    found = setup.document()
+    version = ProtocolVersion.objects.select_related("created_by").order_by("-pk").first()
+    current = catalogue.current()
+    own = [
+        {"title": title_of(one["document"]), "document": one["document"], "version": one["version"],
+         "record": RECORDS.get(one["document"]["record"]),
+         "items": [(item, KINDS.get(item["kind"])) for item in one["document"]["items"]]}
+        for one in bringing.published()
+        if not one.get("retired")
+    ]  # fmt: skip
+    visits = setup.visits()
+    words = {"asked": "●", "optional": "○", "not_asked": "–"}
+    rows = [
+        (one, [words[current.how(one.code, code)] for code, _label in visits])
+        for one in setup.of_visits()
+        if one.code not in current.off
+    ]
+    return render(
+        request,
+        "study/printed.html",
+        {"about": found.get("study") or {}, "version": version, "own": own, "visits": visits, "rows": rows,
+         "lists": [(title, found.get("study", {}).get(key)) for key, (title, _help) in _lists().items()]},
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Documents of own instruments: those of the library, and every fault with its row, column and what would fit."""
+
+# ruff: noqa: E501 - a table of cases reads best with one case a line
+
+import copy
+from decimal import Decimal
+
+import pytest
+
+from registry.instruments import catalogue
+from registry.protocol import definitions, questionnaires, redcap
+from registry.services.protocol import bringing, publishing
+
+LIBRARY = bringing.library()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("code", LIBRARY)
+def test_the_library_is_ready_to_be_published(code):
+    document = LIBRARY[code]
+    reading = publishing.read(document, {})
+    assert [str(one) for one in reading.faults] == []
+    assert document["citation"] and document["licence"]
+    assert all(label.get("ja") for label in [document["title"], *(item["label"] for item in document["items"])])
+    again = redcap.read(redcap.write([document])[0], document["record"])
+    if not any("surgery_date" in str(item.get("formula", "")) for item in document["items"]):
+        assert [str(one) for one in again.faults] == []
+        assert again.carried == len(document["items"])
+    back = questionnaires.read(questionnaires.write(document)).documents[document["code"]]
+    assert [item["name"] for item in back["items"]] == [item["name"] for item in document["items"]]
+
+
+def test_no_two_of_the_library_share_a_name_but_alternatives():
+    names = [item["name"] for document in LIBRARY.values() for item in document["items"]]
+    assert len(names) == len(set(names))
+
+
+def test_what_the_library_calculates():
+    known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT)}
+    srs = definitions.read(LIBRARY["separation_srs"], known=known).instrument
+    bed = {one.name: one for one in srs.derived}["srs_bed10"]
+    assert bed.compute({"srs_dose_gy": Decimal("24.0"), "srs_fractions": 1}) == Decimal("81.6")  # 24 × (1 + 24 / 10)
+    sins = definitions.read(LIBRARY["sins_after"]).instrument
+    total, band = sins.derived
+    answers = dict(zip((item.name for item in sins.items), (3, 1, 2, 0, 1, 0), strict=True))
+    assert (total.compute(answers), band.compute(answers)) == (7, "impending")
+    assert (total.compute({}), band.compute({})) == (None, None)
+
+
+@pytest.fixture
+def faults(dose):
+    """`faults(change)` are those of the document once `change` was done to it: (row, column, reason)."""
+
+    def found(change):
+        document = copy.deepcopy(dose)
+        change(document)
+        reading = definitions.read(document, taken={"eq_vas"})
+        return [(one.row, one.column, one.reason.en) for one in reading.faults]
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "says", "change"),
+    [
+        (10, "formula", "is circular: srs_per → srs_per", lambda d: d["items"][9].update(formula="[srs_per] + 1")),
+        (2, "show_if", "there is no item “srs_gven”; did you mean “srs_given”?", lambda d: d["items"][1].update(show_if="[srs_gven] = 1")),
+        (2, "show_if", "asks about the item itself", lambda d: d["items"][1].update(show_if="[srs_dose_gy] > 1")),
+        (2, "show_if", "character 15: 2 is no code", lambda d: d["items"][1].update(show_if="true       or [srs_given] = 2")),
+        (3, "minimum", "is above the maximum 60; 60 to 70 would fit", lambda d: d["items"][2].update(minimum=70)),
+        (3, "minimum", "must be a whole number; got “1.5”", lambda d: d["items"][2].update(minimum=1.5)),
+        (3, "name", "is the name of row 2 too; “srs_dose_gy_2” would fit", lambda d: d["items"][2].update(name="srs_dose_gy")),
+        (3, "name", "is the name of another item already; “eq_vas_2” would fit", lambda d: d["items"][2].update(name="eq_vas")),
+        (3, "name", "SPSS, SAS and Stata need at most 24", lambda d: d["items"][2].update(name="a" * 25)),
+        (3, "name", "is a word of SPSS itself; “with_2” would fit", lambda d: d["items"][2].update(name="with")),
+        (3, "name", "is a word of Stata itself", lambda d: d["items"][2].update(name="byte")),
+        (3, "name", "is a word of Stata itself", lambda d: d["items"][2].update(name="str12")),
+        (3, "name", "is a word of SQL itself; “user_2” would fit", lambda d: d["items"][2].update(name="user")),
+        (3, "name", "small letters, digits and “_”, beginning with a letter; “fr_2_ktionen” would fit",
+         lambda d: d["items"][2].update(name="Fr/2 ktionen")),
+        (3, "name", "looks like a column that files add beside an item", lambda d: d["items"][2].update(name="dose_missing")),
+        (4, "choices", "uses the code rib twice; “other2” is free", lambda d: d["items"][3]["choices"].append({"code": "rib"})),
+        (4, "choices", "“a b” is no code", lambda d: d["items"][3]["choices"].append({"code": "a b"})),
+        (4, "choices", "has no code; at least one is needed", lambda d: d["items"][3].update(choices=[])),
+        (1, "minimum", "has no meaning for this kind", lambda d: d["items"][0].update(minimum=1)),
+        (1, "kind", "must be one of whole, decimal", lambda d: d["items"][0].update(kind="number")),
+        (1, "label", "must not be empty", lambda d: d["items"][0].update(label={})),
+        (1, "identifying", "own instruments hold no direct identifiers", lambda d: d["items"][0].update(identifying=True)),
+        (0, "record", "did you mean “assessment”?", lambda d: d.update(record="assesment")),
+        (0, "code", "“stereo_tactic” would fit", lambda d: d.update(code="Stereo tactic")),
+        (0, "items", "has no item", lambda d: d.update(items=[], checks=[])),
+        (1, "checks", "there is no item", lambda d: d["checks"][0].update(when="[nothing] = 1")),
+    ],
+)  # fmt: skip
+def test_every_fault_says_where_and_what_would_fit(faults, row, column, says, change):
+    found = faults(change)
+    assert any((one, two) == (row, column) and says in reason for one, two, reason in found), found
+
+
+def test_a_circle_of_three_is_told_once(faults):
+    def circle(document):
+        for name, formula in (("one", "[two] + 1"), ("two", "[three] * 2"), ("three", "if([srs_given] = 1, [one], 0)")):
+            document["items"].append({"name": name, "label": {"en": name}, "kind": "calculated", "formula": formula})
+
+    assert [one for one in faults(circle) if "circular" in one[2]] == [
+        (11, "formula", "is circular: one → two → three → one; a calculation may name only what does not depend on it")
+    ]
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], "text", {"items": [1, None, {"name": []}]}, {"items": {"a": 1}, "checks": 5}]
+)
+def test_what_is_no_document_at_all_is_refused_and_nothing_breaks(document):
+    assert definitions.read(document).faults
