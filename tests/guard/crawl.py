@@ -21,6 +21,11 @@ class Address:
     arguments: tuple[str, ...]
     route: str
 
+    @property
+    def of_the_api(self):
+        """Whether the address says itself what methods it understands; pages understand GET and POST alone."""
+        return self.route.startswith("api/")
+
     def url(self, values):
         if "regex" in self.arguments or self.name == self.route:
             return "/" + re.sub(r"\(\?P<url>.*", "nowhere/", self.route.lstrip("^/"))

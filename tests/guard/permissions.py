@@ -322,7 +322,7 @@ RULES = {
     "socialaccount_login_cancelled": Rule(EVERYBODY, public=True),
     "account_reset_password": either(EVERYBODY, public=True),
     "account_reset_password_done": Rule(EVERYBODY, public=True),
-    "account_reset_password_from_key": either(EVERYBODY, public=True, arguments={"uidb36": "1", "key": "x-y"}),
+    "account_reset_password_from_key": missing(arguments={"uidb36": "1", "key": "x-y"}),
     "account_reset_password_from_key_done": Rule(EVERYBODY, public=True),
     "invitation": missing(arguments={"token": "nothing"}),
     "digest_stop": missing(arguments={"token": "nothing"}),
