@@ -1,13 +1,50 @@
-"""The Celery application: `celery -A registry worker`."""
+"""The Celery application: `celery -A registry worker`, and what becomes of a message while the broker is away."""
 
+import logging
 import os
 
-from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery import Celery, Task
+from celery.signals import beat_init, setup_logging, worker_init
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
-app = Celery("registry")
+log = logging.getLogger(__name__)
+
+
+class PostponableTask(Task):
+    """A task whose sender neither fails nor waits while the broker is away: the message is kept in the database.
+
+    The sweeper sends it once the broker answers again (`services.operations.postponed`). A task with `derived = True`
+    is not kept: what it does follows from what is stored, and the sweeper finds it by that.
+    """
+
+    derived = False
+
+    def apply_async(self, args=None, kwargs=None, *, producer=None, **options):
+        if producer is not None or self.app.conf.task_always_eager:  # the clock's: it comes again
+            return super().apply_async(args, kwargs, producer=producer, **options)
+        from sites.database.redis_cache import circuit  # needs the settings
+
+        if not circuit.is_open:
+            try:
+                answer = super().apply_async(args, kwargs, retry=False, **options)
+            except OperationalError as error:
+                circuit.failed(error)
+            else:
+                circuit.answered()
+                return answer
+        if not self.derived:
+            from registry.services.operations.postponed import keep  # needs the models
+
+            keep(self.name, args, kwargs)
+        log.warning(
+            "%s: %s", self.name, "the sweeper will find it" if self.derived else "kept until the broker is back"
+        )
+        return None
+
+
+app = Celery("registry", task_cls=PostponableTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -23,3 +60,10 @@ def refuse_unguarded(**kwargs):
     from registry.guards.checks import serve_guarded
 
     serve_guarded()
+
+
+@worker_init.connect
+@beat_init.connect
+def show_life(**kwargs):
+    """A worker and a beat say that they live; a web process, which only sends, has no use for that."""
+    import registry.health.signals  # noqa: F401  connects them

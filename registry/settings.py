@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -52,7 +53,7 @@ def database(url, authority=""):
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3} | options,
+        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "connect_timeout": "5"} | options,
     }
 
 
@@ -128,6 +129,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "registry.health.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "registry.api.shared.problems.ProblemMiddleware",
@@ -187,9 +189,16 @@ CACHES = {
         # Celery spells a unix socket redis+socket://…?virtual_host=1, redis-py unix://…?db=1.
         "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db="),
         "KEY_PREFIX": "metaspine",
-    }
+    },
+    # What must not be forgotten with Redis, and commits with what it is about: that a form was sent already.
+    "durable": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "registry_durable_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database alone: a session that was ended while Redis was away must not come back with it.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
 SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
@@ -201,7 +210,40 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True  # results live in the database, with who asked and why it failed
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_TIMEOUT = 1  # seconds; nobody who saves waits longer for a broker that is away
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 20,
+    "queue_order_strategy": "priority",  # a worker of several queues takes from the first that has something
+}
+# What somebody waits for with a form or a mail; what somebody asked for and comes back to; what is only drawn ahead.
+URGENT, JOBS, FIGURES = QUEUES = ("urgent", "jobs", "figures")
+CELERY_TASK_QUEUES = [Queue(name) for name in QUEUES]
+CELERY_TASK_DEFAULT_QUEUE = URGENT
+CELERY_TASK_ROUTES = {
+    f"registry.tasks.{task}": {"queue": queue}
+    for queue, tasks in {
+        JOBS: (
+            "run_comparison",
+            "run_export",
+            "run_import",
+            "compute_all_outcomes",
+            "check_all_forms",
+            "verify_audit",
+            "keep_counts",
+        ),
+        FIGURES: ("prepare_comparison_files",),
+    }.items()
+    for task in tasks
+}
+# A task that takes longer ends with an error, and the process with it if it does not listen. Memory in kB: a process
+# that holds more is replaced after its task.
+TASK_SECONDS = int(env("METASPINE_TASK_SECONDS", "3600"))
+CELERY_TASK_SOFT_TIME_LIMIT = TASK_SECONDS
+CELERY_TASK_TIME_LIMIT = TASK_SECONDS + 300
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1024 * int(env("METASPINE_WORKER_MB", "1024"))
+CELERY_BEAT_SCHEDULER = "registry.health.beat:OneScheduler"
 CELERY_BEAT_SCHEDULE = {
     "send_digests": {"task": "registry.tasks.send_digests", "schedule": 900.0},  # from the hour set below, once a day
     # Redis redelivers a lost message only after the visibility timeout; the sweeper does not wait for it.

@@ -7,6 +7,7 @@ A task is carried by Redis, which may lose or repeat it; the truth about what is
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from datetime import date
 from itertools import islice
 
@@ -25,7 +26,15 @@ from registry.guards import checking
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
 from registry.services import outcomes
-from registry.services.operations import alert_letters, digests, erasure, field_keys, record_replay, site_counts
+from registry.services.operations import (
+    alert_letters,
+    digests,
+    erasure,
+    field_keys,
+    postponed,
+    record_replay,
+    site_counts,
+)
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import attempts, audit
@@ -49,12 +58,13 @@ def start_patient_outcomes(patient_id):
 
 
 def _await_outcomes(patient_id):
-    # A message of Celery costs a save ten times what a line in a list does: only the first in it sends one.
+    # A message of Celery costs a save ten times what a line in a list does: only the first in it sends one. Without the
+    # broker there is no list, and the sweeper finds what was saved.
     if cache.push(AWAITED, patient_id) == 1:
         compute_awaited_outcomes.delay()
 
 
-@app.task
+@app.task(derived=True)
 def compute_awaited_outcomes():
     """Outcomes of the patients whose forms were saved. Where a worker is lost with them, `sweep` finds them again."""
     awaited = cache.take(AWAITED, MANY)
@@ -65,7 +75,7 @@ def compute_awaited_outcomes():
         compute_awaited_outcomes.delay()
 
 
-@app.task
+@app.task(derived=True)
 def compute_all_outcomes(*, anew=False):
     """Utilities and changes, by every value set in use, of those whose forms changed since; `anew`, of everybody."""
     with everything(reason="outcomes computed"), transaction.atomic():
@@ -73,7 +83,7 @@ def compute_all_outcomes(*, anew=False):
             outcomes.compute_changed(value_set, anew=anew)
 
 
-@app.task
+@app.task(derived=True)
 def check_all_forms(*, anew=False):
     """The soft checks over what changed since or, `anew`, over every form: they raise and close queries."""
     with everything(reason="soft checks"), transaction.atomic():
@@ -85,25 +95,17 @@ def start_all_outcomes():
 
     False where the broker cannot be reached; the hourly tasks will do it later.
     """
-    try:
-        compute_all_outcomes.apply_async(retry=False)
-        check_all_forms.apply_async(retry=False)
-    except OperationalError:
-        return False
-    return True
+    return all([compute_all_outcomes.delay(), check_all_forms.delay()])
 
 
 @app.task
 def run_comparison(run_id):
     """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
     if runs.perform(run_id):
-        try:
-            prepare_comparison_files.apply_async([run_id], retry=False)
-        except OperationalError:
-            logger.warning("comparison %s: its files will be made when somebody asks for them", run_id)
+        prepare_comparison_files.delay(run_id)
 
 
-@app.task
+@app.task(derived=True)
 def prepare_comparison_files(run_id):
     """Draw a finished comparison for its HTML and Word files, so that nobody waits for them."""
     rendered_cache.prepare(run_id)
@@ -175,8 +177,11 @@ def _follow_up(one):
 def sweep():
     """Do what lost tasks left undone: stalled comparisons, exports, imports, and outcomes of what was saved lately.
 
-    What was lost longer ago, with the broker's data, is found by the hourly `compute_all_outcomes`.
+    What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
+    found by the hourly `compute_all_outcomes`.
     """
+    with suppress(OperationalError):
+        postponed.send_all(_send_now)
     for run_id in runs.recover():
         run_comparison.delay(str(run_id))
     for export_id in exports.recover():
@@ -191,6 +196,11 @@ def sweep():
         computed = outcomes.compute_lately()
     if not computed:
         compute_all_outcomes()
+
+
+def _send_now(task, args, kwargs):
+    if app.tasks[task].delay(*args, **kwargs) is None:
+        raise OperationalError("the broker is away again")
 
 
 def purge(dry_run=False):

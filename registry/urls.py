@@ -7,6 +7,8 @@ from registry.admin import value_sets
 
 admin.autodiscover()  # the screens of administration, which only pages need
 
+handler500 = "registry.health.errors.server_error"
+
 urlpatterns = [
     path("", include("registry.web.start.urls")),  # first what is asked for most: each address before it is tried
     path("", include("registry.web.patients.urls")),

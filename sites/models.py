@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import value_sets
 from registry.instruments.base import Label
 from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.moments import minute_of
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
@@ -364,7 +365,7 @@ class Attempt(models.Model):
         indexes = [models.Index(fields=["kind", "subject", "at"], name="attempt_by_subject")]
 
     def __str__(self):
-        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.kind} {minute_of(self.at)}"
 
 
 class Alert(models.Model):

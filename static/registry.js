@@ -15,6 +15,29 @@
     }
   });
 
+  // A press on a button counts, also where the page moves before the finger or the mouse lets go: leaving a field may
+  // bring its message, a draft's note may appear. The click then lands beside the button, at the place of the press.
+  let pressed = null;
+  document.addEventListener("pointerdown", (event) => {
+    const button = event.isPrimary && event.button === 0 && event.target.closest("button, a.btn");
+    pressed = button ? { button, x: event.clientX, y: event.clientY } : null;
+  }, true);
+  document.addEventListener("click", (event) => {
+    const begun = pressed;
+    pressed = null;
+    if (!begun || !event.detail || begun.button.contains(event.target)) return; // by keyboard, or where it was pressed
+    if (!begun.button.isConnected || Math.hypot(event.clientX - begun.x, event.clientY - begun.y) > 10) return;
+    event.preventDefault();
+    event.stopPropagation();
+    begun.button.click();
+  }, true);
+
+  // A number as the server reads it (half_width_number): half width, without thousands separators.
+  const plainNumber = (text) => {
+    const plain = text.trim().normalize("NFKC").replaceAll("、", ",");
+    return /^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(plain) ? plain.replaceAll(",", "") : plain;
+  };
+
   // What went wrong is read first.
   const summary = document.querySelector("[data-focus]");
   if (summary) summary.focus();
@@ -48,7 +71,7 @@
       line.setAttribute(to, at);
     };
     const show = () => {
-      const text = field.value.trim().normalize("NFKC");
+      const text = plainNumber(field.value);
       const inside = /^\d+$/.test(text) && Number(text) >= low && Number(text) <= high;
       place(scale.querySelector(".scale-mark"), inside ? Number(text) : -1000);
     };
@@ -337,7 +360,7 @@
   function check(field) {
     const { min, max, unit, places } = field.dataset;
     if (min === undefined) return;
-    const text = field.value.trim().normalize("NFKC");
+    const text = plainNumber(field.value);
     const number = Number(text);
     const shape = places ? new RegExp(`^[+-]?\\d+(\\.\\d{1,${places}})?$`) : /^[+-]?\d+$/;
     const good = text === "" || (shape.test(text) && number >= Number(min) && (max === undefined || number <= Number(max)));

@@ -102,8 +102,13 @@ class Demo:
 
     def start_worker(self):
         schedule = f"{self.data}/celerybeat-schedule"
-        options = ["--concurrency", "2", "--loglevel", "INFO", "-B", "--schedule", schedule]
-        self.launch("worker", ["-m", "celery", "-A", "registry", "worker", *options], log=True)
+        clock = ["-B", "--schedule", schedule, "--scheduler", "registry.health.beat:OneScheduler"]
+        for name, options in {
+            "worker": ["--queues", "urgent", *clock],
+            "jobs": ["--queues", "jobs,figures"],
+        }.items():
+            options += ["--concurrency", "1", "--loglevel", "INFO", "--hostname", f"{name}@%h"]
+            self.launch(name, ["-m", "celery", "-A", "registry", "worker", *options], log=True)
 
     def start_web(self):
         self.launch("web", ["-m", "gunicorn", "--bind", self.bind, "registry.wsgi"], log=True)

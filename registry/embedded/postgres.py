@@ -15,7 +15,7 @@ from registry.embedded.process import living
 
 PORT = 5432  # only the name of the socket file: the server opens no TCP port
 OWNER, APPLICATION, DATABASE = "metaspine_owner", "metaspine_app", "metaspine"
-ROLES = PROJECT / "registry/embedded/roles.sql"
+ROLES = PROJECT / "docker/roles.sql"
 START_SECONDS = 300  # replaying a long log after a crash takes a while
 
 # For one machine shared with the web process and the worker. fsync and synchronous_commit stay on: this is study data.

@@ -84,9 +84,15 @@ SELECT 'server', split_part(current_setting('server_version'), '.', 1)
 UNION ALL
 SELECT 'server', split_part(current_setting('server_version'), '.', 1)
 UNION ALL
-SELECT 'setting ' || split_part(one, '=', 1), one FROM pg_db_role_setting AS s, unnest(s.setconfig) AS one
+-- Any role may give itself defaults; other people's roles are their own affair.
+SELECT 'setting ' || split_part(one, '=', 1), concat_ws(' ', s.setrole, one)
+FROM pg_db_role_setting AS s, unnest(s.setconfig) AS one
 WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-  AND split_part(one, '=', 1) IN ('search_path', 'session_replication_role', 'row_security')
+  AND (s.setrole = 0 OR s.setrole IN (
+      SELECT unnest(ARRAY[acl.grantee, c.relowner]) FROM pg_class AS c, aclexplode(c.relacl) AS acl
+      WHERE c.relname = 'registry_patient' AND c.relnamespace = 'public'::regnamespace))
+  AND (one LIKE 'app.%'
+       OR split_part(one, '=', 1) IN ('search_path', 'session_replication_role', 'row_security', 'role'))
 """
 
 

@@ -127,6 +127,20 @@ def _half_width(raw):
     return raw.translate(_HALF_WIDTH) if isinstance(raw, str) and not raw.isascii() else raw
 
 
+# Groups of three after a comma are thousands, whatever stands before decimals; “1,20” and “12,00” are none.
+IN_THOUSANDS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+"
+
+
+def half_width_number(text):
+    """A typed number in half width and without thousands separators: “１，２００” and “1,200” are “1200”.
+
+    Any other text comes back in half width, for its reader to refuse. 、 is what the key of the comma gives while a
+    keyboard writes kana.
+    """
+    plain = _half_width(text).replace("、", ",")
+    return plain.replace(",", "") if re.fullmatch(IN_THOUSANDS + r"(\.[0-9]+)?", plain) else plain
+
+
 def _typed(raw):
     """What was typed, short enough to be repeated in a message, and fit to be encoded."""
     text = str(raw).encode("utf-8", "replace").decode("utf-8")
@@ -137,7 +151,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
 
 
 def _clean_integer(item, raw, today):
-    text = _half_width(raw)
+    text = half_width_number(raw) if isinstance(raw, str) else raw
     if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, str) and _WHOLE.fullmatch(text))):
         raise InvalidValue(_expected(item, raw))
     value = int(text)
@@ -150,7 +164,7 @@ def _clean_integer(item, raw, today):
 
 
 def _clean_decimal(item, raw, today):
-    text = _half_width(raw) if isinstance(raw, str) else str(raw)
+    text = half_width_number(raw) if isinstance(raw, str) else str(raw)
     if (
         isinstance(raw, bool)
         or not isinstance(raw, (str, int, float, Decimal))

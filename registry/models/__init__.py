@@ -1,3 +1,4 @@
+from registry.models.background import Heartbeat, Postponed
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
@@ -24,6 +25,7 @@ __all__ = [
     "Erasure",
     "Export",
     "FollowUpEnd",
+    "Heartbeat",
     "Identity",
     "Import",
     "ImportMapping",
@@ -34,6 +36,7 @@ __all__ = [
     "OwnRecord",
     "Patient",
     "PatientLink",
+    "Postponed",
     "ProtocolVersion",
     "Query",
     "QueryForm",

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.clinical import Patient, site_of_patient
+from sites.moments import day_of
 
 
 class Signature(models.Model):
@@ -46,4 +47,4 @@ class Signature(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.patient_id} · {self.name} · {self.signed_at:%Y-%m-%d}"
+        return f"{self.patient_id} · {self.name} · {day_of(self.signed_at)}"

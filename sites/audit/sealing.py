@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from sites.audit import journal
+from sites.moments import minute_of
 
 SEALS = "study_sites_auditseal"
 AT_MOST = 10_000  # events in a seal: how closely a change is located
@@ -193,7 +194,7 @@ def _catch_up(kept, using):
 
 
 def _lost(last, newest, same):
-    ends = f"ends at seal {newest['number']} of {newest['last_at']:%Y-%m-%d %H:%M}" if newest else "has no seal"
+    ends = f"ends at seal {newest['number']} of {minute_of(newest['last_at'])}" if newest else "has no seal"
     what = "has another" if same else "lacks it"
     return (
         f"Seal {last['number']} was made on {last['at']} and is kept outside the database, which {what}: the database "
@@ -223,10 +224,31 @@ def accept_loss(reason, using=DEFAULT_DB_ALIAS):
         number = max(common, default=0)
         # Seals that the database has beyond the common ones stay, if they are ours: they are kept from now on.
         line = contents.seals.get(number)
+        _refuse_removed_seals([contents.seals[n] for n in sorted(contents.seals) if n > number], using)
         kept.append("accepted", number=number, hash=line["hash"] if line else "", reason=reason[:300])
         given_up = sorted(n for n in contents.seals if n > number)
         _catch_up(kept, using)
     return number, given_up
+
+
+def _refuse_removed_seals(lost, using):
+    """ValueError where events are there that seals were made of, and the seals are not: that is no older backup.
+
+    A backup that was made while events waited for the first of the `lost` seals has events of that one's time.
+    """
+    if len(lost) < 2 or "last_at" not in lost[0] or "last_at" not in lost[-1]:
+        return
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT audit_unsealed_between(%s::timestamptz + interval '1 second', %s)",
+            [lost[0]["last_at"], lost[-1]["last_at"]],
+        )
+        (count,) = cursor.fetchone()
+    if count:
+        raise ValueError(
+            f"{count} events are there of the time that seals {lost[1]['number']} to {lost[-1]['number']} cover, and "
+            "the seals are not: they were removed. That is no older backup; restore one"
+        )
 
 
 def _has(using, line):

@@ -1,8 +1,59 @@
-"""The cache in Redis, with one client kept instead of one made for each call, and lists that processes share."""
+"""The cache in Redis, which nothing needs: with Redis away each process goes on with a small cache of its own.
 
-from functools import cached_property
+One client is kept instead of one made for each call, and there are lists that processes share. A circuit breaker bounds
+what an absent Redis costs: after a failure it is not asked for some seconds, and every attempt has a time limit.
+"""
+
+import logging
+import threading
+import time
+from functools import cached_property, wraps
 
 from django.core.cache.backends import redis
+from django.core.cache.backends.locmem import LocMemCache
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
+
+PAUSE = 2.0  # seconds for which Redis is not asked after it did not answer
+CONNECTING, ANSWERING = 0.25, 1.0  # seconds
+
+
+class Circuit:
+    """Whether Redis is asked. After a failure not for `PAUSE` seconds; then one attempt decides."""
+
+    def __init__(self):
+        self.open_until = 0.0
+        self.lock = threading.Lock()
+
+    @property
+    def is_open(self):
+        """True while Redis is not to be asked. After a pause one caller is told False, and tries."""
+        if not self.open_until:
+            return False
+        with self.lock:
+            if time.monotonic() < self.open_until:
+                return True
+            self.open_until = time.monotonic() + PAUSE
+            return False
+
+    def failed(self, error):
+        if not self.open_until:
+            log.warning("Redis does not answer (%s): going on without it", error)
+        self.open_until = time.monotonic() + PAUSE
+
+    def answered(self):
+        """Returns whether it had been away."""
+        if not self.open_until:
+            return False
+        log.warning("Redis answers again")
+        self.open_until = 0.0
+        return True
+
+
+circuit = Circuit()  # of the process: the cache and the queues are one server
 
 
 class Client(redis.RedisCacheClient):
@@ -16,16 +67,65 @@ class Client(redis.RedisCacheClient):
         return self.kept  # there is one server
 
 
+def _or_alone(name):
+    """A method of the cache that does the same with the process's own where Redis does not answer."""
+    method = getattr(redis.RedisCache, name)
+
+    @wraps(method)
+    def call(self, *args, **kwargs):
+        if not circuit.is_open:
+            try:
+                answer = method(self, *args, **kwargs)
+            except (ConnectionError, TimeoutError) as error:
+                circuit.failed(error)
+            else:
+                if circuit.answered():
+                    self.alone.clear()
+                return answer
+        return getattr(self.alone, name)(*args, **kwargs)
+
+    return call
+
+
 class RedisCache(redis.RedisCache):
     def __init__(self, server, params):
+        limits = {"socket_connect_timeout": CONNECTING, "socket_timeout": ANSWERING, "retry": Retry(NoBackoff(), 1)}
+        params = params | {"OPTIONS": limits | params.get("OPTIONS", {})}
         super().__init__(server, params)
         self._class = Client
+        alone = {name: value for name, value in params.items() if name != "OPTIONS"}
+        self.alone = LocMemCache(f"without {server}", alone | {"OPTIONS": {"MAX_ENTRIES": 5000}})
 
     def push(self, key, text):
-        """Put a text at the end of the list `key`; returns how long the list is then."""
-        return self._cache.kept.rpush(self.make_and_validate_key(key), text)
+        """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
+        return self._of_list("rpush", key, text)
 
     def take(self, key, most):
-        """Take up to `most` texts from the beginning of the list `key`."""
-        found = self._cache.kept.lpop(self.make_and_validate_key(key), most)
-        return [text.decode() for text in found or ()]
+        """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""
+        return [text.decode() for text in self._of_list("lpop", key, most) or ()]
+
+    def _of_list(self, command, key, value):
+        if circuit.is_open:
+            return None
+        try:
+            answer = getattr(self._cache.kept, command)(self.make_and_validate_key(key), value)
+        except (ConnectionError, TimeoutError) as error:
+            circuit.failed(error)
+            return None
+        circuit.answered()
+        return answer
+
+    def answers(self):
+        """Whether Redis answers now, asked whatever the circuit says."""
+        try:
+            answer = bool(self._cache.kept.ping())
+        except RedisError:
+            return False
+        circuit.answered()
+        return answer
+
+
+for _name in (
+    "add", "get", "set", "touch", "delete", "get_many", "has_key", "incr", "set_many", "delete_many", "clear",
+):  # fmt: skip
+    setattr(RedisCache, _name, _or_alone(_name))

@@ -10,6 +10,15 @@ from sites.tenancy import scope
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    def init_connection_state(self):
+        """A new connection begins with no scope and with our tables first, whatever defaults its role has.
+
+        Any role may give itself defaults, and those of a scope would outlive whoever slipped them in.
+        """
+        super().init_connection_state()
+        with self.connection.cursor() as cursor:
+            cursor.execute(scope.NONE)
+
     def _set_autocommit(self, autocommit):
         super()._set_autocommit(autocommit)
         current = scope.current()

@@ -49,6 +49,11 @@ SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
 _SETTINGS = (*(f"{one}_sites" for one in SITES), "user_id", "request_id", "reason", "administers", "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
+# Session-wide: no scope, and no temporary table in the place of one of ours.
+NONE = "SELECT set_config('search_path', 'public, pg_temp', false), " + ", ".join(
+    f"set_config('app.{name}', '', false)" for name in _SETTINGS
+)
+
 
 def current():
     return _current.get()

@@ -14,10 +14,12 @@ from django.urls import reverse
 
 from registry.analysis.design import cohorts, plans
 from registry.analysis.design.groupings import Arms
+from registry.analysis.design.named_groups import Group, NamedGroups
 from registry.analysis.documents import bundle, verification_numbers
 from registry.analysis.running import runner
 from registry.demo import write_cohort
 from registry.imports import import_files
+from registry.instruments.base import Label
 from registry.models import ComparisonRun, Patient
 from sites.models import AuditEvent, Site
 from sites.tenancy.scope import Scope, entered
@@ -63,7 +65,24 @@ ARMS = plans.segment_comparison(
     pairwise_continuous="mann_whitney",
     followups=("3m",),
 )
-PLANS = (DEFAULT, RANKS, TWO_GROUPS, MANN_WHITNEY, REGIONS, STABILITY, PROCEDURES, ARMS)
+YOUNGER_MEN = (
+    cohorts.Step("at_most", {"variable": "age_at_surgery", "maximum": 69}),
+    cohorts.Step("category", {"variable": "sex", "values": ["male"]}),
+)
+NAMED = plans.segment_comparison(
+    grouping="named",
+    named=NamedGroups(
+        (
+            Group("old", Label("70 or older", "70歳以上"), (cohorts.Step("aged_at_least", {"minimum": 70}),)),
+            Group("men", Label("Younger men", "70歳未満の男性"), YOUNGER_MEN),
+        )
+    ),
+    overall_continuous="mann_whitney",
+    pairwise_continuous="t_test",
+    characteristics=("age_at_surgery", "sex"),
+    domains=(),
+)
+PLANS = (DEFAULT, RANKS, TWO_GROUPS, MANN_WHITNEY, REGIONS, STABILITY, PROCEDURES, ARMS, NAMED)
 
 
 def compared(plan, cohort=cohorts.ALL, **drawn):

@@ -116,6 +116,77 @@ def test_refusals_speak_japanese_too(refused, says):
     assert design_errors.told(caught.value, "en") == str(caught.value)
 
 
+HIGH_AND_LOW = [
+    {
+        "code": "high",
+        "label": {"en": "SINS 13 or more", "ja": "SINS 13以上"},
+        "steps": [{"step": "at_least", "variable": "sins_total", "minimum": 13}],
+    },
+    {
+        "code": "low",
+        "label": {"en": "SINS 6 or less", "ja": "SINS 6以下"},
+        "steps": [{"step": "at_most", "variable": "sins_total", "maximum": 6}],
+    },
+]
+FEW = {"characteristics": ("age_at_surgery",), "events": (), "domains": (), "overall_continuous": "mann_whitney"}
+
+
+def named_plan(groups=HIGH_AND_LOW, **changes):
+    given = {"name": "segment_comparison", "grouping": "named", "named": groups} | FEW | changes
+    return plans.from_json(through_json(given))
+
+
+def test_named_groups_are_those_who_pass_the_steps(random_patients, as_system):
+    plan = named_plan()
+    assert plans.from_json(through_json(plan.to_json())) == plan
+    with as_system():
+        result = runner.compare(plan, cohorts.ALL)
+    cohort = result["cohort"]
+    assert list(cohort["groups"]) == ["high", "low"]
+    assert sum(cohort["groups"].values()) + cohort["in_no_group"] == cohort["n"]
+    high = cohorts.Cohort("high", "1", cohorts.ALL.label, plan.named.groups[0].steps)
+    with as_system():
+        alone = runner.compare(plans.SEGMENT_COMPARISON, high)
+    assert cohort["groups"]["high"] == alone["cohort"]["n"] > 0
+    assert cohort["groups"]["low"] > 0
+    assert (result["method"]["named"], result["method"]["pairs"]) == (HIGH_AND_LOW, ["high_vs_low"])
+    assert "SINS 13 or more" in " ".join(narrative.answer(result))
+    assert "SINS 13以上" in " ".join(narrative.answer(result, "ja"))
+    assert "Named groups" in narrative.methods(result)
+
+
+def test_named_groups_must_not_share_patients(random_patients, as_system):
+    both = [
+        HIGH_AND_LOW[0],
+        HIGH_AND_LOW[1] | {"steps": [{"step": "at_most", "variable": "sins_total", "maximum": 14}]},
+    ]
+    with (
+        as_system(),
+        pytest.raises(design_errors.Refused, match="would be in two groups, such as “SINS 13 or more”"),
+    ):
+        runner.compare(named_plan(both), cohorts.ALL)
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        (HIGH_AND_LOW[:1], "name two to 12 groups"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[0]], "a code of its own"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"code": "a_vs_b"}], "without “_vs_”"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"label": {"en": "Low", "ja": " "}}], "an English and a Japanese name"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"steps": []}], "no step"),
+        ([HIGH_AND_LOW[0], {"code": "low"}], "a list of steps"),
+        ([HIGH_AND_LOW[0], HIGH_AND_LOW[1] | {"steps": [{"step": "tall"}]}], "no step of a cohort"),
+        (None, "they belong to the grouping “named”"),
+    ],
+)
+def test_named_groups_that_are_none_are_refused(groups, says):
+    with pytest.raises(ValueError, match=says):
+        named_plan(groups)
+    with pytest.raises(ValueError, match="they belong to the grouping “named”"):
+        named_plan(grouping="sex")
+
+
 def test_thresholds_may_come_from_a_file(tmp_path, settings, stored, as_system):
     entry = {"variable": "eq_vas", "value": 12, "setting": {"en": "here", "ja": "当院"}, "source": "Own 2026"}
     path = tmp_path / "mcid.json"

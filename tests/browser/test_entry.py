@@ -183,3 +183,53 @@ def test_two_clicks_in_the_same_instant_enrol_one_patient(opened, cast, patients
     before = patients_of_north()
     assert page.evaluate(SEND_TWICE, "") == ["opaqueredirect"] * 2
     assert patients_of_north() == before + 1
+
+
+# What a press finds moved when it lets go: the messages of the field that it left stand above the buttons by then.
+@pytest.mark.parametrize(("name", "button"), [("eq_vas", "save"), ("eq_vas", "complete"), ("pain_vas_mm", "save")])
+@pytest.mark.parametrize("touch", [False, True])
+def test_the_first_press_on_a_button_counts_after_a_number_out_of_range(opened, cast, touch, name, button):
+    page = opened("alice", "tablet", has_touch=touch)
+    page.goto(f"/patients/{cast.new}/assessments/6m/")
+    page.wait_for_load_state("networkidle")
+    page.fill(f"[name={name}]", "660")
+    page.locator(f"[name={name}]").focus()
+    page.set_viewport_size({"width": 820, "height": 6000})  # the buttons stand below what the message moves
+    box = page.locator(f"button[name={button}]").bounding_box()
+    at = box["x"] + box["width"] / 2, box["y"] + 4
+    with page.expect_response(lambda response: response.request.method == "POST" and response.status == 422):
+        if touch:
+            page.touchscreen.tap(*at)
+        else:
+            page.mouse.move(*at)
+            page.mouse.down()
+            page.wait_for_timeout(60)
+            page.mouse.up()
+    page.wait_for_selector(".error-summary")
+    assert "660" in page.inner_text(".error-summary")
+
+
+def test_a_press_that_is_taken_back_stores_nothing(opened, cast, assessments):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/assessments/6m/")
+    before = assessments(cast.new, "6m")
+    box = page.locator("button[name=save]").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 5, box["y"] - 200)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+    assert page.locator(".error-summary, .note-success").count() == 0
+    assert assessments(cast.new, "6m") == before
+
+
+@pytest.mark.parametrize("typed", ["1,200", "１，２００", "1、200"])
+def test_thousands_are_read_as_they_are_typed(opened, cast, typed):
+    page = opened("alice")
+    page.goto(f"/patients/{cast.new}/surgery/")
+    page.fill("[name=blood_loss_ml]", typed)
+    page.keyboard.press("Tab")
+    assert page.locator("#error-blood_loss_ml").count() == 0
+    page.click("button[name=save]")
+    page.wait_for_selector(".note-success")
+    assert page.input_value("[name=blood_loss_ml]") == "1200"

@@ -1,9 +1,10 @@
-"""The container files agree with each other and with the settings. (Building the image needs an engine.)"""
+"""The container files agree with each other and with the settings. (bin/test-image builds and runs it.)"""
 
 import re
 
 import pytest
 import yaml
+from django.conf import settings
 
 from registry.embedded import PROJECT
 from registry.embedded.postgres import ROLES
@@ -14,7 +15,7 @@ COMPOSE_TEXT = (DOCKER / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 EXPLAINED = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
 REQUIRED = re.findall(r"^([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
-APPLICATION = ("web", "worker", "beat", "migrate")
+APPLICATION = ("web", "worker", "jobs", "beat", "migrate", "operator")
 
 
 def test_every_setting_the_application_reads_is_explained():
@@ -37,9 +38,9 @@ def test_what_is_required_has_no_default_anywhere():
     assert re.findall(r"^[A-Z_]+=(.*)$", EXAMPLE, re.MULTILINE) == [""] * len(REQUIRED)
 
 
-def test_only_the_migration_gets_the_owners_address():
+def test_only_what_needs_it_gets_the_owners_address():
     holders = [name for name in APPLICATION if "OWNER_DATABASE_URL" in COMPOSE["services"][name]["environment"]]
-    assert holders == ["migrate"]
+    assert holders == ["migrate", "operator"]
     for name in APPLICATION:
         environment = COMPOSE["services"][name]["environment"]
         assert "metaspine_app:" in environment["DATABASE_URL"]
@@ -80,9 +81,23 @@ def test_the_image_installs_locked_packages_and_does_not_run_as_root():
 
 def test_the_image_can_back_up_the_server_that_compose_runs():
     """pg_dump refuses a server newer than itself."""
-    server = re.fullmatch(r"postgres:(\d+)-bookworm", COMPOSE["services"]["db"]["image"])[1]
-    dockerfile = (DOCKER / "Dockerfile").read_text()
-    assert re.search(r"^ARG POSTGRES_MAJOR=(\d+)$", dockerfile, re.MULTILINE)[1] == server
-    assert '"postgresql-client-$POSTGRES_MAJOR"' in dockerfile
-    # The packages are of the same Debian as the image that they are put into.
-    assert all("bookworm" in line for line in dockerfile.splitlines() if line.startswith("FROM "))
+    server = re.fullmatch(r"postgres:(\d+)-trixie", COMPOSE["services"]["db"]["image"])[1]
+    assert f"postgresql-client-{server} " in (DOCKER / "Dockerfile").read_text()
+
+
+def test_every_queue_has_a_worker_and_saving_has_its_own():
+    taken = [
+        one["command"][one["command"].index("--queues") + 1]
+        for one in COMPOSE["services"].values()
+        if "--queues" in one.get("command", ())
+    ]
+    assert taken == ["urgent", "jobs,figures"] == [settings.URGENT, ",".join(settings.QUEUES[1:])]
+
+
+def test_what_the_image_holds_runs_without_the_embedded_services():
+    """`registry/embedded` is not in the image, and nothing that is there imports it."""
+    assert "registry/embedded" in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
+    source = (path for folder in ("registry", "sites") for path in (PROJECT / folder).rglob("*.py"))
+    importing = re.compile(r"^\s*(from|import) registry\.embedded|from registry import .*embedded", re.MULTILINE)
+    outside = [path for path in source if PROJECT / "registry/embedded" not in path.parents]
+    assert [path for path in outside if importing.search(path.read_text())] == []

@@ -122,6 +122,7 @@ def demo(tmp_path, used_before):
     """bin/demo's launcher in a project with the smallest commands, worker and web process it can start."""
     project, data = tmp_path / "project", tmp_path / "data of a study"
     shutil.copytree(PROJECT / "registry/embedded", project / "registry/embedded")
+    shutil.copytree(PROJECT / "docker", project / "docker")
     for name, text in STAND_IN.items():
         (project / name).write_text(text)
     subprocess.run(["cp", "-a", used_before, data], check=True)

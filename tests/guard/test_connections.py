@@ -228,3 +228,21 @@ def test_the_trail_names_the_person_and_the_request_of_each_change(two_sites):
             ("N01-0001", alice.pk, "r1", ""),
             ("N01-0001", None, "", "outcomes computed"),
         ]
+
+
+def test_defaults_that_a_role_gives_itself_change_nothing(two_sites):
+    """Any role may do that to itself, and it would outlive whoever slipped it in."""
+    alter = f'ALTER ROLE CURRENT_USER IN DATABASE "{connection.settings_dict["NAME"]}"'
+    with connection.cursor() as cursor:
+        cursor.execute(f"{alter} SET search_path = 'pg_temp, public'")
+    connection.close()
+    try:
+        assert nothing_is_left()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW search_path")
+            assert cursor.fetchone() == ("public, pg_temp",)
+            with pytest.raises(DatabaseError, match="permission denied to set parameter"):
+                cursor.execute(f"{alter} SET app.read_sites = '{{1}}'")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{alter} RESET ALL")

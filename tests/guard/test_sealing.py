@@ -294,6 +294,18 @@ def test_the_product_seals_nothing_anew(sealed, forgery, capsys):
     assert "3 seals, 1 to 3, with 11 events" in capsys.readouterr().err
 
 
+def test_seals_removed_from_among_their_events_are_no_older_backup(committed):
+    for _ in range(3):
+        act()
+        time.sleep(1.1)  # the journal keeps whole seconds
+        sealing.seal()
+    tamper("TRUNCATE study_sites_auditseal", f"DELETE FROM study_sites_auditevent WHERE {OF_OUR_OWN}")
+    with pytest.raises(CommandError, match="seals 2 to 3 cover, and the seals are not: they were removed"):
+        call_command("seal_audit", accept_loss="nothing to see here")
+    with pytest.raises(sealing.HistoryLost):
+        sealing.seal()
+
+
 def roll_back_to_the_first_seal(first_id_beyond):
     tamper(
         "DELETE FROM study_sites_auditseal WHERE number > 1",

@@ -210,3 +210,34 @@ def test_every_reason_for_a_missing_value_has_a_label():
 def test_a_label_speaks_the_language_asked_for():
     label = MISSING_LABELS["dead"]
     assert (label.in_language("ja-jp"), label.in_language("en"), label.in_language(None)) == ("死亡", "Dead", "Dead")
+
+
+def spellings(number):
+    """A number of four digits and more with thousands separators, in half and in full width."""
+    half = f"{number:,}"
+    return half, half.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}), half.replace(",", "、")
+
+
+numbers = pytest.mark.parametrize(
+    "item", [one for one in ITEMS if one.kind == "integer" and not one.choices], ids=lambda item: item.name
+)
+
+
+@numbers
+@given(number=st.integers(1000, 999_999_999))
+def test_thousands_separators_say_the_number_without_them(item, number):
+    for text in spellings(number):
+        try:
+            plain = item.clean(str(number))
+        except InvalidValue:
+            with pytest.raises(InvalidValue):
+                item.clean(text)
+        else:
+            assert item.clean(text) == plain == number
+
+
+@numbers
+def test_commas_elsewhere_are_no_thousands_separators(item):
+    for text in ("1,20", "12,00", "1,2000", ",200", "1,", "1,,200", "0x1,200", "1,200,30"):
+        with pytest.raises(InvalidValue):
+            item.clean(text)

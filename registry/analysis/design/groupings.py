@@ -137,8 +137,3 @@ def arms_from_json(data):
 def of(code, arms=None):
     """The Grouping of this code, of Arms where it is that."""
     return arms.grouping if code == ARMS else GROUPINGS[code]
-
-
-def of_method(method):
-    """The Grouping that a result's `method` names."""
-    return of(method["grouping"], arms_from_json(method.get("arms")))

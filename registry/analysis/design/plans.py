@@ -6,7 +6,7 @@ A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segm
 
 from dataclasses import asdict, dataclass, fields, replace
 
-from registry.analysis.design import groupings, methods
+from registry.analysis.design import groupings, methods, named_groups
 from registry.analysis.design.errors import listed, named, refusal
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
@@ -28,12 +28,14 @@ class Plan:
     value_sets                                           the first is the main one; the others are sensitivity analyses
     segment_rule                                         options of `levels.SegmentRule`
     arms                                                 which levels make two arms, where the grouping is `arms`
+    named                                                groups by the steps of a cohort, where the grouping is `named`
     """
 
     name: str
     version: str = "1"
     grouping: str = "segment_group"
     arms: groupings.Arms | None = None
+    named: named_groups.NamedGroups | None = None
     baseline: str = "preop"
     followups: tuple = ("1m",)
     value_sets: tuple = (value_sets.DEFAULT,)
@@ -81,6 +83,11 @@ class Plan:
                 "arms: they belong to the grouping “arms”, and it needs them; a variable and two lists of its levels",
                 "治療群：グループ分け「arms」には治療群の指定が必要で、他のグループ分けには指定できません",
             )
+        if bool(self.named) != (self.grouping == named_groups.NAMED):
+            raise refusal(
+                "named: they belong to the grouping “named”, and it needs them; a code, a name and steps for each",
+                "群：グループ分け「named」には群の指定が必要で、他のグループ分けには指定できません",
+            )
         self._check_two_groups()
 
     def _check_two_groups(self):
@@ -98,7 +105,7 @@ class Plan:
 
     @property
     def grouped_by(self):
-        return groupings.of(self.grouping, self.arms)
+        return self.named.grouping if self.named else groupings.of(self.grouping, self.arms)
 
     @property
     def rule(self):
@@ -107,6 +114,11 @@ class Plan:
     @property
     def timepoints(self):
         return (self.baseline, *self.followups)
+
+    @property
+    def items_needed(self):
+        """What `frame.read` must read for the plan's groups, beside its timepoints."""
+        return self.named.timepoints_needed() if self.named else ()
 
     def test(self, place):
         """The Test at a place such as `overall_continuous`; None where there is none."""
@@ -117,6 +129,10 @@ class Plan:
         data = asdict(self)
         data["segment_rule"] = dict(self.segment_rule)
         data["arms"] = self.arms and self.arms.to_json()
+        if self.named:
+            data["named"] = self.named.to_json()
+        else:
+            del data["named"]  # plans without are as they always were
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
@@ -136,6 +152,7 @@ def from_json(data):
     if isinstance(given.get("segment_rule"), dict):
         given["segment_rule"] = tuple(given["segment_rule"].items())
     given["arms"] = groupings.arms_from_json(data.get("arms"))
+    given["named"] = named_groups.from_json(data.get("named"))
     return Plan(**given)
 
 
@@ -212,7 +229,7 @@ _TABLES = {
 _TIMES = tuple(one.code for one in timepoints.SCHEDULE)
 _SETS = tuple(one.code for one in value_sets.ALL)
 _CHECKS = {
-    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS)),
+    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED)),
     "baseline": _one_of(_TIMES),
     "followups": _some_of(_TIMES, least=1),
     "value_sets": _some_of(_SETS, least=1),

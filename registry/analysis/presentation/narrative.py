@@ -1,7 +1,7 @@
 """A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
 
-from registry.analysis.design import groupings
 from registry.analysis.design import methods as tests
+from registry.analysis.design import named_groups
 from registry.analysis.presentation.numbers import number, p_phrase, percent
 from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
 from registry.instruments import value_sets, variables
@@ -67,7 +67,7 @@ def title(result, language="en"):
     times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
     name = words(plan_label(method["plan"]))
     if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
-        name = words(BY_GROUPS, groups=words(groupings.of_method(method).label))
+        name = words(BY_GROUPS, groups=words(named_groups.of_method(method).label))
     return words(TITLE, plan=name, times=times)
 
 
@@ -291,7 +291,7 @@ def methods(result, language="en"):
         frozen=_frozen(result, words, FROZEN),
         further=_further(result, words),
         times=words(AND).join(words.at(code) for code in (method["baseline"], *method["followups"])),
-        grouping=words(groupings.of_method(method).label),
+        grouping=words(named_groups.of_method(method).label),
         cohort=words(cohort_label(result["cohort"]["name"])),
         value_set=f"{words(published.label)} (doi:{published.doi})",
         alpha=method["alpha"],

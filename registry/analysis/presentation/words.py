@@ -1,6 +1,6 @@
 """What a result's codes are called, in one language."""
 
-from registry.analysis.design import cohorts, groupings, methods, plans
+from registry.analysis.design import cohorts, methods, named_groups, plans
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
@@ -55,7 +55,7 @@ class Words:
     def __init__(self, result, language):
         self.result, self.language = result, language
         method = result["method"]
-        grouping = groupings.of_method(method)
+        grouping = named_groups.of_method(method)
         known = {choice.code: choice.label for choice in grouping.groups or ()}
         self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
 

@@ -118,7 +118,7 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
 
 def timepoints_needed(plan, cohort):
     """What `frame.read` must read for a plan and a cohort."""
-    return tuple(dict.fromkeys((*plan.timepoints, *cohorts.timepoints_needed(cohort))))
+    return tuple(dict.fromkeys((*plan.timepoints, *plan.items_needed, *cohorts.timepoints_needed(cohort))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -464,4 +464,11 @@ def _method(data):
             if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
         },
         "alpha": plan.alpha,
-    } | ({"arms": plan.arms.to_json()} if plan.arms else {})
+    } | _groups_of(plan)
+
+
+def _groups_of(plan):
+    """What groups that no variable gives are made from."""
+    if plan.named:
+        return {"named": plan.named.to_json()}
+    return {"arms": plan.arms.to_json()} if plan.arms else {}

@@ -1,17 +1,15 @@
 """What a result says about the software behind it."""
 
 import platform
-import tomllib
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+
+from registry import __version__
 
 
-@cache
 def product_version():
-    """The version in pyproject.toml: the product runs from its folder and is not installed as a package."""
-    with (Path(__file__).parents[3] / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["project"]["version"]
+    """The version of the product, such as `0.1.0`."""
+    return __version__
 
 
 @cache

@@ -111,7 +111,8 @@ class Comparisons(Resource):
             sent.errors["frozen"] = [_("there is no such snapshot")]
         elif cohort is not None:
             try:
-                frozen_data.require(snapshot, cohorts.timepoints_needed(cohort))
+                needed = plan.items_needed if plan else ()
+                frozen_data.require(snapshot, (*cohorts.timepoints_needed(cohort), *needed))
             except snapshots.Lacking as error:
                 sent.errors["frozen"] = [error.reason.in_language(get_language())]
         if sent.errors:

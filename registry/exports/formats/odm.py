@@ -62,13 +62,14 @@ class _Table:
 
 
 def _head(sites, tables):
-    now = timezone.localtime().isoformat(timespec="seconds")
+    now = timezone.localtime()
+    made_at = now.isoformat(timespec="seconds")
     synthetic = ' Description="SYNTHETIC DATA: these patients do not exist"' if settings.SYNTHETIC else ""
     return "".join(
         (
             '<?xml version="1.0" encoding="UTF-8"?>\n',
             '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" ODMVersion="1.3.2" FileType="Snapshot" Granularity="All" ',
-            f'FileOID="metaspine.{timezone.now():%Y%m%d%H%M%S}" CreationDateTime="{now}" AsOfDateTime="{now}" ',
+            f'FileOID="metaspine.{now:%Y%m%d%H%M%S}" CreationDateTime="{made_at}" AsOfDateTime="{made_at}" ',
             f'SourceSystem="Metaspine" SourceSystemVersion="{product_version()}"{synthetic}>\n',
             _study(tables),
             _locations(sites),

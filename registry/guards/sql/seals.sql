@@ -126,6 +126,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     CROSS JOIN @EVENTS_OF_RANGE@
 $$;
 
+-- How many events of a span of time are in no seal.
+CREATE FUNCTION audit_unsealed_between(later_than timestamptz, until timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT count(*)
+    FROM @RANGES_OF((SELECT int8multirange(int8range(1, NULL)) - coalesce(range_agg(ids), '{}')
+                     FROM study_sites_auditseal))@
+    CROSS JOIN @EVENTS_OF_RANGE@
+    WHERE e.at > later_than AND e.at <= until
+$$;
+
 -- Numbers of seals that the trail tells of and that are gone: the newest one too.
 CREATE FUNCTION audit_lost_seals(beyond bigint) RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$

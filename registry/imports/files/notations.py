@@ -11,7 +11,7 @@ import unicodedata
 from datetime import date, timedelta
 
 from registry.instruments import levels
-from registry.instruments.base import InvalidValue, Label
+from registry.instruments.base import IN_THOUSANDS, InvalidValue, Label
 
 INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
 # What looks like a hyphen; ー is the long vowel of katakana, which keyboards give for one.
@@ -113,7 +113,7 @@ def _whole_readings(text, readings):
     """Readings without a decimal part that is not zero. Groups of a comma are thousands, whatever stands before
     decimals.
     """
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.0+)?", text):
+    if re.fullmatch(IN_THOUSANDS + r"(\.0+)?", text):
         return dict.fromkeys((POINT, COMMA), readings[POINT].partition(".")[0])
     whole = {}
     for separator, reading in readings.items():

@@ -1,5 +1,7 @@
 """`migrate`, as the owner role. Afterwards `registry.guards` puts in place what guards the tables."""
 
+from contextlib import contextmanager
+
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -7,6 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from registry.guards import applying
+from registry.health.waiting import MIGRATING
 
 
 class Command(migrate.Command):
@@ -29,7 +32,19 @@ class Command(migrate.Command):
                 applying.refuse_altered_schema(options["database"])
             except applying.SchemaAltered as error:
                 raise CommandError(str(error)) from None
-        super().handle(*args, **options)
+        with alone(connections[options["database"]]):
+            super().handle(*args, **options)
+
+
+@contextmanager
+def alone(connection):
+    """One `migrate` at a time; whoever waits for the tables (`registry.health.waiting`) sees that it is not done."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+    try:
+        yield
+    finally:
+        connection.close()  # the lock is the session's
 
 
 def refuse_half_a_baseline(connection):

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from registry.services.review import signing
 from sites.audit import alerts
+from sites.moments import day_of
 from sites.tenancy.scope import everything
 
 WHY = {
@@ -33,7 +34,7 @@ class Command(BaseCommand):
                     self.stderr.write(
                         self.style.ERROR(
                             f"signature {one.signature.pk} of {one.signature.patient_id}, signed "
-                            f"{one.signature.signed_at:%Y-%m-%d}, is broken; {what}"
+                            f"{day_of(one.signature.signed_at)}, is broken; {what}"
                         )
                     )
         self.stdout.write(

@@ -17,6 +17,7 @@ from registry.models import Assessment, Patient, PatientLink, State
 from registry.services.follow_up import ends, schedule
 from registry.services.records import drafts, extras
 from registry.services.records.storing import Locked, locked_for_update, require
+from sites.moments import day_of
 from sites.tenancy.access import Can
 from sites.tenancy.scope import Scope, current
 
@@ -167,7 +168,7 @@ def accept(*, access, link, version=None, kept=()):
     if RESPONDENT.code in extras.switched_on():
         typed[RESPONDENT.code] = [link.respondent]
     if row is None and not (draft and not draft.discarded_at and any(draft.typed.get("assessment_date", ()))):
-        typed["assessment_date"] = [timezone.localdate(link.submitted_at).isoformat()]
+        typed["assessment_date"] = [day_of(link.submitted_at).isoformat()]
     drafts.keep(access=access, patient=link.patient, form=link.timepoint, typed=typed, version=version)
     _settle(access, link, "")
 

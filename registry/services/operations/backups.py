@@ -8,12 +8,10 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import tempfile
 from base64 import urlsafe_b64decode
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -27,7 +25,6 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from psycopg import sql
 
-from registry.embedded import postgres
 from sites.audit import sealing
 from sites.tenancy.scope import SITES, everything
 
@@ -250,18 +247,24 @@ def _environment(connection):
 
 
 def _program(name, connection):
-    """The first on the path or beside the embedded server that is not older than the server."""
+    """The first of PostgreSQL's programs of that name that is not older than the server: on the path, or Debian's.
+
+    A machine may have several; pg_dump refuses a newer server.
+    """
     connection.ensure_connection()
     wanted = connection.pg_version // 10000
-    beside = []
-    with suppress(Exception):  # the embedded server is optional; its absence has several errors
-        beside = [postgres.program(name)]
-    for one in (shutil.which(name), *beside):
-        if one and Path(one).exists():
-            said = subprocess.run([one, "--version"], capture_output=True, text=True).stdout
-            if (found := re.search(r"(\d+)", said)) and int(found[1]) >= wanted:
-                return str(one)
+    folders = [Path(one) for one in os.get_exec_path()] + sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    for path in (folder / name for folder in folders):
+        if os.access(path, os.X_OK) and _major(path) >= wanted:
+            return str(path)
     raise BackupError(f"No {name} of PostgreSQL {wanted} or newer is on the path.")
+
+
+def _major(program):
+    """The major version that one of PostgreSQL's programs says it has; 0 where it says none."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"\d+", said)
+    return int(number[0]) if number else 0
 
 
 def _refuse_failure(name, process, said):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -117,7 +117,7 @@ def own(request):
 def _is_repeated(request):
     """Whether this very form was sent before, by a second click or by loading the page again."""
     sent = request.POST.get("submission", "")[:64]
-    return bool(sent) and not cache.add(f"token-issued:{request.user.pk}:{sent}", True, timeout=24 * 3600)
+    return bool(sent) and not caches["durable"].add(f"token-issued:{request.user.pk}:{sent}", True, timeout=24 * 3600)
 
 
 @require_safe

@@ -133,8 +133,8 @@ def _of_site(flow, told):
     return steps
 
 
-def _selected(cohort, rule=DEFAULT_RULE, **more):
-    frame = frames.read(cohorts.timepoints_needed(cohort), **more)
+def _selected(cohort, rule=DEFAULT_RULE, also=(), **more):
+    frame = frames.read(tuple(dict.fromkeys((*cohorts.timepoints_needed(cohort), *also))), **more)
     return frame, cohorts.select(cohort, frame, rule)
 
 
@@ -181,8 +181,8 @@ def cohort_patients(request):
         raise Http404
     run = _run(request.GET.get("run"))
     cohort = cohorts.from_json(run.result["cohort"]) if run else Cohort("new", "0", ALL.label, form.steps)
-    rule = plans.from_json(run.plan).rule if run else DEFAULT_RULE
-    frame, selection = _selected(cohort, rule, keep_key=True)
+    plan = plans.from_json(run.plan) if run else plans.SEGMENT_COMPARISON
+    frame, selection = _selected(cohort, plan.rule, plan.items_needed, keep_key=True)
     step = request.GET.get("step", ANALYSED)
     label, inside = _behind(step, selection, len(selection.cohort.steps) - len(cohort.steps) if run else 0)
     group = request.GET.get("group", "") if run else ""

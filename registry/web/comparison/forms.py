@@ -8,7 +8,9 @@ from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts, methods, plans, saved_cohorts
 from registry.analysis.design import errors as design_errors
 from registry.analysis.design.groupings import ARM_LABEL, ARM_VARIABLES, ARMS, GROUPINGS, Arms
+from registry.analysis.design.named_groups import NAMED
 from registry.instruments import timepoints, value_sets, variables
+from registry.instruments.base import Label
 from registry.models import SavedCohort, Snapshot
 from registry.services.files import snapshots
 from registry.web.comparison.plan_words import PARTS, RULES, rule_choices
@@ -125,6 +127,12 @@ class ComparisonForm(forms.Form):
             "snapshot": snapshot or (earlier and earlier.frozen_id),
         }
         super().__init__(data, initial=initial)
+        self.named = plan.named
+        if self.named:  # groups that a file or the API named: the page asks the same of them again
+            self.fields["grouping"].choices = [
+                *self.fields["grouping"].choices,
+                *_labelled([(NAMED, self._of_named())]),
+            ]
         for place in TESTS:
             self.fields[place] = forms.ChoiceField(label=PARTS[place], choices=_tests(place))
         for place in FURTHER:
@@ -176,10 +184,15 @@ class ComparisonForm(forms.Form):
             raise forms.ValidationError(design_errors.told(error, get_language() or "en")) from error
         self.cohort = _cohort(given["cohort_name"])
         try:
-            packed_snapshots.require(given["snapshot"], cohorts.timepoints_needed(self.cohort))
+            needed = cohorts.timepoints_needed(self.cohort)
+            packed_snapshots.require(given["snapshot"], (*needed, *self.plan.items_needed))
         except snapshots.Lacking as error:
             self.add_error("snapshot", error.reason.in_language(get_language() or "en"))
         return given
+
+    def _of_named(self):
+        names = [group.label for group in self.named.groups]
+        return Label(", ".join(name.en for name in names), "、".join(name.ja for name in names))
 
     def _changes(self, given):
         """What the plan has instead of the segment study's own: from the page, a list of variables without a tick is
@@ -191,6 +204,7 @@ class ComparisonForm(forms.Form):
         rule = {option: given[option] for option in RULES if given[option]}
         return changes | {
             "arms": _arms(given["arm_a"], given["arm_b"]) if given["grouping"] == ARMS else None,
+            "named": self.named if given["grouping"] == NAMED else None,
             "value_sets": tuple(dict.fromkeys((given["value_set"], *given["further_value_sets"]))),
             "followups": tuple(given["followups"]),
             "deltas": tuple(name for name in DEFAULT.deltas if name in outcomes),

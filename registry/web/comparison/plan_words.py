@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from registry.analysis.design import groupings, methods
+from registry.analysis.design import groupings, methods, named_groups
 from registry.instruments import levels, timepoints, value_sets, variables
 
 PARTS = {
@@ -10,6 +10,7 @@ PARTS = {
     "version": _("Version"),
     "grouping": _("Groups"),
     "arms": _("Arms"),
+    "named": _("Named groups"),
     "baseline": _("Baseline"),
     "followups": _("Follow-up"),
     "value_sets": _("EQ-5D-5L value sets"),
@@ -56,6 +57,8 @@ def in_words(part, value, language):
         return None
     if part == "arms":
         return [choice.label.in_language(language) for choice in groupings.arms_from_json(value).grouping.groups]
+    if part == "named":
+        return [group.label.in_language(language) for group in named_groups.from_json(value).groups]
     if part == "segment_rule":
         return [f"{RULES[option]}: {RULE_CHOICES.get(code, code)}" for option, code in value.items()]
     if isinstance(value, list):
@@ -73,7 +76,8 @@ def _one(part, code, language):
 
 def _label(part, code):
     if part == "grouping":
-        return groupings.ARM_LABEL if code == groupings.ARMS else groupings.GROUPINGS[code].label
+        made = {groupings.ARMS: groupings.ARM_LABEL, named_groups.NAMED: named_groups.LABEL}
+        return made.get(code) or groupings.GROUPINGS[code].label
     if part in ("baseline", "followups"):
         return timepoints.timepoint(code).label
     if part == "value_sets":

@@ -36,6 +36,7 @@ from registry.web.shared.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
 from sites import audit
 from sites.models import Site
+from sites.moments import day_of
 from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
 
@@ -185,12 +186,12 @@ def download(request, run_id, format):
     return HttpResponse(
         content,
         content_type=files.CONTENT_TYPES[format],
-        headers={"Content-Disposition": f'attachment; filename="{_filename(one, format)}"'},
+        headers={"Content-Disposition": f'attachment; filename="{file_name(one, format)}"'},
     )
 
 
-def _filename(one, format):
-    return f"comparison-{one.requested_at:%Y%m%d}-{str(one.pk)[:8]}.{format}"
+def file_name(one, format):
+    return f"comparison-{day_of(one.requested_at):%Y%m%d}-{str(one.pk)[:8]}.{format}"
 
 
 def _bundle(request, one):
@@ -213,4 +214,4 @@ def _bundle(request, one):
         detail=detail,
     )
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=_filename(one, "zip"), content_type="application/zip")
+    return FileResponse(file, as_attachment=True, filename=file_name(one, "zip"), content_type="application/zip")

@@ -5,7 +5,7 @@ from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
@@ -242,7 +242,7 @@ def _try_to_enrol(request, sites):
     with connection.cursor() as cursor:
         # The second of two equal submissions waits here until the first is committed, and then finds its patient.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [submission])
-    earlier = cache.get(submission)
+    earlier = caches["durable"].get(submission)
     if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
         return patient, {}
     raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
@@ -263,7 +263,7 @@ def _try_to_enrol(request, sites):
             # The criteria that are open say it in their own place.
             errors["consent_date"] = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
         return None, {name: found for name, found in errors.items() if found} or {"criteria": True}
-    cache.set(submission, patient.pk, 3600)
+    caches["durable"].set(submission, patient.pk, 3600)
     return patient, {}
 
 

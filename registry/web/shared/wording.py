@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.services.records.cleaning import REQUIRED
+from sites.moments import day_of
 
 NOTHING = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -26,13 +27,15 @@ def words(label):
 
 
 def day(value):
-    """A date as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash for none."""
-    return date_format(value, "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
+    """A date, or the day of a moment where the registry is, as the clinic writes it: 3 Mar 2026, 2026年3月3日; a dash
+    for none.
+    """
+    return date_format(day_of(value), "Y年n月j日" if in_japanese() else "j M Y") if value else NOTHING
 
 
 def moment(value):
     """A moment in the time zone of the registry: the day with hours and minutes."""
-    return f"{day(localtime(value))} {date_format(localtime(value), 'H:i')}" if value else NOTHING
+    return f"{day(value)} {date_format(localtime(value), 'H:i')}" if value else NOTHING
 
 
 def said(item, reason, may_lack=True):

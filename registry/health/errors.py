@@ -1,0 +1,40 @@
+"""Errors of the server: 503 while the database is away or busy, then with what was sent, and 500 for any other."""
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.template import loader
+from django.views import defaults
+
+RETRY_AFTER = "10"  # seconds
+LARGEST = 500_000  # characters of what was sent that are given back
+# What is typed anew: secrets do not travel in pages.
+SECRET = ("password", "code", "token", "secret")
+
+
+def server_error(request):
+    """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return database_away(request)
+    return defaults.server_error(request)
+
+
+def database_away(request):
+    """503: nothing was stored. A form that was sent comes back with the answer, to be sent again by one button."""
+    context = {"path": request.get_full_path(), "sent": _sent(request)}
+    page = loader.get_template("503.html").render(context)
+    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"})
+
+
+def _sent(request):
+    """[(name, value)] of a form that was sent; None where there is none that could be sent again unseen."""
+    if request.method != "POST" or not request.content_type.startswith(("application/x-www-form", "multipart/form")):
+        return None
+    if request.FILES or any(part in name.lower() for name in request.POST for part in SECRET if name != CSRF):
+        return None
+    fields = [(name, value) for name, values in request.POST.lists() for value in values]
+    return fields if sum(len(value) for _name, value in fields) <= LARGEST else None
+
+
+CSRF = "csrfmiddlewaretoken"

@@ -1,0 +1,54 @@
+"""Signs of life in the database: of the beat, of each queue that a worker takes from, of each recurring task."""
+
+import os
+from pathlib import Path
+
+from django.db import connection
+
+BEAT, QUEUE, TASK = "beat", "queue:", "task:"
+LEASE = 60  # seconds for which the beat is one process's, from its last sign of life on
+TABLE = "registry_heartbeat"
+
+# No site and no policy: it may be written and read in any scope, also outside of a transaction. Times are the
+# database's, so that hosts need not agree.
+_ALIVE = f"""
+    INSERT INTO {TABLE} AS kept (name, at, seconds, failed_at, error, holder)
+    VALUES (%(name)s, statement_timestamp(), %(seconds)s, %(failed)s::timestamptz, %(error)s, '')
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at, seconds = excluded.seconds, error = excluded.error,
+        failed_at = coalesce(excluded.failed_at, kept.failed_at)
+"""
+_LEASED = f"""
+    INSERT INTO {TABLE} AS kept (name, at, error, holder) VALUES (%(name)s, statement_timestamp(), '', %(holder)s)
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at, holder = excluded.holder
+        WHERE kept.holder = excluded.holder OR kept.at < statement_timestamp() - %(lease)s * interval '1 second'
+"""
+
+
+def alive(name, seconds=None, error=""):
+    """Note that `name` shows life now; a task also how many seconds it took, and why it failed where it did."""
+    values = {"name": name[:100], "seconds": seconds, "failed": "now" if error else None, "error": error[:300]}
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, values)
+
+
+def leased(name, holder):
+    """Whether `holder` is now the one process that may do what is named; it says so again before `LEASE` is over.
+
+    A row and no lock of the session: poolers give a session to another client after each transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LEASED, {"name": name, "holder": holder, "lease": LEASE})
+        return cursor.rowcount == 1
+
+
+def ages():
+    """{name: seconds since it showed life}"""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, extract(epoch FROM statement_timestamp() - at)::float8 FROM {TABLE}")
+        return dict(cursor.fetchall())
+
+
+def touch(service):
+    """The sign of life that docker/healthy looks for in a container; elsewhere it is a small file of no use."""
+    path = Path(os.environ.get("METASPINE_ALIVE", "/tmp"), f"metaspine-{service}.alive")  # noqa: S108 - no content
+    path.touch()

@@ -1,0 +1,43 @@
+"""Health endpoints: /health/live and /health/ready, before every other middleware.
+
+live   the process answers
+ready  it can serve: 200, else 503. The body says for each part how it is; what works in the background and is silent
+       does not take a web server out of service, because people go on working without it. `?all` counts that too.
+
+Neither needs a session, a host name or TLS, and neither tells more than one word about a part.
+"""
+
+from django.db import connection
+from django.http import JsonResponse
+
+from registry.health.readiness import OK, readiness, serves
+
+
+class HealthMiddleware:
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path_info == "/health/live":
+            return _told({"process": OK}, 200)
+        if request.path_info == "/health/ready":
+            return ready(request)
+        return self.get_response(request)
+
+
+def ready(request):
+    try:
+        told = readiness()
+    finally:
+        connection.close_if_unusable_or_obsolete()
+    good = all(one == OK for one in told.values()) if "all" in request.GET else serves(told)
+    return _told(told, 200 if good else 503)
+
+
+def _told(told, status):
+    overall = OK if all(one == OK for one in told.values()) else "degraded" if status == 200 else "failed"
+    response = JsonResponse({"status": overall} | told, status=status)
+    response["Cache-Control"] = "no-store"
+    if status == 503:
+        response["Retry-After"] = "5"
+    return response

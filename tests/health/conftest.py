@@ -1,0 +1,48 @@
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+import pytest
+
+from registry.embedded import broker
+from tests.guard.test_faults import environment, ten_sites  # noqa: F401  fixtures
+
+
+class OwnBroker:
+    """A broker of the test's own, which it may stop, freeze and start again."""
+
+    def __init__(self, folder):
+        self.socket = folder / "broker.sock"
+        self.url = f"redis+socket://{self.socket}"
+        self.start()
+
+    def start(self):
+        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.socket.parent)]
+        self.process = subprocess.Popen([str(broker.program()), *options], stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            if self.socket.exists():
+                return
+            time.sleep(0.05)
+        raise TimeoutError("the broker did not start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def freeze(self):
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def own_broker(tmp_path_factory):
+    one = OwnBroker(tmp_path_factory.mktemp("b"))
+    yield one
+    with suppress(ProcessLookupError):
+        one.thaw()
+    one.stop()

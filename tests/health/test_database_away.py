@@ -1,0 +1,72 @@
+"""With the database away: 503 with Retry-After, and a page that gives back what was typed. Health says so."""
+
+import html
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client, override_settings
+
+NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
+
+
+@pytest.fixture
+def away(django_db_blocker, monkeypatch):
+    """A database that takes no connection."""
+    with django_db_blocker.unblock():
+        connection.close()
+        for name, value in NOWHERE.items():
+            monkeypatch.setitem(connection.settings_dict, name, value)
+        yield Client(raise_request_exception=False)
+        connection.close()
+
+
+SESSION = {"sessionid": "x" * 32}
+TYPED = {
+    "csrfmiddlewaretoken": "y" * 32,
+    "ecog_ps": "2",
+    "comment": "\n <b>two\nlines</b>",
+    "tumour": ["lung", "renal"],
+}
+
+
+def test_what_was_typed_comes_back_to_be_sent_again(away):
+    away.cookies.load(SESSION)
+    response = away.post("/patients/N01-0001/assessments/preop/?a=1&b=2", TYPED)
+    assert response.status_code == 503 and response["Retry-After"] == "10"
+    page = response.content.decode()
+    assert 'action="/patients/N01-0001/assessments/preop/?a=1&amp;b=2"' in page
+    sent = re.findall(r'<textarea name="(\w+)" hidden>\n(.*?)</textarea>', page, re.DOTALL)
+    expected = [(name, one) for name, value in TYPED.items() for one in (value if isinstance(value, list) else [value])]
+    assert [(name, html.unescape(value)) for name, value in sent] == expected
+
+
+def test_a_page_may_be_loaded_again_and_a_password_is_never_given_back(away):
+    away.cookies.load(SESSION)
+    page = away.get("/patients/")
+    assert page.status_code == 503 and b"Try again" in page.content and b"<textarea" not in page.content
+    answer = away.post("/login/", {"username": "a@example.org", "password": "correct horse"})
+    assert answer.status_code == 503 and b"correct horse" not in answer.content
+
+
+def test_the_api_answers_a_problem_document(away):
+    response = away.get("/api/v1/me", headers={"Authorization": "Bearer msp_x"})
+    assert response.status_code == 503 and response["Retry-After"] == "10"
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):
+    ready = away.get("/health/ready")
+    assert ready.status_code == 503 and ready.json()["database"] == "failed" == ready.json()["status"]
+    assert away.get("/health/live").status_code == 200
+
+
+@override_settings(ALLOWED_HOSTS=[], SECURE_SSL_REDIRECT=True)
+def test_health_needs_no_host_name_no_tls_and_no_session(db, client):
+    ready = client.get("/health/ready")
+    told = ready.json()
+    assert ready.status_code == 200 and told["status"] == "degraded"
+    assert [told[name] for name in ("database", "migrations", "guards", "broker")] == ["ok"] * 4
+    assert [told[name] for name in ("beat", "worker")] == ["silent"] * 2
+    assert client.get("/health/ready?all").status_code == 503
+    assert not ready.cookies and "sessionid" not in str(ready.headers)
