@@ -405,7 +405,10 @@ if TLS:  # a browser then takes these cookies over TLS alone, and from this very
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-language"
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TLS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
+# The lists that browsers come with are hard to leave, and concern a whole domain: never without being asked for.
+SECURE_HSTS_PRELOAD = TLS and flag("METASPINE_HSTS_PRELOAD")
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # it asks for that preload
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -42,6 +42,8 @@ def manage(arguments):
     if "DATABASE_URL" in os.environ and "METASPINE_DATA" not in os.environ:
         os.execv(sys.executable, command)  # noqa: S606 - our own Python
     with running(default_data()) as services:
+        if (Path(services.environment["METASPINE_DATA"]) / demo.MARK).exists():
+            services.environment["METASPINE_SYNTHETIC"] = "1"  # so that exports of the command line say so too
         return foreground(command, services)
 
 

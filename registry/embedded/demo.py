@@ -73,6 +73,9 @@ def only_one(stack, data):
         ) from None
 
 
+MARK = "synthetic"  # a file in the data folder of a demonstration
+
+
 class Demo:
     """The demo's processes, each leading a group of its own, so that stopping reaches all they have started."""
 
@@ -88,6 +91,7 @@ class Demo:
             "METASPINE_SECOND_FACTOR": "none",  # a password opens every login that the summary prints
         }
         os.makedirs(f"{self.data}/logs", mode=0o700, exist_ok=True)
+        open(f"{self.data}/{MARK}", "a").close()  # bin/manage tells by it that the patients do not exist
 
     def manage(self, *arguments):
         """Run one management command to its end, and stop everything should it fail or a process die meanwhile."""

@@ -5,9 +5,7 @@ the worker that still has the claim: a failed or cancelled export leaves none.
 """
 
 import hashlib
-import logging
 import os
-from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from django.conf import settings
@@ -30,8 +28,6 @@ from sites.audit.retention import Old
 from sites.database.copying import one_moment
 from sites.tenancy.access import Can, access_of
 from sites.tenancy.scope import Scope, entered, everything
-
-log = logging.getLogger(__name__)
 
 STALE = timedelta(seconds=60)
 AT_ONCE = 20_000  # rows up to which a request waits for its file
@@ -141,27 +137,18 @@ def perform(export_id, reporting=True):
     export = Export.objects.select_related("requested_by").get(pk=export_id)
     partial = path_of(export).with_name(f".{export.pk}.{claim.began.timestamp()}.part")
     try:
-        with _reporting(claim) if reporting else nullcontext(lambda rows: None) as report:
-            manifest = _written(export, partial, report)
-        _publish(export, claim, partial, manifest)
-    except jobs.Cancelled:
-        claim.end(Status.CANCELLED)
-    except jobs.ClaimLost:
-        log.warning("export %s: another worker has taken over", export_id)
-    except Exception as error:
-        if not isinstance(error, (ExportFailed, InvalidChoices)):
-            log.exception("export %s failed", export_id)
-        claim.end(Status.FAILED, error=_explained(error))
+        jobs.carry_out(
+            claim,
+            lambda tell: _written(export, partial, lambda rows: tell(rows_written=rows)),
+            _explained,
+            finish=lambda manifest: _publish(export, claim, partial, manifest),
+            reporting=reporting,
+            foreseen=(ExportFailed, InvalidChoices),
+        )
     finally:
         if partial.is_file():
             partial.unlink()
     return True
-
-
-@contextmanager
-def _reporting(claim):
-    with jobs.Heartbeat(claim) as heartbeat:
-        yield lambda rows: heartbeat.tell(rows_written=rows)
 
 
 def _written(export, partial, report):

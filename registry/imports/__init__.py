@@ -151,6 +151,8 @@ class _Work:
             if changed:
                 comparing.list_differences(cursor, file, report.differences)
                 comparing.find_forbidden_changes(cursor, file, report.errors)
+            if file == file_formats.PATIENTS:
+                comparing.find_alike(cursor, staged[file.name].alike, report.alike)
             if file == file_formats.PATIENTS and self.partial:
                 merged.find_broken(cursor, staged[file.name].absent, report.errors)
             follow_up_rules.find_impossible(cursor, file, report.errors)

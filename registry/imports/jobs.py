@@ -6,10 +6,11 @@ and holds a lock of the transaction while it works: a running import whose lock 
 
 import json
 import logging
+import re
 import tempfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from django.core.cache import cache
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from registry.imports import import_files
-from registry.imports.checking import converting, listing
+from registry.imports.checking import comparing, converting, listing
 from registry.imports.files import isolated, reading, shaping, sources, uploads
 from registry.imports.files.mapping import Mapping, item_name
 from registry.imports.files.sources import Inspection, Table, Way
@@ -495,7 +496,8 @@ _ACTS = {Act.READ: _read, Act.CHECK: _check, Act.STORE: _store, Act.UNDO: _undo}
 
 def _counts(report):
     files = {name: vars(counts) for name, counts in report.counts.items()}
-    return {"files": files, "errors": report.errors.total, "warnings": report.warnings.total}
+    counts = {"files": files, "errors": report.errors.total, "warnings": report.warnings.total}
+    return counts | {"alike": report.alike.total}
 
 
 def _run(one, pages, **options):
@@ -530,6 +532,8 @@ def _run(one, pages, **options):
             **options,
         )
         _without_consequences(report.errors, faults, origins)
+        report.warnings.listed[:0] = _in_rows(report.alike, origins)
+        report.warnings.total += report.alike.total
         for before, name in ((faults, "errors"), (warnings, "warnings")):
             after = getattr(report, name)
             setattr(report, name, Findings(before.listed + after.listed, before.total + after.total))
@@ -549,6 +553,14 @@ def _without_consequences(errors, faults, origins):
             kept.append(one)
     errors.total -= len(errors.listed) - len(kept)
     errors.listed[:] = kept
+
+
+def _in_rows(alike, origins):
+    """Findings on people who may be the same, the other's line as the row of what was uploaded."""
+    for one in alike.listed:
+        _, row_of, _ = origins[file_formats.PATIENTS.name]
+        line = int(re.search(r"row (\d+)", one.reason.en)[1])
+        yield replace(one, reason=comparing.ALIKE.format(n=row_of(line)))
 
 
 def _recognised(tables, folder, faults, origins):

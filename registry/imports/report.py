@@ -65,6 +65,7 @@ class Report:
     errors: Findings = field(default_factory=Findings)
     differences: Findings = field(default_factory=Findings)
     warnings: Findings = field(default_factory=Findings)
+    alike: Findings = field(default_factory=Findings)  # new patients who may be the same person as another in the file
     counts: dict[str, Counts] = field(default_factory=dict)  # by name of file
     sites_created: list[str] = field(default_factory=list)
     update: bool = False

@@ -87,6 +87,7 @@ class Item:
     identifying: bool = False  # stays with the patient's site: in no central page, export or log
     hidden_codes: tuple[int | str, ...] = ()  # valid, yet not offered on a form: something else records them
     further_codes: str = ""  # a pattern of codes that are valid beside those of the choices
+    since: str = ""  # the version of its instrument that brought it, where that is not the first: older files lack it
     section: Label | None = None  # the heading that begins with this item
     show_if: str = ""  # an expression of registry.protocol: where it is not true, the item is not asked
     required_if: str = ""  # the same: where it is true, a complete form needs a value or a reason

@@ -7,6 +7,7 @@ as the heartbeat goes on, and what has lost its worker is claimed again. The row
 
 import logging
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -113,6 +114,37 @@ class Heartbeat:
         except Error:
             log.warning("job %s: no heartbeat", self.claim.pk, exc_info=True)
             connection.close()  # it may be broken; the next one opens another
+
+
+def carry_out(claimed, work, explained, *, finish=None, reporting=True, foreseen=()):
+    """Do the work of a claimed job and end it as done, cancelled or failed: every outcome is in the row.
+
+    work       called with a function that takes how far it is, as values of the row's columns, and raises to stop;
+               returns the values of the row that is done
+    explained  an exception to the value of the row's `error`
+    finish     called with what `work` returned, instead of ending the job with it; raises Cancelled or ClaimLost
+    reporting  whether progress is written meanwhile and a wish to cancel heard: for what a worker does
+    foreseen   exceptions that tell a person everything: the log needs no traceback
+    """
+    try:
+        with Heartbeat(claimed) if reporting else nullcontext() as heartbeat:
+            values = work(heartbeat.tell if heartbeat else _untold)
+        if finish:
+            finish(values)
+        else:
+            claimed.end(Status.DONE, **values)
+    except Cancelled:
+        claimed.end(Status.CANCELLED)
+    except ClaimLost:
+        log.warning("job %s: another worker has taken over", claimed.pk)
+    except Exception as error:
+        if not isinstance(error, foreseen):
+            log.exception("job %s failed", claimed.pk)
+        claimed.end(Status.FAILED, error=explained(error))
+
+
+def _untold(**values):
+    """Progress that nobody waits for."""
 
 
 def recover(model, stale, error):

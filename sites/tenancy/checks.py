@@ -6,7 +6,7 @@ from django.db import connections
 
 @register(Tags.database)
 def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs):
-    """The application's role must neither be a superuser nor bypass row-level security nor own the tables."""
+    """The application's role must neither be a superuser nor bypass row-level security."""
     if not databases or "default" not in databases:
         return []
     with connections["default"].cursor() as cursor:
@@ -19,5 +19,27 @@ def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs)
             "The application's database role bypasses row-level security.",
             hint="Give DATABASE_URL a role created with NOSUPERUSER NOBYPASSRLS; docs/operations.md shows how.",
             id="study_sites.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def application_role_owns_no_table(app_configs, databases=None, **kwargs):
+    """Whoever owns a table, also as a member of another role, may switch its policies off and rewrite the trail."""
+    if not databases or "default" not in databases:
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+            "AND pg_has_role(current_user, relowner, 'MEMBER')"
+        )
+        (owned,) = cursor.fetchone()
+    if not owned:
+        return []
+    return [
+        Error(
+            f"The application's database role owns {owned} tables, so their policies and the trail do not bind it.",
+            hint="OWNER_DATABASE_URL is for migrations, DATABASE_URL for the application; docker/roles.sql makes both.",
+            id="study_sites.E002",
         )
     ]

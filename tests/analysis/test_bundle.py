@@ -53,10 +53,15 @@ TWO_GROUPS = plans.segment_comparison(
     followups=("1m", "6m"),
 )
 MANN_WHITNEY = plans.segment_comparison(
-    grouping="sex", overall_continuous="mann_whitney", pairwise_continuous="t_test", adjust="none"
+    grouping="sex", overall_continuous="mann_whitney", pairwise_continuous="welch_t", adjust="none"
 )
 REGIONS = plans.segment_comparison(grouping="region", baseline="3m", followups=("12m", "24m"))
-STABILITY = plans.segment_comparison(grouping="sins_class", pairwise_continuous="mann_whitney")
+STABILITY = plans.segment_comparison(
+    grouping="sins_class",
+    overall_continuous="welch_anova",
+    pairwise_continuous="mann_whitney_exact",
+    before_after_continuous="signed_rank_exact",
+)
 PROCEDURES = plans.segment_comparison(grouping="procedure", pairwise_continuous="dunn", characteristics=("sex", "died"))
 ARMS = plans.segment_comparison(
     grouping="arms",
@@ -77,8 +82,8 @@ NAMED = plans.segment_comparison(
             Group("men", Label("Younger men", "70歳未満の男性"), YOUNGER_MEN),
         )
     ),
-    overall_continuous="mann_whitney",
-    pairwise_continuous="t_test",
+    overall_continuous="mann_whitney_exact",
+    pairwise_continuous="welch_t",
     characteristics=("age_at_surgery", "sex"),
     domains=(),
 )

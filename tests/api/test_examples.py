@@ -10,17 +10,19 @@ from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from django.db import connection, transaction
 
 from registry.services.entry import patients
 from registry.services.entry.assessments import save_assessment
-from registry.wsgi import application
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
 from tests.api.conftest import issued
 from tests.conftest import TODAY, person
 from tests.web.conftest import ASSESSMENT
+
+application = get_wsgi_application()
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 

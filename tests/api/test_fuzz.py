@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -25,12 +26,13 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.files import snapshots
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
-from registry.wsgi import application
 from sites.models import Site
 from sites.tenancy.scope import everything
 from tests.api.conftest import issued
 from tests.conftest import TODAY
 from tests.guard import permissions
+
+application = get_wsgi_application()
 
 pytestmark = pytest.mark.long
 

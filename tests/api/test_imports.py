@@ -45,7 +45,10 @@ def test_files_are_sent_looked_at_and_stored(dana_program, as_system):
     decide = f"imports/{shown['id']}/decision"
     assert dana_program.post(decide, {"decision": "store", "seen": shown["seen"]}).status_code == 422
     assert dana_program.post(decide, {"decision": "store", "seen": "x", "reason": "ward"}).status_code == 409
-    done = dana_program.post(decide, {"decision": "store", "seen": shown["seen"], "reason": "from the ward"})
+    sure = {"decision": "store", "seen": shown["seen"], "reason": "from the ward"}
+    asked = dana_program.post(decide, sure)
+    assert (asked.status_code, [*asked.json()["errors"]]) == (422, ["different_people"])  # they share two days
+    done = dana_program.post(decide, sure | {"different_people": True})
     assert (done.status_code, done.json()["status"]) == (202, "done")
     with as_system():
         assert Patient.objects.count() == 2

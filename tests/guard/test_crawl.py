@@ -129,8 +129,8 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             dana.pk,
             {"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"},
             status="checked",
-            choices=[{"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [],
-                      "way": {"encoding": "utf-8-sig", "delimiter": ","}}],
+            choices=[{"workbook": False, "read": True, "encodings": ["utf-8-sig"], "delimiters": [","], "separator": "",
+                      "sheets": [], "way": {"encoding": "utf-8-sig", "delimiter": ","}, "tables": None}],
             counts={"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0},
         )  # fmt: skip
         for place in ("own", "other"):

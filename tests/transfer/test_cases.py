@@ -338,3 +338,17 @@ def test_a_check_across_columns_names_row_and_column_of_what_is_stored_too(brows
     assert errors(matched(browser, address)) == []
     store(browser, address, update="on")
     assert stored_values("S01-0001", "age_at_surgery") == (69,)
+
+
+def test_two_patients_who_may_be_one_person_are_asked_about(browser, s01, north, as_system):
+    content = (CASES / "b06_same_person_two_ids.csv").read_text().replace("S02", "N01").encode()
+    address = upload(browser, "b06_same_person_two_ids.csv", content)
+    page = matched(browser, address)
+    assert errors(page) == []
+    assert [(row, value) for row, _, value, reason in warnings(page) if "same person as row 2" in reason] == [
+        (3, "X-2")
+    ]
+    assert store(browser, address, alike="").status_code == 422
+    assert store(browser, address, alike="on").status_code == 302
+    with as_system():
+        assert Patient.objects.filter(pk__in=["X-1", "X-2"]).count() == 2

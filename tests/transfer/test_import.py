@@ -1,6 +1,7 @@
 """What comes in: good files are stored whole, bad ones not at all, and each fault is named by file, row and column."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -379,3 +380,25 @@ def test_every_column_of_the_contract_is_read(good, bring_in):
     with everything():
         row = Assessment.objects.get(patient="N01-0001", timepoint="preop")
         assert {name: str(getattr(row, file_formats.STORED_AS.get(name, name))) for name in ASSESSMENT} == ASSESSMENT
+
+
+def test_a_file_from_before_an_item_was_added_is_taken_and_that_is_said(good, bring_in, monkeypatch):
+    bring_in(good)
+    rows = [{**ASSESSMENT, "pain_vas_mm": "35"}, {**ASSESSMENT, "timepoint": "3m", "assessment_date": "2024-04-09"}]
+    columns = [name for name in ASSESSMENT if name != "eq_vas"]
+    write_csv(good / "assessments.csv", [{name: row[name] for name in columns} for row in rows], columns)
+    report = bring_in(good, update=True, reason="corrected")
+    assert not report.stored and "lacks 1 of its columns: eq_vas" in str(findings(report))
+
+    added = [replace(item, since="2") if item.name == "eq_vas" else item for item in file_formats.ASSESSMENTS.items]
+    later = replace(file_formats.ASSESSMENTS, items=tuple(added))
+    files = [later if file == later else file for file in file_formats.FILES]
+    monkeypatch.setattr(file_formats, "FILES", tuple(files))
+    report = bring_in(good, update=True, reason="corrected")
+    said = [str(warning.reason) for warning in report.warnings.listed]
+    assert report.stored and any("is from before 1 of its columns (eq_vas)" in text for text in said)
+    with everything():
+        corrected = Assessment.objects.get(patient="N01-0001", timepoint="preop")
+        new = Assessment.objects.get(patient="N01-0001", timepoint="3m")
+        assert (corrected.pain_vas_mm, corrected.eq_vas) == (35, int(ASSESSMENT["eq_vas"]))
+        assert (new.eq_vas, corrected.state, new.state) == (None, "complete", "draft")

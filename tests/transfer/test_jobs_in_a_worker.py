@@ -11,6 +11,7 @@ from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.utils import timezone
 
@@ -19,7 +20,6 @@ from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.models import Export
 from registry.services import jobs as claims
-from registry.wsgi import application
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered
@@ -27,6 +27,8 @@ from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
 from tests.working import a_worker, locked, until
+
+application = get_wsgi_application()
 
 pytestmark = pytest.mark.celery
 LAST_READ = "registry_adverseevent"  # by then the file has been begun

@@ -120,7 +120,7 @@ def test_an_import_is_checked_then_confirmed(good, signed_in, dana):
     with everything():
         assert Patient.objects.count() == 0
     assert client.post(address, {"reason": " "}).status_code == 422
-    assert client.post(address, {"reason": "legacy data"}).status_code == 302
+    assert client.post(address, {"reason": "legacy data", "alike": "on"}).status_code == 302
     with everything():
         assert Patient.objects.count() == 3
         assert set(AuditEvent.objects.filter(table_name="registry_patient").values_list("user_id", "reason")) == {
@@ -137,7 +137,7 @@ def test_differences_are_stored_only_when_ticked(good, bring_in, signed_in):
     address = upload(client, good).headers["Location"]
     assert '<span class="old">C</span>' in client.get(address).content.decode()
     assert client.post(address, {"reason": "chart"}).status_code == 422
-    assert client.post(address, {"reason": "chart", "update": "on"}).status_code == 302
+    assert client.post(address, {"reason": "chart", "update": "on", "alike": "on"}).status_code == 302
     with everything():
         assert Assessment.objects.get(patient="N01-0001", timepoint="preop").frankel == "D"
 

@@ -22,7 +22,7 @@ from registry.services.files import file_formats
 from sites.tenancy.scope import everything
 from tests.transfer.conftest import EVENT, texts
 from tests.transfer.test_formats import ODM_SCHEMA
-from tests.transfer.test_import_flow import columns_of, values_of
+from tests.transfer.test_import_flow import columns_of, follow, values_of
 from tests.transfer.test_round_trip import end, patient, row_of, write
 
 PATIENTS, VISITS, EVENTS, ENDS = 40, 120, 25, 12
@@ -113,7 +113,7 @@ def bring_in_workbook(browser, content, sheet_names, keep_out=()):
     """Import some sheets of a workbook through the pages; columns in `keep_out` are left out by a mapping."""
     upload = SimpleUploadedFile("metaspine.xlsx", content)
     address = browser.post("/import/", {"files": [upload]}).headers["Location"]
-    browser.get(address, follow=True)
+    follow(browser, address)
     browser.post(f"{address}reading/", {"sheets-0": sheet_names})
     page = browser.get(address, follow=True)
     if page.templates[0].name == "imports/import_columns.html":
@@ -125,7 +125,7 @@ def bring_in_workbook(browser, content, sheet_names, keep_out=()):
     assert page.templates[0].name == "imports/report.html"
     found = page.context["report"]["errors"]
     assert [(one.row, one.column, one.reason.en) for one in found.shown[:5]] == []
-    browser.post(address, {"reason": "from the archive"})
+    browser.post(address, {"reason": "from the archive", "alike": "on"})
     done = Import.objects.get(pk=address.strip("/").split("/")[1])
     assert done.status == "done"
     return done.counts["files"]

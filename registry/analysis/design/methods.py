@@ -12,6 +12,7 @@ from django.conf import settings
 from registry.instruments.base import Label
 from registry.stats import anova, categorical, fisher, rank, ttest
 from registry.stats.adjust import METHODS
+from registry.stats.exact import ranks
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,27 @@ MANN_WHITNEY = Test(
     lambda g: rank.mann_whitney(*g),
     two_groups=True,
 )
+WELCH_T = Test("welch_t", Label("Welch's t test", "Welchのt検定"), lambda g: ttest.welch_t(*g), two_groups=True)
+MANN_WHITNEY_EXACT = Test(
+    "mann_whitney_exact",
+    Label(
+        f"Mann–Whitney U test, exact below {ranks.SMALL} patients in both groups",
+        f"Mann-WhitneyのU検定（両群とも{ranks.SMALL}例未満では正確検定）",
+    ),
+    lambda g: ranks.mann_whitney_by_size(*g),
+    two_groups=True,
+)
 
 # Of all groups at once, of pairs of groups, and of one group before and after; by the kind of variable.
 OVERALL = {
     "continuous": _by_code(
         Test("anova", Label("one-way ANOVA", "一元配置分散分析"), anova.anova),
         Test("kruskal_wallis", Label("Kruskal–Wallis test", "Kruskal-Wallis検定"), rank.kruskal_wallis),
+        Test("welch_anova", Label("Welch's ANOVA", "Welchの分散分析"), anova.welch_anova),
         T_TEST,
+        WELCH_T,
         MANN_WHITNEY,
+        MANN_WHITNEY_EXACT,
     ),
     "categorical": _by_code(FISHER, CHI_SQUARE, CHI_SQUARE_CORRECTED),
 }
@@ -86,7 +100,9 @@ PAIRWISE = {
         Test("tukey_hsd", Label("Tukey's HSD test", "TukeyのHSD検定"), anova.tukey_hsd, adjusted=True),
         Test("dunn", Label("Dunn's test", "Dunn検定"), lambda g: rank.dunn(g, "none")),
         T_TEST,
+        WELCH_T,
         MANN_WHITNEY,
+        MANN_WHITNEY_EXACT,
     ),
     "categorical": _by_code(FISHER, CHI_SQUARE, CHI_SQUARE_CORRECTED),
 }
@@ -96,6 +112,14 @@ BEFORE_AFTER = {
             "wilcoxon_signed_rank",
             Label("Wilcoxon signed-rank test with continuity correction", "Wilcoxonの符号付順位検定（連続性補正あり）"),
             rank.wilcoxon_signed_rank,
+        ),
+        Test(
+            "signed_rank_exact",
+            Label(
+                f"Wilcoxon signed-rank test, exact below {ranks.SMALL} changes",
+                f"Wilcoxonの符号付順位検定（変化{ranks.SMALL}例未満では正確検定）",
+            ),
+            ranks.wilcoxon_signed_rank_by_size,
         ),
         Test("paired_t", Label("paired t test", "対応のあるt検定"), ttest.paired_t),
     ),

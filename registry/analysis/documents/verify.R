@@ -110,12 +110,43 @@ test_overall <- list(
   },
   kruskal_wallis = function(y, g) { d <- grouped(y, g); found(attempt(kruskal.test(d$y, d$g)$p.value), "kruskal.test") },
   t_test = function(y, g) test_two$t_test(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]]),
-  mann_whitney = function(y, g) test_two$mann_whitney(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]])
+  mann_whitney = function(y, g) test_two$mann_whitney(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]]),
+  welch_t = function(y, g) test_two$welch_t(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]]),
+  mann_whitney_exact = function(y, g) test_two$mann_whitney_exact(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]]),
+  welch_anova = function(y, g) {
+    d <- grouped(y, g)
+    if (any(tapply(d$y, d$g, function(x) all(x == x[1])))) return(found(NA_real_, "a group without scatter"))
+    found(attempt(oneway.test(d$y ~ d$g)$p.value), "oneway.test")
+  }
 )
 test_two <- list(
   t_test = function(x, y) found(attempt(t.test(x, y, var.equal = TRUE)$p.value), "t.test(var.equal)"),
-  mann_whitney = function(x, y) found(attempt(wilcox.test(x, y, correct = TRUE, exact = FALSE)$p.value), "wilcox.test")
+  welch_t = function(x, y) found(attempt(t.test(x, y)$p.value), "t.test"),
+  mann_whitney = function(x, y) found(attempt(wilcox.test(x, y, correct = TRUE, exact = FALSE)$p.value), "wilcox.test"),
+  mann_whitney_exact = function(x, y) {
+    x <- x[!is.na(x)]; y <- y[!is.na(y)]
+    if (length(x) >= SMALL || length(y) >= SMALL) return(test_two$mann_whitney(x, y))
+    if (length(x) == 0 || length(y) == 0 || length(unique(c(x, y))) == 1) return(found(NA_real_, "nothing to rank"))
+    found(rank_sum_exact(x, y), "every arrangement")
+  }
 )
+# Exact tests of ranks with ties: how many arrangements give each doubled sum of mid-ranks.
+SMALL <- 50
+rank_sum_exact <- function(x, y) {
+  r <- round(2 * rank(c(x, y))); m <- length(x); most <- sum(sort(r, decreasing = TRUE)[1:m])
+  ways <- matrix(0, most + 1, m + 1); ways[1, 1] <- 1
+  for (v in r) if (v <= most) {
+    moved <- (v + 1):(most + 1)
+    ways[moved, -1] <- ways[moved, -1] + ways[seq_len(most + 1 - v), -(m + 1)]
+  }
+  p <- ways[, m + 1] / sum(ways[, m + 1]); away <- abs(0:most - m * (length(r) + 1))
+  min(1, sum(p[away >= abs(sum(r[1:m]) - m * (length(r) + 1))]))
+}
+signed_rank_exact <- function(d) {
+  r <- round(2 * rank(abs(d))); p <- 1
+  for (v in r) p <- (c(p, numeric(v)) + c(numeric(v), p)) / 2
+  s <- seq_along(p) - 1; v <- sum(r[d > 0]); min(1, 2 * min(sum(p[s <= v]), sum(p[s >= v])))
+}
 # All pairs at once: a function of the data that takes two group codes.
 test_all_pairs <- list(
   tukey_hsd = function(y, g) {
@@ -160,6 +191,11 @@ by_definition <- function(d, pair, df) {
 test_change <- list(
   wilcoxon_signed_rank = function(change) {
     found(attempt(wilcox.test(change, correct = TRUE, exact = FALSE)$p.value), "wilcox.test")
+  },
+  signed_rank_exact = function(change) {
+    moved <- change[!is.na(change) & change != 0]
+    if (length(moved) == 0 || length(moved) >= SMALL) return(test_change$wilcoxon_signed_rank(change))
+    found(signed_rank_exact(moved), "every arrangement")
   },
   paired_t = function(change) found(attempt(t.test(change)$p.value), "t.test")
 )

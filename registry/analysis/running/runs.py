@@ -3,7 +3,6 @@
 The result is written only while the claim is still the worker's own.
 """
 
-import logging
 from datetime import timedelta
 
 from django.db import DatabaseError
@@ -20,8 +19,6 @@ from registry.services.files import snapshots
 from sites import audit
 from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
-
-log = logging.getLogger(__name__)
 
 STALE = timedelta(seconds=30)  # a running run that has been silent for so long has lost its worker
 
@@ -101,27 +98,20 @@ def perform(run_id):
     claim = jobs.claim(ComparisonRun, run_id, STALE, progress=0, stage="", error="")
     if claim is None:
         return False
-    try:
-        with jobs.Heartbeat(claim) as heartbeat:
-            result, patients = _computed(
-                ComparisonRun.objects.get(pk=run_id), lambda share, stage: heartbeat.tell(progress=share, stage=stage)
-            )
-        outcome = {"result": result, "patients": patients, "snapshot": result["method"]["snapshot"]}
-        claim.end(Status.DONE, progress=1, stage="", **outcome)
-    except jobs.Cancelled:
-        claim.end(Status.CANCELLED)
-    except jobs.ClaimLost:
-        log.warning("comparison %s: another worker has taken over", run_id)
-    except Exception as error:
-        log.exception("comparison %s failed", run_id)
-        claim.end(Status.FAILED, error=explained(error))
+    run = ComparisonRun.objects.get(pk=run_id)
+    jobs.carry_out(claim, lambda tell: _computed(run, tell), explained)
     return True
 
 
-def _computed(run, on_progress):
+def _computed(run, tell):
+    """The values of the row of a run that is done."""
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
     with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
-        return runner.compare_and_tell(plan, cohort, on_progress, run.frozen)
+        result, patients = runner.compare_and_tell(
+            plan, cohort, lambda share, stage: tell(progress=share, stage=stage), run.frozen
+        )
+    snapshot = result["method"]["snapshot"]
+    return {"result": result, "patients": patients, "snapshot": snapshot, "progress": 1, "stage": ""}
 
 
 def explained(error):

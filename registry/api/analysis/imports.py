@@ -68,6 +68,9 @@ ImportDecision = serializer(
         "seen": Declared(TEXT | {"description": "As the check showed it; storing needs it."}),
         "reason": Declared(TEXT | {"description": "For the audit trail; storing needs it."}),
         "update": Declared({"type": "boolean", "default": False, "description": "Rows that differ replace others."}),
+        "different_people": Declared(
+            {"type": "boolean", "default": False, "description": "Patients who may be the same person are not."}
+        ),
     },
     "What becomes of a checked import.",
 )
@@ -238,6 +241,10 @@ class DecisionOnImport(_Imports):
             raise Problem(409, _("What is stored has changed since the check was seen. Look at it again."))
         if changed and not asked["update"]:
             raise request_body.refused({"update": [_("Say whether these rows replace what is stored.")]})
+        if one.counts.get("alike") and not asked["different_people"]:
+            raise request_body.refused(
+                {"different_people": [_("Say that these are different people, or mend the file.")]}
+            )
         carry_out_import(one, Act.STORE, update=asked["update"], reason=asked["reason"][:200])
         one.refresh_from_db()
         return Response(self.shown(one), status=202)
@@ -246,11 +253,11 @@ class DecisionOnImport(_Imports):
 def _decision(given):
     """The decision that a body says; Problem 422 names every fault."""
     errors = {name[:80]: [_("is not a field of this request")] for name in given if name not in ImportDecision().fields}
-    usual = {"seen": "", "reason": "", "update": False}
+    usual = {"seen": "", "reason": "", "update": False, "different_people": False}
     asked = usual | {name: value for name, value in given.items() if name not in errors}
     if asked.get("decision") not in (STORE, DISCARD):
         errors["decision"] = [_("must be one of %(codes)s") % {"codes": f"{STORE}, {DISCARD}"}]
-    for name, kind in (("seen", str), ("reason", str), ("update", bool)):
+    for name, kind in (("seen", str), ("reason", str), ("update", bool), ("different_people", bool)):
         if not isinstance(asked[name], kind):
             errors[name] = [_("must be true or false") if kind is bool else _("must be a text")]
     if not errors and asked["decision"] == STORE and not asked["reason"].strip():

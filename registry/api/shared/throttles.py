@@ -10,9 +10,12 @@ WINDOW = 60  # seconds
 
 
 def address_of(request):
-    """Where a request comes from. Behind the TLS proxy, that is what the proxy itself has added last."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TLS else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+    """Where a request comes from: behind our proxies, what the outermost of them has added, as for sign-ins."""
+    forwarded = [one.strip() for one in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if one.strip()]
+    proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies]
+    return request.META.get("REMOTE_ADDR", "")
 
 
 class _Window(BaseThrottle):

@@ -143,6 +143,31 @@ def find_wrong_sites(cursor, errors):
     errors.extend(findings, total)
 
 
+ALIKE = Label(
+    "may be the same person as row {n}: the same sex, day of birth and day of consent or surgery",
+    "{n}行目と同一人物の可能性があります（性別・生年月日・同意日または手術日が同じ）",
+)
+
+
+def find_alike(cursor, alike, found):
+    """Pairs of patients of a file, one of them new, who may be the same person: somebody is asked.
+
+    alike  (line, line of the first) of each pair. The reason holds lines alone: rows of the source come in later.
+    """
+    file = file_formats.PATIENTS
+    lines = sorted({line for pair in alike for line in pair})
+    cursor.execute(
+        f"SELECT s.line, s.patient_id, c.is_new FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) "
+        "WHERE s.line = ANY (%s)",
+        [lines],
+    )
+    known = {line: (patient, is_new) for line, patient, is_new in cursor.fetchall()}
+    for line, first in alike:
+        if any(known.get(one, ("", False))[1] for one in (line, first)):
+            patient = known.get(line, ("", False))[0] or ""
+            found.add(Finding(file.filename, line, "patient_id", patient, ALIKE.format(n=first)))
+
+
 def touched(file):
     """The name of the temporary table of the rows that are new or differ: line, is_new, birth_differs, missing."""
     return f"touched_{file.name}"

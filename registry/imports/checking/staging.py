@@ -28,6 +28,10 @@ PATIENT_ID = Label(
     "must be 1 to 40 letters, digits, “-”, “_” or “.”, beginning with a letter or digit",
     "半角英数字と「-」「_」「.」の40文字以内で、先頭は英数字にしてください",
 )
+OLDER = Label(
+    "is from before {n} of its columns ({names}): what is stored of them stays, and new forms wait for them",
+    "追加前のファイルで、{n}列（{names}）がありません。保存済みの値は変わらず、新しいフォームは未完了のままです",
+)
 HIDDEN = "…"
 FULL_WIDTH = Label("is in full-width characters and was read as {v}", "全角文字です。{v}として読み取りました")
 UNDER_AGE = "under_minimum_age"
@@ -146,6 +150,7 @@ class Staged:
     reported: tuple[str, ...] = ()
     is_complete: bool = True
     absent: tuple[str, ...] = ()  # columns that the file leaves as they are stored
+    alike: tuple[tuple, ...] = ()  # (line, line of the first) of patients who may be the same person
     rewritten: tuple[Finding, ...] = ()  # what was typed in full width, and what it was taken for
 
 
@@ -173,7 +178,8 @@ def read_into_stage(cursor, file, path, errors, today, *, partial=False):
         reported=reader.reported,
         is_complete=reader.is_complete,
         absent=reader.absent,
-        rewritten=reader.rewritten(),
+        rewritten=(*reader.before_its_time(), *reader.rewritten()),
+        alike=tuple(reader.alike),
     )
 
 
@@ -292,6 +298,7 @@ class _Reader:
     def __init__(self, file, errors, today, partial):
         self.file, self.errors, self.today, self.partial = file, errors, today, partial
         self.count = 0
+        self.people, self.alike = {}, []  # what a person is known by → the first line; see `Staged.alike`
         self.absent = ()
         self.cleaned = []
         self.reported = ()
@@ -326,9 +333,16 @@ class _Reader:
         ]
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
-        may_stay = self.names if self.partial else catalogue.current().extra_names.intersection(self.names)
+        extra = catalogue.current().extra_names
+        may_stay = self.names if self.partial else extra.intersection(self.names).union(self.file.later)
         self.absent = tuple(name for name in self.names if name not in position and name in may_stay)
         return True
+
+    def before_its_time(self):
+        """A finding where the file is from before a version of an instrument that brought some of its columns."""
+        names = [name for name in self.absent if name in self.file.later and not self.partial]
+        fault = OLDER.format(n=len(names), names=", ".join(names))
+        return (Finding(self.file.filename, 1, "", "", fault),) if names else ()
 
     def rewritten(self):
         """One finding for each text in full width and each time of a day, with its first value; rows are not
@@ -432,6 +446,11 @@ class _Reader:
             for reason in reasons:
                 hidden = self.file.items[self.names.index(name)].identifying
                 self._fault(line, name, HIDDEN if hidden else str(values[name]), reason)
+        if born is not None and values["sex"]:
+            # Many share a birthday; who was enrolled or operated on the same day too is asked about.
+            day = values["consent_date"] or values["surgery_date"]
+            if (first := self.people.setdefault((born, values["sex"], day), line)) != line:
+                self.alike.append((line, first))
         if born is None:
             age, columns, warned = None, {"key": None, "birth_date": None}, []
         else:

@@ -272,6 +272,11 @@ def _splitter(names):
 
     def split(column):
         text = plain(column)
+        if text.endswith("missing"):  # eq_vas_1m_missing, as an export names the reasons
+            target, code = split(text.removesuffix("missing"))
+            reason = f"{target}{file_formats.MISSING_SUFFIX}"
+            if target and names.get(plain(reason)) == reason:
+                return reason, code
         for spelling, code in spellings:
             for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
                 target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
@@ -312,8 +317,11 @@ def suggested(header):
         if target and target not in taken:
             found[column] = target
             taken.add(target)
+    is_wide = any(AT in target for target in found.values())
     for column in header:
         near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in found else []
+        if near and is_wide and is_of_visit(names[near[0]]):  # nearly a name, and of which visit, nobody knows
+            continue
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
             found[column] = names[near[0]]
             taken.add(found[column])

@@ -121,7 +121,7 @@ def header_faults(file, header, *, partial=False):
     file = file.with_extras(header)
     known = {*file.columns, *(reason.name for reason in file.reasons)}
     # Where a patient is enrolled need not be said again of one who is stored.
-    may_lack = set(file.columns) - set(file.mandatory) | {"site_code"} if partial else file.optional
+    may_lack = set(file.columns) - set(file.mandatory) | {"site_code"} if partial else {*file.optional, *file.later}
     required = [name for name in file.columns if name not in may_lack]
     if len(header) == 1 and not known.intersection(header):
         return [NOT_COMMAS]

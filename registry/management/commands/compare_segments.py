@@ -11,6 +11,7 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.documents import files
 from registry.analysis.running import runner
 from registry.instruments import value_sets
+from registry.management.emptiness import tell_if_empty
 from registry.models import Snapshot
 from sites.tenancy.scope import everything
 
@@ -92,6 +93,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         with self._opened(output, format) as write:
             with everything(reason="compare_segments"):
+                tell_if_empty(self.stderr)
                 result = runner.compare(plan, cohort, snapshot=_frozen(snapshot))
             write(render(result, language))
 

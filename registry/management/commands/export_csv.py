@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from registry.exports.folder import write_folder
 from registry.exports.tables import Selection
+from registry.management.emptiness import tell_if_empty
 from sites import audit
 from sites.database.copying import one_moment
 from sites.tenancy.scope import current, everything
@@ -24,6 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *, folder, de_identified, **options):
         with everything(reason="export_csv"), one_moment():
+            tell_if_empty(self.stderr)
             selection = Selection(current().read, identified=not de_identified)
             try:
                 rows = write_folder(folder, selection)

@@ -10,6 +10,7 @@ from registry.exports import choices as asked
 from registry.exports.choices import CONTENT, OFFERED, InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
+from registry.management.emptiness import tell_if_empty
 from registry.models import SavedCohort, Snapshot
 from sites import audit
 from sites.database.copying import one_moment
@@ -36,6 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *, file, site, **options):
         with everything(reason="export_data"), one_moment():
+            tell_if_empty(self.stderr)
             try:
                 choices = self._choices(options)
                 sites = self._sites(site)

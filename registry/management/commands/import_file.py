@@ -36,6 +36,9 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="check everything and store nothing")
         parser.add_argument("--update", action="store_true", help="let rows that differ replace what is stored")
         parser.add_argument("--reason", default="", help="why, for the audit trail; storing needs it")
+        parser.add_argument(
+            "--different-people", action="store_true", help="patients who may be the same person are not"
+        )
         parser.add_argument("--findings", type=Path, metavar="XLSX", help="write the rows concerned, cells marked")
 
     def handle(self, *, files, by, **options):
@@ -86,6 +89,10 @@ class Command(BaseCommand):
         changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
         if changed and not options["update"] and not options["dry_run"]:
             raise CommandError(f"{changed} rows differ from what is stored: say --update.", returncode=REFUSED)
+        if one.counts.get("alike") and not (options["different_people"] or options["dry_run"]):
+            raise CommandError(
+                "Patients may be the same person: say --different-people, or mend the file.", returncode=2
+            )
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was stored.")
             return

@@ -90,6 +90,11 @@ class File:
         return tuple(item.name for item in self.items)
 
     @property
+    def later(self):
+        """Columns of items that a later version of their instrument brought: a file of before need not have them."""
+        return tuple(item.name for item in self.items if item.since)
+
+    @property
     def keeps_reasons(self):
         """Whether its table has a column for the reasons of missing values."""
         return any(field.column == "missing" for field in self.model._meta.concrete_fields)

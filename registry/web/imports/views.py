@@ -147,14 +147,17 @@ def import_report(request, import_id):
 
 def _checked(request, one):
     """The report of the dry run, and on POST the decision."""
-    error = update_error = ""
+    error = update_error = alike_error = ""
+    alike = one.counts.get("alike", 0)
     unseen = None
     reason, update = request.POST.get("reason", "").strip(), request.POST.get("update") == "on"
     changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
     if request.method == "POST":
         error = "" if reason else _("Say why, in a few words.")
         update_error = _("Say whether these rows replace what is stored.") if changed and not update else ""
-        acceptable = not (error or update_error or one.counts["errors"])
+        if alike and request.POST.get("alike") != "on":
+            alike_error = _("Say that these are different people, or mend the file.")
+        acceptable = not (error or update_error or alike_error or one.counts["errors"])
         unseen = _unseen(request, one) if acceptable else None
         if acceptable and unseen is None:
             carry_out_import(one, Act.STORE, update=update, reason=reason[:200])
@@ -172,6 +175,8 @@ def _checked(request, one):
         "update": update,
         "error": error,
         "update_error": update_error,
+        "alike": alike,
+        "alike_error": alike_error,
         "problem": _(one.error) if one.error else "",
         "unseen": unseen,
         "seen": seen.note("import", one.pk, _shown(one)),
