@@ -4,14 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, groupings, methods, plans, thresholds
 from registry.analysis.design import errors as design_errors
 from registry.analysis.design.cohorts import Cohort, Step
 from registry.analysis.presentation import narrative
-from registry.analysis.running import runner
+from registry.analysis.running import runner, runs
 from registry.instruments.base import Label
+from registry.web.comparison.forms import ComparisonForm
+from sites.tenancy.access import access_of
 from tests.analysis.conftest import answers, patient, store
 
 
@@ -338,3 +341,18 @@ def test_a_large_table_is_sampled_and_says_so():
     sampled = methods.FISHER.run(many)
     assert (sampled.method, sampled.p, methods.FISHER.run(many).p) == ("fisher_monte_carlo", 1.0, 1.0)
     assert sampled.resamples == 50_000
+
+
+def test_the_page_asks_the_same_of_named_groups_again(client, bob, random_patients, as_system):
+    run = runs.request(access=access_of(bob), plan=named_plan(), cohort=cohorts.ALL)
+    with as_system():
+        first = ComparisonForm(earlier=run)
+        assert first.fields["grouping"].choices[-1] == ("named", "SINS 13 or more, SINS 6 or less")
+        given = {name: value for name, value in first.initial.items() if value is not None}
+        again = ComparisonForm(given | {"variables_shown": "1"}, earlier=run)
+        assert again.is_valid()
+        assert again.plan == named_plan()
+        assert ("named", "SINS 13 or more, SINS 6 or less") not in ComparisonForm().fields["grouping"].choices
+    client.force_login(bob)
+    page = client.get(reverse("comparison_new"), {"from": run.pk}).content.decode()
+    assert f"?from={run.pk}" in page and "SINS 13 or more, SINS 6 or less" in page

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from registry.instruments.levels import from_mask
+from registry.models import State
 from sites.models import AuditEvent
 
 MOST = 500  # events looked at; a form that was open for longer shows every difference
@@ -43,6 +44,32 @@ def since(row, version):
             was = (first.was, first.was_missing) if first else (old.get(name), was_missing.get(name, ""))
             found[name] = Change(event.user_id, event.at, *was)
     return found
+
+
+def last_answered(row, names, state_column):
+    """(person's id, moment) of the last change of a form's answers, or of its completion; None where none is on record.
+
+    Who signs, unlocks or verifies a form changes its row and none of its answers; forms of a patient share a row.
+    names  of the form's items
+    """
+    events = AuditEvent.objects.filter(
+        site_id=row.site_id, table_name=row._meta.db_table, row_id=str(row.pk), action__in=("insert", "update")
+    ).order_by("-pk")
+    names = set(names)
+    for event in events[:MOST]:
+        if _answers(event.old or {}, event.new or {}, names, state_column):
+            return event.user_id, event.at
+    return None
+
+
+def _answers(old, new, names, state_column):
+    """Whether a change of a row is one of some of its answers, or completes its form."""
+    if any(old.get(name) != new.get(name) for name in names & {*old, *new}):
+        return True
+    before, after = old.get("missing") or {}, new.get("missing") or {}
+    if any(before.get(name) != after.get(name) for name in names & {*before, *after}):
+        return True
+    return bool(state_column) and (old.get(state_column), new.get(state_column)) == (State.DRAFT, State.COMPLETE)
 
 
 def typed(item, value):

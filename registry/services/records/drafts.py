@@ -113,6 +113,14 @@ def drafts_of(access, most):
     return list(own[:most])
 
 
+def codes_of(access, patient):
+    """Codes of the forms of a patient of which the person has a draft. One query."""
+    if not access.may(Can.ENTER, patient.site_id):
+        return frozenset()
+    own = Draft.objects.filter(person_id=access.user_id, patient_id=patient.pk, site_id=patient.site_id)
+    return frozenset(own.filter(discarded_at=None).order_by().values_list("form", flat=True))
+
+
 def discard(access, patient, form):
     """The author does not want the draft; for an hour it can be brought back."""
     _own(access, patient, form).filter(discarded_at=None).update(discarded_at=timezone.now())

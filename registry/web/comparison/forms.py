@@ -127,7 +127,7 @@ class ComparisonForm(forms.Form):
             "snapshot": snapshot or (earlier and earlier.frozen_id),
         }
         super().__init__(data, initial=initial)
-        self.named = plan.named
+        self.earlier, self.named = earlier, plan.named
         if self.named:  # groups that a file or the API named: the page asks the same of them again
             self.fields["grouping"].choices = [
                 *self.fields["grouping"].choices,

@@ -26,7 +26,7 @@ from registry.models import AdverseEvent, Assessment, OwnRecord, State
 from registry.services.entry import own_records, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends, schedule, visits
-from registry.services.records import extras, identity
+from registry.services.records import changes, extras, identity
 from registry.services.records.cleaning import REQUIRED, InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review.queries import Unlikely, unlikely
@@ -36,7 +36,13 @@ from registry.web.entry import conflicts, drafts
 from registry.web.review import on_form
 from registry.web.shared import questions as forms
 from registry.web.shared import wording
-from registry.web.shared.lookup import assessments_of, form_state, names_of, patient_of, visit_label
+from registry.web.shared.lookup import (
+    assessments_of,
+    form_state,
+    names_of,
+    patient_of,
+    visit_label,
+)
 from registry.web.shared.patient_head import OWN_FORMS, facts
 from sites.tenancy.access import Can
 
@@ -329,6 +335,7 @@ def _page(
     )
     leading = [forms.question(item, values, missing, errors) for item in sheet.leading]
     review, doubts = _review(request, sheet, row, leading, cards, asked)
+    saved_by, saved_at = _saved(sheet, row)
     return render(
         request,
         "entry/form.html",
@@ -353,8 +360,8 @@ def _page(
             "draft": draft,
             "drafted": drafted,
             "drafting": drafts.settings_of(request, sheet),
-            "saved_by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row is not None else "",
-            "saved_at": row.updated_at if row is not None else None,
+            "saved_by": saved_by,
+            "saved_at": saved_at,
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
             "kept": _kept(sheet, row),
@@ -369,6 +376,17 @@ def _known(sheet):
     if not any(instrument.own for instrument in sheet.instruments):
         return {}
     return patients.answers_of(sheet.patient)
+
+
+def _saved(sheet, row):
+    """(name, moment) of who last saved the answers. A form of its own that nobody signed or verified says it itself."""
+    if row is None:
+        return "", None
+    by, at = row.updated_by_id, row.updated_at
+    if row is sheet.patient or sheet.state in (State.VERIFIED, State.LOCKED) or getattr(row, "verified", None):
+        names = [item.name for item in sheet.items]
+        by, at = changes.last_answered(row, names, sheet.state_column) or (by, at)
+    return names_of([by]).get(by, ""), at
 
 
 def _kept(sheet, row):

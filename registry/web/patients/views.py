@@ -23,13 +23,13 @@ from registry.services.entry import own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
-from registry.services.records import identity
+from registry.services.records import drafts, identity
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
-from registry.web.patients import extra_answers, timeline
+from registry.web.patients import extra_answers, next_step, timeline
 from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
@@ -281,6 +281,17 @@ def patient_page(request, patient_id):
     names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
     unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
     rows = forms_of(patient, [visit.assessment for visit in planned if visit.assessment], events)
+    own_forms = [
+        {
+            "form": form,
+            "label": label,
+            "state": form_state(patient, form),
+            "url": f"patient_{form}",
+            "queries": unsettled.get(form, 0),
+        }
+        for form, label in OWN_FORMS
+    ]
+    may_enter = request.access.may(Can.ENTER, patient.site_id)
     return render(
         request,
         "patients/patient.html",
@@ -307,18 +318,11 @@ def patient_page(request, patient_id):
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
             "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
-            "may_enter": request.access.may(Can.ENTER, patient.site_id),
+            "may_enter": may_enter,
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
-            "own_forms": [
-                {
-                    "form": form,
-                    "label": label,
-                    "state": form_state(patient, form),
-                    "url": f"patient_{form}",
-                    "queries": unsettled.get(form, 0),
-                }
-                for form, label in OWN_FORMS
-            ],
+            "own_forms": own_forms,
+            "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
+            "own_drafts": drafts.codes_of(request.access, patient),
         },
     )
 

@@ -14,7 +14,7 @@ from registry.services.review.soft_checks import expanded, findings_of
 from registry.web.review.query_words import lines
 from registry.web.review.signing import locked_by
 from registry.web.review.verification import mark_in_words
-from registry.web.shared import wording
+from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import names_of
 from registry.web.shared.record_words import form_label, visit_labels
 from sites.tenancy.access import Can
@@ -92,6 +92,7 @@ def review(request, patient, form, row, state):
         found.queries = lines(about.order_by("pk"), threads=True)
         for line in found.queries:
             line.seen = queries.note(line.query, patient, row)
+            line.answers = seen_words.answers_about(line.query, patient, row)
     if row is not None and row.verified:
         form_row = FormRow(form, row)
         names = names_of({mark["by"] for mark in row.verified.values()})

@@ -151,10 +151,7 @@ def query_page(request, query_id):
         "review/queries/query.html",
         {
             "seen": queries.note(line.query, patient, row),
-            "answers": [
-                (seen_words.answer_label(name), seen_words.in_words(name, value))
-                for name, value in queries.answers_about(line.query, patient, row).items()
-            ],
+            "answers": seen_words.answers_about(line.query, patient, row),
             "unseen": unseen,
             "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "line": line,

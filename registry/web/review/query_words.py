@@ -1,6 +1,6 @@
 """Queries as pages say them: which form, which item, which question, in the reader's language."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
@@ -48,6 +48,7 @@ class Line:
     steps: list
     raised_by: str
     seen: str = ""  # the note for a step that is taken from where the query is shown
+    answers: list = field(default_factory=list)  # what it is about, as stored now: (label, value in words)
 
     @property
     def last(self):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from registry.instruments import catalogue
 from registry.models import QueryState
 from registry.services.records import changes
+from registry.services.review import queries
 from registry.services.review.soft_checks import Form
 from registry.services.seen import MISSING
 from registry.web.shared import record_words, wording
@@ -85,6 +86,14 @@ def in_words(name, value):
     except KeyError:
         return NOT_SHOWN if value is None else str(value)
     return wording.answer(item, changes.typed(item, value), "")
+
+
+def answers_about(query, patient, row):
+    """(label, value in words) of what a query is about, as stored now; the arguments are those of `queries`' own."""
+    return [
+        (answer_label(name), in_words(name, value))
+        for name, value in queries.answers_about(query, patient, row).items()
+    ]
 
 
 def answers(form_row, names):
