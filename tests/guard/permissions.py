@@ -287,7 +287,8 @@ def _of_the_api():
             # A form is refused for its type before anybody looks for the record that it is about.
             of_site=either.of_site and (reading is not None or writing is None),
             opened=reading.answered if reading else 405,
-            acted=(415,) if writing and writing.sent else (415, 202),
+            # Files of an import come as a form; this one has none.
+            acted=(422,) if name == "imports" else (415,) if writing and writing.sent else (415, 202),
             refused=either.refused,
             elsewhere=404,
             arguments=either.arguments,
@@ -383,8 +384,10 @@ RULES = {
     },
     "own_instrument_discard": Rule(ADMIN, ADMIN, opened=405, acted=(302,), arguments={"code": "nothing"}),
     "own_instrument_file": page(ADMIN, opened=404, arguments={"code": "nothing", "form": "fhir"}),
-    "own_record_new": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing"}),
-    "own_record": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing", "record_id": 999_999}),
+    "own_record_new": record(writers=READERS, opened=404, acted=(404,), arguments={"form": "nothing"}),
+    "own_record": record(
+        writers=READERS, opened=404, acted=(404,), arguments={"form": "nothing", "record_id": 999_999}
+    ),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),

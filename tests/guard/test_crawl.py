@@ -10,7 +10,7 @@ from django.utils import timezone
 from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner
 from registry.api.schema.docs import described
-from registry.imports.files import uploads
+from registry.imports import jobs as imports
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
 from registry.services.entry import patient_links, patients
 from registry.services.entry.assessments import save_assessment
@@ -111,6 +111,11 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "user_id": user.pk,
             "membership_id": user.memberships.get().pk,
         }
+    with as_person(dana) as access:
+        imported = imports.begin(access=access, files={"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"})
+        imported.status = "checked"
+        imported.counts = {"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0}
+        imported.save(update_fields=["status", "counts"])
     with as_system():
         result = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)
         run = ComparisonRun.objects.create(
@@ -125,14 +130,6 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
-        imported = uploads.new_import(
-            dana.pk,
-            {"patients.csv": b"patient_id,site_code\nN01-0001,N01\n"},
-            status="checked",
-            choices=[{"workbook": False, "read": True, "encodings": ["utf-8-sig"], "delimiters": [","], "separator": "",
-                      "sheets": [], "way": {"encoding": "utf-8-sig", "delimiter": ","}, "tables": None}],
-            counts={"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0},
-        )  # fmt: skip
         for place in ("own", "other"):
             found.values[place]["import_id"] = imported.pk
             found.values[place]["run_id"] = run.pk
