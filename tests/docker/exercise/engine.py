@@ -112,7 +112,7 @@ class Containers:
 
     def options(self, name, environment=None):
         service = self.services[name]
-        options = ["--network=host", "--cgroups=disabled", *limits()]
+        options = ["--network=host", "--cgroups=disabled", "--no-healthcheck", *limits()]
         options += [f"--add-host={one}:127.0.0.1" for one in self.services]
         options += ["--read-only", "--read-only-tmpfs=false"] if service.get("read_only") else []
         options += [f"--tmpfs={one}" for one in service.get("tmpfs", ())]
