@@ -258,7 +258,7 @@ class _Maker:
         if "totals" in self.choices.with_:
             yield from (_derived(one, "t", of) for of in catalogue.PATIENT for one in of.derived)
             yield Variable(
-                name="segment_group", label=Label("Segment group", "分節グループ"), kind="code",
+                name="segment_group", label=Label("Segment group", "病変部位群"), kind="code",
                 sql="coalesce(t.segment_adjudicated, t.segment_group)", of="segment_group",
                 choices=levels.SEGMENT_GROUPS, instrument=catalogue.instrument_of("lesion_levels"),
             )  # fmt: skip

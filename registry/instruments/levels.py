@@ -22,7 +22,7 @@ SEGMENT_GROUPS = (
     Choice("cervical", Label("Cervical", "頚椎")),
     Choice("thoracic", Label("Thoracic", "胸椎")),
     Choice("tls", Label("TL/L/S", "胸腰椎移行部・腰椎・仙椎")),
-    Choice("multisegment", Label("Multisegment", "多分節")),
+    Choice("multisegment", Label("Multisegment", "複数部位")),
     Choice("unknown", Label("Unknown", "不明")),
 )
 
@@ -90,6 +90,16 @@ class SegmentRule:
         return "/".join((self.segment_rule, self.tl_starts_at, *tie, REVISION))
 
     @property
+    def in_words(self) -> Label:
+        """What the rule goes by, for pages; results name its `version`."""
+        if self.segment_rule == "majority":
+            return Label("the segment of most of the vertebrae", "最も多くの椎体が属する部位")
+        return Label(
+            f"cervical before TL/L/S (from {self.tl_starts_at}) before thoracic",
+            f"頚椎、胸腰椎移行部・腰椎・仙椎（{self.tl_starts_at}以下）、胸椎の順に優先",
+        )
+
+    @property
     def thoracic(self) -> tuple[str, ...]:
         """The levels of the thoracic group: below the cervical spine and above the junction."""
         return LEVELS[len(CERVICAL) : _INDEX[self.tl_starts_at]]
@@ -126,7 +136,7 @@ class SegmentRule:
                 return Label("the vertebrae are not neighbours", "椎体が連続していない")
             return Label(f"more than {MAX_LEVELS} vertebrae", f"{MAX_LEVELS}椎体を超える")
         if self.segment_rule == "majority":
-            return Label("the segment of most of the vertebrae", "最も多くの椎体が属する分節")
+            return self.in_words
         return {
             "cervical": Label("a cervical vertebra is involved", "頚椎を含む"),
             "tls": Label(

@@ -258,7 +258,7 @@ class _Reader:
         if raw.get("identifying"):
             self.fault(
                 row, "identifying", name, "own instruments hold no direct identifiers; leave this item out",
-                "独自の票に個人を特定する項目は置けません",
+                "独自の調査票に個人を特定する項目は置けません",
             )  # fmt: skip
         return Item(
             name=name,

@@ -195,7 +195,7 @@ class _Compiler:
         _fail(
             "[{e}][{n}] is an item of another visit, which this language does not reach; an item of this form or of "
             "the patient would fit",
-            "[{e}][{n}]は別の来院の項目で、使用できません（この票または患者の項目が必要です）",
+            "[{e}][{n}]は別の来院の項目で、使用できません（この調査票または患者の項目が必要です）",
             event,
             e=_name(event),
             n=_name(rest[0]),

@@ -181,7 +181,7 @@ def test_a_finished_run_is_shown_in_japanese(client, bob, done):
     client.force_login(bob)
     client.cookies["django_language"] = "ja"
     page = client.get(address("comparison_run", done)).content.decode()
-    assert "患者背景" in page and "分節群" in page
+    assert "患者背景" in page and "病変部位群" in page
 
 
 def test_a_run_under_way_polls_and_can_be_cancelled(client, bob):

@@ -104,7 +104,10 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     ("refused", "says"),
     [
         (lambda: plans.segment_comparison(outcomes=("karnofsky",)), "outcomes：「karnofsky」は使えません"),
-        (lambda: plans.segment_comparison(overall_continuous="t_test"), "ですが、分節群（segment_group）は3群です。"),
+        (
+            lambda: plans.segment_comparison(overall_continuous="t_test"),
+            "ですが、病変部位群（segment_group）は3群です。",
+        ),
         (lambda: plans.from_json({"name": "x", "tests": []}), "計画にない項目です：tests"),
         (lambda: Step("of_good_cheer"), "「of_good_cheer」という段階はありません"),
         (lambda: Step("levels_within", {"first": "L1", "last": "T1"}), "L1はT1より下位です"),

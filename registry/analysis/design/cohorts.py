@@ -542,8 +542,8 @@ _KINDS = (
     ),
     StepKind(
         code="segment_group",
-        label=Label("segment: {values}", "分節：{values}"),
-        reason=Label("another segment, or not known", "他の分節、または不明"),
+        label=Label("segment: {values}", "部位：{values}"),
+        reason=Label("another segment, or not known", "他の部位、または不明"),
         keep=_in_groups,
         check=_known(frames.GROUPS),
         words=lambda values: {choice.code: choice.label for choice in levels.SEGMENT_GROUPS},
@@ -611,7 +611,7 @@ PERMITTED = Step("data_use_permitted")
 SEGI2024 = Cohort(
     "segi2024",
     "1",
-    Label("Palliative surgery of one segment (Segi et al.)", "単一分節に対する姑息的手術（Segiら）"),
+    Label("Palliative surgery of one segment (Segi et al.)", "単一部位に対する姑息的手術（Segiら）"),
     (
         Step("one_to_three_consecutive_vertebrae"),
         Step("no_tes"),

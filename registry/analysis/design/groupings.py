@@ -52,7 +52,7 @@ _LABELS = {
 GROUPINGS = {
     one.code: one
     for one in (
-        Grouping("segment_group", Label("Segment group", "分節群"), levels.SEGMENT_GROUPS[:3], _segments),
+        Grouping("segment_group", Label("Segment group", "病変部位群"), levels.SEGMENT_GROUPS[:3], _segments),
         _column("sex", patient.SEXES),
         Grouping("region", Label("Region of the site", "施設の地域"), None, _regions),
         _column("primary_tumour", patient.PRIMARY_TUMOURS),

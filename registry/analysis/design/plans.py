@@ -250,5 +250,5 @@ def tests_for(place):
     return tuple(_TABLES[place].values())
 
 
-LABELS = {"segment_comparison": Label("Segment comparison", "分節別比較")}
+LABELS = {"segment_comparison": Label("Segment comparison", "部位別比較")}
 SEGMENT_COMPARISON = Plan(name="segment_comparison")

@@ -270,7 +270,8 @@ USES = (  # tables of a result, and which tests they take
 SOURCE = Label(
     "Computed from the data with the fingerprint {snapshot}; value set {value_set}, version {value_set_version}; "
     "segment rule {segment_rule}; {software}.",
-    "データの識別値 {snapshot}、換算表 {value_set}（版 {value_set_version}）、分節規則 {segment_rule}、{software}。",
+    "データの識別値 {snapshot}、換算表 {value_set}（版 {value_set_version}）、"
+    "病変部位群の規則 {segment_rule}、{software}。",
 )
 
 

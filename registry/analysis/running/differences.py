@@ -14,7 +14,7 @@ NAMED_BY = ("group", "dimension", "timepoint", "state", "score", "time")
 VERSIONS = {
     "value_set": Label("Value set", "換算表"),
     "value_set_version": Label("Version of the value set", "換算表の版"),
-    "segment_rule": Label("Segment rule", "分節の規則"),
+    "segment_rule": Label("Segment rule", "病変部位群の規則"),
     "plan_version": Label("Version of the plan", "計画の版"),
     "software": Label("Software", "ソフトウェア"),
     "snapshot": Label("Data", "データ"),

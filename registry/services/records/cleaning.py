@@ -26,7 +26,7 @@ class Answers:
 REQUIRED = Label("needs a value or a reason why there is none", "値または欠測理由を入力してください")
 NOT_ASKED = Label(
     "is not asked here, because of other answers of this form; leave it empty",
-    "この票の他の回答により、この項目は尋ねません（空欄にしてください）",
+    "この調査票の他の回答により、この項目は尋ねません（空欄にしてください）",
 )
 BOTH = Label("has a value and a reason for having none", "値と欠測理由の両方が入力されています")
 

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from registry.instruments import catalogue, levels
+from registry.instruments import catalogue
 from registry.web.shared import wording
 
 OWN_FORMS = (
@@ -19,11 +19,7 @@ def in_words(patient, name):
 
 def facts(patient):
     """The lines of the header of every page about a patient: (label, value, note)."""
-    rule = (
-        _("adjudicated")
-        if patient.segment_adjudicated
-        else _("rule %(version)s") % {"version": levels.DEFAULT_RULE.version}
-    )
+    rule = _("adjudicated") if patient.segment_adjudicated else _("by rule")
     vital = in_words(patient, "vital_status")
     if patient.death_date:
         vital = f"{vital}, {wording.shown(catalogue.item('death_date'), patient.death_date)}"

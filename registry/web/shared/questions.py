@@ -289,7 +289,7 @@ def segment_of(chosen):
         "levels": levels.in_runs(chosen or ()),
         "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
         "reason": levels.DEFAULT_RULE.reason(chosen),
-        "rule": levels.DEFAULT_RULE.version,
+        "rule": levels.DEFAULT_RULE.in_words,
     }
 
 
