@@ -157,6 +157,7 @@ class _Work:
                 merged.find_broken(cursor, staged[file.name].absent, report.errors)
             follow_up_rules.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
+            comparing.find_not_asked(cursor, file, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:

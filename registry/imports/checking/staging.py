@@ -84,12 +84,17 @@ class Copied(dict):
         return copied
 
 
+_LEVELS = frozenset(levels.LEVELS)
+
+
 def copy_text(value):
     """A clean value in PostgreSQL's COPY text format."""
     if value is None:
         return r"\N"
     if isinstance(value, tuple):
-        return str(levels.mask(value))
+        if set(value) <= _LEVELS:
+            return str(levels.mask(value))
+        return ";".join(value)  # codes, which hold nothing that needs an escape
     if isinstance(value, bytes):
         return rf"\\x{value.hex()}"
     text = str(value)  # a date is written ISO 8601
