@@ -3,7 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
@@ -32,10 +32,17 @@ def listed(name, default=""):
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
-def database(url):
-    """Django's database settings for a `postgresql://user:password@host:port/name?host=/socket/folder` address."""
+def database(url, authority=""):
+    """Django's database settings for a `postgresql://user:password@host:port/name?host=/socket/folder` address.
+
+    authority  file of the certificate authority: then over TLS alone, with a server of the address's own name
+    """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
+    if authority:
+        if (options.get("host") or "").startswith("/"):
+            raise ImproperlyConfigured("METASPINE_DATABASE_CA is for a database on another machine, not for a socket.")
+        options |= {"sslmode": "verify-full", "sslrootcert": authority}
     return {
         "ENGINE": "sites.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -48,6 +55,17 @@ def database(url):
         "ATOMIC_REQUESTS": True,
         "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "connect_timeout": "5"} | options,
     }
+
+
+def broker(url, authority=""):
+    """The broker's address; with the file of a certificate `authority`, over TLS with a server of that name alone."""
+    if not authority:
+        return url
+    if not url.startswith("rediss://"):
+        raise ImproperlyConfigured("With METASPINE_REDIS_CA, REDIS_URL begins with rediss://.")
+    parts = urlsplit(url)
+    checks = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true", "ssl_ca_certs": authority}
+    return urlunsplit(parts._replace(query=urlencode(dict(parse_qsl(parts.query)) | checks)))
 
 
 def mail_server(url):
@@ -81,6 +99,8 @@ SEAL_MAIL = listed("METASPINE_SEAL_MAIL")  # who gets the first seal of each day
 EXPORT_DAYS = int(env("METASPINE_EXPORT_DAYS", "7"))
 DRAFT_DAYS = int(env("METASPINE_DRAFT_DAYS", "30"))
 EXPORT_RECORDS_KEPT = timedelta(days=int(env("METASPINE_EXPORT_RECORD_DAYS", "365")))  # after the file is gone
+DOWNLOADS_PER_HOUR = int(env("METASPINE_DOWNLOADS_PER_HOUR", "120"))  # of one person; 0 for no limit
+CLAMD = env("METASPINE_CLAMD", "")  # a virus scanner for uploads: tcp://host:3310 or unix:///path
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
@@ -114,6 +134,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "registry.api.shared.problems.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
+    "sites.middleware.PageMethods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -127,6 +148,8 @@ MIDDLEWARE = [
     "registry.web.account.session.SecondFactorRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "registry.web.shared.transfers.ScannedUploads",
+    "registry.web.shared.transfers.LimitedDownloads",
     "registry.web.account.session.NotAPage",
 ]
 
@@ -151,14 +174,15 @@ TEMPLATES = [
 ]
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
-DATABASES = {"default": database(env("DATABASE_URL"))}
-DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL"))) | {
+DATABASE_CA = env("METASPINE_DATABASE_CA", "")
+DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA)}
+DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DATABASE_CA) | {
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env("REDIS_URL")
+REDIS_URL = broker(env("REDIS_URL"), env("METASPINE_REDIS_CA", ""))
 CACHES = {
     "default": {
         "BACKEND": "sites.database.redis_cache.RedisCache",

@@ -3,6 +3,7 @@
 import uuid
 
 from django.core.exceptions import BadRequest
+from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
 from sites.people import tokens
@@ -30,6 +31,24 @@ class ScopeMiddleware:
             request.access = SimpleLazyObject(lambda: access_of(request.user))
         with entered(request.access.scope(request.id)):
             return self.get_response(request)
+
+
+class PageMethods:
+    """Pages understand GET, HEAD and POST, whatever the view behind an address would make of another method: 405.
+
+    The API's addresses say for themselves what they understand.
+    """
+
+    METHODS = ("GET", "HEAD", "POST")
+    API = "/api/"
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.method not in self.METHODS and not request.path.startswith(self.API):
+            return HttpResponseNotAllowed(self.METHODS, b"", content_type="text/plain; charset=utf-8")
+        return self.get_response(request)
 
 
 class NullByteMiddleware:

@@ -137,8 +137,12 @@ def cohort_of(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def no_protocol():
-    """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are."""
+def no_protocol(monkeypatch):
+    """A protocol that a test publishes goes with the test: its columns are rolled back, and so the fields are.
+
+    Time alone makes no process ask for a newer one, or statements could not be counted on a slow machine.
+    """
+    monkeypatch.setattr(protocol, "FRESH", float("inf"))
     yield
     if protocol.is_known():
         protocol.forget_all()

@@ -29,6 +29,11 @@ CHANGED_SINCE = Label(
     "What is stored has changed since the files were checked. Look at the differences again.",
     "確認後に登録済みのデータが変わりました。相違をもう一度確認してください。",
 )
+NOT_COMPARED = Label(
+    "Rows of stored records that give a date of birth or free text: {n}. What is stored of these is for the site "
+    "alone: it was neither compared nor replaced.",
+    "登録済みの記録について生年月日または自由記載を含む行：{n}。これらの登録内容は施設のみが扱うため、照合も置換もしていません。",
+)
 REASON = "import of {files}"
 
 
@@ -42,6 +47,7 @@ def import_files(
     reason="",
     today=None,
     partial=False,
+    identifies=None,
     seen=None,
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
@@ -52,6 +58,7 @@ def import_files(
     create_sites  create the sites of patients.csv that do not exist
     update        rows that differ from what is stored replace it, for `reason`; otherwise they are refused
     partial       the files need not have every column: what they have not stays as it is stored
+    identifies    ids of the sites whose identifiers may be told of (`staging.keep_unseen`); None for all
     seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
     tell          called with the share done (0 to 1) and the name of the stage that begins
     look          called with each file before its rows are stored: `touched(file)` is filled
@@ -70,6 +77,7 @@ def import_files(
         with transaction.atomic():
             work = _Work(folder, files, report, scope, dry_run, create_sites, today or timezone.localdate())
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
+            work.identifies = identifies
             work.run()
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
@@ -118,6 +126,8 @@ class _Work:
             if one.absent:
                 staging.keep_stored(cursor, file, one.absent)
             self.report.warnings.extend(list(one.rewritten), len(one.rewritten))
+            if self.identifies is not None and (kept := staging.keep_unseen(cursor, file, list(self.identifies))):
+                self.report.warnings.add(Finding(file.filename, None, "", "", NOT_COMPARED.format(n=kept)))
             staged[file.name] = one
         return staged
 
@@ -147,6 +157,7 @@ class _Work:
                 merged.find_broken(cursor, staged[file.name].absent, report.errors)
             follow_up_rules.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
+            comparing.find_not_asked(cursor, file, report.errors)
             self.look(cursor, file)
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:

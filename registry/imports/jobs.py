@@ -31,7 +31,7 @@ from registry.instruments.base import Label
 from registry.models import Import
 from registry.services.files import file_formats
 from registry.services.jobs import MOST_ATTEMPTS, UNSENT
-from sites.tenancy.access import Can
+from sites.tenancy.access import Can, access_of
 from sites.tenancy.scope import everything
 
 log = logging.getLogger(__name__)
@@ -526,6 +526,7 @@ def _run(one, pages, **options):
             folder,
             user_id=one.requested_by_id,
             partial=one.mapping is not None,
+            identifies=access_of(one.requested_by).sites_for(Can.IDENTIFY),
             tell=_teller(one),
             look=look,
             **options,

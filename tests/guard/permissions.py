@@ -52,9 +52,19 @@ class Rule:
     arguments: dict = field(default_factory=dict)
     public: bool = False
     unsigned: int = SIGN_IN
+    replacers: frozenset = NOBODY  # who may PUT there, which asks for a version (428)
 
     def reaches(self, who, place, whom):
         return who in whom and (place == "own" or not self.of_site or who not in OF_SITE)
+
+    def refuses(self, who, place, method):
+        """The statuses of which one must come for a method that is neither GET nor POST."""
+        if not self.replacers or method != "put":
+            return {405} | ({404} & {self.opened}) | ({self.unsigned} if who == "anonymous" else set())
+        if who == "anonymous":
+            return {401}
+        reaches = self.reaches(who, place, self.replacers)
+        return {428} if reaches else {403} if self.reaches(who, place, self.readers) else {404}
 
     def expected(self, who, place, method):
         """The statuses of which one must come, and whether the request may store anything."""
@@ -277,7 +287,8 @@ def _of_the_api():
             # A form is refused for its type before anybody looks for the record that it is about.
             of_site=either.of_site and (reading is not None or writing is None),
             opened=reading.answered if reading else 405,
-            acted=(415,) if writing and writing.sent else (415, 202),
+            # Files of an import come as a form; this one has none.
+            acted=(422,) if name == "imports" else (415,) if writing and writing.sent else (415, 202),
             refused=either.refused,
             elsewhere=404,
             arguments=either.arguments,
@@ -312,7 +323,7 @@ RULES = {
     "socialaccount_login_cancelled": Rule(EVERYBODY, public=True),
     "account_reset_password": either(EVERYBODY, public=True),
     "account_reset_password_done": Rule(EVERYBODY, public=True),
-    "account_reset_password_from_key": either(EVERYBODY, public=True, arguments={"uidb36": "1", "key": "x-y"}),
+    "account_reset_password_from_key": missing(arguments={"uidb36": "1", "key": "x-y"}),
     "account_reset_password_from_key_done": Rule(EVERYBODY, public=True),
     "invitation": missing(arguments={"token": "nothing"}),
     "digest_stop": missing(arguments={"token": "nothing"}),
@@ -373,8 +384,10 @@ RULES = {
     },
     "own_instrument_discard": Rule(ADMIN, ADMIN, opened=405, acted=(302,), arguments={"code": "nothing"}),
     "own_instrument_file": page(ADMIN, opened=404, arguments={"code": "nothing", "form": "fhir"}),
-    "own_record_new": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing"}),
-    "own_record": record(writers=ENTRY, opened=404, acted=(404,), arguments={"form": "nothing", "record_id": 999_999}),
+    "own_record_new": record(writers=READERS, opened=404, acted=(404,), arguments={"form": "nothing"}),
+    "own_record": record(
+        writers=READERS, opened=404, acted=(404,), arguments={"form": "nothing", "record_id": 999_999}
+    ),
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),
@@ -479,7 +492,7 @@ RULES = {
     "fhir:patients": Rule(READERS, ENTRY, acted=(415,), unsigned=401),
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
-    "fhir:response": record(unsigned=401),
+    "fhir:response": record(unsigned=401, replacers=ENTRY),
     "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),

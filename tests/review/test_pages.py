@@ -174,6 +174,8 @@ def test_raising_from_a_field_and_for_many(finished, mona, alice, browse, text, 
         ({"text": ""}, 422),
     ):
         assert client.post(new, sent | wrong).status_code == status, wrong
+    guess = client.get("/queries/many/?form=adverse_event&field=detail&has=value&value=told+by+Mrs+M.")
+    assert (guess.status_code, guess.context["wanted"]) == (422, None)  # a count would tell what it holds
     many = "/queries/many/?form=preop&field=pain_vas_mm&has=value&value=40"
     assert client.get(many).context["count"] == 1
     assert client.post(many, {"text": ""}).status_code == 422

@@ -208,13 +208,16 @@ def test_the_database_says_who_wrote_a_message(everything_there, mona, alice, as
 def test_nobody_signs_for_another(everything_there, ivo, alice, as_person):
     forged = (
         "INSERT INTO registry_signature (site_id, patient_id, signed_by_id, signed_at, name, meaning, forms, "
-        "acknowledged, sha256, mac) SELECT site_id, patient_id, %s, {}, 'x', 'x', '[]', '[]', repeat('0', 64), "
-        "repeat('0', 64) FROM registry_patient"
+        "acknowledged, sha256, mac) SELECT site_id, patient_id, %s, {}, 'x', 'x', '[]', '[]', repeat('0', 64), %s "
+        "FROM registry_patient"
     )
-    with as_person(ivo):
-        for who, at in ((alice.pk, "now()"), (ivo.pk, "now() - interval '1 day'")):
-            with pytest.raises(DatabaseError, match="one's own"), transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(forged.format(at), [who])
-    with as_person(alice), pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
-        connection.cursor().execute(forged.format("now()"), [alice.pk])
+    yesterday, mac = "now() - interval '1 day'", "0" * 64
+    for person, who, at, bound, refusal in (
+        (ivo, alice, "now()", mac, "one's own"),
+        (ivo, ivo, yesterday, mac, "one's own"),
+        (ivo, ivo, "now()", "", "the deployment's key"),
+        (alice, alice, "now()", mac, "row-level security"),  # no investigator
+    ):
+        with as_person(person), pytest.raises(DatabaseError, match=refusal), transaction.atomic():
+            connection.cursor().execute(forged.format(at), [who.pk, bound])
     assert Patient.objects.count() == 0  # outside any scope

@@ -5,9 +5,10 @@ from django.core import signing as signatures
 
 from registry.models import Query, Signature
 from registry.services import seen
+from registry.services.entry import patients
 from registry.services.review import queries, signing
 from registry.services.review.soft_checks import Form
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, TODAY
 from tests.review.conftest import PREOP
 
 SIGNING = {"confirm": "on", "password": PASSWORD}
@@ -185,3 +186,14 @@ def test_many_are_asked_about_as_counted(finished, save, mona, browse, stored):
     assert client.post(other, {"text": "Sure?", "seen": note}).status_code == 409
     assert stored(Query) == []
     assert client.post(other, {"text": "Sure?"}).status_code == 302
+
+
+def test_a_query_shows_no_answer_that_identifies(finished, alice, mona, browse, as_person):
+    with as_person(alice) as access:
+        raw = {"kind": "csf_leak", "onset_date": "2026-03-11", "detail": "told by Mrs M."}
+        event = patients.save_adverse_event(access=access, patient=finished, raw=raw, today=TODAY)
+    with as_person(mona) as access:
+        form = Form("adverse_event", event=event.pk)
+        query = queries.raise_query(access=access, patient=finished, form=form, field="detail", text="What?")
+    page = browse(mona).get(f"/queries/{query.pk}/")
+    assert page.context["answers"] == [] and b"Mrs M." not in page.content

@@ -13,12 +13,12 @@ from openpyxl import Workbook
 from registry.imports import jobs
 from registry.imports.files import mapping, notations
 from registry.instruments.base import InvalidValue
-from registry.models import Assessment, Import, ImportMapping, ImportPart, Patient
+from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient
 from registry.services.entry.assessments import save_assessment
 from registry.services.operations import field_keys
 from registry.services.records import identity
 from registry.tasks import carry_out_import, run_import
-from sites.models import AuditEvent
+from sites.models import AuditEvent, Membership
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
 from tests.conftest import person
@@ -301,6 +301,82 @@ def test_what_changed_after_the_check_is_looked_at_again(browser, good, bring_in
         assert Assessment.objects.get(patient="N01-0001", timepoint="preop").frankel == "D"
 
 
+# What identifies
+
+
+LEAK = {"patient_id": "N01-0001", "kind": "csf_leak", "onset_date": "2024-02-01", "detail": "told by Mrs M."}
+
+
+def told_of(browser, good, **changes):
+    """Everything that a data manager is told of a dry run of `good` with other values, and the same import stored."""
+    for name, row in (("patients", PATIENT), ("adverse_events", LEAK)):
+        write_csv(good / f"{name}.csv", [row | {one: value for one, value in changes.items() if one in row}])
+    files = {one.name.replace(".", "__"): one.read_bytes() for one in sorted(good.iterdir())}
+    address = send(browser, **files)
+    pages = [follow(browser, address)]
+    number = re.search(r"[0-9a-f-]{36}", address)[0]
+    one = Import.objects.get(pk=number)
+    for kind in ("changed", "unchanged", "new"):
+        pages += [browser.get(f"{address}rows/?file={name}&kind={kind}") for name in ("patients", "adverse_events")]
+    pages.append(browser.get(f"{address}findings/"))
+    store(browser, address)
+    pages += [browser.get(address), browser.get("/import/history/")]
+    chance = re.compile(r'name="(csrfmiddlewaretoken|seen)" value="[^"]*"|data-(left|csrf)="[^"]*"|[?&]t=\d+')
+    texts = [chance.sub("", page.content.decode()) for page in pages]
+    told = [re.sub(r"\d\d:\d\d", "", text.replace(number, "").replace(number[:8], "")) for text in texts]
+    Import.objects.filter(pk=number).delete()
+    return one.counts, one.seen, told
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        {"birth_date": "1950-04-03"},
+        {"birth_date": "1950-04-02"},
+        {"birth_date": "2010-01-01"},
+        {"detail": "told by Mrs N."},
+    ],
+)
+def test_nobody_finds_out_by_importing_what_only_the_site_may_know(browser, good, bring_in, guess, as_system):
+    write_csv(good / "adverse_events.csv", [LEAK])
+    bring_in(good)
+    counts, seen, pages = told_of(browser, good)
+    assert {name: one["unchanged"] for name, one in counts["files"].items()}["patients"] == 1
+    assert "neither compared nor replaced" in pages[0]
+    again = told_of(browser, good, **guess)
+    assert again[:2] == (counts, seen)
+    for told, before in zip(again[2], pages, strict=True):
+        assert told.splitlines() == before.splitlines()
+    with as_system():
+        assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1950, 4, 3)
+        assert AdverseEvent.objects.get().detail == LEAK["detail"]
+        touched = ["registry_identity", "registry_patient", "registry_adverseevent"]
+        assert not AuditEvent.objects.filter(action="update", table_name__in=touched).exists()
+
+
+def test_who_may_see_them_compares_and_replaces_what_identifies(browser, good, bring_in, dana, north, as_system):
+    bring_in(good)
+    Membership.objects.create(user=dana, role=Role.COORDINATOR, site=north, starts_on=dt.date(2018, 1, 1))
+    write_csv(good / "patients.csv", [PATIENT | {"birth_date": "1950-04-02"}])
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    follow(browser, address)
+    assert browser.get(f"{address}rows/?kind=changed").context["rows"][0]["cells"] == [["birth_date", "…", "…"]]
+    store(browser, address, update="on")
+    with as_system():
+        assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1950, 4, 2)
+
+
+def test_a_date_of_birth_that_is_not_stored_comes_in(browser, good, bring_in, as_system):
+    write_csv(good / "patients.csv", [PATIENT | {"birth_date": "", "birth_date_missing": "unknown"}])
+    bring_in(good)
+    write_csv(good / "patients.csv", [PATIENT])
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    follow(browser, address)
+    store(browser, address, update="on")
+    with as_system():
+        assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1950, 4, 3)
+
+
 # Mapping
 
 
@@ -562,6 +638,7 @@ def stored_import(browser, folder, **fields):
 
 
 def test_an_import_is_undone_with_a_reason_and_a_trail(browser, good, north, dana, as_system, take_out, settings):
+    Membership.objects.create(user=dana, role=Role.COORDINATOR, site=north, starts_on=dt.date(2018, 1, 1))
     stored_import(browser, good)
     before = take_out("before")
     write_csv(good / "assessments.csv", [ASSESSMENT | {"frankel": "D", "eq_vas": ""}, ASSESSMENT | {"timepoint": "6m"}])

@@ -6,12 +6,14 @@ from django.db import connection
 
 from registry.imports.checking.staging import HIDDEN, shape_of, stage
 from registry.imports.report import LISTED, Finding
-from registry.instruments import levels
+from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
 from registry.models import State
+from registry.protocol import sql
+from registry.protocol.expressions import items_in
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
-from registry.services.records.cleaning import REQUIRED
+from registry.services.records.cleaning import NOT_ASKED, REQUIRED
 from registry.services.records.extras import asked_among
 from registry.services.records.identity import opened
 from sites.models import Site
@@ -315,12 +317,65 @@ def shown_value(item, value):
 def complete_sql(file, items, alias, missing):
     """SQL that is true where each required item of a form, and of an extra that is begun, has a value or a reason."""
     known = {item.name: f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items}
-    needed = [known[item.name] for item in items if item.required]
+    current = catalogue.current()
+    asked = {item.name for item in catalogue.items(current.core(tuple(current.instruments)))}
+    needed = [known[item.name] for item in items if item.required and (item.name in asked or item.name in KEYS)]
     for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
         if own := [item for item in extra.items if item.name in known]:
-            whole = " AND ".join(known[item.name] for item in own if item.required) or "true"
+            whole = " AND ".join(_answered_if_asked(item, known[item.name], alias) for item in own) or "true"
             needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
     return " AND ".join(needed)
+
+
+KEYS = frozenset(
+    item.name for item in (*catalogue.PATIENT_KEYS, *catalogue.ASSESSMENT_KEYS, catalogue.item("assessment_date"))
+)
+
+
+def _answered_if_asked(item, answered, alias):
+    """SQL that is true where an item has its answer or needs none: what own items ask hangs on other answers."""
+    trees = catalogue.current().conditions.get(item.name, {})
+    shown = condition_sql(trees["show_if"], alias) if "show_if" in trees else "true"
+    if item.required:
+        return answered if shown == "true" else f"(NOT ({shown}) OR {answered})"
+    if "required_if" in trees:
+        return f"(NOT ({shown} AND {condition_sql(trees['required_if'], alias)}) OR {answered})"
+    return "true"
+
+
+def condition_sql(tree, alias):
+    """SQL of a condition over the staged rows, and over the patients that they are of."""
+
+    def column(name):
+        of_patient = catalogue.current().of_patient
+        if any(item.name == name for item in catalogue.items(of_patient)) and not _is_patients(tree):
+            return f"(SELECT p.{column_of(name)} FROM registry_patient AS p WHERE p.patient_id = {alias}.patient_id)"
+        return f"{alias}.{column_of(name)}"
+
+    return sql.expression(tree, column)
+
+
+def _is_patients(tree):
+    """Whether a condition names nothing but the patient's own items, as those of the patient's forms do."""
+    of_patient = {item.name for item in catalogue.items(catalogue.current().of_patient)}
+    return items_in(tree) <= of_patient
+
+
+def find_not_asked(cursor, file, errors):
+    """Answers of own items that other answers of their row rule out."""
+    for item in catalogue.items(file.brought):
+        tree = catalogue.current().conditions.get(item.name, {}).get("show_if")
+        if tree is None:
+            continue
+        rows, total = _first(
+            cursor,
+            f"""
+            SELECT count(*) OVER (), c.line, s.{column_of(item.name)}::text
+            FROM {touched(file)} AS c JOIN {stage(file)} AS s USING (line)
+            WHERE s.{column_of(item.name)} IS NOT NULL AND NOT ({condition_sql(tree, "s")}) ORDER BY c.line
+            """,
+        )
+        errors.extend([Finding(file.filename, line, item.name, value, NOT_ASKED) for line, value in rows], total)
 
 
 def find_forbidden_changes(cursor, file, errors):

@@ -84,12 +84,17 @@ class Copied(dict):
         return copied
 
 
+_LEVELS = frozenset(levels.LEVELS)
+
+
 def copy_text(value):
     """A clean value in PostgreSQL's COPY text format."""
     if value is None:
         return r"\N"
     if isinstance(value, tuple):
-        return str(levels.mask(value))
+        if set(value) <= _LEVELS:
+            return str(levels.mask(value))
+        return ";".join(value)  # codes, which hold nothing that needs an escape
     if isinstance(value, bytes):
         return rf"\\x{value.hex()}"
     text = str(value)  # a date is written ISO 8601
@@ -230,6 +235,55 @@ def _count_ages(cursor):
         born = opened(patient_id, key, {"birth_date": ciphertext})["birth_date"]
         age = age_on(operated, born) if operated and operated > born else None
         cursor.execute(f"UPDATE {patients} SET age_at_surgery = %s WHERE line = %s", [age, line])
+
+
+def keep_unseen(cursor, file, sites):
+    """Leave identifying cells as they are stored where whoever brings the file may not see them; returns how many rows.
+
+    Of a record at a site that is not among `sites` (ids), what identifies is neither compared nor replaced: counts,
+    differences and refusals would tell, try by try, what nobody but the site may know. Where nothing of the kind is
+    stored, the file's is taken.
+    """
+    if file == file_formats.PATIENTS:
+        return _keep_unseen_births(cursor, sites)
+    kept, keys = 0, map(file_formats.column_of, file.key)
+    same = " AND ".join(f"s.{key} = t.{key}" for key in keys)
+    for item in file.stored:
+        if item.identifying and item.name not in file.key:
+            name = file_formats.column_of(item.name)
+            cursor.execute(
+                f"""
+                WITH given AS (
+                    SELECT s.line, s.{name}, t.{name} AS stored FROM {stage(file)} AS s JOIN {file.table} AS t
+                    ON {same}
+                    WHERE t.site_id <> ALL (%s) AND t.{name} IS NOT NULL
+                ), laid AS (UPDATE {stage(file)} AS s SET {name} = g.stored FROM given AS g WHERE g.line = s.line)
+                SELECT count(*) FILTER (WHERE {name} IS NOT NULL) FROM given
+                """,
+                [sites],
+            )
+            kept += cursor.fetchone()[0]
+    return kept
+
+
+def _keep_unseen_births(cursor, sites):
+    patients = stage(file_formats.PATIENTS)
+    cursor.execute(
+        f"SELECT s.line, s.birth_date IS NOT NULL FROM {patients} AS s JOIN registry_patient AS t USING (patient_id) "
+        "JOIN registry_identity AS i USING (patient_id) WHERE t.site_id <> ALL (%s) AND i.birth_date IS NOT NULL",
+        [sites],
+    )
+    found = cursor.fetchall()
+    if found:
+        cursor.execute(
+            f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery, "
+            "warned = '{}', missing = s.missing - 'birth_date' "
+            "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) "
+            "WHERE t.patient_id = s.patient_id AND s.line = ANY (%s)",
+            [[line for line, _ in found]],
+        )
+        _count_ages(cursor)
+    return sum(given for _, given in found)
 
 
 def _write(copy, records):

@@ -2,6 +2,7 @@
 
 from registry.imports.checking.comparing import complete_sql, same_key, touched
 from registry.imports.checking.staging import stage
+from registry.instruments import catalogue
 from registry.models import Patient, State
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
@@ -32,8 +33,9 @@ def store_new(cursor, file):
     else:
         place, site = "JOIN registry_patient AS place ON place.patient_id = s.patient_id", "place.site_id"
     for state, items in file.forms.items():
-        columns.append(state)
-        values.append(_state(complete_sql(file, items, "s", "c.missing")))
+        complete = complete_sql(file, items, "s", "c.missing")
+        columns += [state, asked_by(state)]
+        values += [_state(complete), _asked(complete)]
     stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
     for column, value in stamps.items():
         columns.append(column)
@@ -73,6 +75,16 @@ def _state(complete):
     return f"CASE WHEN {complete} THEN '{State.COMPLETE}' ELSE '{State.DRAFT}' END"
 
 
+def asked_by(state):
+    """The column of the version of the protocol by which the form with this state was completed."""
+    return state.removesuffix("state") + "asked_by"
+
+
+def _asked(complete):
+    version = catalogue.current().version
+    return f"CASE WHEN {complete} THEN {version} END" if version else "NULL::integer"
+
+
 def store_changes(cursor, file):
     """Update the stored rows that differ; the transaction's scope carries the reason."""
     assignments = ["missing = c.missing"] if file.keeps_reasons else []
@@ -82,6 +94,11 @@ def store_changes(cursor, file):
     for state, items in file.forms.items():
         advanced = _state(complete_sql(file, items, "s", "c.missing"))
         assignments.append(f"{state} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {advanced} ELSE t.{state} END")
+        complete = complete_sql(file, items, "s", "c.missing")
+        version = asked_by(state)
+        assignments.append(
+            f"{version} = CASE WHEN t.{state} = '{State.DRAFT}' THEN {_asked(complete)} ELSE t.{version} END"
+        )
     cursor.execute(
         f"""
         UPDATE {file.table} AS t SET {", ".join(assignments)}

@@ -87,7 +87,7 @@ def save_about(*, access, about, note):
     Raises PermissionDenied; InvalidDefinition where a list names something twice, or drops what patients have.
     """
     access.require(Can.ADMINISTER)
-    faults = _faults(about)
+    faults = list(_faults(about))
     if faults:
         raise InvalidDefinition(faults)
     found = document() | {"study": about}

@@ -296,8 +296,15 @@ def raise_query(*, access, patient, form, text, field=None):
     return query
 
 
+# What a query shows of the answers that it is about: nothing that identifies, and no timepoint, which is no answer.
+_SHOWN = (
+    frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying)
+    | {one.name for instrument in catalogue.INSTRUMENTS for one in instrument.derived}
+) - {"timepoint"}
+
+
 def answers_about(query, patient, row):
-    """The answers that a query is about, as stored now: item name → value as JSON has it.
+    """The answers that a query is about, as stored now: item name → value as JSON has it; nothing that identifies.
 
     row  the assessment or adverse event, where it is about one; `patient` for the patient's own forms
     """
@@ -305,8 +312,8 @@ def answers_about(query, patient, row):
     rows = [one for one in (row, patient) if one is not None]
     found = {}
     for name in filter(None, names):
-        if name == "timepoint":
-            continue  # no answer, and it stays
+        if name not in _SHOWN:
+            continue
         holder = next((one for one in rows if hasattr(one, name)), None)
         if holder is not None:
             reason = holder.missing.get(name) if hasattr(holder, "missing") else None
@@ -407,6 +414,10 @@ class Wanted:
     has: str
     timepoint: str | None = None
     value: object = None
+
+    def __post_init__(self):
+        if catalogue.item(self.field).identifying:
+            raise ValueError(f"nobody is told which records have a certain {self.field}")
 
 
 def matching(access, wanted, site_ids):

@@ -7,18 +7,16 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as social
 from allauth.socialaccount.providers import registry as providers
-from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path
 from django.views.generic import TemplateView
 
-from registry.web.account import session
+from registry.web.account import session, single_sign_on
 from registry.web.account import views as account_views
 
 sign_out = login_not_required(LogoutView.as_view())  # also out of a sign-in that waits for its second factor
 inactive = login_not_required(TemplateView.as_view(template_name="account/no_account.html"))
-SSO = {"provider_id": "sso"}
 providers.load()  # what `sites.apps.SingleSignOnConfig` leaves to whoever serves pages
 
 urlpatterns = [
@@ -32,8 +30,8 @@ urlpatterns = [
     path("session/", session.session, name="session"),
     path("session/stay/", session.session_stay, name="session_stay"),
     path("session/back/", session.session_back, name="session_back"),
-    path("sso/login/", openid.login, SSO, name="openid_connect_login"),
-    path("sso/callback/", openid.callback, SSO, name="openid_connect_callback"),
+    path("sso/login/", single_sign_on.login, {"provider_id": "sso"}, name="openid_connect_login"),
+    path("sso/callback/", single_sign_on.callback, {"provider_id": "sso"}, name="openid_connect_callback"),
     path("sso/error/", login_not_required(social.login_error), name="socialaccount_login_error"),
     path("sso/cancelled/", login_not_required(social.login_cancelled), name="socialaccount_login_cancelled"),
     path("password/forgotten/", account_views.forgotten_password, name="account_reset_password"),

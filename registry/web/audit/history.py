@@ -157,6 +157,7 @@ ACTS = {
     "import": gettext_lazy("Data imported"),
     "queries_exported": gettext_lazy("Queries downloaded"),
     "signed": gettext_lazy("Forms signed"),
+    "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
     "signing_refused": gettext_lazy("Signing refused: wrong password"),
     "unlocked": gettext_lazy("Signed forms unlocked"),
     "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),

@@ -573,6 +573,8 @@ def adverse_event(request, patient_id, event_id=None):
 def own_record(request, patient_id, form, record_id=None):
     """A record of a repeating form of the study's own: a new one, or one to be corrected."""
     patient = patient_of(request, patient_id)
+    if request.method == "POST":
+        request.access.require(Can.ENTER, patient.site_id)
     try:
         instrument = own_records.instrument(form)
     except KeyError:

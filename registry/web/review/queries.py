@@ -330,7 +330,7 @@ def _wanted(sent, labels):
     kind = QueryForm.ASSESSMENT if form in labels else form
     if kind not in QueryForm.values or (kind == QueryForm.ASSESSMENT and form not in labels):
         return None, [_("Choose a form.")]
-    if field not in queries.items_for(kind):
+    if field not in queries.items_for(kind) or catalogue.item(field).identifying:
         return None, [_("This form has no such item.")]
     if has not in dict(_conditions()):
         return None, [_("Choose what stands there.")]

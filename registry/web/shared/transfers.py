@@ -1,0 +1,54 @@
+"""Files that come and go, whichever page they belong to: uploads are scanned, downloads are counted."""
+
+from allauth.core.internal import ratelimit
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.shortcuts import render
+
+from registry.services.files import virus_scanner
+from registry.web.shared import wording
+from sites import audit
+
+HOUR = 3600
+
+
+class ScannedUploads:
+    """Refuses files in which the virus scanner finds something, or which it could not look at: 422, saying which."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        files = [one for name in request.FILES for one in request.FILES.getlist(name)]
+        try:
+            virus_scanner.scan(files)
+        except virus_scanner.Refused as refused:
+            return render(request, "shared/upload_refused.html", {"reason": wording.words(refused.reason)}, status=422)
+        return None
+
+
+class LimitedDownloads:
+    """Lets a person have so many files an hour, and puts on record, once an hour, that somebody wanted more.
+
+    A file is whatever a page sends as an attachment. The API has limits of its own (`API_RATES`).
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if not settings.DOWNLOADS_PER_HOUR or not request.user.is_authenticated:
+            return response
+        if not response.get("Content-Disposition", "").startswith("attachment") or request.path.startswith("/api/"):
+            return response
+        if ratelimit.consume(request, app="allauth.account", action="download", user=request.user):
+            return response
+        if cache.add(f"downloads-limited:{request.user.pk}", 1, HOUR):
+            with transaction.atomic():  # the view's own is over
+                audit.record("downloads_limited", table="study_sites_user", row_id=request.user.pk)
+        return render(request, "shared/downloads_limited.html", {"most": settings.DOWNLOADS_PER_HOUR}, status=429)
