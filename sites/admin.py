@@ -46,6 +46,9 @@ class Screen(Administered):
             request, {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {})
         )
 
+    def get_action_choices(self, request, default_choices=None):
+        return super().get_action_choices(request, [("", _("Choose…"))])
+
     def history_view(self, request, object_id, extra_context=None):
         """The audit trail instead of Django's log, which knows only what was done on these screens."""
         row = {"table_name": self.opts.db_table, "row_id": unquote(object_id)}

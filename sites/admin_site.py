@@ -5,6 +5,7 @@ Access comes from memberships alone. `is_staff`, `is_superuser`, groups and mode
 
 from functools import wraps
 
+from django import forms
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -56,6 +57,15 @@ class AdminScreens(AdminSite):
 
 class Administered:
     """For a ModelAdmin or an inline: administrators view, add and change; deleting is for each to allow."""
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """A list to choose from begins with a word, not with a row of dashes."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if getattr(field, "empty_label", None):
+            field.empty_label = _("Choose…")
+        elif db_field.choices and isinstance(field, forms.TypedChoiceField):
+            field.choices = [(code, label if code else _("Choose…")) for code, label in field.choices]
+        return field
 
     def has_module_permission(self, request):
         return request.access.may(Can.ADMINISTER)

@@ -53,3 +53,9 @@ def test_the_glossary_s_words_are_said():
 
 def test_the_glossary_is_read_whole():
     assert {row[2] for row in glossary()} >= {"問い合わせ", "票", "フォーム", "分節", "多分節"}
+
+
+def test_no_page_names_a_setting_of_the_deployment():
+    """Who reads a page cannot set it; `$METASPINE_TOKEN` is an example of a command."""
+    named = [where for where, text in said() if where.endswith((".po", ".html")) and "METASPINE_" in text]
+    assert [where for where in named if where != "templates/api/docs.html"] == []

@@ -378,3 +378,10 @@ def test_value_sets_are_listed_searched_and_told_with_their_coefficients(admin_c
     assert north.code in detail
     assert admin_client.get(reverse("admin_value_set", args=["XX"])).status_code == 404
     assert reverse("admin_value_sets") in admin_client.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize("path", ["membership/add/", "membership/", "user/", "site/add/", "site/"])
+def test_lists_to_choose_from_begin_with_a_word(admin_client, path):
+    page = admin_client.get(f"/admin/study_sites/{path}", follow=True).content.decode()
+    assert "<select" in page or "/add/" not in path
+    assert "---------" not in page
