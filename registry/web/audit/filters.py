@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from registry.models import Change, Patient, Utility, Watermark
+from registry.models import Change, Heartbeat, Patient, Postponed, Utility, Watermark
 from registry.web.audit import history, subjects
 from registry.web.audit.history import ROW_ACTIONS, records_of
 from sites.audit import sealing
@@ -19,7 +19,7 @@ from sites.models import AuditEvent, Site, User
 from sites.tenancy.access import Can
 
 ACTS = "acts"  # any of them
-DERIVED = (Change, Utility, Watermark)  # computed again at any time: not in the trail
+UNRECORDED = (Change, Utility, Watermark, Heartbeat, Postponed)  # computed again, or of no record: not in the trail
 _KNOWN = frozenset((*ROW_ACTIONS, ACTS, *history.ACTS))
 
 
@@ -70,7 +70,7 @@ def tables():
         model._meta.db_table: model._meta.verbose_name_plural
         for label in ("registry", "study_sites")
         for model in apps.get_app_config(label).get_models()
-        if model not in (AuditEvent, *DERIVED)
+        if model not in (AuditEvent, *UNRECORDED)
     }
 
 
