@@ -24,7 +24,10 @@ def worker_environment(**more):
 
 @contextmanager
 def a_worker(tmp_path, name="worker", **environment):
-    """A Celery worker on the test database, in a process group of its own; `environment` is what it finds changed."""
+    """A Celery worker on the test database that is ready, in a process group of its own.
+
+    environment  what it finds changed
+    """
     with (tmp_path / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "registry", "worker", "-c", "1", "-l", "info", "-n", f"{name}@test"],
@@ -35,6 +38,8 @@ def a_worker(tmp_path, name="worker", **environment):
             start_new_session=True,
         )
         try:
+            # It holds the database's guards against what is declared before it works, and waits for a locked table.
+            until(lambda: b" ready." in Path(log.name).read_bytes() or process.poll() is not None)
             yield process
         finally:
             if process.poll() is None:

@@ -166,8 +166,8 @@ def test_a_worker_carries_a_comparison_out(access, broker, tmp_path):
 
 @pytest.mark.celery
 def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(access, broker, tmp_path):
-    run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
-    with locked("registry_patient"), a_worker(tmp_path, "first") as first:
+    with a_worker(tmp_path, "first") as first, locked("registry_patient"):
+        run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
         until(lambda: stored(run).status == "running")
         beat = run.heartbeat_at
         until(lambda: stored(run).heartbeat_at > beat)  # it shows life while it waits inside its transaction
@@ -185,9 +185,9 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(access,
 
 @pytest.mark.celery
 def test_a_running_comparison_is_cancelled(access, broker, tmp_path):
-    run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
     with a_worker(tmp_path):
         with locked("registry_patient"):
+            run = tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
             until(lambda: stored(run).status == "running")
             runs.cancel(access=access, run=run)
             time.sleep(2.5 * jobs.HEARTBEAT)

@@ -97,9 +97,10 @@ def fetched(port, path, token, at_most=None, **headers):
 
 
 def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, access, folder, tmp_path):
-    export = tasks.start_export(access=access, choices=Choices())
     kept = {"METASPINE_EXPORTS": str(folder)}
-    with locked(LAST_READ), a_worker(tmp_path, "first", **kept) as first:
+    export = jobs.request(access=access, choices=Choices())
+    with a_worker(tmp_path, "first", **kept) as first, locked(LAST_READ):
+        tasks.send_export(export)
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
@@ -137,9 +138,10 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
 
 
 def test_an_export_cancelled_while_it_is_written_leaves_nothing(access, folder, tmp_path):
-    export = tasks.start_export(access=access, choices=Choices())
+    export = jobs.request(access=access, choices=Choices())
     with a_worker(tmp_path, METASPINE_EXPORTS=str(folder)):
         with locked(LAST_READ):
+            tasks.send_export(export)
             until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
             jobs.cancel(access=access, export=export)
             time.sleep(2.5 * claims.HEARTBEAT)
