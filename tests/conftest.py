@@ -66,6 +66,7 @@ def django_db_setup(django_test_environment, django_db_blocker):
         application.close()
         application.settings_dict["NAME"] = name
         FILLED_BY_TESTS[:] = empty_tables(owner)
+        PROTOCOLS.update(keys_of_schedule(owner))
     yield
     with django_db_blocker.unblock():
         with application.cursor() as cursor:
@@ -79,6 +80,24 @@ def django_db_setup(django_test_environment, django_db_blocker):
 
 
 FILLED_BY_TESTS = []
+SCHEDULE = ("registry_scheduledvisit", "registry_scheduleversion", "registry_timepoint")
+PROTOCOLS = {}  # table of the schedule to the keys of the rows that the migrations made
+
+
+def _forget_schedules(cursor):
+    """Remove the visits that a test planned beside those of the migrations: triggers keep them from everybody else."""
+    for table in SCHEDULE:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        key = "code" if table == "registry_timepoint" else "id"
+        cursor.execute(f"DELETE FROM {table} WHERE NOT {key}::text = ANY (%s)", [PROTOCOLS[table]])
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def keys_of_schedule(owner):
+    with owner.cursor() as cursor:
+        for table in SCHEDULE:
+            cursor.execute(f"SELECT {'code' if table == 'registry_timepoint' else 'id'}::text FROM {table}")
+            yield table, [key for (key,) in cursor.fetchall()]
 
 
 def empty_tables(owner):
@@ -105,6 +124,7 @@ def swept_afterwards():
             cursor.execute("SELECT table_name, name FROM registry_owncolumn")
             for table, name in cursor.fetchall():
                 cursor.execute(f'ALTER TABLE {table} DROP COLUMN "{name}"')
+            _forget_schedules(cursor)
             cursor.execute(f"TRUNCATE {', '.join(FILLED_BY_TESTS)} CASCADE")
         owner.close()
         protocol.forget_all()

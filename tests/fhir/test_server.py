@@ -82,7 +82,7 @@ def test_what_is_read_is_written_and_read_again(ask, stored, alice, as_system):
         copy.pop("id")
         status, _, _ = ask("alice", "post", "QuestionnaireResponse", copy)
         if status == 409:  # enrolment has answers already: an update
-            copy["id"] = names.response_id(names.INSTRUMENTS["enrolment"], patient)
+            copy["id"] = names.response_id(names.instruments()["enrolment"], patient)
             _, _, headers = ask("alice", "get", f"QuestionnaireResponse/{copy['id']}")
             status, answer, _ = ask(
                 "alice", "put", f"QuestionnaireResponse/{copy['id']}", copy, **{"If-Match": headers["ETag"]}

@@ -17,6 +17,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from registry import tasks
+from registry.celery import app
 from sites.redaction import ADDRESSES, Formatter, redacted
 from tests.guard.crawl import addresses
 
@@ -111,9 +112,8 @@ def test_a_mail_waits_in_the_broker_sealed(broker, committed, settings, token):
     settings.MAIL = True
     with transaction.atomic():
         tasks.start_mail("New password", f"https://registry.example/password/new/1-{token}/", "alice@example.org")
-    waiting = redis.Redis.from_url(broker.replace("redis+socket", "unix").replace("virtual_host", "db")).lrange(
-        "celery", 0, -1
-    )
+    server = redis.Redis.from_url(broker.replace("redis+socket", "unix").replace("virtual_host", "db"))
+    waiting = server.lrange(app.conf.task_default_queue, 0, -1)
     messages = b"".join(waiting)
     assert b"send_mail" in messages
     bodies = b"".join(base64.b64decode(json.loads(one)["body"]) for one in waiting)

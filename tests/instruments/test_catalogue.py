@@ -97,7 +97,7 @@ def test_identifying_items_are_marked():
     assert {name for name in names if catalogue.item(name).identifying} == {"birth_date", "detail"}
 
 
-def test_look_up_by_name():
+def test_look_up_by_name(db):
     assert catalogue.instrument("barthel").title.en == "Barthel index"
     assert catalogue.derived("barthel_total").maximum == 100
     assert catalogue.instrument_of("barthel_total") is catalogue.instrument("barthel")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, MISSING_REASONS, Bands, Digits, InvalidValue, Label, Total
-from registry.instruments.keys import ASSESSMENT_KEYS, PATIENT_KEYS
+from registry.instruments.keys import ASSESSMENT_KEYS, PATIENT_KEYS, Number
 from registry.instruments.levels import LEVELS
 
 TODAY = date(2025, 6, 1)
@@ -33,6 +33,8 @@ def accepted(item):
         return tuple(Decimal(one).quantize(Decimal(1).scaleb(-item.places)) for one in (item.minimum, item.maximum))
     if item.kind == "date":
         return (date(1900, 1, 1), date(2024, 2, 29), TODAY)
+    if isinstance(item, Number):
+        return ("S01-0001", "A" * item.max_length)
     return ("S01-0001", "記述", "a" * item.max_length)
 
 

@@ -184,7 +184,7 @@ FILES = {
     "a long row": (raw(EVENTS) + b"N01-0001,hematoma,2024-01-13,," + b"," * 10_000, 3, "where the header has 3"),
     "an open quotation mark": (raw(EVENTS) + b'N01-0001,"hematoma,2024-01-12\n', 3, "quotation mark"),
     "a stray quotation mark": (raw(EVENTS) + b'N01-0001,"hema"toma,2024-01-12\n', 3, "quotation mark"),
-    "a cell without end": (raw(EVENTS) + b'N01-0001,"' + b"x" * 200_000 + b'",2024-01-12\n', 3, "quotation mark"),
+    "a cell without end": (raw(EVENTS) + b'N01-0001,"' + b"x" * 200_000 + b'",2024-01-12\n', 3, "must be one of"),
 }
 
 

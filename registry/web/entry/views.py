@@ -573,14 +573,14 @@ def adverse_event(request, patient_id, event_id=None):
 def own_record(request, patient_id, form, record_id=None):
     """A record of a repeating form of the study's own: a new one, or one to be corrected."""
     patient = patient_of(request, patient_id)
-    if request.method == "POST":
-        request.access.require(Can.ENTER, patient.site_id)
     try:
         instrument = own_records.instrument(form)
     except KeyError:
         raise Http404 from None
     records = OwnRecord.objects.filter(patient_id=patient.pk, site_id=patient.site_id, form=form)
     row = get_object_or_404(records, pk=record_id) if record_id is not None else None
+    if request.method == "POST":  # what does not exist is not there for anybody
+        request.access.require(Can.ENTER, patient.site_id)
 
     def save(*, said, **answers):
         return own_records.save_own_record(
