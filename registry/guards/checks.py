@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 
 from django.core.checks import Error, Tags, register
 from django.db import OperationalError, connections
@@ -9,6 +10,8 @@ from django.db import OperationalError, connections
 from registry.guards import checking
 
 log = logging.getLogger(__name__)
+
+AWAY = 0.5  # seconds between two tries to reach the database
 
 
 @register(Tags.database, deploy=True)  # `migrate` runs the others, and is what mends this one
@@ -28,11 +31,20 @@ def _is_migrated():
 
 
 def serve_guarded():
-    """End the process, with a sentence in the log, unless the database has its guards. Servers begin with it."""
-    try:
-        checking.require()
-    except (checking.Unguarded, OperationalError) as error:
-        log.critical("Not serving. %s", str(error).strip())
-        sys.exit(3)  # what gunicorn takes for "do not try again"
-    finally:
-        connections["default"].close()
+    """End the process, with a sentence in the log, unless the database has its guards. Servers begin with it.
+
+    A database that is away is waited for: a web process is renewed now and then, and must not end the server with it.
+    """
+    while True:
+        try:
+            checking.require()
+        except checking.Unguarded as error:
+            log.critical("Not serving. %s", str(error).strip())
+            sys.exit(3)  # what gunicorn takes for "do not try again"
+        except OperationalError as error:
+            log.warning("Waiting for the database. %s", str(error).strip())
+            time.sleep(AWAY)
+        else:
+            return
+        finally:
+            connections["default"].close()
