@@ -184,7 +184,7 @@ FILES = {
     "a long row": (raw(EVENTS) + b"N01-0001,hematoma,2024-01-13,," + b"," * 10_000, 3, "where the header has 3"),
     "an open quotation mark": (raw(EVENTS) + b'N01-0001,"hematoma,2024-01-12\n', 3, "quotation mark"),
     "a stray quotation mark": (raw(EVENTS) + b'N01-0001,"hema"toma,2024-01-12\n', 3, "quotation mark"),
-    "a cell without end": (raw(EVENTS) + b'N01-0001,"' + b"x" * 200_000 + b'",2024-01-12\n', 3, "must be one of"),
+    "a cell without end": (raw(EVENTS) + b'N01-0001,"' + b"x" * 200_000 + b'",2024-01-12\n', 3, "quotation mark"),
 }
 
 
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_table_of_ours_is_a_sentence(good, bring_in, name):
     assert time.process_time() - started < 5
     file, where, *_, why = findings(report)[0]
     assert (file, where, report.stored, stored()) == ("adverse_events.csv", row, False, (0, 0, 0))
-    assert reason in why
+    assert reason in why and len(why) < 1_000  # however long the cell is
 
 
 @pytest.mark.parametrize(

@@ -279,10 +279,13 @@ def _without_marks(lines):
 
 
 def _sheet_rows(path):
-    csv.field_size_limit(1_000_000)
-    with path.open(encoding="utf-8", newline="") as stream:
-        for number, *cells in csv.reader(stream):
-            yield int(number), cells
+    usual = csv.field_size_limit(1_000_000)  # of the whole process: a later upload keeps the usual one
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            for number, *cells in csv.reader(stream):
+                yield int(number), cells
+    finally:
+        csv.field_size_limit(usual)
 
 
 def told_of(table, findings, warnings):
