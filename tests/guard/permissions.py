@@ -367,6 +367,8 @@ RULES = {
     "study": page(ADMIN),
     "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_load": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_file": page(ADMIN),
     "study_protocol": page(READERS | ADMIN),
     "study_versions": page(READERS | ADMIN),
     "own_instruments": page(ADMIN),
