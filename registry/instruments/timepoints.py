@@ -10,7 +10,9 @@ from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
-LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
+# Days for which a visit that no other one follows up (the last), or that is on paper by then (before surgery), is
+# overdue before it counts as missed.
+STAYS_OPEN = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,13 @@ def timepoint(code: str) -> Timepoint:
 def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
     """Days after surgery on which each planned visit turns from overdue to missed, by code.
 
-    A visit stays open until the next one opens, and at least for its own window.
+    A visit stays open until the next one opens, and at least for its own window. One whose window ends by the day of
+    surgery is done before anybody knows that day for certain, and typed later: no visit of the patient's takes its
+    place, and every change is counted from it, so it stays open as long as the last one does.
     """
-    following = [one.first_day for one in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
-    return {one.code: max(day, one.last_day + 1) for one, day in zip(plan, following, strict=True)}
+    opens = [one.first_day for one in plan[1:]]
+    missed = {one.code: max(day, one.last_day + 1) for one, day in zip(plan, opens, strict=False)}
+    return missed | {one.code: one.last_day + STAYS_OPEN for one in plan if one.last_day <= 0 or one is plan[-1]}
 
 
 @dataclass(frozen=True)
