@@ -18,6 +18,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from registry.analysis.design import cohort_flows, cohorts
 from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
@@ -41,6 +42,7 @@ from sites import attempts, audit
 from sites.audit import alerts, retention, sealing
 from sites.models import Site
 from sites.people import tokens
+from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
@@ -124,6 +126,25 @@ def repeat_comparison(*, access, run):
 def send_comparison(run):
     transaction.on_commit(lambda: run_comparison.delay(str(run.pk)), robust=True)
     return run
+
+
+@app.task(derived=True)
+def count_cohort(cohort, person_id):
+    """Count how many patients each step of a cohort (as JSON) takes out, for the page of the person who looks at it."""
+    with everything(user_id=person_id, reason="cohort counted"):
+        cohort_flows.keep(cohorts.from_json(cohort), person_id)
+
+
+def cohort_flow(cohort, *, access):
+    """The Flow of a cohort, or None while a worker counts it, as in a large registry. Raises PermissionDenied."""
+    access.require(Can.COMPARE)
+    if not cohort_flows.is_large():
+        return cohort_flows.count(cohort)
+    flow = cohort_flows.kept(cohort)
+    if (flow and not flow.is_old) or not cohort_flows.wish(cohort, access.user_id):
+        return flow
+    sent = count_cohort.delay(cohort.to_json(), access.user_id)
+    return flow if sent else cohort_flows.keep(cohort, access.user_id)
 
 
 @app.task

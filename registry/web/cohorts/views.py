@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from registry import tasks
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans, saved_cohorts
 from registry.analysis.design import errors as design_errors
@@ -97,11 +98,15 @@ def cohort(request, cohort_id):
 
 def _preview(request, cohort, query):
     """The flow with count and reason of every step, by site where asked for; `query` is the cohort's address."""
-    frame, selection = _selected(cohort)
-    flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
-    for place, (step, told) in enumerate(zip(selection.cohort.steps, selection.flow[1:], strict=True), 1):
-        flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
-    by_site = {row["site"]: row for row in selection.by_site} if request.GET.get("by") == "site" else None
+    counted = tasks.cohort_flow(cohort, access=request.access)
+    if counted is None:
+        return {"query": query, "counting": True}
+    flow = [{"place": 0, "label": _told(ENROLLED), "n": counted.enrolled}]
+    for place, (step, (n, excluded)) in enumerate(zip(counted.cohort.steps, counted.steps, strict=True), 1):
+        flow.append(
+            {"place": place, "n": n, "excluded": excluded, "label": _told(step.label), "reason": _told(step.reason)}
+        )
+    by_site = {row["site"]: row for row in counted.by_site} if request.GET.get("by") == "site" else None
     at = request.GET.get("at", "")
     if by_site and at in by_site:
         flow = _of_site(flow, by_site[at])
@@ -111,6 +116,7 @@ def _preview(request, cohort, query):
     return {
         "query": query,
         "flow": flow,
+        "counted_at": counted.at,
         "at": at,
         "diagram": diagram(
             flow, link=lists(query, at) if may_list else lambda step: None, excluded=_("Excluded: {reason}")
