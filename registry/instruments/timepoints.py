@@ -70,9 +70,10 @@ def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
     surgery is done before anybody knows that day for certain, and typed later: no visit of the patient's takes its
     place, and every change is counted from it, so it stays open as long as the last one does.
     """
-    opens = [one.first_day for one in plan[1:]]
-    missed = {one.code: max(day, one.last_day + 1) for one, day in zip(plan, opens, strict=False)}
-    return missed | {one.code: one.last_day + STAYS_OPEN for one in plan if one.last_day <= 0 or one is plan[-1]}
+    opens = [timepoint.first_day for timepoint in plan[1:]]
+    missed = {timepoint.code: max(day, timepoint.last_day + 1) for timepoint, day in zip(plan, opens, strict=False)}
+    staying = [timepoint for timepoint in plan if timepoint.last_day <= 0 or timepoint is plan[-1]]
+    return missed | {timepoint.code: timepoint.last_day + STAYS_OPEN for timepoint in staying}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ class Plans:
 
     def on(self, day: date) -> tuple[Timepoint, ...]:
         """The plan in force on a day, in the order of the visits."""
-        return next((one.plan for one in reversed(self.versions) if one.effective_from <= day), self.versions[0].plan)
+        return next(
+            (version.plan for version in reversed(self.versions) if version.effective_from <= day),
+            self.versions[0].plan,
+        )
 
     def of(self, patient, today: date) -> tuple[Timepoint, ...]:
         """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
@@ -99,19 +103,19 @@ class Plans:
 
     def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
         """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
-        found = []
-        for one in self.versions:
-            if found and found[-1][0] == one.effective_from:
-                found.pop()
-            found.append((one.effective_from, None, one.plan))
-        starts = [None, *(start for start, _, _ in found[1:]), None]
-        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(found)]
+        periods = []
+        for version in self.versions:
+            if periods and periods[-1][0] == version.effective_from:
+                periods.pop()
+            periods.append((version.effective_from, None, version.plan))
+        starts = [None, *(start for start, _, _ in periods[1:]), None]
+        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(periods)]
 
     @property
     def timepoints(self) -> tuple[Timepoint, ...]:
         """Every timepoint of any version, as its latest version has it, in the order of the days."""
-        latest = {one.code: one for version in self.versions for one in version.plan}
-        return tuple(sorted(latest.values(), key=lambda one: (one.day, one.code)))
+        latest = {timepoint.code: timepoint for version in self.versions for timepoint in version.plan}
+        return tuple(sorted(latest.values(), key=lambda timepoint: (timepoint.day, timepoint.code)))
 
 
 # A visit outside the plan: `u1`, `u2` … in the order in which a patient had them. Any number of them.
