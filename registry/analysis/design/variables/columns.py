@@ -13,7 +13,7 @@ from registry.analysis.data import item_columns
 from registry.analysis.data.coded_columns import coded
 from registry.analysis.data.columns import MISSING, NO_NUMBER
 from registry.analysis.design.variables import declared, sources, visits
-from registry.instruments import timepoints, value_sets
+from registry.instruments import timepoints, value_sets, variables
 from registry.instruments.base import MISSING_LABELS, Label
 from registry.services.follow_up import schedule
 
@@ -36,7 +36,7 @@ WHY_LABELS = {
 DEATH = item_columns.value("death_date")
 # The item whose reason for missing is that of a variable that no item stores as it is.
 _REASON_OF = {
-    "hsuv": "mobility",
+    "hsuv": "eq5d_mobility",
     "frankel_abc": "frankel",
     "ecog_ps_over_2": "ecog_ps",
     "died": "vital_status",
@@ -149,7 +149,9 @@ def _needed_at(variable, visit, known):
     origin = variable.origin
     if visit:
         yield item_columns.value("assessment_date", visit)
-    if "item" in origin:
+    if declared.is_gathered(origin):
+        yield _gathered(origin)
+    elif "item" in origin:
         yield from _needed_of_item(origin["item"], visit)
     elif "change" in origin:
         inner = known.get(origin["change"])
@@ -159,8 +161,6 @@ def _needed_at(variable, visit, known):
         for end in origin["days"].values():
             inner = known.get(end)
             yield from _needed_at(inner, visit if inner.at_visit else "", known)
-    else:
-        yield _gathered(origin)
 
 
 def _needed_of_item(name, visit):
@@ -203,14 +203,14 @@ class _Reader:
     def at(self, variable, visit):
         """(values, why) of a variable as it stands at one visit, whatever became of the patient."""
         origin = variable.origin
-        if "item" in origin:
+        if declared.is_gathered(origin):
+            values, why = self.of_gathered(origin)
+        elif "item" in origin:
             values, why = self.of_item(origin["item"], visit, variable)
         elif "change" in origin:
             values, why = self.of_change(origin, visit)
-        elif "days" in origin:
-            values, why = self.of_days(origin, visit)
         else:
-            values, why = self.of_gathered(origin, variable)
+            values, why = self.of_days(origin, visit)
         return self.cut(variable, values, why)
 
     def of_item(self, name, visit, variable):
@@ -224,7 +224,15 @@ class _Reader:
             if variable.kind == sources.CONTINUOUS and source.categories and not variable.cut:
                 codes = np.append([float(one.code) for one in source.categories], np.nan)
                 values = codes[np.where(np.isnan(values), codes.size - 1, values).astype(int)]
-        return values, self.reasons(name, visit)
+        return values, self.told_otherwise(name, visit, self.reasons(name, visit))
+
+    def told_otherwise(self, name, visit, why):
+        """A code that stands for no value, as ECOG 5 for one who has died, says why itself."""
+        recode = variables.get(name).recode if sources.get(name).built_in else None
+        for code, reason in recode.missing.items() if recode else ():
+            stored = self.frame[f"{recode.source}@{visit}" if visit else recode.source]
+            why = np.where(stored == code, WHY.index(reason), why)
+        return why
 
     def stored(self, name, source):
         """(n,) numbers of a column, NaN for none; places among the source's categories where it has some."""
@@ -264,12 +272,10 @@ class _Reader:
         )
         return (last - first) / declared.UNITS[origin["unit"]], np.where(np.isnan(first), why, why_last)
 
-    def of_gathered(self, origin, variable):
-        column = self.frame[_gathered(origin)]
+    def of_gathered(self, origin):
+        name = _gathered(origin)
         why = np.full(self.frame.n, WHY.index(NO_REASON), np.int8)
-        values = np.array(column, float)
-        if column.dtype.kind != "f":
-            values[column == (NO_NUMBER if column.dtype == np.int32 else MISSING)] = np.nan
+        values = self.stored(name, declared.gathered_source(origin))
         if origin["give"] == "any":
             values = np.where(values > 0, 0.0, 1.0)  # “yes” stands first
         if origin.get("first_day") is not None or origin.get("last_day") is not None:
@@ -292,17 +298,15 @@ class _Reader:
         outside = np.isnan(places) & ~np.isnan(values)
         return places, np.where(outside, WHY.index(NO_CATEGORY), why)
 
-    def _uncut(self, variable):
+    @staticmethod
+    def _uncut(variable):
         """Codes of the categories before the cut, in order; none of a number."""
         origin = variable.origin
-        if "item" in origin:
-            return [str(one.code) for one in sources.get(origin["item"]).categories]
         if origin.get("give") == "any":
             return ["yes", "no"]
-        if "repeat" in origin:
-            again = declared.from_json({"name": "again", "of": origin}, self.known)
-            return [str(one.code) for one in again.categories]
-        return []
+        if declared.is_gathered(origin):
+            return [str(one.code) for one in declared.gathered_source(origin).categories]
+        return [str(one.code) for one in sources.get(origin["item"]).categories] if "item" in origin else []
 
     def with_fate(self, values, why, planned):
         """Who could not have the visit: dead before its window ended, or its window is not over yet."""
@@ -337,7 +341,7 @@ class _Reader:
         if rule.take == visits.NEAREST:
             why = self._fate(best, why, rule.day + rule.within, rule.day + rule.within)
         elif rule.take == visits.LAST_BEFORE:
-            why = self._fate(best, why, 0, rule.day)
+            why = self._fate(best, why, rule.day, rule.day)
         return best, why
 
     @staticmethod

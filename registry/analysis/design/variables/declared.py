@@ -31,6 +31,7 @@ from registry.instruments.core import adverse_events
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(:[A-Za-z0-9_.-]{1,20})?")
 UNITS = {"days": 1.0, "months": 30.4375, "years": 365.25}
 UNIT_LABELS = {"days": Label("days", "日"), "months": Label("months", "か月"), "years": Label("years", "年")}
+_NUMBERS = ("sum", "least", "most")
 GIVEN_OF_EVENTS = ("any", "count", "day")
 GIVEN_OF_REPEATS = ("any", "count", "day", "first", "last", "sum", "least", "most")
 _PARTS = {"name", "label", "of", "categories", "kind", "unit", "decimals", "higher_is"}
@@ -331,9 +332,9 @@ def _of_repeat(name, of, known):
                 fits=listed(parts),
             )
     spec = {"repeat": form.code, "item": of["item"], "give": give} | ({"dated": of["dated"]} if of.get("dated") else {})
-    item = parts[of["item"]]
-    (source,) = list(sources._of_part(item, form, sources.PATIENT))[:1] or (None,)
-    if source is None or (give == "day") != (source.kind == DATE):
+    item, source = parts[of["item"]], gathered_source(spec)
+    dated = item.kind == "date"
+    if source is None or (give == "day") != dated or (give in _NUMBERS and source.kind != CONTINUOUS):
         raise refusal(
             "variables: {name}: “{give}” of {item} does not fit its kind",
             "変数：{name}：{item}に「{give}」は使えません",
@@ -345,6 +346,26 @@ def _of_repeat(name, of, known):
         return _made(name, spec, **_several("day", item.label))
     about = ("label", "kind", "record", "unit", "decimals", "higher_is", "categories")
     return _made(name, spec, **{part: getattr(source, part) for part in about})
+
+
+def is_gathered(origin):
+    """Whether a variable is made of several rows of a patient."""
+    return "events" in origin or "repeat" in origin
+
+
+def gathered_source(origin):
+    """The Source of the single rows that a variable gathers the values of; a bare number for how many there are.
+
+    None for an item whose values cannot be gathered.
+    """
+    if "repeat" in origin and origin.get("item") and origin["give"] not in ("any", "count", "day"):
+        form = next(one for one in catalogue.current().repeats if one.code == origin["repeat"])
+        item = next(one for one in form.items if one.name == origin["item"])
+        return next(iter(sources.of_part(item, form, sources.PATIENT)), None) if item.kind != "codes" else None
+    return _NUMBER
+
+
+_NUMBER = sources.Source(name="", label=Label("", ""), kind=CONTINUOUS, record=sources.PATIENT)
 
 
 def _given(name, of, fits):
@@ -405,11 +426,11 @@ def _of_change(name, of, known):
 
 
 _ORIGINS = {
-    "item": _of_item,
     "events": _of_events,
     "repeat": _of_repeat,
     "days": _of_days,
     "change": _of_change,
+    "item": _of_item,  # which a repeating form names too
 }
 
 

@@ -69,7 +69,7 @@ def offered():
     for record, instruments in ((PATIENT, catalogue.current().of_patient), (VISIT, catalogue.current().of_assessment)):
         for instrument in instruments:
             for part in (*instrument.items, *instrument.derived):
-                for source in _of_part(part, instrument, record):
+                for source in of_part(part, instrument, record):
                     known.setdefault(source.name, source)
     for name, record in _WORKED_OUT.items():
         known[name] = _of_variable(variables.get(name), record)
@@ -115,7 +115,8 @@ def _kind_of(categories, ordered):
     return ORDINAL if ordered else NOMINAL
 
 
-def _of_part(part, instrument, record):
+def of_part(part, instrument, record):
+    """The Sources that an item or derived value gives: none of a text, several of an item with several codes."""
     about = {"record": record, "title": instrument.title, "higher_is": instrument.higher_is}
     label = part.label
     if isinstance(part, Digits) or getattr(part, "identifying", False):
