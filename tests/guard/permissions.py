@@ -276,7 +276,7 @@ OPERATIONS = {
 def _of_the_api():
     """Rules of the API's addresses: GET in a session, and POST of a form, which no operation takes."""
     rules = {}
-    for name in {one.rpartition("_")[0] for one in OPERATIONS}:
+    for name in {operation.rpartition("_")[0] for operation in OPERATIONS}:
         reading, writing = (OPERATIONS.get(f"{name}_{method}") for method in ("get", "post"))
         either = reading or writing or OPERATIONS[f"{name}_patch"]
         # In a session an administrator reads every site's description; no token administers.

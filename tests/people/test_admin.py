@@ -265,9 +265,9 @@ def test_what_a_membership_gave_is_history_and_only_its_end_changes(admin_client
 
 @pytest.mark.parametrize(("starts_on", "deleted"), [(TOMORROW, True), (TODAY, False), (YESTERDAY, False)])
 def test_only_a_membership_that_has_not_begun_is_deleted(admin_client, alice, south, starts_on, deleted):
-    one = Membership.objects.create(user=alice, role="monitor", site=south, starts_on=starts_on)
-    admin_client.post(reverse("admin:study_sites_membership_delete", args=[one.pk]), {"post": "yes"})
-    assert Membership.objects.filter(pk=one.pk).exists() is not deleted
+    membership = Membership.objects.create(user=alice, role="monitor", site=south, starts_on=starts_on)
+    admin_client.post(reverse("admin:study_sites_membership_delete", args=[membership.pk]), {"post": "yes"})
+    assert Membership.objects.filter(pk=membership.pk).exists() is not deleted
 
 
 @pytest.mark.parametrize(("another", "status"), [(True, 302), (False, 200)])
@@ -368,9 +368,9 @@ def test_lists_cost_the_same_however_many_people(admin_client, north, django_ass
 def test_value_sets_are_listed_searched_and_told_with_their_coefficients(admin_client, north):
     page = admin_client.get(reverse("admin_value_sets"))
     assert len(page.context["rows"]) == len(value_sets.ALL)
-    found = admin_client.get(reverse("admin_value_sets"), {"q": "japan"}).context["rows"]
-    assert {one["set"].code for one in found} == {"JP", "JP_DCE"}
-    assert sum(one["sites"] for one in page.context["rows"]) == Site.objects.count()
+    rows = admin_client.get(reverse("admin_value_sets"), {"q": "japan"}).context["rows"]
+    assert {row["set"].code for row in rows} == {"JP", "JP_DCE"}
+    assert sum(row["sites"] for row in page.context["rows"]) == Site.objects.count()
     table = admin_client.get(reverse("admin_value_sets"), {"q": "JP_DCE", "format": "csv"}).content.decode()
     assert table.count("\n") == 1 + len(value_sets.get("JP_DCE").terms)
     detail = admin_client.get(reverse("admin_value_set", args=["JP"])).content.decode()

@@ -138,9 +138,9 @@ def test_who_saved_second_sees_both_answers(alice, ivo, browse, url, stored, tex
     assert response.status_code == 409
     assert stored().frankel == "D"
     asked = response.context["conflict"].asked
-    assert [(one.name, one.theirs, one.mine, one.who) for one in asked] == [
-        ("frankel", "D motor useful", "B sensory only", "Ivo")
-    ]
+    assert [
+        (disagreement.name, disagreement.theirs, disagreement.mine, disagreement.who) for disagreement in asked
+    ] == [("frankel", "D motor useful", "B sensory only", "Ivo")]
     assert "Ivo saved this form" in text(response)
     seen = str(stored().version)
     answers = {"assessment_date": "2026-01-12", "frankel": "B", "version": version, "seen": seen}
@@ -180,7 +180,7 @@ def test_answers_that_hardly_go_together_are_asked_about_once(alice, browse, url
     assert text(response).count("Frankel A or B, yet walks independently") == 3  # on top, beside the field, for readers
     with as_person(alice):
         assert not Assessment.objects.exists()
-    client.post(url, unlikely | {"asked": [one.key for one in response.context["doubts"]]})
+    client.post(url, unlikely | {"asked": [doubt.key for doubt in response.context["doubts"]]})
     assert stored().state == "complete"
     page = client.get(url)
     assert "1 query about this form" in text(page)

@@ -168,9 +168,9 @@ def test_of_equally_urgent_ones_the_least_known_timepoint_stands_first(operated,
         recorded(patient, "preop")
     month = operated(40)
     recorded(month, "preop")
-    found = lines(browse(alice).get("/"))
-    assert found[0] == (month.pk, "1m")  # closes within a week
-    assert {code for _pk, code in found[1:]} == {"3m"}
+    grid = lines(browse(alice).get("/"))
+    assert grid[0] == (month.pk, "1m")  # closes within a week
+    assert {code for _pk, code in grid[1:]} == {"3m"}
 
 
 def test_drafts_lead_to_their_forms(operated, recorded, alice, browse, text):

@@ -93,7 +93,7 @@ class Plan:
                     "deltas: {name} is no continuous variable among the outcomes; those are {fits}",
                     "変化量：{name}は転帰のうちの連続変数ではありません。使えるもの：{fits}",
                     name=name,
-                    fits=listed(one for one in self.outcomes if variables.get(one).kind == "continuous"),
+                    fits=listed(outcome for outcome in self.outcomes if variables.get(outcome).kind == "continuous"),
                 )
         if bool(self.arms) != (self.grouping == groupings.ARMS):
             raise refusal(
@@ -110,7 +110,7 @@ class Plan:
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
         if test.two_groups and groups is not None and len(groups) != 2:
-            fits = [one for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            fits = [method for method in methods.OVERALL["continuous"].values() if not method.two_groups]
             raise refusal(
                 "{test} compares two groups; {grouping} has {n}: use {fits}",
                 "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
@@ -272,7 +272,7 @@ def _one_of(choices):
 
 
 def _some_of(choices, least=0):
-    one = _one_of(choices)
+    one_choice = _one_of(choices)
 
     def check(place, values):
         if not isinstance(values, tuple) or len(values) < least or len(set(values)) != len(values):
@@ -284,7 +284,7 @@ def _some_of(choices, least=0):
                 fits=listed(choices),
             )
         for value in values:
-            one(place, value)
+            one_choice(place, value)
 
     return check
 
@@ -336,14 +336,14 @@ class _Visits:
     """The codes of every planned visit: the product's own first, so that naming one of those asks no database."""
 
     def __contains__(self, code):
-        return code in {one.code for one in timepoints.SCHEDULE} or code in {one.code for one in timepoints.planned()}
+        return code in {visit.code for visit in timepoints.SCHEDULE} or code in {visit.code for visit in timepoints.planned()}
 
     def __iter__(self):
-        return iter([one.code for one in timepoints.planned()])
+        return iter([visit.code for visit in timepoints.planned()])
 
 
 _TIMES = _Visits()
-_SETS = tuple(one.code for one in value_sets.ALL)
+_SETS = tuple(value_set.code for value_set in value_sets.ALL)
 _CHECKS = {
     "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED)),
     "baseline": _one_of(_TIMES),
