@@ -336,7 +336,9 @@ class _Visits:
     """The codes of every planned visit: the product's own first, so that naming one of those asks no database."""
 
     def __contains__(self, code):
-        return code in {visit.code for visit in timepoints.SCHEDULE} or code in {visit.code for visit in timepoints.planned()}
+        return code in {visit.code for visit in timepoints.SCHEDULE} or code in {
+            visit.code for visit in timepoints.planned()
+        }
 
     def __iter__(self):
         return iter([visit.code for visit in timepoints.planned()])
