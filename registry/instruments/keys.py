@@ -1,10 +1,10 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.instruments import spelling
-from registry.instruments.base import Item, Label
-from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN
+from registry.instruments.base import Choice, Item, Label
+from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN, planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,17 @@ class LocalNumber(Item):
         return value if value is None else spelling.local_number(value) or None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Visit(Item):
+    """A visit by its code: one that some version of the schedule plans, or one outside the plan."""
+
+    def clean(self, raw, *, today=None):
+        if isinstance(raw, str) and raw.strip() in self.codes:
+            return raw.strip()
+        choices = tuple(Choice(visit.code, visit.label) for visit in planned())
+        return Item.clean(replace(self, choices=choices), raw, today=today)
+
+
 PATIENT_ID = Number(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)
 SITE_CODE = Number(name="site_code", label=Label("Site", "施設"), kind="text", max_length=20)
 HOSPITAL_NUMBER = LocalNumber(
@@ -38,7 +49,7 @@ INITIALS = LocalNumber(
     name="initials", label=Label("Initials", "イニシャル"), kind="text", max_length=10, identifying=True
 )
 LOCAL_NUMBERS = {item.name: item for item in (HOSPITAL_NUMBER, INITIALS)}
-TIMEPOINT = Item(
+TIMEPOINT = Visit(
     name="timepoint",
     label=Label("Timepoint", "時期"),
     kind="code",

@@ -6,11 +6,14 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.crypto import salted_hmac
 
+from registry.demo.studies import make
+from registry.services.protocol import setup, whole
 from sites.models import Site, User
 from sites.tenancy.access import Role
 
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
 MONITOR = "monitor@demo.example"
+ADMINISTRATOR = "admin@demo.example"  # who publishes a study's protocol
 RECENT_AT = "S01"  # the site where something is to be done today
 QUESTION = "Is this ECOG the one in the patient's file? (A synthetic query of the demonstration.)"
 TARGETS = (10, 20, 40)  # patients a site: the least of these that its enrolment does not exceed
@@ -32,7 +35,7 @@ LOGINS = (
     Login(MONITOR, "Mio Monitor", Role.MONITOR, (RECENT_AT, "S02")),
     Login("data.manager@demo.example", "Daiki Data-Manager", Role.DATA_MANAGER),
     Login(STATISTICIAN, "Satomi Statistician", Role.STATISTICIAN),
-    Login("admin@demo.example", "Akira Administrator", Role.ADMIN),
+    Login(ADMINISTRATOR, "Akira Administrator", Role.ADMIN),
     Login("coordinator.s02@demo.example", "Saki Coordinator", Role.COORDINATOR, ("S02",)),
 )
 
@@ -46,6 +49,23 @@ def password():
 def is_loaded():
     """Whether this registry holds the demonstration."""
     return User.objects.filter(email=LOGINS[0].email).exists()
+
+
+def study():
+    """The name of the published study whose patients and protocol this registry has; "" for Segi 2025."""
+    number = (setup.document().get("study") or {}).get("number", "")
+    return next((name for name in make.MAKERS if whole.come_along()[name]["study"]["number"] == number), "")
+
+
+def require_study(wanted):
+    """Refuse, with exit code 2, to take another study's registry for the wanted one ("" for Segi 2025)."""
+    if (loaded := study()) != wanted:
+        names = {"": "of Segi 2025"} | {name: f"of {name}" for name in make.MAKERS}
+        raise CommandError(
+            f"This registry is the demonstration {names[loaded]}, not {names[wanted]}: choose another folder, "
+            "METASPINE_DATA=/path/to/folder.",
+            returncode=2,
+        )
 
 
 def require_synthetic():

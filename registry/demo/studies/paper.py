@@ -46,11 +46,13 @@ class Paper:
         half = printed.half_width
         low, high = (printed.mean - half) * n / unit, (printed.mean + half) * n / unit
         totals = tuple(range(ceil(low - 1e-9), floor(high - 1e-9) + 1)) or (round(printed.mean * n / unit),)
-        sds = [(printed.sd + side * half) * factor / unit for side in (-0.98, 0.98)]
+        sds = [(printed.sd + side * half) * factor / unit for side in (-0.98 * row.get("slack", 1), 0.98 * row.get("slack", 1))]
         return Box(n, totals, printed.mean / unit, tuple((n - 1) * sd**2 for sd in sds))
 
     def p_box(self, row):
         """P-values (low, high) that print as the row's; None where it prints none, or only a bound."""
+        if window := self.rows[row].get("p_window"):
+            return tuple(window)
         text = self.rows[row].get("p", "")
         if not text or text[0] in "<>":
             return None

@@ -238,12 +238,13 @@ def _given_out(curve, ends, placed):
     return result, events
 
 
-def steered(groups, window, rng, medians, firsts, movable=None, tries=20_000):
+def steered(groups, window, rng, medians, first, ceilings=None, tries=20_000):
     """The groups with days moved between their neighbours until the log-rank P lies in the window. Raises NotFound.
 
-    groups   [(days, events)] of two groups
-    medians  days that stay where they are
-    movable  functions of (group, place) saying whether a day may move; all may without
+    groups    [(days, events)] of two groups
+    medians   days that stay where they are
+    first     no day lies before
+    ceilings  a day for each day of the groups, [(n,)]: events lie before it, and nothing else moves. None: all may move
     """
     groups = [(days.copy(), events) for days, events in groups]
     low, high = window
@@ -257,11 +258,13 @@ def steered(groups, window, rng, medians, firsts, movable=None, tries=20_000):
         g = int(rng.integers(2))
         days, events = groups[g]
         i = int(rng.integers(days.size))
-        if days[i] in medians or (movable is not None and not movable(g, i)):
+        if days[i] in medians or (ceilings is not None and not events[i]):
             continue
-        ordered = np.sort(np.concatenate([days, [firsts, *cuts]]))
+        ordered = np.sort(np.concatenate([days, [first, *cuts]]))
         place = int(np.searchsorted(ordered, days[i]))
-        before, after = ordered[place - 1] + 1, ordered[min(place + 1, ordered.size - 1)]
+        before, after = ordered[max(place - 1, 0)] + 1, ordered[min(place + 1, ordered.size - 1)]
+        if ceilings is not None:
+            after = min(after, ceilings[g][i])
         if after <= before:
             continue
         old, days[i] = days[i], float(rng.integers(before, after))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import log
 
+import numpy as np
+
 from registry.demo.repair import Draws, NotFound
 from registry.demo.studies.paper import Box
 
@@ -36,11 +38,12 @@ class Fit:
     limits: Sequence[tuple[int, int]]
     test: Callable | None = None
     window: tuple[float, float] | None = None
-    sums: list = field(default_factory=list)
+    reach: list = field(default_factory=list)
 
     def run(self, rng):
         """The vectors once everything is met. Raises NotFound."""
         start = [list(vector) for vector in self.vectors]
+        self.reach = [max(1.5, float(np.std(vector)) / 2) for vector in start]
         for heat in (0.3, 0.6, 1.2, 0.3, 0.6):
             self.vectors = [list(vector) for vector in start]
             if self._attempt(Draws(rng), heat):
@@ -86,7 +89,7 @@ class Fit:
         """One value by a unit or two, or two of a vector against each other, which keeps its sum."""
         place = draws.below(len(self.vectors))
         vector, (low, high) = self.vectors[place], self.limits[place]
-        step = 1 + draws.below(2)
+        step = 1 + int(self.reach[place] * draws() ** 3)  # the last units of a sum need steps of one
         step = step if draws() < 0.5 else -step
         taken = []
         for way in (step, -step)[: 1 if draws() < 0.25 else 2]:
