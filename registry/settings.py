@@ -103,6 +103,14 @@ DOWNLOADS_PER_HOUR = int(env("METASPINE_DOWNLOADS_PER_HOUR", "120"))  # of one p
 CLAMD = env("METASPINE_CLAMD", "")  # a virus scanner for uploads: tcp://host:3310 or unix:///path
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
+# Backups by the schedule: where (the service `backup` alone needs the folder), from which hour of the study's time zone
+# on, for how many days all and for how many months the first of each are kept, how often one is restored as a drill.
+BACKUP_FOLDER = env("METASPINE_BACKUPS", "")
+BACKUP_HOUR = int(env("METASPINE_BACKUP_HOUR", "1"))
+BACKUP_DAYS = int(env("METASPINE_BACKUP_DAYS", "35"))
+BACKUP_MONTHS = int(env("METASPINE_BACKUP_MONTHS", "12"))
+BACKUP_DRILL_DAYS = int(env("METASPINE_BACKUP_DRILL_DAYS", "30"))  # 0 for never
+BACKUP_MAX_AGE_HOURS = int(env("METASPINE_BACKUP_MAX_AGE_HOURS", "0"))  # older is an alarm; 0 for none
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -267,6 +275,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC
     "verify_whole_audit": {

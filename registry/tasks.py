@@ -25,9 +25,11 @@ from registry.exports import jobs as exports
 from registry.guards import checking
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
+from registry.models import BackupRecord
 from registry.services import outcomes
 from registry.services.operations import (
     alert_letters,
+    backup_keeping,
     digests,
     erasure,
     field_keys,
@@ -304,11 +306,11 @@ def _send_seal(seal):
             )
 
 
-def _alarm(act, text):
+def _alarm(act, text, table=sealing.SEALS):
     """A line in the log each time, an act in the trail once an hour."""
     logger.critical("%s: %s", act, text)
     if cache.add(f"alarm-{act}", True, 3600):
-        audit.record(act, table=sealing.SEALS, detail={"what": text[:500]})
+        audit.record(act, table=table, detail={"what": text[:500]})
 
 
 @app.task
@@ -321,6 +323,13 @@ def alert_administrators():
         for due in alerts.due():
             for subject, body, to in alert_letters.letters(due):
                 start_mail(subject, body, to)
+
+
+@app.task
+def watch_backups():
+    """An alarm where the newest backup is too old or could not be restored: the service `backup` may be down."""
+    if late := backup_keeping.overdue(timezone.now()):
+        _alarm("backup_overdue", late, table=BackupRecord._meta.db_table)
 
 
 @app.task

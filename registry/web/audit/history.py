@@ -164,6 +164,7 @@ ACTS = {
     "sealing_refused": gettext_lazy("Sealing of the audit trail refused"),
     "verification_failed": gettext_lazy("Verification of the audit trail failed"),
     "guards_changed": gettext_lazy("Guards of the database changed"),
+    "backup_overdue": gettext_lazy("Backups too old, or not to be restored"),
     "seals_lost": gettext_lazy("Loss of seals accepted"),
     "import_undone": gettext_lazy("Import undone"),
     "admin_export": gettext_lazy("Administrators' list exported"),
