@@ -32,10 +32,11 @@ def listed(name, default=""):
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
-def database(url, authority=""):
+def database(url, authority="", pooled=False):
     """Django's database settings for a `postgresql://user:password@host:port/name?host=/socket/folder` address.
 
     authority  file of the certificate authority: then over TLS alone, with a server of the address's own name
+    pooled     whether a pooler in transaction mode stands before it: the session is another's after each transaction
     """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
@@ -53,7 +54,13 @@ def database(url, authority=""):
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "connect_timeout": "5"} | options,
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "OPTIONS": {
+            "server_side_binding": True,
+            "prepare_threshold": None if pooled else 3,
+            "connect_timeout": "5",
+        }
+        | options,
     }
 
 
@@ -183,7 +190,8 @@ TEMPLATES = [
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
 DATABASE_CA = env("METASPINE_DATABASE_CA", "")
-DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA)}
+DATABASE_POOLER = flag("METASPINE_DATABASE_POOLER")
+DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA, DATABASE_POOLER)}
 DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DATABASE_CA) | {
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,

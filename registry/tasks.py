@@ -23,6 +23,7 @@ from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.guards import checking
+from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
 from registry.models import BackupRecord
@@ -139,6 +140,11 @@ def start_export(*, access, choices):
     return send_export(exports.request(access=access, choices=choices))
 
 
+def repeat_export(*, access, export):
+    """Send an export once more that failed. Raises PermissionDenied."""
+    return send_export(exports.again(access=access, export=export))
+
+
 def send_export(export):
     transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
     return export
@@ -182,6 +188,8 @@ def sweep():
     What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
     found by the hourly `compute_all_outcomes`.
     """
+    with suppress(OSError):  # a folder that cannot be written is what the check-up tells
+        shared_folder.mark()
     with suppress(OperationalError):
         postponed.send_all(_send_now)
     for run_id in runs.recover():

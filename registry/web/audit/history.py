@@ -165,6 +165,8 @@ ACTS = {
     "verification_failed": gettext_lazy("Verification of the audit trail failed"),
     "guards_changed": gettext_lazy("Guards of the database changed"),
     "backup_overdue": gettext_lazy("Backups too old, or not to be restored"),
+    "job_retried": gettext_lazy("Failed job sent once more"),
+    "task_started": gettext_lazy("Recurring task started by hand"),
     "seals_lost": gettext_lazy("Loss of seals accepted"),
     "import_undone": gettext_lazy("Import undone"),
     "admin_export": gettext_lazy("Administrators' list exported"),
