@@ -22,6 +22,10 @@ class Migration(migrations.Migration):
                 ("identities", models.BigIntegerField(default=0)),
                 ("error", models.CharField(blank=True, max_length=300)),
             ],
-            options={"indexes": [models.Index(fields=["kind", "-began_at"], name="backup_by_kind")]},
+            options={
+                "verbose_name": "backup",
+                "verbose_name_plural": "backups",
+                "indexes": [models.Index(fields=["kind", "-began_at"], name="backup_by_kind")],
+            },
         ),
     ]

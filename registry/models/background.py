@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Heartbeat(models.Model):
@@ -53,6 +54,8 @@ class BackupRecord(models.Model):
     error = models.CharField(max_length=300, blank=True)  # why it failed; empty where it did not
 
     class Meta:
+        verbose_name = _("backup")
+        verbose_name_plural = _("backups")
         indexes = [models.Index(fields=["kind", "-began_at"], name="backup_by_kind")]
 
     def __str__(self):
