@@ -1,8 +1,9 @@
 """The kinds of sections that a plan may have beside the tables of the segment study: a module and a line each."""
 
 from registry.analysis.design.sections import register
+from registry.analysis.sections import comparisons
 
-SECTIONS = ()
+SECTIONS = (comparisons.SECTION,)
 
 
 def ready():
