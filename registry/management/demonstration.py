@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.crypto import salted_hmac
 
+from registry.analysis.reports import published_study
 from registry.demo.studies import make
-from registry.services.protocol import setup, whole
 from sites.models import Site, User
 from sites.tenancy.access import Role
 
@@ -51,15 +51,9 @@ def is_loaded():
     return User.objects.filter(email=LOGINS[0].email).exists()
 
 
-def study():
-    """The name of the published study whose patients and protocol this registry has; "" for Segi 2025."""
-    number = (setup.document().get("study") or {}).get("number", "")
-    return next((name for name in make.MAKERS if whole.come_along()[name]["study"]["number"] == number), "")
-
-
 def require_study(wanted):
     """Refuse, with exit code 2, to take another study's registry for the wanted one ("" for Segi 2025)."""
-    if (loaded := study()) != wanted:
+    if (loaded := published_study.of_registry()) != wanted:
         names = {"": "of Segi 2025"} | {name: f"of {name}" for name in make.MAKERS}
         raise CommandError(
             f"This registry is the demonstration {names[loaded]}, not {names[wanted]}: choose another folder, "

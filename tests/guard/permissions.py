@@ -469,6 +469,7 @@ RULES = {
     "comparison": page(CENTRAL, refused=404),
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_compare": page(CENTRAL, refused=404, opened=302),  # to the list, to choose two
+    "comparison_published": page(CENTRAL, refused=404, opened=404),  # of a published study's registry alone
     "comparison_run": page(CENTRAL, refused=404),
     "comparison_progress": page(CENTRAL, refused=404),
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),

@@ -7,7 +7,10 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import override_settings
 
+from registry.analysis.reports import published_study
+from registry.management import demonstration
 from registry.models import Assessment, Patient
+from sites.models import User
 from sites.tenancy.scope import everything
 
 pytestmark = pytest.mark.long
@@ -46,3 +49,30 @@ def test_it_loads_the_study_by_its_own_protocol(demo, as_system):
 def test_another_study_does_not_mix_with_it(demo):
     with pytest.raises(CommandError, match=f"is the demonstration of {demo}"):
         call("load_demo")
+
+
+@pytest.fixture(scope="module")
+def lines(study):
+    with transaction.atomic(), everything():
+        return {line.id: line for line in published_study.lines(study)}
+
+
+# What these patients cannot have, as docs/demonstration-data.md says: everything else prints as in the paper.
+CANNOT = {"wang2025": {"frankel_final"}, "zheng2021": set()}
+
+
+def test_each_number_of_the_paper_prints_as_there_or_says_why_not(demo, lines):
+    differing = {line.id: (line.printed, line.ours, line.p_printed, line.p_ours) for line in lines.values() if not line.agrees}
+    assert set(differing) == CANNOT[demo], differing
+    assert all(line.reason for line in lines.values() if not line.agrees)
+    assert all(line.reason.en != published_study.ELSE.en for line in lines.values() if line.reason)
+
+
+def test_the_summary_and_the_page_put_them_beside_each_other(demo, lines, client):
+    agreeing, compared = published_study.agreement(lines.values())
+    said = call("demo_summary", "--url", "http://127.0.0.1:8000/")
+    assert f"{agreeing} of {compared} numbers print as in the paper" in said
+    client.force_login(User.objects.get(email=demonstration.STATISTICIAN))
+    page = client.get("/comparison/published/").content.decode()
+    assert f"{agreeing} of {compared} numbers print as in the paper" in page
+    assert "synthetic" in page

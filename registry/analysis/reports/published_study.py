@@ -15,6 +15,7 @@ from registry import protocol
 from registry.analysis.data import frame as frames
 from registry.analysis.design.variables import columns, declared
 from registry.instruments.base import Label
+from registry.services.protocol import setup
 from registry.stats.arrays import NotEstimable
 from registry.stats.categorical import chi_square, mcnemar_exact
 from registry.stats.fisher import fisher_exact
@@ -100,6 +101,12 @@ def document(study):
     if study not in studies():
         raise KeyError(study)
     return json.loads((FOLDER / f"{study}.json").read_text())
+
+
+def of_registry():
+    """The study whose protocol this registry has, "" for none whose numbers come along."""
+    number = (setup.document().get("study") or {}).get("number", "")
+    return next((name for name in studies() if number and document(name)["number"] == number), "")
 
 
 def lines(study):

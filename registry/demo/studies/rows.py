@@ -13,6 +13,8 @@ from registry.protocol import naming
 
 SITE = DemoSite("S01", "Demonstration hospital 01 (synthetic)", "デモ病院01（架空）", "Demonstration")
 PROTOCOLS = Path(protocol.__file__).parent / "studies"
+KEPT = Path(__file__).parent / "kept"
+SEED = 2026  # of the demonstration: whose people are kept
 ABOUT = """SYNTHETIC DATA - 架空データ
 
 Nobody in these files exists. The patients were drawn by a computer program (registry/demo/studies, study {study}, seed
@@ -53,6 +55,17 @@ def protocol_of(study):
 def cohort(study, seed, paper, patients, assessments, events):
     about = ABOUT.format(study=study, seed=seed, paper=paper.title)
     return StudyCohort(study, seed, about, tuple(patients), tuple(assessments), tuple(events))
+
+
+def kept(study):
+    """The people of the demonstration's seed as a search once found them; FileNotFoundError where nobody kept them."""
+    return [json.loads(line) for line in (KEPT / f"{study}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def keep(study, people):
+    """Keep what a search found, one person a line."""
+    lines = [json.dumps(person, ensure_ascii=False, default=int) for person in people]
+    (KEPT / f"{study}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def eligible(study):

@@ -7,6 +7,7 @@ import numpy as np
 from registry.demo.studies import survival_times
 from registry.demo.studies.paper import Paper
 from registry.demo.studies.rows import (
+    SEED,
     assessment_row,
     cohort,
     counted,
@@ -15,6 +16,7 @@ from registry.demo.studies.rows import (
     enrolled,
     events,
     first_day,
+    kept,
     patient_row,
     recurrence,
 )
@@ -39,9 +41,9 @@ THORACIC, LUMBAR = LEVELS[7:19], LEVELS[19:24]
 
 def make(seed):
     """The StudyCohort of this study."""
-    rng = np.random.default_rng(seed)
     paper = Paper(STUDY)
-    people = _people(paper, rng)
+    people = kept(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed + 1)
     placed = enrolled(people, FIRST, LAST, UNTIL, rng)
     criteria = eligible(STUDY)
     patients, assessments = [], []
@@ -71,7 +73,8 @@ def whole(paper, row, sizes, limits, rng, by_t=True):
     return fitted(boxes, totals, limits, rng, test, window)
 
 
-def _people(paper, rng):
+def design(paper, rng):
+    """Everybody with what was measured and their days. Takes seconds."""
     values = {
         name: whole(paper, name, SIZES, LIMITS.get(name), rng) for name in ("age", "time", "blood", "pain", "cobb")
     }

@@ -1,12 +1,11 @@
 """Zheng 2021 as synthetic patients: 64 with hybrid therapy, 93 with TES, of whom a propensity score matches 55 pairs.
 
 Who has which covariates together takes a search of minutes (`design`). What it found with the seed of the
-demonstration is kept beside this module (zheng2021.csv), with the days of relapse and death; another seed searches anew.
+demonstration is kept (`rows.kept`), with the days of relapse and death; another seed searches anew.
 """
 
-import csv
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from scipy.stats import t as t_distribution
@@ -16,6 +15,7 @@ from registry.demo.studies import survival_times
 from registry.demo.studies.matching_design import Design, search
 from registry.demo.studies.paper import Paper
 from registry.demo.studies.rows import (
+    SEED,
     assessment_row,
     cohort,
     day_of,
@@ -23,6 +23,7 @@ from registry.demo.studies.rows import (
     enrolled,
     events,
     first_day,
+    kept,
     patient_row,
     recurrence,
 )
@@ -35,8 +36,6 @@ from registry.stats.rank import mann_whitney
 from registry.stats.ttest import student_t
 
 STUDY = "zheng2021"
-SEED = 2026  # whose design is kept
-KEPT = Path(__file__).with_name("zheng2021.csv")
 FIRST, LAST, UNTIL = (first_day(day) for day in ("2012-01-01", "2019-05-31", "2021-04-30"))
 ARMS, SIZES, MATCHED = ("HT", "TES"), (64, 93), 55
 STRATA = (9, 55, 38, 55)  # HT unmatched and matched, TES unmatched and matched
@@ -55,7 +54,7 @@ THORACIC, LUMBAR = LEVELS[7:19], LEVELS[19:24]
 def make(seed):
     """The StudyCohort of this study."""
     paper = Paper(STUDY)
-    people = _kept() if seed == SEED else design(paper, np.random.default_rng(seed))
+    people = kept(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
     _give_results(paper, people, rng)
     placed = enrolled(people, FIRST, LAST, UNTIL, rng)
@@ -73,9 +72,6 @@ def make(seed):
 
 
 # -- who has what together: searched, and kept -------------------------------------------------------------------------
-
-DESIGNED = ("arm", "pair", *NUMBERS, *CATEGORIES, "end_days", "died", "relapse_days")
-
 
 def design(paper, rng):
     """People with covariates, the number of their pair (-1 for none) and their days. Takes minutes."""
@@ -97,23 +93,6 @@ def design(paper, rng):
     return people
 
 
-def keep(people):
-    """Write what `design` found beside this module."""
-    with KEPT.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(DESIGNED)
-        writer.writerows(["" if one[name] is None else one[name] for name in DESIGNED] for one in people)
-
-
-def _kept():
-    with KEPT.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    texts = ("arm",)
-    return [
-        {name: text if name in texts else int(text) if text else None for name, text in row.items()} for row in rows
-    ]
-
-
 def _numbers(paper, name, rng):
     """(157,) of a covariate: matched and all patients print as in the paper, and so does the test of all."""
     matched = [paper.box(f"{name}_matched", group, MATCHED) for group in (0, 1)]
@@ -126,7 +105,7 @@ def _numbers(paper, name, rng):
     ]
     wanted = [Wanted((1,), matched[0], ours), Wanted((3,), matched[1], theirs),
               Wanted((0, 1), everybody[0], our_sum), Wanted((2, 3), everybody[1], their_sum)]  # fmt: skip
-    test = {"student_t": student_t, "mann_whitney": mann_whitney}[paper.rows[name]["test"]]
+    test = student_t if paper.rows[name]["test"] == "student_t" else partial(mann_whitney, correct=False)
     fit = Fit(start, wanted, [NUMBERS[name]] * 4, lambda v: test(v[0] + v[1], v[2] + v[3]).p, paper.p_box(name))
     return np.concatenate([rng.permutation(vector) for vector in fit.run(rng)]).astype(float)
 

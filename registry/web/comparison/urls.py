@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from registry.web.comparison import differences, views
+from registry.web.comparison import differences, published, views
 
 urlpatterns = [
     path("comparison/", views.run_list, name="comparison"),
     path("comparison/new/", views.new, name="comparison_new"),
     path("comparison/compare/", differences.compare, name="comparison_compare"),
+    path("comparison/published/", published.beside, name="comparison_published"),
     path("comparison/<uuid:run_id>/", views.run, name="comparison_run"),
     path("comparison/<uuid:run_id>/progress/", views.progress, name="comparison_progress"),
     path("comparison/<uuid:run_id>/cancel/", views.cancel, name="comparison_cancel"),
