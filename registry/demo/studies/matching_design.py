@@ -7,7 +7,7 @@ within the caliper pairs the rest; then until paired tests come near the paper's
 """
 
 from dataclasses import dataclass, field
-from math import exp, log
+from math import log
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from registry.stats.matching.nearest import nearest
 CALIPER = 0.02
 LOW, HIGH = 0.31, 0.62  # scores between which the matched lie
 MARGIN = 0.028
-ROUGH, FINE = 90_000, 30_000  # moves
+ROUGH, FINE, PAIRED = 60_000, 25_000, 40_000  # moves
 
 
 @dataclass
@@ -102,28 +102,40 @@ class Design:
 def search(design, rng):
     """The pairs (m, 2) of the design once it matches as in the paper. Raises NotFound."""
     draws = Draws(rng)
-    _anneal(design, draws, ROUGH, 0.06, 0.0008, design.off)
 
-    def unlike(score):
-        return 0.2 * design.off(score) + 0.5 * design.unlike(score)[0]
+    def rough(score, _limit):
+        return design.off(score)
 
-    def paired(score):
+    def unlike(score, limit):
+        off = 0.2 * design.off(score)
+        return off if off > limit else off + 0.5 * design.unlike(score)[0]
+
+    def paired(score, limit):
+        off = 0.05 * design.off(score)
+        if off > limit:
+            return off
         wrong, pairs = design.unlike(score)
-        return 9.0 * wrong + design.paired_off(pairs)
+        return off + 9.0 * wrong + design.paired_off(pairs)
 
-    _anneal(design, draws, FINE, 0.08, 0.002, unlike, lambda: design.unlike(design.score)[0] == 0)
-    wrong, pairs = design.unlike(design.score)
-    if wrong:
-        raise NotFound(f"{wrong} patients are matched otherwise")
-    _anneal(design, draws, FINE, 0.03, 0.0003, paired, lambda: design.paired_off(design.pairs(design.score)) == 0)
-    wrong, pairs = design.unlike(design.score)
-    if wrong:
-        raise NotFound(f"{wrong} patients are matched otherwise")
-    return pairs
+    def is_alike():
+        return design.unlike(design.score)[0] == 0
+
+    _anneal(design, draws, ROUGH, 0.06, 0.0008, rough)
+    for _ in range(8):
+        if is_alike():
+            break
+        _anneal(design, draws, FINE, 0.05, 0.001, unlike, is_alike)
+    if not is_alike():
+        raise NotFound(f"{design.unlike(design.score)[0]} patients are matched otherwise")
+    _anneal(design, draws, PAIRED, 0.02, 0.0003, paired, lambda: design.paired_off(design.pairs(design.score)) == 0)
+    if not is_alike():
+        raise NotFound(f"{design.unlike(design.score)[0]} patients are matched otherwise")
+    return design.pairs(design.score)
 
 
-def _anneal(design, draws, moves, heat, cold, energy, done=lambda: False):
-    now = energy(design.score)
+def _anneal(design, draws, moves, heat, cold, energy, done=None):
+    """Exchange values while that lowers `energy(score, limit)`, which may stop counting above the limit."""
+    now = energy(design.score, np.inf)
     cooling = (cold / heat) ** (1 / moves)
     names = list(design.values)
     for step in range(moves):
@@ -136,13 +148,13 @@ def _anneal(design, draws, moves, heat, cold, energy, done=lambda: False):
         beta, score = design.beta, design.score
         design.swap(name, i, j)
         design.score = design._fit(1 if step % 50 else 4)
-        then = energy(design.score)
-        if then > now and draws() >= exp((now - then) / heat):
+        limit = now - heat * log(1 - draws())
+        then = energy(design.score, limit)
+        if then > limit:
             design.swap(name, i, j)
             design.beta, design.score = beta, score
-        else:
-            now = then
-            if done():
-                break
+            continue
+        better, now = then < now, then
+        if done is not None and better and done():
+            break
     design.score = design._fit(20)
-    return now
