@@ -11,7 +11,7 @@ from django.conf import settings
 from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
-from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
+from registry.analysis.presentation.numbers import ABSENT, count_percent, leaves, mean_sd, number, p_value
 from registry.analysis.presentation.words import Words
 from registry.analysis.reports.lesion_report import ALL, SCORES
 from registry.instruments import levels, value_sets, variables
@@ -444,6 +444,19 @@ def numbers(result):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
+    for code in sections.SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            yield from _section_lines(f"{code}:{entry.get('code', place)}", entry)
+
+
+def _section_lines(table, entry):
+    """The numbers of a section's entry, its rows by variable, group and visit."""
+    for name, part in entry.items():
+        rows = part if isinstance(part, list) and all(isinstance(row, dict) for row in part) else [{name: part}]
+        for row in rows:
+            start = (table, *(str(row.get(place, "")) for place in ("variable", "group", "timepoint")), "")
+            for path, value in leaves(row):
+                yield *start, "/".join(path), _cell(value)
 
 
 def _row_lines(table, row, baseline):
