@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
+DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
 
 
