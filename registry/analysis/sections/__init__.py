@@ -1,4 +1,17 @@
-"""Sections of a plan beside its tables: endpoints, models, propensity, quality of life, transitions.
+"""The kinds of sections that a plan may have beside the tables of the segment study: a module and a line each."""
 
-Each is declared data and one function from columns to a typed result; nothing here reads a database. Calls design.
-"""
+from registry.analysis.design.sections import register
+from registry.analysis.sections.kinds import ENDPOINTS, MODELS, PROPENSITY, QUALITY, TRANSITIONS
+
+SECTIONS = (
+    PROPENSITY,
+    ENDPOINTS,
+    MODELS,
+    QUALITY,
+    TRANSITIONS,
+)
+
+
+def ready():
+    """Have plans know every kind of section. Called when the application is ready."""
+    register(*SECTIONS)
