@@ -154,9 +154,7 @@ def test_a_weighted_difference_has_the_sandwich_error():
     assert (found.n, found.missing) == (6, 0)
 
 
-@pytest.mark.parametrize(
-    ("values", "reason"), [([np.nan, np.nan, 1, 2], "empty_group"), ([3.0, 3, 1, 1], "constant")]
-)
+@pytest.mark.parametrize(("values", "reason"), [([np.nan, np.nan, 1, 2], "empty_group"), ([3.0, 3, 1, 1], "constant")])
 def test_a_weighted_difference_that_is_none(values, reason):
     with pytest.raises(NotEstimable) as error:
         weighted_difference(values, [1, 1, 0, 0], np.ones(4))
@@ -166,7 +164,9 @@ def test_a_weighted_difference_that_is_none(values, reason):
 def test_shares_in_pairs_differ_by_those_that_changed():
     """R: n <- 50; b <- 12; c <- 5; d <- (b - c) / n; d + c(-1, 1) * qnorm(.975) * sqrt(b + c - (b - c)^2 / n) / n"""
     found = pair_risk_difference([[20, 12], [5, 13]])
-    assert (found.estimate, found.low, found.high) == pytest.approx((0.14, -0.01689508635711934, 0.29689508635711936), rel=1e-12)
+    assert (found.estimate, found.low, found.high) == pytest.approx(
+        (0.14, -0.01689508635711934, 0.29689508635711936), rel=1e-12
+    )
     with pytest.raises(NotEstimable) as error:
         pair_risk_difference([[20, 0], [0, 13]])
     assert error.value.reason == "no_discordant_pairs"

@@ -5,6 +5,8 @@ COUNTS = frozenset(
     | {"enrolled", "excluded", "analysed", "responders", "worsened"}
     | {"any_problem", "classes", "better", "same", "worse", "improve", "no_change", "worsen", "mixed", "no_problems"}
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
+    | {"competing", "undated", "before_landmark", "before_start", "scored", "used", "unmatched", "sets", "values"}
+    | {"treated", "control", "up", "down", "before", "after", "unknown", "dead", "improved"}
 )
 
 

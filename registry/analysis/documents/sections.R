@@ -231,7 +231,7 @@ subgroup_rows <- function(s, d) {
       p <- pchisq(2 * diff(vapply(crossed, function(f) f$loglik[2], 0)), nlevels(known$level) - 1, lower.tail = FALSE)
     }
     for (code in levels(k$level)) {
-      part <- k[which(k$level == code), ]
+      part <- k[which(k$level == code), ]; if (!nrow(part)) next
       fit <- if (length(unique(part$treated)) > 1) cox_of(survival::Surv(months, event) ~ treated, part,
         if (is.null(part$weight) || all(part$weight == 1)) NULL else part$weight, part$set)
       told <- if (is.null(fit)) rep(NA, 4) else { z <- summary(fit); c(exp(coef(fit)), z$conf.int[1, 3:4], z$coefficients[1, ncol(z$coefficients)]) }
@@ -493,7 +493,7 @@ balance_rows <- function(s, d, rows, weight) {
   if (!any(rows)) return(list())
   told <- list(); t <- d$treated == 1
   for (x in paste0("x.", list_of(s, "asked"))) {
-    v <- d[[x]]; parts <- if (is.factor(v)) lapply(levels(v), function(l) as.numeric(v == l)) else list(v)
+    v <- d[[x]]; parts <- if (is.factor(v)) lapply(levels(droplevels(v[rows])), function(l) as.numeric(v == l)) else list(v)
     for (p in parts) {
       one <- rows & t; two <- rows & !t; b <- rbind(weighted_moments(p[which(one)], rep(1, sum(one, na.rm = TRUE))), weighted_moments(p[which(two)], rep(1, sum(two, na.rm = TRUE))))
       spread <- switch(set_of(s, "denominator", "pooled"), pooled = mean(b[, 2]), treated = b[1, 2], control = b[2, 2])

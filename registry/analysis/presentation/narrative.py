@@ -1,7 +1,7 @@
 """A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
 
 from registry.analysis.design import methods as tests
-from registry.analysis.design import named_groups
+from registry.analysis.design import named_groups, sections
 from registry.analysis.presentation.numbers import number, p_phrase, percent
 from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
 from registry.instruments import value_sets, variables
@@ -283,7 +283,7 @@ def methods(result, language="en"):
     named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
     done = [label for tables, label in USES if any(result[table] for table in tables)]
     published = value_sets.get(method["value_set"])
-    return words(
+    told = words(
         METHODS,
         uses="".join(words(label, **named) for label in done),
         since=_since(result, words),
@@ -298,6 +298,8 @@ def methods(result, language="en"):
         alpha=method["alpha"],
         software=method["software"],
     )
+    between = "" if language.startswith("ja") else " "
+    return between.join((told, *sections.methods_of(result, words)))
 
 
 def _tests(place, used, words):

@@ -605,7 +605,7 @@ def said(error, terms):
 
 
 def subgroups(endpoint, patients, found):
-    """For each category of each variable the hazard ratio of each later group against the first."""
+    """For each category that somebody has the hazard ratio of each later group against the first."""
     rows = []
     for name in endpoint.subgroups:
         column = patients.column(name, "")
@@ -623,6 +623,8 @@ def of_subgroups(endpoint, patients, found, column, place):
     for number, (code, _) in enumerate(column.categories):
         inside = both & (column.codes == number)
         n, events = int(inside.sum()), int((found.event[inside] == 1).sum())
+        if not n:
+            continue
 
         def done(inside=inside, code=code, n=n, events=events):
             fit = plain_cox(patients, found, treated[:, None], inside)

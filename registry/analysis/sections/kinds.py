@@ -17,7 +17,7 @@ def kind(module, label, figures):
 
     def compute(data, entry):
         patients = reading.read_of(data)
-        return plain(estimated(module, entry, patients)) | reading.names(patients, entry)
+        return plain(estimated(module, entry, patients)) | {"names": reading.names(patients, entry)}
 
     return Section(
         code=module.KIND,

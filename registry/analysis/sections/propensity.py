@@ -419,7 +419,9 @@ def balances(section, patients, done):
     rows = done.ready.rows
     for name in section.covariates:
         column = patients.column(*reference(name))
-        levels = [(str(code), column.values == place) for place, (code, _) in enumerate(column.categories)]
+        held = set(column.codes[rows].tolist())
+        places = [(place, code) for place, (code, _) in enumerate(column.categories) if place in held]
+        levels = [(str(code), column.values == place) for place, code in places]
         for level, values in levels or [("", column.values)]:
             asked.append((column.name, level, column.visit))
             columns.append(np.where(column.known, values, np.nan))

@@ -160,7 +160,7 @@ class QualityResult:
     horizon: float | None
     gaps: str
     threshold: float | None
-    dead: float
+    dead_at: float
     higher_is: str
     matched: str
     years: list

@@ -157,3 +157,10 @@ def test_a_section_comes_back_from_its_json():
 def test_what_does_not_fit_is_refused_with_what_does(wrong, why):
     with pytest.raises(Refused, match=why):
         endpoints.from_json(titled() | wrong)
+
+
+def test_events_on_one_day_alone_have_no_test_of_proportional_hazards():
+    cohort = Cohort()
+    cohort.relapse = np.where(np.isfinite(cohort.relapse), 1.0, np.nan)
+    found = told(cohort.patients(), event=[RELAPSE], covariates=["age"])
+    assert all(row["estimate"] is not None and row["ph_p"] is None for row in found["hazards"])

@@ -39,7 +39,8 @@ X_FROM = Label("Months from day {days} after surgery", "術後{days}日からの
 AT_RISK = Label("At risk", "リスク集合")
 LEGEND = Label("{group} (n = {n})", "{group}（n = {n}）")
 ALT = Label("{group} (n = {n}): {events} events; {points}", "{group}（n = {n}）：イベント{events}件、{points}")
-POINT = Label("{percent}% at {time} months", "{time}か月で{percent}%")
+POINT = Label("{percent}% at month {time}", "{time}か月で{percent}%")
+COMMA = Label(", ", "、")
 FEW_BANDS = 4  # curves; the confidence bands of more would cover each other
 SHOWN_TEST = {"survival": "log_rank", "incidence": "gray"}
 
@@ -78,7 +79,11 @@ def spoken(told, names, row, rates):
         if one["group"] == row["group"] and one["estimate"] is not None
     ]
     return names.words(
-        ALT, group=names.group(row["group"]), n=row["n"], events=row["events"], points=", ".join(points) or "–"
+        ALT,
+        group=names.group(row["group"]),
+        n=row["n"],
+        events=row["events"],
+        points=names.words(COMMA).join(points) or "–",
     )
 
 

@@ -15,7 +15,7 @@ TERMS = Label("{title}: odds ratios", "{title}：オッズ比")
 INTERACTION = Label("P, interaction", "交互作用のP値")
 OUTSIDE = Label("Arrows: an interval goes on beyond the axis.", "矢印は軸外に続く区間を示す。")
 NOT_ESTIMATED = Label("not estimable", "推定不能")
-LINE = Label("{label}: {ratio} ({low}–{high})", "{label}：{ratio}（{low}–{high}）")
+LINE = Label("{name}: {ratio} ({low}–{high})", "{name}：{ratio}（{low}–{high}）")
 COLUMNS = (
     Column("label", Label("Line", "項目")),
     numeric("estimate", Label("Ratio", "比"), 3),
@@ -85,7 +85,7 @@ def spoken(row, words):
     label, estimate, low, high, _ = row
     if estimate is None:
         return f"{label}: {words(NOT_ESTIMATED)}"
-    return words(LINE, label=label, ratio=number(estimate, 2), low=number(low, 2), high=number(high, 2))
+    return words(LINE, name=label, ratio=number(estimate, 2), low=number(low, 2), high=number(high, 2))
 
 
 def draw(lines, ratio, words):

@@ -357,7 +357,7 @@ def of_quality(told, names):
             "他の理由の欠測はどちらにも含まれない。死亡例を最下位とした順位は死亡日の順による。",
             title=names.title,
             variable=variable,
-            dead=f"{told['dead']:g}",
+            dead=f"{told['dead_at']:g}",
         )
     else:
         yield say(
