@@ -29,7 +29,7 @@ class Section:
     tables   (entry's result, Words) -> `presentation.tables.Table`s
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
-    columns  (data, entry) -> further columns of the bundle's data.csv beside those of its variables
+    uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
     code: str
@@ -40,7 +40,7 @@ class Section:
     tables: Callable = _nothing
     figures: Callable = _nothing
     methods: Callable = _nothing
-    columns: Callable = _nothing
+    uses: Callable = _nothing
 
 
 SECTIONS: dict[str, Section] = {}
