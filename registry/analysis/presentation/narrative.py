@@ -287,7 +287,7 @@ def methods(result, language="en"):
     named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
     done = [label for tables, label in USES if any(result[table] for table in tables)]
     published = value_sets.get(method["value_set"])
-    told = words(
+    return words(
         METHODS,
         uses="".join(words(label, **named) for label in done),
         since=_since(result, words),
@@ -302,8 +302,6 @@ def methods(result, language="en"):
         alpha=method["alpha"],
         software=method["software"],
     )
-    between = "" if language.startswith("ja") else " "
-    return between.join((told, *sections.methods_of(result, words)))
 
 
 OF_SECTIONS = Label(
