@@ -86,7 +86,7 @@ def test_every_file_of_a_plan_with_sections_can_be_had(done, as_system):
         for render in files.FORMATS.values():
             assert render(result, language, drawings.drawn)
     text = files.to_csv(result).decode()
-    assert "comparisons:before,age_at_surgery,,,,effects/lung_vs_others/p," in text
+    assert "comparisons/before/rows,age_at_surgery,,,,effects/lung_vs_others/p," in text
 
 
 def test_the_page_shows_the_sections_and_nothing_of_the_study(client, bob, done):

@@ -99,3 +99,14 @@ def methods_of(result, words):
     for code, section in SECTIONS.items():
         for entry in result.get(code, ()):
             yield from section.methods(entry, words)
+
+
+def rows_of(result):
+    """(table, row) of every row of every section of a result: `endpoints/overall_survival/rates` and a dict."""
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            for part, rows in entry.items():
+                if isinstance(rows, list):
+                    for row in rows:
+                        if isinstance(row, dict):
+                            yield f"{code}/{entry.get('code', place)}/{part}", row

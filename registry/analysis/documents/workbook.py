@@ -28,6 +28,7 @@ MOST_ROWS = 20_000  # of a report's table
 CURVE = "steps/"  # the course of a survival curve: it is in the JSON and in the figure's CSV
 LONGEST_CELL = 32_767
 WIDEST, NARROWEST = 48, 8  # characters
+LONGEST_NAME = 30  # of a sheet, and a letter where two are alike
 
 
 def to_xlsx(result, language="en", draw=drawings.drawn):
@@ -60,7 +61,7 @@ def _name_of(table, words):
 
 def _sheet_name(title):
     """What a spreadsheet takes as the name of a sheet: a few characters short of 31, none of a path or a reference."""
-    return re.sub(r"[\[\]:*?/\\]", " ", title)[:28].strip()
+    return re.sub(r"[\[\]:*?/\\]", " ", title)[:LONGEST_NAME].strip()
 
 
 def _sheet(book, name, title, mark):

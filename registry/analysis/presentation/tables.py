@@ -444,19 +444,27 @@ def numbers(result):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
-    for code in sections.SECTIONS:
-        for place, entry in enumerate(result.get(code, ()), 1):
-            yield from _section_lines(f"{code}:{entry.get('code', place)}", entry)
+    for table, row in sections.rows_of(result):
+        yield from _section_lines(table, row)
 
 
-def _section_lines(table, entry):
-    """The numbers of a section's entry, its rows by variable, group and visit."""
-    for name, part in entry.items():
-        rows = part if isinstance(part, list) and all(isinstance(row, dict) for row in part) else [{name: part}]
-        for row in rows:
-            start = (table, *(str(row.get(place, "")) for place in ("variable", "group", "timepoint")), "")
-            for path, value in leaves(row):
-                yield *start, "/".join(path), _cell(value)
+def _section_lines(table, row):
+    """The numbers of a row of a section; the curves themselves are in the JSON and in their figure's CSV."""
+    if table.endswith("/steps"):
+        return
+    ends = (str(row[name]) for name in ("before", "after", "grade") if isinstance(row.get(name), str))
+    category = row.get("level") or "/".join(ends)
+    when = row.get("visit") or row.get("timepoint", "")
+    where = (table, row.get("variable", ""), row.get("group", ""), when, category)
+    for name, value in row.items():
+        if isinstance(value, str) and value and name in _SAID:
+            yield *where, name, value
+        elif not isinstance(value, (str, list)) and name not in ("label", "categories"):
+            for path, number in leaves(value, (name,)):
+                yield *where, "/".join(path), _cell(number)
+
+
+_SAID = ("test", "estimator", "model", "reason", "reference", "term")  # texts of a section's row that are no place
 
 
 def _row_lines(table, row, baseline):

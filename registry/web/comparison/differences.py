@@ -125,8 +125,9 @@ def _title(table, language):
     code, _colon, value_set = table.partition(":")
     if code == "cohort":
         return tables.TITLES["flow"].in_language(language)
-    if code in SECTIONS:
-        return f"{SECTIONS[code].label.in_language(language)}: {value_set}"
+    kind, _slash, entry = code.partition("/")
+    if kind in SECTIONS:
+        return f"{SECTIONS[kind].label.in_language(language)}: {entry}"
     title = tables.TITLES[code].in_language(language) if code in tables.TITLES else STAGES[code]
     return f"{title}: {value_set}" if value_set else title
 
