@@ -27,6 +27,6 @@ def put_guards_in_place(using, verbosity=0, **kwargs):
     executor = MigrationExecutor(connections[using])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
-    found = applying.apply(using)
-    if found and verbosity:
-        print(f"  Put the guards of the database in place: {checking.listed(found)}.")
+    differences = applying.apply(using)
+    if differences and verbosity:
+        print(f"  Put the guards of the database in place: {checking.listed(differences)}.")

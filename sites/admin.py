@@ -150,8 +150,8 @@ class SiteForm(forms.ModelForm):
         try:
             return spelling.code(self.cleaned_data["code"])
         except InvalidValue as error:
-            said = _("This code %(why)s.") % {"why": error.reason.in_language(get_language() or "en")}
-            raise ValidationError(said) from None
+            message = _("This code %(why)s.") % {"why": error.reason.in_language(get_language() or "en")}
+            raise ValidationError(message) from None
 
 
 @admin.register(Site)
@@ -263,7 +263,8 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
     @admin.display(description=_("roles today"))
     def roles_today(self, user):
         return ", ".join(
-            str(ROLE_LABELS[Role(one.role)]) + (f" {one.site.code}" if one.site else "") for one in user.running
+            str(ROLE_LABELS[Role(membership.role)]) + (f" {membership.site.code}" if membership.site else "")
+            for membership in user.running
         )
 
     @admin.display(description=_("password"))

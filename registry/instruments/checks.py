@@ -145,14 +145,14 @@ _WHEN = {"before": Label("before surgery", "術前"), "after": Label("after surg
 def _without_radiotherapy(when, what):
     """A day, a dose or fractions of radiotherapy where there was none."""
     name, words = f"rt_{when}_{what}", _WHEN[when]
-    told = catalogue.item(name).label
+    label = catalogue.item(name).label
     return SoftCheck(
         name=f"{what.removesuffix('_gy')}_without_radiotherapy_{when}",
         items=(f"rt_{when}", name),
         unlikely=lambda kind, value: kind == radiotherapy.NONE and bool(value),
         message=Label(
-            f"{told.en} recorded, yet no radiotherapy {words.en}",
-            f"{words.ja}の放射線治療が「なし」ですが、「{told.ja}」が記録されています",
+            f"{label.en} recorded, yet no radiotherapy {words.en}",
+            f"{words.ja}の放射線治療が「なし」ですが、「{label.ja}」が記録されています",
         ),
     )
 

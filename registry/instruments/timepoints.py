@@ -66,8 +66,8 @@ def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
 
     A visit stays open until the next one opens, and at least for its own window.
     """
-    following = [one.first_day for one in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
-    return {one.code: max(day, one.last_day + 1) for one, day in zip(plan, following, strict=True)}
+    following = [timepoint.first_day for timepoint in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
+    return {timepoint.code: max(day, timepoint.last_day + 1) for timepoint, day in zip(plan, following, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,10 @@ class Plans:
 
     def on(self, day: date) -> tuple[Timepoint, ...]:
         """The plan in force on a day, in the order of the visits."""
-        return next((one.plan for one in reversed(self.versions) if one.effective_from <= day), self.versions[0].plan)
+        return next(
+            (version.plan for version in reversed(self.versions) if version.effective_from <= day),
+            self.versions[0].plan,
+        )
 
     def of(self, patient, today: date) -> tuple[Timepoint, ...]:
         """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
@@ -94,19 +97,19 @@ class Plans:
 
     def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
         """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
-        found = []
-        for one in self.versions:
-            if found and found[-1][0] == one.effective_from:
-                found.pop()
-            found.append((one.effective_from, None, one.plan))
-        starts = [None, *(start for start, _, _ in found[1:]), None]
-        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(found)]
+        periods = []
+        for version in self.versions:
+            if periods and periods[-1][0] == version.effective_from:
+                periods.pop()
+            periods.append((version.effective_from, None, version.plan))
+        starts = [None, *(start for start, _, _ in periods[1:]), None]
+        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(periods)]
 
     @property
     def timepoints(self) -> tuple[Timepoint, ...]:
         """Every timepoint of any version, as its latest version has it, in the order of the days."""
-        latest = {one.code: one for version in self.versions for one in version.plan}
-        return tuple(sorted(latest.values(), key=lambda one: (one.day, one.code)))
+        latest = {timepoint.code: timepoint for version in self.versions for timepoint in version.plan}
+        return tuple(sorted(latest.values(), key=lambda timepoint: (timepoint.day, timepoint.code)))
 
 
 # A visit outside the plan: `u1`, `u2` … in the order in which a patient had them. Any number of them.

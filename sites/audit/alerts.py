@@ -78,7 +78,7 @@ def is_sealing_behind():
 def due(settled=SETTLED):
     """The Due of this moment, each told now and not again. Call it in the scope of `everything`, in a transaction."""
     upto = AuditEvent.objects.filter(at__lte=timezone.now() - settled).aggregate(last=Max("pk"))["last"] or 0
-    return [one for one in (_due(kind, upto) for kind in KINDS) if one]
+    return [alert for alert in (_due(kind, upto) for kind in KINDS) if alert]
 
 
 def _due(kind, upto):
@@ -99,9 +99,9 @@ def _due(kind, upto):
 
 def _about(events):
     """Whom or where events are about: the person whose secret it was, else who acted, and the site."""
-    users = dict(User.objects.filter(pk__in={_person(one) for one in events}).values_list("pk", "name"))
+    users = dict(User.objects.filter(pk__in={_person(event) for event in events}).values_list("pk", "name"))
     sites = dict(Site.objects.values_list("pk", "code"))
-    named = ((users.get(_person(one), ""), sites.get(one.site_id, "")) for one in events)
+    named = ((users.get(_person(event), ""), sites.get(event.site_id, "")) for event in events)
     counted = Counter(", ".join(filter(None, pair)) for pair in named)
     return tuple((name, n) for name, n in counted.most_common() if name)
 

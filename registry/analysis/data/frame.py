@@ -289,10 +289,10 @@ class Frame:
         """
         return replace(self, data=_Taken(self.data, places, moving))
 
-    def of_lesions(self, told, kind):
+    def of_lesions(self, counts, kind):
         """(n,) of a kind: what `told` says of each patient's mask of levels; it is asked of different ones alone."""
         masks, place = self._lesions
-        return np.array([told(mask) for mask in masks.tolist()], kind)[place]
+        return np.array([counts(mask) for mask in masks.tolist()], kind)[place]
 
     @cached_property
     def _lesions(self):
@@ -323,7 +323,7 @@ def patient_ids(keys, source=LIVE):
     with transaction.atomic(), connection.cursor() as cursor:
         sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1"
         cursor.execute(source.reading(sql), [wanted])
-        return [one for (one,) in cursor.fetchall()]
+        return [patient_id for (patient_id,) in cursor.fetchall()]
 
 
 def read(wanted, on_rows=None, keep_key=False, source=LIVE):
@@ -353,7 +353,7 @@ def require(wanted, lacking):
     """snapshots.Lacking, if one of the single items of a Wanted is among the columns that a state lacks."""
     items = dict.fromkeys(name.partition("@")[0] for name in wanted.singles)
     if labels := [variables.get(name).label for name in items if name in lacking]:
-        en, ja = ", ".join(one.en for one in labels), "、".join(one.ja for one in labels)
+        en, ja = ", ".join(label.en for label in labels), "、".join(label.ja for label in labels)
         raise snapshots.Lacking(Label(LACKING.en.format(names=en), LACKING.ja.format(names=ja)))
 
 
@@ -426,8 +426,8 @@ class Finder:
         if self.joins.size:
             ascending = np.argsort(joins)  # neighbours are searched near each other, in the processor's cache
             joins = joins[ascending]
-            found = np.minimum(np.searchsorted(self.joins, joins), self.joins.size - 1)
-            places[ascending] = np.where(self.joins[found] == joins, self.order[found], -1)
+            nearest = np.minimum(np.searchsorted(self.joins, joins), self.joins.size - 1)
+            places[ascending] = np.where(self.joins[nearest] == joins, self.order[nearest], -1)
         return places
 
 

@@ -76,7 +76,7 @@ class Plan:
                     "deltas: {name} is no continuous variable among the outcomes; those are {fits}",
                     "変化量：{name}は転帰のうちの連続変数ではありません。使えるもの：{fits}",
                     name=name,
-                    fits=listed(one for one in self.outcomes if variables.get(one).kind == "continuous"),
+                    fits=listed(outcome for outcome in self.outcomes if variables.get(outcome).kind == "continuous"),
                 )
         if bool(self.arms) != (self.grouping == groupings.ARMS):
             raise refusal(
@@ -93,7 +93,7 @@ class Plan:
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
         if test.two_groups and groups is not None and len(groups) != 2:
-            fits = [one for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            fits = [method for method in methods.OVERALL["continuous"].values() if not method.two_groups]
             raise refusal(
                 "{test} compares two groups; {grouping} has {n}: use {fits}",
                 "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
@@ -181,7 +181,7 @@ def _one_of(choices):
 
 
 def _some_of(choices, least=0):
-    one = _one_of(choices)
+    one_choice = _one_of(choices)
 
     def check(place, values):
         if not isinstance(values, tuple) or len(values) < least or len(set(values)) != len(values):
@@ -193,7 +193,7 @@ def _some_of(choices, least=0):
                 fits=listed(choices),
             )
         for value in values:
-            one(place, value)
+            one_choice(place, value)
 
     return check
 
@@ -226,8 +226,8 @@ _TABLES = {
     for prefix in ("", "second_")
     if f"{prefix}{use}_{kind}" in {field.name for field in fields(Plan)}
 }
-_TIMES = tuple(one.code for one in timepoints.SCHEDULE)
-_SETS = tuple(one.code for one in value_sets.ALL)
+_TIMES = tuple(timepoint.code for timepoint in timepoints.SCHEDULE)
+_SETS = tuple(value_set.code for value_set in value_sets.ALL)
 _CHECKS = {
     "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED)),
     "baseline": _one_of(_TIMES),

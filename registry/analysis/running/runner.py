@@ -138,8 +138,8 @@ class _Data:
     def pairs(self):
         """Pairs of group places: neighbours first, as the study prints them, with the name of each."""
         codes = list(self.groups)
-        found = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
-        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found}
+        found_pairs = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
+        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found_pairs}
 
     def coded(self, name, timepoint=None, value_set=None):
         asked = name, timepoint, value_set or self.plan.value_sets[0]
@@ -159,8 +159,8 @@ class _Data:
         """`Coded.counts` of one group, counted once for all that ask; and the values counted."""
         asked = name, group, timepoint, value_set or self.plan.value_sets[0]
         if asked not in self._counted:
-            found = self.coded(name, timepoint, value_set)
-            self._counted[asked] = found.values, *found.counts(self.groups[group])
+            column = self.coded(name, timepoint, value_set)
+            self._counted[asked] = column.values, *column.counts(self.groups[group])
         return self._counted[asked]
 
     def sample(self, name, group, timepoint=None, value_set=None):
@@ -208,18 +208,20 @@ def _described(data, variable, group, timepoint=None, value_set=None):
 
 def described_counts(counts):
     """What is said of a continuous variable in one group."""
-    told = describe(counts)
+    description = describe(counts)
     names = {"mean": "mean", "sd": "sd", "median": "median", "q1": "first_quartile", "q3": "third_quartile"}
     names |= {"min": "minimum", "max": "maximum"}
-    return {"n": told.n, "missing": told.missing} | {name: getattr(told, source) for name, source in names.items()}
+    return {"n": description.n, "missing": description.missing} | {
+        name: getattr(description, source) for name, source in names.items()
+    }
 
 
 def _all_described(data, variable, timepoint=None, value_set=None):
-    told, taken = {}, []
+    described, taken = {}, []
     for code in data.groups:
-        told[code], one = _described(data, variable, code, timepoint, value_set)
-        taken.append(one)
-    return told, taken
+        described[code], sample = _described(data, variable, code, timepoint, value_set)
+        taken.append(sample)
+    return described, taken
 
 
 # Tests, and why there is none
@@ -230,22 +232,27 @@ def _tested(test, taken, field="p"):
     if test.two_groups and len(taken) != 2:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format("the test compares two groups")}
     try:
-        found = test.run(taken)
+        answer = test.run(taken)
     except NotEstimable as why:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
-    return {field: found.p} | _sampled(found, field)
+    return {field: answer.p} | _sampled(answer, field)
 
 
 def _reason_field(field):
     return "reason" + field.removeprefix("p")
 
 
-def _sampled(found, field="p"):
+def _sampled(answer, field="p"):
     """What a Monte Carlo P is worth; nothing for an exact one."""
-    if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
+    if getattr(answer, "standard_error", None) is None or not hasattr(answer, "resamples"):
         return {}
-    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed, "why": found.why}
-    return {"monte_carlo" + field.removeprefix("p"): told}
+    sampled = {
+        "standard_error": answer.standard_error,
+        "resamples": answer.resamples,
+        "seed": answer.seed,
+        "why": answer.why,
+    }
+    return {"monte_carlo" + field.removeprefix("p"): sampled}
 
 
 def _categorical(test, taken, field="p"):
@@ -268,11 +275,11 @@ def _pairwise_continuous(data, taken):
     if test.two_groups or len(taken) < 2:
         return _adjusted(data, {name: _tested(test, [taken[i], taken[j]]) for name, (i, j) in data.pairs.items()})
     try:
-        found = test.run(taken)
+        answer = test.run(taken)
     except NotEstimable as why:
         nothing = dict.fromkeys(data.pairs)
         return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
-    answers = {name: _of_pair(found.pair(*places)) for name, places in data.pairs.items()}
+    answers = {name: _of_pair(answer.pair(*places)) for name, places in data.pairs.items()}
     if test.adjusted:
         return _collected(answers)
     return _adjusted(data, answers)
@@ -304,8 +311,8 @@ def _collected(answers):
     """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
     result = {"p": {name: answer["p"] for name, answer in answers.items()}}
     for field in ("reason", "monte_carlo"):
-        if told := {name: answer[field] for name, answer in answers.items() if field in answer}:
-            result[field] = told
+        if collected := {name: answer[field] for name, answer in answers.items() if field in answer}:
+            result[field] = collected
     return result
 
 
@@ -315,15 +322,15 @@ def _collected(answers):
 def _overall(data, name):
     """A row of Tables 2 and 5."""
     variable, plan = variables.get(name), data.plan
-    told, taken = _all_described(data, variable)
+    described, taken = _all_described(data, variable)
     test = plan.test(f"overall_{variable.kind}")
     row = {"variable": name, "kind": variable.kind, "test": test.code}
     if variable.kind == "continuous":
-        return row | _tested(test, taken) | {"groups": told}
+        return row | _tested(test, taken) | {"groups": described}
     second = plan.test("second_overall_categorical")
     if second and second is not test:
         row |= _categorical(second, taken, f"p_{second.code}")
-    return row | _categorical(test, taken) | {"groups": told}
+    return row | _categorical(test, taken) | {"groups": described}
 
 
 def _characteristics(data):
@@ -366,8 +373,8 @@ def _categorical_change(plan, test, before, after, chosen, taken):
     paired = np.zeros((len(before.values),) * 2, np.int64)
     paired[first, second] = counts
 
-    def done(one, field="p"):
-        return _tested(one, paired, field) if one.code == "mcnemar" else _categorical(one, taken, field)
+    def done(answer, field="p"):
+        return _tested(answer, paired, field) if answer.code == "mcnemar" else _categorical(answer, taken, field)
 
     tested = done(test)
     other = plan.test("second_before_after_categorical")
@@ -388,23 +395,28 @@ def _between_groups(data):
 def _between(data, name, timepoint, value_set=None):
     """A row of Table 6 or of Figure 5."""
     variable = variables.get(name)
-    told, taken = _all_described(data, variable, timepoint, value_set)
+    described, taken = _all_described(data, variable, timepoint, value_set)
     pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
     test = data.plan.test(f"pairwise_{variable.kind}")
     row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
-    return row | pairwise(data, taken) | {"groups": told}
+    return row | pairwise(data, taken) | {"groups": described}
 
 
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
     plan = data.plan
     taken = [data.changes(name, group, followup, value_set) for group in data.groups]
-    told = {
+    described = {
         code: described_counts(counts) | {"missing": _size(rows) - counts.n}
         for (code, rows), counts in zip(data.groups.items(), taken, strict=True)
     }
     row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
-    return row | {"test": plan.test("pairwise_continuous").code} | _pairwise_continuous(data, taken) | {"groups": told}
+    return (
+        row
+        | {"test": plan.test("pairwise_continuous").code}
+        | _pairwise_continuous(data, taken)
+        | {"groups": described}
+    )
 
 
 def _domains(data):

@@ -21,7 +21,7 @@ from sites.tenancy.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
 KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
-DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+DERIVED = tuple(derived for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 

@@ -13,7 +13,7 @@ from sites.tenancy.access import Can
 
 def instrument(code: str) -> Instrument:
     """The repeating form with this code, retired or not; KeyError if there is none."""
-    return next((one for one in catalogue.current().repeats if one.code == code), None) or _unknown(code)
+    return next((repeat for repeat in catalogue.current().repeats if repeat.code == code), None) or _unknown(code)
 
 
 def _unknown(code):
@@ -22,11 +22,15 @@ def _unknown(code):
 
 def records_of(patient):
     """[(Instrument, [OwnRecord])] of a patient: forms that are asked, and others that have records."""
-    found = {}
+    rows = {}
     for row in OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk).order_by("pk"):
-        found.setdefault(row.form, []).append(row)
+        rows.setdefault(row.form, []).append(row)
     current = catalogue.current()
-    return [(one, found.get(one.code, [])) for one in current.repeats if current.asks(one.code) or one.code in found]
+    return [
+        (repeat, rows.get(repeat.code, []))
+        for repeat in current.repeats
+        if current.asks(repeat.code) or repeat.code in rows
+    ]
 
 
 @transaction.atomic

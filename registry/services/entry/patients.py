@@ -51,8 +51,8 @@ def _next_patient_id(site):
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     # A number is never given twice, though its patient be erased.
-    taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
-    last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
+    taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
+    last = max((int(patient_id.rsplit("-", 1)[1]) for patient_id in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 
 
@@ -79,9 +79,11 @@ def with_hospital_number(*, access, site, number):
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     known = Identity.objects.filter(patient__site=site, hospital_number__isnull=False).select_related("patient")
     return [
-        one.patient
-        for one in known.order_by("patient_id")
-        if identity.opened(one.patient_id, one.key, {"hospital_number": one.hospital_number})["hospital_number"]
+        candidate.patient
+        for candidate in known.order_by("patient_id")
+        if identity.opened(candidate.patient_id, candidate.key, {"hospital_number": candidate.hospital_number})[
+            "hospital_number"
+        ]
         == number
     ]
 

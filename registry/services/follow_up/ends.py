@@ -26,7 +26,7 @@ def end_of(patient):
 
 def ends_of(patient_ids):
     """Patient id to FollowUpEnd, for those of some patients that have one."""
-    return {one.patient_id: one for one in FollowUpEnd.objects.filter(pk__in=patient_ids)}
+    return {end.patient_id: end for end in FollowUpEnd.objects.filter(pk__in=patient_ids)}
 
 
 @transaction.atomic

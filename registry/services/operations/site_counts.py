@@ -64,8 +64,8 @@ def counts(kind, site_ids, plans, today):
     lacking = [site_id for key, site_id in keys.items() if key not in stored]
     if lacking:
         stored |= _store(kind, lacking, plans, today)
-    kept = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
-    return Counted(kept, min((at for at, _value in stored.values()), default=None))
+    values = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
+    return Counted(values, min((at for at, _value in stored.values()), default=None))
 
 
 def keep():

@@ -35,8 +35,8 @@ class UnreadableIdentity(Exception):
 def _deployment_keys(encoded):
     """Key id to cipher; the first key encrypts, the others still decrypt."""
     keys = {}
-    for one in encoded:
-        raw = urlsafe_b64decode(one)
+    for key in encoded:
+        raw = urlsafe_b64decode(key)
         if len(raw) != 32:
             raise ImproperlyConfigured("Each of METASPINE_FIELD_KEYS must be 32 bytes, urlsafe base64.")
         keys[hashlib.sha256(raw).digest()[:KEY_ID]] = AESGCM(raw)

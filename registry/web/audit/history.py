@@ -100,7 +100,7 @@ def history(request, patient_id):
         "audit/history.html",
         {
             "patient": patient,
-            "entries": [one for one in entries if one.lines or one.event.action not in ("insert", "update")],
+            "entries": [entry for entry in entries if entry.lines or entry.event.action not in ("insert", "update")],
             "records": [(key, label) for key, (label, _table, _row) in records.items()],
             "chosen": chosen if chosen in records else "",
             "cut": len(events) == SHOWN,
@@ -178,8 +178,8 @@ ACTS = {
 
 def act_in_words(action):
     """What an event of the trail did, in the language of the page."""
-    said = ROW_ACTIONS.get(action) or ACTS.get(action)
-    return str(said) if said else action.replace("_", " ")
+    words = ROW_ACTIONS.get(action) or ACTS.get(action)
+    return str(words) if words else action.replace("_", " ")
 
 
 def lines_of(event, identifies):
@@ -190,7 +190,7 @@ def lines_of(event, identifies):
     if event.table_name == "registry_identity":
         return [
             Line(wording.words(_label(event.table_name, name)), "", _("changed, not shown here"))
-            for name in (*new, *(one for one in old if one not in new))
+            for name in (*new, *(field for field in old if field not in new))
             if name not in KEYS
         ]
     lines = []
@@ -260,7 +260,7 @@ def _value(name, item, value):
     if name in ("state", "baseline_state", "surgery_state"):
         return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
     if name == "verified":
-        return ", ".join(_label("", one) for one in sorted(value, key=_place)) or "–"
+        return ", ".join(_label("", code) for code in sorted(value, key=_place)) or "–"
     if name in ("segment_group", "segment_adjudicated"):
         return wording.segment(value)
     if item is None:

@@ -36,7 +36,7 @@ ANALYSED = "analysed"  # beside the number of a step: those who remain, not thos
 @for_comparing
 def cohort_list(request):
     rows = [(saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved()]
-    declared = [(one, _labels(one), address_of(one.steps)) for one in cohorts.COHORTS.values()]
+    declared = [(cohort, _labels(cohort), address_of(cohort.steps)) for cohort in cohorts.COHORTS.values()]
     return render(request, "cohorts/list.html", {"rows": rows, "declared": declared})
 
 
@@ -61,8 +61,8 @@ def cohort_new(request):
         return render(request, "cohorts/new.html", {"form": form}, status=422)
     query = address_of(form.steps)
     if request.method != "POST" and _has_empty(request.GET):
-        kept = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
-        return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(kept))))}")
+        parameters = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
+        return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(parameters))))}")
     save = SaveForm(request.POST or None, initial={"name": request.GET.get("name", "")})
     if request.method == "POST" and (saved := _save(request, form.steps, save)) is not None:
         return redirect("cohort", saved.pk)
@@ -129,11 +129,11 @@ def _preview(request, cohort, query):
     }
 
 
-def _of_site(flow, told):
+def _of_site(flow, step_counts):
     """The flow of one site, of its line of the table."""
-    left = told["enrolled"]
+    left = step_counts["enrolled"]
     steps = [flow[0] | {"n": left}]
-    for step, excluded in zip(flow[1:], told["excluded"], strict=True):
+    for step, excluded in zip(flow[1:], step_counts["excluded"], strict=True):
         left -= excluded
         steps.append(step | {"n": left, "excluded": excluded})
     return steps
@@ -156,10 +156,10 @@ def _run(text):
 
 def _counted(run, step, group):
     """How many patients a run counted at a step of its flow, or in a group; None for what it does not have."""
-    told = run.result["cohort"]
-    flow = told["flow"]
+    cohort = run.result["cohort"]
+    flow = cohort["flow"]
     if group:
-        return told["groups"].get(group)
+        return cohort["groups"].get(group)
     if step == ANALYSED:
         return flow[-1]["n"]
     place = int(step.removeprefix(AFTER))
@@ -205,7 +205,9 @@ def cohort_patients(request):
         "label": _told(label),
         "at": at,
         "query": address_of(form.steps),
-        "here": urlencode([(name, one) for name, values in request.GET.lists() for one in values if name != "page"]),
+        "here": urlencode(
+            [(name, value) for name, values in request.GET.lists() for value in values if name != "page"]
+        ),
     }
     return render(request, "cohorts/patients.html", context)
 

@@ -23,7 +23,7 @@ class ScannedUploads:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        files = [one for name in request.FILES for one in request.FILES.getlist(name)]
+        files = [upload for name in request.FILES for upload in request.FILES.getlist(name)]
         try:
             virus_scanner.scan(files)
         except virus_scanner.Refused as refused:
