@@ -29,7 +29,7 @@ class Address:
     def url(self, values):
         if "regex" in self.arguments or self.name == self.route:
             return "/" + re.sub(r"\(\?P<url>.*", "nowhere/", self.route.lstrip("^/"))
-        return reverse(self.name, kwargs={one: values[one] for one in self.arguments})
+        return reverse(self.name, kwargs={argument: values[argument] for argument in self.arguments})
 
 
 def addresses(resolver=None, namespaces=(), route=""):
@@ -64,7 +64,7 @@ class World:
 
     def arguments(self, rule, place):
         values = self.values[place]
-        return values | {name: values.get(one, one) for name, one in rule.arguments.items()}
+        return values | {name: values.get(argument, argument) for name, argument in rule.arguments.items()}
 
     def hidden_from(self, who):
         """Texts that no answer to this person may hold, whatever is asked."""
@@ -101,7 +101,7 @@ def tables():
 def stored():
     """Rows of each of those tables: name to count. Call it in the system's scope."""
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(f"SELECT '{one}', count(*) FROM {one}" for one in tables()))
+        cursor.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables()))
         return dict(cursor.fetchall())
 
 
@@ -168,9 +168,9 @@ class Asker:
             with transaction.atomic():
                 with connection.execute_wrapper(writes):
                     response = getattr(self.client, method)(url, sent, **more)
-                    told = f"{response.headers} {response.cookies} {body_of(response)}"
+                    page_text = f"{response.headers} {response.cookies} {body_of(response)}"
                 came = self._came() if writes.seen else {}
-                answer = Answer(response.status_code, _CHANCE.sub("", told), came)
+                answer = Answer(response.status_code, _CHANCE.sub("", page_text), came)
                 raise Undone
         except Undone:
             return answer
