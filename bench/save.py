@@ -2,10 +2,10 @@
 
     bin/bench save [--rounds 6]
 
-4 connections, 100 000 assessments stored. The kinds take turns in each round; of the rounds the middle one counts. The
-list of patients whose outcomes are awaited is emptied 50 times a second, as by a worker with little to do: the next save
-sends a message. Limits: a new form at least 0.5 times the bare rate, a correction 0.38 times, and the API's writes 0.95
-times those of the form.
+4 connections, 100 000 assessments stored. The kinds take turns in each round; of the rounds the middle one counts.
+The list of patients whose outcomes are awaited is emptied 50 times a second, as by a worker with little to do: the next
+save sends a message. Limits: a new form at least 0.5 times the bare rate, a correction 0.38 times, and the API's writes
+0.95 times those of the form.
 """
 
 import argparse
@@ -161,8 +161,8 @@ def stored_versions(chosen, timepoint):
 
     ids = [pk for some in chosen for pk, _day in some]
     with everything(), transaction.atomic():
-        found = Assessment.objects.filter(patient_id__in=ids, timepoint_id=timepoint).values_list("patient_id", "version")
-        versions = dict(found)
+        stored = Assessment.objects.filter(patient_id__in=ids, timepoint_id=timepoint)
+        versions = dict(stored.values_list("patient_id", "version"))
     if len(versions) != len(ids):
         raise RuntimeError("a save is lost")
     return versions

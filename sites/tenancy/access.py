@@ -158,8 +158,6 @@ def running_beside(columns, user):
     return f"ARRAY({_RUNNING.format(columns=f'ARRAY[{columns}]', user=user)})"
 
 
-
-
 def read_beside(user, day, running):
     """Note with a person what was read with them by `running_beside`; `access_of` takes it, once."""
     user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)

@@ -150,7 +150,7 @@ class OneAssessment(Resource):
     needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, patient_id, timepoint):
-        """The Patient and the Assessment; Http404 where the person may not see the one or there is none of the other."""
+        """The Patient and the Assessment; Http404 where there is no such patient, or none of it."""
         patient = self.patient(patient_id)
         row = record_of(Assessment, patient, "timepoint_id = %s", [timepoint])
         if row is None:

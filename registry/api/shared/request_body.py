@@ -95,9 +95,7 @@ def store(sent, save):
     """
     errors, stored = dict(sent.errors), None
     try:
-        stored = save(
-            raw=sent.raw, missing=sent.missing, complete=sent.complete, reason=sent.reason, today=localdate()
-        )
+        stored = save(raw=sent.raw, missing=sent.missing, complete=sent.complete, reason=sent.reason, today=localdate())
     except InvalidAnswers as error:
         errors = error.errors | errors
     except ReasonRequired:
