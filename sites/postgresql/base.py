@@ -9,6 +9,12 @@ from django.db.backends.postgresql import base
 
 from sites.tenancy import scope
 
+LIMITS = "SELECT set_config('statement_timeout', %s, {local}), set_config('lock_timeout', %s, {local})"
+
+
+def _limits():
+    return [f"{settings.STATEMENT_SECONDS}s", f"{settings.LOCK_SECONDS}s"]
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self):
@@ -19,6 +25,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().init_connection_state()
         with self.connection.cursor() as cursor:
             cursor.execute(scope.NONE)
+            cursor.execute(LIMITS.format(local="false"), _limits())
 
     def _set_autocommit(self, autocommit):
         super()._set_autocommit(autocommit)
@@ -30,4 +37,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.connection.cursor() as cursor:
                 if pooled:  # the session may have been opened by another, so what a new one begins with is said here
                     cursor.execute(scope.NONE_HERE)
+                    cursor.execute(LIMITS.format(local="true"), _limits())
                 scope.execute(cursor, current)
