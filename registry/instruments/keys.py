@@ -1,6 +1,6 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 from registry.instruments import spelling
 from registry.instruments.base import Choice, Item, Label
@@ -29,11 +29,14 @@ class LocalNumber(Item):
 class Visit(Item):
     """A visit by its code: one that some version of the schedule plans, or one outside the plan."""
 
-    def clean(self, raw, *, today=None):
-        if isinstance(raw, str) and raw.strip() in self.codes:
-            return raw.strip()
+    def as_planned(self):
+        """A plain item with the visits of the schedule as it is now; it asks the database, so not while rows are copied."""
         choices = tuple(Choice(visit.code, visit.label) for visit in planned())
-        return Item.clean(replace(self, choices=choices), raw, today=today)
+        own = {part.name: getattr(self, part.name) for part in fields(Item)}
+        return Item(**own | {"choices": choices})
+
+    def clean(self, raw, *, today=None):
+        return (super() if raw in self.codes else self.as_planned()).clean(raw, today=today)
 
 
 PATIENT_ID = Number(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)

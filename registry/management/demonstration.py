@@ -1,16 +1,20 @@
 """The demonstration registry: who can sign in, with which password, and whether this database is one."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.crypto import salted_hmac
 
+from registry.analysis.design import cohorts, plans
 from registry.analysis.reports import published_study
 from registry.demo.studies import make
 from sites.models import Site, User
 from sites.tenancy.access import Role
 
+PLANS = Path(plans.__file__).parent / "study_plans"
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
 MONITOR = "monitor@demo.example"
 ADMINISTRATOR = "admin@demo.example"  # who publishes a study's protocol
@@ -49,6 +53,16 @@ def password():
 def is_loaded():
     """Whether this registry holds the demonstration."""
     return User.objects.filter(email=LOGINS[0].email).exists()
+
+
+def question(study):
+    """(Plan, Cohort) of the comparison that the demonstration of a study ("" for Segi 2025) asks for.
+
+    After its protocol was published: a plan names what the registry collects.
+    """
+    if not study:
+        return plans.SEGMENT_COMPARISON, cohorts.SEGI2024
+    return plans.from_json(json.loads((PLANS / f"{study}.json").read_text(encoding="utf-8"))), cohorts.ALL
 
 
 def require_study(wanted):

@@ -226,8 +226,9 @@ class _Patients:
         visit = row.get("visit", "")
         column = self.column(row["variable"], visit)
         values = column.values
-        if score := row.get("score"):
-            codes = np.array([score.get(str(choice.code), np.nan) for choice in column.variable.categories] + [np.nan])
+        if categories := column.variable.categories:
+            score = row.get("score") or {str(choice.code): float(choice.code) for choice in categories}
+            codes = np.array([score.get(str(choice.code), np.nan) for choice in categories] + [np.nan])
             values = codes[column.codes]
         samples = [values[group] for group in groups]
         pairs = samples if row.get("set") == "matched" else None

@@ -73,9 +73,9 @@ class Design:
         """How far the scores are from what makes the matching."""
         out, treated, others, controls = (score[places] for places in self.strata)
         ours, theirs = np.sort(treated), np.sort(controls)
-        off = 3 * np.maximum(0, HIGH + MARGIN - out).sum() + 2 * np.maximum(0, others - LOW + MARGIN).sum()
-        off += np.maximum(0, LOW - ours).sum() + np.maximum(0, ours - HIGH).sum() + 2 * np.maximum(0, theirs - HIGH).sum()
-        off += 2 * np.maximum(0, LOW - theirs).sum() + 3 * np.maximum(0, np.abs(ours - theirs) - 0.004).sum()
+        off = _beyond(HIGH + MARGIN - out) + _beyond(others - LOW + MARGIN)
+        off += _beyond(LOW - ours) + _beyond(ours - HIGH) + _beyond(LOW - theirs) + _beyond(theirs - HIGH)
+        off += 2 * _beyond(np.abs(ours - theirs) - 0.004)
         return float(off) + (0.004 * self.penalty(self.values) if self.penalty else 0.0)
 
     def pairs(self, score):
@@ -97,6 +97,12 @@ class Design:
             sd = float(np.std(self.values[name][pairs[:, 0]] - self.values[name][pairs[:, 1]], ddof=1))
             off += 0.0 if low <= sd <= high else abs(log(max(sd, 0.01) / (low if sd < low else high))) + 0.002
         return off
+
+
+def _beyond(excess):
+    """What lies beyond a limit; one far outlier costs more than many near ones."""
+    excess = np.maximum(0, excess)
+    return excess.sum() + 20 * (excess * excess).sum()
 
 
 def search(design, rng):

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry import tasks
-from registry.analysis.design import cohorts, plans
 from registry.demo import make_cohort, write_cohort
 from registry.demo.studies import make
 from registry.demo.recent import ASKED_ABOUT, with_recent_patients
@@ -106,8 +105,8 @@ class Command(BaseCommand):
         wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
         if not wanted.exists():
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
-            if not study:
-                tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+            plan, cohort = demonstration.question(study)
+            tasks.start_comparison(access=access, plan=plan, cohort=cohort)
 
 
 def ask_about(patient_id):
