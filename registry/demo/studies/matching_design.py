@@ -73,8 +73,8 @@ class Design:
         """How far the scores are from what makes the matching."""
         out, treated, others, controls = (score[places] for places in self.strata)
         ours, theirs = np.sort(treated), np.sort(controls)
-        off = _beyond(HIGH + MARGIN - out) + _beyond(others - LOW + MARGIN)
-        off += _beyond(LOW - ours) + _beyond(ours - HIGH) + _beyond(LOW - theirs) + _beyond(theirs - HIGH)
+        off = _beyond(HIGH + MARGIN - out) + 3 * _beyond(others - LOW + MARGIN)
+        off += 3 * _beyond(LOW - ours) + _beyond(ours - HIGH) + 2 * _beyond(LOW - theirs) + _beyond(theirs - HIGH)
         off += 2 * _beyond(np.abs(ours - theirs) - 0.004)
         return float(off) + (0.004 * self.penalty(self.values) if self.penalty else 0.0)
 
