@@ -29,6 +29,8 @@ class Section:
     tables   (entry's result, Words) -> `presentation.tables.Table`s
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
+    analysed (data, entry) -> (settings, columns) of the data set behind the entry, for the bundle: settings are texts,
+             numbers and lists by name, columns arrays or `analysis.sections.columns.Column`s of as many patients
     uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
@@ -41,6 +43,7 @@ class Section:
     figures: Callable = _nothing
     methods: Callable = _nothing
     uses: Callable = _nothing
+    analysed: Callable | None = None
 
 
 SECTIONS: dict[str, Section] = {}
