@@ -7,6 +7,7 @@ from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
+from registry.models.plans import SavedPlan
 from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
@@ -44,6 +45,7 @@ __all__ = [
     "QueryMessage",
     "QueryState",
     "SavedCohort",
+    "SavedPlan",
     "ScheduledVisit",
     "ScheduleVersion",
     "Signature",
