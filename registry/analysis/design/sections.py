@@ -29,7 +29,7 @@ class Section:
     tables   (entry's result, Words) -> `presentation.tables.Table`s
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
-    columns  (data, entry) -> further columns of the bundle's data.csv beside those of its variables
+    uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
     code: str
@@ -40,7 +40,7 @@ class Section:
     tables: Callable = _nothing
     figures: Callable = _nothing
     methods: Callable = _nothing
-    columns: Callable = _nothing
+    uses: Callable = _nothing
 
 
 SECTIONS: dict[str, Section] = {}
@@ -90,3 +90,21 @@ def methods_of(result, words):
     for code, section in SECTIONS.items():
         for entry in result.get(code, ()):
             yield from section.methods(entry, words)
+
+
+def figures_of(result, words):
+    """The figures of every section of a result."""
+    for code, section in SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.figures(entry, words)
+
+
+def rows_of(result):
+    """(table, row) of every row of every section of a result: `endpoints/overall_survival/rates` and a dict."""
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            for part, rows in entry.items():
+                if isinstance(rows, list):
+                    for row in rows:
+                        if isinstance(row, dict):
+                            yield f"{code}/{entry.get('code', place)}/{part}", row

@@ -27,6 +27,7 @@ MOST_ROWS = 20_000  # of a report's table
 CURVE = "steps/"  # the course of a survival curve: it is in the JSON and in the figure's CSV
 LONGEST_CELL = 32_767
 WIDEST, NARROWEST = 48, 8  # characters
+LONGEST_NAME = 30  # of a sheet, and a letter where two are alike
 
 
 def to_xlsx(result, language="en", draw=drawings.drawn):
@@ -52,7 +53,9 @@ def to_xlsx(result, language="en", draw=drawings.drawn):
 
 
 def _name_of(table, words):
-    return words(TABLE, number=table.number) if table.number else words(SHEETS[table.code])
+    if table.number:
+        return words(TABLE, number=table.number)
+    return words(SHEETS[table.code]) if table.code in SHEETS else table.code[:LONGEST_NAME]
 
 
 def _sheet(book, name, title, mark):

@@ -1,5 +1,6 @@
 """All charts of a result in the order of the page, and each of them as a file."""
 
+from registry.analysis.design import sections
 from registry.analysis.figures import (
     answers,
     canvas,
@@ -19,10 +20,9 @@ FORMATS = canvas.FORMATS | {"csv": "text/csv; charset=utf-8"}
 
 def charts(result, language="en"):
     """The Charts of a result, without drawing them; none of a result from before there were figures."""
-    if "figures" not in result:
-        return []
     words = Words(result, language)
-    return [chart for part in PARTS for chart in part.charts(result, words)]
+    told = [chart for part in PARTS for chart in part.charts(result, words)] if "figures" in result else []
+    return [*told, *sections.figures_of(result, words)]
 
 
 def drawn(result, code, format, language="en", synthetic=False):

@@ -444,6 +444,25 @@ def numbers(result):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
+    for table, row in sections.rows_of(result):
+        yield from _section_lines(table, row)
+
+
+def _section_lines(table, row):
+    """The numbers of a row of a section; the curves themselves are in the JSON and in their figure's CSV."""
+    if table.endswith("/steps"):
+        return
+    ends = (str(row[name]) for name in ("before", "after", "grade") if isinstance(row.get(name), str))
+    category = row.get("level") or "/".join(ends)
+    where = (table, row.get("variable", ""), row.get("group", ""), row.get("visit", ""), category)
+    for name, value in row.items():
+        if isinstance(value, str) and value and name in _SAID:
+            yield *where, name, value
+        elif not isinstance(value, (str, dict, list)):
+            yield *where, name, _cell(value)
+
+
+_SAID = ("test", "estimator", "model", "reason", "reference", "term")  # texts of a section's row that are no place
 
 
 def _row_lines(table, row, baseline):

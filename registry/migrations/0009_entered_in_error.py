@@ -14,7 +14,7 @@ ALTER TABLE registry_enteredinerror ADD CONSTRAINT registry_enteredinerror_same_
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0007_background"),
+        ("registry", "0008_backup_records"),
         ("study_sites", "0004_audit_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
