@@ -14,7 +14,7 @@ ALTER TABLE registry_enteredinerror ADD CONSTRAINT registry_enteredinerror_same_
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0008_backup_records"),
+        ("registry", "0009_saved_plans"),
         ("study_sites", "0004_audit_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
