@@ -398,6 +398,9 @@ RULES = {
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
     "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,), bodies=({"extent": "everything", "typed": ""},)),
     "erasures": page(DATA_MANAGER, refused=404),
+    "mark_in_error": record(ENTRY, ENTRY, acted=(409,), arguments={"record": "preop"}),
+    "entered_in_error": page(READERS),
+    "take_back_error": record(ENTRY, ENTRY, acted=(422,)),
     "patient_identifiers": record(ENTRY, ENTRY, acted=(302, 422)),
     "patient_baseline": record(writers=ENTRY, acted=(302, 409, 422)),
     "patient_surgery": record(writers=ENTRY, acted=(302, 409, 422)),
@@ -470,6 +473,10 @@ RULES = {
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_compare": page(CENTRAL, refused=404, opened=302),  # to the list, to choose two
     "comparison_published": page(CENTRAL, refused=404, opened=404),  # of a published study's registry alone
+    "comparison_plans": page(CENTRAL, refused=404),
+    "comparison_plan_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
+    "comparison_plan": page(CENTRAL, refused=404),
+    "comparison_plan_run": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_run": page(CENTRAL, refused=404),
     "comparison_progress": page(CENTRAL, refused=404),
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),

@@ -176,7 +176,7 @@ class _Patients:
                     for code in np.unique(values[~np.isnan(values)])[1:]
                 ]
         score = propensity(treated, np.column_stack(parts)).score
-        return members[nearest(score, treated, caliper=CALIPER).pairs]
+        return members[nearest(score, treated, caliper=CALIPER, order="smallest").pairs]
 
     def members(self, row):
         if row.get("set") != "matched":

@@ -16,6 +16,7 @@ from registry.stats.arrays import NotEstimable
 from registry.stats.matching.nearest import nearest
 
 CALIPER = 0.02
+ORDER = "smallest"  # who chooses first: with it the unmatched treated, whose scores are highest, find nobody left
 LOW, HIGH = 0.31, 0.62  # scores between which the matched lie
 MARGIN = 0.028
 ROUGH, FINE, PAIRED = 60_000, 25_000, 40_000  # moves
@@ -80,7 +81,7 @@ class Design:
 
     def pairs(self, score):
         try:
-            return nearest(score, self.treated, caliper=CALIPER).pairs
+            return nearest(score, self.treated, caliper=CALIPER, order=ORDER).pairs
         except NotEstimable:
             return np.empty((0, 2), int)
 
