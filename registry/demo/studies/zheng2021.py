@@ -56,7 +56,6 @@ def make(seed):
     paper = Paper(STUDY)
     people = kept(STUDY) if seed == SEED else design(paper, np.random.default_rng(seed))
     rng = np.random.default_rng(seed + 1)
-    _give_results(paper, people, rng)
     placed = enrolled(people, FIRST, LAST, UNTIL, rng)
     criteria = eligible(STUDY)
     patients, assessments = [], []
@@ -90,6 +89,7 @@ def design(paper, rng):
             person = {"arm": ARMS[stratum // 2], "pair": pair_of.get(int(i), -1)}
             person |= {name: int(values[name][i]) for name in (*NUMBERS, *CATEGORIES)}
             people.append(person | course)
+    _give_results(paper, people, rng)
     return people
 
 
@@ -213,7 +213,6 @@ def _give_grades(transitions, people, rng):
 def _patient(person, patient_id, consent, surgery, criteria, rng):
     region, histology = ("thoracic", "lumbar")[person["region"]], HISTOLOGY[person["histology"]]
     levels = THORACIC if region == "thoracic" else LUMBAR
-    person["levels"] = [levels[int(rng.integers(len(levels)))]]
     person |= {
         "sex": ("male", "female")[person["sex"]],
         "primary_tumour": PRIMARY[histology],
@@ -221,13 +220,13 @@ def _patient(person, patient_id, consent, surgery, criteria, rng):
         "operative_time_min": person["time"],
         "blood_loss_ml": person["blood"] * 10,
     }
+    person["levels"], components = _level(person, levels, rng)
     en_bloc = person["arm"] == "TES"
-    location = max(location_points(person["levels"]))
     admitted = int(min(rng.integers(1, 4), person["stay"] - 1))
     return patient_row(
         person, patient_id, consent, surgery, rng,
         **_tokuhashi(person["tokuhashi"], histology, person["ais"] > 0),
-        **sins_items(person["sins"], location, person["primary_tumour"], rng),
+        **components,
         **criteria, study_arm=person["arm"], study_arm_why=None, lesion_region=region, primary_histology=histology,
         resection="tes" if en_bloc else "intralesional",
         margin="intralesional" if not en_bloc else "marginal" if person["positive"] else "wide",
@@ -237,6 +236,17 @@ def _patient(person, patient_id, consent, surgery, criteria, rng):
         srs_given=1, srs_date=surgery + timedelta(days=person["srs"]), srs_dose_gy=24, srs_fractions=1,
         **recurrence(person, surgery),
     )  # fmt: skip
+
+
+def _level(person, levels, rng):
+    """([vertebra], SINS components): one whose location leaves a sum for the other components."""
+    for place in rng.permutation(len(levels)):
+        location = max(location_points([levels[place]]))
+        try:
+            return [levels[place]], sins_items(person["sins"], location, person["primary_tumour"], rng)
+        except ValueError:
+            continue
+    raise ValueError(f"no vertebra goes with a SINS of {person['sins']}")
 
 
 def _tokuhashi(total, histology, moves):
