@@ -30,7 +30,7 @@ class Visit(Item):
     """A visit by its code: one that some version of the schedule plans, or one outside the plan."""
 
     def as_planned(self):
-        """A plain item with the visits of the schedule as it is now; it asks the database, so not while rows are copied."""
+        """A plain item with the visits of the schedule as it is; it asks the database, so not while rows are copied."""
         choices = tuple(Choice(visit.code, visit.label) for visit in planned())
         own = {part.name: getattr(self, part.name) for part in fields(Item)}
         return Item(**own | {"choices": choices})

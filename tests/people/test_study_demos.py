@@ -62,7 +62,9 @@ CANNOT = {"wang2025": {"frankel_final"}, "zheng2021": set()}
 
 
 def test_each_number_of_the_paper_prints_as_there_or_says_why_not(demo, lines):
-    differing = {line.id: (line.printed, line.ours, line.p_printed, line.p_ours) for line in lines.values() if not line.agrees}
+    differing = {
+        line.id: (line.printed, line.ours, line.p_printed, line.p_ours) for line in lines.values() if not line.agrees
+    }
     assert set(differing) == CANNOT[demo], differing
     assert all(line.reason for line in lines.values() if not line.agrees)
     assert all(line.reason.en != published_study.ELSE.en for line in lines.values() if line.reason)

@@ -14,7 +14,11 @@ from registry.services.records.extras import switched_on
 
 STUDIES = {
     "wang2025": ({"kps", "cobb", "local_recurrence"}, {"frankel"}, {"cement_used", "srs_given", "pain_vas_10"}),
-    "zheng2021": ({"ais", "escc", "local_recurrence"}, {"ecog_ps"}, {"margin_positive", "admitted_on", "sosg_oq_total"}),
+    "zheng2021": (
+        {"ais", "escc", "local_recurrence"},
+        {"ecog_ps"},
+        {"margin_positive", "admitted_on", "sosg_oq_total"},
+    ),
 }
 
 

@@ -246,8 +246,7 @@ class _Patients:
     def _counts(self, row, groups):
         column = self.column(row["variable"], row.get("visit", ""))
         codes = [str(choice.code) for choice in column.variable.categories]
-        places = [codes.index({"1": "yes", "0": "no"}.get(str(code), str(code)) if str(code) not in codes else str(code))
-                  for code in row["codes"]]  # fmt: skip
+        places = [codes.index(_code(code, codes)) for code in row["codes"]]
         table = [[int((column.codes[group] == place).sum()) for place in places] for group in groups]
         ranks = np.append(np.array([places.index(p) if p in places else np.nan for p in range(len(codes))]), np.nan)
         samples = [ranks[column.codes[group]] for group in groups]
@@ -269,9 +268,7 @@ class _Patients:
             told = {
                 first: {
                     last: int(
-                        (
-                            (before.codes[group] == codes.index(first)) & (after.codes[group] == codes.index(last))
-                        ).sum()
+                        ((before.codes[group] == codes.index(first)) & (after.codes[group] == codes.index(last))).sum()
                     )
                     for last in lasts
                 }
@@ -322,6 +319,11 @@ class _Patients:
         return ours, [len(group) for group in groups], None
 
 
+def _code(code, codes):
+    """The code of a category as the variable has it: 1 and 0 of a yes and no are called so."""
+    return str(code) if str(code) in codes else {"1": "yes", "0": "no"}[str(code)]
+
+
 def _variables_of(row):
     if row["kind"] == "transitions":
         return [(row["variable"], "preop"), (row["variable"], "6m")]
@@ -356,7 +358,9 @@ def _p(p, places):
 
 def _text(printed):
     if isinstance(printed, dict):
-        return "; ".join(f"{first}→" + " ".join(f"{last} {n}" for last, n in lasts.items()) for first, lasts in printed.items())
+        return "; ".join(
+            f"{first}→" + " ".join(f"{last} {n}" for last, n in lasts.items()) for first, lasts in printed.items()
+        )
     if isinstance(printed, list):
         return " / ".join(map(str, printed))
     return str(printed)
@@ -365,5 +369,7 @@ def _text(printed):
 def agreement(found):
     """(numbers that agree, numbers compared) of some Lines."""
     compared = sum(line.numbers for line in found)
-    differing = sum(sum(line.differing[: len(line.printed)]) + (line.differing[-1] if line.p_printed else 0) for line in found)
+    differing = sum(
+        sum(line.differing[: len(line.printed)]) + (line.differing[-1] if line.p_printed else 0) for line in found
+    )
     return compared - differing, compared

@@ -1,4 +1,4 @@
-"""What a paper prints, as data (registry/protocol/published): rows with their groups, and boxes of what is behind them."""
+"""What a paper prints, as data (registry/protocol/published): its rows, and boxes of what is behind them."""
 
 import json
 from dataclasses import dataclass
@@ -46,7 +46,10 @@ class Paper:
         half = printed.half_width
         low, high = (printed.mean - half) * n / unit, (printed.mean + half) * n / unit
         totals = tuple(range(ceil(low - 1e-9), floor(high - 1e-9) + 1)) or (round(printed.mean * n / unit),)
-        sds = [(printed.sd + side * half) * factor / unit for side in (-0.98 * row.get("slack", 1), 0.98 * row.get("slack", 1))]
+        sds = [
+            (printed.sd + side * half) * factor / unit
+            for side in (-0.98 * row.get("slack", 1), 0.98 * row.get("slack", 1))
+        ]
         return Box(n, totals, printed.mean / unit, tuple((n - 1) * sd**2 for sd in sds))
 
     def p_box(self, row):

@@ -125,8 +125,10 @@ def _birth_date(surgery, age, rng):
 
 
 def assessment_row(patient_id, code, day, answers):
-    return dict.fromkeys(ASSESSMENT_COLUMNS) | {"patient_id": patient_id, "timepoint": code, "assessment_date": day} | (
-        answers
+    return (
+        dict.fromkeys(ASSESSMENT_COLUMNS)
+        | {"patient_id": patient_id, "timepoint": code, "assessment_date": day}
+        | (answers)
     )
 
 

@@ -147,9 +147,7 @@ def relapses(curve, ends, rng):
         if sequences is None:
             continue
         for _again in range(20):
-            placed = [
-                _relapse_days(curve, place, sequences, within[place], rng) for place in range(len(curve.bounds))
-            ]
+            placed = [_relapse_days(curve, place, sequences, within[place], rng) for place in range(len(curve.bounds))]
             if any(one is None for one in placed):
                 break
             found = _given_out(curve, ends, placed)

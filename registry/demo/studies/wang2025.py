@@ -79,10 +79,11 @@ def design(paper, rng):
         name: whole(paper, name, SIZES, LIMITS.get(name), rng) for name in ("age", "time", "blood", "pain", "cobb")
     }
     values["kps"] = whole(paper, "kps", SIZES, LIMITS["kps"], rng)
-    final = {
-        name: whole(paper, name, FINAL, LIMITS[name], rng) for name in ("pain_final", "kps_final", "cobb_final")
-    }
-    final["frankel_final"] = [whole(paper, "frankel_final", FINAL[:1], LIMITS["frankel_final"], rng)[0], [5] * 9 + [4] * 2]
+    final = {name: whole(paper, name, FINAL, LIMITS[name], rng) for name in ("pain_final", "kps_final", "cobb_final")}
+    final["frankel_final"] = [
+        whole(paper, "frankel_final", FINAL[:1], LIMITS["frankel_final"], rng)[0],
+        [5] * 9 + [4] * 2,
+    ]
     survived, relapsed = _courses(rng)
     people = []
     for arm, size in enumerate(SIZES):
@@ -219,7 +220,9 @@ def _assessments(person, patient_id, surgery, rng):
             "frankel": GRADES[grade + round(share * (GRADES.index(aim["frankel"]) - grade))],
             "pain_vas_10": round(person["pain"] + share * (aim["pain"] - person["pain"])),
             "kps": 10 * round(person["kps"] + share * (aim["kps"] - person["kps"])),
-            "cobb_deg": person["cobb"] if code == "1w" else round(person["cobb"] + share * (aim["cobb"] - person["cobb"]), 1),
+            "cobb_deg": person["cobb"]
+            if code == "1w"
+            else round(person["cobb"] + share * (aim["cobb"] - person["cobb"]), 1),
         }
         answers |= _image(person)
         rows.append(assessment_row(patient_id, code, seen, answers))

@@ -57,7 +57,9 @@ class Fit:
             total, squares = sum(values), sum(value * value for value in values)
             within = squares - total * total / len(values)
             low, high = one.box.within
-            off += abs(total - one.total) + max(0.0, low - within, within - high) / max(1.0, (high / len(values)) ** 0.5)
+            off += abs(total - one.total) + max(0.0, low - within, within - high) / max(
+                1.0, (high / len(values)) ** 0.5
+            )
         return off
 
     def _p_off(self):

@@ -72,6 +72,7 @@ def make(seed):
 
 # -- who has what together: searched, and kept -------------------------------------------------------------------------
 
+
 def design(paper, rng):
     """People with covariates, the number of their pair (-1 for none) and their days. Takes minutes."""
     values = {name: _numbers(paper, name, rng) for name in NUMBERS}
@@ -99,10 +100,10 @@ def _numbers(paper, name, rng):
     everybody = [paper.box(name, group, n) for group, n in enumerate(SIZES)]
     ours, theirs, our_sum, their_sum = (box.totals[0] for box in (*matched, *everybody))
     totals = (our_sum - ours, ours, their_sum - theirs, theirs)
-    spreads = [(sum(box.within) / 2 / (box.n - 1)) ** 0.5 for box in (everybody[0], matched[0], everybody[1], matched[1])]
-    start = [
-        drawn(n, total / n, sd, *NUMBERS[name], rng) for n, total, sd in zip(STRATA, totals, spreads, strict=True)
+    spreads = [
+        (sum(box.within) / 2 / (box.n - 1)) ** 0.5 for box in (everybody[0], matched[0], everybody[1], matched[1])
     ]
+    start = [drawn(n, total / n, sd, *NUMBERS[name], rng) for n, total, sd in zip(STRATA, totals, spreads, strict=True)]
     wanted = [Wanted((1,), matched[0], ours), Wanted((3,), matched[1], theirs),
               Wanted((0, 1), everybody[0], our_sum), Wanted((2, 3), everybody[1], their_sum)]  # fmt: skip
     test = student_t if paper.rows[name]["test"] == "student_t" else partial(mann_whitney, correct=False)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from registry.imports.files import cells as typed
 from registry.imports.files import notations, reading
 from registry.imports.report import Finding
-from registry.instruments.keys import Visit
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.core.patient import age_on
+from registry.instruments.keys import Visit
 from registry.models import Patient
 from registry.services.entry.patients import MINIMUM_AGE
 from registry.services.files import file_formats

@@ -4,8 +4,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from registry.analysis.design import cohorts, plans
-from registry.analysis.reports import published_study
 from registry.analysis.presentation.numbers import ABSENT, p_value
+from registry.analysis.reports import published_study
 from registry.demo import table6
 from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
@@ -43,7 +43,9 @@ def contents():
 
 
 def logins():
-    rows = [(person.role.replace("_", " "), person.email, place(person)) for person in demonstration.LOGINS]
+    there = set(User.objects.values_list("email", flat=True))
+    people = [person for person in demonstration.LOGINS if person.email in there]
+    rows = [(person.role.replace("_", " "), person.email, place(person)) for person in people]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return [f"Sign in with the password {demonstration.password()} as", *(line.rstrip() for line in lines)]
@@ -103,7 +105,10 @@ def beside(study):
     with transaction.atomic(), everything():
         lines = published_study.lines(study)
     names = [one["code"] for one in published_study.document(study)["groups"]]
-    text = [published_study.document(study)["paper"], f"{' and '.join(names)}: as the paper prints it | as computed here"]
+    text = [
+        published_study.document(study)["paper"],
+        f"{' and '.join(names)}: as the paper prints it | as computed here",
+    ]
     where = ""
     for line in lines:
         if line.where != where:
@@ -111,7 +116,10 @@ def beside(study):
             text += ["", where]
         text += told(line)
     agreeing, compared = published_study.agreement(lines)
-    text += ["", f"{agreeing} of {compared} numbers print as in the paper; {DIFFERS} marks the others, with the reason."]
+    text += [
+        "",
+        f"{agreeing} of {compared} numbers print as in the paper; {DIFFERS} marks the others, with the reason.",
+    ]
     return text
 
 
@@ -123,7 +131,9 @@ def told(line):
     ]
     if line.p_printed:
         test = f" {line.test.en}" if line.test else ""
-        groups.append(f"P{test} {line.p_printed} | {line.p_ours or ABSENT}" + (f" {DIFFERS}" if line.differing[-1] else ""))
+        groups.append(
+            f"P{test} {line.p_printed} | {line.p_ours or ABSENT}" + (f" {DIFFERS}" if line.differing[-1] else "")
+        )
     text = [f"  {line.label.en} (n = {' and '.join(map(str, line.n))})"]
     if all(len(one) <= NUMBER for one in groups):
         text.append("    " + "   ".join(one.ljust(NUMBER) for one in groups).rstrip())

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from registry import tasks
 from registry.demo import make_cohort, write_cohort
-from registry.demo.studies import make
 from registry.demo.recent import ASKED_ABOUT, with_recent_patients
+from registry.demo.studies import make
 from registry.imports import import_files
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient

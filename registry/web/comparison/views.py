@@ -52,7 +52,9 @@ def run_list(request):
     without_results = ComparisonRun.objects.defer("result").select_related("requested_by", "frozen")
     page = Paginator(without_results.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = [(run, described(run)) for run in page]
-    return render(request, "comparison/list.html", {"page": page, "rows": rows, "published": published_study.of_registry()})
+    return render(
+        request, "comparison/list.html", {"page": page, "rows": rows, "published": published_study.of_registry()}
+    )
 
 
 @for_comparing
