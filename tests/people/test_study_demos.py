@@ -22,7 +22,7 @@ def call(name, *arguments):
     return out.getvalue()
 
 
-@pytest.fixture(scope="module", params=["wang2025"])
+@pytest.fixture(scope="module", params=["wang2025", "zheng2021"])
 def study(request, django_db_setup, django_db_blocker):
     """One study's demonstration, loaded in a transaction around those of all tests here."""
     with django_db_blocker.unblock(), transaction.atomic():

@@ -61,13 +61,16 @@ def log_rank_p(first, second):
     """P of two groups, each (days, events). R: survival::survdiff(Surv(time, event) ~ group, rho = 0)."""
     days, events = (np.concatenate(pair) for pair in zip(first, second, strict=True))
     of_first = np.arange(days.size) < len(first[0])
-    order = np.argsort(days, kind="stable")
-    events, of_first = events[order] > 0, of_first[order]
-    n = np.arange(days.size, 0, -1)
-    share = (np.cumsum(of_first[::-1])[::-1] / n)[events]
-    observed = of_first[events].sum()
-    variance = (share * (1 - share)).sum()
-    return float(chi2.sf((observed - share.sum()) ** 2 / variance, 1)) if variance else 1.0
+    when, place = np.unique(days, return_inverse=True)
+    died = np.bincount(place, events, when.size)
+    left = np.bincount(place, minlength=when.size)
+    at_risk = left[::-1].cumsum()[::-1]
+    of_risk = np.bincount(place, of_first, when.size)[::-1].cumsum()[::-1]
+    share = of_risk / at_risk
+    tied = np.where(at_risk > 1, (at_risk - died) / np.maximum(at_risk - 1, 1), 0)
+    variance = (died * share * (1 - share) * tied).sum()
+    observed = events[of_first].sum()
+    return float(chi2.sf((observed - (died * share).sum()) ** 2 / variance, 1)) if variance else 1.0
 
 
 def deaths(curve, rng):
