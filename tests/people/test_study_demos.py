@@ -58,7 +58,14 @@ def lines(study):
 
 
 # What these patients cannot have, as docs/demonstration-data.md says: everything else prints as in the paper.
-CANNOT = {"wang2025": {"frankel_final"}, "zheng2021": set()}
+CANNOT = {
+    "wang2025": {"frankel_final"},
+    "zheng2021": {
+        *("tokuhashi", "pain", "age_matched", "histology_matched", "tokuhashi_matched", "ecog_matched", "escc_matched"),
+        *("pain_matched", "sins_matched", "ais_matched", "sosg_matched", "srs", "pain_after", "sosg_after"),
+        "sins_after",
+    },
+}
 
 
 def test_each_number_of_the_paper_prints_as_there_or_says_why_not(demo, lines):
