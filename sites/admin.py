@@ -1,5 +1,7 @@
 """Administration of sites, people and memberships, and the platform's own part of the audit trail."""
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -38,7 +40,17 @@ class PlainExportForm(ExportForm):
         self.fields["format"].initial = "0"
 
 
-class Screen(Administered):
+if TYPE_CHECKING:
+
+    class ScreenBase(ImportExportMixin, admin.ModelAdmin):
+        """What a Screen is mixed with."""
+
+    ChoicesBase = admin.options.BaseModelAdmin
+else:
+    ScreenBase = ChoicesBase = object
+
+
+class Screen(Administered, ScreenBase):
     """What the screens have in common: titles, history from the audit trail, files in and out."""
 
     def changelist_view(self, request, extra_context=None):
@@ -47,7 +59,7 @@ class Screen(Administered):
         )
 
     def get_action_choices(self, request, default_choices=None):
-        return super().get_action_choices(request, [("", _("Choose…"))])
+        return super().get_action_choices(request, [("", str(_("Choose…")))])
 
     def history_view(self, request, object_id, extra_context=None):
         """The audit trail instead of Django's log, which knows only what was done on these screens."""
@@ -75,12 +87,12 @@ class Screen(Administered):
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
 
 
-class PlainChoices:
+class PlainChoices(ChoicesBase):
     """Choosing a person or a site without the buttons that would change it on the way."""
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(field and field.widget, RelatedFieldWidgetWrapper):
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget
         return field
 

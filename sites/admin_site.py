@@ -3,10 +3,13 @@
 Access comes from memberships alone. `is_staff`, `is_superuser`, groups and model permissions mean nothing here.
 """
 
+from collections.abc import Iterable
 from functools import wraps
+from typing import TYPE_CHECKING, cast
 
 from django import forms
 from django.contrib.admin import AdminSite
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -55,16 +58,22 @@ class AdminScreens(AdminSite):
         return super().admin_view(rendered, cacheable)
 
 
-class Administered:
+if TYPE_CHECKING:
+    ScreenBase = BaseModelAdmin
+else:
+    ScreenBase = object
+
+
+class Administered(ScreenBase):
     """For a ModelAdmin or an inline: administrators view, add and change; deleting is for each to allow."""
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         """A list to choose from begins with a word, not with a row of dashes."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if getattr(field, "empty_label", None):
+        if isinstance(field, forms.ModelChoiceField) and field.empty_label:
             field.empty_label = _("Choose…")
         elif db_field.choices and isinstance(field, forms.TypedChoiceField):
-            field.choices = [(code, label if code else _("Choose…")) for code, label in field.choices]
+            field.choices = [(code, label if code else _("Choose…")) for code, label in cast(Iterable, field.choices)]
         return field
 
     def has_module_permission(self, request):

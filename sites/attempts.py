@@ -52,7 +52,7 @@ def take(kind, request, *, person=None, user=None, guess=""):
     user    the User, where there is one: a lockout is on record with the person
     guess   the text itself where a repetition of it is no further guess, as of a token
     """
-    ids = []
+    ids: list[int] = []
     for rate in _rates(kind, person):
         of = f"{kind}/{rate.per}"
         name = _network(get_adapter().get_client_ip(request)) if rate.per == "ip" else str(person)

@@ -22,7 +22,7 @@ from sites.moments import minute_of
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
-class UserManager(BaseUserManager):
+class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, email):
         return self.get(email=email)
 
@@ -175,7 +175,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
+        return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site else "")
 
 
 class Digest(models.Model):
@@ -299,6 +299,8 @@ class ApiToken(models.Model):
 
     Only a hash of the token is kept; whoever reads this table can sign in with nothing.
     """
+
+    running: list[tuple[int, str, int | None]]  # of one that signed somebody in: memberships that run today
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", verbose_name=_("person"))
     name = models.CharField(_("name"), max_length=80)

@@ -383,6 +383,9 @@ class Derived:
         values = [answers.get(name) for name in self.items]
         return None if None in values else self._compute(values)
 
+    def _compute(self, values: list[Any]) -> Any:
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Total(Derived):
@@ -436,6 +439,15 @@ class Instrument:
     own: bool = False  # declared by the study in its protocol, not by the product
     visits: tuple[str, ...] = ()  # of an own one: the visits that ask it; none: all
     checks: tuple = ()  # of an own one: soft checks (registry.protocol.definitions.Check)
+
+    @property
+    def parts(self) -> "tuple[Item | Derived, ...]":
+        """Its items, then its derived values."""
+        return (*self.items, *self.derived)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.parts)
 
     def item(self, name):
         return next(item for item in self.items if item.name == name)

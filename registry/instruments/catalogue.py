@@ -32,6 +32,7 @@ from registry.instruments.extra.radiotherapy import RADIOTHERAPY
 from registry.instruments.extra.respondent import RESPONDENT
 from registry.instruments.extra.sosg_oq import SOSG_OQ
 from registry.instruments.keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
+from registry.instruments.patient_forms import PATIENT_FORMS
 
 PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
 ASSESSMENT = (FRANKEL, ECOG_PS, PAIN_VAS, BARTHEL, EQ5D5L, EQ_VAS)
@@ -43,12 +44,10 @@ EXTRAS = {
     "follow_up": (LOCAL_RECURRENCE, RADIOTHERAPY),
     "assessment": (RESPONDENT, KPS, AIS, ESCC, COBB, SOSG_OQ),
 }
-PATIENT_EXTRAS = EXTRAS["baseline"] + EXTRAS["follow_up"]
+PATIENT_EXTRAS = tuple(instrument for form in PATIENT_FORMS for instrument in EXTRAS.get(form, ()))
 ASSESSMENT_EXTRAS = EXTRAS["assessment"]
 
-EXTRA_NAMES = frozenset(
-    part.name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for part in (*extra.items, *extra.derived)
-)
+EXTRA_NAMES = frozenset(name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for name in extra.part_names)
 
 # Not of the contract and on no form of the protocol: it has a table, a form and a file of its own.
 FOLLOW_UP_ENDS = (FOLLOW_UP_END,)
@@ -107,7 +106,9 @@ class Catalogue:
     @cached_property
     def extras(self) -> dict[str, tuple[Instrument, ...]]:
         """What a form may ask beside the core: the product's extras, then the study's own."""
-        return {form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*EXTRAS, "surgery", "repeat")}
+        return {
+            form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*PATIENT_FORMS, "assessment", "repeat")
+        }
 
     @cached_property
     def own_instruments(self):
@@ -120,7 +121,7 @@ class Catalogue:
 
     @cached_property
     def patient_extras(self):
-        return self.extras["baseline"] + self.extras["surgery"] + self.extras["follow_up"]
+        return tuple(instrument for form in PATIENT_FORMS for instrument in self.extras[form])
 
     @cached_property
     def assessment_extras(self):
@@ -133,11 +134,7 @@ class Catalogue:
 
     @cached_property
     def extra_names(self):
-        return frozenset(
-            part.name
-            for extra in self.patient_extras + self.assessment_extras
-            for part in (*extra.items, *extra.derived)
-        )
+        return frozenset(name for extra in self.patient_extras + self.assessment_extras for name in extra.part_names)
 
     @cached_property
     def of_patient(self):
@@ -177,11 +174,7 @@ class Catalogue:
 
     @cached_property
     def _instrument_of(self):
-        return {
-            part.name: instrument
-            for instrument in self.instruments + FOLLOW_UP_ENDS
-            for part in (*instrument.items, *instrument.derived)
-        }
+        return {part.name: instrument for instrument in self.instruments + FOLLOW_UP_ENDS for part in instrument.parts}
 
     def how(self, code: str, visit: str = "") -> str:
         """How the protocol asks the instrument (ASKED), at `visit` where one is given."""

@@ -16,6 +16,11 @@ from registry.instruments.base import Label
 class _Term:
     """What terms have in common: unless they say otherwise, every answer that they name counts."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the answers that the points are made of."""
+        raise NotImplementedError
+
     def used(self, answers):
         """Names of the answers that the points came from, or would come from."""
         return self.inputs

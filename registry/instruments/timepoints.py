@@ -97,7 +97,7 @@ class Plans:
 
     def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
         """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
-        periods = []
+        periods: list[tuple[date | None, None, tuple[Timepoint, ...]]] = []
         for version in self.versions:
             if periods and periods[-1][0] == version.effective_from:
                 periods.pop()

@@ -83,7 +83,7 @@ def _categorical(name):
         name=name,
         label=part.label,
         kind="categorical",
-        categories=part.choices,
+        categories=getattr(part, "choices", ()),
         higher_is="" if isinstance(part, Bands) else catalogue.instrument_of(name).higher_is,
     )
 
@@ -222,7 +222,7 @@ def _further(instruments, but, titled=False):
     titled  each label says its instrument, where that has several items
     """
     for instrument in instruments:
-        for part in (*instrument.items, *instrument.derived):
+        for part in instrument.parts:
             if part.name not in but and (kind := _asked_by_cohorts(part)):
                 several = titled and len(instrument.items) > 1
                 yield Variable(

@@ -69,6 +69,9 @@ class FollowUpEnd(models.Model):
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)
 
+    end_kind: str
+    end_data_use: str | None
+
     class Meta:
         verbose_name = _("end of follow-up")
         verbose_name_plural = _("ends of follow-up")

@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Any
 
 from registry.instruments.base import Choice, Derived, Instrument, Item, Label
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.protocol import evaluate, naming, sql
 from registry.protocol.expressions import InvalidExpression, Typed, closest, compiled, items_in, names
 
 FORMAT = 1
-RECORDS = ("baseline", "surgery", "follow_up", "assessment", "repeat")  # what an own instrument is asked with
+RECORDS = (*PATIENT_FORMS, "assessment", "repeat")  # what an own instrument is asked with
 KINDS = {
     "whole": "integer",
     "decimal": "decimal",
@@ -280,7 +281,7 @@ class _Reader:
 
     def _choices(self, row, raw):
         given = _mappings(raw.get("choices"))
-        choices = {}
+        choices: dict[str, Choice] = {}
         if not given:
             self.fault(row, "choices", "", "has no code; at least one is needed", "コードがありません")
         if len(given) > MOST_CODES:
@@ -395,7 +396,8 @@ class _Reader:
 
     def _calculations(self):
         """The calculated values, each with the calculations that it names put in their place."""
-        trees, states = self.trees, {}
+        trees: dict[str, Typed | None] = self.trees
+        states: dict[str, str] = {}
         for name in self.calculated:
             self._calculation(name, trees, states, [])
         return tuple(
@@ -513,7 +515,9 @@ def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] 
         scope = dict(known or {}) | {item.name: item for item in instrument.items}
         kinds = {"boolean": "boolean", "date": "date", "text": "text"}
         calculated = {
-            derived.name: Typed(derived.tree, kinds.get(derived.kind, "number")) for derived in instrument.derived
+            derived.name: Typed(derived.tree, kinds.get(derived.kind, "number"))
+            for derived in instrument.derived
+            if isinstance(derived, Calculated)
         }
         for item in instrument.items:
             trees = {

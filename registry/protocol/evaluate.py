@@ -1,9 +1,11 @@
 """Evaluation of a typed expression in Python: the reference for the browser's and PostgreSQL's (`expressions`)."""
 
 import math
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from statistics import median
+from typing import Any
 
 from registry.protocol.expressions import EPOCH
 
@@ -91,7 +93,7 @@ class _Run:
         return 1.0 if tree[2] in [str(code) for code in self.answers.get(tree[1]) or ()] else 0.0
 
 
-_WITH_TREE = {
+_WITH_TREE: dict[str, Callable[[_Run, tuple], Any]] = {
     "number": lambda run, tree: float(tree[1]),
     "text": lambda run, tree: tree[1],
     "boolean": lambda run, tree: tree[1],
@@ -127,7 +129,7 @@ def _sum(known):
     return total
 
 
-_PASSING = {
+_PASSING: dict[str, Callable[[list], Any]] = {
     "sum": _sum,
     "mean": lambda known: _sum(known) / len(known),
     "min": min,
@@ -145,7 +147,7 @@ _TOTAL = {
     "starts_with": lambda a, b: a is not None and b is not None and _ascii_lower(a).startswith(_ascii_lower(b)),
     "ends_with": lambda a, b: a is not None and b is not None and _ascii_lower(a).endswith(_ascii_lower(b)),
 }
-_STRICT = {
+_STRICT: dict[str, Callable[..., Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,

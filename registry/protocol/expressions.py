@@ -380,11 +380,8 @@ class _Compiler:
                 n=token,
                 m=f"“{near}”" if near else ", ".join(sorted(FUNCTIONS)),
             )
-        return (
-            getattr(self, f"_call_{name}", None)(token, *given)
-            if hasattr(self, f"_call_{name}")
-            else self._plain(token, name, given)
-        )
+        special = getattr(self, f"_call_{name}", None)
+        return special(token, *given) if special else self._plain(token, name, given)
 
     def _count(self, token, given, least, most):
         if not least <= len(given) <= most:

@@ -1,5 +1,7 @@
 """FHIR R4 Questionnaire of an own instrument, in and out: types, answer options, enableWhen, ranges, translations."""
 
+from typing import Any
+
 from registry.instruments.base import Label
 from registry.protocol import definitions, naming
 from registry.protocol.definitions import Fault
@@ -166,7 +168,7 @@ class _Reader:
                 self._note(name, "extension", LOST, "the extension {v}", "拡張 {v}", v=url)
 
     def _choices(self, item_sent, name):
-        choices = []
+        choices: list[dict[str, Any]] = []
         for option in item_sent.get("answerOption") or self._value_set(item_sent, name):
             coding = option.get("valueCoding") or {}
             plain = next((option[key] for key in ("valueString", "valueInteger") if key in option), None)
@@ -317,7 +319,7 @@ def _enable_when(text, scope):
     parts = [_when(node, scope) for node in (tree[1:] if tree[0] in ("and", "or") else [tree])]
     if None in parts:
         return None
-    shown = {"enableWhen": parts}
+    shown: dict[str, Any] = {"enableWhen": parts}
     if len(parts) > 1:
         shown["enableBehavior"] = "all" if word == "and" else "any"
     return shown

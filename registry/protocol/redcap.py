@@ -9,7 +9,7 @@ import html
 import io
 import re
 
-from registry.instruments.base import Label
+from registry.instruments.base import Item, Label
 from registry.protocol import definitions, naming
 from registry.protocol.definitions import Fault
 from registry.protocol.expressions import InvalidExpression, names, renamed
@@ -339,7 +339,7 @@ class _Reader:
         return self.__dict__.setdefault("_gone", set())
 
     def _read(self, document, rows):
-        others = {}
+        others: dict[str, Item] = {}
         for other in self.result.documents.values():
             if other is not document:
                 others |= {item.name: item for item in definitions.items_of(other)}

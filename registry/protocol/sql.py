@@ -78,6 +78,10 @@ class _Writer:
         }[tree[0]]
         return f"coalesce({conditions}, false)"
 
+    def branch(self, tree, other):
+        """One side of an `if`: a null takes the type of the other side."""
+        return "NULL" if tree[0] == "null" and other[0] != "null" else self.sql(tree)
+
     def parts(self, tree):
         return [self.sql(node) for node in tree[1:]]
 
@@ -123,14 +127,6 @@ _WITH_TREE = {
         f"(CASE WHEN {w.sql(tree[1])} THEN {w.branch(tree[2], tree[3])} ELSE {w.branch(tree[3], tree[2])} END)"
     ),
 }
-
-
-def _branch(self, tree, other):
-    # A null takes the type of the other branch.
-    return "NULL" if tree[0] == "null" and other[0] != "null" else self.sql(tree)
-
-
-_Writer.branch = _branch
 
 
 def _date_part(part):

@@ -12,6 +12,7 @@ from threading import Lock
 from django.db import connection
 
 from registry.instruments import catalogue
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import own
 from registry.protocol import definitions
 from sites.database.per_request_cache import once_a_request
@@ -107,14 +108,14 @@ def _build(number):
 def build(document, number=0):
     """The Catalogue of a protocol's document. ValueError where an instrument in it cannot be read."""
     declared = document.get("instruments") or []
-    of = {}
+    of: dict[str, list] = {}
     for entry in declared:
         reading = definitions.read(entry["document"], version=str(entry["version"]), known=known_to(entry, declared))
         if reading.faults:
             raise ValueError(f"{entry['document'].get('code')}: {reading.faults[0]}")
         of.setdefault(entry["document"]["record"], []).append(reading.instrument)
     instruments = [instrument for some in of.values() for instrument in some]
-    conditions = {}
+    conditions: dict[str, dict] = {}
     for entry, instrument in zip(
         sorted(declared, key=lambda entry: list(of).index(entry["document"]["record"])), instruments, strict=True
     ):
@@ -131,16 +132,13 @@ def build(document, number=0):
     )
 
 
-_OF_PATIENT = ("baseline", "surgery", "follow_up")
-
-
 def known_to(entry, declared=()):
     """Items that the expressions of an instrument may name beside its own: of the patient, and of the same record."""
     record = entry["document"].get("record")
     known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT) if not item.identifying}
     if record == "assessment":
         known |= {item.name: item for item in catalogue.items(catalogue.OF_ASSESSMENT)}
-    beside = (record, *_OF_PATIENT) if record != "repeat" else _OF_PATIENT
+    beside = (*PATIENT_FORMS, *([] if record == "repeat" else [record]))
     for about in (other["document"] for other in declared):
         if about.get("code") != entry["document"].get("code") and about.get("record") in beside:
             known |= {item.name: item for item in _bare_items(about)}

@@ -45,7 +45,7 @@ class Claim:
     @property
     def row(self):
         """The row as a query; empty once the claim is lost."""
-        return self.model.objects.filter(pk=self.pk, status=Status.RUNNING, started_at=self.began)
+        return self.model._default_manager.filter(pk=self.pk, status=Status.RUNNING, started_at=self.began)
 
     def end(self, status, **values):
         """End the job, unless it has meanwhile become somebody else's. Returns whether it was still ours."""

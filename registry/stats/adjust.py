@@ -21,8 +21,8 @@ def adjust(p_values, method="benjamini_hochberg"):
     p = given[known]
     if ((p < 0) | (p > 1)).any():
         raise ValueError("P-values lie between 0 and 1")
-    result = [None] * given.size
-    for place, value in zip(known, adjusted(p, method), strict=True):
+    result: list[float | None] = [None] * given.size
+    for place, value in zip(known.tolist(), adjusted(p, method), strict=True):
         result[place] = float(value)
     return result
 

@@ -101,7 +101,7 @@ def tabulate(sample):
     if isinstance(sample, Counts):
         return sample
     if isinstance(sample, Mapping):
-        return Counts(list(sample.keys()), list(sample.values()))
+        return Counts(np.asarray(list(sample.keys())), np.asarray(list(sample.values())))
     raw = np.asarray(sample)
     tabulated = Counts.__new__(Counts)
     if raw.ndim == 1 and raw.size and raw.dtype.kind in "biu" and int(raw.max()) - int(raw.min()) < SMALL_RANGE:

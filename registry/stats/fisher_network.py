@@ -264,9 +264,9 @@ class Network:
             masses.append(np.add.reduceat(mass[order], first))
             walks += first.size
             self.budget.check_memory(walks)
-        codes = np.concatenate(codes or [np.zeros(0, np.int64)])
+        joined = np.concatenate(codes or [np.zeros(0, np.int64)])
         mass = np.concatenate(masses or [np.zeros(0)])
-        return Layer(codes, mass, self.beyond(codes, mass), cut, layer.used + column.total)
+        return Layer(joined, mass, self.beyond(joined, mass), cut, layer.used + column.total)
 
     def beyond(self, codes, mass):
         """Sums from the far end within each state, small to large, so that small tails keep their digits."""

@@ -61,7 +61,7 @@ class Finding:
             where += f", events {_in_words(self.ids)}"
         if self.detail:
             where += f", {self.detail}"
-        if self.first_at:
+        if self.first_at and self.last_at:
             where += f", {self.first_at.isoformat(timespec='seconds')} to {self.last_at.isoformat(timespec='seconds')}"
         return f"{where}: {MEANING[self.kind]}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from django.db import connection
-from django.db.models import JSONField
+from django.db.models import JSONField, Model
 
 from sites.tenancy.scope import current
 
@@ -16,7 +16,7 @@ from sites.tenancy.scope import current
 class Rows:
     """The columns of a model's table for a statement of one's own: `sql` for SELECT and RETURNING, in this order."""
 
-    model: type
+    model: type[Model]
     fields: tuple
 
     @cached_property
@@ -64,7 +64,7 @@ def insert(instance, names):
 
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, made = _insertion(type(instance), names, instance._meta.concrete_fields)
+    statement, put, made = _insertion(instance._meta.model, names, instance._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
@@ -88,7 +88,7 @@ def update(instance, names, reason):
 
     The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
     """
-    statement, put, rows = _change(type(instance), names, instance._meta.concrete_fields)
+    statement, put, rows = _change(instance._meta.model, names, instance._meta.concrete_fields)
     values = [write(getattr(instance, name)) for name, write in put]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])

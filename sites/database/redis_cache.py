@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from functools import cached_property, wraps
+from typing import cast
 
 from django.core.cache.backends import redis
 from django.core.cache.backends.locmem import LocMemCache
@@ -96,6 +97,10 @@ class RedisCache(redis.RedisCache):
         alone = {name: value for name, value in params.items() if name != "OPTIONS"}
         self.alone = LocMemCache(f"without {server}", alone | {"OPTIONS": {"MAX_ENTRIES": 5000}})
 
+    @property
+    def client(self) -> Client:
+        return cast(Client, self._cache)
+
     def push(self, key, text):
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
@@ -108,7 +113,7 @@ class RedisCache(redis.RedisCache):
         if circuit.is_open:
             return None
         try:
-            answer = getattr(self._cache.kept, command)(self.make_and_validate_key(key), value)
+            answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)
         except (ConnectionError, TimeoutError) as error:
             circuit.failed(error)
             return None
@@ -118,7 +123,7 @@ class RedisCache(redis.RedisCache):
     def answers(self):
         """Whether Redis answers now, asked whatever the circuit says."""
         try:
-            answer = bool(self._cache.kept.ping())
+            answer = bool(self.client.kept.ping())
         except RedisError:
             return False
         circuit.answered()

@@ -51,7 +51,7 @@ def delegations(site):
             Delegation(
                 row.user.name,
                 row.user.email,
-                ROLE_LABELS[Role(row.role)],
+                str(ROLE_LABELS[Role(row.role)]),
                 row.starts_on,
                 row.ends_on,
                 _state(row, today),
@@ -85,7 +85,7 @@ def _acts(ids):
     names = dict(User.objects.filter(pk__in={event.user_id for event in events}).values_list("pk", "name"))
     granted, ended = {}, {}
     for event in events:
-        who = (names.get(event.user_id, ""), event.at)
+        who = (names.get(event.user_id or 0, ""), event.at)
         if event.action == "insert":
             granted[int(event.row_id)] = who
         if "ends_on" in (event.new or {}):

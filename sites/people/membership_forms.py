@@ -1,5 +1,8 @@
 """The forms that give roles and end them, on the pages and on the administration screens alike."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
@@ -15,7 +18,13 @@ LAST_ADMINISTRATOR = _(
 )
 
 
-class RoleInWords:
+if TYPE_CHECKING:
+    FormBase = forms.BaseForm
+else:
+    FormBase = object
+
+
+class RoleInWords(FormBase):
     """Says beside the field what the database would refuse: a site that does not fit, an end before the start."""
 
     def clean(self):
@@ -31,7 +40,7 @@ class RoleInWords:
 class MembershipForm(RoleInWords, forms.ModelForm):
     class Meta:
         model = Membership
-        fields = ("user", "role", "site", "starts_on", "ends_on")
+        fields: Sequence[str] = ("user", "role", "site", "starts_on", "ends_on")
         help_texts = {"ends_on": _("The last day with access; yesterday ends it now. Empty: no end.")}
 
     def __init__(self, *args, **kwargs):

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sites import attempts, audit
+from sites.database.longest import longest
 from sites.models import ApiAnswer, ApiToken, Membership, User
 from sites.people.sign_ins import has_second_factor, needs_second_factor, second_factors
 from sites.tenancy.access import Can, Grant, Role, access_of, read_beside
@@ -95,7 +96,7 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
     if access.user_id != user.pk or not access.grants:
         raise PermissionDenied
     name, now = " ".join(name.split()), timezone.now()
-    if not 0 < len(name) <= ApiToken._meta.get_field("name").max_length:
+    if not 0 < len(name) <= longest(ApiToken, "name"):
         raise ValueError("a token needs a name")
     if not now < expires_at <= now + LONGEST:
         raise ValueError("a token expires within a year")
@@ -153,7 +154,7 @@ def signed_in(text):
     """The running ApiToken with this text, its owner at `token.user`. InvalidToken if there is none."""
     factors = second_factors(OuterRef("user_id"))
     tokens = ApiToken.objects.select_related("user").annotate(has_second_factor=Exists(factors))
-    token = tokens.filter(digest=_digest(text)).first()
+    token: ApiToken | None = tokens.filter(digest=_digest(text)).first()
     if token is None:
         raise InvalidToken("unknown")
     if why := _fault(token):

@@ -20,7 +20,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.execute(scope.NONE)
 
     def _set_autocommit(self, autocommit):
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
         current = scope.current()
         if not autocommit and current is not scope.NOTHING:
             # self.connection is open and its transaction is just beginning; Django's own bookkeeping of the atomic

@@ -95,7 +95,7 @@ class Access:
 
     def sites_for(self, *abilities):
         """Ids of the sites where the person may do at least one of `abilities`, ascending."""
-        ids = set()
+        ids: set[int] = set()
         for grant in self.grants:
             if self._abilities(grant).intersection(abilities):
                 ids.update(self.all_site_ids if grant.site_id is None else (grant.site_id,))

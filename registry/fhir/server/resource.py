@@ -4,8 +4,10 @@ Who asks, by token or session, and how often one may, is as in the rest of the A
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -13,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
@@ -96,10 +99,10 @@ class Resource(APIView):
 
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
-    permission_classes = (Allowed,)
+    permission_classes: Sequence[type[BasePermission]] = (Allowed,)
     throttle_classes = (throttles.ByToken,)
-    needs = {}
-    scopes = {}
+    needs: Mapping[str, Any] = {}
+    scopes: Mapping[str, Any] = {}
     http_method_names = ("get", "head", "post", "put")
     schema = None  # FHIR describes itself: /metadata
 

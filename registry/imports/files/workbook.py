@@ -276,8 +276,13 @@ def _formats(archive, part):
 # Values as the sheet means and shows them
 
 
-_ERAS = ((date(2019, 5, 1), "R", "令和"), (date(1989, 1, 8), "H", "平成"), (date(1926, 12, 25), "S", "昭和"))
-_ERAS += ((date(1912, 7, 30), "T", "大正"), (date(1868, 1, 25), "M", "明治"))
+_ERAS = (
+    (date(2019, 5, 1), "R", "令和"),
+    (date(1989, 1, 8), "H", "平成"),
+    (date(1926, 12, 25), "S", "昭和"),
+    (date(1912, 7, 30), "T", "大正"),
+    (date(1868, 1, 25), "M", "明治"),
+)
 _SHOWN = re.compile(
     r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(yyyy|yy|y|ggg|gg|g|ee|e|mmmm|mmm|mm|m|dddd|ddd|dd|d|AM/PM|hh|h|ss|s)', re.I
 )

@@ -94,7 +94,7 @@ def _read(name):
 
 
 def _load():
-    terms = {}
+    terms: dict[str, dict[str, Decimal]] = {}
     for row in _read("coefficients.csv"):
         terms.setdefault(row["value_set"], {})[row["term"]] = Decimal(row["coefficient"])
     return tuple(

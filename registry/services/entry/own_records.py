@@ -22,7 +22,7 @@ def _unknown(code):
 
 def records_of(patient):
     """[(Instrument, [OwnRecord])] of a patient: forms that are asked, and others that have records."""
-    rows = {}
+    rows: dict[str, list[OwnRecord]] = {}
     for row in OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk).order_by("pk"):
         rows.setdefault(row.form, []).append(row)
     current = catalogue.current()

@@ -6,8 +6,8 @@ from django.db.models import Max
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.patient import age_on
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State
-from registry.models.clinical import BASELINE, SURGERY
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import InvalidAnswers, broken, clean
@@ -15,20 +15,13 @@ from registry.services.records.storing import check_may_change, locked_for_updat
 from registry.services.review.queries import settle
 from sites.tenancy.access import Can
 
-# The forms of a patient: which instruments they show and which column holds their state (follow-up has none: it is
-# never finished).
-FORMS = {
-    "baseline": (BASELINE, "baseline_state"),
-    "surgery": (SURGERY, "surgery_state"),
-    "follow_up": ((catalogue.FOLLOW_UP,), None),
-}
 MINIMUM_AGE = 20
 ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 
 def items_of(form):
     """Every item that a form may store, whatever is switched on."""
-    return catalogue.items(FORMS[form][0] + catalogue.current().extras.get(form, ()))
+    return catalogue.items(PATIENT_FORMS[form].instruments + catalogue.current().extras.get(form, ()))
 
 
 INELIGIBLE_AGE = Label(
@@ -117,14 +110,14 @@ def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="
 def save_form(
     *, access, patient, form, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
 ):
-    """Save one form of a patient (a key of FORMS) and return the stored Patient.
+    """Save one form of a patient (a key of PATIENT_FORMS) and return the stored Patient.
 
     said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
     Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
     to ask.
     """
     require(access, Can.ENTER, patient.site_id)
-    instruments, state_column = FORMS[form]
+    instruments, state_column = PATIENT_FORMS[form].instruments, PATIENT_FORMS[form].state_column
     row = locked_for_update(Patient, patient.pk, version)
     if state_column:
         check_may_change(getattr(row, state_column), reason)
@@ -182,8 +175,8 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
     answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
     twin = AdverseEvent.objects.filter(
         patient=patient, kind=answers.values["kind"], onset_date=answers.values["onset_date"]
-    ).exclude(pk=event.pk if event else None)
-    if twin.exists():
+    )
+    if (twin.exclude(pk=event.pk) if event else twin).exists():
         raise InvalidAnswers({"kind": [ALREADY_RECORDED]})
     if event is None:
         row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)

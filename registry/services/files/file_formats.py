@@ -12,8 +12,8 @@ from django.db.models import Model
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
 from registry.instruments.extras import COMPUTED
+from registry.instruments.patient_forms import PATIENT_FORMS, STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
-from registry.models.clinical import BASELINE, SURGERY
 
 MISSING_SUFFIX = "_missing"
 MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
@@ -137,8 +137,8 @@ PATIENTS = File(
     items=catalogue.PATIENT_ITEMS,
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
-    forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
-    extra_forms={"baseline_state": "baseline", "surgery_state": "surgery", "": "follow_up"},
+    forms={column: PATIENT_FORMS[code].items for code, column in STATE_COLUMNS.items()},
+    extra_forms={form.state_column or "": code for code, form in PATIENT_FORMS.items()},
 )
 ASSESSMENTS = File(
     name="assessments",

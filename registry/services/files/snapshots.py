@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 
 from registry.instruments import levels
 from registry.instruments.base import Label
@@ -21,12 +22,13 @@ from registry.services.files.data_use import WITHDRAWN
 from registry.services.files.file_formats import FILES
 from sites import audit
 from sites.database.copying import one_moment
+from sites.database.longest import longest
 from sites.models import Site
 from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
 
 PART = 8_000_000  # bytes of CSV in one part, about
-LONGEST_LABEL = Snapshot._meta.get_field("label").max_length
+LONGEST_LABEL = longest(Snapshot, "label")
 # How a row came to be stored is not what was found: two registries with the same answers freeze to the same hash.
 NOT_FROZEN = {"id", "site_id", "version", "updated_at", "updated_by_id"}
 
@@ -36,7 +38,7 @@ class Table:
     """A table that is frozen: its name in a snapshot, its model, what names a row."""
 
     name: str
-    model: type
+    model: type[Model]
     key: tuple[str, ...]
 
     @property

@@ -73,7 +73,7 @@ def plans():
 @lru_cache(maxsize=4)
 def _plans(rows):
     """What the rows say: the same rows are the same plans."""
-    versions = {}
+    versions: dict[tuple, list[Timepoint]] = {}
     for version, start, code, label, label_ja, day, before, after in rows:
         timepoint = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
         versions.setdefault((version, start), []).append(timepoint)
@@ -116,7 +116,7 @@ def publish(*, access, effective_from, visits, note, today):
         access.require(Can.ADMINISTER)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [0x5343])  # two that publish wait for each other here
-    errors = {}
+    errors: dict[str, list[Label]] = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
     known = plans.now()

@@ -227,7 +227,7 @@ def known_by_site(site_ids, plans, today):
             f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY p.site_id, v.code",
             {"sites": list(site_ids)},
         )
-        by_site = {}
+        by_site: dict[int, dict[str, tuple[int, list[int]]]] = {}
         for site_id, code, reached, *counts in cursor.fetchall():
             by_site.setdefault(site_id, {})[code] = reached, counts
         return by_site
@@ -238,7 +238,7 @@ def least_known(known):
 
     known  for each site, what `known_by_site` gives for it
     """
-    sums = {}
+    sums: dict[str, tuple[int, list[int]]] = {}
     for of_site in known:
         for code, (reached, counts) in of_site.items():
             before = sums.get(code, (0, [0] * len(MEASURES)))

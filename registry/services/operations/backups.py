@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from base64 import urlsafe_b64decode
 from pathlib import Path
+from typing import IO, cast
 
 import psycopg
 from cryptography.exceptions import InvalidTag
@@ -64,7 +65,7 @@ def read(path):
             manifest = json.loads(content)
         else:
             digest.update(content)
-    if manifest["sha256"] != digest.hexdigest():
+    if manifest is None or manifest["sha256"] != digest.hexdigest():
         raise BackupError("The checksum of the dump is not the one in its manifest.")
     return manifest
 
@@ -87,10 +88,10 @@ def restore(path):
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=output, env=_environment(connection))
         try:
-            with process.stdin:
+            with cast(IO[bytes], process.stdin) as program:
                 for last, content in _chunks(path):
                     if not last:
-                        process.stdin.write(content)
+                        program.write(content)
         except BrokenPipeError:
             pass  # its own words say more
         except BaseException:
@@ -137,7 +138,7 @@ def _dump(file):
     connection = connections["owner"]
     with psycopg.connect(**_parameters(connection)) as reader:
         scope = _open_everything(reader)
-        snapshot = reader.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        (snapshot,) = reader.execute("SELECT pg_export_snapshot()").fetchall()[0]
         newest = reader.execute(f"SELECT encode(hash, 'hex') FROM {sealing.SEALS} ORDER BY number DESC LIMIT 1")
         manifest = {
             "made_at": timezone.now().isoformat(timespec="seconds"),

@@ -90,11 +90,10 @@ def _visits(entered_at, sites, today):
     if not entered_at:
         return ()
     plans = schedule.plans()
-    counts = Counter()
+    counts: Counter[tuple[int, str, str]] = Counter()
     for visit in visits.awaited(entered_at, plans, today):
-        about = visit.site_id, visit.code
-        counts[*about, visit.state(today)] += 1
-        counts[*about, "closing"] += visit.days_left(today) <= visits.CLOSING_SOON
+        counts[visit.site_id, visit.code, visit.state(today)] += 1
+        counts[visit.site_id, visit.code, "closing"] += visit.days_left(today) <= visits.CLOSING_SOON
     order = [timepoint.code for timepoint in plans.timepoints]
     about = {key[:2] for key in counts}
     return tuple(
@@ -234,8 +233,7 @@ def deliver(user_id, today):
     with everything(reason="daily e-mail"), transaction.atomic():
         untold = Q(last_on=None) | Q(last_on__lt=today)
         mine = Digest.objects.select_for_update(skip_locked=True).filter(untold, user_id=user_id).first()
-        user = recipients(today).filter(pk=user_id).first() if mine else None
-        if user is None:
+        if mine is None or (user := recipients(today).filter(pk=user_id).first()) is None:
             return None
         digest = found_for(user, today)
         mine.last_on = today

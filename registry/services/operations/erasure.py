@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
+from registry.instruments.patient_forms import STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Patient, State
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, require
@@ -109,7 +110,7 @@ def _delete_record(patient_id):
 def _unlock(patient_id):
     """Signed forms are not removed, whoever asks (a trigger): they are unlocked first, with the reason on record."""
     for model, states in (
-        (Patient, ("baseline_state", "surgery_state")),
+        (Patient, STATE_COLUMNS.values()),
         (Assessment, ("state",)),
         (AdverseEvent, ("state",)),
     ):

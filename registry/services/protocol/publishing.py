@@ -10,8 +10,8 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import Instrument, Item, Label
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import OwnInstrument, ProtocolVersion
-from registry.models.clinical import BASELINE, SURGERY
 from registry.models.columns import stored_items
 from registry.models.own import MODELS
 from registry.protocol import definitions
@@ -282,8 +282,7 @@ def needed(protocol: catalogue.Catalogue) -> dict:
         return [item.name for item in stored_items(asked) if item.required and not item.show_if]
 
     return {
-        "baseline": names(BASELINE, "baseline"),
-        "surgery": names(SURGERY, "surgery"),
+        **{code: names(form.instruments, code) for code, form in FINISHED_FORMS.items()},
         "assessment": {
             visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))
         },

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.catalogue import ASKED, NOT_ASKED, REQUIRED
+from registry.instruments.patient_forms import BASELINE
 from registry.models import ScheduleVersion
-from registry.models.clinical import BASELINE
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current
@@ -78,7 +78,8 @@ def steps(protocol=None):
         ("target", _("Target"), "study_about", about.get("target"), _("how many patients are to be enrolled"), ""),
     ]  # fmt: skip
     return [
-        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in rows
+        Step(code, str(title), url, "" if done else str(missing), str(note))
+        for code, title, url, done, missing, note in rows
     ]
 
 
@@ -200,7 +201,7 @@ def _consent(about):
 
 def visits():
     """Every visit that a version of the schedule plans, in order: (code, label)."""
-    known = {}
+    known: dict[str, tuple[int, Label]] = {}
     for version in schedule.plans().versions:
         for timepoint in version.plan:
             known.setdefault(timepoint.code, (timepoint.day, timepoint.label))
@@ -209,7 +210,7 @@ def visits():
 
 def of_baseline():
     """Instruments of the patient's baseline that a protocol may leave out."""
-    return tuple(instrument for instrument in BASELINE if instrument.code not in ALWAYS)
+    return tuple(instrument for instrument in BASELINE.instruments if instrument.code not in ALWAYS)
 
 
 def of_visits():
@@ -228,7 +229,7 @@ def save_matrix(*, access, off, states, note):
     states  (code, visit) to how it is asked there (ASKED)
     """
     access.require(Can.ADMINISTER)
-    matrix = {}
+    matrix: dict[str, dict[str, str]] = {}
     for (code, visit), state in states.items():
         if state in ASKED and state != REQUIRED:
             matrix.setdefault(code, {})[visit] = state

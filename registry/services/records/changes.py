@@ -34,7 +34,7 @@ def since(row, version):
     wanted = MOST if version is None else max(0, row.version - version)
     actions = ("insert", "update") if version is None else ("update",)
     newest = list(events.filter(action__in=actions).order_by("-pk")[: min(wanted, MOST)])
-    changes = {}
+    changes: dict[str, Change] = {}
     for event in reversed(newest):
         old, new = event.old or {}, event.new or {}
         was_missing, missing = old.get("missing") or {}, new.get("missing") or {}

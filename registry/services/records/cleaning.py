@@ -103,7 +103,7 @@ class Asked:
 
 def broken(values):
     """The hard checks that `values` break, as errors of the item that is to be mended."""
-    errors = {}
+    errors: dict[str, list[Label]] = {}
     for check in checks.hard_errors(values):
         item = check.later if isinstance(check, checks.DateOrder) else check.item
         errors.setdefault(item, []).append(check.message)

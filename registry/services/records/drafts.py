@@ -83,14 +83,14 @@ def keep(*, access, patient, form, typed, version, known=""):
 OWN = """
 SELECT typed::text, based_on, updated_at, discarded_at FROM registry_draft
 WHERE person_id = %s AND patient_id = %s AND form = %s AND site_id = %s
-  AND (discarded_at IS NULL OR discarded_at > now() - %s)
+  AND (discarded_at IS NULL OR discarded_at > now() - make_interval(secs => %s))
 """
 
 
 def draft_of(access, patient, form):
     """The person's own draft of a form, also one just discarded; None where there is none. One query."""
     with connection.cursor() as cursor:  # plain SQL: every form asks
-        cursor.execute(OWN, [access.user_id, patient.pk, form, patient.site_id, REMEMBERED])
+        cursor.execute(OWN, [access.user_id, patient.pk, form, patient.site_id, REMEMBERED.total_seconds()])
         row = cursor.fetchone()
     if row is None:
         return None

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from registry.instruments import catalogue, extras
-from registry.instruments.base import InvalidValue, Label
+from registry.instruments.base import InvalidValue, Item, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
 from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
@@ -122,7 +122,7 @@ def to_clean(form, row, raw, missing, *, completing, visit="", asked_by=None):
     on = shown(form, visit)
     names = {item.name for item in catalogue.items(on)}
     refuse_off(form, row, raw, missing, names)
-    items = []
+    items: list[Item] = []
     for instrument in on:
         own = instrument.items if asked_by is None else _as_asked_by(asked_by, form, instrument, visit)
         begun = any(_is_sent(item.name, raw, missing) or is_answered(row, item.name) for item in own)

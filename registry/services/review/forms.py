@@ -4,21 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.instruments import catalogue
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, QueryForm, State
-from registry.models.clinical import BASELINE, SURGERY
-from registry.services.review.soft_checks import OWN_FORMS, Form
-
-STATE_COLUMNS = {QueryForm.BASELINE: "baseline_state", QueryForm.SURGERY: "surgery_state"}
+from registry.services.review.soft_checks import Form
 
 
 def _stored(instruments):
     return tuple(item.name for item in catalogue.items(instruments) if not item.identifying or item.kind == "text")
 
 
-COLUMNS = {
-    QueryForm.BASELINE: _stored(BASELINE),
-    QueryForm.SURGERY: _stored(SURGERY),
-    QueryForm.FOLLOW_UP: _stored(OWN_FORMS[QueryForm.FOLLOW_UP]),
+COLUMNS: dict[str, tuple[str, ...]] = {
+    **{code: _stored(form.instruments) for code, form in PATIENT_FORMS.items()},
     QueryForm.ASSESSMENT: ("assessment_date", *_stored(catalogue.ASSESSMENT)),
     QueryForm.ADVERSE_EVENT: _stored(catalogue.ADVERSE_EVENTS),
 }
@@ -50,9 +46,8 @@ class FormRow:
 
     @property
     def state_column(self):
-        if self.form.kind == QueryForm.FOLLOW_UP:
-            return None
-        return STATE_COLUMNS.get(self.form.kind, "state")
+        own = PATIENT_FORMS.get(self.form.kind)
+        return own.state_column if own else "state"
 
     @property
     def state(self):
@@ -61,7 +56,7 @@ class FormRow:
     @property
     def is_begun(self):
         """Whether anything was answered; an assessment or event exists only once it was begun."""
-        if self.form.kind not in OWN_FORMS:
+        if self.form.kind not in PATIENT_FORMS:
             return True
         names = [name for name in self.columns if name not in ENROLMENT]
         return any(getattr(self.row, name) is not None or name in self.row.missing for name in names)
@@ -87,8 +82,7 @@ def forms_of(patient, assessments=None, events=None):
     if events is None:
         events = AdverseEvent.objects.filter(**of_patient).order_by("pk")
     return [
-        FormRow(Form(str(QueryForm.BASELINE)), patient),
-        FormRow(Form(str(QueryForm.SURGERY)), patient),
+        *(FormRow(Form(code), patient) for code in FINISHED_FORMS),
         *(FormRow(Form("assessment", timepoint=assessment.timepoint_id), assessment) for assessment in assessments),
         *(FormRow(Form("adverse_event", event=event.pk), event) for event in events),
     ]
@@ -96,11 +90,13 @@ def forms_of(patient, assessments=None, events=None):
 
 def form_row(patient, form):
     """The `FormRow` of a form, or None where the patient has no such form yet."""
-    if form.kind in OWN_FORMS:
+    if form.kind in PATIENT_FORMS:
         return FormRow(form, patient)
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if form.kind == QueryForm.ASSESSMENT:
-        row = Assessment.objects.filter(**of_patient, timepoint_id=form.timepoint).first()
+        row: Assessment | AdverseEvent | None = Assessment.objects.filter(
+            **of_patient, timepoint_id=form.timepoint
+        ).first()
     else:
         row = AdverseEvent.objects.filter(**of_patient, pk=form.event).first()
     return FormRow(form, row) if row else None

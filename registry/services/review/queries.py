@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -349,7 +350,8 @@ def _check_seen(query, seen, kind):
 
 def row_of(query, *, lock=False):
     """The record that a query is about, the patient's own row for own forms; None where there is none yet."""
-    model, key = Patient, {"pk": query.patient_id}
+    model: Any = Patient
+    key = {"pk": query.patient_id}
     if query.event_id is not None:
         model, key = AdverseEvent, {"pk": query.event_id}
     elif query.timepoint_id is not None:
@@ -428,7 +430,7 @@ class Wanted:
 
 def matching(access, wanted, site_ids):
     """Records that `wanted` is about, as (site id, patient id, event id), without those already asked about."""
-    model = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
+    model: Any = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
     rows = model.objects.filter(site_id__in=set(access.sites_for(Can.QUERY)).intersection(site_ids))
     if wanted.timepoint:
         rows = rows.filter(timepoint_id=wanted.timepoint)

@@ -18,11 +18,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments.base import Label
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
 from registry.services import seen as shown
 from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
-from registry.services.review.soft_checks import OWN_FORMS
 from sites import audit
 from sites.models import AuditEvent, User
 from sites.tenancy.access import Can
@@ -63,7 +63,7 @@ class Ready:
 def ready(patient):
     """What could be signed of a patient now: finished forms that are not signed yet."""
     every = forms_of(patient)
-    begun = [form for form in every if form.is_begun or form.form.kind in OWN_FORMS]
+    begun = [form for form in every if form.is_begun or form.form.kind in PATIENT_FORMS]
     return Ready(
         [form for form in begun if form.state in (State.COMPLETE, State.VERIFIED)],
         [form for form in begun if not form.is_finished],
@@ -128,7 +128,7 @@ def _entry(form):
 
 def _set_states(patient, states):
     """Give forms their new states, one update for each row."""
-    rows = {}
+    rows: dict[tuple, dict[str, str]] = {}
     for form, state in states:
         rows.setdefault((type(form.row), form.row.pk), {})[form.state_column] = state
     for (model, pk), columns in rows.items():
@@ -162,7 +162,7 @@ def unlock(*, access, patient, codes, reason, seen=None):
     locked = [form for form in forms_of(patient) if form.state == State.LOCKED and form.form.code in set(codes)]
     if not locked:
         return []
-    before = {}
+    before: dict[str, str] = {}
     for signature in Signature.objects.filter(patient_id=patient.pk).order_by("pk"):
         before |= {entry["form"]: entry["state"] for entry in signature.forms}
     with because(reason.strip()):
@@ -309,7 +309,8 @@ def verify_all():
         ids = {signature.patient_id for signature in batch}
         patients = {patient.pk: patient for patient in Patient.objects.filter(pk__in=ids)}
         states = recorded(batch)
-        assessments, events = {}, {}
+        assessments: dict[str, list] = {}
+        events: dict[str, list] = {}
         for model, rows in ((Assessment, assessments), (AdverseEvent, events)):
             for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
                 rows.setdefault(row.patient_id, []).append(row)

@@ -5,32 +5,24 @@ from datetime import date
 from functools import cache, lru_cache
 
 from registry.instruments import catalogue, checks, extras
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, QueryForm, State
-from registry.models.clinical import BASELINE, SURGERY
 from registry.protocol import evaluate
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
 from registry.services.records.storing import as_json
 
-OWN_FORMS = {
-    QueryForm.BASELINE: BASELINE,
-    QueryForm.SURGERY: SURGERY,
-    QueryForm.FOLLOW_UP: (catalogue.FOLLOW_UP,),
-}
 PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
-    part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
+    name for instrument in catalogue.PATIENT_EXTRAS for name in instrument.part_names
 }
 
 
 def patient_names():
     """Names of everything that stands on the patient's own row, the study's own items included."""
     own = catalogue.current().own
-    return PATIENT_NAMES.union(
-        *({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT)
-    )
+    return PATIENT_NAMES.union(*({item.name for item in catalogue.items(own.get(form, ()))} for form in PATIENT_FORMS))
 
 
-_OWN_OF_PATIENT = ("baseline", "surgery", "follow_up")
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
@@ -133,7 +125,7 @@ def _of_what_is_on(on):
 
 def _kind(names):
     names, current = set(names), catalogue.current()
-    for form in ("assessment", "follow_up", "surgery", "baseline"):
+    for form in ("assessment", *reversed(PATIENT_FORMS)):
         if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
             return QueryForm(form)
     return _built_in_kind(frozenset(names))
@@ -163,7 +155,7 @@ def items_of(form_kind):
         )
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
-    instruments = OWN_FORMS[form_kind] + catalogue.current().extras.get(form_kind, ())
+    instruments = PATIENT_FORMS[form_kind].instruments + catalogue.current().extras.get(form_kind, ())
     return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
 
 
@@ -174,7 +166,7 @@ def field_of(check):
 
 def expanded(names):
     """The items behind some names: a derived value stands for the items that it is made of."""
-    items = []
+    items: list[str] = []
     for name in names:
         try:
             items += catalogue.derived(name).items

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from registry import __version__
 from registry.instruments import catalogue, checks, levels
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule
@@ -173,7 +174,6 @@ def _find(cursor, check, start=None, end=None, patients=None):
 def _draft(kind):
     column = {
         QueryForm.ASSESSMENT: "r.state",
-        QueryForm.BASELINE: "p.baseline_state",
-        QueryForm.SURGERY: "p.surgery_state",
+        **{code: f"p.{form.state_column}" for code, form in FINISHED_FORMS.items()},
     }.get(kind)
     return f"{column} = '{State.DRAFT}'" if column else "false"

@@ -52,8 +52,8 @@ def balance(covariates, treated, weights=None, denominator="pooled"):
         difference = np.where(spread > 0, (mean1 - mean0) / np.sqrt(spread), np.nan)
         ratio = np.where(var0 > 0, var1 / var0, np.nan)
     sizes = tuple(effective(weights[side]) for side in (treated, ~treated))
-    counts = [int((weights[side] > 0).sum()) for side in (treated, ~treated)]
-    return Balance(mean1, mean0, difference, ratio, sizes, *counts, denominator)
+    n_treated, n_control = (int((weights[side] > 0).sum()) for side in (treated, ~treated))
+    return Balance(mean1, mean0, difference, ratio, sizes, n_treated, n_control, denominator)
 
 
 def weighted(columns, weights):

@@ -118,7 +118,7 @@ class Pool:
         """Pairs of positions (chooser, control), each control at most once."""
         size = len(self.scores)
         below, above = list(range(size + 1)), list(range(size + 1))  # below is shifted by one: 0 is nobody
-        pairs, still = [], range(len(self.wanted))
+        pairs, still = [], list(range(len(self.wanted)))
         for _ in range(ratio):
             again = []
             for chooser in still:

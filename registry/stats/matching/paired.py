@@ -50,5 +50,5 @@ def cox_by_set(time, event, covariates, matched, confidence=0.95):
     """
     inside = matched.weights > 0
     weights = None if (matched.weights[inside] == 1).all() else matched.weights[inside]
-    given = (np.asarray(part)[inside] for part in (time, event, covariates))
-    return cox(*given, weights=weights, cluster=matched.sets[inside], confidence=confidence)
+    time, event, covariates = (np.asarray(part)[inside] for part in (time, event, covariates))
+    return cox(time, event, covariates, weights=weights, cluster=matched.sets[inside], confidence=confidence)

@@ -48,7 +48,8 @@ def standardised(columns, weights=None):
 def refuse_dependent(columns):
     """Raise NotEstimable(`collinear`) with the columns (p, n) that are sums of those before them."""
     gram = columns @ columns.T
-    dependent, basis = [], []
+    dependent: list[int] = []
+    basis: list[int] = []
     for place in range(len(gram)):
         if basis:
             within, across = gram[np.ix_(basis, basis)], gram[basis, place]

@@ -97,15 +97,26 @@ def family(model, pairs, factor, place, adjust, confidence):
     p = tukey_p(estimates, groups) if adjust == "tukey" and groups > 2 else adjusted(raw, plain(adjust))
     interval = family_interval(len(pairs), adjust, confidence)
     comparisons = []
-    for both, (estimate, error, df), p_raw, p_adjusted in zip(settings, estimates, raw, p, strict=True):
+    for (first, second), (estimate, error, df), p_raw, p_adjusted in zip(settings, estimates, raw, p, strict=True):
         if interval.method == "tukey" and groups > 2:
             margin = studentized_range.quantile(confidence, groups, df) / sqrt(2) * error
         else:
             margin = quantile(interval.confidence, df) * error
-        limits = (estimate - margin, estimate + margin)
-        statistic = estimate / error
         comparisons.append(
-            Contrast(*both, estimate, error, df, statistic, p_raw, p_adjusted, *limits, adjust, interval.method)
+            Contrast(
+                first=tuple(first),
+                second=tuple(second),
+                estimate=estimate,
+                standard_error=error,
+                df=df,
+                statistic=estimate / error,
+                p_raw=p_raw,
+                p=p_adjusted,
+                low=estimate - margin,
+                high=estimate + margin,
+                adjust=adjust,
+                interval=interval.method,
+            )
         )
     return comparisons
 

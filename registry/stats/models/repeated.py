@@ -53,7 +53,7 @@ class Repeated:
     confidence: float
     df_residual: int
     design: Design = field(repr=False)
-    moments: object = field(repr=False)
+    moments: "Moments" = field(repr=False)
     method: str = "repeated_measures"
 
     def df_of(self, row):
@@ -93,7 +93,8 @@ def repeated_measures(
     if (np.isfinite(outcome).sum(axis=0) > 0).sum() < 2:
         raise NotEstimable("too_few_visits")
     groups = int(np.nanmax(group)) + 1 if groups is None else groups
-    variables, terms = {"visit": Factor(np.tile(np.arange(visits), n), visits)}, [("visit",)]
+    variables: dict[str, Factor | Number] = {"visit": Factor(np.tile(np.arange(visits), n), visits)}
+    terms: list[tuple[str, ...]] = [("visit",)]
     variables["group"] = Factor(np.repeat(group, visits), groups)
     terms.append(("group",))
     if baseline is not None:
@@ -111,18 +112,18 @@ def repeated_measures(
         raise NotEstimable("singular") from error
     moments.settle(theta)
     df_residual = int(design.rows.sum()) - design.matrix.shape[1]
-    error = np.sqrt(np.diag(state.covariance))
-    identity = np.eye(error.size)
-    df = np.full(error.size, float(df_residual))
+    standard_error = np.sqrt(np.diag(state.covariance))
+    identity = np.eye(standard_error.size)
+    df = np.full(standard_error.size, float(df_residual))
     if degrees == "satterthwaite":
         df = np.array([moments.satterthwaite(row) for row in identity])
-    t = state.coefficient / error
-    margin = np.array([t_quantile((1 + confidence) / 2, each) for each in df]) * error
+    t = state.coefficient / standard_error
+    margin = np.array([t_quantile((1 + confidence) / 2, each) for each in df]) * standard_error
     at_visit = design.rows.reshape(n, visits).sum(axis=0)
     patients = int(design.rows.reshape(n, visits).any(axis=1).sum())
     return Repeated(
         state.coefficient,
-        error,
+        standard_error,
         state.coefficient - margin,
         state.coefficient + margin,
         t,
@@ -216,7 +217,7 @@ class Moments:
     def at(self, theta, sigma=None):
         """Inverse covariances by pattern, coefficients, their covariance, log determinants and the residual form."""
         sigma = self.sigma(theta) if sigma is None else sigma
-        inverses, total, log_det = [], 0.0, 0.0
+        inverses, total, log_det = [], np.zeros(()), 0.0
         for held, count, moments in self.patterns:
             lower = np.linalg.cholesky(sigma[np.ix_(held, held)])
             half = np.linalg.inv(lower)

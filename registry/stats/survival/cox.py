@@ -58,8 +58,8 @@ class Cox:
     ties: str
     confidence: float
     method: str = "cox"
-    sets: RiskSets = field(default=None, repr=False)
-    people: tuple = field(default=None, repr=False)
+    sets: RiskSets | None = field(default=None, repr=False)
+    people: tuple | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,8 @@ def log_rank(groups):
     Source: Mantel 1966; Harrington and Fleming 1982, doi:10.1093/biomet/69.3.553.
     """
     followed = [follow_up(*group)[:2] for group in groups]
-    return omnibus(*counted(followed), sum(time.size for time, _ in followed), "log_rank")
+    events, at_risk = counted(followed)
+    return omnibus(events, at_risk, sum(time.size for time, _ in followed), "log_rank")
 
 
 def log_rank_trend(groups, scores=None):

@@ -114,7 +114,7 @@ class CohortForm(forms.Form):
         asked = {instrument.code for instrument in extras.asked()}
         spoken = "|".join((*self.data, *self.data.getlist("known"), *self.data.getlist("ask")))
         for instrument in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
-            parts = [part.name for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
+            parts = [part.name for part in instrument.parts if part.name in FURTHER]
             if parts and (instrument.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
                 yield instrument
 
@@ -123,7 +123,7 @@ class CohortForm(forms.Form):
         title = _in_words(instrument.title)
         if instrument in catalogue.current().of_assessment:
             title = _("{instrument}, before surgery").format(instrument=title)
-        parts = [FURTHER[part.name] for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
+        parts = [FURTHER[part.name] for part in instrument.parts if part.name in FURTHER]
         return title, [name for part in parts for name in self._questions(part)]
 
     # Questions; each gives the name of its field
@@ -227,7 +227,7 @@ class CohortForm(forms.Form):
 
     def _assessed(self, offered):
         """Those of the variables that this registry asks at its visits."""
-        further = {part.name for instrument in self.instruments for part in (*instrument.items, *instrument.derived)}
+        further = {part.name for instrument in self.instruments for part in instrument.parts}
         return [variable for variable in offered if variable.name not in FURTHER or variable.name in further]
 
     def _ask(self):
