@@ -276,7 +276,7 @@ def test_withdrawal_closes_what_follows_and_is_taken_back(operated, alice, as_pe
     with as_person(alice) as access:
         before = states(operated)
         end = follow_up.end_follow_up(access=access, patient=operated, raw=WITHDRAWN, today=TODAY)
-        assert states(operated) == ["missed", "missed", *["withdrawn"] * 4]
+        assert states(operated) == ["overdue", "missed", *["withdrawn"] * 4]
         with pytest.raises(ReasonRequired):
             follow_up.resume_follow_up(access=access, patient=operated, version=end.version, reason=" ")
         follow_up.resume_follow_up(access=access, patient=operated, version=end.version, reason="consents again")
@@ -290,7 +290,7 @@ def test_lost_to_follow_up_and_a_correction(operated, alice, as_person):
     with as_person(alice) as access:
         end = follow_up.end_follow_up(access=access, patient=operated, raw=lost, today=TODAY)
         assert end.end_data_use is None
-        assert states(operated) == ["missed", *["lost"] * 5]
+        assert states(operated) == ["overdue", *["lost"] * 5]
         later = lost | {"end_date": "2026-05-20"}
         with pytest.raises(ReasonRequired):
             follow_up.end_follow_up(access=access, patient=operated, raw=later, version=1, today=TODAY)
@@ -299,7 +299,7 @@ def test_lost_to_follow_up_and_a_correction(operated, alice, as_person):
         follow_up.end_follow_up(
             access=access, patient=operated, raw=later, version=end.version, reason="letter", today=TODAY
         )
-        assert states(operated) == ["missed", "missed", "overdue", *["lost"] * 3]
+        assert states(operated) == ["overdue", "missed", "overdue", *["lost"] * 3]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ A registry starts with `SCHEDULE`. An administrator may publish another version 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
-LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
+# Days for which a visit that no other one follows up (the last), or that is on paper by then (before surgery), is
+# overdue before it counts as missed.
+STAYS_OPEN = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,26 @@ SCHEDULE = (
 TIMEPOINT_CHOICES = tuple(Choice(timepoint.code, timepoint.label) for timepoint in SCHEDULE)
 
 
+_read_planned: Callable[[], tuple[Timepoint, ...]] = lambda: SCHEDULE  # noqa: E731 - replaced by `provide`
+
+
+def provide(read: Callable[[], tuple[Timepoint, ...]]) -> None:
+    """Have `planned` ask `read`: this room knows no database."""
+    global _read_planned
+    _read_planned = read
+
+
+def planned() -> tuple[Timepoint, ...]:
+    """Every visit that a version of the registry's schedule plans, in the order of the days."""
+    return _read_planned()
+
+
 def timepoint(code: str) -> Timepoint:
-    """The planned visit with this code; KeyError if there is none."""
+    """The planned visit with this code; KeyError if there is none. The product's own need no look at the schedule."""
     for candidate in SCHEDULE:
+        if candidate.code == code:
+            return candidate
+    for candidate in planned():
         if candidate.code == code:
             return candidate
     raise KeyError(code)
@@ -64,10 +84,14 @@ def timepoint(code: str) -> Timepoint:
 def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
     """Days after surgery on which each planned visit turns from overdue to missed, by code.
 
-    A visit stays open until the next one opens, and at least for its own window.
+    A visit stays open until the next one opens, and at least for its own window. One whose window ends by the day of
+    surgery is done before anybody knows that day for certain, and typed later: no visit of the patient's takes its
+    place, and every change is counted from it, so it stays open as long as the last one does.
     """
-    following = [timepoint.first_day for timepoint in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
-    return {timepoint.code: max(day, timepoint.last_day + 1) for timepoint, day in zip(plan, following, strict=True)}
+    opens = [timepoint.first_day for timepoint in plan[1:]]
+    missed = {timepoint.code: max(day, timepoint.last_day + 1) for timepoint, day in zip(plan, opens, strict=False)}
+    staying = [timepoint for timepoint in plan if timepoint.last_day <= 0 or timepoint is plan[-1]]
+    return missed | {timepoint.code: timepoint.last_day + STAYS_OPEN for timepoint in staying}
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def test_a_plan_goes_to_json_and_back(changes):
     assert plans.from_json(through_json(plan.to_json())) == plan
 
 
+@pytest.mark.django_db  # what fits are the visits of the registry's own schedule
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

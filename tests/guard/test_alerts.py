@@ -103,7 +103,7 @@ def test_refusals_stand_on_the_administrators_page(client, ada, alice):
     client.force_login(ada)
     page = client.get("/").content.decode()
     assert "Refused in the last 24 hours" in page and "?action=sign_in_locked" in page
-    assert client.get("/admin/study_sites/auditevent/?action=sign_in_locked").status_code == 200
+    assert client.get("/audit/?action=sign_in_locked").status_code == 200
     with entered(Scope(administers=True)):
         (event,) = AuditEvent.objects.filter(action="sign_in_locked")
         assert event.row_id == str(alice.pk)

@@ -68,7 +68,7 @@ def operated(north, today):
 
 @pytest.fixture
 def due(alice, operated):
-    """A patient whose visit at one month is due and whose baseline assessment is missed."""
+    """A patient whose visit at one month is due and whose visit before surgery is overdue."""
     return operated(alice, 31)
 
 
@@ -86,7 +86,7 @@ def test_it_says_in_numbers_what_waits_and_names_no_patient(by_mail, alice, mona
     tasks.send_digests()
     (letter,) = [message for message in mail.outbox if message.to == ["alice@example.org"]]
     html, kind = letter.alternatives[0]
-    assert letter.subject == "Metaspine: 1 visit, 1 query waiting for you"
+    assert letter.subject == "Metaspine: 2 visits, 1 query waiting for you"
     assert "N01 North Hospital, 1 month: 1 due, 0 overdue; " in letter.body
     assert "N01 North Hospital: 1 query to answer; 1 new since yesterday" in letter.body
     assert kind == "text/html"
@@ -102,7 +102,7 @@ def test_in_the_language_of_the_person(by_mail, alice, due):
     User.objects.filter(pk=alice.pk).update(language="ja")
     tasks.send_digests()
     (letter,) = mail.outbox
-    assert letter.subject == "Metaspine：来院1件が対応を待っています"
+    assert letter.subject == "Metaspine：来院2件が対応を待っています"
     assert "北病院" in letter.body
     assert not re.search("waiting|overdue|queries|e-mail", letter.body + letter.alternatives[0][0])
 

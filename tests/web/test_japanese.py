@@ -59,7 +59,7 @@ PAGES = (
     ("ada", "/people/invitations/new/"),
     ("ada", "/schedule/new/"),
     ("ada", "/admin/"),
-    ("ada", "/admin/study_sites/auditevent/"),
+    ("ada", "/audit/"),
     ("ada", "/admin/study_sites/user/"),
     ("ada", "/admin/study_sites/membership/"),
     ("ada", "/admin/study_sites/site/"),

@@ -4,6 +4,7 @@ The result is walked without a list of what it ought to hold: whatever number or
 and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
+from registry.analysis.design.sections import SECTIONS
 from registry.analysis.running.runner import REPORTS
 
 COLUMNS = (
@@ -21,11 +22,14 @@ def lines(result):
     """
     numbers = list(_cohort(result["cohort"]))
     for table, rows in result.items():
-        if table not in NOT_TABLES:
+        if table not in NOT_TABLES and table not in SECTIONS:
             for value_set, name, row in _rows(table, rows, result["method"]["value_set"]):
                 numbers += _row(result["method"], name, value_set, row)
     for name in REPORTS:
         numbers += _report(result["method"], name, result.get(name, {}))
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            numbers += _report(result["method"], f"{code}/{entry.get('code', place)}", entry)
     row, last = -1, None
     for line in numbers:
         own = line.pop("of")

@@ -1,7 +1,7 @@
 """A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
 
 from registry.analysis.design import methods as tests
-from registry.analysis.design import named_groups
+from registry.analysis.design import named_groups, sections
 from registry.analysis.presentation.numbers import number, p_phrase, percent
 from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
 from registry.instruments import value_sets, variables
@@ -64,6 +64,8 @@ AND = Label(" and ", "と")
 
 def title(result, language="en"):
     words, method = Words(result, language), result["method"]
+    if method.get("sections"):
+        return words(plan_label(method["plan"]))
     times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
     name = words(plan_label(method["plan"]))
     if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
@@ -278,6 +280,8 @@ SOURCE = Label(
 def methods(result, language="en"):
     """The methods paragraph, written from what was in fact done."""
     words, method = Words(result, language), result["method"]
+    if method.get("sections"):
+        return _methods_of_sections(result, words)
     used = method["tests"]
     named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
     named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
@@ -298,6 +302,43 @@ def methods(result, language="en"):
         alpha=method["alpha"],
         software=method["software"],
     )
+
+
+OF_SECTIONS = Label(
+    "{frozen}Population: {cohort}. Groups: {grouping}. {sentences} A value counts as missing by the reason recorded; "
+    "who died before a visit and whose visit was not yet due by {as_of} are told apart from it. {deaths}No value was "
+    "imputed. A P-value of {alpha} or more does not show that groups are alike. {software}.",
+    "{frozen}対象：{cohort}。群：{grouping}。{sentences}欠測は記録された理由別に数え、来院前の死亡と{as_of}時点で時期未到来の来院は"
+    "欠測と区別した。{deaths}補完は行っていない。P ≥ {alpha}は同等であることを示すものではない。{software}。",
+)
+DEATHS = Label(
+    "Of {n} deaths the day is not known, so that no visit could be placed before or after them. ",
+    "死亡日不明の死亡が{n}例あり、来院との前後は判定できない。",
+)
+CRITERIA = Label("{name} ({steps})", "{name}（{steps}）")
+
+
+def _methods_of_sections(result, words):
+    method = result["method"]
+    dead = method["deaths_without_a_day"]
+    return words(
+        OF_SECTIONS,
+        frozen=_frozen(result, words, FROZEN),
+        cohort=_criteria(result, words),
+        grouping=words(JOIN).join(words.groups.values()) or words(named_groups.of_method(method).label),
+        sentences=words(Label(" ", "")).join(sections.methods_of(result, words)),
+        as_of=method["as_of"],
+        deaths=words(DEATHS, n=dead) if dead else "",
+        alpha=method["alpha"],
+        software=method["software"],
+    )
+
+
+def _criteria(result, words):
+    """The cohort by its criteria, not by its name alone."""
+    steps = [step["label"] for step in words.flow()][1:]
+    name = words(cohort_label(result["cohort"]["name"]))
+    return words(CRITERIA, name=name, steps=words(Label("; ", "、")).join(steps)) if steps else name
 
 
 def _tests(place, used, words):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
@@ -117,6 +118,7 @@ def tables(result, language="en"):
         _between("between_groups", result["between_groups"], words),
         _between("eq5d_domains", result["eq5d_domains"], words),
         *_sensitivity(result, words),
+        *sections.tables_of(result, words),
     ]
     return [table for table in built if table.rows]
 
@@ -386,7 +388,7 @@ def in_order(result):
     """A result read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
     method = result["method"]
     codes = [str(choice.code) for variable in variables.VARIABLES for choice in variable.categories]
-    names = [*_KEYS.split(), *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
+    names = [*_KEYS.split(), *sections.SECTIONS, *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
     rank = {key: place for place, key in enumerate(dict.fromkeys((*method["groups"], *method["pairs"], *names)))}
 
     def place_of(key):

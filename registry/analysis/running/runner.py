@@ -8,6 +8,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date
 from functools import cached_property, partial
 from itertools import combinations
 
@@ -17,7 +19,8 @@ from django.conf import settings
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
 from registry.analysis.data.coded_columns import coded, differences, joint_counts
-from registry.analysis.design import cohorts
+from registry.analysis.design import cohorts, plans, sections
+from registry.analysis.design.variables import columns
 from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
@@ -35,6 +38,8 @@ REPORTS = {  # each a key of the result
     "lesion_levels": lesion_levels,
     "sins_by_procedure": sins_by_procedure,
 }
+if tuple(REPORTS) != plans.REPORTS:
+    raise RuntimeError("the reports that a plan may name are not those of the runner")
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
 
@@ -59,19 +64,29 @@ def _results(data, on_progress):
     }
     if len(plan.value_sets) > 1:
         tables["sensitivity"] = _sensitivity(data)
-    stages = len(tables) + len(REPORTS)
+    chosen = [name for name in REPORTS if name in plan.reports]
+    stages = len(tables) + len(chosen) + len(plan.sections)
     with _at_once() as submit:
         rows = {name: [submit(row) for row in table] for name, table in tables.items()}
-        reports = {name: submit(partial(report, data)) for name, report in REPORTS.items()}
+        reports = {name: submit(partial(REPORTS[name], data)) for name in chosen}
+        told = {code: [submit(entry) for entry in _entries(data, code)] for code, _ in plan.sections}
         for place, name in enumerate(tables):
             result[name] = []
             for row in rows[name]:
                 on_progress(place / stages, name)
                 result[name].append(row.result())
-        for place, name in enumerate(REPORTS, len(tables)):
+        for place, name in enumerate(chosen, len(tables)):
             on_progress(place / stages, name)
             result[name] = reports[name].result()
+        for place, name in enumerate(told, len(tables) + len(chosen)):
+            on_progress(place / stages, name)
+            result[name] = [entry.result() for entry in told[name]]
     return result
+
+
+def _entries(data, code):
+    """A kind of section's entries, still to be computed."""
+    return [partial(sections.SECTIONS[code].compute, data, entry) for entry in data.plan.entries(code)]
 
 
 @contextmanager
@@ -122,17 +137,36 @@ def timepoints_needed(plan, cohort):
 
 
 @dataclass(frozen=True, eq=False)
-class _Data:
+class Data:
     """A plan's view of the data: the patients analysed, group after group.
 
     frame   those patients alone, in this order
     groups  group code to the slice of its patients: reading a slice of a column copies nothing
+    as_of   days since 2000-01-01 on which visits are due or not, where the plan has sections
+    labels  group code to its Label
     """
 
     plan: object
     frame: frames.Frame
     selection: cohorts.Selection
     groups: dict
+    as_of: int | None = None
+    labels: dict = dataclass_field(default_factory=dict)
+
+    def column(self, variable, visit=""):
+        """The `variables.columns.Columns` of a variable (its name, or a Variable) at a visit, made once."""
+        names = self.plan.names
+        found = names.get(variable) if isinstance(variable, str) else variable
+        asked = found, visit
+        if asked not in self._columns:
+            self._columns[asked] = columns.variable_columns(
+                self.frame, found, visit, names, self.plan.value_sets[0], self.as_of
+            )
+        return self._columns[asked]
+
+    @cached_property
+    def _columns(self):
+        return {}
 
     @cached_property
     def pairs(self):
@@ -178,12 +212,21 @@ class _Data:
 
 def _data(plan, frame, selection, moving=False):
     choices, places = plan.grouped_by.places(frame, plan.rule)
+    as_of = _as_of(plan, frame) if plan.sections else None
     mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
     for place, choice in enumerate(choices):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
-    return _Data(plan, frame.taken(np.concatenate(members), moving), selection, groups)
+    labels = {choice.code: choice.label for choice in choices}
+    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, as_of, labels)
+
+
+def _as_of(plan, frame):
+    """The day by which visits are due: the plan's, or the last that the registry knows anything of."""
+    if plan.as_of:
+        return date.fromisoformat(plan.as_of).toordinal() - date.fromisoformat(frames.EPOCH).toordinal()
+    return columns.last_day(frame)
 
 
 def _size(rows):
@@ -456,27 +499,47 @@ def _cohort(data):
 
 def _method(data):
     plan = data.plan
+    return (
+        {
+            "plan": plan.name,
+            "plan_version": plan.version,
+            "value_set": plan.value_sets[0],
+            "value_set_version": value_sets.get(plan.value_sets[0]).version,
+            "segment_rule": plan.rule.version,
+            "grouping": plan.grouping,
+            "groups": list(data.groups),
+            "pairs": list(data.pairs),
+            "baseline": plan.baseline,
+            "followups": list(plan.followups),
+            "snapshot": data.frame.snapshot,
+            "software": software(),
+            "synthetic": settings.SYNTHETIC,
+            "tests": {
+                name: getattr(plan, name)
+                for name in plan.to_json()
+                if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
+            },
+            "alpha": plan.alpha,
+        }
+        | _groups_of(plan)
+        | _declared_of(data)
+    )
+
+
+def _declared_of(data):
+    """What a plan with sections declares, which its result is read by."""
+    plan = data.plan
+    if not plan.sections:
+        return {}
+    day = date.fromordinal(data.as_of + date.fromisoformat(frames.EPOCH).toordinal()).isoformat()
+    dead = columns.deaths_without_a_day(data.frame)
     return {
-        "plan": plan.name,
-        "plan_version": plan.version,
-        "value_set": plan.value_sets[0],
-        "value_set_version": value_sets.get(plan.value_sets[0]).version,
-        "segment_rule": plan.rule.version,
-        "grouping": plan.grouping,
-        "groups": list(data.groups),
-        "pairs": list(data.pairs),
-        "baseline": plan.baseline,
-        "followups": list(plan.followups),
-        "snapshot": data.frame.snapshot,
-        "software": software(),
-        "synthetic": settings.SYNTHETIC,
-        "tests": {
-            name: getattr(plan, name)
-            for name in plan.to_json()
-            if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
-        },
-        "alpha": plan.alpha,
-    } | _groups_of(plan)
+        "sections": [code for code, _ in plan.sections],
+        "variables": [one.to_json() for one in plan.variables],
+        "visits": [one.to_json() for one in plan.visits],
+        "as_of": day,
+        "deaths_without_a_day": dead,
+    }
 
 
 def _groups_of(plan):

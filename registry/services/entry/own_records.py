@@ -7,7 +7,14 @@ from registry.instruments.base import Instrument
 from registry.models import OwnRecord, State
 from registry.services.entry.patients import answers_of
 from registry.services.records.cleaning import clean
-from registry.services.records.storing import Conflict, check_may_change, require, set_values, store_update
+from registry.services.records.storing import (
+    Conflict,
+    check_may_change,
+    check_not_signed,
+    require,
+    set_values,
+    store_update,
+)
 from sites.tenancy.access import Can
 
 
@@ -49,7 +56,7 @@ def save_own_record(
         )
         if row is None or row.version != version:
             raise Conflict(row)
-        check_may_change(row.state, reason)
+        check_not_signed(row.state)
     elif not catalogue.current().asks(form):
         raise KeyError(form)
     finished = complete or (row is not None and row.state != State.DRAFT)
@@ -57,6 +64,8 @@ def save_own_record(
         declared.items, raw, missing or {}, complete=finished, today=today, known=lambda: answers_of(patient)
     )
     asked_by = catalogue.current().version or None
+    if row is not None:
+        check_may_change(row.state, reason)
     if row is None:
         state = State.COMPLETE if complete else State.DRAFT
         return OwnRecord.objects.create(

@@ -243,9 +243,10 @@ def _attempt(sheet, sent, version, again=True):
     try:
         return {}, None, sheet.save(version=version, **sent)
     except InvalidAnswers as error:
-        return error.errors, None, None
+        lacks_reason = sheet.shown().needs_reason and not sent["reason"]
+        return error.errors | (_reason_wanted() if lacks_reason else {}), None, None
     except ReasonRequired:
-        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None, None
+        return _reason_wanted(), None, None
     except Locked:
         return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
@@ -258,6 +259,10 @@ def _attempt(sheet, sent, version, again=True):
         if row is None or row.version == version:
             raise
         return {}, row, None
+
+
+def _reason_wanted():
+    return {"reason": [_("This form is complete. Say why it is corrected.")]}
 
 
 def _stored(request, sheet, row, complete):

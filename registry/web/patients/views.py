@@ -187,7 +187,7 @@ def enrol(request):
             messages.success(request, _("Enrolled. The patient's number is %(number)s.") % {"number": patient.pk})
             return redirect("patient", patient.pk)
     values = {item.name: post.get(item.name, "") for item in catalogue.ENROLMENT.items}
-    texts = _sentences({name: reasons for name, reasons in errors.items() if name in values})
+    texts = _sentences({name: found for name, found in errors.items() if name in values or name in LOCAL_NUMBERS})
     return render(
         request,
         "patients/enrol.html",
@@ -207,6 +207,7 @@ def enrol(request):
             "summary": _enrol_summary(errors, texts, post),
             "hospital_number": post.get("hospital_number", ""),
             "initials": post.get("initials", ""),
+            "local_errors": texts,
             "site_error": errors.get("site"),
             "submission": post.get("submission") or uuid.uuid4().hex,
         },
@@ -239,8 +240,20 @@ def _try_to_enrol(request, sites):
     """(Patient, {}) or (None, errors). The same submission twice enrols one patient."""
     post = request.POST
     open_criteria = [name for name, _text in CRITERIA if name not in post]
-    site = sites[0] if len(sites) == 1 else next((site for site in sites if str(site.pk) == post.get("site")), None)
+    site = sites[0] if len(sites) == 1 else next((one for one in sites if str(one.pk) == post.get("site")), None)
+    raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
+    sent = {
+        "raw": raw,
+        "consented": not open_criteria,
+        "hospital_number": post.get("hospital_number", "")[:40].strip(),
+        "initials": post.get("initials", "")[:10].strip(),
+        "today": timezone.localdate(),
+    }
     if site is None:
+        try:
+            patients.may_be_enrolled(**sent)
+        except InvalidAnswers as error:
+            return None, {"site": _("Choose the site.")} | _without_consent(error.errors, open_criteria, raw)
         return None, {"site": _("Choose the site.")}
     submission = f"enrol:{request.user.pk}:{post.get('submission', '')[:64]}"
     with connection.cursor() as cursor:
@@ -249,28 +262,21 @@ def _try_to_enrol(request, sites):
     earlier = caches["durable"].get(submission)
     if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
         return patient, {}
-    raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
     try:
         with transaction.atomic():
-            patient = patients.enrol(
-                access=request.access,
-                site=site,
-                raw=raw,
-                consented=not open_criteria,
-                hospital_number=post.get("hospital_number", "")[:40],
-                initials=post.get("initials", "")[:10],
-                today=timezone.localdate(),
-            )
+            patient = patients.enrol(access=request.access, site=site, **sent)
     except InvalidAnswers as error:
-        errors = dict(error.errors)
-        if open_criteria and raw["consent_date"]:
-            # The criteria that are open say it in their own place.
-            errors["consent_date"] = [
-                reason for reason in errors.get("consent_date", []) if reason != patients.NO_CONSENT
-            ]
-        return None, {name: reasons for name, reasons in errors.items() if reasons} or {"criteria": True}
+        return None, _without_consent(error.errors, open_criteria, raw) or {"criteria": True}
     caches["durable"].set(submission, patient.pk, 3600)
     return patient, {}
+
+
+def _without_consent(errors, open_criteria, raw):
+    """The errors of an enrolment without what the criteria that are open say in their own place."""
+    if open_criteria and raw["consent_date"]:
+        said = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
+        errors = errors | {"consent_date": said}
+    return {name: found for name, found in errors.items() if found}
 
 
 @require_safe

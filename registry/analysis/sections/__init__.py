@@ -1,0 +1,11 @@
+"""The kinds of sections that a plan may have beside the tables of the segment study: a module and a line each."""
+
+from registry.analysis.design.sections import register
+from registry.analysis.sections import comparisons
+
+SECTIONS = (comparisons.SECTION,)
+
+
+def ready():
+    """Have plans know every kind of section. Called when the application is ready."""
+    register(*SECTIONS)
