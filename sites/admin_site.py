@@ -73,7 +73,7 @@ class Administered(ScreenBase):
         if isinstance(field, forms.ModelChoiceField) and field.empty_label:
             field.empty_label = _("Choose…")
         elif db_field.choices and isinstance(field, forms.TypedChoiceField):
-            field.choices = [(code, label if code else _("Choose…")) for code, label in cast(Iterable, field.choices)]
+            field.choices = [(code, label if code else _("Choose…")) for code, label in cast("Iterable", field.choices)]
         return field
 
     def has_module_permission(self, request):

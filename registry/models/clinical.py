@@ -61,7 +61,9 @@ def segment_group():
     One run of at most three levels, divided by its lowest bit, is 1, 3 or 7; such a run cannot join cervical with TLS.
     """
     mask = Cast(F("lesion_levels"), models.IntegerField())
-    run = mask / NullIf(mask.bitand(cast(int, Value(0, models.IntegerField()) - mask)), Value(0, models.IntegerField()))
+    run = mask / NullIf(
+        mask.bitand(cast("int", Value(0, models.IntegerField()) - mask)), Value(0, models.IntegerField())
+    )
     cervical, tls = levels.mask(levels.CERVICAL), levels.mask(levels.DEFAULT_RULE.tls)
     return models.GeneratedField(
         expression=Case(

@@ -133,7 +133,7 @@ def _truth(typed):
         return typed.tree
     if typed.type == "null":
         return ("boolean", False)
-    if typed.type in ("number",):
+    if typed.type == "number":
         return ("and", ("not", ("blank", typed.tree)), ("not", ("eq", typed.tree, ("number", 0.0))))
     return ("not", ("blank", typed.tree))
 

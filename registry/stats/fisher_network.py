@@ -12,6 +12,7 @@ Costs are integers (log factorials rounded to 2^-36 or a little coarser), so equ
 64-bit code, state above cost: one sort of codes orders both.
 """
 
+import itertools
 from dataclasses import dataclass
 from math import log, prod
 
@@ -366,7 +367,7 @@ def portions(to, length, targets):
     received = np.cumsum(np.bincount(to, length, targets))
     ends = np.searchsorted(received, np.arange(WALKS, received[-1], WALKS)) + 1
     edges = np.unique(np.concatenate([[0], ends, [targets]]).astype(int)).tolist()
-    return zip(edges[:-1], edges[1:], strict=True)
+    return itertools.pairwise(edges)
 
 
 def compositions(total, most):

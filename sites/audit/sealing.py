@@ -364,7 +364,7 @@ def _broken_chain(seals, expected, previous):
         number = seal["number"]
         for missing in range(expected, number):
             yield Finding("seal_missing", missing)
-        if number == expected and seal["previous"] != previous or seal["hash"] != seal["hash_now"]:
+        if (number == expected and seal["previous"] != previous) or seal["hash"] != seal["hash_now"]:
             yield Finding("seal_changed", number, seal["ids"], seal["first_at"], seal["last_at"])
         elif not _is_signed(seal["hash"], seal["signature"]):
             yield Finding("signature", number, seal["ids"], seal["first_at"], seal["last_at"])

@@ -99,7 +99,7 @@ class RedisCache(redis.RedisCache):
 
     @property
     def client(self) -> Client:
-        return cast(Client, self._cache)
+        return cast("Client", self._cache)
 
     def push(self, key, text):
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""

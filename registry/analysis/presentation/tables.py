@@ -422,16 +422,7 @@ def numbers(result):
     """Every number of the tables, one a line, with the columns of CSV_HEADER."""
     if mark := narrative.mark(result):
         yield "method", "synthetic", "", "", "", "text", mark
-    for step in result["cohort"]["flow"]:
-        yield "cohort", step["step"], "", "", "", "n", step["n"]
-        if "excluded" in step:
-            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
-    codes = [step["step"] for step in result["cohort"]["flow"][1:]]
-    for row in result["cohort"].get("by_site", ()):
-        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
-        for code, excluded in zip(codes, row["excluded"], strict=True):
-            yield "cohort", code, row["site"], "", "", "excluded", excluded
-        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
+    yield from _flow_lines(result["cohort"])
     for name in ("value_set", "segment_rule", "snapshot", "software"):
         yield "method", name, "", "", "", "text", result["method"][name]
     for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
@@ -444,6 +435,19 @@ def numbers(result):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
+
+
+def _flow_lines(cohort):
+    for step in cohort["flow"]:
+        yield "cohort", step["step"], "", "", "", "n", step["n"]
+        if "excluded" in step:
+            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
+    codes = [step["step"] for step in cohort["flow"][1:]]
+    for row in cohort.get("by_site", ()):
+        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
+        for code, excluded in zip(codes, row["excluded"], strict=True):
+            yield "cohort", code, row["site"], "", "", "excluded", excluded
+        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
 
 
 def _row_lines(table, row, baseline):

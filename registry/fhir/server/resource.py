@@ -154,7 +154,22 @@ def _handled(error, context):
     return Response(outcome(faults, get_language()), status=status, headers=headers)
 
 
+# What is said of faults that say nothing themselves: kind to (status, path, code of the issue, Label).
+PLAIN = {
+    Conflict: (412, "", "conflict", CONFLICT),
+    Locked: (409, "", "business-rule", LOCKED),
+    ReasonRequired: (422, "QuestionnaireResponse.extension", "business-rule", NEEDS_REASON),
+    Http404: (404, "", "not-found", NOT_FOUND),
+    PermissionDenied: (403, "", "forbidden", FORBIDDEN),
+    exceptions.PermissionDenied: (403, "", "forbidden", FORBIDDEN),
+}
+
+
 def _told(error):
+    """(status, Faults, headers) of an error; no status where it is a fault of our own."""
+    for kind, (status, *fault) in PLAIN.items():
+        if isinstance(error, kind):
+            return status, [Fault(*fault)], {}
     match error:
         case Refused():
             return error.status, error.faults, {}
@@ -169,23 +184,18 @@ def _told(error):
                 for reason in reasons
             ]
             return 422, faults, {}
-        case Conflict():
-            return 412, [Fault("", "conflict", CONFLICT)], {}
-        case Locked():
-            return 409, [Fault("", "business-rule", LOCKED)], {}
-        case ReasonRequired():
-            return 422, [Fault("QuestionnaireResponse.extension", "business-rule", NEEDS_REASON)], {}
-        case Http404():
-            return 404, [Fault("", "not-found", NOT_FOUND)], {}
-        case PermissionDenied() | exceptions.PermissionDenied():
-            return 403, [Fault("", "forbidden", FORBIDDEN)], {}
+        case exceptions.APIException():
+            return _told_by_rest_framework(error)
+    return None, [], {}
+
+
+def _told_by_rest_framework(error):
+    match error:
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             challenge = getattr(error, "auth_header", None)
             return 401, [Fault("", "login", SIGN_IN)], {"WWW-Authenticate": challenge} if challenge else {}
         case exceptions.Throttled():
             headers = {"Retry-After": str(ceil(error.wait or 0))}
             return 429, [Fault("", "throttled", Label("Too Many Requests", "リクエストが多すぎます"))], headers
-        case exceptions.APIException():
-            phrase = HTTPStatus(error.status_code).phrase
-            return error.status_code, [Fault("", "processing", Label(phrase, phrase))], {}
-    return None, [], {}
+    phrase = HTTPStatus(error.status_code).phrase
+    return error.status_code, [Fault("", "processing", Label(phrase, phrase))], {}

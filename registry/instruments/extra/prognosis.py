@@ -27,8 +27,8 @@ PRIMARIES = (
     Choice("other", Label("other", "その他")),
 )
 
-# The tumour of the enrolment (`primary_tumour`) that each belongs to: the nine of the segment study,
-# doi:10.1177/21925682241297948.
+# The tumour of the enrolment (`primary_tumour`) that each belongs to, of the nine of the segment study
+# (doi 10.1177/21925682241297948).
 TUMOUR_OF = {
     "lung": "lung",
     "stomach": "digestive",
@@ -64,14 +64,14 @@ def fits(detail, tumour):
 # The points of the primary site in the revised Tokuhashi score (doi:10.1097/01.brs.0000180401.06919.a5) that each may
 # have: of sarcomas the osteosarcoma has none, of neuroendocrine tumours the carcinoid has five; others count as other.
 TOKUHASHI_PRIMARY = {
-    **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "bladder"), {0}),
-    **dict.fromkeys(("liver", "gallbladder", "unknown"), {1}),
-    **dict.fromkeys(("colon", "myeloma_lymphoma", "melanoma", "other"), {2}),
-    **dict.fromkeys(("kidney", "uterus"), {3}),
-    "rectum": {4},
-    **dict.fromkeys(("thyroid", "breast", "prostate"), {5}),
-    "sarcoma": {0, 2},
-    "neuroendocrine": {2, 5},
+    **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "bladder"), frozenset({0})),
+    **dict.fromkeys(("liver", "gallbladder", "unknown"), frozenset({1})),
+    **dict.fromkeys(("colon", "myeloma_lymphoma", "melanoma", "other"), frozenset({2})),
+    **dict.fromkeys(("kidney", "uterus"), frozenset({3})),
+    "rectum": frozenset({4}),
+    **dict.fromkeys(("thyroid", "breast", "prostate"), frozenset({5})),
+    "sarcoma": frozenset({0, 2}),
+    "neuroendocrine": frozenset({2, 5}),
 }
 
 

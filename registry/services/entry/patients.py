@@ -123,7 +123,7 @@ def _not_enrolled(values, unread, consented):
     """What stands against enrolling somebody with these values, by item; `unread` could not be read."""
     errors = broken(values)
     born, consent = values.get("birth_date"), values.get("consent_date")
-    if not consented or consent is None and "consent_date" not in unread:
+    if not consented or (consent is None and "consent_date" not in unread):
         errors.setdefault("consent_date", []).append(NO_CONSENT)
     elif born is not None and consent is not None and age_on(consent, born) < MINIMUM_AGE:
         errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))

@@ -1,4 +1,4 @@
-"""Virus scanner of uploads: a clamd that METASPINE_CLAMD names is asked about each file before anything is kept.
+r"""Virus scanner of uploads: a clamd that METASPINE_CLAMD names is asked about each file before anything is kept.
 
 Its protocol is INSTREAM: `zINSTREAM\\0`, then each piece with its length as four bytes, then four zero bytes; the
 answer is `stream: OK` or `stream: NAME FOUND`. Source: clamd(8). Without the setting no file is scanned; with it a file

@@ -1,5 +1,6 @@
 """The schedule in versions: reading the plans, publishing another, and the codes of visits outside the plan."""
 
+import itertools
 import re
 from functools import lru_cache
 
@@ -199,13 +200,13 @@ def _check(rows, known, start, today, errors):
 def _check_days(rows, errors):
     place_of = {row.code: place for place, row in enumerate(rows)}
     days = {row.code: row.day for row in rows}
-    for earlier, later in zip(PROTOCOL, PROTOCOL[1:], strict=False):
+    for earlier, later in itertools.pairwise(PROTOCOL):
         if days[later] <= days[earlier]:
             errors[f"day-{place_of[later]}"] = [PROTOCOL_ORDER.format(code=earlier)]
     if rows[place_of[BASELINE]].last_day > 0:
         errors[f"after-{place_of[BASELINE]}"] = [AFTER_SURGERY]
     ordered = sorted(rows, key=lambda timepoint: timepoint.day)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in itertools.pairwise(ordered):
         key = f"day-{place_of[later.code]}"
         if later.first_day <= earlier.last_day and key not in errors:
             errors[key] = [OVERLAP.format(day=later.first_day, code=earlier.code)]

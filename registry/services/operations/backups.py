@@ -79,7 +79,7 @@ def restore(path):
     manifest = read(path)
     unknown = {tuple(migration) for migration in manifest["migrations"]} - known_migrations()
     if unknown:
-        raise BackupError(f"The backup was made by a newer version: {sorted(unknown)[0]} is not known here.")
+        raise BackupError(f"The backup was made by a newer version: {min(unknown)} is not known here.")
     connection = connections["owner"]
     _refuse_patients(connection)
     connection.close()
@@ -88,7 +88,7 @@ def restore(path):
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=output, env=_environment(connection))
         try:
-            with cast(IO[bytes], process.stdin) as program:
+            with cast("IO[bytes]", process.stdin) as program:
                 for last, content in _chunks(path):
                     if not last:
                         program.write(content)
@@ -265,7 +265,7 @@ def _program(name, connection):
 
 def _major(program):
     """The major version that one of PostgreSQL's programs says it has; 0 where it says none."""
-    output = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     number = re.search(r"\d+", output)
     return int(number[0]) if number else 0
 

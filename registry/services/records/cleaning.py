@@ -42,6 +42,24 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
     `conditions` are those of the catalogue that holds, unless others are given. Raises InvalidAnswers naming every
     fault at once.
     """
+    answers, errors = _read(items, raw, missing, today)
+    asked = Asked(answers.values, known, today, conditions)
+    for item in items:
+        if item.name in errors:
+            continue
+        if not asked.is_shown(item):
+            answers.missing.pop(item.name, None)
+            if answers.values[item.name] is not None:
+                errors[item.name] = [NOT_ASKED]
+        elif complete and not is_answered(answers, item.name) and asked.is_required(item):
+            errors[item.name] = [REQUIRED]
+    if errors:
+        raise InvalidAnswers(errors, readable=_without(answers, errors))
+    return answers
+
+
+def _read(items, raw, missing, today):
+    """(Answers, errors) of each item by itself."""
     answers, errors = Answers(), {}
     for item in items:
         reason = missing.get(item.name) or None
@@ -59,19 +77,7 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
         answers.values[item.name] = value
         if reason:
             answers.missing[item.name] = reason
-    asked = Asked(answers.values, known, today, conditions)
-    for item in items:
-        if item.name in errors:
-            continue
-        if not asked.is_shown(item):
-            answers.missing.pop(item.name, None)
-            if answers.values[item.name] is not None:
-                errors[item.name] = [NOT_ASKED]
-        elif complete and not is_answered(answers, item.name) and asked.is_required(item):
-            errors[item.name] = [REQUIRED]
-    if errors:
-        raise InvalidAnswers(errors, readable=_without(answers, errors))
-    return answers
+    return answers, errors
 
 
 def _without(answers, errors):

@@ -178,7 +178,7 @@ def signed_in(containers, who):
     return Visitor(f"{who}@demo.example", output.strip())
 
 
-PASSWORD = "from registry.management.demonstration import password; print(password())"  # noqa: S105 - asks for it
+PASSWORD = "from registry.management.demonstration import password; print(password())"
 
 
 def used(containers):
