@@ -32,10 +32,11 @@ def listed(name, default=""):
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
-def database(url, authority=""):
+def database(url, authority="", pooled=False):
     """Django's database settings for a `postgresql://user:password@host:port/name?host=/socket/folder` address.
 
     authority  file of the certificate authority: then over TLS alone, with a server of the address's own name
+    pooled     whether a pooler in transaction mode stands before it: the session is another's after each transaction
     """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
@@ -53,7 +54,13 @@ def database(url, authority=""):
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "connect_timeout": "5"} | options,
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "OPTIONS": {
+            "server_side_binding": True,
+            "prepare_threshold": None if pooled else 3,
+            "connect_timeout": "5",
+        }
+        | options,
     }
 
 
@@ -103,6 +110,14 @@ DOWNLOADS_PER_HOUR = int(env("METASPINE_DOWNLOADS_PER_HOUR", "120"))  # of one p
 CLAMD = env("METASPINE_CLAMD", "")  # a virus scanner for uploads: tcp://host:3310 or unix:///path
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
+# Backups by the schedule: where (the service `backup` alone needs the folder), from which hour of the study's time zone
+# on, for how many days all and for how many months the first of each are kept, how often one is restored as a drill.
+BACKUP_FOLDER = env("METASPINE_BACKUPS", "")
+BACKUP_HOUR = int(env("METASPINE_BACKUP_HOUR", "1"))
+BACKUP_DAYS = int(env("METASPINE_BACKUP_DAYS", "35"))
+BACKUP_MONTHS = int(env("METASPINE_BACKUP_MONTHS", "12"))
+BACKUP_DRILL_DAYS = int(env("METASPINE_BACKUP_DRILL_DAYS", "30"))  # 0 for never
+BACKUP_MAX_AGE_HOURS = int(env("METASPINE_BACKUP_MAX_AGE_HOURS", "0"))  # older is an alarm; 0 for none
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -175,7 +190,8 @@ TEMPLATES = [
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
 DATABASE_CA = env("METASPINE_DATABASE_CA", "")
-DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA)}
+DATABASE_POOLER = flag("METASPINE_DATABASE_POOLER")
+DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA, DATABASE_POOLER)}
 DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DATABASE_CA) | {
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
@@ -268,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC
     "verify_whole_audit": {

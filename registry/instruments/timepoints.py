@@ -81,6 +81,18 @@ def timepoint(code: str) -> Timepoint:
     raise KeyError(code)
 
 
+_OWN = frozenset(one.code for one in SCHEDULE)
+
+
+def is_visit(code: str) -> bool:
+    """Whether a code names a planned visit, or one outside the plan. The product's own need no look at the schedule."""
+    if code in _OWN:
+        return True
+    if not re.fullmatch("[a-z0-9]{1,8}", code):
+        return False
+    return unscheduled_number(code) is not None or code in {visit.code for visit in planned()}
+
+
 def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
     """Days after surgery on which each planned visit turns from overdue to missed, by code.
 

@@ -1,4 +1,4 @@
-from registry.models.background import Heartbeat, Postponed
+from registry.models.background import BackupRecord, Heartbeat, Postponed
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
@@ -25,6 +25,7 @@ __all__ = [
     "Erasure",
     "Export",
     "FollowUpEnd",
+    "BackupRecord",
     "Heartbeat",
     "Identity",
     "Import",

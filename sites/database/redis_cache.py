@@ -120,6 +120,23 @@ class RedisCache(redis.RedisCache):
         circuit.answered()
         return answer
 
+    def lengths(self, names):
+        """{name of a queue: messages that wait in it}; None with Redis away. To Celery each is a list of its name."""
+        try:
+            with self._cache.kept.pipeline(transaction=False) as asked:
+                for name in names:
+                    asked.llen(name)
+                return dict(zip(names, asked.execute(), strict=True))
+        except RedisError:
+            return None
+
+    def version_of_server(self):
+        """What Redis says it is; empty where it does not answer."""
+        try:
+            return self._cache.kept.info("server").get("redis_version", "")
+        except RedisError:
+            return ""
+
     def answers(self):
         """Whether Redis answers now, asked whatever the circuit says."""
         try:

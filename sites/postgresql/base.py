@@ -4,6 +4,7 @@
 their own. The start of a transaction is the one place none of them can go around.
 """
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 from sites.tenancy import scope
@@ -22,8 +23,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit):
         super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
         current = scope.current()
-        if not autocommit and current is not scope.NOTHING:
+        pooled = settings.DATABASE_POOLER
+        if not autocommit and (pooled or current is not scope.NOTHING):
             # self.connection is open and its transaction is just beginning; Django's own bookkeeping of the atomic
             # block is not finished, so the cursor is psycopg's, not Django's.
             with self.connection.cursor() as cursor:
+                if pooled:  # the session may have been opened by another, so what a new one begins with is said here
+                    cursor.execute(scope.NONE_HERE)
                 scope.execute(cursor, current)

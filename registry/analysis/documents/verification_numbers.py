@@ -95,6 +95,39 @@ def _report(method, name, report):
                 yield {"table": name, "of": report, "statistic": "/".join(path), "value": value}
 
 
+TEXT_COLUMNS = ("table", "row", "path", "value")
+
+
+def texts(result):
+    """Rows of TEXT_COLUMNS: every text of the sections that says how a number was computed, `row` as in `lines`.
+
+    A text of the entry itself has no row.
+    """
+    numbered = list(lines(result))
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            table = f"{code}/{entry.get('code', place)}"
+            yield from _texts_of(table, "", {name: part for name, part in entry.items() if isinstance(part, str)})
+            for name, rows in entry.items():
+                if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+                    inner = f"{table}/{name}"
+                    ids = dict.fromkeys(line["row"] for line in numbered if line["table"] == inner)
+                    for row_id, row in zip(ids, [row for row in rows if _numbers_in(row)], strict=True):
+                        yield from _texts_of(inner, row_id, row)
+
+
+def _numbers_in(row):
+    return any(True for _ in _leaves(row))
+
+
+def _texts_of(table, row_id, part, path=()):
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from _texts_of(table, row_id, inner, (*path, name))
+    elif isinstance(part, str) and path[0] not in ("label", "title", "categories"):
+        yield table, row_id, "/".join(path), part
+
+
 def _leaves(part, path=()):
     """(path, number or None) of everything that is no text."""
     if isinstance(part, dict):

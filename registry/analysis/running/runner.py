@@ -212,17 +212,17 @@ class Data:
 
 def _data(plan, frame, selection, moving=False):
     choices, places = plan.grouped_by.places(frame, plan.rule)
-    as_of = _as_of(plan, frame) if plan.sections else None
+    cutoff = as_of(plan, frame) if plan.sections else None
     mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
     for place, choice in enumerate(choices):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
     labels = {choice.code: choice.label for choice in choices}
-    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, as_of, labels)
+    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, cutoff, labels)
 
 
-def _as_of(plan, frame):
+def as_of(plan, frame):
     """The day by which visits are due: the plan's, or the last that the registry knows anything of."""
     if plan.as_of:
         return date.fromisoformat(plan.as_of).toordinal() - date.fromisoformat(frames.EPOCH).toordinal()
