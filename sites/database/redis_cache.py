@@ -123,7 +123,7 @@ class RedisCache(redis.RedisCache):
     def lengths(self, names):
         """{name of a queue: messages that wait in it}; None with Redis away. To Celery each is a list of its name."""
         try:
-            with self._cache.kept.pipeline(transaction=False) as asked:
+            with self.client.kept.pipeline(transaction=False) as asked:
                 for name in names:
                     asked.llen(name)
                 return dict(zip(names, asked.execute(), strict=True))
@@ -133,7 +133,7 @@ class RedisCache(redis.RedisCache):
     def version_of_server(self):
         """What Redis says it is; empty where it does not answer."""
         try:
-            return self._cache.kept.info("server").get("redis_version", "")
+            return self.client.kept.info("server").get("redis_version", "")
         except RedisError:
             return ""
 
