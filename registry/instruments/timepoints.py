@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from registry.instruments.base import Choice, Label
 
@@ -127,7 +128,7 @@ class Plans:
             self.versions[0].plan,
         )
 
-    def of(self, patient, today: date) -> tuple[Timepoint, ...]:
+    def of(self, patient: Any, today: date) -> tuple[Timepoint, ...]:
         """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
         return self.on(patient.surgery_date or today)
 

@@ -79,7 +79,7 @@ def generated_for(derived):
             *(When(LessThanOrEqual(total, upper), then=Value(choice.code)) for upper, choice in derived.bands),
             default=Value(None),
         )
-        output = models.CharField(max_length=max(len(choice.code) for choice in derived.choices), null=True)
+        output = models.CharField(max_length=max(len(str(choice.code)) for choice in derived.choices), null=True)
     elif isinstance(derived, Digits):
         places = reversed(range(len(items)))
         # A smallint times a literal stays a smallint and would overflow.

@@ -1,11 +1,13 @@
 """P-values adjusted for several comparisons, as R's p.adjust does it."""
 
+from typing import Any
+
 import numpy as np
 
 METHODS = ("none", "bonferroni", "holm", "benjamini_hochberg")
 
 
-def adjust(p_values, method="benjamini_hochberg"):
+def adjust(p_values: Any, method: str = "benjamini_hochberg") -> list[float | None]:
     """Adjusted P-values, in the order given.
 
     p_values  sequence of numbers in [0, 1]. None or NaN stands for a test that could not be done: it comes back as None
@@ -27,7 +29,7 @@ def adjust(p_values, method="benjamini_hochberg"):
     return result
 
 
-def adjusted(p, method):
+def adjusted(p: Any, method: str) -> Any:
     """The same for an (m,) array without gaps."""
     m = p.size
     if method == "none" or m < 2:

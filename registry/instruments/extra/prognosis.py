@@ -1,5 +1,7 @@
 """What the prognostic scores beside Tokuhashi's ask. Each question is asked once, whichever scores need it."""
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 NO_YES = (Choice(0, Label("no", "いいえ")), Choice(1, Label("yes", "はい")))
@@ -56,7 +58,7 @@ TUMOURS_OF = {
 }
 
 
-def fits(detail, tumour):
+def fits(detail: Any, tumour: str) -> bool:
     """Whether the detailed primary belongs to the tumour of the enrolment, as the segment study groups them."""
     return tumour in TUMOURS_OF.get(detail, (TUMOUR_OF.get(detail),))
 
@@ -75,7 +77,7 @@ TOKUHASHI_PRIMARY = {
 }
 
 
-def _laboratory(name, en, ja, unit, minimum, maximum, places):
+def _laboratory(name: str, en: str, ja: str, unit: str, minimum: Any, maximum: Any, places: Any) -> Item:
     kind = "decimal" if places else "integer"
     return Item(name=name, label=Label(en, ja), kind=kind, places=places, minimum=minimum, maximum=maximum, unit=unit)
 

@@ -1,6 +1,7 @@
 """Balance of covariates between treated patients and controls, as they are, matched or weighted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Balance:
     method: str = "balance"
 
 
-def balance(covariates, treated, weights=None, denominator="pooled"):
+def balance(covariates: Any, treated: Any, weights: Any = None, denominator: str = "pooled") -> Balance:
     """Balance of covariates (n, p); missing values are left out, column by column.
 
     weights      (n,) >= 0; ones unless given. Those of matching are zero for the unmatched
@@ -56,7 +57,7 @@ def balance(covariates, treated, weights=None, denominator="pooled"):
     return Balance(mean1, mean0, difference, ratio, sizes, n_treated, n_control, denominator)
 
 
-def weighted(columns, weights):
+def weighted(columns: np.ndarray, weights: Any) -> tuple:
     """Weighted means and unbiased weighted variances of columns (p, n), gaps left out."""
     known = ~np.isnan(columns)
     if not known.all():
@@ -69,6 +70,6 @@ def weighted(columns, weights):
         return mean, squares / (total - (weights**2).sum() / total)
 
 
-def effective(weights):
+def effective(weights: Any) -> float:
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0

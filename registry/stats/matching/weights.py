@@ -1,6 +1,7 @@
 """Weights from the propensity score: inverse probability, for all or for the treated, and overlap."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Weights:
     method: str = "propensity_weights"
 
 
-def propensity_weights(score, treated, estimand="ate", normalised=True):
+def propensity_weights(score: Any, treated: Any, estimand: str = "ate", normalised: bool = True) -> Weights:
     """Weights of a propensity score in (0, 1).
 
     estimand    `ate` 1 / e and 1 / (1 - e): the effect in all; `att` 1 and e / (1 - e): in the treated; `atc`: in the

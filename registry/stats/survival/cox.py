@@ -1,6 +1,7 @@
 """Cox's proportional hazards model, and the test of its assumption."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,16 @@ class ProportionalHazards:
     method: str = "proportional_hazards"
 
 
-def cox(time, event, covariates, strata=None, weights=None, cluster=None, ties="efron", confidence=0.95):
+def cox(
+    time: Any,
+    event: Any,
+    covariates: Any,
+    strata: Any = None,
+    weights: Any = None,
+    cluster: Any = None,
+    ties: str = "efron",
+    confidence: float = 0.95,
+) -> Cox:
     """Cox regression by Newton's method on the partial likelihood.
 
     time, event  (n,) as for kaplan_meier
@@ -131,7 +141,7 @@ def cox(time, event, covariates, strata=None, weights=None, cluster=None, ties="
     )
 
 
-def proportional_hazards(model, transform="km", terms=None):
+def proportional_hazards(model: Any, transform: str = "km", terms: Any = None) -> ProportionalHazards:
     """Test of proportional hazards: a score test of each covariate's interaction with a function of time.
 
     This is the test by scaled Schoenfeld residuals as R has it since survival 3: exact where the older one took the
@@ -158,7 +168,7 @@ def proportional_hazards(model, transform="km", terms=None):
     return ProportionalHazards(statistic, df, p, overall, transform)
 
 
-def scaled_schoenfeld(model):
+def scaled_schoenfeld(model: Any) -> tuple:
     """Times of the deaths (d,) and their scaled Schoenfeld residuals (d, p): their course shows a coefficient's.
 
     R: residuals(fit, "scaledsch"), with the coefficient added
@@ -171,7 +181,7 @@ def scaled_schoenfeld(model):
     return model.sets.time[model.sets.at][model.sets.of], residuals
 
 
-def complete(time, event, covariates, strata, weights, cluster):
+def complete(time: Any, event: Any, covariates: Any, strata: Any, weights: Any, cluster: Any) -> Any:
     """What the model takes, of people of whom all is known; and how many were not."""
     time, event = np.asarray(time, float), np.asarray(event, float)
     if time.ndim != 1 or time.shape != event.shape:
@@ -198,7 +208,7 @@ def complete(time, event, covariates, strata, weights, cluster):
     return time, event.astype(bool), columns, strata, weights, cluster, missing
 
 
-def coded(labels, n):
+def coded(labels: Any, n: Any) -> Any:
     """Whole numbers 0, 1, … for labels (n,), -1 for NaN; None stays None."""
     if labels is None:
         return None
@@ -211,7 +221,7 @@ def coded(labels, n):
     return np.unique(labels, return_inverse=True)[1].reshape(n)
 
 
-def newton(sets):
+def newton(sets: Any) -> Any:
     """Coefficients, Sums at zero and at them, iterations, and the last step. Raises NotEstimable."""
     beta = np.zeros(len(sets.columns))
     null = now = sets.sums(beta)
@@ -231,7 +241,7 @@ def newton(sets):
     raise NotEstimable("not_converged")
 
 
-def halved(sets, beta, step, now):
+def halved(sets: Any, beta: np.ndarray, step: Any, now: Any) -> tuple:
     """The step, halved until the likelihood does not fall, and the Sums there."""
     for _ in range(30):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -242,14 +252,14 @@ def halved(sets, beta, step, now):
     raise NotEstimable("not_converged")
 
 
-def refuse_singular(information, beginning):
+def refuse_singular(information: Any, beginning: Any) -> None:
     """Raise NotEstimable where a coefficient's information has vanished, naming it."""
     lost = np.flatnonzero(~(np.diag(information) > 1e-10 * np.abs(np.diag(beginning)).max()))
     if lost.size:
         raise NotEstimable("monotone_likelihood", lost)
 
 
-def sandwich(sets, beta, inverse, cluster):
+def sandwich(sets: Any, beta: np.ndarray, inverse: Any, cluster: Any) -> np.ndarray:
     """Robust covariance: changes of the coefficients when a cluster leaves, squared and summed."""
     residual = sets.score_residuals(beta)
     if sets.weights is not None:
@@ -260,7 +270,7 @@ def sandwich(sets, beta, inverse, cluster):
     return summed @ summed.T
 
 
-def transformed(time, event, at, transform):
+def transformed(time: Any, event: Any, at: Any, transform: Any) -> Any:
     """A function of time at the times `at` of deaths."""
     if transform == "identity":
         return at
@@ -273,17 +283,17 @@ def transformed(time, event, at, transform):
     return 1 - np.append(1, curve.survival)[np.searchsorted(curve.time, at, "left")]
 
 
-def score_test(information, score, size, term):
+def score_test(information: Any, score: Any, size: Any, term: Any) -> ChiSquare:
     places = [*range(size), *(size + place for place in term)]
     part = score[places]
     return chi_square(part @ np.linalg.solve(information[np.ix_(places, places)], part), len(term))
 
 
-def chi_square(statistic, df):
+def chi_square(statistic: Any, df: Any) -> ChiSquare:
     return ChiSquare(float(statistic), df, chi_square_upper(max(0.0, float(statistic)), df))
 
 
-def estimates(coefficient, covariance, confidence):
+def estimates(coefficient: Any, covariance: Any, confidence: float) -> dict[str, Any]:
     error = np.sqrt(np.diag(covariance))
     z = coefficient / error
     margin = normal_quantile((1 + confidence) / 2) * error
