@@ -4,7 +4,7 @@ Every table carries `site`, the column that row-level security hangs on. Columns
 """
 
 from datetime import date
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -50,6 +50,11 @@ class Record(models.Model):
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Columns that the instruments declare, in the classes below."""
 
     class Meta:
         abstract = True

@@ -16,7 +16,7 @@ class ReadOnce(Generic[T]):
     `forget()` drops the answer, for who changes what was read; `now()` reads whatever is kept.
     """
 
-    def __init__(self, read: Callable[[], T]):
+    def __init__(self, read: Callable[[], T]) -> None:
         self.now = read
         self.cached: ContextVar[tuple[object, T] | None] = ContextVar(read.__name__, default=None)
         update_wrapper(self, read)

@@ -4,6 +4,8 @@
 their own. The start of a transaction is the one place none of them can go around.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db.backends.postgresql import base
 
@@ -11,7 +13,7 @@ from sites.tenancy import scope
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    def init_connection_state(self):
+    def init_connection_state(self) -> None:
         """A new connection begins with no scope and with our tables first, whatever defaults its role has.
 
         Any role may give itself defaults, and those of a scope would outlive whoever slipped them in.
@@ -20,7 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.connection.cursor() as cursor:
             cursor.execute(scope.NONE)
 
-    def _set_autocommit(self, autocommit):
+    def _set_autocommit(self, autocommit: Any) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
         current = scope.current()
         pooled = settings.DATABASE_POOLER

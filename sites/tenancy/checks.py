@@ -1,11 +1,13 @@
 """System checks that fail a deployment whose database would not guard the tenancy."""
 
+from typing import Any
+
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
 
 @register(Tags.database)
-def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs):
+def application_role_is_bound_by_policies(app_configs: Any, databases: Any = None, **kwargs: Any) -> list | list[Error]:
     """The application's role must neither be a superuser nor bypass row-level security."""
     if not databases or "default" not in databases:
         return []
@@ -24,7 +26,7 @@ def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs)
 
 
 @register(Tags.database)
-def application_role_owns_no_table(app_configs, databases=None, **kwargs):
+def application_role_owns_no_table(app_configs: Any, databases: Any = None, **kwargs: Any) -> list | list[Error]:
     """Whoever owns a table, also as a member of another role, may switch its policies off and rewrite the trail."""
     if not databases or "default" not in databases:
         return []

@@ -5,7 +5,9 @@ comparisons and exports have them as they have everything else that is declared.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +24,7 @@ from registry.services.follow_up import schedule
 from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from sites.models import Membership, Site
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour")
 LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
@@ -43,12 +45,12 @@ class Step:
     note: str = ""
 
 
-def document():
+def document() -> Any:
     """The document of the protocol that holds."""
     return current.document_of(current.version())
 
 
-def steps(protocol=None):
+def steps(protocol: Any = None) -> list[Step]:
     """The steps of the set-up, in order."""
     protocol = document() if protocol is None else protocol
     about = protocol.get("study") or {}
@@ -56,7 +58,7 @@ def steps(protocol=None):
     sites, people = Site.objects.count(), Membership.objects.count()
     asked = [one for one in protocol.get("instruments") or [] if not one.get("retired")]
 
-    def lines(key):
+    def lines(key: Any) -> int:
         return len(about.get(key) or ())
 
     rows = [
@@ -84,7 +86,7 @@ def steps(protocol=None):
 
 
 @transaction.atomic
-def save_about(*, access, about, note):
+def save_about(*, access: Access, about: Any, note: Any) -> Any:
     """Store what the study is: names, numbers, lists. Returns the new ProtocolVersion.
 
     Raises PermissionDenied; InvalidDefinition where a list names something twice, or drops what patients have.
@@ -102,12 +104,12 @@ def save_about(*, access, about, note):
     return row
 
 
-def _differs(made):
+def _differs(made: Any) -> Any:
     entries = document().get("instruments") or []
     return next((entry["document"] for entry in entries if entry["document"]["code"] == made["code"]), None) != made
 
 
-def _faults(about):
+def _faults(about: Any) -> Iterator[Fault]:
     for key in LISTS:
         codes = [criterion["code"] for criterion in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
@@ -131,7 +133,7 @@ def _faults(about):
 _HEAD = {"metaspine": "instrument", "format": definitions.FORMAT, "record": "baseline", "checks": []}
 
 
-def _arms(about):
+def _arms(about: Any) -> Any:
     arms = about.get("arms") or ()
     return arms and _HEAD | {
         "code": "study_arm",
@@ -144,7 +146,7 @@ def _arms(about):
     }  # fmt: skip
 
 
-def _eligibility(about):
+def _eligibility(about: Any) -> dict[str, Any] | None:
     criteria = [("inclusion", criterion) for criterion in about.get("inclusion") or ()]
     criteria += [("exclusion", criterion) for criterion in about.get("exclusion") or ()]
     if not criteria:
@@ -171,7 +173,7 @@ def _eligibility(about):
     return _HEAD | {"code": "eligibility", "title": title, "items": items, "checks": [check]}
 
 
-def _consent(about):
+def _consent(about: Any) -> Any:
     versions = about.get("consent") or ()
     return versions and _HEAD | {
         "code": "consent_form",
@@ -199,7 +201,7 @@ def _consent(about):
 # The matrix
 
 
-def visits():
+def visits() -> list[tuple[str, Label]]:
     """Every visit that a version of the schedule plans, in order: (code, label)."""
     known: dict[str, tuple[int, Label]] = {}
     for version in schedule.plans().versions:
@@ -208,12 +210,12 @@ def visits():
     return [(code, label) for code, (_day, label) in sorted(known.items(), key=lambda pair: pair[1][0])]
 
 
-def of_baseline():
+def of_baseline() -> Any:
     """Instruments of the patient's baseline that a protocol may leave out."""
     return tuple(instrument for instrument in BASELINE.instruments if instrument.code not in ALWAYS)
 
 
-def of_visits():
+def of_visits() -> Any:
     protocol = catalogue.current()
     own = tuple(
         instrument for instrument in protocol.own.get("assessment", ()) if instrument.code not in protocol.retired
@@ -222,7 +224,7 @@ def of_visits():
 
 
 @transaction.atomic
-def save_matrix(*, access, off, states, note):
+def save_matrix(*, access: Access, off: Any, states: Any, note: Any) -> Any:
     """Store what is asked when. Returns the new ProtocolVersion.
 
     off     codes of instruments that are not asked at all

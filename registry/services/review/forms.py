@@ -5,11 +5,11 @@ from typing import Any
 
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, QueryForm, State
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
 from registry.services.review.soft_checks import Form
 
 
-def _stored(instruments):
+def _stored(instruments: Any) -> tuple[str, ...]:
     return tuple(item.name for item in catalogue.items(instruments) if not item.identifying or item.kind == "text")
 
 
@@ -20,7 +20,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _extra_columns(kind):
+def _extra_columns(kind: Any) -> tuple[str, ...]:
     return _stored(catalogue.current().extras.get(str(kind), ()))
 
 
@@ -32,7 +32,7 @@ class FormRow:
     row: Any
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
         extras = _extra_columns(self.form.kind)
         return COLUMNS[self.form.kind] + tuple(
@@ -40,21 +40,21 @@ class FormRow:
         )
 
     @property
-    def comparable(self):
+    def comparable(self) -> tuple[str, ...]:
         """Columns that a monitor compares with the source: those that name nobody."""
         return tuple(name for name in self.columns if not _is_identifying(name))
 
     @property
-    def state_column(self):
+    def state_column(self) -> str | None:
         own = PATIENT_FORMS.get(self.form.kind)
         return own.state_column if own else "state"
 
     @property
-    def state(self):
+    def state(self) -> Any:
         return getattr(self.row, self.state_column) if self.state_column else None
 
     @property
-    def is_begun(self):
+    def is_begun(self) -> bool:
         """Whether anything was answered; an assessment or event exists only once it was begun."""
         if self.form.kind not in PATIENT_FORMS:
             return True
@@ -62,18 +62,18 @@ class FormRow:
         return any(getattr(self.row, name) is not None or name in self.row.missing for name in names)
 
     @property
-    def is_finished(self):
+    def is_finished(self) -> bool:
         return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
 
 
-def _is_identifying(name):
+def _is_identifying(name: str) -> Any:
     return name != "assessment_date" and catalogue.item(name).identifying
 
 
 ENROLMENT = frozenset(item.name for item in catalogue.ENROLMENT.items)
 
 
-def forms_of(patient, assessments=None, events=None):
+def forms_of(patient: Patient, assessments: Any = None, events: Any = None) -> list[FormRow]:
     """Every form of a patient that can be finished, in the order of the protocol. Rows may be given where known."""
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if assessments is None:
@@ -88,7 +88,7 @@ def forms_of(patient, assessments=None, events=None):
     ]
 
 
-def form_row(patient, form):
+def form_row(patient: Patient, form: Any) -> FormRow | None:
     """The `FormRow` of a form, or None where the patient has no such form yet."""
     if form.kind in PATIENT_FORMS:
         return FormRow(form, patient)
