@@ -1,6 +1,7 @@
 """The only settings. What a deployment chooses comes from the environment; `docker/.env.example` explains each."""
 
 import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -144,6 +145,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "registry.health.requests.RequestMiddleware",
     "registry.health.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -196,6 +198,9 @@ DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DA
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
+STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
+LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = broker(env("REDIS_URL"), env("METASPINE_REDIS_CA", ""))
@@ -214,7 +219,7 @@ CACHES = {
     },
 }
 # In the database alone: a session that was ended while Redis was away must not come back with it.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "sites.database.sessions"
 SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
 SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
@@ -473,12 +478,27 @@ SPECTACULAR_SETTINGS = {
 
 # Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
+if LOG_FORMAT not in {"plain", "json"}:
+    raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "sites.json_lines.Formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+LOG_REQUESTS = flag("METASPINE_LOG_REQUESTS")  # every one, by the name of its view; slow and failed ones always
+SLOW_REQUEST_SECONDS = int(env("METASPINE_SLOW_REQUEST_MS", "2000")) / 1000
+
+# Metrics for who shows the token, and reports of errors to a Sentry-compatible service; by default neither.
+METRICS_TOKEN = env("METASPINE_METRICS_TOKEN", "")
+if METRICS_TOKEN:  # web processes of a host share their counts there; read as prometheus_client is imported
+    os.environ.setdefault(
+        "PROMETHEUS_MULTIPROC_DIR", str(Path(tempfile.gettempdir(), f"metaspine-metrics-{os.getuid()}"))
+    )
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(mode=0o700, exist_ok=True)
+SENTRY_DSN = env("METASPINE_SENTRY_DSN", "")

@@ -1,12 +1,12 @@
 """What every request goes through: the scope of the person who made it, and text that a database can hold."""
 
-import uuid
 from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
+from sites import request_id
 from sites.people import tokens
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
@@ -22,7 +22,7 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
-        request.id = uuid.uuid4().hex
+        request.id = getattr(request, "id", "") or request_id.new()
         tokens.identify(request)
         if request.token is not None:
             pass  # its access came with it

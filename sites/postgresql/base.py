@@ -11,6 +11,12 @@ from django.db.backends.postgresql import base
 
 from sites.tenancy import scope
 
+LIMITS = "SELECT set_config('statement_timeout', %s, {local}), set_config('lock_timeout', %s, {local})"
+
+
+def _limits() -> list[str]:
+    return [f"{settings.STATEMENT_SECONDS}s", f"{settings.LOCK_SECONDS}s"]
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
@@ -21,6 +27,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().init_connection_state()
         with self.connection.cursor() as cursor:
             cursor.execute(scope.NONE)
+            cursor.execute(LIMITS.format(local="false"), _limits())
 
     def _set_autocommit(self, autocommit: Any) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
@@ -32,4 +39,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.connection.cursor() as cursor:
                 if pooled:  # the session may have been opened by another, so what a new one begins with is said here
                     cursor.execute(scope.NONE_HERE)
+                    cursor.execute(LIMITS.format(local="true"), _limits())
                 scope.execute(cursor, current)

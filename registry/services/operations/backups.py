@@ -119,7 +119,11 @@ def known_migrations() -> set[tuple[str, str]]:
 def _refuse_patients(connection: Any) -> None:
     if "registry_patient" not in connection.introspection.table_names():
         return
-    with everything(using="owner", reason="restore"), transaction.atomic("owner"), connection.cursor() as cursor:
+    with (
+        everything(using="owner", reason="restore", in_error=True),
+        transaction.atomic("owner"),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT count(*) FROM registry_patient")
         if count := cursor.fetchone()[0]:
             raise BackupError(f"The database has {count} patients: restore only into one without.")
@@ -181,7 +185,7 @@ def _open_everything(reader: Any) -> dict[str, Any | str]:
     """
     reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     ids = reader.execute("SELECT coalesce(array_agg(id), '{}')::text FROM study_sites_site").fetchone()[0]
-    scope = {f"app.{site}_sites": ids for site in SITES} | {"app.administers": "on"}
+    scope = {f"app.{site}_sites": ids for site in SITES} | {"app.administers": "on", "app.in_error": "on"}
     for name, value in scope.items():
         reader.execute("SELECT set_config(%s, %s, true)", [name, value])
     return scope
