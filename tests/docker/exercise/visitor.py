@@ -57,6 +57,7 @@ class Visitor:
     def _ask(self, method, path, status, body=None, kind=""):
         connection = _ToThisMachine(DOMAIN, 443, timeout=60, context=ssl._create_unverified_context())  # noqa: S323
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers["X-Forwarded-For"] = "198.51.100.7"  # as a proxy of the hospital's says
         headers |= {"Referer": f"https://{DOMAIN}{path}", "X-CSRFToken": self.token, "Content-Type": kind}
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
