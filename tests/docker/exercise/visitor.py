@@ -59,7 +59,10 @@ class Visitor:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers["X-Forwarded-For"] = "198.51.100.7"  # as a proxy of the hospital's says
         headers |= {"Referer": f"https://{DOMAIN}{path}", "X-CSRFToken": self.token, "Content-Type": kind}
-        connection.request(method, path, body, headers)
+        try:
+            connection.request(method, path, body, headers)
+        except OSError as error:
+            raise Failed(f"{method} {path}: {error}") from error
         answer = connection.getresponse()
         content = answer.read()
         for line in answer.headers.get_all("Set-Cookie", ()):
