@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
+DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 # Days for which a visit that no other one follows up (the last), or that is on paper by then (before surgery), is
 # overdue before it counts as missed.
 STAYS_OPEN = 180

@@ -5,8 +5,10 @@ from registry.models.drafts import Draft
 from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
+from registry.models.in_error import EnteredInError
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
+from registry.models.plans import SavedPlan
 from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
@@ -22,6 +24,7 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "Draft",
+    "EnteredInError",
     "Erasure",
     "Export",
     "FollowUpEnd",
@@ -44,6 +47,7 @@ __all__ = [
     "QueryMessage",
     "QueryState",
     "SavedCohort",
+    "SavedPlan",
     "ScheduledVisit",
     "ScheduleVersion",
     "Signature",

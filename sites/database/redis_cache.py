@@ -100,6 +100,20 @@ class RedisCache(redis.RedisCache):
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
 
+    def count(self, key, seconds):
+        """Count one more under `key`, which is forgotten after so many seconds; returns how many by now."""
+        if not circuit.is_open:
+            stored = self.make_and_validate_key(key)
+            try:
+                counted, _ = self._cache.kept.pipeline(transaction=False).incr(stored).expire(stored, seconds).execute()
+            except (ConnectionError, TimeoutError) as error:
+                circuit.failed(error)
+            else:
+                circuit.answered()
+                return counted
+        self.alone.add(key, 0, seconds)
+        return self.alone.incr(key)
+
     def take(self, key, most):
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""
         return [text.decode() for text in self._of_list("lpop", key, most) or ()]

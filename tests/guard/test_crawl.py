@@ -11,8 +11,8 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner
 from registry.api.schema.docs import described
 from registry.imports import jobs as imports
-from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
-from registry.services.entry import patient_links, patients
+from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, SavedPlan, ScheduleVersion
+from registry.services.entry import entered_in_error, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.files import snapshots
 from registry.services.review import queries
@@ -81,6 +81,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
                 today=TODAY,
             )
+            wrong = patients.save_adverse_event(
+                access=access, patient=patient, raw={"kind": "pneumonia", "onset_date": "2026-03-12"}, today=TODAY
+            )
+            entry = entered_in_error.mark(access=access, row=wrong, version=None, reason="another patient's")
             link, token = patient_links.create(
                 access=access, patient=patient, timepoint="preop", language="en", respondent="self", valid="1d"
             )
@@ -101,6 +105,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "patient_id": patient.pk,
             "timepoint": "preop",
             "event_id": event.pk,
+            "entry_id": entry.pk,
             "query_id": query.pk,
             "link_id": link.pk,
             "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
@@ -129,11 +134,15 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         saved = SavedCohort.objects.create(
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
+        plan = SavedPlan.objects.create(
+            name="Crawled", version=1, plan=plans.SEGMENT_COMPARISON.to_json(), cohort=cohorts.ALL.to_json()
+        )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
         for place in ("own", "other"):
             found.values[place]["import_id"] = imported.pk
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
+            found.values[place]["plan_id"] = plan.pk
             found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
             found.values[place]["snapshot_id"] = snapshot.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])
@@ -145,6 +154,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
     found.values["ghost"] = found.values["other"] | {
         "patient_id": "S01-0999",
         "event_id": 999_999,
+        "entry_id": 999_999,
         "query_id": 999_999,
         "link_id": 999_999,
     }

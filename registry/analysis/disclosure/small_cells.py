@@ -17,6 +17,8 @@ COUNTS = frozenset(
         "no_problems",
     }
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
+    | {"competing", "undated", "before_landmark", "before_start", "scored", "used", "unmatched", "sets", "values"}
+    | {"treated", "control", "up", "down", "before", "after", "unknown", "dead", "improved"}
 )
 
 

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
-from registry.analysis.data.coded_columns import DAYS_A_MONTH, Coded, coded
+from registry.analysis.data.coded_columns import Coded, coded
 from registry.analysis.data.columns import NO_NUMBER
 from registry.analysis.data.frame import EQ5D_BASE, EQ5D_CODES
 from registry.analysis.design import cohorts, plans, sections
@@ -30,6 +30,7 @@ from registry.analysis.running import runner
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
 from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.models import Patient
 
 VERIFY = Path(__file__).with_name("verify.R")

@@ -5,6 +5,7 @@ and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
 from registry.analysis.design.sections import SECTIONS
+from registry.analysis.presentation.numbers import leaves
 from registry.analysis.running.runner import REPORTS
 
 COLUMNS = (
@@ -74,7 +75,7 @@ def _row(method, table, value_set, row):
     if row["variable"] == "hsuv":
         context["value_set"] = value_set
     base = {"table": table, "of": row, "baseline": method["baseline"]} | context
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         yield base | _place(path, base, method) | {"value": value}
 
 
@@ -88,10 +89,10 @@ def _report(method, name, report):
             for row in content if isinstance(content, list) else [content]:
                 context = {NAMED.get(key, key): row[key] for key in (*NAMED, *CONTEXT) if isinstance(row.get(key), str)}
                 base = {"table": f"{name}/{part}", "of": row, "baseline": method["baseline"]} | context
-                for path, value in _leaves(row):
+                for path, value in leaves(row):
                     yield base | {"statistic": "/".join(path), "value": value}
         else:
-            for path, value in _leaves(content, (part,)):
+            for path, value in leaves(content, (part,)):
                 yield {"table": name, "of": report, "statistic": "/".join(path), "value": value}
 
 
@@ -117,7 +118,7 @@ def texts(result):
 
 
 def _numbers_in(row):
-    return any(True for _ in _leaves(row))
+    return any(True for _ in leaves(row))
 
 
 def _texts_of(table, row_id, part, path=()):
@@ -126,18 +127,6 @@ def _texts_of(table, row_id, part, path=()):
             yield from _texts_of(table, row_id, inner, (*path, name))
     elif isinstance(part, str) and path[0] not in ("label", "title", "categories"):
         yield table, row_id, "/".join(path), part
-
-
-def _leaves(part, path=()):
-    """(path, number or None) of everything that is no text."""
-    if isinstance(part, dict):
-        for name, inner in part.items():
-            yield from _leaves(inner, (*path, name))
-    elif isinstance(part, (list, tuple)):
-        for place, inner in enumerate(part):
-            yield from _leaves(inner, (*path, str(place)))
-    elif not isinstance(part, (str, bool)):
-        yield path, part
 
 
 def _place(path, base, method):

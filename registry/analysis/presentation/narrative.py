@@ -78,7 +78,58 @@ def answer(result, language="en"):
     words = Words(result, language)
     if not any(result["cohort"]["groups"].values()):
         return [words(NOBODY)]
-    return [*_who(result, words), *_changes(result, words), *_differences(result, words)]
+    return [
+        *_who(result, words),
+        *_standing(result, words),
+        *_changes(result, words),
+        *_differences(result, words),
+        *_statements(result, words),
+    ]
+
+
+FOLLOWS = Label(
+    "This follows the locked plan “{name}”, version {version} (locked {at} by {by}), {data}. Entries marked "
+    "exploratory are, the others were planned.",
+    "固定済み計画「{name}」第{version}版（{at}、{by}が固定）に従う。{data}。探索的と記した項目以外は事前に計画されたもの。",
+)
+DEVIATES = Label(
+    "A plan “{name}” is locked (version {version}, {at}); this run is not that plan: every number here is exploratory.",
+    "計画「{name}」（第{version}版、{at}）が固定されているが、この解析はそれと異なる。すべての数値は探索的である。",
+)
+BEFORE = {
+    True: Label("whose data were frozen after it", "データの凍結は計画の固定後"),
+    False: Label(
+        "whose data had been frozen before it was locked, so that it cannot show that the plan came first",
+        "データの凍結は計画の固定前であり、計画が先であったことは示せない",
+    ),
+    None: Label("of the registry as it is, no frozen state", "凍結していない現在の登録データによる"),
+}
+NO_LOCK = Label(
+    "No plan of this name was locked before the data were seen: the numbers are exploratory.",
+    "この名前の固定済み計画はない。数値は探索的である。",
+)
+
+
+def _standing(result, words):
+    """Whether the run follows a locked plan, and so which numbers are exploratory; nothing of the study's own plan."""
+    method = result["method"]
+    locked = method.get("locked_plan")
+    if locked is None:
+        if method.get("sections"):
+            yield words(NO_LOCK)
+        return
+    named = {"name": locked["name"], "version": locked["version"], "at": locked["locked_at"][:10]}
+    if locked["follows"]:
+        yield words(FOLLOWS, **named, by=locked["locked_by"], data=words(BEFORE[locked["before"]]))
+    else:
+        yield words(DEVIATES, **named)
+
+
+def _statements(result, words):
+    """What the sections' entries say in words."""
+    for code, section in sections.SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.answers(entry, words)
 
 
 def _who(result, words):

@@ -19,7 +19,7 @@ from django.conf import settings
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
 from registry.analysis.data.coded_columns import coded, differences, joint_counts
-from registry.analysis.design import cohorts, plans, sections
+from registry.analysis.design import cohorts, plans, saved_plans, sections
 from registry.analysis.design.variables import columns
 from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
@@ -126,6 +126,8 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
     keys = frame["key"][selection.chosen] if keep_key else None
     data = _data(plan, frame, selection, moving=True)
     result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    if standing := saved_plans.standing(plan, cohort, snapshot):
+        result["method"]["locked_plan"] = standing
     if snapshot is not None:
         result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
     return result, keys

@@ -2,8 +2,16 @@
 
 from registry.analysis.design.sections import register
 from registry.analysis.sections import comparisons
+from registry.analysis.sections.kinds import ENDPOINTS, MODELS, PROPENSITY, QUALITY, TRANSITIONS
 
-SECTIONS = (comparisons.SECTION,)
+SECTIONS = (
+    comparisons.SECTION,
+    PROPENSITY,
+    ENDPOINTS,
+    MODELS,
+    QUALITY,
+    TRANSITIONS,
+)
 
 
 def ready():

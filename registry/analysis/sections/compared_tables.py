@@ -2,7 +2,7 @@
 
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.variables.columns import WHY_LABELS
-from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
+from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import why_not
 from registry.analysis.sections import comparison_tests as tests
@@ -306,3 +306,72 @@ def methods(entry, words):
         yield words(UNADJUSTED)
     if entry["exploratory"]:
         yield words(EXPLORATORY_METHOD)
+
+
+# In words
+
+DIFFERS = Label(
+    "{what}: {measure} {effect}, {first} against {second} ({p}; n = {n}).",
+    "{what}：{first}と{second}の{measure} {effect}（{p}、n = {n}）。",
+)
+DIFFERS_ALL = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
+CHANGED = Label(
+    "{what}, {group}: {measure} {effect} ({p}; n = {n} pairs).",
+    "{what}（{group}）：{measure} {effect}（{p}、n = {n}対）。",
+)
+NOT_SHOWN = Label(
+    "{title}: not shown to differ (P ≥ {alpha}; that does not show that the groups are alike): {what}.",
+    "{title}：差は示されず（P ≥ {alpha}。同等であることを示すものではない）：{what}。",
+)
+
+
+def answers(entry, words):
+    """What differs with its effect, and what was not shown to."""
+    alpha, open_rows = words.result["method"]["alpha"], []
+    between = entry["comparison"] == "between"
+    for row in entry["rows"]:
+        sentences = list(_of_pairs(row, words, alpha) if between else _of_changes(row, words, alpha))
+        yield from sentences
+        if not sentences and _has_p(row):
+            open_rows.append(row_name(row, words))
+    if open_rows:
+        listed = words(Label("; ", "、")).join(open_rows)
+        yield words(NOT_SHOWN, title=words(_label(entry["title"])), alpha=alpha, what=listed)
+
+
+def _has_p(row):
+    pieces = [row, *row.get("effects", {}).values(), *(row["groups"].values() if "from" in row else ())]
+    return any(piece.get("p") is not None for piece in pieces)
+
+
+def _of_pairs(row, words, alpha):
+    if len(words.groups) > 2 and row["p"] is not None and row["p"] < alpha:
+        yield words(DIFFERS_ALL, what=row_name(row, words), p=p_phrase(row["p"]))
+    for pair, effect in row["effects"].items():
+        if effect.get("p") is not None and effect["p"] < alpha:
+            first, second = words.codes_of_pair(pair)
+            yield words(
+                DIFFERS,
+                what=row_name(row, words),
+                first=words.groups[first],
+                second=words.groups[second],
+                measure=words(tests.EFFECT_LABELS[effect["measure"]]) if effect.get("measure") else "",
+                effect=_effect(effect, row, words) if effect.get("measure") else "",
+                p=p_phrase(effect["p"]),
+                n=" + ".join(map(str, effect["n"])),
+            )
+
+
+def _of_changes(row, words, alpha):
+    for code, group in row["groups"].items():
+        if group["p"] is not None and group["p"] < alpha:
+            change = interval(group, row["decimals"]) if group.get("measure") else _changed(group)
+            yield words(
+                CHANGED,
+                what=row_name(row, words),
+                group=words.groups[code],
+                measure=words(tests.EFFECT_LABELS[group["measure"]] if group.get("measure") else CHANGE),
+                effect=change,
+                p=p_phrase(group["p"]),
+                n=group["n"],
+            )

@@ -179,5 +179,6 @@ SECTION = Section(
     uses=uses,
     compute=compared.compute,
     tables=compared_tables.tables,
+    answers=compared_tables.answers,
     methods=compared_tables.methods,
 )
