@@ -76,6 +76,7 @@ def contrasts(model: Any, factor: Any, within: Any = None, adjust: str = "none",
     """Differences of all pairs of a factor's levels, at each level of another factor; later level minus earlier one,
     in R's order: 1 - 0, 2 - 0, 2 - 1, …
 
+    Raises NotEstimable: `singular`; `too_few` for Tukey's adjustment below two degrees of freedom.
     within  the name of that other factor; the family of an adjustment is the pairs at one of its levels
     adjust  `none`, `bonferroni`, `holm` or `tukey` (alike for two levels)
     R: pairs(emmeans::emmeans(fit, ~ factor | within), adjust = …, reverse = TRUE)
@@ -146,6 +147,9 @@ def plain(adjust: str) -> Any:
 
 
 def tukey_p(estimates: Any, groups: Any) -> list[float]:
+    """Raises NotEstimable(`too_few`) below two degrees of freedom, where the studentized range is not known."""
+    if any(df < 2 for *_, df in estimates):
+        raise NotEstimable("too_few")
     return [studentized_range.upper(abs(e / error) * sqrt(2), groups, df) for e, error, df in estimates]
 
 
