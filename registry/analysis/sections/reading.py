@@ -295,12 +295,13 @@ class _Matched:
 def names(read, entry):
     """What the variables and visits of an entry are called, kept with its result so that it reads by itself."""
     told = {}
-    for name, visit in entry.variables():
+    asked = [(one, visit) for one, visit in everything(entry, read.plan) if isinstance(one, str)]
+    for name, visit in asked:
         column = read.column(name, visit)
-        levels = {code: {"en": label.en, "ja": label.ja} for code, label in column.categories}
-        told[column.name] = {
-            "label": {"en": column.label.en, "ja": column.label.ja},
-            "unit": column.unit,
-            "levels": levels,
-        }
+        levels = {code: both(label) for code, label in column.categories}
+        told[column.name] = {"label": both(column.label), "unit": column.unit, "levels": levels}
     return told
+
+
+def both(label):
+    return {"en": label.en, "ja": label.ja}
