@@ -12,6 +12,7 @@ An event of an endpoint is one of
 
 from functools import cached_property
 from threading import RLock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,7 +36,7 @@ EVENTS = {
 }
 LIMITS = ("at_least", "at_most", "in")
 
-_KEPT = WeakKeyDictionary()  # what was read of a run's data, for all of its sections
+_KEPT: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # what was read of a run's data, for all of its sections
 _LOCK = RLock()
 
 
