@@ -152,8 +152,13 @@ def test_what_is_signed_or_changed_meanwhile_stays(patient, ivo, alice, as_perso
         visit = Assessment.objects.get(timepoint="preop")
         with pytest.raises(Conflict):
             entered_in_error.mark(access=access, row=visit, version=visit.version - 1, reason="x")
-    refused = pytest.raises(DatabaseError, match="signed form")
-    with as_person(alice), with_errors(), refused, transaction.atomic(), because("past the service"):
+    with (
+        as_person(alice),
+        with_errors(),
+        pytest.raises(DatabaseError, match="signed form"),
+        transaction.atomic(),
+        because("past the service"),
+    ):
         Patient.objects.filter(pk=patient.pk).update(in_error=1)
 
 
