@@ -4,12 +4,14 @@ Identifiers are encrypted one by one and nothing tells which are equal, so each 
 30 µs a patient. Only who may see the identifiers of a site finds anybody there, and nobody across sites.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import Identity
 from registry.services.records import identity
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 HOSPITAL_NUMBER, BIRTH = "hospital_number", "birth_date"
 
@@ -22,12 +24,12 @@ class Known:
     by: str
 
 
-def identifiers_of(access, patient_ids):
+def identifiers_of(access: Access, patient_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Patient's number to {field: plain value}, of those of some patients whose identifiers one may see."""
     return _opened(access, Identity.objects.filter(patient_id__in=patient_ids))
 
 
-def search(access, text):
+def search(access: Access, text: str) -> list[str]:
     """Numbers of patients whose hospital number or initials are `text`, in any spelling that enrolment takes."""
     wanted = {name: _spelled(item, text) for name, item in LOCAL_NUMBERS.items()}
     found = _opened(access, Identity.objects.all())
@@ -38,7 +40,7 @@ def search(access, text):
     )
 
 
-def alike(*, access, site, born, sex, hospital_number):
+def alike(*, access: Access, site: Any, born: Any, sex: Any, hospital_number: str) -> list[Known]:
     """The `Known` of a site who may be the person of an enrolment form: same hospital number, or birth date and sex."""
     number = _folded(_spelled(LOCAL_NUMBERS[HOSPITAL_NUMBER], hospital_number))
     identities = Identity.objects.filter(patient__site=site).select_related("patient")
@@ -52,7 +54,7 @@ def alike(*, access, site, born, sex, hospital_number):
     return known
 
 
-def _opened(access, rows):
+def _opened(access: Access, rows: Any) -> dict[str, dict[str, Any]]:
     """Patient's number to the plain values of Identity rows; what a key that is gone encrypted is left out."""
     seen = rows.filter(site_id__in=access.sites_for(Can.IDENTIFY), patient__in_error=None)
     values = {}
@@ -64,12 +66,12 @@ def _opened(access, rows):
     return values
 
 
-def _spelled(item, text):
+def _spelled(item: Any, text: str) -> str:
     try:
         return item.clean(text) or ""
     except ValueError:
         return ""
 
 
-def _folded(text):
+def _folded(text: str | None) -> str:
     return (text or "").replace(" ", "").replace(".", "").casefold()
