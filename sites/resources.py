@@ -1,6 +1,7 @@
 """What the admin screens import and export, and how: natural keys, no passwords, no formulas for spreadsheets."""
 
 import re
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.safestring import mark_safe
@@ -17,39 +18,39 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class CSV(base_formats.CSV):
     """CSV whose text cells no spreadsheet runs: `'` goes before what would be a formula, and comes off on import."""
 
-    def export_data(self, dataset, **kwargs):
+    def export_data(self, dataset: Any, **kwargs: Any) -> str:
         return super().export_data(_each_cell(dataset, guarded), **kwargs)
 
-    def create_dataset(self, in_stream, **kwargs):
+    def create_dataset(self, in_stream: Any, **kwargs: Any) -> Any:
         return _each_cell(super().create_dataset(in_stream, **kwargs), unguarded)
 
 
 class XLSX(base_formats.XLSX):
     """A workbook with the same guard: the library would write such a text as a formula."""
 
-    def export_data(self, dataset, **kwargs):
+    def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
         return super().export_data(_each_cell(dataset, guarded), **kwargs)
 
-    def create_dataset(self, in_stream, **kwargs):
+    def create_dataset(self, in_stream: Any, **kwargs: Any) -> Any:
         return _each_cell(super().create_dataset(in_stream, **kwargs), _typed)
 
 
-def _typed(cell):
+def _typed(cell: Any) -> Any:
     """A cell as a text file has it: nothing for none, whole numbers without a point."""
     if cell is None:
         return ""
     return int(cell) if isinstance(cell, float) and cell.is_integer() else unguarded(cell)
 
 
-def guarded(cell):
+def guarded(cell: Any) -> Any:
     return "'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
-def unguarded(cell):
+def unguarded(cell: Any) -> Any:
     return cell[1:] if isinstance(cell, str) and cell[:1] == "'" and cell[1:].startswith(FORMULA) else cell
 
 
-def _each_cell(dataset, change):
+def _each_cell(dataset: Any, change: Any) -> Any:
     for number, row in enumerate(dataset):
         dataset[number] = [change(cell) for cell in row]
     return dataset
@@ -61,7 +62,7 @@ FORMATS = (CSV, XLSX, base_formats.JSON)
 class Difference(resources.Diff):
     """What an import would change, without the inline styles that the pages' Content Security Policy forbids."""
 
-    def as_html(self):
+    def as_html(self) -> Any:
         return [mark_safe(re.sub(r' style="[^"]*"', "", html)) for html in super().as_html()]  # noqa: S308 - escaped
 
 
@@ -69,10 +70,10 @@ class Checked(resources.ModelResource):
     """A row is checked as a form would check it, and what is already stored as it stands is not written again."""
 
     @classmethod
-    def get_diff_class(cls):
+    def get_diff_class(cls) -> Any:
         return Difference
 
-    def after_import(self, dataset, result, **kwargs):
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
         """No file brings its own row numbers, so no sequence is to be moved; the application's role may not."""
 
     class Meta:
@@ -92,7 +93,7 @@ class SiteResource(Checked):
 class EmailWidget(widgets.CharWidget):
     """E-mail addresses in their one spelling, so that one person is not two."""
 
-    def clean(self, value, row=None, **kwargs):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
         try:
             return canonical(super().clean(value, row, **kwargs))
         except ValidationError as error:
@@ -109,7 +110,7 @@ class PersonResource(Checked):
         import_id_fields = ("email",)
         fields = export_order = ("email", "name", "language")
 
-    def init_instance(self, row=None):
+    def init_instance(self, row: Any = None) -> Any:
         person = super().init_instance(row)
         person.set_unusable_password()
         return person
@@ -126,5 +127,5 @@ class MembershipResource(Checked):
         import_id_fields = ("person", "role", "site", "starts_on")
         fields = export_order = ("person", "role", "site", "starts_on", "ends_on")
 
-    def skip_row(self, instance, original, row, import_validation_errors=None):
+    def skip_row(self, instance: Any, original: Any, row: Any, import_validation_errors: Any = None) -> bool:
         return bool(original.pk) or super().skip_row(instance, original, row, import_validation_errors)

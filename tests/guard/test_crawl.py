@@ -284,9 +284,7 @@ def faults_of(asking, world, who, every, reading, name, path, method):
                     yield f"{asked} stored {answer.stored}"
                 told = answer.told.replace(url, "")
                 unseen = hidden if headers is every else {*hidden, *world.secrets["own"], *world.secrets["other"]}
-                for text in unseen:
-                    if text in told and text not in str(sent):
-                        yield f"{asked} tells {text}"
+                yield from (f"{asked} tells {text}" for text in unseen if text in told and text not in str(sent))
                 if wanted == 404 and place == "other":
                     nothing = api(asking, method, ghost, sent, headers)
                     if (answer.status, told) != (nothing.status, nothing.told.replace(ghost, "")):
