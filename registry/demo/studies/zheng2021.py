@@ -6,6 +6,7 @@ demonstration is kept (`rows.kept`), with the days of relapse and death; another
 
 from datetime import timedelta
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.stats import t as t_distribution
@@ -78,7 +79,7 @@ def design(paper, rng):
     values = {name: _numbers(paper, name, rng) for name in NUMBERS}
     values |= {name: _categories(paper, name, rng) for name in CATEGORIES}
     cuts = np.cumsum((0, *STRATA))
-    strata = tuple(np.arange(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False))
+    strata = tuple(np.arange(start, stop) for start, stop in pairwise(cuts))
     spreads = {name: _spread(paper, name, values[name], strata) for name in NUMBERS}
     pairs = search(Design(values, strata, frozenset(CATEGORIES), spreads, _unlikely), rng)
     pair_of = {int(patient): number for number, pair in enumerate(pairs) for patient in pair}
