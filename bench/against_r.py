@@ -57,7 +57,9 @@ def main():
             print(f"  R: {line[1]:16} {float(line[2]):8.1f} s")
     print(f"of a snapshot       {min(frozen):8.1f} s   {asked.patients:,} patients; {shown(frozen)}")
     print(f"of the registry     {min(live):8.1f} s   {shown(live)}")
-    print(f"R, of the CSV       {seconds:8.1f} s   {shown(one for one, _ in theirs)}; exporting took {exporting:.1f} s")
+    print(
+        f"R, of the CSV       {seconds:8.1f} s   {shown(time for time, _ in theirs)}; exporting took {exporting:.1f} s"
+    )
     print(f"ratio, snapshot     {ratio:8.1f}     limit: at least {TIMES}")
     print(f"ratio, registry     {seconds / min(live):8.1f}     with the export {(seconds + exporting) / min(live):.1f}")
     if verifying:
@@ -68,7 +70,7 @@ def main():
 
 
 def shown(times):
-    return "runs of " + ", ".join(f"{one:.1f}" for one in times) + " s"
+    return "runs of " + ", ".join(f"{time:.1f}" for time in times) + " s"
 
 
 def freeze():

@@ -45,10 +45,10 @@ def timed_scan():
 
     joins, columns = [], []
     for place, code in enumerate(("preop", "1m")):
-        one = f"a{place}"
-        condition = f"{one}.patient_id = p.patient_id AND {one}.timepoint_id = '{code}'"
-        joins.append(f"LEFT JOIN registry_assessment AS {one} ON {condition}")
-        columns += [column.select.replace("a.", f"{one}.") for column in frame.ASSESSMENT_COLUMNS]
+        name = f"a{place}"
+        condition = f"{name}.patient_id = p.patient_id AND {name}.timepoint_id = '{code}'"
+        joins.append(f"LEFT JOIN registry_assessment AS {name} ON {condition}")
+        columns += [column.select.replace("a.", f"{name}.") for column in frame.ASSESSMENT_COLUMNS]
     names = ", ".join(f"c{place}" for place in range(len(frame.PATIENT_COLUMNS) + len(columns)))
     sql = f"""
         SELECT count(*) FROM (

@@ -33,7 +33,7 @@ def by_command(path, *options):
     if done.returncode:
         sys.exit(done.stderr[-3000:])
     seconds = time.perf_counter() - started
-    line = next(one for one in done.stdout.splitlines() if "assessments:" in one)
+    line = next(line for line in done.stdout.splitlines() if "assessments:" in line)
     return seconds, int(done.stdout.split()[-1]), int(line.split()[1])
 
 
@@ -43,7 +43,7 @@ def by_psql():
 
     ids = ",".join(map(str, Site.objects.values_list("pk", flat=True)))
     environment = os.environ | {"PGOPTIONS": f"-c app.read_sites={{{ids}}}"}
-    copies = [f"COPY (SELECT * FROM {one}) TO STDOUT" for one in ("registry_patient", "registry_assessment")]
+    copies = [f"COPY (SELECT * FROM {table}) TO STDOUT" for table in ("registry_patient", "registry_assessment")]
     started = time.perf_counter()
     command = ["psql", os.environ["DATABASE_URL"], "-qAtX"]
     subprocess.run(command, input=";\n".join(copies), text=True, stdout=subprocess.DEVNULL, env=environment, check=True)

@@ -31,14 +31,14 @@ def page_times(patients):
         few = Site.objects.order_by("code")[1:4] if patients < 50_000 else ()
         for site in few:
             Membership.objects.create(user=coordinator, role="coordinator", site=site)
-        found = {}
+        taken_times = {}
         with serving() as (port, _):
             for who, user in (("coordinator", coordinator), ("statistician", person("statistician"))):
                 visitor = Visitor(port, user)
                 times = alternately(visitor, (EMPTY, GRID))
                 rows = visitor.get(GRID)[1].count(b'<th scope="row"')
-                found[who] = *(1000 * statistics.median(times[path]) for path in (GRID, EMPTY)), rows
-        return found
+                taken_times[who] = *(1000 * statistics.median(times[path]) for path in (GRID, EMPTY)), rows
+        return taken_times
 
 
 def in_its_own_process(patients):

@@ -69,13 +69,13 @@ def box(part, place, graph):
     left, top, width = place
     rooms = sorted(name.removeprefix(f"{part}.") for name in graph.find_children(part))
     modules = len(graph.find_descendants(part)) + 1
-    said = ", ".join(rooms)
+    text = ", ".join(rooms)
     room_for = int(width / 5.6)
-    said = said if len(said) <= room_for else f"{said[: room_for - 1].rpartition(', ')[0]} …"
+    text = text if len(text) <= room_for else f"{text[: room_for - 1].rpartition(', ')[0]} …"
     return (
         f'<rect x="{left:.0f}" y="{top}" width="{width:.0f}" height="{BOX}" rx="4"/>'
         f'<text x="{left + 10:.0f}" y="{top + 17}">{escape(part)} ({modules})</text>'
-        f'<text class="rooms" x="{left + 10:.0f}" y="{top + 33}">{escape(said)}</text>'
+        f'<text class="rooms" x="{left + 10:.0f}" y="{top + 33}">{escape(text)}</text>'
     )
 
 

@@ -102,7 +102,7 @@ def catch_up():
 
 def of_role(port, role, site, paths):
     visitor = Visitor(port, person(role, site if role in OF_SITE else None))
-    found = {}
+    page_seconds = {}
     for path in paths:
         status, body = visitor.get(path)
         if status != 200 or b"<html" not in body[:200]:
@@ -114,9 +114,9 @@ def of_role(port, role, site, paths):
                 if turn >= WARM_UP:
                     times[address].append(taken)
         ms = 1000 * statistics.median(times[path])
-        found[path] = [ms / (1000 * statistics.median(times[EMPTY])), ms, len(body)]
-        print(f"{role} {path} {found[path]}", file=sys.stderr, flush=True)
-    return found
+        page_seconds[path] = [ms / (1000 * statistics.median(times[EMPTY])), ms, len(body)]
+        print(f"{role} {path} {page_seconds[path]}", file=sys.stderr, flush=True)
+    return page_seconds
 
 
 def in_its_own_process(assessments, only):

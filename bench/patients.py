@@ -29,7 +29,7 @@ def page_times(assessments):
         few = Site.objects.order_by("code")[1:8] if assessments < 100_000 else ()
         for site in few:
             Membership.objects.create(user=coordinator, role="coordinator", site=site)
-        found = {}
+        page_seconds = {}
         with serving() as (port, _):
             for who, user in (("coordinator", coordinator), ("statistician", person("statistician"))):
                 visitor = Visitor(port, user)
@@ -42,8 +42,8 @@ def page_times(assessments):
                     started = time.perf_counter()
                     visitor.get("/patients/")
                     times.append(time.perf_counter() - started)
-                found[who] = statistics.median(times) * 1000, body.count(b"<tr")
-        return found
+                page_seconds[who] = statistics.median(times) * 1000, body.count(b"<tr")
+        return page_seconds
 
 
 def in_its_own_process(assessments):

@@ -126,7 +126,7 @@ def main():
             added = Assessment.objects.count() - stored
         assert added == sum(len(some) for some in patients), "a save is lost"
         # Of rounds that take turns, the middle one: neither a lucky nor a disturbed one decides.
-        middle = {name: statistics.median(found) for name, found in rates.items()}
+        middle = {name: statistics.median(middle) for name, middle in rates.items()}
         print(f"{stored:,} assessments stored, {CONNECTIONS} connections, {added:,} saves")
         print(f"bare insert view   {middle['bare']:8.0f} requests a second")
         print(f"saving a form      {middle['save']:8.0f} requests a second")

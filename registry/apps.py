@@ -8,11 +8,15 @@ class RegistryConfig(AppConfig):
     verbose_name = _("Schedule")  # what the administration screens have of it
 
     def ready(self):
+        from registry.analysis import sections
         from registry.guards import checks  # noqa: F401  registers them
-        from registry.instruments import catalogue
+        from registry.instruments import catalogue, timepoints
         from registry.services import current_protocol as current
+        from registry.services.follow_up import schedule
 
         catalogue.provide(current.current)
+        timepoints.provide(lambda: schedule.plans().timepoints)
+        sections.ready()
 
         post_migrate.connect(put_guards_in_place, sender=self)
 
@@ -27,6 +31,6 @@ def put_guards_in_place(using, verbosity=0, **kwargs):
     executor = MigrationExecutor(connections[using])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
-    found = applying.apply(using)
-    if found and verbosity:
-        print(f"  Put the guards of the database in place: {checking.listed(found)}.")
+    differences = applying.apply(using)
+    if differences and verbosity:
+        print(f"  Put the guards of the database in place: {checking.listed(differences)}.")

@@ -232,6 +232,7 @@ CELERY_TASK_ROUTES = {
             "check_all_forms",
             "verify_audit",
             "keep_counts",
+            "count_cohort",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()

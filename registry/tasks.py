@@ -18,6 +18,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from registry.analysis.design import cohort_flows, cohorts
 from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
@@ -41,6 +42,7 @@ from sites import attempts, audit
 from sites.audit import alerts, retention, sealing
 from sites.models import Site
 from sites.people import tokens
+from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
 
 logger = logging.getLogger(__name__)
@@ -126,6 +128,25 @@ def send_comparison(run):
     return run
 
 
+@app.task(derived=True)
+def count_cohort(cohort, person_id):
+    """Count how many patients each step of a cohort (as JSON) takes out, for the page of the person who looks at it."""
+    with everything(user_id=person_id, reason="cohort counted"):
+        cohort_flows.keep(cohorts.from_json(cohort), person_id)
+
+
+def cohort_flow(cohort, *, access):
+    """The Flow of a cohort, or None while a worker counts it, as in a large registry. Raises PermissionDenied."""
+    access.require(Can.COMPARE)
+    if not cohort_flows.is_large():
+        return cohort_flows.count(cohort)
+    flow = cohort_flows.kept(cohort)
+    if (flow and not flow.is_old) or not cohort_flows.wish(cohort, access.user_id):
+        return flow
+    sent = count_cohort.delay(cohort.to_json(), access.user_id)
+    return flow if sent else cohort_flows.keep(cohort, access.user_id)
+
+
 @app.task
 def run_export(export_id):
     """Carry out one export; nothing if it is done, cancelled or in another worker's hands."""
@@ -155,21 +176,21 @@ def run_import(import_id):
     _follow_up(imports.perform(import_id))
 
 
-def carry_out_import(one, act, **fields):
+def carry_out_import(job, act, **fields):
     """Have an import checked, stored or undone: a small one at once, a large one by a worker after the commit.
 
     Nothing where another request was quicker; the row says what came of it.
     """
-    if not imports.request(one, act, **fields):
+    if not imports.request(job, act, **fields):
         return
-    if imports.is_small(one, act):
-        _follow_up(imports.perform(one.pk))
+    if imports.is_small(job, act):
+        _follow_up(imports.perform(job.pk))
     else:
-        transaction.on_commit(lambda: run_import.delay(str(one.pk)), robust=True)
+        transaction.on_commit(lambda: run_import.delay(str(job.pk)), robust=True)
 
 
-def _follow_up(one):
-    if one is not None and one.status == one.Status.DONE:
+def _follow_up(job):
+    if job is not None and job.status == job.Status.DONE:
         transaction.on_commit(start_all_outcomes, robust=True)
 
 
@@ -266,9 +287,9 @@ def seal_audit():
     if differing := checking.differences():
         _alarm("guards_changed", checking.listed(differing))
     try:
-        for one in sealing.seal():
-            logger.info("audit seal %d over %d events: %s", one.number, one.count, one.hash.hex())
-            _send_seal(one)
+        for seal in sealing.seal():
+            logger.info("audit seal %d over %d events: %s", seal.number, seal.count, seal.hash.hex())
+            _send_seal(seal)
     except (sealing.HistoryLost, OSError, DatabaseError) as error:
         _alarm("sealing_refused", str(error))
     except Exception as fault:
@@ -283,11 +304,11 @@ def verify_audit(whole=False):
     What is found is in the log and in the trail.
     """
     report = sealing.verify(new_only=not whole)
-    found = [str(finding) for finding in report.findings]
+    lines = [str(finding) for finding in report.findings]
     if whole:
-        found += [str(cell) for _table, _rows, cells in record_replay.verify() for cell in islice(cells, TOLD)]
-    if found:
-        _alarm("verification_failed", "; ".join(found[:TOLD]))
+        lines += [str(cell) for _table, _rows, cells in record_replay.verify() for cell in islice(cells, TOLD)]
+    if lines:
+        _alarm("verification_failed", "; ".join(lines[:TOLD]))
 
 
 def _send_seal(seal):

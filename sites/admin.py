@@ -1,4 +1,4 @@
-"""Administration of sites, people and memberships, and the platform's own part of the audit trail."""
+"""Administration of sites, people and memberships."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -7,7 +7,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Count, Prefetch, Q
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from import_export.admin import ExportMixin, ImportExportMixin
+from import_export.admin import ImportExportMixin
 from import_export.forms import ExportForm
 from import_export.tmp_storages import CacheStorage
 
@@ -51,8 +51,8 @@ class Screen(Administered):
 
     def history_view(self, request, object_id, extra_context=None):
         """The audit trail instead of Django's log, which knows only what was done on these screens."""
-        row = {"table_name": self.opts.db_table, "row_id": unquote(object_id)}
-        return redirect(f"{reverse('admin:study_sites_auditevent_changelist')}?{urlencode(row)}")
+        row = {"table": self.opts.db_table, "row": unquote(object_id)}
+        return redirect(f"{reverse('audit')}?{urlencode(row)}")
 
     def get_import_form_initial(self, request):
         return super().get_import_form_initial(request) | {"format": "0"}
@@ -150,8 +150,8 @@ class SiteForm(forms.ModelForm):
         try:
             return spelling.code(self.cleaned_data["code"])
         except InvalidValue as error:
-            said = _("This code %(why)s.") % {"why": error.reason.in_language(get_language() or "en")}
-            raise ValidationError(said) from None
+            message = _("This code %(why)s.") % {"why": error.reason.in_language(get_language() or "en")}
+            raise ValidationError(message) from None
 
 
 @admin.register(Site)
@@ -263,7 +263,8 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
     @admin.display(description=_("roles today"))
     def roles_today(self, user):
         return ", ".join(
-            str(ROLE_LABELS[Role(one.role)]) + (f" {one.site.code}" if one.site else "") for one in user.running
+            str(ROLE_LABELS[Role(membership.role)]) + (f" {membership.site.code}" if membership.site else "")
+            for membership in user.running
         )
 
     @admin.display(description=_("password"))
@@ -275,46 +276,16 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
         return format_html('{} <a href="{}">{}</a>', text, address, act)
 
 
-CHANGES = {"insert": _("created"), "update": _("changed"), "delete": _("deleted")}
-
-
-class ActionFilter(admin.SimpleListFilter):
-    title = _("what happened")
-    parameter_name = "action"
-
-    def lookups(self, request, model_admin):
-        actions = model_admin.get_queryset(request).order_by("action").values_list("action", flat=True).distinct()
-        return [(action, CHANGES.get(action, action)) for action in actions]
-
-    def queryset(self, request, queryset):
-        return queryset.filter(action=self.value()) if self.value() else queryset
-
-
 @admin.register(AuditEvent)
-class AuditEventAdmin(Screen, ExportMixin, admin.ModelAdmin):
-    """The part of the trail that belongs to no site: sites, people, memberships, the schedule, sign-ins."""
+class AuditEventAdmin(Screen, admin.ModelAdmin):
+    """The trail has a page of its own, which says in words what happened: these addresses lead there."""
 
-    list_display = ("at", "happened", "table_name", "row_id", "who", "reason")
-    list_filter = (ActionFilter, "table_name")
-    date_hierarchy = "at"
-    search_fields = ("row_id", "request_id", "reason")
-    search_help_text = _("Search by row, request or reason.")
-    ordering = ("-pk",)
-    show_full_result_count = False
-    list_per_page = 50
-    fields = ("at", "action", "table_name", "row_id", "who", "request_id", "transaction_id", "reason", "old", "new")
+    def changelist_view(self, request, extra_context=None):
+        query = request.GET.urlencode()
+        return redirect(f"{reverse('audit')}?{query}" if query else reverse("audit"))
 
-    def get_queryset(self, request):
-        names = User.objects.filter(pk=OuterRef("user_id")).values("name")
-        return super().get_queryset(request).filter(site_id=None).annotate(who=Subquery(names))
-
-    @admin.display(description=_("what happened"), ordering="action")
-    def happened(self, event):
-        return CHANGES.get(event.action, event.action)
-
-    @admin.display(description=_("by"), ordering="who")
-    def who(self, event):
-        return event.who
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return redirect("audit")
 
     def has_add_permission(self, request, obj=None):
         return False

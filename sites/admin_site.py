@@ -28,7 +28,7 @@ class AdminScreens(AdminSite):
     def register(self, model_or_iterable, admin_class=None, **options):
         """Only our own models: those of the packages below have pages of their own, or none, such as secrets."""
         models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
-        ours = [one for one in models if one.__module__.partition(".")[0] in ("registry", "sites")]
+        ours = [model for model in models if model.__module__.partition(".")[0] in ("registry", "sites")]
         super().register(ours, admin_class, **options)
 
     def has_permission(self, request):

@@ -68,7 +68,7 @@ def take(kind, request, *, person=None, user=None, guess=""):
 def _rates(kind, person):
     """The person's rate first, so that whoever waits for the same person holds nothing else meanwhile."""
     rates = parse_rates(settings.ACCOUNT_RATE_LIMITS[kind])
-    return sorted((one for one in rates if one.per == "ip" or person is not None), key=lambda one: one.per == "ip")
+    return sorted((rate for rate in rates if rate.per == "ip" or person is not None), key=lambda rate: rate.per == "ip")
 
 
 def _count(kind, name, guess, most, window):
@@ -104,9 +104,9 @@ def _hashed(name):
 def _network(address):
     """An address as it counts: of IPv6 the network, of which one customer has every address."""
     with suppress(ValueError):
-        found = ipaddress.ip_address(address)
-        if found.version == 6:
-            return str(ipaddress.ip_network((found, 64), strict=False))
+        network = ipaddress.ip_address(address)
+        if network.version == 6:
+            return str(ipaddress.ip_network((network, 64), strict=False))
     return address
 
 

@@ -61,6 +61,6 @@ class NullByteMiddleware:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        sent = (one for data in (request.GET, request.POST) for _name, values in data.lists() for one in values)
-        if "\x00" in request.path or any("\x00" in one for one in sent):
+        sent = (value for data in (request.GET, request.POST) for _name, values in data.lists() for value in values)
+        if "\x00" in request.path or any("\x00" in value for value in sent):
             raise BadRequest("null byte")

@@ -89,7 +89,7 @@ class DeclaredCodeField(models.CharField):
 
 
 def value_set_choices():
-    return [(one.code, f"{one.country} ({one.code})") for one in value_sets.ALL]
+    return [(value_set.code, f"{value_set.country} ({value_set.code})") for value_set in value_sets.ALL]
 
 
 class Site(models.Model):
@@ -115,7 +115,7 @@ class Site(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(code__regex=r"^[A-Z][A-Z0-9]{0,7}$"), name="site_code_shape"),
             models.CheckConstraint(
-                condition=Q(value_set__in=[one.code for one in value_sets.ALL]), name="site_value_set_known"
+                condition=Q(value_set__in=[value_set.code for value_set in value_sets.ALL]), name="site_value_set_known"
             ),
         ]
 

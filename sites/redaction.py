@@ -19,7 +19,7 @@ _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (
-            rf"({_SLASH}(?:{'|'.join(one.replace('/', _SLASH) for one in ADDRESSES)}){_SLASH}+)[^\s\"'<>?#&]+",
+            rf"({_SLASH}(?:{'|'.join(address.replace('/', _SLASH) for address in ADDRESSES)}){_SLASH}+)[^\s\"'<>?#&]+",
             rf"\1{TAKEN_OUT}",
         ),
         (rf"([?&;](?:{'|'.join(NAMES)})=)[^\s\"'<>&#]+", rf"\1{TAKEN_OUT}"),
@@ -54,9 +54,11 @@ class Record(logging.LogRecord):
 
 def _each(arguments):
     if isinstance(arguments, tuple):
-        return tuple(redacted(one) if isinstance(one, str) else one for one in arguments)
+        return tuple(redacted(argument) if isinstance(argument, str) else argument for argument in arguments)
     if type(arguments) is dict:
-        return {name: redacted(one) if isinstance(one, str) else one for name, one in arguments.items()}
+        return {
+            name: redacted(argument) if isinstance(argument, str) else argument for name, argument in arguments.items()
+        }
     return arguments
 
 

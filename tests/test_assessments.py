@@ -77,7 +77,7 @@ def test_a_new_record_has_what_the_database_stored(save, as_system):
     row = save(DATED | answered, complete=True)
     with as_system():
         stored = Assessment.objects.get()
-    own = [one.attname for one in Assessment._meta.concrete_fields]
+    own = [field.attname for field in Assessment._meta.concrete_fields]
     assert {name: getattr(row, name) for name in own} == {name: getattr(stored, name) for name in own}
     assert (stored.barthel_total, stored.version, stored.updated_by_id) == (100, 1, row.updated_by_id)
     save(DATED | answered | {"eq_vas": "1"}, version=row.version, reason="misread")

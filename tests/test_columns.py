@@ -134,7 +134,7 @@ def _random_answer(chance, item):
     return item.clean(str(value))
 
 
-@pytest.mark.parametrize("score", scores.SCORES, ids=lambda one: one.code)
+@pytest.mark.parametrize("score", scores.SCORES, ids=lambda score: score.code)
 def test_a_score_in_a_query_equals_the_declared_one(db, score):
     """Random answers, some unknown, and laboratory values on both sides of each limit."""
     chance = random.Random(11)

@@ -15,7 +15,7 @@ def glossary():
     """(English, Japanese, a word not to say, [what stays though it holds that word]) of each row of the glossary."""
     for english, japanese, avoided in ROW.findall((ROOT / "docs/glossary.md").read_text())[2:]:
         for word, stays in AVOIDED.findall(avoided):
-            yield english, japanese, word, [one.strip() for one in stays.split(",") if one.strip()]
+            yield english, japanese, word, [part.strip() for part in stays.split(",") if part.strip()]
 
 
 def said():

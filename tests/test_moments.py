@@ -36,8 +36,8 @@ def test_pages_say_the_day_and_the_minute_of_the_registry(language, day):
     with translation.override(language):
         assert wording.day(HALF_PAST_MIDNIGHT) == day
         assert wording.moment(HALF_PAST_MIDNIGHT) == f"{day} 00:30"
-        said = Template("{{ at|day }}").render(Context({"at": HALF_PAST_MIDNIGHT}))
-        assert said == day
+        text = Template("{{ at|day }}").render(Context({"at": HALF_PAST_MIDNIGHT}))
+        assert text == day
 
 
 def test_names_of_files_and_records_have_the_day_of_the_registry():

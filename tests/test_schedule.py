@@ -28,14 +28,14 @@ def typed(plan=SCHEDULE):
     """A plan as the page sends it."""
     return [
         {
-            "code": one.code,
-            "label": one.label.en,
-            "label_ja": one.label.ja,
-            "day": str(one.day),
-            "before": str(one.before),
-            "after": str(one.after),
+            "code": timepoint.code,
+            "label": timepoint.label.en,
+            "label_ja": timepoint.label.ja,
+            "day": str(timepoint.day),
+            "before": str(timepoint.before),
+            "after": str(timepoint.after),
         }
-        for one in plan
+        for timepoint in plan
     ]
 
 
@@ -58,7 +58,7 @@ def publish(ada, as_person):
 def errors_of(call, *arguments, **more):
     with pytest.raises(InvalidAnswers) as caught:
         call(*arguments, **more)
-    return {key: [one.en for one in found] for key, found in caught.value.errors.items()}
+    return {key: [one.en for one in reasons] for key, reasons in caught.value.errors.items()}
 
 
 # -- Versions --------------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_who_was_operated_before_keeps_the_plan(publish):
     publish(changed("3m", day="95", before="10", after="10"))
     plans = schedule.plans()
     assert plans.on(TODAY) == SCHEDULE
-    later = {one.code: one for one in plans.on(TOMORROW)}
+    later = {timepoint.code: timepoint for timepoint in plans.on(TOMORROW)}
     assert (later["3m"].day, later["3m"].before, later["3m"].after) == (95, 10, 10)
     assert later["1m"] == SCHEDULE[1]
 
@@ -81,7 +81,16 @@ def test_a_further_timepoint_between_or_after(publish):
     nine = {"code": "9m", "label": "9 months", "label_ja": "術後9か月", "day": "270", "before": "20", "after": "20"}
     publish([*typed(), FURTHER, nine])
     assert [one.code for one in schedule.plans().on(TOMORROW)] == ["preop", "1m", "3m", "6m", "9m", "12m", "24m", "36m"]
-    assert [one.code for one in schedule.plans().timepoints] == ["preop", "1m", "3m", "6m", "9m", "12m", "24m", "36m"]
+    assert [timepoint.code for timepoint in schedule.plans().timepoints] == [
+        "preop",
+        "1m",
+        "3m",
+        "6m",
+        "9m",
+        "12m",
+        "24m",
+        "36m",
+    ]
     assert list(Timepoint.objects.values_list("code", flat=True)) == [
         "preop",
         "1m",
@@ -183,14 +192,16 @@ def test_sql_waits_for_what_python_waits_for(enrolled, alice, north, as_person):
     plans = Plans(tuple(versions))
     with as_person(alice):
         people = [random_patient(chance, north, number) for number in range(100)]
-        ends = follow_up.ends_of([one.pk for one in people])
+        ends = follow_up.ends_of([person.pk for person in people])
         recorded = {}
-        for one in Assessment.objects.all():
-            recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
+        for assessment in Assessment.objects.all():
+            recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
         by_python = {
-            (one.pk, visit.code, visit.state, visit.last, visit.missed_from)
-            for one in people
-            for visit in visits.visits(one, plans.of(one, TODAY), recorded.get(one.pk, {}), TODAY, ends.get(one.pk))
+            (person.pk, visit.code, visit.state, visit.last, visit.missed_from)
+            for person in people
+            for visit in visits.visits(
+                person, plans.of(person, TODAY), recorded.get(person.pk, {}), TODAY, ends.get(person.pk)
+            )
             if visit.state in ("due", "overdue")
         }
         waiting = visits.awaited([north.pk], plans, TODAY)
@@ -222,9 +233,9 @@ def random_patient(chance, site, number):
             end_reason="other",
             end_data_use="keep" if kind == "withdrawn" else None,
         )
-    for one in SCHEDULE:
+    for timepoint in SCHEDULE:
         if surgery and chance.random() < 0.3:
-            Assessment.objects.create(patient=patient, site=site, timepoint_id=one.code, assessment_date=surgery)
+            Assessment.objects.create(patient=patient, site=site, timepoint_id=timepoint.code, assessment_date=surgery)
     return patient
 
 
@@ -258,20 +269,20 @@ def operated(enrolled, alice, as_person):
 
 def states(patient):
     end = follow_up.end_of(patient)
-    return [one.state for one in visits.visits(patient, SCHEDULE, {}, TODAY, end)]
+    return [visit.state for visit in visits.visits(patient, SCHEDULE, {}, TODAY, end)]
 
 
 def test_withdrawal_closes_what_follows_and_is_taken_back(operated, alice, as_person):
     with as_person(alice) as access:
         before = states(operated)
         end = follow_up.end_follow_up(access=access, patient=operated, raw=WITHDRAWN, today=TODAY)
-        assert states(operated) == ["missed", "missed", *["withdrawn"] * 4]
+        assert states(operated) == ["overdue", "missed", *["withdrawn"] * 4]
         with pytest.raises(ReasonRequired):
             follow_up.resume_follow_up(access=access, patient=operated, version=end.version, reason=" ")
         follow_up.resume_follow_up(access=access, patient=operated, version=end.version, reason="consents again")
         assert states(operated) == before
         events = AuditEvent.objects.filter(table_name="registry_followupend", row_id=operated.pk).order_by("pk")
-        assert [(one.action, one.reason) for one in events] == [("insert", ""), ("delete", "consents again")]
+        assert [(event.action, event.reason) for event in events] == [("insert", ""), ("delete", "consents again")]
 
 
 def test_lost_to_follow_up_and_a_correction(operated, alice, as_person):
@@ -279,7 +290,7 @@ def test_lost_to_follow_up_and_a_correction(operated, alice, as_person):
     with as_person(alice) as access:
         end = follow_up.end_follow_up(access=access, patient=operated, raw=lost, today=TODAY)
         assert end.end_data_use is None
-        assert states(operated) == ["missed", *["lost"] * 5]
+        assert states(operated) == ["overdue", *["lost"] * 5]
         later = lost | {"end_date": "2026-05-20"}
         with pytest.raises(ReasonRequired):
             follow_up.end_follow_up(access=access, patient=operated, raw=later, version=1, today=TODAY)
@@ -288,7 +299,7 @@ def test_lost_to_follow_up_and_a_correction(operated, alice, as_person):
         follow_up.end_follow_up(
             access=access, patient=operated, raw=later, version=end.version, reason="letter", today=TODAY
         )
-        assert states(operated) == ["missed", "missed", "overdue", *["lost"] * 3]
+        assert states(operated) == ["overdue", "missed", "overdue", *["lost"] * 3]
 
 
 @pytest.mark.parametrize(
@@ -349,14 +360,14 @@ def test_any_number_of_unscheduled_visits(operated, alice, as_person):
             assert code == f"u{number}"
             raw = {"assessment_date": f"2026-02-{number:02}", "pain_vas_mm": str(number)}
             save_assessment(access=access, patient=operated, timepoint=code, raw=raw, today=TODAY)
-        found = {one.timepoint_id: one for one in Assessment.objects.filter(patient=operated)}
+        found = {assessment.timepoint_id: assessment for assessment in Assessment.objects.filter(patient=operated)}
         others = visits.others(SCHEDULE, found, schedule.labels())
         file = b"".join(blocks(file_formats.ASSESSMENTS, Selection(sites=(operated.site_id,)))).decode()
     assert [one.code for one in others] == [f"u{number}" for number in range(1, 13)]
     assert others[11].label == "Unscheduled 12"
     # `u10` comes after `u9` in the file too.
     assert [line.split(",")[1] for line in file.splitlines()[1:]] == [f"u{number}" for number in range(1, 13)]
-    assert [one.code for one in schedule.plans().timepoints] == [one.code for one in SCHEDULE]
+    assert [timepoint.code for timepoint in schedule.plans().timepoints] == [timepoint.code for timepoint in SCHEDULE]
 
 
 @pytest.mark.parametrize("code", ["u0", "u01", "u", "U1", "1m", "u1000"])

@@ -14,7 +14,7 @@ from tests.conftest import TODAY
 @pytest.fixture
 def large(monkeypatch):
     cache.clear()
-    monkeypatch.setattr(site_counts, "_is_large", lambda: True)
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def every_kind(site_ids):
 def test_what_is_kept_equals_what_is_counted(both, as_system, monkeypatch):
     with as_system():
         counted = every_kind(both)
-        monkeypatch.setattr(site_counts, "_is_large", lambda: True)
+        monkeypatch.setattr(site_counts, "is_large", lambda: True)
         cache.clear()
         assert every_kind(both) == every_kind(both) == counted
     assert counted["enrolled"] == {both[0]: [2, 0, 0], both[1]: [1, 0, 0]}

@@ -34,7 +34,7 @@ def patient(committed):
 
 def outcomes():
     with everything(), transaction.atomic():
-        return sorted(round(one.hsuv, 3) for one in Utility.objects.all()), Change.objects.count()
+        return sorted(round(utility.hsuv, 3) for utility in Utility.objects.all()), Change.objects.count()
 
 
 @pytest.mark.parametrize("task", ["compute_all_outcomes", "sweep"])

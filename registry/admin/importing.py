@@ -132,9 +132,9 @@ class ImportsWireFile(ImportMixin):
         if not result.stored:
             return self._shown(request, result=result, confirm_form=self._asking(request, result), status=409)
         counts = {"new": result.totals["new"], "changed": result.totals["update"]}
-        said = _("Stored. New rows: %(new)s; changed rows: %(changed)s.") % counts
+        message = _("Stored. New rows: %(new)s; changed rows: %(changed)s.") % counts
         address = reverse("import_report", args=[result.job.pk])
-        messages.success(request, format_html('{} <a href="{}">{}</a>', said, address, _("Show it")))
+        messages.success(request, format_html('{} <a href="{}">{}</a>', message, address, _("Show it")))
         return HttpResponseRedirect(self._address("changelist"))
 
     def _resource(self, request):

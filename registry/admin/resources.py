@@ -106,8 +106,10 @@ class WireResource(resources.Resource):
         if not dry_run and result.may_be_stored:
             result = self._stored(result, reason.strip(), update)
         if raise_errors and (result.has_errors() or result.has_validation_errors()):
-            found = [str(error.error) for error in result.base_errors] + [str(row.error) for row in result.invalid_rows]
-            raise ValueError("; ".join(found))
+            reasons = [str(error.error) for error in result.base_errors] + [
+                str(row.error) for row in result.invalid_rows
+            ]
+            raise ValueError("; ".join(reasons))
         return result
 
     def _checked(self, job):
@@ -127,8 +129,8 @@ class WireResource(resources.Resource):
             return _("A worker reads workbooks. The import page goes on with this one.")
         if jobs.step_of(job) != "check":
             return _("It is not certain how the file is read or what its columns stand for. The import page asks.")
-        found = [jobs.file_of(name, layout) for name, layout in jobs.layouts_of(job)]
-        others = [one.filename for one in found if one not in (self.file, None)]
+        files = [jobs.file_of(name, layout) for name, layout in jobs.layouts_of(job)]
+        others = [file.filename for file in files if file not in (self.file, None)]
         if others:
             names = {"file": self.file.filename, "other": ", ".join(others)}
             return _("These are the columns of %(other)s, not of %(file)s.") % names
@@ -159,8 +161,8 @@ class WireResource(resources.Resource):
                 result.append_row_result(Row(kind, **row))
         if job.error:
             result.refuse(_(job.error))
-        for one in result.report["errors"].listed:
-            _tell(result, one)
+        for error in result.report["errors"].listed:
+            _tell(result, error)
         result.totals[RowResult.IMPORT_TYPE_INVALID] = result.report["errors"].total
         return result
 

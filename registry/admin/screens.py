@@ -95,7 +95,7 @@ class Clinical(Screen, ImportsWireFile, admin.ModelAdmin):
         return queryset.filter(**{f"{name}__startswith": spelling.as_number(search_term)}), False
 
     def get_fields(self, request, obj=None):
-        return [one.name for one in self.opts.concrete_fields if one.name not in self.identifying]
+        return [field.name for field in self.opts.concrete_fields if field.name not in self.identifying]
 
     def history_view(self, request, object_id, extra_context=None):
         """The patient's own history: what happens at a site is not in the administrators' part of the trail."""

@@ -32,32 +32,39 @@ def value_set_detail(request, code):
 
 def _list(request):
     query = request.GET.get("q", "").strip()
-    found = [one for one in value_sets.ALL if _speaks_of(one, query)]
+    sets = [value_set for value_set in value_sets.ALL if _speaks_of(value_set, query)]
     if request.GET.get("format") == "csv":
-        return _csv(found)
+        return _csv(sets)
     sites = Counter(Site.objects.values_list("value_set", flat=True))
-    rows = [{"set": one, "label": _said(one.label), "sites": sites[one.code]} | _told(one) for one in found]
+    rows = [
+        {"set": value_set, "label": _said(value_set.label), "sites": sites[value_set.code]} | _told(value_set)
+        for value_set in sets
+    ]
     return _page(request, "admin/value_sets.html", _("Value sets"), rows=rows, query=query)
 
 
 def _detail(request, code):
     try:
-        one = value_sets.get(code)
+        value_set = value_sets.get(code)
     except KeyError:
         raise Http404 from None
     main = [
-        (_said(item.label), [one.terms[f"{name}{level}"] for level in value_sets.LEVELS[1:]])
+        (_said(item.label), [value_set.terms[f"{name}{level}"] for level in value_sets.LEVELS[1:]])
         for name, item in zip(value_sets.DIMENSIONS, eq5d5l.DIMENSIONS, strict=True)
     ]
     context = {
-        "set": one,
+        "set": value_set,
         "levels": value_sets.LEVELS[1:],
         "main": main,
-        "others": [(name, one.terms[name]) for name in ("full_health", *value_sets.INTERACTIONS) if name in one.terms],
-        "examples": [(state, one.hsuv(state)) for state in (11111, 21111, 12321, 33333, WORST)],
+        "others": [
+            (name, value_set.terms[name])
+            for name in ("full_health", *value_sets.INTERACTIONS)
+            if name in value_set.terms
+        ],
+        "examples": [(state, value_set.hsuv(state)) for state in (11111, 21111, 12321, 33333, WORST)],
         "sites": Site.objects.filter(value_set=code).order_by("code"),
-    } | _told(one)
-    return _page(request, "admin/value_set.html", f"{_said(one.label)} ({one.code})", **context)
+    } | _told(value_set)
+    return _page(request, "admin/value_set.html", f"{_said(value_set.label)} ({value_set.code})", **context)
 
 
 def _page(request, template, title, **context):
@@ -68,21 +75,28 @@ def _said(label):
     return label.in_language((get_language() or "en")[:2])
 
 
-def _speaks_of(one, query):
-    told = (one.code, one.label.en, one.label.ja, one.doi, one.pubmed)
-    return any(query.casefold() in text.casefold() for text in told)
+def _speaks_of(value_set, query):
+    texts = (value_set.code, value_set.label.en, value_set.label.ja, value_set.doi, value_set.pubmed)
+    return any(query.casefold() in text.casefold() for text in texts)
 
 
-def _told(one):
+def _told(value_set):
     """The value of the worst state, and how many of the 3125 states are worse than death in this country."""
-    return {"worst": one.hsuv(WORST), "below": sum(value < 0 for value in one.table().values())}
+    return {"worst": value_set.hsuv(WORST), "below": sum(value < 0 for value in value_set.table().values())}
 
 
-def _csv(found):
+def _csv(sets):
     table = Dataset(headers=["value_set", "version", "country", "country_ja", "doi", "pubmed", "term", "coefficient"])
-    for one in found:
-        told = (one.code, one.version, one.label.en, one.label.ja, one.doi, one.pubmed)
-        for name, value in one.terms.items():
-            table.append((*told, name, str(value)))
+    for value_set in sets:
+        fields = (
+            value_set.code,
+            value_set.version,
+            value_set.label.en,
+            value_set.label.ja,
+            value_set.doi,
+            value_set.pubmed,
+        )
+        for name, value in value_set.terms.items():
+            table.append((*fields, name, str(value)))
     headers = {"Content-Disposition": 'attachment; filename="value-sets.csv"'}
     return HttpResponse(CSV().export_data(table), content_type="text/csv; charset=utf-8", headers=headers)

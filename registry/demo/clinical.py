@@ -67,10 +67,10 @@ def sins_location(levels, sacrum_is_rigid):
 @cache
 def _sins_by_sum():
     """Sum -> all scores of the five items other than the location that have it."""
-    found = defaultdict(list)
+    patients_by_sum = defaultdict(list)
     for scores in product(*(item.codes for item in sins.ITEMS[1:])):
-        found[sum(scores)].append(scores)
-    return found
+        patients_by_sum[sum(scores)].append(scores)
+    return patients_by_sum
 
 
 SINS_REST = max(_sins_by_sum())  # the most that the items other than the location can score

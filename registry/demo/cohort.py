@@ -101,7 +101,7 @@ def _enrolled(persons, sites, rng):
         earliest = max(FIRST_DAY, surgery - timedelta(days=CONSENT_BEFORE))
         consent = surgery - timedelta(days=int((surgery - earliest).days * rng.random() ** 1.7))
         placed.append((int(site), consent, surgery, person))
-    placed.sort(key=lambda one: one[:3])
+    placed.sort(key=lambda patient: patient[:3])
     numbers, rows = dict.fromkeys(range(len(sites)), 0), []
     for site, consent, surgery, person in placed:
         numbers[site] += 1

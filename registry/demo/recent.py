@@ -34,22 +34,22 @@ def with_recent_patients(cohort, today, site_code):
     recorded = {}
     for row in cohort.assessments:
         recorded.setdefault(row["patient_id"], set()).add(row["timepoint"])
-    spare = [one for one in cohort.patients if one["site_code"] == site_code and _left_out(one)]
+    spare = [patient for patient in cohort.patients if patient["site_code"] == site_code and _left_out(patient)]
     moved = {}
-    for days, kept in reversed(WAITING):
-        donor = next((one for one in spare if recorded[one["patient_id"]].issuperset(kept)), None)
+    for days, columns in reversed(WAITING):
+        donor = next((patient for patient in spare if recorded[patient["patient_id"]].issuperset(columns)), None)
         if donor is None:
             raise ValueError(f"{site_code} has too few patients whom the study leaves out")
         spare.remove(donor)
-        moved[donor["patient_id"]] = (today - timedelta(days=days) - donor["surgery_date"], days, frozenset(kept))
-    assessments = [row for one in cohort.assessments for row in _assessment(one, moved)]
+        moved[donor["patient_id"]] = (today - timedelta(days=days) - donor["surgery_date"], days, frozenset(columns))
+    assessments = [row for assessment in cohort.assessments for row in _assessment(assessment, moved)]
     seen = {row["patient_id"]: row["assessment_date"] for row in assessments}  # the last one of each
-    patients = [_patient(one, moved, seen) for one in cohort.patients]
-    events = [one for one in cohort.adverse_events if one["patient_id"] not in moved]
+    patients = [_patient(patient, moved, seen) for patient in cohort.patients]
+    events = [event for event in cohort.adverse_events if event["patient_id"] not in moved]
     numbers = _numbered(patients, site_code)
     changed = replace(
         cohort,
-        patients=tuple(sorted(_renumbered(patients, numbers), key=lambda one: one["patient_id"])),
+        patients=tuple(sorted(_renumbered(patients, numbers), key=lambda patient: patient["patient_id"])),
         assessments=tuple(_renumbered(assessments, numbers)),
         adverse_events=tuple(_renumbered(events, numbers)),
     )
@@ -57,15 +57,15 @@ def with_recent_patients(cohort, today, site_code):
 
 
 def _left_out(patient):
-    found = patient["lesion_levels"].split(";")
-    return len(found) > MOST_VERTEBRAE or not levels.is_consecutive(found)
+    involved = patient["lesion_levels"].split(";")
+    return len(involved) > MOST_VERTEBRAE or not levels.is_consecutive(involved)
 
 
 def _assessment(row, moved):
     if row["patient_id"] not in moved:
         return [row]
-    shift, _days, kept = moved[row["patient_id"]]
-    return [row | {"assessment_date": row["assessment_date"] + shift}] if row["timepoint"] in kept else []
+    shift, _days, columns = moved[row["patient_id"]]
+    return [row | {"assessment_date": row["assessment_date"] + shift}] if row["timepoint"] in columns else []
 
 
 def _patient(row, moved, seen):
@@ -78,8 +78,11 @@ def _patient(row, moved, seen):
 
 
 def _numbered(patients, site_code):
-    own = sorted((one for one in patients if one["site_code"] == site_code), key=lambda one: one["consent_date"])
-    return {one["patient_id"]: f"{site_code}-{number:04d}" for number, one in enumerate(own, start=1)}
+    own = sorted(
+        (patient for patient in patients if patient["site_code"] == site_code),
+        key=lambda patient: patient["consent_date"],
+    )
+    return {patient["patient_id"]: f"{site_code}-{number:04d}" for number, patient in enumerate(own, start=1)}
 
 
 def _renumbered(rows, numbers):

@@ -117,9 +117,9 @@ def repair(
     """
     steered = within_p is not None and within_p[0] > 0
     for temperature in STEERED_TEMPERATURES if steered else TEMPERATURES:
-        found = _Search(states, wanted, moves, rng, worth, cost, frozen, within_p).run(temperature)
-        if found is not None:
-            return found
+        solution = _Search(states, wanted, moves, rng, worth, cost, frozen, within_p).run(temperature)
+        if solution is not None:
+            return solution
     raise NotFound(f"no values with {[w and w.moments for w in wanted]}")
 
 

@@ -104,7 +104,7 @@ def _wanted(moments, name):
 
 def analysed(rng):
     """The three groups of the study, every margin as published."""
-    once = {
+    days = {
         name: choose(row, UNITS.get(name, 1))[0]
         for name, row in published.CHARACTERISTICS.items()
         if name != "sins_total"  # follows from the cells of Table 3
@@ -115,10 +115,10 @@ def analysed(rng):
         for part in ("preop", "month1", "change")
         if getattr(scale, part)
     }
-    return [_analysed_group(g, once, chosen, rng) for g in range(len(published.GROUPS))]
+    return [_analysed_group(g, days, chosen, rng) for g in range(len(published.GROUPS))]
 
 
-def _analysed_group(g, once, chosen, rng):
+def _analysed_group(g, days, chosen, rng):
     group, case = published.GROUPS[g], published.CASES[g]
     scales = {}
     for name, scale in published.SCALES.items():
@@ -148,7 +148,7 @@ def _analysed_group(g, once, chosen, rng):
         died=published.DIED[g],
         followup_range=(SHORTEST_FOLLOWUP + 2, 940),
         extremes=(SHORTEST_FOLLOWUP + 1, 943) if group == "thoracic" else (),
-        once={name: _wanted(moments[g], name) for name, moments in once.items()},
+        once={name: _wanted(moments[g], name) for name, moments in days.items()},
         scales=scales,
         grades={
             "frankel": (_frankel_counts(*abc["preop"][g][:2], 0), _frankel_counts(*abc["month1"][g][:2], 1)),

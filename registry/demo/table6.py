@@ -67,4 +67,4 @@ def _reason(row, study):
 
 
 def _slashed(numbers):
-    return "/".join(str(one) for one in numbers)
+    return "/".join(str(number) for number in numbers)

@@ -33,8 +33,8 @@ def locked():
     """Every package locked for this Python and machine as (name, version), sorted: those that pip-audit asks about."""
     texts = [(PROJECT / name).read_text() for name in LOCKED]
     every = [Requirement(line.strip()) for text in texts for line in PINNED.findall(text)]
-    meant = [one for one in every if one.marker is None or one.marker.evaluate()]
-    return sorted({(_plain(one.name), next(iter(one.specifier)).version) for one in meant})
+    meant = [line for line in every if line.marker is None or line.marker.evaluate()]
+    return sorted({(_plain(line.name), next(iter(line.specifier)).version) for line in meant})
 
 
 def _plain(name):
@@ -55,7 +55,11 @@ def packages_of(report):
     """{(name, version): vulnerabilities} of the packages that pip-audit's report (JSON text) was told about."""
     try:
         found = json.loads(report)["dependencies"]
-        return {(_plain(one["name"]), one["version"]): one.get("vulns", []) for one in found if "version" in one}
+        return {
+            (_plain(dependency["name"]), dependency["version"]): dependency.get("vulns", [])
+            for dependency in found
+            if "version" in dependency
+        }
     except (ValueError, KeyError, TypeError):
         return {}
 
@@ -70,40 +74,40 @@ def kept(path, today):
     except (ValueError, KeyError, TypeError):
         return {}, [f"{path.name} is no file of kept answers: make it with `bin/audit --save`."]
     days = (today - taken).days
-    said = f"{path.name} has the advisory service's answers of {taken}, {days} days ago"
+    age = f"{path.name} has the advisory service's answers of {taken}, {days} days ago"
     if not 0 <= days <= OLDEST:
-        return {}, [f"{said}: they count for {OLDEST} days. Make it anew with `bin/audit --save`."]
-    return packages_of(report), [f"{said}; what was published since is not in it."]
+        return {}, [f"{age}: they count for {OLDEST} days. Make it anew with `bin/audit --save`."]
+    return packages_of(report), [f"{age}; what was published since is not in it."]
 
 
-def verdict(wanted, told, older=None, notes=()):
+def verdict(wanted, answers, older=None, notes=()):
     """(exit status, lines to print).
 
     wanted  [(name, version)] of what is locked; told: {(name, version): vulnerabilities} that the service says now
     older   the same of kept answers, with `notes` about them, for the packages that it was not asked about
     """
     older = older or {}
-    known = {one: told.get(one, older.get(one)) for one in wanted}
+    known = {package: answers.get(package, older.get(package)) for package in wanted}
     lines = [
         f"VULNERABLE: {name} {version}: {bad['id']}, fixed in {', '.join(bad['fix_versions']) or '-'}"
         for (name, version), vulnerabilities in known.items()
         for bad in vulnerabilities or ()
     ]
-    unasked = [one for one in wanted if one not in told]
-    said = [*notes] if unasked else []
+    unasked = [package for package in wanted if package not in answers]
+    messages = [*notes] if unasked else []
     if unasked:
-        said.append(
+        messages.append(
             f"The advisory service could be asked about {len(wanted) - len(unasked)} of {len(wanted)} packages."
         )
-    unknown = [f"{name} {version}" for (name, version), found in known.items() if found is None]
+    unknown = [f"{name} {version}" for (name, version), advisories in known.items() if advisories is None]
     if unknown or not wanted:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        said.append(f"UNKNOWN: of {', '.join(unknown[:5])}{more} nothing is known either way.")
+        messages.append(f"UNKNOWN: of {', '.join(unknown[:5])}{more} nothing is known either way.")
     if lines:
-        return 1, ["=" * 80, *lines, *said, "=" * 80]
+        return 1, ["=" * 80, *lines, *messages, "=" * 80]
     if unknown or not wanted:
-        return 2, said
-    return 0, [*said, f"No vulnerability is known in {len(wanted)} packages."]
+        return 2, messages
+    return 0, [*messages, f"No vulnerability is known in {len(wanted)} packages."]
 
 
 def save(path, report, today):

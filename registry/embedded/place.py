@@ -36,10 +36,12 @@ class Place:
         """The folder of the sockets in use, or None."""
         try:
             folder = Path((self.data / "sockets").read_text())
-            found = folder.lstat()
+            status = folder.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        ours = stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700 and found.st_uid == self.account.uid
+        ours = (
+            stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == 0o700 and status.st_uid == self.account.uid
+        )
         return folder if ours else None
 
     def make_sockets(self):

@@ -133,11 +133,11 @@ def launch(place, synced):
     with open(log_file(place), errors="replace") as log:
         log.seek(0, os.SEEK_END)
         while control(place, "start", "-t", str(START_SECONDS), *(() if synced else UNSYNCED)).returncode:
-            said = log.read()
+            printed = log.read()
             # After a crash the dead server's last sessions take a moment to notice and go.
-            if "shared memory block" not in said or time.monotonic() > deadline:
+            if "shared memory block" not in printed or time.monotonic() > deadline:
                 fatal = next(
-                    (line for line in said.splitlines() if "FATAL" in line or "PANIC" in line), last_line(said)
+                    (line for line in printed.splitlines() if "FATAL" in line or "PANIC" in line), last_line(printed)
                 )
                 raise CannotStart(f"PostgreSQL does not start ({log_file(place)} says: {fatal})")
             time.sleep(0.3)

@@ -23,12 +23,12 @@ class Services(NamedTuple):
 
     def environ(self, without="-"):
         """The process's environment with ours in it, less what would override it and what begins with `without`."""
-        kept = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             if name.removesuffix("_FILE") not in self.environment and not name.startswith(without)
         }
-        return kept | self.environment
+        return environment | self.environment
 
 
 @contextlib.contextmanager

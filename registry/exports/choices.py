@@ -135,9 +135,9 @@ class Choices:
 
     def __post_init__(self):
         for name, offered in OFFERED.items():
-            _known(name, (getattr(self, name),), [one.code for one in offered])
-        _known("content", self.content, [one.code for one in CONTENT])
-        _known("value_sets", self.value_sets, [one.code for one in value_sets.ALL])
+            _known(name, (getattr(self, name),), [choice.code for choice in offered])
+        _known("content", self.content, [choice.code for choice in CONTENT])
+        _known("value_sets", self.value_sets, [value_set.code for value_set in value_sets.ALL])
         if not self.content:
             raise InvalidChoices("content", Label("choose at least one kind of columns", "列の種類を選んでください"))
         if "hsuv" in self.content and not self.value_sets:
@@ -155,7 +155,7 @@ class Choices:
 
     @property
     def kind(self):
-        return next(one for one in FORMATS if one.code == self.format)
+        return next(kind for kind in FORMATS if kind.code == self.format)
 
     @property
     def is_wide(self):
@@ -209,12 +209,12 @@ def from_json(data):
 
 
 def _known(field, given, codes):
-    for one in given:
-        if one not in codes:
+    for value in given:
+        if value not in codes:
             raise InvalidChoices(
                 field,
                 Label("“{one}” is none of {codes}", "「{one}」は選択できません（{codes}）").format(
-                    one=one, codes=", ".join(codes)
+                    one=value, codes=", ".join(codes)
                 ),
             )
 

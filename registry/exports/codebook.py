@@ -24,26 +24,26 @@ KINDS = {
 
 def rows(tables, choices):
     """One row of text for each column, in the order of HEADER. `tables`: (Dataset, Outputs) of each."""
-    return [_row(dataset.name, one, choices) for dataset, written in tables for one in written]
+    return [_row(dataset.name, variable, choices) for dataset, written in tables for variable in written]
 
 
-def _row(table, one, choices):
-    variable, instrument = one.variable, one.variable.instrument
+def _row(table, column, choices):
+    variable, instrument = column.variable, column.variable.instrument
     return (
         table,
-        one.name,
-        short_name(one.name),
-        one.label.en,
-        one.label.ja,
-        one.kind,
-        "" if one.reason_for else variable.unit,
-        *(("", "") if one.reason_for or one.choices else (_text(variable.minimum), _text(variable.maximum))),
-        _codes(one),
+        column.name,
+        short_name(column.name),
+        column.label.en,
+        column.label.ja,
+        column.kind,
+        "" if column.reason_for else variable.unit,
+        *(("", "") if column.reason_for or column.choices else (_text(variable.minimum), _text(variable.maximum))),
+        _codes(column),
         variable.timepoint,
         instrument.title.en if instrument else "",
         instrument.version if instrument else "",
-        instrument.higher_is if instrument and not one.reason_for else "",
-        _missing(one, choices),
+        instrument.higher_is if instrument and not column.reason_for else "",
+        _missing(column, choices),
         instrument.citation if instrument else "",
         instrument.licence if instrument else "",
     )
@@ -53,12 +53,12 @@ def _text(value):
     return "" if value is None else str(value)
 
 
-def _codes(one):
-    return " | ".join(f"{choice.code} = {choice.label.en} ({choice.label.ja})" for choice in one.choices)
+def _codes(variable):
+    return " | ".join(f"{choice.code} = {choice.label.en} ({choice.label.ja})" for choice in variable.choices)
 
 
-def _missing(one, choices):
-    return _marks(choices, "en") if one.tagged else ""
+def _missing(variable, choices):
+    return _marks(choices, "en") if variable.tagged else ""
 
 
 def _marks(choices, language):
@@ -70,8 +70,8 @@ def _marks(choices, language):
 def about(choices, manifest, note):
     """What an export is of, as (what, value) pairs of text in its language. `note` is empty unless it is synthetic."""
     patients, snapshot = manifest["patients"], manifest["snapshot"]
-    missing = next(one.label for one in MISSING if one.code == choices.missing).in_language(choices.language)
-    found = [
+    missing = next(choice.label for choice in MISSING if choice.code == choices.missing).in_language(choices.language)
+    lines = [
         (_ABOUT["product"], manifest["product"]),
         (_ABOUT["created"], manifest["created_at"]),
         (_ABOUT["cohort"], f"{choices.cohort.name}, {choices.cohort.version}"),
@@ -80,10 +80,10 @@ def about(choices, manifest, note):
         (_ABOUT["missing"], missing),
     ]
     if choices.missing == "tagged":
-        found.append((_ABOUT["tags"], _marks(choices, choices.language)))
+        lines.append((_ABOUT["tags"], _marks(choices, choices.language)))
     if note:
-        found.insert(0, (_ABOUT["synthetic"], note))
-    return [(what.in_language(choices.language), value) for what, value in found]
+        lines.insert(0, (_ABOUT["synthetic"], note))
+    return [(what.in_language(choices.language), value) for what, value in lines]
 
 
 _ABOUT = {
@@ -98,11 +98,11 @@ _ABOUT = {
 }
 
 
-def as_csv(found):
+def as_csv(lines):
     """The rows as CSV, bytes."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows((HEADER, *found))
+    writer.writerows((HEADER, *lines))
     return out.getvalue().encode()
 
 
@@ -120,14 +120,14 @@ def as_html(tables, choices, title, about):
     """A page by itself, in the language of the export. `about`: (what, value) pairs of text, told above the tables."""
     language = choices.language
     words = _WORDS[language]
-    told = "".join(f"<tr><th scope=row>{escape(what)}</th><td>{escape(value)}</td></tr>" for what, value in about)
+    about_rows = "".join(f"<tr><th scope=row>{escape(what)}</th><td>{escape(value)}</td></tr>" for what, value in about)
     parts = [
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{escape(title)}</title>',
-        f"<style>{_STYLE}</style><h1>{escape(title)}</h1><table>{told}</table>",
+        f"<style>{_STYLE}</style><h1>{escape(title)}</h1><table>{about_rows}</table>",
     ]
     for dataset, written in tables:
         head = "".join(f"<th scope=col>{word}</th>" for word in words)
-        body = "".join(_html_row(one, choices) for one in written)
+        body = "".join(_html_row(variable, choices) for variable in written)
         label = escape(dataset.label.in_language(language))
         parts.append(
             f"<h2>{dataset.name}</h2><table><caption>{label}</caption><thead><tr>{head}</tr></thead>"
@@ -142,28 +142,28 @@ _WORDS = {
 }
 
 
-def _html_row(one, choices):
-    language, variable = choices.language, one.variable
+def _html_row(column, choices):
+    language, variable = choices.language, column.variable
     codes = "".join(
         f"<li><code>{escape(str(choice.code))}</code> {escape(choice.label.in_language(language))}</li>"
-        for choice in one.choices
+        for choice in column.choices
     )
     instrument = variable.instrument.title.in_language(language) if variable.instrument else ""
-    kind = KINDS[one.kind].in_language(language)
+    kind = KINDS[column.kind].in_language(language)
     cells = (
-        f"<th scope=row><code>{escape(one.name)}</code></th>",
-        f"<td>{escape(one.label.in_language(language))}</td>",
+        f"<th scope=row><code>{escape(column.name)}</code></th>",
+        f"<td>{escape(column.label.in_language(language))}</td>",
         f"<td>{escape(kind)}</td>",
-        f"<td>{f'<ul>{codes}</ul>' if codes else escape(_range(one))}</td>",
+        f"<td>{f'<ul>{codes}</ul>' if codes else escape(_range(column))}</td>",
         f"<td>{escape(instrument)}</td>",
     )
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _range(one):
-    variable = one.variable
-    if one.reason_for or variable.minimum is None:
-        return "" if one.reason_for else variable.unit
+def _range(column):
+    variable = column.variable
+    if column.reason_for or variable.minimum is None:
+        return "" if column.reason_for else variable.unit
     high = "" if variable.maximum is None else variable.maximum
     return f"{variable.minimum}–{high} {variable.unit}".strip()
 
@@ -216,17 +216,22 @@ def _lines_of_pdf(choices, note):
 
 def _once(written):
     seen = set()
-    for one in written:
-        timepoint = one.variable.timepoint
-        name = one.name.replace(f"_{timepoint}", "", 1) if timepoint else one.name
+    for variable in written:
+        timepoint = variable.variable.timepoint
+        name = variable.name.replace(f"_{timepoint}", "", 1) if timepoint else variable.name
         if name not in seen:
             seen.add(name)
-            yield one
+            yield variable
 
 
-def _pdf_lines(one, language):
-    codes = "; ".join(f"{choice.code} = {choice.label.in_language(language)}" for choice in one.choices)
-    texts = (one.name, one.label.in_language(language), KINDS[one.kind].in_language(language), codes or _range(one))
+def _pdf_lines(variable, language):
+    codes = "; ".join(f"{choice.code} = {choice.label.in_language(language)}" for choice in variable.choices)
+    texts = (
+        variable.name,
+        variable.label.in_language(language),
+        KINDS[variable.kind].in_language(language),
+        codes or _range(variable),
+    )
     wrapped = [_wrapped(text, width) for text, width in zip(texts, WIDTHS, strict=True)]
     for place in range(max(map(len, wrapped))):
         yield tuple(column[place] if place < len(column) else "" for column in wrapped)
@@ -241,6 +246,6 @@ def _wrapped(text, width):
             cut = line.rfind(" ") + 1 if " " in line[width // 2 :] else len(line)
             lines.append(line[:cut].rstrip())
             line = line[cut:]
-            used = sum(2 if ord(one) > 0x2E80 else 1 for one in line)
+            used = sum(2 if ord(character) > 0x2E80 else 1 for character in line)
         line, used = line + character, used + wide
     return [*lines, line]

@@ -33,14 +33,14 @@ def schema(written):
     import polars as pl
 
     kinds = {"number": pl.Float64, "date": pl.Date, "code": pl.String, "text": pl.String}
-    return {one.name: kinds.get(one.kind) or _integer(pl, one) for one in written}
+    return {variable.name: kinds.get(variable.kind) or _integer(pl, variable) for variable in written}
 
 
-def _integer(pl, one):
-    variable = one.variable
+def _integer(pl, column):
+    variable = column.variable
     low, high = variable.minimum, variable.maximum
-    if one.choices:
-        codes = [choice.code for choice in one.choices]
+    if column.choices:
+        codes = [choice.code for choice in column.choices]
         low, high = min(codes), max(codes)
     small = low is not None and high is not None and low > -32_000 and high < 32_000
     return pl.Int16 if small else pl.Int32
@@ -51,7 +51,11 @@ def frame(sql, written, tick):
     import polars as pl
 
     types = schema(written)
-    enums = {one.name: pl.Enum([choice.code for choice in one.choices]) for one in written if one.kind == "code"}
+    enums = {
+        variable.name: pl.Enum([choice.code for choice in variable.choices])
+        for variable in written
+        if variable.kind == "code"
+    }
     parts, rows = [pl.DataFrame(schema=types)], 0
     for block in csv_blocks(sql):
         part = pl.read_csv(io.BytesIO(block), has_header=False, schema=types)

@@ -110,7 +110,7 @@ class _Maker:
             replace(item, choices=self.timepoints) if item.name == TIMEPOINT.name else item
             for item in catalogue.ASSESSMENT_KEYS
         ]
-        found = [
+        columns = [
             *(self._item(item, "t", file_formats.ASSESSMENTS) for item in keys),
             *self._of_assessment("t", ""),
         ]
@@ -121,7 +121,7 @@ class _Maker:
         return Dataset(
             "assessments",
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
-            tuple(filter(None, found)),
+            tuple(filter(None, columns)),
             f"{self.source.assessments} AS t {' '.join(joins)}",
             f"t.patient_id, {ORDER[TIMEPOINT.name]}",
         )
@@ -172,7 +172,9 @@ class _Maker:
             alias = f"a{place}"
             joins.append(self._visit(alias, visit.code))
             date = self._item(catalogue.item("assessment_date"), alias, file_formats.ASSESSMENTS)
-            columns += [self._at(one, visit) for one in (date, *self._of_assessment(alias, visit.code)) if one]
+            columns += [
+                self._at(variable, visit) for variable in (date, *self._of_assessment(alias, visit.code)) if variable
+            ]
         if "extras" in self.choices.with_:
             joins.append(self._after_surgery())
             corrected = _angle(cobb.CORRECTION, {"before": "a0", "after": "c"})
@@ -247,16 +249,16 @@ class _Maker:
                     name=age.name, label=age.label, kind="integer", sql="t.age_at_surgery", of=age.name,
                     unit=age.unit, minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
                 )  # fmt: skip
-            elif not item.identifying and (found := self._item(item, "t", file_formats.PATIENTS)):
-                yield found
+            elif not item.identifying and (variable := self._item(item, "t", file_formats.PATIENTS)):
+                yield variable
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
             yield from self._extras(catalogue.current().patient_extras, "t", file_formats.PATIENTS)
-            yield from (_score(one) for one in SCORES)
+            yield from (_score(score) for score in SCORES)
 
     def _totals_of_patient(self):
         if "totals" in self.choices.with_:
-            yield from (_derived(one, "t", of) for of in catalogue.PATIENT for one in of.derived)
+            yield from (_derived(derived, "t", of) for of in catalogue.PATIENT for derived in of.derived)
             yield Variable(
                 name="segment_group", label=Label("Segment group", "病変部位群"), kind="code",
                 sql="coalesce(t.segment_adjudicated, t.segment_group)", of="segment_group",
@@ -270,7 +272,7 @@ class _Maker:
             if "items" in parts:
                 yield from (self._item(item, alias, file_formats.ASSESSMENTS) for item in instrument.items)
             if "totals" in parts:
-                yield from (_derived(one, alias, instrument) for one in instrument.derived)
+                yield from (_derived(derived, alias, instrument) for derived in instrument.derived)
         if "hsuv" in parts:
             yield from (_utility(code, alias) for code in self.choices.value_sets)
         if "changes" in parts and timepoint != BASELINE:
@@ -283,7 +285,7 @@ class _Maker:
         """Every extra that there is, switched on or not: what was answered once stays."""
         for instrument in instruments:
             yield from (self._item(item, alias, file) for item in instrument.items)
-            yield from (_derived(one, alias, instrument) for one in instrument.derived)
+            yield from (_derived(derived, alias, instrument) for derived in instrument.derived)
 
     def _changes(self, alias, baseline):
         for name in outcomes.CHANGES:
@@ -295,7 +297,7 @@ class _Maker:
 
     def _item(self, item, alias, file):
         kind = {"decimal": "number", "code": "code", "integer": "integer", "date": "date"}.get(item.kind, "text")
-        found = Variable(
+        variable = Variable(
             name=item.name,
             label=item.label,
             kind=kind,
@@ -308,7 +310,7 @@ class _Maker:
             reason=f"{alias}.missing ->> '{item.name}'" if file.may_lack(item.name) else "",
             instrument=_instrument(item.name),
         )
-        return self._dated(found, alias) if item.kind == "date" else found
+        return self._dated(variable, alias) if item.kind == "date" else variable
 
     def _dated(self, variable, alias):
         if self.choices.dates == "shifted":
@@ -345,14 +347,14 @@ def _value(item, alias):
         return "site.code"
     column = f"{alias}.{file_formats.column_of(item.name)}"
     if item.kind == "levels":
-        names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
+        names = (f"CASE WHEN {column} & {levels.mask([level])} > 0 THEN '{level}' END" for level in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
     if item.kind == "time":
         return f"to_char({column}, 'HH24:MI')"
     return column
 
 
-def _calculated(one, alias, instrument):
+def _calculated(derived, alias, instrument):
     """A value that an own instrument calculates: of the same record, and of its patient."""
 
     def column(name):
@@ -361,30 +363,42 @@ def _calculated(one, alias, instrument):
         return f'{alias}."{name}"'
 
     return Variable(
-        name=one.name, label=one.label, kind={"number": "number", "boolean": "integer"}.get(one.kind, one.kind),
-        sql=one.sql(column), of=one.name, unit=one.unit, choices=NO_YES if one.kind == "boolean" else (),
+        name=derived.name,
+        label=derived.label,
+        kind={"number": "number", "boolean": "integer"}.get(derived.kind, derived.kind),
+        sql=derived.sql(column),
+        of=derived.name,
+        unit=derived.unit,
+        choices=NO_YES if derived.kind == "boolean" else (),
         instrument=instrument,
-    )  # fmt: skip
+    )
 
 
-def _derived(one, alias, instrument):
+def _derived(derived, alias, instrument):
     if instrument.own:
-        return _calculated(one, alias, instrument)
-    choices = getattr(one, "choices", ())
+        return _calculated(derived, alias, instrument)
+    choices = getattr(derived, "choices", ())
     return Variable(
-        name=one.name, label=one.label, kind="code" if choices else "integer", sql=f"{alias}.{one.name}", of=one.name,
-        choices=choices, minimum=one.minimum, maximum=one.maximum, instrument=instrument,
-    )  # fmt: skip
+        name=derived.name,
+        label=derived.label,
+        kind="code" if choices else "integer",
+        sql=f"{alias}.{derived.name}",
+        of=derived.name,
+        choices=choices,
+        minimum=derived.minimum,
+        maximum=derived.maximum,
+        instrument=instrument,
+    )
 
 
 def _score(score):
-    told = Label(f"{score.title.en} (provisional)", f"{score.title.ja}（暫定）") if score.provisional else score.title
+    label = Label(f"{score.title.en} (provisional)", f"{score.title.ja}（暫定）") if score.provisional else score.title
     instrument = Instrument(
         code=score.code, version="1", title=score.title, items=(), higher_is=score.higher_is,
         citation=score.citation, licence=score.licence, optional=True,
     )  # fmt: skip
     return Variable(
-        name=score.column, label=told, kind="integer", sql=scores.sql(score, _of_score), of=score.column,
+        name=score.column, label=label, kind="integer", sql=scores.sql(score, _of_score), of=score.column,
         minimum=score.minimum, maximum=score.maximum, instrument=instrument,
     )  # fmt: skip
 
@@ -423,14 +437,14 @@ _PLACES = [len(DIMENSIONS[0].choices) ** power for power in reversed(range(len(D
 
 def _utility(code, alias):
     """The HSUV by a value set: looked up in an array of all states, in the order of their digits."""
-    one = value_sets.get(code)
+    value_set = value_sets.get(code)
     place = " + ".join(f"({alias}.{item.name} - 1) * {by}" for item, by in zip(DIMENSIONS, _PLACES, strict=True))
-    table = one.table()
+    table = value_set.table()
     values = ",".join(repr(table[state]) for state in sorted(table))
     declared = variables.HSUV
     return Variable(
         name=f"hsuv_{code.lower()}",
-        label=Label(f"{declared.label.en}, {one.label.en}", f"{declared.label.ja}・{one.label.ja}"),
+        label=Label(f"{declared.label.en}, {value_set.label.en}", f"{declared.label.ja}・{value_set.label.ja}"),
         kind="number", sql=f"('{{{values}}}'::float8[])[1 + {place}]", of="hsuv",
         instrument=catalogue.instrument("eq5d5l"),
     )  # fmt: skip
@@ -453,13 +467,13 @@ def outputs(dataset, choices):
     A `sheet` guards text from being run as a formula; `sav` and `dta` hold every code as a number with a label.
     """
     style = choices.kind.style
-    found = []
+    columns = []
     for variable in dataset.variables:
         tagged = choices.missing == "tagged" and bool(variable.reason) and _has_room(variable)
-        found.append(_output(variable, choices, style, tagged))
+        columns.append(_output(variable, choices, style, tagged))
         if variable.reason and choices.missing != "none" and not tagged:
-            found.append(_reason(variable, choices, style))
-    return tuple(found)
+            columns.append(_reason(variable, choices, style))
+    return tuple(columns)
 
 
 def _has_room(variable):
@@ -474,7 +488,9 @@ def _output(variable, choices, style, tagged):
         return _numeric(variable, tagged)
     kind, sql, known = variable.kind, variable.sql, variable.choices
     if known and choices.labelled:
-        sql = _cases(sql, [(one.code, f"'{_text(one.label.in_language(choices.language), style)}'") for one in known])
+        sql = _cases(
+            sql, [(choice.code, f"'{_text(choice.label.in_language(choices.language), style)}'") for choice in known]
+        )
         kind = "text"
     elif kind == "text" and style == "sheet":
         sql = file_formats.guarded_sql(sql)
@@ -487,8 +503,8 @@ def _output(variable, choices, style, tagged):
 def _numeric(variable, tagged):
     kind, sql, known = variable.kind, variable.sql, variable.choices
     if kind == "code":
-        known = tuple(Choice(place, one.label) for place, one in enumerate(known, 1))
-        sql = _cases(sql, [(one.code, place) for place, one in enumerate(variable.choices, 1)])
+        known = tuple(Choice(place, choice.label) for place, choice in enumerate(known, 1))
+        sql = _cases(sql, [(choice.code, place) for place, choice in enumerate(variable.choices, 1)])
         kind = "integer"
     if tagged:
         sql = f"coalesce({sql}, {_cases(variable.reason, SENTINELS.items())})"
@@ -497,8 +513,8 @@ def _numeric(variable, tagged):
 
 def _reason(variable, choices, style):
     item = file_formats.reason_item(variable.name, variable.label)
-    told = replace(variable, name=item.name, label=item.label, kind="code", sql=variable.reason, choices=item.choices)
-    return replace(_output(told, choices, style, False), reason_for=variable.name, variable=variable)
+    coded = replace(variable, name=item.name, label=item.label, kind="code", sql=variable.reason, choices=item.choices)
+    return replace(_output(coded, choices, style, False), reason_for=variable.name, variable=variable)
 
 
 def _cases(sql, pairs):
@@ -529,8 +545,8 @@ def short_name(name):
 
 def select_sql(dataset, written, sites, limit=None):
     """The query of a dataset's Outputs for the sites with these ids, in the order of its rows."""
-    columns = ", ".join(f'{one.sql} AS "{one.name}"' for one in written)
-    ids = ",".join(str(int(one)) for one in sites)
+    columns = ", ".join(f'{variable.sql} AS "{variable.name}"' for variable in written)
+    ids = ",".join(str(int(site)) for site in sites)
     return (
         f"SELECT {columns} FROM {dataset.tables} WHERE t.site_id = ANY ('{{{ids}}}'::bigint[]) "
         f"ORDER BY {dataset.order}" + (f" LIMIT {int(limit)}" if limit else "")
@@ -539,7 +555,7 @@ def select_sql(dataset, written, sites, limit=None):
 
 def count_sql(dataset, sites):
     """How many rows that query has, by another way: the rows of the table itself, no column computed."""
-    ids = ",".join(str(int(one)) for one in sites)
+    ids = ",".join(str(int(site)) for site in sites)
     main, _, joins = dataset.tables.partition(" AS t")
     only = f"AND t.patient_id IN (SELECT patient_id FROM {PATIENTS_OF_EXPORT})" if PATIENTS_OF_EXPORT in joins else ""
     return f"SELECT count(*) FROM {main} AS t WHERE t.site_id = ANY ('{{{ids}}}'::bigint[]) {only}"

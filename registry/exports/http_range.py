@@ -36,10 +36,10 @@ def resumable(request, path, *, filename, etag, content_type):
 
 def _wanted(request, size, etag):
     """(first, last) byte of the range asked for; None for the whole file, () for a range that it does not have."""
-    found = _RANGE.fullmatch(request.headers.get("Range", "").strip())
-    if found is None or request.headers.get("If-Range", f'"{etag}"') != f'"{etag}"':
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if match is None or request.headers.get("If-Range", f'"{etag}"') != f'"{etag}"':
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first and not last:
         return None
     if not first:  # the last so many bytes

@@ -90,7 +90,7 @@ def rows_expected(choices, sites):
         return sum(n for name, n in frozen.items() if name != file_formats.ASSESSMENTS.name or not choices.is_wide)
     with connection.cursor() as cursor:
         tables = [LIVE.patients, LIVE.events, LIVE.ends] + ([] if choices.is_wide else [LIVE.assessments])
-        counts = " + ".join(f"(SELECT count(*) FROM {one} WHERE site_id = ANY(%(sites)s))" for one in tables)
+        counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE site_id = ANY(%(sites)s))" for table in tables)
         cursor.execute(f"SELECT {counts}", {"sites": list(sites)})
         return cursor.fetchone()[0]
 
@@ -237,7 +237,7 @@ def _with_erased_patients(done):
     with everything(reason="exports expire"), transaction.atomic():
         whole = Erasure.objects.filter(extent=Erasure.Extent.EVERYTHING).order_by()
         erased = dict(whole.values_list("site_id").annotate(Count("pk")))
-    return [one for one in done if sum(erased.get(site, 0) for site in one.site_ids) > _erased_before(one)]
+    return [export for export in done if sum(erased.get(site, 0) for site in export.site_ids) > _erased_before(export)]
 
 
 def _erased_before(export):
@@ -262,7 +262,7 @@ def expire():
     over = list(done.filter(expires_at__lte=now)) + _with_erased_patients(done.filter(expires_at__gt=now))
     for export in over:
         path_of(export).unlink(missing_ok=True)
-    Export.objects.filter(pk__in=[one.pk for one in over]).update(status=Status.EXPIRED)
+    Export.objects.filter(pk__in=[export.pk for export in over]).update(status=Status.EXPIRED)
     if over:
         with everything(reason="exports expire"), transaction.atomic():
             for one in over:
@@ -275,7 +275,7 @@ def _clear_away(before):
     """What interrupted workers left in the folder until then: parts of files, and files that no export has."""
     if not settings.EXPORT_FOLDER.is_dir():
         return
-    done = {path_of(one).name for one in Export.objects.filter(status=Status.DONE).only("pk")}
+    done = {path_of(export).name for export in Export.objects.filter(status=Status.DONE).only("pk")}
     for left in (*settings.EXPORT_FOLDER.glob(".*.part"), *settings.EXPORT_FOLDER.glob("*.zip")):
         if left.name not in done and left.stat().st_mtime < before.timestamp():
             left.unlink(missing_ok=True)

@@ -92,14 +92,14 @@ def write_package(path, selected, who):
 
 def preview(selected, most):
     """What would be written: for each dataset its name, label, rows, Outputs and first rows, as lists of text."""
-    found = []
+    tables = []
     for dataset in selected.datasets:
         written = outputs(dataset, selected.choices)
         sql = select_sql(dataset, written, selected.sites, limit=most)
         first = list(csv.reader(io.StringIO(b"".join(copy_rows.csv_blocks(sql)).decode(), newline="")))
         count = _count(count_sql(dataset, selected.sites))
-        found.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
-    return found
+        tables.append({"dataset": dataset, "rows": count, "columns": written, "first": first})
+    return tables
 
 
 def _data(package, selected, tables, note):
@@ -166,7 +166,7 @@ def _manifest(selected, package, who, tables):
             "erased": selected.erased,
         },
         "rows": {name: rows for name, (rows, _) in package.written.items()},
-        "columns": {dataset.name: [one.name for one in written] for dataset, written in tables},
+        "columns": {dataset.name: [variable.name for variable in written] for dataset, written in tables},
         "files": [],
     }
 
@@ -193,7 +193,7 @@ def _readme(choices, manifest, note):
     lines += [f"{name}: {count} rows" for name, count in manifest["rows"].items()]
     patients = manifest["patients"]
     lines += ["", f"Patients enrolled: {patients['enrolled']}, exported: {patients['exported']}"]
-    lines += [f"  excluded, {one['reason']}: {one['n']}" for one in patients["excluded"]]
+    lines += [f"  excluded, {step['reason']}: {step['n']}" for step in patients["excluded"]]
     lines += [
         "",
         f"Format: {choices.kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of "

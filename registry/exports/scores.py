@@ -21,11 +21,11 @@ def _term(term, column):
         case Points():
             return _cases(column(term.item), term.points)
         case Depending():
-            found = {
-                code: _cases(column(one[0]), one[1]) if isinstance(one, tuple) else one
-                for code, one in term.points.items()
+            grades = {
+                code: _cases(column(point[0]), point[1]) if isinstance(point, tuple) else point
+                for code, point in term.points.items()
             }
-            by_code = _cases(column(term.item), found)
+            by_code = _cases(column(term.item), grades)
             first, second = (column(term.other), by_code) if term.overrules else (by_code, column(term.other))
             return f"coalesce({first}, {second})"
         case Rungs():
@@ -34,21 +34,21 @@ def _term(term, column):
 
 
 def _cases(value, points):
-    whens = " ".join(f"WHEN {repr(code)} THEN {one}" for code, one in points.items())
+    whens = " ".join(f"WHEN {repr(code)} THEN {point}" for code, point in points.items())
     return f"CASE {value} {whens} END"
 
 
 def _rungs(term, column):
     whens = []
     for points, conditions in term.rungs:
-        held = " OR ".join(_condition(one, column) for one in conditions)
+        held = " OR ".join(_condition(condition, column) for condition in conditions)
         whens.append(f"WHEN {held} THEN {points} WHEN ({held}) IS NULL THEN NULL")
     return f"CASE {' '.join(whens)} ELSE 0 END"
 
 
-def _condition(one, column):
-    value = sql(one.of, column) if isinstance(one.of, Score) else column(one.of)
-    return f"{value} >= {one.at_least}" if one.under is None else f"{value} < {one.under}"
+def _condition(condition, column):
+    value = sql(condition.of, column) if isinstance(condition.of, Score) else column(condition.of)
+    return f"{value} >= {condition.at_least}" if condition.under is None else f"{value} < {condition.under}"
 
 
 def difference(declared, aliases):

@@ -83,7 +83,7 @@ def selected(choices, site_ids, tick=lambda rows: None):
 
     ExportFailed where the snapshot does not exist or is not what it was.
     """
-    mine = tuple(one for one in site_ids if one in current().read)
+    mine = tuple(site_id for site_id in site_ids if site_id in current().read)
     with entered(replace(current(), read=mine)):
         if not choices.snapshot:
             yield _selected(choices, LIVE, None, mine, tick)
@@ -112,7 +112,7 @@ def _selected(choices, source, snapshot, site_ids, tick):
             flow = [{"step": "enrolled", "label": cohorts.ENROLLED.en, "n": sum(counts.values())}]
             if choices.dates == "shifted":
                 cursor.execute(f"SELECT patient_id FROM {source.patients} WHERE site_id = ANY(%s)", [list(codes)])
-                _fill(cursor, (one for (one,) in cursor.fetchall()), choices)
+                _fill(cursor, (patient_id for (patient_id,) in cursor.fetchall()), choices)
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
     erased = Erasure.objects.filter(site_id__in=site_ids, extent=Erasure.Extent.EVERYTHING).count()
     return Selected(choices, cohort, source, sites, flow, erased, snapshot, tick)
@@ -137,8 +137,8 @@ def _fill(cursor, patient_ids, choices):
     )
     shifts = choices.dates == "shifted"
     with cursor.copy(f"COPY {PATIENTS_OF_EXPORT} FROM STDIN") as copy:
-        for one in patient_ids:
-            copy.write_row((one, shift_of(one) if shifts else 0))
+        for patient_id in patient_ids:
+            copy.write_row((patient_id, shift_of(patient_id) if shifts else 0))
     cursor.execute(f"ANALYZE {PATIENTS_OF_EXPORT}")
 
 

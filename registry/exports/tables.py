@@ -59,7 +59,7 @@ def _value(item):
     if item.name == "birth_date":
         return "NULL"
     if item.kind == "levels":
-        names = (f"CASE WHEN {column} & {levels.mask([one])} > 0 THEN '{one}' END" for one in levels.LEVELS)
+        names = (f"CASE WHEN {column} & {levels.mask([level])} > 0 THEN '{level}' END" for level in levels.LEVELS)
         return f"nullif(array_to_string(ARRAY[{', '.join(names)}], ';'), '')"
     if item.kind == "time":
         return f"to_char({column}, 'HH24:MI')"
@@ -115,7 +115,7 @@ def left_out(selection):
 
 
 def _array(ids):
-    return f"'{{{','.join(str(int(one)) for one in ids)}}}'::bigint[]"
+    return f"'{{{','.join(str(int(number)) for number in ids)}}}'::bigint[]"
 
 
 def blocks(file, selection, *, limit=None):

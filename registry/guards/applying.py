@@ -57,10 +57,10 @@ class SchemaAltered(Exception):
 def refuse_altered_schema(using):
     """Raise SchemaAltered where somebody changed the tables since the last `migrate`."""
     with transaction.atomic(using), connections[using].cursor() as cursor:
-        if found := checking.altered_schema(cursor):
+        if altered := checking.altered_schema(cursor):
             raise SchemaAltered(
-                f"Since the last migrate, and by no migration: {checking.listed(found)}. Restore what was changed, or "
-                "say `migrate --accept-schema` once it is known to be right. Nothing was done."
+                f"Since the last migrate, and by no migration: {checking.listed(altered)}. Restore what was changed, "
+                "or say `migrate --accept-schema` once it is known to be right. Nothing was done."
             )
 
 
@@ -71,11 +71,11 @@ def apply(using):
     """
     connection = connections[using]
     with transaction.atomic(using), connection.cursor() as cursor:
-        found = checking.differences(using)
-        if found:
+        differences = checking.differences(using)
+        if differences:
             cursor.execute(CLEARED)
             cursor.execute(declared.script(rights.app_role(connection)))
             objects = catalogue.held(cursor)
             digest = declared.digest()
             cursor.execute(STORED, [digest, json.dumps(objects), checking.signature(digest, objects)])
-    return found
+    return differences

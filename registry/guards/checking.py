@@ -103,8 +103,8 @@ def lacking(now):
     for model in (model for app in OURS for model in apps.get_app_config(app).get_models(include_auto_created=True)):
         table = model._meta.db_table
         wanted += [f"column {table}.{field.column}" for field in model._meta.local_concrete_fields if field.column]
-        wanted += [f"constraint {table}.{one.name}" for one in model._meta.constraints]
-        wanted += [f"index {one.name}" for one in model._meta.indexes]
+        wanted += [f"constraint {table}.{constraint.name}" for constraint in model._meta.constraints]
+        wanted += [f"index {index.name}" for index in model._meta.indexes]
     # A unique constraint with a condition or an expression is an index to PostgreSQL.
     return [
         f"{name} is declared and not there: a migration is lacking"
@@ -115,17 +115,19 @@ def lacking(now):
 
 def require(using=DEFAULT_DB_ALIAS):
     """Raise Unguarded unless the database has the guards that are declared."""
-    if found := differences(using):
-        raise Unguarded(sentence(found))
+    if lacking := differences(using):
+        raise Unguarded(sentence(lacking))
 
 
-def listed(found):
-    return "; ".join(found[:NAMED]) + (f"; and {len(found) - NAMED} more" if len(found) > NAMED else "")
+def listed(differences):
+    return "; ".join(differences[:NAMED]) + (
+        f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
+    )
 
 
-def sentence(found):
+def sentence(differences):
     return (
-        f"The database is not guarded as this version declares: {listed(found)}. "
+        f"The database is not guarded as this version declares: {listed(differences)}. "
         "Run `manage.py migrate`, which puts the guards in place; where nobody upgraded, find out first who changed "
         "the database (docs/operations.md, “Guards of the database”)."
     )

@@ -19,8 +19,8 @@ def database_has_its_guards(app_configs, databases=None, **kwargs):
     """Policies, triggers, functions, rights and tables are what is declared."""
     if not databases or "default" not in databases or not _is_migrated():
         return []
-    found = checking.differences("default")
-    return [Error(checking.sentence(found), id="registry.E001")] if found else []
+    differences = checking.differences("default")
+    return [Error(checking.sentence(differences), id="registry.E001")] if differences else []
 
 
 def _is_migrated():

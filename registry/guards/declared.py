@@ -44,7 +44,7 @@ def functions():
     """The SQL of every function, but for the hashes of the keys that may seal."""
     folder = Path(__file__).parent / "sql"
     whole = "\n".join((folder / f"{name}.sql").read_text() for name in FUNCTIONS)
-    whole = re.sub(r"@RANGES_OF\((.+?)\)@", lambda found: RANGES.format(found[1]), whole, flags=re.DOTALL)
+    whole = re.sub(r"@RANGES_OF\((.+?)\)@", lambda match: RANGES.format(match[1]), whole, flags=re.DOTALL)
     for name, text in {"@EVENT@": EVENT, "@HEAD@": HEAD, "@EVENTS_OF_RANGE@": EVENTS_OF_RANGE}.items():
         whole = whole.replace(name, text)
     return whole

@@ -9,7 +9,7 @@ def trigger(table, name, when, function, *arguments, rows=True, having="", among
     having  condition on OLD and NEW
     among   such as "NEW TABLE AS added": the statement's rows
     """
-    texts = ", ".join("'" + one.replace("'", "''") + "'" for one in arguments)
+    texts = ", ".join("'" + argument.replace("'", "''") + "'" for argument in arguments)
     return (
         f"CREATE TRIGGER {name} {when} ON {table} {f'REFERENCING {among} ' if among else ''}"
         f"FOR EACH {'ROW' if rows else 'STATEMENT'} {f'WHEN ({having}) ' if having else ''}"

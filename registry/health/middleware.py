@@ -27,16 +27,16 @@ class HealthMiddleware:
 
 def ready(request):
     try:
-        told = readiness()
+        checks = readiness()
     finally:
         connection.close_if_unusable_or_obsolete()
-    good = all(one == OK for one in told.values()) if "all" in request.GET else serves(told)
-    return _told(told, 200 if good else 503)
+    good = all(state == OK for state in checks.values()) if "all" in request.GET else serves(checks)
+    return _told(checks, 200 if good else 503)
 
 
-def _told(told, status):
-    overall = OK if all(one == OK for one in told.values()) else "degraded" if status == 200 else "failed"
-    response = JsonResponse({"status": overall} | told, status=status)
+def _told(checks, status):
+    overall = OK if all(state == OK for state in checks.values()) else "degraded" if status == 200 else "failed"
+    response = JsonResponse({"status": overall} | checks, status=status)
     response["Cache-Control"] = "no-store"
     if status == 503:
         response["Retry-After"] = "5"

@@ -34,27 +34,27 @@ _QUESTION = f"""
 
 def readiness():
     """{what: "ok", "failed" or "silent"}, in the order in which an operator looks."""
-    told = dict.fromkeys(SERVING, FAILED)
+    checks = dict.fromkeys(SERVING, FAILED)
     ages = None
     try:
         with connection.cursor() as cursor:
             cursor.execute(_QUESTION, [_migrations()])
             applied, unguarded, bypasses = cursor.fetchone()
-        told["database"] = OK
-        told["migrations"] = OK if applied == len(_migrations()) else FAILED
-        told["guards"] = FAILED if unguarded or bypasses or not _guarded() else OK
+        checks["database"] = OK
+        checks["migrations"] = OK if applied == len(_migrations()) else FAILED
+        checks["guards"] = FAILED if unguarded or bypasses or not _guarded() else OK
         ages = heartbeats.ages()
     except Error:
         connection.close()
-    told["broker"] = OK if broker_answers() else FAILED
-    told["beat"] = _voice(ages, [heartbeats.BEAT])
-    told["worker"] = _voice(ages, [heartbeats.QUEUE + name for name in settings.QUEUES])
-    return told
+    checks["broker"] = OK if broker_answers() else FAILED
+    checks["beat"] = _voice(ages, [heartbeats.BEAT])
+    checks["worker"] = _voice(ages, [heartbeats.QUEUE + name for name in settings.QUEUES])
+    return checks
 
 
-def serves(told):
+def serves(checks):
     """Whether pages and the API can be served."""
-    return all(told[name] == OK for name in SERVING)
+    return all(checks[name] == OK for name in SERVING)
 
 
 def _voice(ages, names):
@@ -78,7 +78,7 @@ def _guarded():
 
 @cache
 def _migrations():
-    return sorted(".".join(one) for one in known())
+    return sorted(".".join(migration) for migration in known())
 
 
 _answered = (0.0, False)  # when the broker was last asked, and whether it answered

@@ -53,7 +53,7 @@ def task_ends(task_id, task, state, **kwargs):
 
 def _note(name, task_id, error):
     """Only of what recurs: other tasks have rows of their own."""
-    if name not in {one["task"] for one in settings.CELERY_BEAT_SCHEDULE.values()}:
+    if name not in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}:
         return
     try:
         took = time.monotonic() - _began.get(task_id, time.monotonic())

@@ -25,14 +25,14 @@ def main(arguments):
     options = parse(arguments)
     url = address("OWNER_DATABASE_URL" if options.need == "database" else "DATABASE_URL") or address("DATABASE_URL")
     deadline = time.monotonic() + options.seconds
-    said = None
+    message = None
     while lacking := LACKING[options.need](url):
         if time.monotonic() > deadline:
             print(f"Not there after {options.seconds} s: {lacking}", file=sys.stderr)
             return 3
-        if lacking != said:
+        if lacking != message:
             print(f"Waiting: {lacking}", file=sys.stderr, flush=True)
-            said = lacking
+            message = lacking
         time.sleep(PAUSE)
     if options.command:
         os.execvp(options.command[0], options.command)  # noqa: S606 - the rest of our own command line

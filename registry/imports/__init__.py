@@ -122,13 +122,13 @@ class _Work:
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
             path = self.folder / file.filename
-            one = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
-            if one.absent:
-                staging.keep_stored(cursor, file, one.absent)
-            self.report.warnings.extend(list(one.rewritten), len(one.rewritten))
-            if self.identifies is not None and (kept := staging.keep_unseen(cursor, file, list(self.identifies))):
-                self.report.warnings.add(Finding(file.filename, None, "", "", NOT_COMPARED.format(n=kept)))
-            staged[file.name] = one
+            stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            if stage.absent:
+                staging.keep_stored(cursor, file, stage.absent)
+            self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))
+            if self.identifies is not None and (unseen := staging.keep_unseen(cursor, file, list(self.identifies))):
+                self.report.warnings.add(Finding(file.filename, None, "", "", NOT_COMPARED.format(n=unseen)))
+            staged[file.name] = stage
         return staged
 
     def _check(self, cursor, staged):

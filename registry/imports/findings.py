@@ -28,18 +28,18 @@ LIST, ROW = Label("Findings", "所見"), Label("row", "行")
 BOLD = Font(bold=True)
 
 
-def workbook(one, language="en"):
+def workbook(job, language="en"):
     """The bytes of the workbook of an import whose files are kept."""
-    report = jobs.report_of(one)
+    report = jobs.report_of(job)
     book = Workbook(write_only=True)
     _list(book.create_sheet(LIST.in_language(language)), report, language)
     marks = {}  # (file, row) → {column: (kind, reason)}
     for kind in reversed(KINDS):  # an error hides the warning about the same cell
-        for found in report[kind].listed:
-            if found.row:
-                cells = marks.setdefault((found.file, found.row), {})
-                cells |= dict.fromkeys(found.column.split(", "), (kind, found.reason.in_language(language)))
-    with jobs.tables_of(one) as (tables, _faults, _notes):
+        for finding in report[kind].listed:
+            if finding.row:
+                cells = marks.setdefault((finding.file, finding.row), {})
+                cells |= dict.fromkeys(finding.column.split(", "), (kind, finding.reason.in_language(language)))
+    with jobs.tables_of(job) as (tables, _faults, _notes):
         for number, table in enumerate(tables, 1):
             _rows(book.create_sheet(f"{number} {table.name}"[:31].translate(_NOT_IN_A_NAME)), table, marks, language)
     out = io.BytesIO()
@@ -56,10 +56,10 @@ def _list(sheet, report, language):
         sheet.column_dimensions[letter].width = width
     sheet.append([_cell(sheet, label.in_language(language), bold=True) for label in COLUMNS])
     for kind, label in KINDS.items():
-        for found in report[kind].listed:
-            reason = found.reason.in_language(language)
-            told = [label.in_language(language), found.file, found.row or "", found.column, reason]
-            sheet.append([_cell(sheet, value) for value in told])
+        for finding in report[kind].listed:
+            reason = finding.reason.in_language(language)
+            cells = [label.in_language(language), finding.file, finding.row or "", finding.column, reason]
+            sheet.append([_cell(sheet, value) for value in cells])
 
 
 def _rows(sheet, table, marks, language):

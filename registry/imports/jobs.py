@@ -61,14 +61,26 @@ def begin(*, access, files, answers=None):
     Raises PermissionDenied.
     """
     access.require(Can.IMPORT)
-    one = uploads.new_import(access.user_id, files)
-    for number in range(len(one.files)):
-        choice = _sniffed(next(uploads.kept(one, f"file:{number}"), b"")[:8])
-        one.choices.append(choice | ({"wanted": answers} if answers else {}))
-    _touch(one, "choices")
-    if is_small(one) and not has_workbook(one):
-        read_files(one)
-    return one
+    job = uploads.new_import(access.user_id, files)
+    job.choices = [choice | ({"wanted": answers} if answers else {}) for choice in _unread(job)]
+    _touch(job, "choices")
+    if is_small(job) and not has_workbook(job):
+        read_files(job)
+    return job
+
+
+def _unread(job):
+    """The choice of each file that nobody has looked into yet."""
+    return [_sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:8]) for number in range(len(job.files))]
+
+
+def of_this_release(job):
+    """The job. Where an earlier release looked into files that are not stored yet, they are to be read again."""
+    earlier = any("read" not in choice and "unreadable" not in choice for choice in job.choices)
+    if earlier and job.status not in (Status.DONE, Status.DISCARDED):
+        job.status, job.choices, job.mapping, job.mapping_name = Status.OPEN, _unread(job), None, ""
+        _touch(job, "status", "choices", "mapping", "mapping_name")
+    return job
 
 
 def _sniffed(head):
@@ -82,101 +94,101 @@ def _unreadable(fault):
     return {"unreadable": [fault.reason.en, fault.reason.ja], "row": fault.row}
 
 
-def has_workbook(one):
+def has_workbook(job):
     """Whether a file is a workbook, which a worker alone reads."""
-    return any(choice.get("workbook") for choice in one.choices)
+    return any(choice.get("workbook") for choice in job.choices)
 
 
-def read_files(one):
+def read_files(job):
     """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in
     them is kept sealed.
     """
-    for number, file in enumerate(one.files):
+    for number, file in enumerate(job.files):
         with isolated.private_folder() as folder:
             try:
-                if "unreadable" not in one.choices[number]:
-                    _read_file(one, number, folder)
+                if "unreadable" not in job.choices[number]:
+                    _read_file(job, number, folder)
             except reading.Unreadable as fault:
-                one.choices[number] = _unreadable(fault)
-        log.debug("import %s: %s", one.pk, file["size"])
-    _touch(one, "choices")
+                job.choices[number] = _unreadable(fault)
+        log.debug("import %s: %s", job.pk, file["size"])
+    _touch(job, "choices")
 
 
-def _read_file(one, number, folder):
-    choice = one.choices[number]
+def _read_file(job, number, folder):
+    choice = job.choices[number]
     if not choice["read"]:
-        found = _inspected(one, number, folder, choice["workbook"])
+        inspection = _inspected(job, number, folder, choice["workbook"])
         choice |= {
             "read": True,
-            "encodings": found.encodings,
-            "delimiters": found.delimiters,
-            "separator": found.separator,
-            "sheets": [asdict(sheet) for sheet in found.sheets],
-            "way": sources.answered(found, found.certain, choice.get("wanted") or {}).to_json(),
+            "encodings": inspection.encodings,
+            "delimiters": inspection.delimiters,
+            "separator": inspection.separator,
+            "sheets": [asdict(sheet) for sheet in inspection.sheets],
+            "way": sources.answered(inspection, inspection.certain, choice.get("wanted") or {}).to_json(),
             "tables": None,
         }
-    way, found = Way.from_json(choice["way"]), inspection_of(choice)
-    if choice["tables"] == way.tables or (not found.workbook and found.open_questions(way)):
+    way, inspection = Way.from_json(choice["way"]), inspection_of(choice)
+    if choice["tables"] == way.tables or (not inspection.workbook and inspection.open_questions(way)):
         return
     choice["uncertain"] = []
-    for sheet in [place for place, _ in found.filled] or [0]:
-        layout = _table_made(one, number, sheet, way, found, folder)
+    for sheet in [place for place, _ in inspection.filled] or [0]:
+        layout = _table_made(job, number, sheet, way, inspection, folder)
         if not layout.certain:
             choice["uncertain"].append(sheet)
     choice["tables"] = way.tables
 
 
-def _inspected(one, number, folder, is_workbook):
+def _inspected(job, number, folder, is_workbook):
     path = folder / "upload"
-    if not uploads.write_file(one, number, path):
+    if not uploads.write_file(job, number, path):
         raise reading.Unreadable(GONE)
     if not is_workbook:
         return sources.inspect_text(path)
     sheets = isolated.read_workbook(path, folder)
-    found = sources.inspect_sheets(sheets)
-    for place, _ in found.filled:
-        _keep_packed(one, f"sheet:{number}:{place}", folder / f"sheet-{place}.csv")
-    return found
+    inspection = sources.inspect_sheets(sheets)
+    for place, _ in inspection.filled:
+        _keep_packed(job, f"sheet:{number}:{place}", folder / f"sheet-{place}.csv")
+    return inspection
 
 
-def _table_made(one, number, sheet, way, found, folder):
+def _table_made(job, number, sheet, way, inspection, folder):
     """Make and keep a file's table; returns its Layout."""
     source, target = folder / "source", folder / "table.csv"
-    if found.workbook:
-        _write_packed(one, f"sheet:{number}:{sheet}", source)
+    if inspection.workbook:
+        _write_packed(job, f"sheet:{number}:{sheet}", source)
         layout = sources.shape_sheet(source, way, sheet, target)
     else:
-        if not uploads.write_file(one, number, source):
+        if not uploads.write_file(job, number, source):
             raise reading.Unreadable(GONE)
         layout = sources.shape_text(source, way, target)
-    _keep_packed(one, f"table:{number}:{sheet}", target)
+    _keep_packed(job, f"table:{number}:{sheet}", target)
     uploads.keep(
-        one, f"layout:{number}:{sheet}", [zlib.compress(json.dumps(layout.to_json(), ensure_ascii=False).encode(), 1)]
+        job, f"layout:{number}:{sheet}", [zlib.compress(json.dumps(layout.to_json(), ensure_ascii=False).encode(), 1)]
     )
     return layout
 
 
-def layout_of(one, number, sheet):
+def layout_of(job, number, sheet):
     """The `Layout` of a file's table as it was read."""
-    content = b"".join(uploads.kept(one, f"layout:{number}:{sheet}"))
+    content = b"".join(uploads.kept(job, f"layout:{number}:{sheet}"))
     return shaping.Layout.from_json(json.loads(zlib.decompress(content)))
 
 
-def layouts_of(one):
+def layouts_of(job):
     """(name of the file or sheet, Layout) of each table that is imported."""
-    return [(name, layout_of(one, number, sheet)) for number, sheet, name, _, _ in _chosen(one)]
+    return [(name, layout_of(job, number, sheet)) for number, sheet, name, _, _ in _chosen(job)]
 
 
-def _chosen(one):
+def _chosen(job):
     """(number of the file, number of the sheet, name, Sheet or None, Way) of each table that is imported."""
-    for number, file, choice in readable(one):
-        way, found = Way.from_json(choice["way"]), inspection_of(choice)
-        chosen = found.chosen(way)
+    for number, file, choice in readable(job):
+        way, inspection = Way.from_json(choice["way"]), inspection_of(choice)
+        chosen = inspection.chosen(way)
         for place, sheet in chosen:
             yield number, place, f"{file['name']} [{sheet.name}]" if len(chosen) > 1 else file["name"], sheet, way
 
 
-def _keep_packed(one, name, path):
+def _keep_packed(job, name, path):
     """Keep a file's content, packed."""
 
     def pieces():
@@ -187,47 +199,47 @@ def _keep_packed(one, name, path):
                     yield packed
         yield packer.flush()
 
-    uploads.keep(one, name, pieces())
+    uploads.keep(job, name, pieces())
 
 
-def _write_packed(one, name, path):
+def _write_packed(job, name, path):
     unpacker = zlib.decompressobj()
     with path.open("wb") as stream:
-        for piece in uploads.kept(one, name):
+        for piece in uploads.kept(job, name):
             stream.write(unpacker.decompress(piece))
         stream.write(unpacker.flush())
 
 
 def inspection_of(choice):
     """The `Inspection` that a file's choice remembers; nothing of a file that nobody has read yet."""
-    if not choice["read"]:
+    if not choice.get("read"):
         return Inspection(workbook=choice["workbook"], encodings=(), delimiters=())
-    sheets = tuple(Sheet(**one) for one in choice["sheets"])
+    sheets = tuple(Sheet(**sheet) for sheet in choice["sheets"])
     return Inspection(
         choice["workbook"], tuple(choice["encodings"]), tuple(choice["delimiters"]), sheets, choice["separator"]
     )
 
 
-def readable(one):
+def readable(job):
     """(number, file, choice) of the files that are tables."""
     return [
         (number, file, choice)
-        for number, (file, choice) in enumerate(zip(one.files, one.choices, strict=True))
+        for number, (file, choice) in enumerate(zip(job.files, job.choices, strict=True))
         if "unreadable" not in choice
     ]
 
 
-def choose(one, answers):
+def choose(job, answers):
     """Take the answers (by number of the file) to how the files are read: what was said of their columns is void."""
-    for number, _, choice in readable(one):
+    for number, _, choice in readable(job):
         way = sources.answered(inspection_of(choice), Way.from_json(choice["way"]), answers.get(number, {}))
         choice["way"] = way.to_json()
-    _open(one, choices=one.choices, mapping=None)
+    _open(job, choices=job.choices, mapping=None)
 
 
-def step_of(one):
+def step_of(job):
     """What an open import waits for: read (by a worker), choices, columns, values, or check (nothing more)."""
-    ways = [(choice, Way.from_json(choice["way"])) for _, _, choice in readable(one)]
+    ways = [(choice, Way.from_json(choice["way"])) for _, _, choice in readable(job)]
     if not all(choice["read"] for choice, _ in ways):
         return "read"
     if any(inspection_of(choice).open_questions(way) for choice, way in ways):
@@ -236,10 +248,10 @@ def step_of(one):
         return "read"
     if any(_header_asked(choice, way) for choice, way in ways):
         return "choices"
-    if one.mapping is None and _needs_mapping(one):
-        one.mapping = {"step": "columns", "map": {}}
-        _touch(one, "mapping")
-    return one.mapping["step"] if one.mapping else "check"
+    if job.mapping is None and _needs_mapping(job):
+        job.mapping = {"step": "columns", "map": {}}
+        _touch(job, "mapping")
+    return job.mapping["step"] if job.mapping else "check"
 
 
 def _header_asked(choice, way):
@@ -248,55 +260,55 @@ def _header_asked(choice, way):
     return [place for place in choice["uncertain"] if place in chosen and not way.header_of(place)]
 
 
-def _needs_mapping(one):
-    if len(readable(one)) != 1:
+def _needs_mapping(job):
+    if len(readable(job)) != 1:
         return False
-    found = layouts_of(one)
-    return len(found) == 1 and file_of(*found[0]) is None
+    layouts = layouts_of(job)
+    return len(layouts) == 1 and file_of(*layouts[0]) is None
 
 
-def set_mapping(one, mapping, step, name=""):
+def set_mapping(job, mapping, step, name=""):
     """Keep the mapping of an import and what is to be said next: columns, values or check."""
-    _open(one, mapping={"step": step, "map": mapping.to_json()}, mapping_name=name or one.mapping_name)
+    _open(job, mapping={"step": step, "map": mapping.to_json()}, mapping_name=name or job.mapping_name)
 
 
-def _open(one, **values):
+def _open(job, **values):
     """Keep answers about an undecided import, which is to be checked again."""
     for name, value in values.items():
-        setattr(one, name, value)
-    one.status = Status.OPEN
-    _undecided(one).update(status=Status.OPEN, touched_at=timezone.now(), **values)
+        setattr(job, name, value)
+    job.status = Status.OPEN
+    _undecided(job).update(status=Status.OPEN, touched_at=timezone.now(), **values)
 
 
-def mapping_of(one):
-    return Mapping.from_json((one.mapping or {}).get("map"))
+def mapping_of(job):
+    return Mapping.from_json((job.mapping or {}).get("map"))
 
 
-def request(one, act, **fields):
+def request(job, act, **fields):
     """Queue an act of an import: check, store or undo. Returns whether it is: nothing happens to one that another
     request, of a second click or another window, has queued or decided meanwhile."""
     queued = {"act": act, "status": Status.QUEUED, "attempts": 0, "error": "", "touched_at": timezone.now()}
-    return bool(_undecided(one).update(**queued, **fields))
+    return bool(_undecided(job).update(**queued, **fields))
 
 
-def _undecided(one):
+def _undecided(job):
     """The row as a query, which waits for whoever is deciding; empty once they have."""
-    discarded = [Status.DISCARDED] if one.undoes_id else []  # an undoing needs no files: it can be tried again
-    return Import.objects.filter(pk=one.pk, status__in=[*uploads.UNDECIDED, *discarded])
+    discarded = [Status.DISCARDED] if job.undoes_id else []  # an undoing needs no files: it can be tried again
+    return Import.objects.filter(pk=job.pk, status__in=[*uploads.UNDECIDED, *discarded])
 
 
-def is_small(one, act=None):
+def is_small(job, act=None):
     """Whether an act of an import is done at once. Workbooks are read by a worker, however small they look."""
-    if act == Act.READ and has_workbook(one):
+    if act == Act.READ and has_workbook(job):
         return False
-    return sum(file["size"] for file in (one.undoes or one).files) <= SMALL
+    return sum(file["size"] for file in (job.undoes or job).files) <= SMALL
 
 
-def discard(one):
+def discard(job):
     """Throw an undecided import's files away."""
     now = timezone.now()
-    if _undecided(one).update(status=Status.DISCARDED, finished_at=now, touched_at=now):
-        uploads.forget(one)
+    if _undecided(job).update(status=Status.DISCARDED, finished_at=now, touched_at=now):
+        uploads.forget(job)
 
 
 @transaction.atomic
@@ -308,56 +320,56 @@ def new_undo(*, access, done):
     access.require(Can.IMPORT)
     if not may_be_undone(Import.objects.select_for_update().get(pk=done.pk)):  # of two at once the second waits
         raise ValueError("this import cannot be undone")
-    one = Import.objects.filter(undoes=done).first() or uploads.new_import(access.user_id, {}, undoes=done)
-    one.requested_by_id = access.user_id
-    one.save(update_fields=["requested_by"])
-    return one
+    job = Import.objects.filter(undoes=done).first() or uploads.new_import(access.user_id, {}, undoes=done)
+    job.requested_by_id = access.user_id
+    job.save(update_fields=["requested_by"])
+    return job
 
 
-def may_be_undone(one):
+def may_be_undone(job):
     """Whether an import is stored and not yet taken back; an undoing is not undone, its files are imported again."""
-    undone = Import.objects.filter(undoes=one).exclude(status__in=[Status.FAILED, Status.DISCARDED]).exists()
-    return one.status == Status.DONE and one.undoes_id is None and one.trail_to is not None and not undone
+    undone = Import.objects.filter(undoes=job).exclude(status__in=[Status.FAILED, Status.DISCARDED]).exists()
+    return job.status == Status.DONE and job.undoes_id is None and job.trail_to is not None and not undone
 
 
-def _touch(one, *fields):
-    one.touched_at = timezone.now()
-    one.save(update_fields=["touched_at", *fields])
+def _touch(job, *fields):
+    job.touched_at = timezone.now()
+    job.save(update_fields=["touched_at", *fields])
 
 
 # Files
 
 
 @contextmanager
-def tables_of(one):
+def tables_of(job):
     """(tables, faults, notes): the tables as they were read, as `sources.Table`s while the context lasts, and
     `Findings` about them.
     """
     faults, notes, tables = Findings(), Findings(), []
-    for file, choice in zip(one.files, one.choices, strict=True):
+    for file, choice in zip(job.files, job.choices, strict=True):
         if "unreadable" in choice:
             faults.add(Finding(file["name"], choice.get("row"), "", "", Label(*choice["unreadable"])))
     with isolated.private_folder() as folder:
-        for number, place, name, sheet, way in _chosen(one):
+        for number, place, name, sheet, way in _chosen(job):
             path = folder / f"table-{number}-{place}.csv"
-            _write_packed(one, f"table:{number}:{place}", path)
+            _write_packed(job, f"table:{number}:{place}", path)
             if not path.stat().st_size:
                 faults.add(Finding(name, None, "", "", GONE))
                 continue
-            table = Table(path, name, layout_of(one, number, place), sheet)
+            table = Table(path, name, layout_of(job, number, place), sheet)
             sources.told_of(table, faults, notes)
             if sheet is not None and (sheet.formulas or sheet.errors):
                 sources.settle(table, way, folder / f"settled-{number}-{place}.csv", faults)
             tables.append(table)
-        for _, file, choice in readable(one):
+        for _, file, choice in readable(job):
             _tell_of_others(file["name"], choice, notes)
         yield tables, faults, notes
 
 
 def _tell_of_others(name, choice, notes):
-    found = inspection_of(choice)
-    chosen = [place for place, _ in found.chosen(Way.from_json(choice["way"]))]
-    for place, sheet in found.filled:
+    inspection = inspection_of(choice)
+    chosen = [place for place, _ in inspection.chosen(Way.from_json(choice["way"]))]
+    for place, sheet in inspection.filled:
         if place not in chosen:
             notes.add(Finding(name, None, "", "", sources.OTHER_SHEET.format(v=sheet.name, n=sheet.rows)))
 
@@ -388,36 +400,38 @@ def _perform(import_id):
     waiting = Import.objects.filter(pk=import_id, status=Status.QUEUED)
     if not waiting.update(status=Status.RUNNING, attempts=F("attempts") + 1, touched_at=timezone.now()):
         return None
-    one = Import.objects.get(pk=import_id)
+    job = of_this_release(Import.objects.get(pk=import_id))
+    if job.status == Status.OPEN:
+        return job
     try:
         with transaction.atomic():
             # `recover` may have taken it for lost before this lock was there.
-            if not _locked(one) or not Import.objects.filter(pk=one.pk, status=Status.RUNNING).exists():
+            if not _locked(job) or not Import.objects.filter(pk=job.pk, status=Status.RUNNING).exists():
                 return None
-            _ACTS[one.act](one)
+            _ACTS[job.act](job)
     except Exception:
         log.exception("import %s failed", import_id)
-        one.status, one.error, one.finished_at = Status.FAILED, DEFECT, timezone.now()
-        _touch(one, "status", "error", "finished_at")
+        job.status, job.error, job.finished_at = Status.FAILED, DEFECT, timezone.now()
+        _touch(job, "status", "error", "finished_at")
     cache.delete(_progress_key(import_id))
-    return one
+    return job
 
 
-def _locked(one):
+def _locked(job):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('import'), hashtext(%s))", [str(one.pk)])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('import'), hashtext(%s))", [str(job.pk)])
         return cursor.fetchone()[0]
 
 
 def recover():
     """Imports to be sent (again): those whose worker was lost, and those that nobody took. Returns their ids."""
     now = timezone.now()
-    for one in Import.objects.filter(status=Status.RUNNING):
+    for job in Import.objects.filter(status=Status.RUNNING):
         with transaction.atomic():
-            if not _locked(one):
+            if not _locked(job):
                 continue
-            mine = Import.objects.filter(pk=one.pk, status=Status.RUNNING)
-            if one.attempts >= MOST_ATTEMPTS:
+            mine = Import.objects.filter(pk=job.pk, status=Status.RUNNING)
+            if job.attempts >= MOST_ATTEMPTS:
                 mine.update(status=Status.FAILED, error=LOST, finished_at=now)
             else:
                 mine.update(status=Status.QUEUED, touched_at=now - UNSENT)
@@ -436,59 +450,59 @@ def progress(import_id):
     return cache.get(_progress_key(import_id), (0, ""))
 
 
-def _teller(one):
-    return lambda share, stage: cache.set(_progress_key(one.pk), (share, stage), 3600)
+def _teller(job):
+    return lambda share, stage: cache.set(_progress_key(job.pk), (share, stage), 3600)
 
 
-def _read(one):
+def _read(job):
     """Read the files, and check them where nothing must be asked."""
-    _teller(one)(0, "open")
-    read_files(one)
-    if step_of(one) == "check":
-        _check(one)
+    _teller(job)(0, "open")
+    read_files(job)
+    if step_of(job) == "check":
+        _check(job)
         return
-    one.status = Status.OPEN
-    _touch(one, "status")
+    job.status = Status.OPEN
+    _touch(job, "status")
 
 
-def _check(one):
+def _check(job):
     """The dry run: the report and the difference view are kept sealed, the row has the counts."""
     pages = {}
-    report, origins = _run(one, pages, dry_run=True)
+    report, origins = _run(job, pages, dry_run=True)
     for kind, content in pages.items():
-        uploads.keep(one, kind, [listing.dumped(page) for page in content])
+        uploads.keep(job, kind, [listing.dumped(page) for page in content])
     findings = {name: _kept_findings(getattr(report, name), origins) for name in ("errors", "warnings")}
-    uploads.keep(one, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
-    one.counts = _counts(report)
-    one.seen, one.status = report.seen, Status.CHECKED
-    _touch(one, "counts", "seen", "status")
+    uploads.keep(job, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
+    job.counts = _counts(report)
+    job.seen, job.status = report.seen, Status.CHECKED
+    _touch(job, "counts", "seen", "status")
 
 
-def _store(one):
-    report, _ = _run(one, {}, dry_run=False, update=one.update, reason=one.reason, seen=one.seen)
+def _store(job):
+    report, _ = _run(job, {}, dry_run=False, update=job.update, reason=job.reason, seen=job.seen)
     if not report.stored:
-        _check(one)
-        one.error = CHANGED_SINCE
-        _touch(one, "error")
+        _check(job)
+        job.error = CHANGED_SINCE
+        _touch(job, "error")
         return
-    one.counts, one.status, one.finished_at = _counts(report), Status.DONE, timezone.now()
-    one.transaction_id, one.trail_from, one.trail_to = report.trail
-    uploads.forget(one)
-    _touch(one, "counts", "status", "finished_at", "transaction_id", "trail_from", "trail_to")
+    job.counts, job.status, job.finished_at = _counts(report), Status.DONE, timezone.now()
+    job.transaction_id, job.trail_from, job.trail_to = report.trail
+    uploads.forget(job)
+    _touch(job, "counts", "status", "finished_at", "transaction_id", "trail_from", "trail_to")
 
 
-def _undo(one):
-    found, counts, trail = undoing.undo(one.undoes, user_id=one.requested_by_id, reason=one.reason)
-    if found:
-        findings = {"errors": _kept_findings(found, {}), "warnings": {"total": 0, "shown": []}}
-        uploads.keep(one, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
-        one.status, one.counts = Status.FAILED, {"errors": found.total}
+def _undo(job):
+    obstacles, counts, trail = undoing.undo(job.undoes, user_id=job.requested_by_id, reason=job.reason)
+    if obstacles:
+        findings = {"errors": _kept_findings(obstacles, {}), "warnings": {"total": 0, "shown": []}}
+        uploads.keep(job, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
+        job.status, job.counts = Status.FAILED, {"errors": obstacles.total}
     else:
-        one.status, one.counts = Status.DONE, counts
-        one.transaction_id, one.trail_from, one.trail_to = trail
-        uploads.forget(one)
-    one.finished_at = timezone.now()
-    _touch(one, "status", "counts", "finished_at", "transaction_id", "trail_from", "trail_to")
+        job.status, job.counts = Status.DONE, counts
+        job.transaction_id, job.trail_from, job.trail_to = trail
+        uploads.forget(job)
+    job.finished_at = timezone.now()
+    _touch(job, "status", "counts", "finished_at", "transaction_id", "trail_from", "trail_to")
 
 
 _ACTS = {Act.READ: _read, Act.CHECK: _check, Act.STORE: _store, Act.UNDO: _undo}
@@ -500,16 +514,16 @@ def _counts(report):
     return counts | {"alike": report.alike.total}
 
 
-def _run(one, pages, **options):
+def _run(job, pages, **options):
     """(report, origins) of one run over the import's files; `pages` is filled with the difference view.
 
     origins  name of a registry's file → (name of the upload, row_of, column_of)
     """
-    with tables_of(one) as (tables, faults, warnings):
+    with tables_of(job) as (tables, faults, warnings):
         folder = Path(tempfile.mkdtemp(dir=tables[0].path.parent)) if tables else None
         origins = {}
-        if one.mapping is not None:
-            _converted(one, tables, folder, faults, warnings, origins)
+        if job.mapping is not None:
+            _converted(job, tables, folder, faults, warnings, origins)
         else:
             _recognised(tables, folder, faults, origins)
         if folder is None or not origins:
@@ -524,10 +538,10 @@ def _run(one, pages, **options):
         options["dry_run"] = options["dry_run"] or bool(faults)
         report = import_files(
             folder,
-            user_id=one.requested_by_id,
-            partial=one.mapping is not None,
-            identifies=access_of(one.requested_by).sites_for(Can.IDENTIFY),
-            tell=_teller(one),
+            user_id=job.requested_by_id,
+            partial=job.mapping is not None,
+            identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
+            tell=_teller(job),
             look=look,
             **options,
         )
@@ -545,22 +559,22 @@ def _without_consequences(errors, faults, origins):
     """Leave out what follows from a cell that was not understood: its row is told already, and the cell is empty to
     all further checks.
     """
-    faulty = {(one.file, one.row) for one in faults.listed if one.row and one.column}
-    kept = []
-    for one in errors.listed:
-        name, row_of, _ = origins.get(one.file.removesuffix(".csv"), (one.file, lambda row: row, None))
-        if not one.row or (name, row_of(one.row)) not in faulty:
-            kept.append(one)
-    errors.total -= len(errors.listed) - len(kept)
-    errors.listed[:] = kept
+    faulty = {(fault.file, fault.row) for fault in faults.listed if fault.row and fault.column}
+    consequences = []
+    for error in errors.listed:
+        name, row_of, _ = origins.get(error.file.removesuffix(".csv"), (error.file, lambda row: row, None))
+        if not error.row or (name, row_of(error.row)) not in faulty:
+            consequences.append(error)
+    errors.total -= len(errors.listed) - len(consequences)
+    errors.listed[:] = consequences
 
 
 def _in_rows(alike, origins):
     """Findings on people who may be the same, the other's line as the row of what was uploaded."""
-    for one in alike.listed:
+    for finding in alike.listed:
         _, row_of, _ = origins[file_formats.PATIENTS.name]
-        line = int(re.search(r"row (\d+)", one.reason.en)[1])
-        yield replace(one, reason=comparing.ALIKE.format(n=row_of(line)))
+        line = int(re.search(r"row (\d+)", finding.reason.en)[1])
+        yield replace(finding, reason=comparing.ALIKE.format(n=row_of(line)))
 
 
 def _recognised(tables, folder, faults, origins):
@@ -569,7 +583,7 @@ def _recognised(tables, folder, faults, origins):
         file = file_of(table.name, table.layout)
         if file is None:
             faults.add(Finding(table.name, 1, "", "", ALONE))
-        elif repeated := sorted(set(table.layout.repeated) & {*file.columns, *(one.name for one in file.reasons)}):
+        elif repeated := sorted(set(table.layout.repeated) & {*file.columns, *(name.name for name in file.reasons)}):
             twice = reading.TWICE.format(n=len(repeated), names=", ".join(repeated[:5]))
             faults.add(Finding(table.name, max(table.layout.header), "", "", twice))
         elif file.name in origins:
@@ -579,8 +593,8 @@ def _recognised(tables, folder, faults, origins):
             origins[file.name] = (table.name, table.row_of, lambda name: name)
 
 
-def _converted(one, tables, folder, faults, warnings, origins):
-    mapping = mapping_of(one)
+def _converted(job, tables, folder, faults, warnings, origins):
+    mapping = mapping_of(job)
     columns = {item_name(target): column for column, target in mapping.columns.items() if target}
     for table in tables[:1]:
         try:
@@ -600,22 +614,24 @@ def _converted(one, tables, folder, faults, warnings, origins):
 def _kept_findings(findings, origins):
     """Findings as JSON, in the words of what was uploaded: its file's name, its rows, its columns."""
     shown = []
-    for one in findings.listed:
-        name, row_of, column_of = origins.get(one.file.removesuffix(".csv"), (one.file, lambda row: row, lambda c: c))
-        columns = ", ".join(column_of(column) for column in one.column.split(", ")) if one.column else ""
-        row = row_of(one.row) if one.row else one.row
-        shown.append([name, row, columns, one.value, one.reason.en, one.reason.ja])
+    for finding in findings.listed:
+        name, row_of, column_of = origins.get(
+            finding.file.removesuffix(".csv"), (finding.file, lambda row: row, lambda c: c)
+        )
+        columns = ", ".join(column_of(column) for column in finding.column.split(", ")) if finding.column else ""
+        row = row_of(finding.row) if finding.row else finding.row
+        shown.append([name, row, columns, finding.value, finding.reason.en, finding.reason.ja])
     return {"total": findings.total, "shown": shown}
 
 
-def report_of(one):
+def report_of(job):
     """{"errors": Findings, "warnings": Findings} of a checked import or of an undoing that was refused."""
-    content = uploads.kept(one, REPORT, 0)
-    found = json.loads(content) if content else {}
+    content = uploads.kept(job, REPORT, 0)
+    report = json.loads(content) if content else {}
     return {
         name: Findings(
-            [Finding(*cell[:4], Label(*cell[4:])) for cell in found.get(name, {}).get("shown", [])],
-            found.get(name, {}).get("total", 0),
+            [Finding(*cell[:4], Label(*cell[4:])) for cell in report.get(name, {}).get("shown", [])],
+            report.get(name, {}).get("total", 0),
         )
         for name in ("errors", "warnings")
     }

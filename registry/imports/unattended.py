@@ -59,34 +59,34 @@ def begin(*, access, files, mapping="", answers=None):
     """A new Import of `files` (name → upload), to be checked by the kept mapping of that name. Raises PermissionDenied,
     NotPossible.
     """
-    kept = ImportMapping.objects.filter(name=mapping).first() if mapping else None
-    if mapping and kept is None:
+    saved_mapping = ImportMapping.objects.filter(name=mapping).first() if mapping else None
+    if mapping and saved_mapping is None:
         raise NotPossible(NO_MAPPING.format(v=mapping[:80]))
-    one = jobs.begin(access=access, files=files, answers=answers and answers.to_json())
-    if kept is not None:
-        jobs.set_mapping(one, Mapping.from_json(kept.mapping), "check", kept.name)
-    return one
+    job = jobs.begin(access=access, files=files, answers=answers and answers.to_json())
+    if saved_mapping is not None:
+        jobs.set_mapping(job, Mapping.from_json(saved_mapping.mapping), "check", saved_mapping.name)
+    return job
 
 
-def waits_for(one):
+def waits_for(job):
     """What an open import waits for that nobody has answered, as a Label; None where nothing, or where it is not
     open.
     """
-    return STEPS.get(jobs.step_of(one)) if one.status == Status.OPEN else None
+    return STEPS.get(jobs.step_of(job)) if job.status == Status.OPEN else None
 
 
-def next_act(one):
+def next_act(job):
     """What a worker can do with an open import now: read or check; None where somebody must answer first."""
-    if one.status != Status.OPEN:
+    if job.status != Status.OPEN:
         return None
-    step = jobs.step_of(one)
+    step = jobs.step_of(job)
     return {"read": Act.READ, "check": Act.CHECK}.get(step)
 
 
-def carry_through(one):
+def carry_through(job):
     """Read and check an import in this process, as far as its questions are answered; returns it anew."""
-    while (act := next_act(one)) is not None:
-        jobs.request(one, act)
-        jobs.perform(one.pk)
-        one.refresh_from_db()
-    return one
+    while (act := next_act(job)) is not None:
+        jobs.request(job, act)
+        jobs.perform(job.pk)
+        job.refresh_from_db()
+    return job

@@ -303,17 +303,17 @@ def _clean_partial_date(item, raw, today):
 
 
 def _clean_time(item, raw, today):
-    found = (
+    match = (
         raw if isinstance(raw, time) else re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:00)?", str(_half_width(raw)))
     )
-    if not found:
+    if not match:
         raise InvalidValue(
             Label(
                 "must be a time from 00:00 to 23:59; got “{v}”",
                 "00:00から23:59までの時刻を入力してください（入力値「{v}」）",
             ).format(v=_typed(raw))
         )
-    return found.replace(second=0, microsecond=0) if isinstance(found, time) else time(int(found[1]), int(found[2]))
+    return match.replace(second=0, microsecond=0) if isinstance(match, time) else time(int(match[1]), int(match[2]))
 
 
 def _expected(item, raw):

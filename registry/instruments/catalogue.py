@@ -202,7 +202,9 @@ class Catalogue:
         """Those of some core instruments that the protocol asks, as it asks them."""
         if not self.off and not self.matrix:
             return instruments
-        return tuple(self.as_asked(one, visit) for one in instruments if self.asks(one.code, visit))
+        return tuple(
+            self.as_asked(instrument, visit) for instrument in instruments if self.asks(instrument.code, visit)
+        )
 
     def derive(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value.compute(answers) for name, value in self._derived.items()}
@@ -230,10 +232,10 @@ def _looked_up(kinds: tuple[str, ...], name: str):
             return getattr(BUILT_IN, kind)[name]
     if any(name in getattr(BUILT_IN, kind) for kind in ("_items", "_derived", "_instruments")):
         raise KeyError(name)
-    found = current()
+    protocol = current()
     for kind in kinds:
-        if name in getattr(found, kind):
-            return getattr(found, kind)[name]
+        if name in getattr(protocol, kind):
+            return getattr(protocol, kind)[name]
     raise KeyError(name)
 
 

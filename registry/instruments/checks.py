@@ -45,6 +45,14 @@ class DateOrder:
             f"「{later.ja}」は「{earlier.ja}」以降の日付にしてください",
         )
 
+    def message_about(self, answers: Mapping[str, Any]) -> Label:
+        """The message with the day that the other one is held against, unless that day identifies somebody."""
+        item, day = catalogue.item(self.earlier), answers.get(self.earlier)
+        if day is None or item.identifying:
+            return self.message
+        english, japanese = f"{day.day} {day:%b %Y}", f"{day.year}年{day.month}月{day.day}日"
+        return Label(f"{self.message.en} ({english})", f"{self.message.ja}（{japanese}）")
+
     def is_broken(self, answers: Mapping[str, Any]) -> bool:
         first, second = answers.get(self.earlier), answers.get(self.later)
         if first is None or second is None:
@@ -73,6 +81,12 @@ class OnlyWith:
             f"{item.label.en} is only for {_inside(other.label.en)} “{choice.en}”",
             f"「{item.label.ja}」は「{other.label.ja}」が「{choice.ja}」の場合のみ入力できます",
         )
+
+    def message_about(self, answers: Mapping[str, Any]) -> Label:
+        """The message with what is answered instead."""
+        item, value = catalogue.item(self.other), answers.get(self.other)
+        said = Label("no answer", "未回答") if value is None else item.choice(value).label
+        return Label(f"{self.message.en} (it is “{said.en}”)", f"{self.message.ja}（現在：{said.ja}）")
 
     def is_broken(self, answers: Mapping[str, Any]) -> bool:
         return answers.get(self.item) is not None and answers.get(self.other) != self.value
@@ -145,14 +159,14 @@ _WHEN = {"before": Label("before surgery", "術前"), "after": Label("after surg
 def _without_radiotherapy(when, what):
     """A day, a dose or fractions of radiotherapy where there was none."""
     name, words = f"rt_{when}_{what}", _WHEN[when]
-    told = catalogue.item(name).label
+    label = catalogue.item(name).label
     return SoftCheck(
         name=f"{what.removesuffix('_gy')}_without_radiotherapy_{when}",
         items=(f"rt_{when}", name),
         unlikely=lambda kind, value: kind == radiotherapy.NONE and bool(value),
         message=Label(
-            f"{told.en} recorded, yet no radiotherapy {words.en}",
-            f"{words.ja}の放射線治療が「なし」ですが、「{told.ja}」が記録されています",
+            f"{label.en} recorded, yet no radiotherapy {words.en}",
+            f"{words.ja}の放射線治療が「なし」ですが、「{label.ja}」が記録されています",
         ),
     )
 

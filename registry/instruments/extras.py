@@ -33,12 +33,12 @@ def _of_score(score):
 
 
 SWITCHES = {
-    one.code: one
-    for one in (
-        *(_of(one, "assessment") for one in catalogue.EXTRAS["assessment"]),
-        *(_of(one, "baseline") for one in catalogue.EXTRAS["baseline"] if one is not PROGNOSIS),
-        *(_of_score(one) for one in PROGNOSTIC),
-        *(_of(one, "follow_up") for one in catalogue.EXTRAS["follow_up"]),
+    switch.code: switch
+    for switch in (
+        *(_of(instrument, "assessment") for instrument in catalogue.EXTRAS["assessment"]),
+        *(_of(instrument, "baseline") for instrument in catalogue.EXTRAS["baseline"] if instrument is not PROGNOSIS),
+        *(_of_score(score) for score in PROGNOSTIC),
+        *(_of(instrument, "follow_up") for instrument in catalogue.EXTRAS["follow_up"]),
     )
 }
 
@@ -46,7 +46,7 @@ SWITCHES = {
 COMPUTED = frozenset(
     {escc.COMPRESSION_NAME, cobb.CORRECTION.name, cobb.LOSS.name}
     | {score.column for score in SCORES}
-    | {one.name for extra in catalogue.PATIENT_EXTRAS + catalogue.ASSESSMENT_EXTRAS for one in extra.derived}
+    | {derived.name for extra in catalogue.PATIENT_EXTRAS + catalogue.ASSESSMENT_EXTRAS for derived in extra.derived}
 )
 
 
@@ -56,17 +56,17 @@ def shown(form: str, on: Collection[str], visit: str = "") -> tuple[Instrument, 
     Own instruments among them are asked as the protocol has it, at `visit` where one is given.
     """
     wanted = frozenset().union(*(SWITCHES[code].items for code in on))
-    found, current = [], catalogue.current()
-    for one in current.extras.get(form, ()):
-        if not current.asks(one.code, visit):
+    instruments, current = [], catalogue.current()
+    for instrument in current.extras.get(form, ()):
+        if not current.asks(instrument.code, visit):
             continue
-        if one.own:
-            found.append(current.as_asked(one, visit))
+        if instrument.own:
+            instruments.append(current.as_asked(instrument, visit))
             continue
-        items = tuple(item for item in one.items if item.name in wanted)
+        items = tuple(item for item in instrument.items if item.name in wanted)
         if items:
-            found.append(one if items == one.items else replace(one, items=items))
-    return tuple(found)
+            instruments.append(instrument if items == instrument.items else replace(instrument, items=items))
+    return tuple(instruments)
 
 
 def scores(on: Collection[str]) -> tuple[Score, ...]:

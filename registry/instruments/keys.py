@@ -37,7 +37,7 @@ HOSPITAL_NUMBER = LocalNumber(
 INITIALS = LocalNumber(
     name="initials", label=Label("Initials", "イニシャル"), kind="text", max_length=10, identifying=True
 )
-LOCAL_NUMBERS = {one.name: one for one in (HOSPITAL_NUMBER, INITIALS)}
+LOCAL_NUMBERS = {item.name: item for item in (HOSPITAL_NUMBER, INITIALS)}
 TIMEPOINT = Item(
     name="timepoint",
     label=Label("Timepoint", "時期"),

@@ -56,18 +56,18 @@ class Depending(_Term):
 
     @property
     def inputs(self):
-        further = dict.fromkeys(one[0] for one in self.points.values() if isinstance(one, tuple))
+        further = dict.fromkeys(point[0] for point in self.points.values() if isinstance(point, tuple))
         return (self.item, self.other, *further)
 
     def of_code(self, answers):
         """The points that the code has, whatever `other` says; None where it has none or waits for an answer."""
-        found = self.points.get(answers.get(self.item))
-        return found[1].get(answers.get(found[0])) if isinstance(found, tuple) else found
+        point = self.points.get(answers.get(self.item))
+        return point[1].get(answers.get(point[0])) if isinstance(point, tuple) else point
 
     def possible(self, code):
         """Every number of points that a code can have of itself; none of a code that is not in the table."""
-        found = self.points.get(code)
-        return frozenset() if found is None else frozenset(found[1].values() if isinstance(found, tuple) else (found,))
+        point = self.points.get(code)
+        return frozenset() if point is None else frozenset(point[1].values() if isinstance(point, tuple) else (point,))
 
     def _is_other(self, answers):
         return answers.get(self.other) is not None and (self.overrules or self.of_code(answers) is None)
@@ -78,16 +78,16 @@ class Depending(_Term):
     def used(self, answers):
         if self._is_other(answers):
             return (self.item, self.other)
-        found = self.points.get(answers.get(self.item))
-        return (self.item, found[0]) if isinstance(found, tuple) else (self.item,)
+        point = self.points.get(answers.get(self.item))
+        return (self.item, point[0]) if isinstance(point, tuple) else (self.item,)
 
     def missing(self, answers):
         if self.compute(answers) is not None:
             return ()
         if answers.get(self.item) is None:
             return (self.item,)
-        found = self.points.get(answers[self.item])
-        return (found[0] if isinstance(found, tuple) else self.other,)
+        point = self.points.get(answers[self.item])
+        return (point[0] if isinstance(point, tuple) else self.other,)
 
 
 def _exact(limit):
@@ -130,11 +130,11 @@ class Rungs(_Term):
 
     @property
     def inputs(self):
-        return tuple(dict.fromkeys(name for _, some in self.rungs for one in some for name in one.inputs))
+        return tuple(dict.fromkeys(name for _, some in self.rungs for condition in some for name in condition.inputs))
 
     def compute(self, answers):
         for points, conditions in self.rungs:
-            held = [one.holds(answers) for one in conditions]
+            held = [condition.holds(answers) for condition in conditions]
             if True in held:
                 return points
             if None in held:
@@ -144,7 +144,9 @@ class Rungs(_Term):
     def missing(self, answers):
         if self.compute(answers) is not None:
             return ()
-        return tuple(dict.fromkeys(name for _, some in self.rungs for one in some for name in one.missing(answers)))
+        return tuple(
+            dict.fromkeys(name for _, some in self.rungs for condition in some for name in condition.missing(answers))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def code(text):
     Raises InvalidValue with the first character that is none of these.
     """
     text = folded(text)
-    _require(text, lambda one: one.isascii() and (one.isalnum() or one == "-"))
+    _require(text, lambda character: character.isascii() and (character.isalnum() or character == "-"))
     return text.upper()
 
 
@@ -64,13 +64,13 @@ def local_number(text):
     Raises InvalidValue with the first character that is none of these.
     """
     text = folded(text)
-    _require(text, lambda one: (one.isascii() and one.isprintable()) or _is_east_asian(one))
+    _require(text, lambda character: (character.isascii() and character.isprintable()) or _is_east_asian(character))
     return text
 
 
 def ascii_only(text):
     """`text`, if all of it is printable ASCII without a blank. Raises InvalidValue with the first other character."""
-    _require(text, lambda one: one.isascii() and one.isprintable() and one != " ")
+    _require(text, lambda character: character.isascii() and character.isprintable() and character != " ")
     return text
 
 

@@ -5,12 +5,15 @@ A registry starts with `SCHEDULE`. An administrator may publish another version 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
-LAST_VISIT_STAYS_OPEN = 180  # days for which the last visit is overdue before it counts as missed
+# Days for which a visit that no other one follows up (the last), or that is on paper by then (before surgery), is
+# overdue before it counts as missed.
+STAYS_OPEN = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,26 @@ SCHEDULE = (
 TIMEPOINT_CHOICES = tuple(Choice(timepoint.code, timepoint.label) for timepoint in SCHEDULE)
 
 
+_read_planned: Callable[[], tuple[Timepoint, ...]] = lambda: SCHEDULE  # noqa: E731 - replaced by `provide`
+
+
+def provide(read: Callable[[], tuple[Timepoint, ...]]) -> None:
+    """Have `planned` ask `read`: this room knows no database."""
+    global _read_planned
+    _read_planned = read
+
+
+def planned() -> tuple[Timepoint, ...]:
+    """Every visit that a version of the registry's schedule plans, in the order of the days."""
+    return _read_planned()
+
+
 def timepoint(code: str) -> Timepoint:
-    """The planned visit with this code; KeyError if there is none."""
+    """The planned visit with this code; KeyError if there is none. The product's own need no look at the schedule."""
     for candidate in SCHEDULE:
+        if candidate.code == code:
+            return candidate
+    for candidate in planned():
         if candidate.code == code:
             return candidate
     raise KeyError(code)
@@ -64,10 +84,14 @@ def timepoint(code: str) -> Timepoint:
 def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:
     """Days after surgery on which each planned visit turns from overdue to missed, by code.
 
-    A visit stays open until the next one opens, and at least for its own window.
+    A visit stays open until the next one opens, and at least for its own window. One whose window ends by the day of
+    surgery is done before anybody knows that day for certain, and typed later: no visit of the patient's takes its
+    place, and every change is counted from it, so it stays open as long as the last one does.
     """
-    following = [one.first_day for one in plan[1:]] + [plan[-1].last_day + LAST_VISIT_STAYS_OPEN]
-    return {one.code: max(day, one.last_day + 1) for one, day in zip(plan, following, strict=True)}
+    opens = [timepoint.first_day for timepoint in plan[1:]]
+    missed = {timepoint.code: max(day, timepoint.last_day + 1) for timepoint, day in zip(plan, opens, strict=False)}
+    staying = [timepoint for timepoint in plan if timepoint.last_day <= 0 or timepoint is plan[-1]]
+    return missed | {timepoint.code: timepoint.last_day + STAYS_OPEN for timepoint in staying}
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,10 @@ class Plans:
 
     def on(self, day: date) -> tuple[Timepoint, ...]:
         """The plan in force on a day, in the order of the visits."""
-        return next((one.plan for one in reversed(self.versions) if one.effective_from <= day), self.versions[0].plan)
+        return next(
+            (version.plan for version in reversed(self.versions) if version.effective_from <= day),
+            self.versions[0].plan,
+        )
 
     def of(self, patient, today: date) -> tuple[Timepoint, ...]:
         """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
@@ -94,19 +121,19 @@ class Plans:
 
     def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
         """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
-        found = []
-        for one in self.versions:
-            if found and found[-1][0] == one.effective_from:
-                found.pop()
-            found.append((one.effective_from, None, one.plan))
-        starts = [None, *(start for start, _, _ in found[1:]), None]
-        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(found)]
+        periods = []
+        for version in self.versions:
+            if periods and periods[-1][0] == version.effective_from:
+                periods.pop()
+            periods.append((version.effective_from, None, version.plan))
+        starts = [None, *(start for start, _, _ in periods[1:]), None]
+        return [(starts[place], starts[place + 1], plan) for place, (_, _, plan) in enumerate(periods)]
 
     @property
     def timepoints(self) -> tuple[Timepoint, ...]:
         """Every timepoint of any version, as its latest version has it, in the order of the days."""
-        latest = {one.code: one for version in self.versions for one in version.plan}
-        return tuple(sorted(latest.values(), key=lambda one: (one.day, one.code)))
+        latest = {timepoint.code: timepoint for version in self.versions for timepoint in version.plan}
+        return tuple(sorted(latest.values(), key=lambda timepoint: (timepoint.day, timepoint.code)))
 
 
 # A visit outside the plan: `u1`, `u2` … in the order in which a patient had them. Any number of them.

@@ -241,7 +241,7 @@ def _further(instruments, but, titled=False):
 # where a cohort names it. When somebody was operated on and how long they were followed are steps of their own.
 _NO_FURTHER = {variable.name for variable in VARIABLES} | {"surgery_date"}
 FURTHER_OF_PATIENT = tuple(
-    _further([one for one in catalogue.OF_PATIENT if one is not catalogue.FOLLOW_UP], _NO_FURTHER)
+    _further([instrument for instrument in catalogue.OF_PATIENT if instrument is not catalogue.FOLLOW_UP], _NO_FURTHER)
 )
 FURTHER_OF_ASSESSMENT = tuple(_further(catalogue.OF_ASSESSMENT, _NO_FURTHER, titled=True))
 

@@ -16,7 +16,7 @@ class OutcomesCommand(BaseCommand):
         parser.add_argument(
             "--value-set",
             metavar="CODE",
-            choices=[one.code for one in value_sets.ALL],
+            choices=[value_set.code for value_set in value_sets.ALL],
             help="one of the EQ-5D-5L value sets, e.g. JP; without it, every set that a site uses",
         )
 

@@ -101,10 +101,10 @@ class PatientQuerySet(models.QuerySet):
         """
         rows = rows_of(self.model)
         sql = f"SELECT {rows.sql} FROM {self.model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
-        found = rows.read(sql, [patient_id, list(access.scope().read)])
-        if not found:
+        row = rows.read(sql, [patient_id, list(access.scope().read)])
+        if not row:
             raise self.model.DoesNotExist(patient_id)
-        return found[0]
+        return row[0]
 
 
 def records_of(model, patient):

@@ -98,7 +98,7 @@ def stored_items(instruments):
 def columns(instruments):
     """Name to field, for the items and the derived values of some instruments, in order."""
     fields = {item.name: field_for(item) for item in stored_items(instruments)}
-    fields |= {one.name: generated_for(one) for instrument in instruments for one in instrument.derived}
+    fields |= {derived.name: generated_for(derived) for instrument in instruments for derived in instrument.derived}
     return fields
 
 

@@ -28,7 +28,10 @@ class PatientLink(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
     respondent = models.CharField(
-        _("who answers"), max_length=11, choices=[(one.code, one.label.en) for one in RESPONDENTS], default=SELF
+        _("who answers"),
+        max_length=11,
+        choices=[(respondent.code, respondent.label.en) for respondent in RESPONDENTS],
+        default=SELF,
     )
     answers = models.JSONField(_("answers"), default=dict)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

@@ -18,5 +18,5 @@ class InstrumentSwitch(models.Model):
         ordering = ["code"]
 
     def __str__(self):
-        one = extras.SWITCHES.get(self.code)
-        return one.title.en if one else self.code
+        switch = extras.SWITCHES.get(self.code)
+        return switch.title.en if switch else self.code

@@ -69,26 +69,26 @@ class Calculated(Derived):
     def compute(self, answers: Mapping[str, Any]):
         return self._shown(evaluate.value(self.tree, answers))
 
-    def _shown(self, found):
-        if found is None or self.kind == "text":
-            return found
+    def _shown(self, match):
+        if match is None or self.kind == "text":
+            return match
         if self.kind == "date":
-            return evaluate.as_date(found)
+            return evaluate.as_date(match)
         if self.kind == "boolean":
-            return int(found)
-        rounded = evaluate.value(("round", ("number", found), self.places), {})
+            return int(match)
+        rounded = evaluate.value(("round", ("number", match), self.places), {})
         return int(rounded) if self.places == 0 else Decimal(f"{rounded:.{self.places}f}")
 
     def sql(self, column):
         """SQL of the value; `column` gives the SQL of an item by name."""
-        found = sql.expression(self.tree, column)
+        expression = sql.expression(self.tree, column)
         if self.kind == "date":
-            return f"(DATE '1970-01-01' + ({found})::int)"
+            return f"(DATE '1970-01-01' + ({expression})::int)"
         if self.kind == "boolean":
-            return f"({found})::int"
+            return f"({expression})::int"
         if self.kind == "number":
             return f"round(({sql.expression(('round', self.tree, self.places), column)})::numeric, {self.places})"
-        return found
+        return expression
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def read(
 
 def _mappings(raw):
     """The mappings of what should be a list of them."""
-    return [one for one in raw if isinstance(one, Mapping)] if isinstance(raw, (list, tuple)) else []
+    return [member for member in raw if isinstance(member, Mapping)] if isinstance(raw, (list, tuple)) else []
 
 
 def _label(raw, fallback=""):
@@ -166,7 +166,7 @@ class _Reader:
         items = tuple(self._with_expressions(row, item) for row, item in self.items.values())
         checks = tuple(filter(None, map(self._check, range(1, 1000), _mappings(self.document.get("checks")))))
         if self.faults:
-            return Reading(None, sorted(self.faults, key=lambda one: one.row))
+            return Reading(None, sorted(self.faults, key=lambda fault: fault.row))
         return Reading(self._instrument(items, derived, checks), [])
 
     def _instrument(self, items, derived, checks):
@@ -210,10 +210,10 @@ class _Reader:
     def _among(self, row, column, value, known):
         if value in known:
             return True
-        near = closest(str(value), [one for one in known if one])
+        near = closest(str(value), [code for code in known if code])
         self.fault(
             row, column, value, "must be one of {k}; got “{v}”{m}", "{k} のいずれかとしてください（入力値「{v}」）",
-            k=", ".join(one or "(empty)" for one in known), m=f"; did you mean “{near}”?" if near else "",
+            k=", ".join(code or "(empty)" for code in known), m=f"; did you mean “{near}”?" if near else "",
         )  # fmt: skip
         return False
 
@@ -280,29 +280,29 @@ class _Reader:
 
     def _choices(self, row, raw):
         given = _mappings(raw.get("choices"))
-        found = {}
+        choices = {}
         if not given:
             self.fault(row, "choices", "", "has no code; at least one is needed", "コードがありません")
         if len(given) > MOST_CODES:
             self.fault(row, "choices", len(given), "has more than {n} codes", "コードが{n}を超えています", n=MOST_CODES)
-        whole = all(_WHOLE.fullmatch(str(one.get("code"))) for one in given)
-        for one in given[:MOST_CODES]:
-            code = str(one.get("code", "")).strip()
+        whole = all(_WHOLE.fullmatch(str(choice.get("code"))) for choice in given)
+        for choice in given[:MOST_CODES]:
+            code = str(choice.get("code", "")).strip()
             if not (_CODE.fullmatch(code) or _WHOLE.fullmatch(code)):
                 self.fault(
                     row, "choices", code,
                     "“{v}” is no code; up to 20 letters, digits, “_”, “.” or “-” would fit",
                     "「{v}」はコードに使えません（英数字・「_」「.」「-」の20文字以内）",
                 )  # fmt: skip
-            elif code in found:
+            elif code in choices:
                 self.fault(
                     row, "choices", code,
                     "uses the code {v} twice; “{f}” is free", "コード{v}が重複しています（「{f}」は未使用）",
-                    f=_free_code(found, whole),
+                    f=_free_code(choices, whole),
                 )  # fmt: skip
             else:
-                found[code] = Choice(int(code) if whole else code, _label(one.get("label"), code))
-        return tuple(found.values())
+                choices[code] = Choice(int(code) if whole else code, _label(choice.get("label"), code))
+        return tuple(choices.values())
 
     def _range(self, row, raw, kind):
         if kind not in ("whole", "decimal"):
@@ -363,19 +363,19 @@ class _Reader:
     def _compiled(self, row, column, text, wanted, scope=None):
         try:
             if scope is None:
-                found = compiled_over(text, self.scope, self.trees, wanted)
+                expression = compiled_over(text, self.scope, self.trees, wanted)
             else:
-                found = compiled(text, scope, wanted)
+                expression = compiled(text, scope, wanted)
         except InvalidExpression as error:
             if scope is None and any(self.trees.get(name, 1) is None for name in _names(text)):
                 return None  # what it names has a fault of its own
             reason = Label(f"character {error.column}: {error.reason.en}", f"{error.column}文字目：{error.reason.ja}")
             self.faults.append(Fault(row, column, text[:80], reason))
             return None
-        if len(sql.expression(found.tree, lambda name: f't."{name}"')) > LONGEST_SQL:
+        if len(sql.expression(expression.tree, lambda name: f't."{name}"')) > LONGEST_SQL:
             self.fault(row, column, text, "is too complicated", "複雑すぎます")
             return None
-        return found
+        return expression
 
     def _with_expressions(self, row, item):
         for column in ("show_if", "required_if"):
@@ -390,8 +390,8 @@ class _Reader:
         row, name = number, str(raw.get("name") or f"check_{number}")
         if not _label(raw.get("says")).en:
             self.fault(row, "checks", name, "says nothing; a sentence for the reader is needed", "説明文がありません")
-        found = self._compiled(row, "checks", str(raw.get("when") or ""), "boolean")
-        return Check(name, raw["when"], found.tree, _label(raw["says"])) if found else None
+        expression = self._compiled(row, "checks", str(raw.get("when") or ""), "boolean")
+        return Check(name, raw["when"], expression.tree, _label(raw["says"])) if expression else None
 
     def _calculations(self):
         """The calculated values, each with the calculations that it names put in their place."""
@@ -420,7 +420,7 @@ class _Reader:
             return
         states[name] = "open"
         text = str(raw.get("formula") or "")
-        used = sorted(one for one in _names(text) if one in self.calculated)
+        used = sorted(name for name in _names(text) if name in self.calculated)
         for other in used:
             self._calculation(other, trees, states, [*path, name])
         states[name] = "done"
@@ -430,9 +430,9 @@ class _Reader:
             trees[name] = None
             return
         scope = self.scope | {other: _stand_in(other, trees[other]) for other in used}
-        found = self._compiled(row, "formula", text, "", scope) if text else self._no_formula(row)
-        trees[name] = found and replace(found, tree=_put(found.tree, trees))
-        if trees[name] and len(sql.expression(trees[name].tree, lambda one: one)) > LONGEST_SQL:
+        expression = self._compiled(row, "formula", text, "", scope) if text else self._no_formula(row)
+        trees[name] = expression and replace(expression, tree=_put(expression.tree, trees))
+        if trees[name] and len(sql.expression(trees[name].tree, lambda name: name)) > LONGEST_SQL:
             self.fault(row, "formula", text, "is too complicated", "複雑すぎます")
             trees[name] = None
 
@@ -477,19 +477,19 @@ def _put(tree, trees):
     if tree[0] == "item" and tree[1] in trees and trees[tree[1]]:
         typed = trees[tree[1]]
         return ("if", typed.tree, ("number", 1.0), ("number", 0.0)) if typed.type == "boolean" else typed.tree
-    return tuple(_put(one, trees) if isinstance(one, tuple) else one for one in tree)
+    return tuple(_put(node, trees) if isinstance(node, tuple) else node for node in tree)
 
 
 def compiled_over(text, items, trees, wanted=""):
     """The Typed of an expression that may name calculations beside items. `trees`: their names to Typed."""
     known = {name: typed for name, typed in trees.items() if typed}
-    found = compiled(text, dict(items) | {name: _stand_in(name, typed) for name, typed in known.items()}, wanted)
-    return replace(found, tree=_put(found.tree, known))
+    expression = compiled(text, dict(items) | {name: _stand_in(name, typed) for name, typed in known.items()}, wanted)
+    return replace(expression, tree=_put(expression.tree, known))
 
 
-def _free_code(found, whole):
-    numbers = [int(one) for one in found if _WHOLE.fullmatch(one)]
-    return str(max(numbers, default=0) + 1) if whole else f"{next(reversed(found))}2"
+def _free_code(codes, whole):
+    numbers = [int(code) for code in codes if _WHOLE.fullmatch(code)]
+    return str(max(numbers, default=0) + 1) if whole else f"{next(reversed(codes))}2"
 
 
 # What is asked
@@ -508,11 +508,13 @@ def items_of(document):
 
 def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] | None = None) -> dict[str, dict]:
     """Item name to its typed trees, {"show_if": tree, "required_if": tree}, of items that have any."""
-    found = {}
+    expressions = {}
     for instrument in instruments:
         scope = dict(known or {}) | {item.name: item for item in instrument.items}
         kinds = {"boolean": "boolean", "date": "date", "text": "text"}
-        calculated = {one.name: Typed(one.tree, kinds.get(one.kind, "number")) for one in instrument.derived}
+        calculated = {
+            derived.name: Typed(derived.tree, kinds.get(derived.kind, "number")) for derived in instrument.derived
+        }
         for item in instrument.items:
             trees = {
                 column: compiled_over(getattr(item, column), scope, calculated, "boolean").tree
@@ -520,5 +522,5 @@ def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] 
                 if getattr(item, column)
             }
             if trees:
-                found[item.name] = trees
-    return found
+                expressions[item.name] = trees
+    return expressions

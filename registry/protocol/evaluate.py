@@ -51,9 +51,9 @@ class _Run:
         name = tree[0]
         if name in _WITH_TREE:
             return _WITH_TREE[name](self, tree)
-        values = [self.value(one) for one in tree[1:]]
+        values = [self.value(node) for node in tree[1:]]
         if name in _PASSING:
-            known = [one for one in values if one is not None]
+            known = [value for value in values if value is not None]
             return _PASSING[name](known) if known else None
         if name in _TOTAL:
             return _TOTAL[name](*values)
@@ -88,7 +88,7 @@ class _Run:
         return (days if tree[4] else abs(days)) / tree[3]
 
     def ticked(self, tree):
-        return 1.0 if tree[2] in [str(one) for one in self.answers.get(tree[1]) or ()] else 0.0
+        return 1.0 if tree[2] in [str(code) for code in self.answers.get(tree[1]) or ()] else 0.0
 
 
 _WITH_TREE = {
@@ -100,8 +100,8 @@ _WITH_TREE = {
     "item": lambda run, tree: as_number(run.answers.get(tree[1])),
     "tick": _Run.ticked,
     "any": lambda run, tree: bool(run.answers.get(tree[1])),
-    "and": lambda run, tree: all(run.truth(one) for one in tree[1:]),
-    "or": lambda run, tree: any(run.truth(one) for one in tree[1:]),
+    "and": lambda run, tree: all(run.truth(node) for node in tree[1:]),
+    "or": lambda run, tree: any(run.truth(node) for node in tree[1:]),
     "not": lambda run, tree: not run.truth(tree[1]),
     "blank": lambda run, tree: run.value(tree[1]) is None,
     "if": lambda run, tree: run.value(tree[2] if run.truth(tree[1]) else tree[3]),
@@ -117,13 +117,13 @@ def _stdev(known):
     if len(known) < 2:
         return None
     mean = _sum(known) / len(known)
-    return math.sqrt(_sum([(one - mean) * (one - mean) for one in known]) / (len(known) - 1))
+    return math.sqrt(_sum([(value - mean) * (value - mean) for value in known]) / (len(known) - 1))
 
 
 def _sum(known):
     total = 0.0
-    for one in known:
-        total += one
+    for value in known:
+        total += value
     return total
 
 

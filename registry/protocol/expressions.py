@@ -93,8 +93,10 @@ def _syntax(text, error):
 
 def names(text: str) -> frozenset[str]:
     """Names of the items that an expression uses. Raises InvalidExpression."""
-    found = {_name(token) for token in parse(text).scan_values(lambda one: one.type == "ITEM")} if text else set()
-    return frozenset(found)
+    mentioned = (
+        {_name(token) for token in parse(text).scan_values(lambda token: token.type == "ITEM")} if text else set()
+    )
+    return frozenset(mentioned)
 
 
 def _name(token):
@@ -116,14 +118,14 @@ def compiled(text: str, items: Mapping[str, Item], wanted: str = "") -> Typed:
     A wanted `boolean` takes a number too: anything but 0 and null is true. Raises InvalidExpression.
     """
     tree = parse(text)
-    found = _Compiler(items, _one_line(text)).typed(tree, 0)
+    expression = _Compiler(items, _one_line(text)).typed(tree, 0)
     if wanted == "boolean":
-        return Typed(_truth(found), "boolean")
-    if wanted and found.type not in (wanted, "null"):
-        if (wanted, found.type) == ("number", "boolean"):
-            return Typed(("if", found.tree, ("number", 1.0), ("number", 0.0)), "number", 1.0)
-        _fail("is a {t}; a {w} would fit", "{t}型です（{w}型が必要です）", t=found.type, w=wanted)
-    return found
+        return Typed(_truth(expression), "boolean")
+    if wanted and expression.type not in (wanted, "null"):
+        if (wanted, expression.type) == ("number", "boolean"):
+            return Typed(("if", expression.tree, ("number", 1.0), ("number", 0.0)), "number", 1.0)
+        _fail("is a {t}; a {w} would fit", "{t}型です（{w}型が必要です）", t=expression.type, w=wanted)
+    return expression
 
 
 def _truth(typed):
@@ -160,14 +162,14 @@ class _Compiler:
             _fail("is nested more than {n} deep", "入れ子が{n}段を超えています", n=DEEPEST)
         if isinstance(node, Token):  # pragma: no cover - the grammar names each of its atoms
             _fail("cannot be read: “{v}”", "読み取れません：「{v}」", node, v=node)
-        children = [one if isinstance(one, Token) else self.typed(one, depth + 1) for one in node.children]
+        children = [child if isinstance(child, Token) else self.typed(child, depth + 1) for child in node.children]
         kind = str(node.data)
-        found = (
+        result = (
             getattr(self, f"_{kind}")(node, *children) if kind not in ARITHMETIC else self._sum(node, kind, *children)
         )
-        if found.bound > LARGEST:
+        if result.bound > LARGEST:
             _fail("could grow beyond what can be computed", "計算できる大きさを超える可能性があります", node.meta)
-        return found
+        return result
 
     # Values
 
@@ -286,9 +288,9 @@ class _Compiler:
         """Both sides with one type: a literal takes the type of the other side."""
         if left.type == right.type:
             return left, right
-        for one, other, swap in ((left, right, False), (right, left, True)):
-            if (read := self._read_as(one.type, other)) is not None:
-                return (read, one) if swap else (one, read)
+        for side, other, swap in ((left, right, False), (right, left, True)):
+            if (read := self._read_as(side.type, other)) is not None:
+                return (read, side) if swap else (side, read)
         _fail(
             "a {a} is compared with a {b}; two of one type would fit",
             "{a}型と{b}型は比較できません",
@@ -312,10 +314,10 @@ class _Compiler:
         return None
 
     def _known_code(self, node, left, right):
-        for one, other in ((left, right), (right, left)):
-            if one.tree[0] != "item" or other.tree[0] not in ("number", "text"):
+        for side, other in ((left, right), (right, left)):
+            if side.tree[0] != "item" or other.tree[0] not in ("number", "text"):
                 continue
-            item = self.items[one.tree[1]]
+            item = self.items[side.tree[1]]
             value = other.tree[1]
             code = int(value) if isinstance(value, float) and value.is_integer() else value
             if item.choices and not item.further_codes and code not in item.codes:
@@ -394,12 +396,16 @@ class _Compiler:
         """Functions of numbers that give a number: passing over nulls, or null where the number is."""
         several = name in ("sum", "mean", "min", "max", "median", "stdev")
         self._count(token, given, 1, 100 if several else 1)
-        given = [self._as_number(_At(token), one) for one in given]
-        largest = max((one.bound for one in given), default=0.0)
+        given = [self._as_number(_At(token), argument) for argument in given]
+        largest = max((argument.bound for argument in given), default=0.0)
         if several and len(given) == 1 and given[0].type == "null":
             return Typed(("null",), "null")
-        bound = sum(one.bound for one in given) if name == "sum" else 2 * largest if name == "stdev" else largest
-        return Typed((name, *(one.tree for one in given)), "number", max(bound, 800.0 if name == "log" else 0.0))
+        bound = (
+            sum(argument.bound for argument in given) if name == "sum" else 2 * largest if name == "stdev" else largest
+        )
+        return Typed(
+            (name, *(argument.tree for argument in given)), "number", max(bound, 800.0 if name == "log" else 0.0)
+        )
 
     def _rounding(self, name, token, given):
         self._count(token, given, 1, 2)
@@ -433,11 +439,11 @@ class _Compiler:
 
     def _call_datediff(self, token, *given):
         self._count(token, given, 3, 5)
-        days = [self._as_date(token, one) for one in given[:2]]
+        days = [self._as_date(token, argument) for argument in given[:2]]
         unit = given[2].tree[1] if given[2].tree[0] == "text" else ""
         if unit not in UNITS:
             _fail("the unit must be one of {u}", "単位は{u}のいずれかです", token, u=", ".join(f"'{u}'" for u in UNITS))
-        signed = any(one.tree == ("boolean", True) for one in given[3:])
+        signed = any(argument.tree == ("boolean", True) for argument in given[3:])
         return Typed(("datediff", days[0].tree, days[1].tree, UNITS[unit], signed), "number", 1e13)
 
     def _as_date(self, token, typed):
@@ -477,7 +483,7 @@ class _Compiler:
 
     def _text_test(self, name, token, given):
         self._count(token, given, 2, 2)
-        if any(one.type not in ("text", "null") for one in given):
+        if any(argument.type not in ("text", "null") for argument in given):
             _fail("“{n}” takes two texts", "「{n}」の引数は文字2個です", token, n=token)
         return Typed((name, given[0].tree, given[1].tree), "boolean")
 
@@ -530,7 +536,7 @@ TYPES = {
 def _largest(item):
     if TYPES[item.kind] != "number":
         return 1e7
-    limits = [abs(float(one)) for one in (item.minimum, item.maximum) if one is not None]
+    limits = [abs(float(bound)) for bound in (item.minimum, item.maximum) if bound is not None]
     return max(limits) if len(limits) == 2 else 1e12
 
 
@@ -542,7 +548,7 @@ def _constant(tree):
     """The value of a tree of numbers alone; None of any other."""
     if tree[0] == "number":
         return tree[1]
-    if tree[0] == "/" and None not in (parts := [_constant(one) for one in tree[1:]]) and parts[1]:
+    if tree[0] == "/" and None not in (parts := [_constant(node) for node in tree[1:]]) and parts[1]:
         return parts[0] / parts[1]
     if tree[0] == "^" and (base := _constant(tree[1])) is not None and base > 0:
         return base ** tree[2]
@@ -559,8 +565,8 @@ def _day(text):
 
 
 def _minutes(text):
-    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)
-    return float(int(found[1]) * 60 + int(found[2])) if found else None
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)
+    return float(int(match[1]) * 60 + int(match[2])) if match else None
 
 
 def closest(name, known):
@@ -574,4 +580,4 @@ def items_in(tree) -> frozenset[str]:
     """Names of the items in a typed tree."""
     if tree[0] in ("item", "tick", "any"):
         return frozenset([tree[1]])
-    return frozenset().union(*(items_in(one) for one in tree[1:] if isinstance(one, (tuple, list))))
+    return frozenset().union(*(items_in(node) for node in tree[1:] if isinstance(node, (tuple, list))))

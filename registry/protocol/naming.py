@@ -64,7 +64,7 @@ def fitting(name: str, taken: Collection[str] = (), longest: int = LONGEST) -> s
         return base
     for number in range(2, 10_000):
         end = f"_{number}"
-        found = base[: longest - len(end)] + end
-        if reason_against(found, taken) is None:
-            return found
+        candidate = base[: longest - len(end)] + end
+        if reason_against(candidate, taken) is None:
+            return candidate
     raise ValueError(name)

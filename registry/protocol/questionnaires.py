@@ -24,20 +24,20 @@ def read(resource: dict, record: str = "assessment", taken=()) -> Carried:
 
 
 def _extension(of, url):
-    for one in of.get("extension") or ():
-        if one.get("url") == url:
-            return next((value for key, value in one.items() if key.startswith("value")), None)
+    for extension in of.get("extension") or ():
+        if extension.get("url") == url:
+            return next((value for key, value in extension.items() if key.startswith("value")), None)
     return None
 
 
 def _translated(of, key):
     """{"en": …, "ja": …} of a text with its translations."""
-    found = {"en": str(of.get(key) or "").strip()}
-    for one in (of.get(f"_{key}") or {}).get("extension") or ():
-        parts = {part.get("url"): part for part in one.get("extension") or ()}
-        if one.get("url") == TRANSLATION and str(parts.get("lang", {}).get("valueCode", "")).startswith("ja"):
-            found["ja"] = parts.get("content", {}).get("valueString", "")
-    return found
+    texts = {"en": str(of.get(key) or "").strip()}
+    for extension in (of.get(f"_{key}") or {}).get("extension") or ():
+        parts = {part.get("url"): part for part in extension.get("extension") or ()}
+        if extension.get("url") == TRANSLATION and str(parts.get("lang", {}).get("valueCode", "")).startswith("ja"):
+            texts["ja"] = parts.get("content", {}).get("valueString", "")
+    return texts
 
 
 class _Reader:
@@ -72,57 +72,57 @@ class _Reader:
 
     def _name_all(self, items, taken=None):
         taken = set(self.taken) if taken is None else taken
-        for one in items:
-            link = str(one.get("linkId") or "")
-            if one.get("type") not in ("group", "display"):
+        for item in items:
+            link = str(item.get("linkId") or "")
+            if item.get("type") not in ("group", "display"):
                 fitted = naming.fitting(link if link[:1].isalpha() else f"q_{link}", taken)
                 taken.add(fitted)
-                self.named[link], self.kinds[link] = fitted, one.get("type")
-            self._name_all(one.get("item") or (), taken)
+                self.named[link], self.kinds[link] = fitted, item.get("type")
+            self._name_all(item.get("item") or (), taken)
 
     def _note(self, name, column, effect, en, ja, **values):
         self.result.note(self.row, column, name, effect, en, ja, **values)
 
     def _walk(self, items, conditions, section):
-        for one in items:
+        for item in items:
             self.row += 1
             self.result.seen += 1
-            own = [*conditions, *filter(None, [self._condition(one)])]
-            if one.get("type") == "group":
-                if one.get("repeats"):
-                    self._note(one.get("linkId"), "repeats", LOST, "the repetition of a group", "グループの繰り返し")
-                self._walk(one.get("item") or (), own, _translated(one, "text") if one.get("text") else section)
+            own = [*conditions, *filter(None, [self._condition(item)])]
+            if item.get("type") == "group":
+                if item.get("repeats"):
+                    self._note(item.get("linkId"), "repeats", LOST, "the repetition of a group", "グループの繰り返し")
+                self._walk(item.get("item") or (), own, _translated(item, "text") if item.get("text") else section)
                 section = None
                 continue
-            if one.get("type") == "display":
-                self._note(one.get("linkId"), "text", LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
-                           v=str(one.get("text"))[:60])  # fmt: skip
+            if item.get("type") == "display":
+                self._note(item.get("linkId"), "text", LOST, "a text without an answer: {v}", "回答欄のない説明文：{v}",
+                           v=str(item.get("text"))[:60])  # fmt: skip
                 continue
-            section = self._item(one, own, section)
-            self._walk(one.get("item") or (), own, None)
+            section = self._item(item, own, section)
+            self._walk(item.get("item") or (), own, None)
 
-    def _item(self, one, conditions, section):
+    def _item(self, item_sent, conditions, section):
         """Add the item; the section that is still to be begun afterwards."""
-        name = self.named[str(one.get("linkId") or "")]
-        kind = KINDS.get(one.get("type"))
+        name = self.named[str(item_sent.get("linkId") or "")]
+        kind = KINDS.get(item_sent.get("type"))
         if kind is None:
-            self._note(name, "type", LOST, "an item of type “{v}”", "「{v}」型の項目", v=one.get("type"))
+            self._note(name, "type", LOST, "an item of type “{v}”", "「{v}」型の項目", v=item_sent.get("type"))
             return section
-        label = _translated(one, "text")
+        label = _translated(item_sent, "text")
         item = {"name": name, "label": label if label["en"] else {"en": name}, "kind": kind,
-                "required": bool(one.get("required"))}  # fmt: skip
+                "required": bool(item_sent.get("required"))}  # fmt: skip
         if section:
             item["section"] = section
         if kind == "code":
-            item |= {"kind": "codes" if one.get("repeats") else "code", "choices": self._choices(one, name)}
-        elif one.get("repeats"):
+            item |= {"kind": "codes" if item_sent.get("repeats") else "code", "choices": self._choices(item_sent, name)}
+        elif item_sent.get("repeats"):
             self._note(name, "repeats", LOST, "several answers to one item", "複数回答")
-        self._limits(one, item)
-        self._lost(one, name)
+        self._limits(item_sent, item)
+        self._lost(item_sent, name)
         if conditions:
             item["show_if"] = " and ".join(f"({text})" for text in conditions) if len(conditions) > 1 else conditions[0]
         for column in ("show_if", "required_if", "formula"):
-            if text := _extension(one, OURS + column):
+            if text := _extension(item_sent, OURS + column):
                 item[column] = text
         if item.get("formula"):
             item["kind"] = "calculated"
@@ -131,71 +131,73 @@ class _Reader:
         self.rows.append(self.row)
         return None
 
-    def _limits(self, one, item):
+    def _limits(self, item_sent, item):
         if item["kind"] in ("whole", "decimal"):
             for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
-                if (value := _extension(one, url)) is not None:
+                if (value := _extension(item_sent, url)) is not None:
                     item[column] = value
-            if unit := _extension(one, UNIT):
+            if unit := _extension(item_sent, UNIT):
                 item["unit"] = unit.get("display") or unit.get("code") or ""
             if item["kind"] == "decimal":
-                places = _extension(one, PLACES)
+                places = _extension(item_sent, PLACES)
                 item["places"] = 6 if places is None else places
-        if one.get("maxLength"):
-            item["max_length"] = min(int(one["maxLength"]), 5000)
+        if item_sent.get("maxLength"):
+            item["max_length"] = min(int(item_sent["maxLength"]), 5000)
         if item["kind"] == "date":
             item["not_future"] = False
 
-    def _lost(self, one, name):
-        if one.get("type") in ("dateTime", "url", "quantity", "open-choice"):
+    def _lost(self, item_sent, name):
+        if item_sent.get("type") in ("dateTime", "url", "quantity", "open-choice"):
             self._note(
                 name,
                 "type",
                 CHANGED,
                 "“{v}” becomes {k}",
                 "「{v}」は{k}になります",
-                v=one["type"],
-                k=KINDS[one["type"]],
+                v=item_sent["type"],
+                k=KINDS[item_sent["type"]],
             )
-        if one.get("initial"):
+        if item_sent.get("initial"):
             self._note(name, "initial", LOST, "the initial answer", "初期値")
         known = {MINIMUM, MAXIMUM, PLACES, UNIT}
-        for extension in one.get("extension") or ():
+        for extension in item_sent.get("extension") or ():
             url = str(extension.get("url"))
             if url not in known and not url.startswith(OURS):
                 self._note(name, "extension", LOST, "the extension {v}", "拡張 {v}", v=url)
 
-    def _choices(self, one, name):
-        found = []
-        for option in one.get("answerOption") or self._value_set(one, name):
+    def _choices(self, item_sent, name):
+        choices = []
+        for option in item_sent.get("answerOption") or self._value_set(item_sent, name):
             coding = option.get("valueCoding") or {}
             plain = next((option[key] for key in ("valueString", "valueInteger") if key in option), None)
             code = str(coding.get("code") or plain or "")
             label = _translated(coding, "display") if coding else {"en": str(plain)}
-            fitted = code if definitions._CODE.fullmatch(code) else naming.fitting(code, [c["code"] for c in found], 20)
+            fitted = (
+                code if definitions._CODE.fullmatch(code) else naming.fitting(code, [c["code"] for c in choices], 20)
+            )
             if fitted != code:
                 self._note(name, "answerOption", CHANGED, "the code “{v}” is {f} here", "コード「{v}」は{f}になります",
                            v=code, f=fitted)  # fmt: skip
-            found.append({"code": fitted, "label": label if label["en"] else {"en": code}})
-        return found
+            choices.append({"code": fitted, "label": label if label["en"] else {"en": code}})
+        return choices
 
-    def _value_set(self, one, name):
-        reference = str(one.get("answerValueSet") or "")
+    def _value_set(self, item_sent, name):
+        reference = str(item_sent.get("answerValueSet") or "")
         for contained in self.resource.get("contained") or ():
             if reference == f"#{contained.get('id')}":
                 concepts = [
                     c for part in contained.get("compose", {}).get("include", ()) for c in part.get("concept", ())
                 ]
-                return [{"valueCoding": one} for one in concepts]
+                return [{"valueCoding": concept} for concept in concepts]
         if reference:
             self._note(name, "answerValueSet", LOST, "the codes of {v}, which are not in the file",
                        "{v}のコード（ファイルに含まれていません）", v=reference)  # fmt: skip
         return []
 
-    def _condition(self, one):
+    def _condition(self, item_sent):
         """The expression of an item's enableWhen; empty where it has none."""
-        parts = [self._part(when) for when in one.get("enableWhen") or ()]
-        word = " and " if one.get("enableBehavior") == "all" else " or "
+        parts = [self._part(when) for when in item_sent.get("enableWhen") or ()]
+        word = " and " if item_sent.get("enableBehavior") == "all" else " or "
         return word.join(f"({part})" if len(parts) > 1 else part for part in parts if part)
 
     def _part(self, when):
@@ -220,8 +222,8 @@ class _Reader:
 
     def _repeats(self, link, items):
         return any(
-            (str(one.get("linkId")) == link and one.get("repeats")) or self._repeats(link, one.get("item") or ())
-            for one in items
+            (str(item.get("linkId")) == link and item.get("repeats")) or self._repeats(link, item.get("item") or ())
+            for item in items
         )
 
 
@@ -256,37 +258,38 @@ def write(document: dict, url: str = "") -> dict:
 
 def _text(label, key):
     label = label if isinstance(label, dict) else {"en": label}
-    found = {key: label.get("en") or label.get("ja") or ""}
-    if label.get("ja") and label["ja"] != found[key]:
+    texts = {key: label.get("en") or label.get("ja") or ""}
+    if label.get("ja") and label["ja"] != texts[key]:
         parts = [{"url": "lang", "valueCode": "ja"}, {"url": "content", "valueString": label["ja"]}]
-        found[f"_{key}"] = {"extension": [{"url": TRANSLATION, "extension": parts}]}
-    return found
+        texts[f"_{key}"] = {"extension": [{"url": TRANSLATION, "extension": parts}]}
+    return texts
 
 
 def _written(item, scope):
     kind = item["kind"]
-    found = {"linkId": item["name"], **_text(item["label"], "text"), "type": _TYPES[kind]}
+    item_shown = {"linkId": item["name"], **_text(item["label"], "text"), "type": _TYPES[kind]}
     if kind == "calculated":
-        found["readOnly"] = True
+        item_shown["readOnly"] = True
     elif item.get("required"):
-        found["required"] = True
+        item_shown["required"] = True
     if kind == "codes":
-        found["repeats"] = True
+        item_shown["repeats"] = True
     if item.get("choices"):
-        found["answerOption"] = [
-            {"valueCoding": {"code": str(one["code"]), **_text(one["label"], "display")}} for one in item["choices"]
+        item_shown["answerOption"] = [
+            {"valueCoding": {"code": str(choice["code"]), **_text(choice["label"], "display")}}
+            for choice in item["choices"]
         ]
     if kind == "text" and item.get("max_length"):
-        found["maxLength"] = int(item["max_length"])
+        item_shown["maxLength"] = int(item["max_length"])
     extensions = list(_extensions(item, kind))
     if text := item.get("show_if"):
         if when := _enable_when(text, scope):
-            found |= when
+            item_shown |= when
         else:
             extensions.append({"url": OURS + "show_if", "valueString": text})
     if extensions:
-        found["extension"] = extensions
-    return found
+        item_shown["extension"] = extensions
+    return item_shown
 
 
 def _extensions(item, kind):
@@ -311,13 +314,13 @@ def _enable_when(text, scope):
     except InvalidExpression:
         return None
     word = tree[0] if tree[0] in ("and", "or") else "and"
-    parts = [_when(one, scope) for one in (tree[1:] if tree[0] in ("and", "or") else [tree])]
+    parts = [_when(node, scope) for node in (tree[1:] if tree[0] in ("and", "or") else [tree])]
     if None in parts:
         return None
-    found = {"enableWhen": parts}
+    shown = {"enableWhen": parts}
     if len(parts) > 1:
-        found["enableBehavior"] = "all" if word == "and" else "any"
-    return found
+        shown["enableBehavior"] = "all" if word == "and" else "any"
+    return shown
 
 
 _FHIR_OPERATORS = {"eq": "=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -340,14 +343,14 @@ def _against(tree, operator, scope):
     item, value = scope.get(tree[1][1]), tree[2][1]
     if item is None or item.kind in ("date", "time"):
         return None
-    found = {"question": item.name, "operator": operator}
+    condition = {"question": item.name, "operator": operator}
     if tree[1][0] == "tick":
-        return found | {"answerCoding": {"code": tree[1][2]}} if (operator, value) == ("=", 1.0) else None
+        return condition | {"answerCoding": {"code": tree[1][2]}} if (operator, value) == ("=", 1.0) else None
     if item.choices == definitions.NO_YES:
-        return found | {"answerBoolean": bool(value)}
+        return condition | {"answerBoolean": bool(value)}
     if item.choices:
         code = str(int(value)) if isinstance(value, float) else value
-        return found | {"answerCoding": {"code": code}} if operator in ("=", "!=") else None
+        return condition | {"answerCoding": {"code": code}} if operator in ("=", "!=") else None
     if isinstance(value, str):
-        return found | {"answerString": value}
-    return found | ({"answerInteger": int(value)} if item.kind == "integer" else {"answerDecimal": value})
+        return condition | {"answerString": value}
+    return condition | ({"answerInteger": int(value)} if item.kind == "integer" else {"answerDecimal": value})

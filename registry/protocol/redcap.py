@@ -95,13 +95,16 @@ class _Reader:
         delimiter = max(",;\t", key=first.count)
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            found = [(lines.line_num, cells) for cells in lines]
+            numbered = [(lines.line_num, cells) for cells in lines]
         except csv.Error as error:
             self.header = {}
             self._fault(lines.line_num, "", str(error), "cannot be read as CSV: {v}", "CSVとして読み取れません：{v}")
             return None
-        head = [cell.strip() for cell in found[0][1]] if found else []
-        places = {key: next((head.index(one) for one in known if one in head), None) for key, known in COLUMNS.items()}
+        head = [cell.strip() for cell in numbered[0][1]] if numbered else []
+        places = {
+            key: next((head.index(heading) for heading in known if heading in head), None)
+            for key, known in COLUMNS.items()
+        }
         self.header = {key: head[place] for key, place in places.items() if place is not None}
         lacking = [COLUMNS[key][0] for key in NEEDED if places[key] is None]
         if lacking:
@@ -117,7 +120,7 @@ class _Reader:
 
         rows = [
             (row, {key: cell(cells, key, place) for key, place in places.items()})
-            for row, cells in found[1:]
+            for row, cells in numbered[1:]
             if any(cells)
         ]
         if not rows:
@@ -217,8 +220,8 @@ class _Reader:
         elif validation == "integer":
             item["kind"] = "whole"
         elif validation.startswith("number"):
-            found = re.match(r"number_(\d)dp", validation)
-            item |= {"kind": "decimal", "places": int(found[1]) if found else 6}
+            match = re.match(r"number_(\d)dp", validation)
+            item |= {"kind": "decimal", "places": int(match[1]) if match else 6}
         elif validation.startswith("date_"):
             item |= {"kind": "date", "not_future": False}
         elif validation == "time":
@@ -248,7 +251,7 @@ class _Reader:
         item |= {"kind": "codes", "choices": self._choices(row, cells)}
 
     def _choices(self, row, cells):
-        found = []
+        choices = []
         for part in re.split(r"\s*\|\s*|\n", cells["choices"].strip()):
             if not part.strip():
                 continue
@@ -259,8 +262,8 @@ class _Reader:
                     "「{v}」は選択肢として読めません（「コード, ラベル」）",
                 )  # fmt: skip
             else:
-                found.append({"code": code.strip(), "label": {"en": plain(label) or code.strip()}})
-        return found
+                choices.append({"code": code.strip(), "label": {"en": plain(label) or code.strip()}})
+        return choices
 
     def _yesno(self, row, cells, item):
         item["kind"] = "yes_no"
@@ -345,7 +348,7 @@ class _Reader:
             row = rows[fault.row - 1] if 0 < fault.row <= len(rows) else 1
             column = self.header.get(COLUMN_OF.get(fault.column, ""), fault.column)
             self.result.faults.append(Fault(row, column, fault.value, fault.reason))
-        self.result.faults.sort(key=lambda one: one.row)
+        self.result.faults.sort(key=lambda fault: fault.row)
 
 
 _EVENT = re.compile(r"\[[^\]]+\]\s*\[[^\]]+\]")
@@ -356,8 +359,8 @@ def _unreachable(text, have):
     """Why an expression cannot be carried at all: it needs what no form here has. None where it may."""
     if _EVENT.search(text):
         return Label("reaches another event", "別のイベントを参照しています")
-    if found := _SMART.search(text):
-        return Label(f"needs [{found[1]}]", f"[{found[1]}]が必要です")
+    if match := _SMART.search(text):
+        return Label(f"needs [{match[1]}]", f"[{match[1]}]が必要です")
     try:
         lacking = sorted(names(text) - have)
     except InvalidExpression:
@@ -431,7 +434,9 @@ def _written(document, item, language):
         kind = "notes"
     if item["kind"] == "decimal" and 1 <= int(item.get("places") or 0) <= 4:
         validation = f"number_{item['places']}dp"
-    choices = " | ".join(f"{one['code']}, {_text(one['label'], language)}" for one in item.get("choices") or ())
+    choices = " | ".join(
+        f"{choice['code']}, {_text(choice['label'], language)}" for choice in item.get("choices") or ()
+    )
     return _cells(
         name=item["name"],
         form=document["code"],

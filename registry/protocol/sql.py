@@ -28,7 +28,7 @@ class _Writer:
         name = tree[0]
         if name in _WITH_TREE:
             return _WITH_TREE[name](self, tree)
-        return _PLAIN[name](*(self.sql(one) for one in tree[1:]))
+        return _PLAIN[name](*(self.sql(node) for node in tree[1:]))
 
     def item(self, tree):
         column = self.column(tree[1])
@@ -44,7 +44,7 @@ class _Writer:
         return f"(CASE WHEN {has} THEN 1 ELSE 0 END)::float8"
 
     def joined(self, tree):
-        return "(" + f" {tree[0].upper()} ".join(self.sql(one) for one in tree[1:]) + ")"
+        return "(" + f" {tree[0].upper()} ".join(self.sql(node) for node in tree[1:]) + ")"
 
     def power(self, tree):
         base, exponent = self.sql(tree[1]), float(tree[2])
@@ -70,20 +70,20 @@ class _Writer:
         return f"({days if tree[4] else f'abs{days}'} / {float(tree[3])!r}::float8)"
 
     def test(self, tree):
-        a, b = (f'lower(({self.sql(one)}) COLLATE "C")' for one in tree[1:])
-        found = {
+        a, b = (f'lower(({self.sql(node)}) COLLATE "C")' for node in tree[1:])
+        conditions = {
             "contains": f"strpos({a}, {b}) > 0",
             "starts_with": f"left({a}, length({b})) = {b}",
             "ends_with": f"right({a}, length({b})) = {b}",
         }[tree[0]]
-        return f"coalesce({found}, false)"
+        return f"coalesce({conditions}, false)"
 
     def parts(self, tree):
-        return [self.sql(one) for one in tree[1:]]
+        return [self.sql(node) for node in tree[1:]]
 
     def total(self, tree):
         parts = self.parts(tree)
-        added = " + ".join(f"coalesce({one}, 0)" for one in parts)
+        added = " + ".join(f"coalesce({part}, 0)" for part in parts)
         return f"(CASE WHEN num_nonnulls({', '.join(parts)}) > 0 THEN 0::float8 + {added} END)"
 
     def mean(self, tree):

@@ -65,25 +65,25 @@ def current():
 
 def at(number):
     """The Catalogue of one version of the protocol."""
-    found = _built.get(number)
-    if found is None:
+    protocol = _built.get(number)
+    if protocol is None:
         with _building:
-            found = _built.get(number) or _build(number)
+            protocol = _built.get(number) or _build(number)
     if number == _known["version"] and _synced["version"] != number:
         _synced["version"] = number
-        own.sync({model: _items_of(found, model) for model in set(own.MODELS.values())})
-    return found
+        own.sync({model: _items_of(protocol, model) for model in set(own.MODELS.values())})
+    return protocol
 
 
 _synced = {"version": 0}
 
 
-def _items_of(found, model):
+def _items_of(protocol, model):
     return [
         item
         for form, of_model in own.MODELS.items()
         if of_model is model
-        for instrument in found.own.get(form, ())
+        for instrument in protocol.own.get(form, ())
         for item in instrument.items
     ]
 
@@ -116,7 +116,7 @@ def build(document, number=0):
     instruments = [instrument for some in of.values() for instrument in some]
     conditions = {}
     for entry, instrument in zip(
-        sorted(declared, key=lambda one: list(of).index(one["document"]["record"])), instruments, strict=True
+        sorted(declared, key=lambda entry: list(of).index(entry["document"]["record"])), instruments, strict=True
     ):
         conditions |= definitions.expressions_of([instrument], known_to(entry, declared))
     retired = frozenset(entry["document"]["code"] for entry in declared if entry.get("retired"))

@@ -66,8 +66,8 @@ def check(text, act, about, parts):
         raise Unseen from error
     if (shown["act"], shown["about"], shown["by"]) != (act, str(about), current().user_id):
         raise Unseen
-    if found := list(_differences(shown["parts"], _plain(parts))):
-        raise Unseen(found)
+    if differences := list(_differences(shown["parts"], _plain(parts))):
+        raise Unseen(differences)
 
 
 def _plain(parts):
@@ -76,19 +76,19 @@ def _plain(parts):
 
 
 def _differences(shown, stored):
-    for part in (*shown, *(one for one in stored if one not in shown)):
+    for part in (*shown, *(part for part in stored if part not in shown)):
         if part not in stored or part not in shown:
             yield Difference(part, "", part in shown or None, part in stored or None)
             continue
         was, now = shown[part], stored[part]
-        for name in (*was, *(one for one in now if one not in was)):
+        for name in (*was, *(item for item in now if item not in was)):
             if was.get(name) != now.get(name):
                 yield Difference(part, name, was.get(name), now.get(name))
 
 
 def of_forms(forms, names=lambda form: form.columns):
     """The parts that `FormRow`s show: code of the form → {column: value or {"missing": reason}}."""
-    return {one.form.code: {name: _answer(one.row, name) for name in names(one)} for one in forms}
+    return {form.form.code: {name: _answer(form.row, name) for name in names(form)} for form in forms}
 
 
 def _answer(row, name):
@@ -100,6 +100,9 @@ def of_queries(queries):
     """The parts that queries show: the state of each, and which step was the last."""
     prefetch_related_objects(queries, "messages")
     return {
-        f"query-{one.pk}": {"state": one.state, "step": max((step.pk for step in one.messages.all()), default=None)}
-        for one in queries
+        f"query-{query.pk}": {
+            "state": query.state,
+            "step": max((step.pk for step in query.messages.all()), default=None),
+        }
+        for query in queries
     }

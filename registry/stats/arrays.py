@@ -106,9 +106,9 @@ def tabulate(sample):
     tabulated = Counts.__new__(Counts)
     if raw.ndim == 1 and raw.size and raw.dtype.kind in "biu" and int(raw.max()) - int(raw.min()) < SMALL_RANGE:
         lowest = int(raw.min())
-        found = np.bincount(raw.astype(np.int64) - lowest)
-        distinct = np.flatnonzero(found)
-        tabulated._keep((distinct + lowest).astype(float), found[distinct], 0)
+        frequency = np.bincount(raw.astype(np.int64) - lowest)
+        distinct = np.flatnonzero(frequency)
+        tabulated._keep((distinct + lowest).astype(float), frequency[distinct], 0)
         return tabulated
     values = one_dimensional(sample)
     present = values[~np.isnan(values)]

@@ -213,7 +213,7 @@ class Network:
 
     def cheapest(self, totals, costs):
         """Cheapest cost of reaching each state, after each further column: a list, one (states,) array a column."""
-        found = []
+        bounds = []
         for total in totals:
             column, reached = self.columns[total], np.full(self.shape, FAR)
             self.budget.spend(len(column.cells) * self.states / STEPS_A_WALK)
@@ -222,8 +222,8 @@ class Network:
                 source = tuple(slice(None, size - x) for x, size in zip(cells, self.shape, strict=True))
                 np.minimum(reached[to], costs[source] + cost, out=reached[to])
             costs = np.minimum(reached, FAR)
-            found.append(costs.ravel())
-        return found
+            bounds.append(costs.ravel())
+        return bounds
 
     def bounds(self, totals, best_of_other_half):
         """For each column: the cost in each state from which every completion counts."""

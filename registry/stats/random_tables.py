@@ -45,14 +45,14 @@ def _whole_tables(generator, rows, columns, expected, size):
     mixing = SPREAD * n / sqrt(n - 1) * np.kron(_root(rows / n), _root(columns / n))
     centre = log_factorials(expected).sum() - ROOM
     step = WHOLE // expected.size
-    kept, left = [], size
+    tables, left = [], size
     while left > 0:
         normal = generator.standard_normal((len(mixing), step))
         total = _completed(expected, rows, columns, _mixed(mixing, normal))
         density = centre - total + np.einsum("ij,ij->j", normal, normal) / 2
-        kept.append(total[density > -generator.standard_exponential(step)][:left])
-        left -= kept[-1].size
-    return np.concatenate(kept)
+        tables.append(total[density > -generator.standard_exponential(step)][:left])
+        left -= tables[-1].size
+    return np.concatenate(tables)
 
 
 def _root(shares):
@@ -66,9 +66,9 @@ def _mixed(mixing, normal):
     mixed = np.empty_like(normal)
     for place, weights in enumerate(mixing):
         np.multiply(normal[0], weights[0], out=mixed[place])
-        for weight, one in zip(weights[1:], normal[1:], strict=True):
+        for weight, normals in zip(weights[1:], normal[1:], strict=True):
             if weight:
-                mixed[place] += weight * one
+                mixed[place] += weight * normals
     return mixed
 
 

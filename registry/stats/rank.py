@@ -144,8 +144,8 @@ def dunn(groups, adjust_method="holm"):
     z = [compare(*pair) for pair in pairs]
     raw = [None if value is None else normal_two_sided(value) for value in z]
     p = adjust(raw, adjust_method)
-    found = tuple(DunnPair(*pair, *rest) for pair, *rest in zip(pairs, z, raw, p, strict=True))
-    return Dunn(found, int(n), len(present), adjust_method)
+    pairs_tested = tuple(DunnPair(*pair, *rest) for pair, *rest in zip(pairs, z, raw, p, strict=True))
+    return Dunn(pairs_tested, int(n), len(present), adjust_method)
 
 
 def pooled_ranks(samples):

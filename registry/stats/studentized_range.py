@@ -42,16 +42,16 @@ def _quantile(p, groups, df):
     while above > 0:
         low, high, below = high, 2 * high, above
         above = upper(high, groups, df) - (1 - p)
-    kept = 0  # which end the last step left where it was
+    end = 0  # which end the last step left where it was
     while high - low > 1e-13 * high:
         q = high - above * (high - low) / (above - below)
         if not low < q < high:
             return min(max(q, low), high)
         off = upper(q, groups, df) - (1 - p)
         if off > 0:
-            low, below, above, kept = q, off, above / 2 if kept == 1 else above, 1
+            low, below, above, end = q, off, above / 2 if end == 1 else above, 1
         elif off < 0:
-            high, above, below, kept = q, off, below / 2 if kept == -1 else below, -1
+            high, above, below, end = q, off, below / 2 if end == -1 else below, -1
         else:
             return q
     return (low + high) / 2

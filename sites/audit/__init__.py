@@ -25,7 +25,9 @@ def record_for_sites(action, site_ids, *, detail=None, **about):
     if len(sites) == 1:
         record(action, site_id=sites[0], detail=detail, **about)
         return
-    told = {name: value for name, value in detail.items() if isinstance(value, (bool, str))} | {"sites": len(sites)}
+    sites_detail = {name: value for name, value in detail.items() if isinstance(value, (bool, str))} | {
+        "sites": len(sites)
+    }
     for site_id in sites:
-        record(action, site_id=site_id, detail=told, **about)
+        record(action, site_id=site_id, detail=sites_detail, **about)
     record(action, detail=detail, **about)

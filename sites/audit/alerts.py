@@ -25,6 +25,8 @@ KINDS = {
     "unlocking_refused": _("Unlockings that were refused"),
     "token_refused": _("API tokens that were refused"),
     "verification_failed": _("Verifications that failed"),
+    "signature_broken": _("Broken signatures that somebody came upon"),
+    "downloads_limited": _("Downloads that were stopped: too many in an hour"),
     "sealing_stopped": _("The sealing of the audit trail stopped"),
     "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
     "guards_changed": _("Guards of the database were changed"),
@@ -78,7 +80,7 @@ def is_sealing_behind():
 def due(settled=SETTLED):
     """The Due of this moment, each told now and not again. Call it in the scope of `everything`, in a transaction."""
     upto = AuditEvent.objects.filter(at__lte=timezone.now() - settled).aggregate(last=Max("pk"))["last"] or 0
-    return [one for one in (_due(kind, upto) for kind in KINDS) if one]
+    return [alert for alert in (_due(kind, upto) for kind in KINDS) if alert]
 
 
 def _due(kind, upto):
@@ -99,9 +101,9 @@ def _due(kind, upto):
 
 def _about(events):
     """Whom or where events are about: the person whose secret it was, else who acted, and the site."""
-    users = dict(User.objects.filter(pk__in={_person(one) for one in events}).values_list("pk", "name"))
+    users = dict(User.objects.filter(pk__in={_person(event) for event in events}).values_list("pk", "name"))
     sites = dict(Site.objects.values_list("pk", "code"))
-    named = ((users.get(_person(one), ""), sites.get(one.site_id, "")) for one in events)
+    named = ((users.get(_person(event), ""), sites.get(event.site_id, "")) for event in events)
     counted = Counter(", ".join(filter(None, pair)) for pair in named)
     return tuple((name, n) for name, n in counted.most_common() if name)
 

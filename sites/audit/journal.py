@@ -140,40 +140,40 @@ def _parsed(text):
 
 def read(using=DEFAULT_DB_ALIAS):
     """The Contents of a database's journal; empty where there is none."""
-    found = Contents()
+    contents = Contents()
     before = ""
     try:
         file = path(using).open("rb")
     except (FileNotFoundError, NotADirectoryError):
-        return found
+        return contents
     except OSError as error:
-        found.damage.append(f"it cannot be read: {error.strerror}")
-        return found
+        contents.damage.append(f"it cannot be read: {error.strerror}")
+        return contents
     with file:
         for number, text in enumerate(file, 1):
             line = _parsed(text)
             if line is None:
                 continue  # a torn line; one that was spoiled shows at the next, whose HMAC covers it
             if not _is_ours(before, line):
-                found.damage.append(f"line {number} was changed, or lines before it are gone")
+                contents.damage.append(f"line {number} was changed, or lines before it are gone")
             else:
-                _take(found, line)
+                _take(contents, line)
             before = line["mac"]
-    return found
+    return contents
 
 
-def _take(found, line):
+def _take(last, line):
     kind = line["kind"]
     if kind == "seal":
-        found.seals[line["number"]] = line
+        last.seals[line["number"]] = line
     elif kind == "accepted":
-        lost = [found.seals.pop(number) for number in sorted(found.seals) if number > line["number"]]
-        found.given_up.append((line, lost))
+        lost = [last.seals.pop(number) for number in sorted(last.seals) if number > line["number"]]
+        last.given_up.append((line, lost))
         if line["number"]:
-            found.seals.setdefault(line["number"], line)
-        if found.verified and found.verified["number"] > line["number"]:
-            found.verified = None
+            last.seals.setdefault(line["number"], line)
+        if last.verified and last.verified["number"] > line["number"]:
+            last.verified = None
     elif kind == "verified":
-        found.verified = line
+        last.verified = line
     elif kind == "stamped":
-        found.stamped.append(line)
+        last.stamped.append(line)

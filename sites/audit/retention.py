@@ -39,16 +39,16 @@ def old_access(now=None):
     ]
 
 
-def purge(found, dry_run=False):
+def purge(rows, dry_run=False):
     """Delete the rows of some Olds, each on record as an act; returns name of table to number of rows.
 
     Call it in the system's scope, in a transaction.
     """
     counts = {}
-    for one in found:
-        table = one.rows.model._meta.db_table
-        counts[table] = one.rows.count() if dry_run else one.rows.delete()[0]
+    for row in rows:
+        table = row.rows.model._meta.db_table
+        counts[table] = row.rows.count() if dry_run else row.rows.delete()[0]
         if counts[table] and not dry_run:
-            detail = {"rows": counts[table], "before": one.before.isoformat(timespec="seconds")}
+            detail = {"rows": counts[table], "before": row.before.isoformat(timespec="seconds")}
             audit.record("purged", table=table, detail=detail)
     return counts

@@ -69,9 +69,9 @@ class Finding:
 def _in_words(ids):
     """A multirange of ids as PostgreSQL writes it, as people do: `{[5,6),[8,11)}` is 5, 8 to 10."""
     pairs = [(int(first), int(beyond) - 1) for first, beyond in re.findall(r"(\d+),(\d+)", ids)]
-    said = [str(first) if first == last else f"{first} to {last}" for first, last in pairs]
-    more = f" and {len(said) - TOLD} more ranges until {pairs[-1][1]}" if len(said) > TOLD else ""
-    return ", ".join(said[:TOLD]) + more
+    ranges = [str(first) if first == last else f"{first} to {last}" for first, last in pairs]
+    more = f" and {len(ranges) - TOLD} more ranges until {pairs[-1][1]}" if len(ranges) > TOLD else ""
+    return ", ".join(ranges[:TOLD]) + more
 
 
 MEANING = {
@@ -130,14 +130,14 @@ def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
     the database lacks what is kept outside, and OSError where nothing can be kept there.
     """
     seals = []
-    with journal.opened(using) as kept:
+    with journal.opened(using) as journal_file:
         try:
-            _catch_up(kept, using)
+            _catch_up(journal_file, using)
         except journal.Damaged as error:
             raise HistoryLost(str(error)) from None
-        while one := _seal_once(using, at_most):
-            seals.append(one)
-            _keep(kept, using, one.number)
+        while sealed := _seal_once(using, at_most):
+            seals.append(sealed)
+            _keep(journal_file, using, sealed.number)
     return seals
 
 
@@ -163,21 +163,21 @@ def _row(using, condition, *values):
         return next(iter(_dicts(cursor)), None)
 
 
-def _keep(kept, using, number):
-    one = _row(using, "number = %s", number)
-    kept.append(
+def _keep(journal_file, using, number):
+    seal = _row(using, "number = %s", number)
+    journal_file.append(
         "seal",
         number=number,
-        hash=one["hash"].hex(),
-        events=one["events"],
-        first_at=one["first_at"].isoformat(timespec="seconds"),
-        last_at=one["last_at"].isoformat(timespec="seconds"),
+        hash=seal["hash"].hex(),
+        events=seal["events"],
+        first_at=seal["first_at"].isoformat(timespec="seconds"),
+        last_at=seal["last_at"].isoformat(timespec="seconds"),
     )
 
 
-def _catch_up(kept, using):
+def _catch_up(journal_file, using):
     """Keep seals that were made and not kept yet, if they are ours. Raises HistoryLost where kept ones are lacking."""
-    last = kept.last_seal()
+    last = journal_file.last_seal()
     newest = _row(using, "true")
     if last is None and newest is None:
         return
@@ -187,10 +187,10 @@ def _catch_up(kept, using):
         if same is None or same["hash"].hex() != last["hash"]:
             raise HistoryLost(_lost(last, newest, same))
     for number in range(begins + 1, (newest["number"] if newest else 0) + 1):
-        one = _row(using, "number = %s", number)
-        if one is None or not _is_signed(one["hash"], one["signature"]):
+        seal = _row(using, "number = %s", number)
+        if seal is None or not _is_signed(seal["hash"], seal["signature"]):
             raise HistoryLost(f"Seal {number} is in the database and was not made with this deployment's key.")
-        _keep(kept, using, number)
+        _keep(journal_file, using, number)
 
 
 def _lost(last, newest, same):
@@ -216,18 +216,18 @@ def accept_loss(reason, using=DEFAULT_DB_ALIAS):
     if not any(finding.kind in OF_LATER for finding in report.findings):
         raise ValueError("nothing that is kept outside the database is lacking in it")
     # What stays must be sound by itself.
-    if others := [one for one in report.findings if one.kind not in (*OF_LATER, "seal_missing")]:
+    if others := [finding for finding in report.findings if finding.kind not in (*OF_LATER, "seal_missing")]:
         raise ValueError(f"what is there is not sound: {others[0]}")
-    with journal.opened(using) as kept:
+    with journal.opened(using) as journal_file:
         contents = journal.read(using)
         common = [n for n, line in contents.seals.items() if _has(using, line)]
         number = max(common, default=0)
         # Seals that the database has beyond the common ones stay, if they are ours: they are kept from now on.
         line = contents.seals.get(number)
         _refuse_removed_seals([contents.seals[n] for n in sorted(contents.seals) if n > number], using)
-        kept.append("accepted", number=number, hash=line["hash"] if line else "", reason=reason[:300])
+        journal_file.append("accepted", number=number, hash=line["hash"] if line else "", reason=reason[:300])
         given_up = sorted(n for n in contents.seals if n > number)
-        _catch_up(kept, using)
+        _catch_up(journal_file, using)
     return number, given_up
 
 
@@ -252,8 +252,8 @@ def _refuse_removed_seals(lost, using):
 
 
 def _has(using, line):
-    one = _row(using, "number = %s", line["number"])
-    return one is not None and one["hash"].hex() == line["hash"]
+    seal = _row(using, "number = %s", line["number"])
+    return seal is not None and seal["hash"].hex() == line["hash"]
 
 
 def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
@@ -273,7 +273,7 @@ def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
         blamed = {finding.seal for finding in findings}
         cursor.execute("SELECT * FROM audit_lost_seals(%s)", [since])
         findings += [Finding("seal_missing", number) for (number,) in cursor.fetchall() if number not in blamed]
-        findings += [finding for one in seals for finding in _broken_batch(cursor, one)]
+        findings += [finding for seal in seals for finding in _broken_batch(cursor, seal)]
         cursor.execute("SELECT * FROM audit_added(%s, %s)", [since, settled])
         findings += [Finding("added", *row) for row in cursor.fetchall()]
         cursor.execute("SELECT audit_unsealed(%s)", [settled])
@@ -286,7 +286,7 @@ def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
     report = Report(
         findings,
         len(seals),
-        sum(one["found"] for one in seals),
+        sum(seal["found"] for seal in seals),
         unsealed,
         seals[-1]["hash"].hex() if seals else start["hash"].hex() if start else "",
         since,
@@ -300,8 +300,8 @@ def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
 
 def _keep_verified(using, newest, whole):
     try:
-        with journal.opened(using) as kept:
-            kept.append("verified", number=newest["number"], hash=newest["hash"].hex(), whole=whole)
+        with journal.opened(using) as journal_file:
+            journal_file.append("verified", number=newest["number"], hash=newest["hash"].hex(), whole=whole)
     except OSError:
         pass  # who may only look does not need to write: the next one looks at more
 
@@ -317,13 +317,13 @@ def _hashes(cursor, numbers):
     return dict(cursor.fetchall())
 
 
-def _against_journal(kept, hashes):
+def _against_journal(journal_file, hashes):
     """What the database lacks of what is kept: one finding for the seals at its end, one for each other."""
-    for number in sorted(kept.keys() & hashes.keys()):
-        if kept[number]["hash"] != hashes[number]:
+    for number in sorted(journal_file.keys() & hashes.keys()):
+        if journal_file[number]["hash"] != hashes[number]:
             yield Finding("replaced", number)
-    if lacking := sorted(kept.keys() - hashes.keys()):
-        yield Finding("lacking", lacking[0], detail=_said(lacking, [kept[number] for number in lacking]))
+    if lacking := sorted(journal_file.keys() - hashes.keys()):
+        yield Finding("lacking", lacking[0], detail=_said(lacking, [journal_file[number] for number in lacking]))
 
 
 def _said(numbers, lines):
@@ -360,24 +360,24 @@ def _recomputed(cursor, beyond):
 
 def _broken_chain(seals, expected, previous):
     """Findings of seals whose first should be number `expected` and refer to the hash `previous`."""
-    for one in seals:
-        number = one["number"]
+    for seal in seals:
+        number = seal["number"]
         for missing in range(expected, number):
             yield Finding("seal_missing", missing)
-        if number == expected and one["previous"] != previous or one["hash"] != one["hash_now"]:
-            yield Finding("seal_changed", number, one["ids"], one["first_at"], one["last_at"])
-        elif not _is_signed(one["hash"], one["signature"]):
-            yield Finding("signature", number, one["ids"], one["first_at"], one["last_at"])
-        expected, previous = number + 1, one["hash"]
+        if number == expected and seal["previous"] != previous or seal["hash"] != seal["hash_now"]:
+            yield Finding("seal_changed", number, seal["ids"], seal["first_at"], seal["last_at"])
+        elif not _is_signed(seal["hash"], seal["signature"]):
+            yield Finding("signature", number, seal["ids"], seal["first_at"], seal["last_at"])
+        expected, previous = number + 1, seal["hash"]
 
 
-def _broken_batch(cursor, one):
-    if one["content_now"] == one["content"]:
+def _broken_batch(cursor, seal):
+    if seal["content_now"] == seal["content"]:
         return
-    when = one["first_at"], one["last_at"]
-    cursor.execute("SELECT audit_removed(%s)", [one["number"]])
+    when = seal["first_at"], seal["last_at"]
+    cursor.execute("SELECT audit_removed(%s)", [seal["number"]])
     (missing,) = cursor.fetchone()
     if missing != "{}":
-        yield Finding("removed", one["number"], missing, *when)
+        yield Finding("removed", seal["number"], missing, *when)
     else:
-        yield Finding("changed", one["number"], one["ids"], *when)
+        yield Finding("changed", seal["number"], seal["ids"], *when)

@@ -21,16 +21,18 @@ class Rows:
 
     @cached_property
     def sql(self):
-        return ", ".join(one.column for one in self.fields)
+        return ", ".join(field.column for field in self.fields)
 
     @cached_property
     def names(self):
-        return [one.attname for one in self.fields]
+        return [field.attname for field in self.fields]
 
     @cached_property
     def converters(self):
         """How those are read that need it: (place, converter)."""
-        return [(place, one.from_db_value) for place, one in enumerate(self.fields) if hasattr(one, "from_db_value")]
+        return [
+            (place, field.from_db_value) for place, field in enumerate(self.fields) if hasattr(field, "from_db_value")
+        ]
 
     def converted(self, row):
         row = list(row)
@@ -118,15 +120,15 @@ def _change(model, names, known):
 @cache
 def _insertion(model, names, known):
     """(statement, [(name, how its value is written)], Rows of what the database makes)."""
-    fields = {one.attname: one for one in known}
+    fields = {field.attname: field for field in known}
     given = [fields[name] for name in names]
-    others = (one for name, one in fields.items() if name not in names)
-    made = Rows(model, tuple(one for one in others if one.primary_key or one.generated or not one.editable))
+    others = (field for name, field in fields.items() if name not in names)
+    made = Rows(model, tuple(field for field in others if field.primary_key or field.generated or not field.editable))
     statement = (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(one.column for one in given)}) "
+        f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
         f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {made.sql}"
     )
-    return statement, [(one.attname, _writer(one)) for one in given], made
+    return statement, [(field.attname, _writer(field)) for field in given], made
 
 
 def _writer(field):

@@ -11,19 +11,19 @@ def once_a_request(read):
 
     `forget()` drops the answer, for who changes what was read; `now()` reads whatever is kept.
     """
-    kept = ContextVar(read.__name__, default=None)
+    cached = ContextVar(read.__name__, default=None)
 
     @wraps(read)
     def asked():
         request = current().request_id
         if not request:
             return read()
-        known = kept.get()
+        known = cached.get()
         if known is None or known[0] != request:
             known = request, read()
-            kept.set(known)
+            cached.set(known)
         return known[1]
 
     asked.now = read
-    asked.forget = lambda: kept.set(None)
+    asked.forget = lambda: cached.set(None)
     return asked

@@ -42,19 +42,19 @@ def delegations(site):
     """Every `Delegation` of a site (None: the central roles), those of today first."""
     today = timezone.localdate()
     rows = list(Membership.objects.filter(site=site).select_related("user"))
-    granted, ended = _acts([one.pk for one in rows])
+    granted, ended = _acts([row.pk for row in rows])
     log = []
-    for one in rows:
-        given_by, given_at = granted.get(one.pk, ("", None))
-        ended_by, ended_at = ended.get(one.pk, ("", None)) if one.ends_on else ("", None)
+    for row in rows:
+        given_by, given_at = granted.get(row.pk, ("", None))
+        ended_by, ended_at = ended.get(row.pk, ("", None)) if row.ends_on else ("", None)
         log.append(
             Delegation(
-                one.user.name,
-                one.user.email,
-                ROLE_LABELS[Role(one.role)],
-                one.starts_on,
-                one.ends_on,
-                _state(one, today),
+                row.user.name,
+                row.user.email,
+                ROLE_LABELS[Role(row.role)],
+                row.starts_on,
+                row.ends_on,
+                _state(row, today),
                 given_by,
                 given_at,
                 ended_by,
@@ -62,7 +62,7 @@ def delegations(site):
             )
         )
     order = ("running", "future", "past")
-    return sorted(log, key=lambda one: (order.index(one.state), one.person, one.starts_on))
+    return sorted(log, key=lambda delegation: (order.index(delegation.state), delegation.person, delegation.starts_on))
 
 
 def _state(membership, today):
@@ -78,16 +78,16 @@ def _acts(ids):
             AuditEvent.objects.filter(
                 site_id=None,
                 table_name="study_sites_membership",
-                row_id__in=[str(one) for one in ids],
+                row_id__in=[str(membership_id) for membership_id in ids],
                 action__in=["insert", "update"],
             ).order_by("pk")
         )
-    names = dict(User.objects.filter(pk__in={one.user_id for one in events}).values_list("pk", "name"))
+    names = dict(User.objects.filter(pk__in={event.user_id for event in events}).values_list("pk", "name"))
     granted, ended = {}, {}
-    for one in events:
-        who = (names.get(one.user_id, ""), one.at)
-        if one.action == "insert":
-            granted[int(one.row_id)] = who
-        if "ends_on" in (one.new or {}):
-            ended[int(one.row_id)] = who
+    for event in events:
+        who = (names.get(event.user_id, ""), event.at)
+        if event.action == "insert":
+            granted[int(event.row_id)] = who
+        if "ends_on" in (event.new or {}):
+            ended[int(event.row_id)] = who
     return granted, ended

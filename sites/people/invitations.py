@@ -60,8 +60,8 @@ def revoke(invitation, *, access):
 
 def invited(token, *, lock=False):
     """The invitation that this link is of. Raises NotInvited. Call it in the scope of `everything`."""
-    found = Invitation.objects.select_for_update(of=("self",)) if lock else Invitation.objects.all()
-    invitation = found.select_related("site", "invited_by").filter(token_hash=_hash(token)).first()
+    invitations = Invitation.objects.select_for_update(of=("self",)) if lock else Invitation.objects.all()
+    invitation = invitations.select_related("site", "invited_by").filter(token_hash=_hash(token)).first()
     if invitation is None or invitation.state != "open":
         raise NotInvited(invitation.state if invitation else "unknown")
     if User.objects.filter(email=invitation.email).exists():

@@ -36,8 +36,8 @@ def has_second_factor(user):
 def end_sessions(user):
     """End every session and API token of a person at once, wherever it is; a new sign-in is all that helps."""
     User.objects.filter(pk=user.pk).update(sign_in_epoch=F("sign_in_epoch") + 1)
-    for one in UserSession.objects.filter(user_id=user.pk):
-        one.end()
+    for session in UserSession.objects.filter(user_id=user.pk):
+        session.end()
     ApiToken.objects.filter(user_id=user.pk, revoked_at=None).update(revoked_at=timezone.now())
     audit.record("sessions_ended", table="study_sites_user", row_id=user.pk)
 

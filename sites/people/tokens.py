@@ -104,7 +104,9 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
         raise ValueError("a token is limited to sites where its owner works")
     if _identifies(scopes) and not has_second_factor(user):
         raise SecondFactorNeeded("a token that reads direct identifiers needs a second factor")
-    chosen = [one.value for one in TokenScope if one == TokenScope.READ or one in {TokenScope(s) for s in scopes}]
+    chosen = [
+        scope.value for scope in TokenScope if scope == TokenScope.READ or scope in {TokenScope(s) for s in scopes}
+    ]
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
@@ -122,13 +124,13 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
 
 def _identifies(scopes):
     """Whether scopes ask for a second factor: those that read identifiers, unless nobody is asked for one here."""
-    return TokenScope.IDENTIFY in {TokenScope(one) for one in scopes} and settings.SECOND_FACTOR != "none"
+    return TokenScope.IDENTIFY in {TokenScope(scope) for scope in scopes} and settings.SECOND_FACTOR != "none"
 
 
 def _running(user, day):
     """[id, role, site id] of each membership that runs on a day."""
-    found = Membership.objects.running(day).filter(user_id=user.pk).order_by("pk")
-    return [list(one) for one in found.values_list("pk", "role", "site_id")]
+    memberships = Membership.objects.running(day).filter(user_id=user.pk).order_by("pk")
+    return [list(membership) for membership in memberships.values_list("pk", "role", "site_id")]
 
 
 def state_of(token):
@@ -212,10 +214,10 @@ def _refused(request, text, error):
 
 def narrowed(access, token):
     """What the owner's `access` leaves to a token."""
-    within = frozenset().union(*(ABILITIES[TokenScope(one)] for one in token.scopes))
+    within = frozenset().union(*(ABILITIES[TokenScope(scope)] for scope in token.scopes))
     # What was granted after the token was issued, or in place of what was, is no part of it.
     granted = {Grant(Role(role), site) for pk, role, site in token.running if [pk, role, site] in token.memberships}
-    access = replace(access, grants=tuple(one for one in access.grants if one in granted))
+    access = replace(access, grants=tuple(grant for grant in access.grants if grant in granted))
     if token.site_ids is None:
         return replace(access, within=within)
     grants = tuple(

@@ -46,7 +46,7 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 
 # The settings that hold site ids, each named after its part of the scope.
 SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
-_SETTINGS = (*(f"{one}_sites" for one in SITES), "user_id", "request_id", "reason", "administers", "link")
+_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", "administers", "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 # Session-wide: no scope, and no temporary table in the place of one of ours.
@@ -60,7 +60,7 @@ def current():
 
 
 def _array(ids):
-    return "{" + ",".join(str(int(one)) for one in ids) + "}"
+    return "{" + ",".join(str(int(number)) for number in ids) + "}"
 
 
 def execute(cursor, scope):
@@ -68,7 +68,7 @@ def execute(cursor, scope):
     cursor.execute(
         _APPLY,
         [
-            *(_array(getattr(scope, one)) for one in SITES),
+            *(_array(getattr(scope, site)) for site in SITES),
             str(scope.user_id or ""),
             scope.request_id,
             scope.reason,

@@ -39,7 +39,7 @@ def is_in(client):
 def browser():
     """`browser()` is another browser, from another place in the network each time, because attempts are counted."""
     return lambda **defaults: Client(
-        REMOTE_ADDR=f"10.{'.'.join(str(one) for one in uuid.uuid4().bytes[:3])}", **defaults
+        REMOTE_ADDR=f"10.{'.'.join(str(byte) for byte in uuid.uuid4().bytes[:3])}", **defaults
     )
 
 

@@ -101,7 +101,7 @@ def test_nobody_is_invited_twice_in_two_spellings(client, ada, alice, north, as_
     assert client.post(new, sent | {"email": "Ｋａｎａ@Example.org"}).status_code == 302
     assert client.post(new, sent | {"email": "\u212aana@example.org"}).status_code == 422
     with as_system():
-        assert [one.email for one in Invitation.objects.all()] == ["kana@example.org"]
+        assert [invitation.email for invitation in Invitation.objects.all()] == ["kana@example.org"]
 
 
 def test_create_person_knows_every_spelling(alice, monkeypatch):
@@ -159,9 +159,9 @@ def test_a_registry_with_two_spellings_of_one_address_is_told_who(alice, charlie
         ]
         with pytest.raises(CommandError) as refused:
             migration.one_spelling(before, editor)
-    told = str(refused.value)
-    assert "Alice <alice@example.org> (person 1), Impostor <ＡLICE@example.org> (person 2)" in told
-    assert "Dotless" in told and "DOTLESS I" in told and "Nothing was migrated" in told
+    message = str(refused.value)
+    assert "Alice <alice@example.org> (person 1), Impostor <ＡLICE@example.org> (person 2)" in message
+    assert "Dotless" in message and "DOTLESS I" in message and "Nothing was migrated" in message
 
 
 def test_the_right_spelling_still_signs_in(browser, alice):

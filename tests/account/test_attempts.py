@@ -28,8 +28,8 @@ def test_a_lockout_is_of_the_person_in_every_spelling_and_from_everywhere(browse
     for typed in SPELLINGS:
         page = browser().post("/login/", {"username": typed, "password": PASSWORD})
         assert "too many attempts" in page.content.decode()
-    told = [(one.row_id, one.new) for one in acts("sign_in_locked")]
-    assert told == [(str(alice.pk), {"kind": "login_failed", "by": "person"})]
+    events = [(act.row_id, act.new) for act in acts("sign_in_locked")]
+    assert events == [(str(alice.pk), {"kind": "login_failed", "by": "person"})]
 
 
 def test_the_right_password_takes_back_its_own_attempt_alone(browser, alice, charlie):
@@ -96,8 +96,8 @@ def test_counters_live_without_the_cache(browser, alice, monkeypatch):
 
 def test_of_what_was_typed_nothing_is_kept_and_what_counts_no_more_goes(browser, alice):
     guess(browser(), alice.email)
-    kept = str(list(Attempt.objects.values_list("kind", "subject", "guess")))
-    assert Attempt.objects.count() == 2 and alice.email not in kept and "wrong" not in kept
+    stored = str(list(Attempt.objects.values_list("kind", "subject", "guess")))
+    assert Attempt.objects.count() == 2 and alice.email not in stored and "wrong" not in stored
     Attempt.objects.update(at="2026-01-01T00:00Z")
     attempts.forget()
     assert not Attempt.objects.exists()

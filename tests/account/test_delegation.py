@@ -47,12 +47,12 @@ def test_it_tells_who_gave_a_role_and_who_ended_it(client, browser, ada, alice, 
 
     reader = browser()
     reader.force_login(mona)
-    rows = {(one.person, str(one.role)): one for one in log(reader, "N01").context["rows"]}
+    rows = {(row.person, str(row.role)): row for row in log(reader, "N01").context["rows"]}
     one = rows["Alice", "Investigator"]
     assert (one.granted_by, one.ended_by, one.state) == ("Ada", "Ada", "past")
     assert rows["Alice", "Site coordinator"].granted_by == ""  # the system's
     lines = list(csv.DictReader(io.StringIO(reader.get("/delegation/file/").content.decode("utf-8-sig"))))
-    line = next(one for one in lines if one["role"] == "Investigator")
+    line = next(line for line in lines if line["role"] == "Investigator")
     assert (line["site"], line["from"], line["until"], line["granted_by"]) == ("N01", "2026-02-01", "2026-03-31", "Ada")
 
 

@@ -24,8 +24,8 @@ def invitation(ada, north, as_person):
     def make(**changes):
         fields = {"email": "kana@example.org", "role": Role.COORDINATOR, "site": north} | changes
         with as_person(ada) as access:
-            one = Invitation(**fields)
-            return one, invite(one, access=access)
+            invitation = Invitation(**fields)
+            return invitation, invite(invitation, access=access)
 
     return make
 

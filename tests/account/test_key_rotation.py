@@ -52,8 +52,8 @@ def test_keys_rotate_without_touching_the_identifiers(enrolled, alice, app_of, a
         assert identity.read(second)["birth_date"] == dt.date(1960, 6, 6)
         assert bytes(Identity.objects.get(pk=first.pk).birth_date) == before
         assert b"".join(uploads.kept(Import.objects.get(pk=kept.pk), "file:0")) == b"sex"
-        for one in Authenticator.objects.all():
-            assert one.wrap()
+        for authenticator in Authenticator.objects.all():
+            assert authenticator.wrap()
         assert Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()
         done = AuditEvent.objects.get(action="keys_rotated")
         assert done.new == {"patients": 2, "imports": 1, "second_factors": 2}

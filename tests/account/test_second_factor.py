@@ -108,9 +108,9 @@ def test_setting_up_and_removing_are_on_record(client, alice, acts):
     assert client.post("/account/second-factor/app/", {"code": "000000"}).status_code == 200
     assert client.post("/account/second-factor/app/", {"code": code_of(secret)}).status_code == 302
     client.post("/account/second-factor/app/remove/")
-    told = [(one.user_id, one.new["factor"]) for one in acts("second_factor_added")]
-    assert told == [(alice.pk, "totp"), (alice.pk, "recovery_codes")]
-    assert {one.new["factor"] for one in acts("second_factor_removed")} == {"totp", "recovery_codes"}
+    events = [(act.user_id, act.new["factor"]) for act in acts("second_factor_added")]
+    assert events == [(alice.pk, "totp"), (alice.pk, "recovery_codes")]
+    assert {act.new["factor"] for act in acts("second_factor_removed")} == {"totp", "recovery_codes"}
     assert not Authenticator.objects.exists()
 
 

@@ -56,31 +56,31 @@ def store(site, patients):
     with everything(reason="test"):
         Patient.objects.bulk_create(
             Patient(
-                patient_id=one.setdefault("patient_id", f"{site.code}-{place:04}"),
+                patient_id=patient.setdefault("patient_id", f"{site.code}-{place:04}"),
                 site=site,
-                **{name: value for name, value in one.items() if name not in {"visits", "events", "patient_id"}},
+                **{name: value for name, value in patient.items() if name not in {"visits", "events", "patient_id"}},
             )
-            for place, one in enumerate(patients, 1)
+            for place, patient in enumerate(patients, 1)
         )
         Assessment.objects.bulk_create(
             Assessment(
-                patient_id=one["patient_id"],
+                patient_id=patient["patient_id"],
                 site=site,
                 timepoint_id=code,
                 **{"assessment_date": SURGERY + dt.timedelta(days={"preop": -1}.get(code, 30))} | values,
             )
-            for one in patients
-            for code, values in one["visits"].items()
+            for patient in patients
+            for code, values in patient["visits"].items()
         )
         AdverseEvent.objects.bulk_create(
             AdverseEvent(
-                patient_id=one["patient_id"],
+                patient_id=patient["patient_id"],
                 site=site,
                 kind=kind,
                 onset_date=SURGERY + dt.timedelta(days=place),
             )
-            for one in patients
-            for place, kind in enumerate(one["events"], 1)
+            for patient in patients
+            for place, kind in enumerate(patient["events"], 1)
         )
     return patients
 

@@ -69,7 +69,7 @@ def hsuv(visit, code="JP"):
 
 
 def known(values):
-    return [one for one in values if one is not None]
+    return [value for value in values if value is not None]
 
 
 def described(values):
@@ -94,7 +94,8 @@ def counted(values, categories):
 
 def grouped(patients):
     return {
-        group: [one for one in patients if levels.DEFAULT_RULE.group(one["lesion_levels"]) == group] for group in GROUPS
+        group: [patient for patient in patients if levels.DEFAULT_RULE.group(patient["lesion_levels"]) == group]
+        for group in GROUPS
     }
 
 
@@ -104,8 +105,8 @@ def pairwise_fisher(tables):
 
 
 def tukey(samples):
-    found = stats.tukey_hsd(*(samples[group] for group in GROUPS))
-    return [found.pvalue[GROUPS.index(a), GROUPS.index(b)] for a, b in PAIRS]
+    result = stats.tukey_hsd(*(samples[group] for group in GROUPS))
+    return [result.pvalue[GROUPS.index(a), GROUPS.index(b)] for a, b in PAIRS]
 
 
 def wilcoxon(before, after):

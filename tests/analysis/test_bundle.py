@@ -283,9 +283,9 @@ def bundled():
 
 def numbers(part):
     if isinstance(part, dict):
-        return [one for inner in part.values() for one in numbers(inner)]
+        return [number for inner in part.values() for number in numbers(inner)]
     if isinstance(part, list):
-        return [one for inner in part for one in numbers(inner)]
+        return [number for inner in part for number in numbers(inner)]
     return [] if isinstance(part, str) else [part]
 
 
@@ -381,7 +381,7 @@ def done(random_patients, as_system, bob):
 def demonstration(db, tmp_path, cohort_of):
     cohort = cohort_of()
     with entered(Scope(reason="demonstration")):
-        Site.objects.bulk_create(Site(code=one.code, name=one.name, region=one.region) for one in cohort.sites)
+        Site.objects.bulk_create(Site(code=site.code, name=site.name, region=site.region) for site in cohort.sites)
         write_cohort(cohort, tmp_path)
         assert import_files(tmp_path, reason="demonstration").stored
 
@@ -400,7 +400,7 @@ def test_the_demonstration_registry_is_verified(demonstration, tmp_path):
 def test_a_bundle_from_the_command_line_is_verified(random_patients, tmp_path):
     path = tmp_path / "segments.zip"
     assert "bin/verify-with-r" in command(str(path), "--value-set", "JP", "NL")
-    assert [one.name for one in tmp_path.iterdir()] == ["segments.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["segments.zip"]
     checked = verify(path, script=PROJECT / "bin" / "verify-with-r")
     assert checked.returncode == 0, "\n".join(wrong(checked))
 
@@ -409,8 +409,8 @@ def test_patient_ids_are_there_when_asked_for(random_patients, tmp_path):
     assert command(str(tmp_path / "a.zip"), "--patient-ids", "--cohort", "all")
     rows = table(files((tmp_path / "a.zip").read_bytes())["data.csv"])
     assert {row["patient_id"]: row["age_at_surgery"] for row in rows} == {
-        one["patient_id"]: "" if one["age_at_surgery"] is None else str(one["age_at_surgery"])
-        for one in random_patients
+        patient["patient_id"]: "" if patient["age_at_surgery"] is None else str(patient["age_at_surgery"])
+        for patient in random_patients
     }
 
 

@@ -140,8 +140,8 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
     store(north, [patient(patient_id=f"N01-{name}", **more) for name, more in changed.items()])
     with as_system():
         frame = frames.read(cohorts.timepoints_needed(cohort(step)), keep_key=True)
-        found = select(cohort(step), frame)
-        assert frames.patient_ids(frame["key"][found.chosen]) == sorted(f"N01-{one}" for one in who)
+        selection = select(cohort(step), frame)
+        assert frames.patient_ids(frame["key"][selection.chosen]) == sorted(f"N01-{one}" for one in who)
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,14 @@ def test_the_flow_adds_up_by_site_too(random_patients, south, as_system):
     store(south, [patient()])
     with as_system():
         frame = frames.read(cohorts.timepoints_needed(cohort(*STEPS)))
-        found = select(cohort(*STEPS), frame)
-    assert frame.n == found.chosen.size + sum(one["excluded"] for one in found.flow[1:])
-    assert [row["site"] for row in found.by_site] == ["N01", "S01"]
-    for told in found.by_site:
+        selection = select(cohort(*STEPS), frame)
+    assert frame.n == selection.chosen.size + sum(step["excluded"] for step in selection.flow[1:])
+    assert [row["site"] for row in selection.by_site] == ["N01", "S01"]
+    for told in selection.by_site:
         assert told["enrolled"] == told["analysed"] + sum(told["excluded"])
-    assert sum(told["analysed"] for told in found.by_site) == found.chosen.size
-    for place, step in enumerate(found.flow[1:]):
-        assert sum(told["excluded"][place] for told in found.by_site) == step["excluded"]
+    assert sum(row["analysed"] for row in selection.by_site) == selection.chosen.size
+    for place, step in enumerate(selection.flow[1:]):
+        assert sum(row["excluded"][place] for row in selection.by_site) == step["excluded"]
 
 
 def test_only_what_a_step_names_is_read(north, as_system):
@@ -225,7 +225,7 @@ def test_a_name_saved_again_is_a_new_version_unless_nothing_changed(bob, saved, 
     assert saved_cohorts.saved_as(saved_cohorts.cohort_of(second)) == second
     with as_system():
         events = AuditEvent.objects.filter(table_name="registry_savedcohort")
-        assert [one.row_id for one in events.order_by("pk")] == [str(first.pk), str(second.pk)]
+        assert [event.row_id for event in events.order_by("pk")] == [str(first.pk), str(second.pk)]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 81, "segi2024", "All"])
@@ -235,8 +235,8 @@ def test_a_name_that_cannot_be_is_refused(saved, name):
 
 
 def test_a_saved_cohort_never_changes(saved):
-    one = saved(LUNG)
-    for change in (lambda: SavedCohort.objects.update(name="Other"), one.delete):
+    cohort = saved(LUNG)
+    for change in (lambda: SavedCohort.objects.update(name="Other"), cohort.delete):
         with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
             change()
     assert SavedCohort.objects.get().name == "Lung"
@@ -257,9 +257,9 @@ def test_only_those_who_may_compare_save(alice, bob, as_person):
 @pytest.mark.parametrize("name", ["cohorts", "cohort_new", "cohort_patients", "cohort"])
 @pytest.mark.parametrize(("who", "status"), [("bob", 200), ("dana", 200), ("alice", 404), ("mona", 404), ("ada", 404)])
 def test_only_those_who_may_compare_know_the_pages(client, saved, request, name, who, status):
-    one = saved(LUNG)
+    cohort = saved(LUNG)
     client.force_login(request.getfixturevalue(who))
-    assert client.get(reverse(name, args=[one.pk] if name == "cohort" else [])).status_code == status
+    assert client.get(reverse(name, args=[cohort.pk] if name == "cohort" else [])).status_code == status
 
 
 def test_the_list_is_empty_and_then_it_is_not(signed_in, saved):
@@ -321,25 +321,25 @@ def test_what_makes_no_sense_is_said(signed_in, asked):
 def test_a_cohort_is_saved_and_compared(signed_in, saved):
     address = f"{reverse('cohort_new')}?{address_of([LUNG])}"
     response = signed_in.post(address, {"name": "Lung", "note": "for a talk"})
-    one = SavedCohort.objects.get()
-    assert (response.status_code, response["Location"]) == (302, reverse("cohort", args=[one.pk]))
-    assert (one.steps, one.note) == ([{"step": "primary_tumour", "values": ["lung"]}], "for a talk")
+    cohort = SavedCohort.objects.get()
+    assert (response.status_code, response["Location"]) == (302, reverse("cohort", args=[cohort.pk]))
+    assert (cohort.steps, cohort.note) == ([{"step": "primary_tumour", "values": ["lung"]}], "for a talk")
     assert signed_in.post(address, {"name": "segi2024"}).status_code == 422
     assert signed_in.post(address, {}).status_code == 422
-    form = signed_in.get(reverse("comparison_new"), {"saved": one.pk}).context["form"]
-    assert form["cohort_name"].value() == f"saved:{one.pk}"
+    form = signed_in.get(reverse("comparison_new"), {"saved": cohort.pk}).context["form"]
+    assert form["cohort_name"].value() == f"saved:{cohort.pk}"
     from tests.analysis.test_comparison_pages import FORM
 
-    started = signed_in.post(reverse("comparison_new"), FORM | {"cohort_name": f"saved:{one.pk}"})
+    started = signed_in.post(reverse("comparison_new"), FORM | {"cohort_name": f"saved:{cohort.pk}"})
     run = ComparisonRun.objects.get()
-    assert started.status_code == 302 and cohorts.from_json(run.cohort) == saved_cohorts.cohort_of(one)
+    assert started.status_code == 302 and cohorts.from_json(run.cohort) == saved_cohorts.cohort_of(cohort)
     again = signed_in.get(reverse("comparison_new"), {"from": run.pk}).context["form"]
-    assert again["cohort_name"].value() == f"saved:{one.pk}"
+    assert again["cohort_name"].value() == f"saved:{cohort.pk}"
 
 
 def test_the_pages_speak_japanese(signed_in, saved, north):
-    one = saved(LUNG)
+    cohort = saved(LUNG)
     signed_in.cookies["django_language"] = "ja"
-    page = signed_in.get(reverse("cohort", args=[one.pk])).content.decode()
+    page = signed_in.get(reverse("cohort", args=[cohort.pk])).content.decode()
     assert "原発腫瘍：肺" in page
     assert "コホート" in page

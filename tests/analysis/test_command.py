@@ -35,7 +35,7 @@ def test_every_format_goes_to_a_file(random_patients, tmp_path, format):
     path = tmp_path / f"out.{format}"
     assert compared("--format", format, "--output", str(path)) == ""
     assert path.stat().st_size > 5000
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(random_patients, tmp_path):
@@ -56,7 +56,7 @@ def test_csv_has_one_number_a_line(random_patients):
     assert list(lines[0]) == ["table", "variable", "group", "timepoint", "category", "statistic", "value"]
 
     def value(*where):
-        (found,) = [one["value"] for one in lines if list(one.values())[:6] == list(where)]
+        (found,) = [line["value"] for line in lines if list(line.values())[:6] == list(where)]
         return found
 
     row = result["characteristics"][0]

@@ -26,7 +26,7 @@ def compare(as_system, cohort=cohorts.SEGI2024, **changes):
 
 @pytest.fixture
 def patients(compared_patients):
-    return [one for one in compared_patients if slow.in_cohort(one)]
+    return [patient for patient in compared_patients if slow.in_cohort(patient)]
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_the_contract_of_the_rows(result):
             fields = {"variable", "kind", "test", "p"} | more | (set() if table == "recovery" else {"groups"})
             assert fields <= set(row), (table, row["variable"])
             told = [row["baseline"], row["followup"]] if table == "recovery" else list(row["groups"].values())
-            for one in told:
-                assert {"n", "missing"} | ({"mean", "sd"} if row["kind"] == "continuous" else {"counts"}) <= set(one)
+            for group in told:
+                assert {"n", "missing"} | ({"mean", "sd"} if row["kind"] == "continuous" else {"counts"}) <= set(group)
     pairs = {"cervical_vs_thoracic", "thoracic_vs_tls", "cervical_vs_tls"}
     for row in (*result["between_groups"], *result["eq5d_domains"]):
         assert set(row["p"]) == pairs
@@ -95,7 +95,7 @@ def test_the_contract_of_the_rows(result):
     for row in result["recovery"]:
         assert row["test"] == ("wilcoxon_signed_rank" if row["kind"] == "continuous" else "fisher_exact")
         assert ("p_mcnemar" in row) == (row["kind"] == "categorical")
-    assert [set(one["counts"]) for row in result["eq5d_domains"] for one in row["groups"].values()] == [
+    assert [set(group["counts"]) for row in result["eq5d_domains"] for group in row["groups"].values()] == [
         set("12345")
     ] * 30
 
@@ -109,7 +109,7 @@ def test_characteristics_and_events_equal_the_slow_version(patients, result, tab
     for row in result[table]:
         name, samples = row["variable"], {}
         for group, ones in grouped(patients).items():
-            values = [value(one, name) for one in ones]
+            values = [value(patient, name) for patient in ones]
             if row["kind"] == "continuous":
                 agree(row["groups"][group], described(values))
                 samples[group] = known(values)
@@ -130,7 +130,8 @@ def test_recovery_equals_the_slow_version(patients, result):
     by_group = grouped(patients)
     for row in result["recovery"]:
         before, after = (
-            [value(one, row["variable"], timepoint) for one in by_group[row["group"]]] for timepoint in ("preop", "1m")
+            [value(patient, row["variable"], timepoint) for patient in by_group[row["group"]]]
+            for timepoint in ("preop", "1m")
         )
         both = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]
         assert row["pairs"] == len(both)
@@ -154,10 +155,10 @@ def test_comparison_between_groups_equals_the_slow_version(patients, result):
         name, samples = row["variable"], {}
         for group, ones in grouped(patients).items():
             if row["timepoint"] == "delta":
-                before, after = ([value(one, name, when) for one in ones] for when in ("preop", "1m"))
+                before, after = ([value(patient, name, when) for patient in ones] for when in ("preop", "1m"))
                 values = [None if a is None or b is None else b - a for a, b in zip(before, after, strict=True)]
             else:
-                values = [value(one, name, row["timepoint"]) for one in ones]
+                values = [value(patient, name, row["timepoint"]) for patient in ones]
             if row["kind"] == "continuous":
                 agree(row["groups"][group], described(values))
                 samples[group] = known(values)
@@ -176,7 +177,7 @@ def test_eq5d_domains_equal_the_slow_version(patients, result):
     for row in result["eq5d_domains"]:
         tables = {}
         for group, ones in grouped(patients).items():
-            values = [value(one, row["variable"], row["timepoint"]) for one in ones]
+            values = [value(patient, row["variable"], row["timepoint"]) for patient in ones]
             expected = counted([None if v is None else str(v) for v in values], list("12345"))
             assert row["groups"][group] == expected
             tables[group] = list(expected["counts"].values())
@@ -202,7 +203,7 @@ def test_further_value_sets_are_a_sensitivity_analysis(patients, random_patients
     both = compare(as_system, value_sets=("JP", "UK"))
     assert both["recovery"] == result["recovery"]
     (uk,) = both["sensitivity"]
-    expected = [slow.hsuv(one["visits"].get("1m", {}), "UK") for one in grouped(patients)["tls"]]
+    expected = [slow.hsuv(patient["visits"].get("1m", {}), "UK") for patient in grouped(patients)["tls"]]
     agree(uk["between_groups"][1]["groups"]["tls"], described(expected))
     assert uk["recovery"] == compare(as_system, value_sets=("UK",))["recovery"][12:15]
 
@@ -223,8 +224,8 @@ def test_a_changed_value_changes_the_fingerprint(random_patients, as_system):
     result = compare(as_system)
     with as_system():
         Patient.objects.filter(sex="male").order_by("pk")[:1].get()
-        one = Patient.objects.order_by("pk").first()
-        Patient.objects.filter(pk=one.pk).update(age_at_surgery=(one.age_at_surgery or 50) + 1)
+        patient = Patient.objects.order_by("pk").first()
+        Patient.objects.filter(pk=patient.pk).update(age_at_surgery=(patient.age_at_surgery or 50) + 1)
     assert compare(as_system)["method"]["snapshot"] != result["method"]["snapshot"]
 
 

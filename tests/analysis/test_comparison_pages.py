@@ -171,9 +171,11 @@ def test_a_finished_run_shows_answer_flow_tables_and_source(client, bob, done):
     assert done.result["method"]["snapshot"] in page
     figures = drawings.charts(done.result)
     assert page.count('<img src="') == len(figures) - 1  # the flow is drawn by the page, with links
-    assert all(f"figures/{one.code}.pdf" in page for one in figures)
+    assert all(f"figures/{figure.code}.pdf" in page for figure in figures)
     anchors = set(re.findall(r'href="#([\w-]+)"', page.split('class="on-this-page', 1)[1].split("</nav>")[0]))
-    assert "downloads" in anchors and "table-recovery" in anchors and all(f'id="{one}"' in page for one in anchors)
+    assert (
+        "downloads" in anchors and "table-recovery" in anchors and all(f'id="{anchor}"' in page for anchor in anchors)
+    )
     assert "style=" not in page  # the content security policy would drop it
 
 
@@ -222,12 +224,12 @@ def test_a_plan_that_does_not_fit_any_more_is_still_listed(client, bob, language
 def test_the_numbers_of_a_runs_flow_open_the_patients_behind_them(client, bob, done, random_patients):
     client.force_login(bob)
     page = client.get(address("comparison_run", done)).content.decode()
-    links = [unescape(one) for one in re.findall(r'<a href="(/cohorts/preview/patients/[^"]+)"', page)]
+    links = [unescape(match) for match in re.findall(r'<a href="(/cohorts/preview/patients/[^"]+)"', page)]
     flow, groups = done.result["cohort"]["flow"], done.result["cohort"]["groups"]
     expected = [flow[0]["n"], *(n for step in flow[1:] for n in (step["excluded"], step["n"])), *groups.values()]
     counted = [client.get(link).context for link in links]
-    assert [one["page"].paginator.count for one in counted] == [n for n in expected if n]
-    assert [one["then"] for one in counted] == [n for n in expected if n]
+    assert [context["page"].paginator.count for context in counted] == [n for n in expected if n]
+    assert [context["then"] for context in counted] == [n for n in expected if n]
     for odd in ("&group=toe", "&run=x"):
         assert client.get(links[-1] + odd).status_code == 404
 
@@ -303,11 +305,13 @@ def test_a_word_document_has_every_table(client, bob, done):
     assert response["Content-Type"] == "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     document = Document(io.BytesIO(response.content))
     tables, figures = presentation.tables(done.result), drawings.charts(done.result)
-    headings = [one.text for one in document.paragraphs if one.style.name == "Heading 2"]
+    headings = [paragraph.text for paragraph in document.paragraphs if paragraph.style.name == "Heading 2"]
     assert [table.title for table in tables] == headings[: len(tables)]
     assert len(document.tables) > len(tables)  # and those of the EQ-5D report
     drawn = [shape._inline.docPr for shape in document.inline_shapes]
-    assert [(one.get("title"), one.get("descr")) for one in drawn] == [(one.title, one.alt) for one in figures]
+    assert [(chart.get("title"), chart.get("descr")) for chart in drawn] == [
+        (figure.title, figure.alt) for figure in figures
+    ]
 
 
 def test_the_html_file_has_every_figure_in_it(client, bob, done):
@@ -318,7 +322,7 @@ def test_the_html_file_has_every_figure_in_it(client, bob, done):
     figures = drawings.charts(done.result)
     assert page.count('<svg role="img" aria-label="') == page.count("<figcaption>") == len(figures)
     named = re.findall(r'<svg[^>]*>|\bid="([^"]+)"', page)
-    named = [one for one in named if one]
+    named = [match for match in named if match]
     assert len(set(named)) == len(named)
     assert "<script" not in page and "src=" not in page
 
@@ -337,7 +341,7 @@ def test_files_that_a_worker_has_prepared_are_not_made_again(client, bob, done, 
             response = client.get(reverse("comparison_download", args=[done.pk, format]))
             assert response.status_code == 200
         document = Document(io.BytesIO(client.get(reverse("comparison_download", args=[done.pk, "docx"])).content))
-        assert title in [one.text for one in document.paragraphs]
+        assert title in [paragraph.text for paragraph in document.paragraphs]
 
 
 def test_the_list_says_which_data_a_run_was_made_on(client, bob, as_system):
@@ -364,11 +368,11 @@ def test_the_list_takes_the_same_queries_for_many_runs(client, bob, django_asser
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    with CaptureQueriesContext(connection) as one:
+    with CaptureQueriesContext(connection) as query:
         client.get(reverse("comparison"))
     for _ in range(20):
         a_run(bob)
-    with django_assert_num_queries(len(one)):
+    with django_assert_num_queries(len(query)):
         client.get(reverse("comparison"))
 
 
@@ -391,4 +395,4 @@ def test_a_finished_page_is_composed_once_for_each_language(client, bob, done):
     assert "患者背景" in pages["ja"] and "患者背景" not in pages["en"]
     with CaptureQueriesContext(connection) as asked:
         again = client.get(address("comparison_run", done)).content.decode()
-    assert "患者背景" in again and not any('"result"' in one["sql"] for one in asked)
+    assert "患者背景" in again and not any('"result"' in query["sql"] for query in asked)

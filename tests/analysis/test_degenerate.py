@@ -124,8 +124,8 @@ def test_all_missing(stored, compare):
     assert_every_gap_has_a_reason(result)
     for name in ("sex", "blood_loss_ml", "died"):
         one = row(result, "characteristics", name)
-        assert (one["p"], [told["n"] for told in one["groups"].values()]) == (None, [0, 0, 0])
-        assert [told["missing"] for told in one["groups"].values()] == [3, 3, 3]
+        assert (one["p"], [group["n"] for group in one["groups"].values()]) == (None, [0, 0, 0])
+        assert [group["missing"] for group in one["groups"].values()] == [3, 3, 3]
 
 
 def test_a_death_without_a_date_is_followed_to_the_last_contact_and_unknown_follow_up_is_left_out(stored, compare):
@@ -152,8 +152,8 @@ def test_a_partly_answered_eq5d_counts_in_its_dimensions_and_has_no_value(stored
 
 def test_a_dead_patient_has_no_performance_status(stored, compare):
     stored([patient(visits={"1m": answers(ecog_ps=status)}) for status in (2, 3, 5)])
-    told = row(compare(), "between_groups", "ecog_ps_over_2", timepoint="1m")["groups"]["thoracic"]
-    assert told == {"n": 2, "missing": 1, "counts": {">2": 1, "<=2": 1}}
+    group = row(compare(), "between_groups", "ecog_ps_over_2", timepoint="1m")["groups"]["thoracic"]
+    assert group == {"n": 2, "missing": 1, "counts": {">2": 1, "<=2": 1}}
 
 
 def test_what_was_adjudicated_goes_before_the_rule(stored, compare):
@@ -177,8 +177,8 @@ def test_another_segment_rule(stored, compare):
 )
 def test_the_value_of_a_state(stored, compare, state, value):
     stored([patient(visits={"1m": answers(state)})])
-    told = row(compare(), "between_groups", "hsuv", timepoint="1m")["groups"]["thoracic"]
-    assert told["mean"] == pytest.approx(value, abs=1e-12)
+    group = row(compare(), "between_groups", "hsuv", timepoint="1m")["groups"]["thoracic"]
+    assert group["mean"] == pytest.approx(value, abs=1e-12)
 
 
 def test_floating_point_does_not_break_ties(stored, compare):

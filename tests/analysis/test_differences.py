@@ -65,9 +65,9 @@ def test_the_patients_of_a_run_are_those_of_its_cohort(finished, as_system):
 def test_two_steps_of_a_kind_are_told_apart(finished):
     known = [Step("measured", {"variable": "hsuv", "timepoint": when}) for when in ("preop", "1m")]
     old, new = (finished(cohort=Cohort("known", "1", Label("known", "known"), tuple(known[:n]))) for n in (1, 2))
-    found = differences.of_numbers(runs.result_of(old), runs.result_of(new))["cohort"]
+    cohort = differences.of_numbers(runs.result_of(old), runs.result_of(new))["cohort"]
     last = new.result["cohort"]["flow"][-1]
-    assert [(change.name[0], change.name[-1], change.old, change.new) for change in found] == [
+    assert [(change.name[0], change.name[-1], change.old, change.new) for change in cohort] == [
         (known[1].label.en, "n", None, last["n"]),
         (known[1].label.en, "excluded", None, last["excluded"]),
     ]
@@ -77,8 +77,8 @@ def test_a_run_keeps_its_patients(bob, as_person, random_patients):
     with as_person(bob) as access:
         run = runs.request(access=access, plan=plans.segment_comparison(domains=()), cohort=FOLLOWED)
     assert runs.perform(run.pk)
-    kept = ComparisonRun.objects.get(pk=run.pk)
-    assert len(kept.patients) == kept.result["cohort"]["n"] > 0
+    stored = ComparisonRun.objects.get(pk=run.pk)
+    assert len(stored.patients) == stored.result["cohort"]["n"] > 0
     with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
         ComparisonRun.objects.filter(pk=run.pk).update(patients=[])
 
@@ -103,7 +103,7 @@ def test_the_page_tells_request_numbers_and_patients(client, bob, finished, nort
     assert listed[0] in page
     assert [name for name, *_ in response.context["versions"]] == ["Data"]
     told = ("Correction for several pairs", "Benjamini–Hochberg correction", "Holm correction")
-    assert [tuple(map(str, one)) for one in response.context["plan"]] == [told]
+    assert [tuple(map(str, timepoint)) for timepoint in response.context["plan"]] == [told]
     assert response.context["steps_came"] == ["followed for at least 100 days"]
     assert "Before and after surgery, within each group" in page
 

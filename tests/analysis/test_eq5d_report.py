@@ -34,8 +34,8 @@ def result(compared_result):
 
 @pytest.fixture
 def groups(compared_patients):
-    found = slow.grouped([one for one in compared_patients if slow.in_cohort(one)])
-    return {"all": [one for ones in found.values() for one in ones]} | found
+    found = slow.grouped([patient for patient in compared_patients if slow.in_cohort(patient)])
+    return {"all": [patient for ones in found.values() for patient in ones]} | found
 
 
 def profile(one, timepoint):
@@ -46,11 +46,11 @@ def profile(one, timepoint):
 
 
 def profiles(patients, timepoint):
-    return slow.known([profile(one, timepoint) for one in patients])
+    return slow.known([profile(patient, timepoint) for patient in patients])
 
 
 def pairs(patients):
-    found = [(profile(one, "preop"), profile(one, "1m")) for one in patients]
+    found = [(profile(patient, "preop"), profile(patient, "1m")) for patient in patients]
     return [pair for pair in found if None not in pair]
 
 
@@ -65,7 +65,7 @@ def paretian(before, after):
 def test_answers_by_level(result, groups):
     for row in result["eq5d_report"]["levels"]:
         given = slow.known(
-            [one["visits"].get(row["timepoint"], {}).get(row["dimension"]) for one in groups[row["group"]]]
+            [patient["visits"].get(row["timepoint"], {}).get(row["dimension"]) for patient in groups[row["group"]]]
         )
         assert row["counts"] == {str(level): given.count(level) for level in range(1, 6)}
         assert row["any_problem"] == sum(level > 1 for level in given)
@@ -95,13 +95,13 @@ def test_the_most_frequent_profiles(result, groups):
 def test_level_sum_and_frequency_scores(result, groups):
     report = result["eq5d_report"]
     for row in report["level_sum_scores"]:
-        sums = [sum(map(int, one)) for one in profiles(groups[row["group"]], row["timepoint"])]
+        sums = [sum(map(int, profile)) for profile in profiles(groups[row["group"]], row["timepoint"])]
         assert (row["mean"], row["sd"]) == pytest.approx((st.fmean(sums), st.stdev(sums)))
         assert {int(score): count for score, count in row["counts"].items() if count} == Counter(sums)
     for row in report["level_frequency_scores"]:
         given = profiles(groups[row["group"]], row["timepoint"])
-        scores = Counter("".join(str(one.count(level)) for level in "12345") for one in given)
-        assert {one["score"]: one["count"] for one in row["scores"]} == scores
+        scores = Counter("".join(str(profile.count(level)) for level in "12345") for profile in given)
+        assert {score["score"]: score["count"] for score in row["scores"]} == scores
         values = value_sets.get("JP")
         for one in row["scores"]:
             worth = [values.hsuv(int(p)) for p in given if "".join(str(p.count(v)) for v in "12345") == one["score"]]
@@ -132,16 +132,16 @@ def test_the_paretian_classes(before, after, expected):
 
 def test_change_of_profiles(result, groups):
     for row in result["eq5d_report"]["profile_change"]:
-        found = pairs(groups[row["group"]])
-        assert row["classes"] == {name: sum(paretian(*pair) == name for pair in found) for name in CLASSES}
-        assert (row["n"], row["missing"]) == (len(found), len(groups[row["group"]]) - len(found))
-        assert row["no_problems"] == found.count(("11111", "11111"))
+        profile_pairs = pairs(groups[row["group"]])
+        assert row["classes"] == {name: sum(paretian(*pair) == name for pair in profile_pairs) for name in CLASSES}
+        assert (row["n"], row["missing"]) == (len(profile_pairs), len(groups[row["group"]]) - len(profile_pairs))
+        assert row["no_problems"] == profile_pairs.count(("11111", "11111"))
     for row in result["eq5d_report"]["dimension_change"]:
         place = [item.name for item in DIMENSIONS].index(row["dimension"])
-        found = [(before[place], after[place]) for before, after in pairs(groups[row["group"]])]
-        assert row["improve"] == sum(after < before for before, after in found)
-        assert row["worsen"] == sum(after > before for before, after in found)
-        assert row["no_change"] == sum(after == before for before, after in found)
+        profile_pairs = [(before[place], after[place]) for before, after in pairs(groups[row["group"]])]
+        assert row["improve"] == sum(after < before for before, after in profile_pairs)
+        assert row["worsen"] == sum(after > before for before, after in profile_pairs)
+        assert row["no_change"] == sum(after == before for before, after in profile_pairs)
 
 
 def test_no_problems_are_set_apart_from_no_change(stored, as_system):
@@ -154,14 +154,14 @@ def test_no_problems_are_set_apart_from_no_change(stored, as_system):
         for table in eq5d_tables.numbers(result)
         if table.code == code
     )
-    assert [tuple(one) for one in with_all] == [(3, 6), (1, 6), (1, 6), (1, 6)]
-    assert [tuple(one) for one in apart] == [(1, 4), (1, 4), (1, 4), (1, 4), (4, 6), (2, 6)]
+    assert [tuple(value) for value in with_all] == [(3, 6), (1, 6), (1, 6), (1, 6)]
+    assert [tuple(value) for value in apart] == [(1, 4), (1, 4), (1, 4), (1, 4), (4, 6), (2, 6)]
 
 
 @pytest.mark.parametrize(("field", "name"), [("values", "hsuv"), ("eq_vas", "eq_vas")])
 def test_summaries(result, groups, field, name):
     for row in result["eq5d_report"][field]:
-        all_values = [slow.value(one, name, row["timepoint"]) for one in groups[row["group"]]]
+        all_values = [slow.value(patient, name, row["timepoint"]) for patient in groups[row["group"]]]
         known = slow.known(all_values)
         frequent = Counter(known)
         expected = {
@@ -193,10 +193,10 @@ def test_the_grid_counts_pairs_by_their_ranks(result, groups):
     order = stats.rankdata([-values[state] for state in PROFILES])
     ranked = dict(zip(map(str, PROFILES), order, strict=True))
     for row in result["eq5d_report"]["grid"]:
-        found = [tuple(ranked[one] for one in pair) for pair in pairs(groups[row["group"]])]
+        found = [tuple(ranked[value] for value in pair) for pair in pairs(groups[row["group"]])]
         assert row["better"] == sum(after < before for before, after in found)
         assert row["worse"] == sum(after > before for before, after in found)
-        cells = Counter(tuple(int((one - 1) // row["step"]) for one in pair) for pair in found)
+        cells = Counter(tuple(int((value - 1) // row["step"]) for value in pair) for pair in found)
         assert {(a, b): count for a, b, count in row["counts"]} == cells
 
 

@@ -49,7 +49,7 @@ def result(compared_result):
 
 @pytest.fixture
 def grouped(compared_patients):
-    return slow.grouped([one for one in compared_patients if slow.in_cohort(one)])
+    return slow.grouped([patient for patient in compared_patients if slow.in_cohort(patient)])
 
 
 def row_of(rows, **wanted):
@@ -58,7 +58,7 @@ def row_of(rows, **wanted):
 
 
 def values(patients, name, timepoint):
-    return [slow.value(one, name, timepoint) for one in patients]
+    return [slow.value(patient, name, timepoint) for patient in patients]
 
 
 def changes(patients, name):
@@ -99,7 +99,7 @@ def test_a_box_has_the_quartiles_and_whiskers_of_its_values(result, grouped, nam
         row = row_of(result["figures"]["distributions"], variable=name, group=group, timepoint=timepoint)
         known = slow.known(values(patients, name, timepoint))
         q1, median, q3 = np.percentile(known, [25, 50, 75])
-        inside = [one for one in known if q1 - 1.5 * (q3 - q1) <= one <= q3 + 1.5 * (q3 - q1)]
+        inside = [value for value in known if q1 - 1.5 * (q3 - q1) <= value <= q3 + 1.5 * (q3 - q1)]
         expected = {"q1": q1, "median": median, "q3": q3, "low": min(inside), "high": max(inside)}
         expected |= {"mean": st.fmean(known), "n": len(known), "missing": len(patients) - len(known)}
         assert {key: row[key] for key in expected} == pytest.approx(expected, rel=1e-12)
@@ -110,7 +110,7 @@ def test_courses_are_counts_of_rounded_pairs(result, grouped):
     for group, patients in grouped.items():
         row = row_of(result["figures"]["trajectories"], variable="pain_vas_mm", group=group)
         pairs = [
-            tuple(5 * int(one / 5 + 0.5) for one in pair)
+            tuple(5 * int(value / 5 + 0.5) for value in pair)
             for pair in zip(*(values(patients, "pain_vas_mm", when) for when in ("preop", "1m")), strict=True)
             if None not in pair
         ]
@@ -120,7 +120,7 @@ def test_courses_are_counts_of_rounded_pairs(result, grouped):
 
 def test_nothing_kept_for_figures_is_a_patients_own(result, compared_patients):
     kept = json.dumps({name: result[name] for name in ("figures", "survival", "eq5d_report")})
-    assert not any(one["patient_id"] in kept for one in compared_patients)
+    assert not any(patient["patient_id"] in kept for patient in compared_patients)
     for row in result["figures"]["trajectories"] + result["figures"]["distributions"]:
         step = step_of(row["variable"])
         for *rounded, _ in row["counts"]:
@@ -129,11 +129,11 @@ def test_nothing_kept_for_figures_is_a_patients_own(result, compared_patients):
 
 def test_mean_changes_have_the_interval_of_the_t_test(result, grouped):
     for row in result["figures"]["changes"]:
-        found = changes(grouped[row["group"]], row["variable"])
+        differences = changes(grouped[row["group"]], row["variable"])
         # R: t.test(after - before)$conf.int
-        low, high = stats.ttest_1samp(found, 0).confidence_interval(0.95)
-        assert row["n"] == len(found)
-        assert (row["mean"], row["low"], row["high"]) == pytest.approx((st.fmean(found), low, high), rel=1e-9)
+        low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+        assert row["n"] == len(differences)
+        assert (row["mean"], row["low"], row["high"]) == pytest.approx((st.fmean(differences), low, high), rel=1e-9)
 
 
 def test_responders_reach_the_threshold(result, grouped):
@@ -142,10 +142,10 @@ def test_responders_reach_the_threshold(result, grouped):
         ("hsuv", 0.039), ("hsuv", 0.071), ("eq_vas", 5), ("eq_vas", 7), ("eq_vas", 19.6),
     }  # fmt: skip
     for row in rows:
-        found = changes(grouped[row["group"]], row["variable"])
-        assert row["n"] == len(found)
-        assert row["responders"] == sum(one >= row["threshold"] for one in found)
-        assert row["worsened"] == sum(one <= -row["threshold"] for one in found)
+        differences = changes(grouped[row["group"]], row["variable"])
+        assert row["n"] == len(differences)
+        assert row["responders"] == sum(change >= row["threshold"] for change in differences)
+        assert row["worsened"] == sum(change <= -row["threshold"] for change in differences)
 
 
 def test_a_change_of_exactly_the_threshold_responds_and_less_does_not(stored, as_system):
@@ -165,18 +165,18 @@ def test_less_pain_is_the_better_direction(stored, as_system, monkeypatch):
 
 
 def test_a_threshold_of_one_value_set_is_used_with_it_alone():
-    assert 0.03 in [one.value for one in thresholds.of("hsuv", "AU")]
-    assert 0.03 not in [one.value for one in thresholds.of("hsuv", "JP")]
+    assert 0.03 in [threshold.value for threshold in thresholds.of("hsuv", "AU")]
+    assert 0.03 not in [threshold.value for threshold in thresholds.of("hsuv", "JP")]
     assert thresholds.of("barthel_total", "JP") == ()
-    assert all(one.source and one.doi for one in thresholds.THRESHOLDS)
+    assert all(threshold.source and threshold.doi for threshold in thresholds.THRESHOLDS)
 
 
 def months(patients, since=30):
     """Months from the landmark, day 30 after surgery: the cohort is of those followed so long."""
-    known = [one for one in patients if slow.followup_days(one) is not None]
+    known = [patient for patient in patients if slow.followup_days(patient) is not None]
     return (
-        np.array([(slow.followup_days(one) - since) / 30.4375 for one in known]),
-        np.array([one["vital_status"] == "dead" for one in known]),
+        np.array([(slow.followup_days(patient) - since) / 30.4375 for patient in known]),
+        np.array([patient["vital_status"] == "dead" for patient in known]),
     )
 
 
@@ -193,10 +193,10 @@ def test_survival_is_that_of_the_statistics(result, grouped):
 
 
 def test_follow_up_is_the_reverse_estimate_from_surgery(result, grouped):
-    time, died = months([one for patients in grouped.values() for one in patients], since=0)
+    time, died = months([patient for patients in grouped.values() for patient in patients], since=0)
     curve = kaplan_meier(time, ~died)
-    told = result["survival"]["follow_up"]
-    assert tuple(told.values()) == (curve.median, curve.median_low, curve.median_high)
+    follow_up = result["survival"]["follow_up"]
+    assert tuple(follow_up.values()) == (curve.median, curve.median_low, curve.median_high)
 
 
 def test_curves_of_patients_who_had_to_live_so_long_start_on_that_day(result, stored_result):
@@ -270,7 +270,8 @@ def test_significance_is_marked_by_the_adjusted_p(stored_result):
     row["p"] = {"cervical_vs_thoracic": 0.04, "thoracic_vs_tls": 0.004, "cervical_vs_tls": 0.0004}
     assert {"*", "**", "***"} <= set(texts(drawn(stored_result, "eq5d-answers", "svg")))
     assert (
-        "Cervical – Thoracic differ, P < 0.05" in {one.code: one for one in charts(stored_result)}["eq5d-answers"].alt
+        "Cervical – Thoracic differ, P < 0.05"
+        in {chart.code: chart for chart in charts(stored_result)}["eq5d-answers"].alt
     )
 
 
@@ -302,7 +303,7 @@ def test_csv_holds_the_numbers_at_full_precision(stored_result):
 
 
 def test_japanese_on_a_machine_without_a_font_for_it(stored_result, monkeypatch):
-    chart = {one.code: one for one in charts(stored_result, "ja")}["levels"]
+    chart = {chart.code: chart for chart in charts(stored_result, "ja")}["levels"]
     assert "頚椎（n = " in chart.alt
     assert fonts.FAMILY in canvas._installed()
     for installed in ({"DejaVu Sans", fonts.FAMILY}, {"DejaVu Sans", "Noto Sans CJK JP", fonts.FAMILY}):

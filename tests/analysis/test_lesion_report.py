@@ -20,25 +20,25 @@ def result(random_patients, as_system):
 
 
 def test_levels_equal_a_recount(random_patients, result):
-    patients = grouped([one for one in random_patients if slow.in_cohort(one)])
+    patients = grouped([patient for patient in random_patients if slow.in_cohort(patient)])
     for row in result["lesion_levels"]["groups"]:
-        lesions = [one["lesion_levels"] for one in patients[row["group"]]]
+        lesions = [patient["lesion_levels"] for patient in patients[row["group"]]]
         assert row["counts"] == {level: sum(level in lesion for lesion in lesions) for level in levels.LEVELS}
         assert (row["n"], row["involved"]) == (len(lesions), sum(map(len, lesions)))
         assert row["per_patient"] == pytest.approx(row["involved"] / len(lesions))
 
 
 def test_sins_by_procedure_equals_a_recount(random_patients, result):
-    patients = grouped([one for one in random_patients if slow.in_cohort(one)])
+    patients = grouped([patient for patient in random_patients if slow.in_cohort(patient)])
     rows = {(row["group"], row["procedure"]): row for row in result["sins_by_procedure"]["rows"]}
     for group, ones in patients.items():
-        seen = {one["procedure"] for one in ones} - {None}
+        seen = {patient["procedure"] for patient in ones} - {None}
         assert {procedure for code, procedure in rows if code == group} == seen | {"all"}
         for procedure in (*seen, "all"):
             totals = [
-                sum(value for name, value in one.items() if name.startswith("sins_"))
-                for one in ones
-                if procedure in ("all", one["procedure"])
+                sum(value for name, value in patient.items() if name.startswith("sins_"))
+                for patient in ones
+                if procedure in ("all", patient["procedure"])
             ]
             row = rows[group, procedure]
             assert row["counts"] == {str(score): totals.count(score) for score in range(19)}
@@ -53,10 +53,12 @@ def test_sins_by_procedure_equals_a_recount(random_patients, result):
 
 def test_many_groups_make_several_tables_of_which_none_is_too_wide(stored, as_system):
     tumours = ["lung", "breast", "renal", "other", "digestive", "prostate", "thyroid", "unknown", "hematological"]
-    stored([patient(primary_tumour=one, procedure=done) for one in tumours for done in ("psf", "pps", "bkp")])
+    stored([patient(primary_tumour=tumour, procedure=done) for tumour in tumours for done in ("psf", "pps", "bkp")])
     with as_system():
         result = runner.compare(plans.segment_comparison(grouping="primary_tumour"), cohorts.ALL)
-    tables = [one for one in presentation.tables(result) if one.code == "sins_by_procedure"]
+    tables = [table for table in presentation.tables(result) if table.code == "sins_by_procedure"]
     assert len(tables) == 3
-    assert all(len(one.header) <= presentation.MOST_COLUMNS + 1 for one in tables)
-    assert sum(width for one in tables for _text, width in one.spans[1:]) == len(result["sins_by_procedure"]["rows"])
+    assert all(len(table.header) <= presentation.MOST_COLUMNS + 1 for table in tables)
+    assert sum(width for table in tables for _text, width in table.spans[1:]) == len(
+        result["sins_by_procedure"]["rows"]
+    )

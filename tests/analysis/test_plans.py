@@ -41,6 +41,7 @@ def test_a_plan_goes_to_json_and_back(changes):
     assert plans.from_json(through_json(plan.to_json())) == plan
 
 
+@pytest.mark.django_db  # what fits are the visits of the registry's own schedule
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -95,8 +96,8 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
     assert result["cohort"]["groups"] == {"arm_a": sizes[codes[0]], "arm_b": sum(sizes[code] for code in codes[1:])}
     assert result["cohort"]["in_no_group"] == levels["cohort"]["in_no_group"]
     assert result["method"]["arms"] == arms.to_json() and result["method"]["pairs"] == ["arm_a_vs_arm_b"]
-    told = narrative.methods(result)
-    assert "two arms" in told.lower() and "Mann–Whitney U test" in told and "Within each group" in told
+    methods = narrative.methods(result)
+    assert "two arms" in methods.lower() and "Mann–Whitney U test" in methods and "Within each group" in methods
     assert "Between pairs of groups" not in narrative.methods(result | {"between_groups": [], "eq5d_domains": []})
 
 
@@ -324,7 +325,7 @@ def test_other_tests(random_patients, as_system, pairwise, overall):
     plan = plans.segment_comparison(adjust="holm", domains=(), **chosen)
     with as_system():
         result = runner.compare(plan, cohorts.SEGI2024)
-    row = next(one for one in result["between_groups"] if one["variable"] == "pain_vas_mm")
+    row = next(row for row in result["between_groups"] if row["variable"] == "pain_vas_mm")
     assert (row["test"], row["adjust"]) == (pairwise, "holm")
     assert all(row["p"][pair] >= p for pair, p in row["p_raw"].items())
     assert result["characteristics"][0]["test"] == overall

@@ -62,7 +62,7 @@ def result(stored, as_system):
 
 
 def cells(result, code, label, language="en"):
-    table = next(one for one in presentation.tables(result, language) if one.code == code)
+    table = next(table for table in presentation.tables(result, language) if table.code == code)
     return next(row.cells for row in table.rows if row.label == label)
 
 
@@ -135,12 +135,12 @@ def test_every_reason_for_sampling_has_its_japanese():
 
 
 def test_a_p_that_is_lacking_says_why(result):
-    (table,) = [one for one in presentation.tables(result) if one.code == "between_groups"]
+    (table,) = [table for table in presentation.tables(result) if table.code == "between_groups"]
     assert any(
         note.startswith("–: not estimable. ") and "a group has no observations: Pain (VAS)" in note
         for note in table.notes
     )
-    (table,) = [one for one in presentation.tables(result, "ja") if one.code == "between_groups"]
+    (table,) = [table for table in presentation.tables(result, "ja") if table.code == "between_groups"]
     assert any("観察値のない群がある：疼痛" in note for note in table.notes)
     assert set(arrays.REASONS.values()) <= set(presentation_words.WHY_NOT)
 
@@ -169,7 +169,7 @@ def test_a_name_that_looks_like_a_formula_is_harmless(stored, north, as_system):
 def test_levels_and_sins_are_tables_1_and_3(result):
     assert cells(result, "lesion_levels", "T6") == ("0", "12 (100%)", "0")
     assert cells(result, "lesion_levels", "Levels involved, per patient") == ("–", "1.00", "1.00")
-    sins = next(one for one in presentation.tables(result) if one.code == "sins_by_procedure")
+    sins = next(table for table in presentation.tables(result) if table.code == "sins_by_procedure")
     assert sins.header == ("SINS", "Total", "PSF", "Total", "PSF", "Total")
     assert cells(result, "sins_by_procedure", "n known (unknown)") == ("0 (0)", "0 (12)", "0 (12)", "0 (12)", "0 (12)")
 
@@ -194,9 +194,9 @@ def test_a_workbook_has_a_sheet_for_each_table_and_every_number_as_a_number(resu
     numbers = [dict(zip(told[names[-1]][2], row, strict=True)) for row in told[names[-1]][3:]]
     row = next(one for one in result["recovery"] if (one["variable"], one["group"]) == ("pain_vas_mm", "thoracic"))
     (p,) = [
-        one["value"]
-        for one in numbers
-        if (one["table"], one["variable"], one["group"], one["statistic"])
+        number["value"]
+        for number in numbers
+        if (number["table"], number["variable"], number["group"], number["statistic"])
         == ("recovery", "pain_vas_mm", "thoracic", "p")
     ]
     assert p == row["p"]

@@ -45,13 +45,13 @@ def test_counts_below_the_threshold_are_hidden_and_no_others():
         "cohort": {"n": 9, "flow": [{"n": 4, "excluded": 0}], "groups": {"a": 5, "b": 4}, "steps": [{"days": 3}]},
         "rows": [{"n": 3, "counts": {"1": 0, "2": 2, "3": 7}, "p": 1, "groups": {"a": {"n": 1, "min": 2}}}],
     }
-    told = masked(result, 5)
-    assert str(told["cohort"]) == (
+    masked_result = masked(result, 5)
+    assert str(masked_result["cohort"]) == (
         "{'n': 9, 'flow': [{'n': <5, 'excluded': 0}], 'groups': {'a': 5, 'b': <5}, 'steps': [{'days': 3}]}"
     )
-    assert str(told["rows"][0]["groups"]) == "{'a': {'n': <5, 'min': 2}}"
-    assert str(told["rows"][0]["counts"]) == "{'1': 0, '2': <5, '3': 7}"
-    assert told == result and result["cohort"]["groups"]["b"].__class__ is int
+    assert str(masked_result["rows"][0]["groups"]) == "{'a': {'n': <5, 'min': 2}}"
+    assert str(masked_result["rows"][0]["counts"]) == "{'1': 0, '2': <5, '3': 7}"
+    assert masked_result == result and result["cohort"]["groups"]["b"].__class__ is int
     assert masked(result, 0) is result and masked(result, 1) is result
 
 
@@ -76,7 +76,7 @@ def test_no_hidden_count_follows_from_what_is_shown(shown):
         assert isinstance(row["pairs"], Few) or not 0 < sizes[row["group"]] - row["pairs"] < THRESHOLD
 
     for relation in complementary._of_procedures(shown):
-        assert not relation.tells or not [one for one in relation.cells if one.value and not one.hidden]
+        assert not relation.tells or not [cell for cell in relation.cells if cell.value and not cell.hidden]
 
 
 @pytest.mark.parametrize("threshold", [3, 5, THRESHOLD])
@@ -107,10 +107,12 @@ def test_the_flow_tells_no_hidden_count():
             steps.append({"step": "one", "n": left, "excluded": excluded})
         groups = {"a": left - small, "b": small}
         result = {"cohort": {"flow": steps, "n": left, "groups": groups, "in_no_group": 0}, "recovery": []}
-        told = masked(result, 5)
-        complementary.complement(told, 5)
-        told = told["cohort"]
-        return [str(one) for step in told["flow"] for one in (step.get("excluded"), step["n"])][1:], str(told["n"])
+        masked_result = masked(result, 5)
+        complementary.complement(masked_result, 5)
+        masked_result = masked_result["cohort"]
+        return [str(one) for step in masked_result["flow"] for one in (step.get("excluded"), step["n"])][1:], str(
+            masked_result["n"]
+        )
 
     assert flow(10, 20) == (["100", "10", "90", "20", "70"], "70")
     assert flow(3, 20) == (["100", "<5", "≥5", "≥5", "77"], "77")
@@ -159,10 +161,11 @@ def test_the_sites_tell_no_hidden_count(shown):
     other = {"site": "B", "enrolled": 40, "excluded": [8, 12], "analysed": 20}
     cohort = told | {"n": 78, "groups": {"a": 78}, "in_no_group": 0, "by_site": [row, other]}
     cohort["flow"] = [{"n": 100}, {"n": 90, "excluded": 10}, {"n": 78, "excluded": 12}]
-    found = masked({"cohort": cohort, "recovery": []}, 5)
-    complementary.complement(found, 5)
+    masked_result = masked({"cohort": cohort, "recovery": []}, 5)
+    complementary.complement(masked_result, 5)
     first, second = (
-        [str(n) for n in (one["enrolled"], *one["excluded"], one["analysed"])] for one in found["cohort"]["by_site"]
+        [str(n) for n in (step["enrolled"], *step["excluded"], step["analysed"])]
+        for step in masked_result["cohort"]["by_site"]
     )
     assert (first, second) == (["60", "<5", "0", "≥5"], ["40", "≥5", "12", "≥5"])
 

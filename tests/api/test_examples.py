@@ -79,7 +79,11 @@ def test_the_python_example_reads_and_writes(served):
     here = f"patients/{enrolled['patient_id']}"
     changed = registry.change(f"{here}/baseline", {"primary_tumour": "lung"}, read=here)
     assert (changed["primary_tumour"], changed["version"]) == ("lung", 2)
-    assert [one["patient_id"] for one in registry.all("patients", limit=1)] == ["N01-0001", "N01-0002", "N01-0003"]
+    assert [patient["patient_id"] for patient in registry.all("patients", limit=1)] == [
+        "N01-0001",
+        "N01-0002",
+        "N01-0003",
+    ]
     with pytest.raises(client.Refused) as refused:
         registry.change(f"{here}/baseline", {"primary_tumour": "toe"}, read=here)
     assert (refused.value.status, list(refused.value.errors)) == (422, ["primary_tumour"])

@@ -43,13 +43,13 @@ def rows(content, name="data/patients.csv"):
 
 def test_an_export_holds_the_sites_of_whoever_asked(patients, program, alice, charlie, bob):
     for user, expected in ((alice, [patients[0]]), (charlie, [patients[1]]), (bob, list(patients))):
-        told = written(program(user), format="csv")
-        assert (told["status"], told["progress"], told["choices"]["format"]) == ("done", 1, "csv")
-        answer = program(user).get(told["file"])
+        export = written(program(user), format="csv")
+        assert (export["status"], export["progress"], export["choices"]["format"]) == ("done", 1, "csv")
+        answer = program(user).get(export["file"])
         content = body(answer)
         assert rows(content) == expected
-        assert (told["size"], told["sha256"]) == (len(content), answer["ETag"].strip('"'))
-        assert told["manifest"]["patients"]["exported"] == len(expected)
+        assert (export["size"], export["sha256"]) == (len(content), answer["ETag"].strip('"'))
+        assert export["manifest"]["patients"]["exported"] == len(expected)
 
 
 def test_a_download_that_broke_off_goes_on(patients, program, alice):
@@ -70,9 +70,9 @@ def test_a_download_that_broke_off_goes_on(patients, program, alice):
 
 
 def test_an_export_is_its_persons_own_and_only_while_they_may(patients, program, alice, ivo):
-    told = written(program(alice))
-    address = f"exports/{told['id']}"
-    assert [one["id"] for one in program(alice).get("exports").json()["items"]] == [told["id"]]
+    export = written(program(alice))
+    address = f"exports/{export['id']}"
+    assert [item["id"] for item in program(alice).get("exports").json()["items"]] == [export["id"]]
     assert program(ivo).get("exports").json()["items"] == []
     for path in (address, f"{address}/file"):
         assert program(ivo).get(path).status_code == 404
@@ -94,18 +94,18 @@ def test_an_export_under_way_has_no_file_and_can_be_cancelled(patients, program,
     cancelled = asking.post(f"{address}/cancel", {})
     assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelled")
     assert not jobs.perform(answer.json()["id"], reporting=False)
-    assert [one["status"] for one in asking.get("exports?status=cancelled").json()["items"]] == ["cancelled"]
+    assert [item["status"] for item in asking.get("exports?status=cancelled").json()["items"]] == ["cancelled"]
     assert asking.get("exports?status=done").json()["items"] == []
 
 
 def test_the_file_goes_when_its_time_is_over(patients, program, alice):
     asking = program(alice)
-    told = written(asking)
-    assert asking.get(told["file"]).status_code == 200
-    Export.objects.filter(pk=told["id"]).update(expires_at=timezone.now())
+    export = written(asking)
+    assert asking.get(export["file"]).status_code == 200
+    Export.objects.filter(pk=export["id"]).update(expires_at=timezone.now())
     assert jobs.expire() == 1
-    shown = asking.get(f"exports/{told['id']}").json()
-    assert (shown["status"], shown["file"], asking.get(told["file"]).status_code) == ("expired", None, 409)
+    shown = asking.get(f"exports/{export['id']}").json()
+    assert (shown["status"], shown["file"], asking.get(export["file"]).status_code) == ("expired", None, 409)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_a_saved_cohort_is_for_those_who_compare(patients, program, alice, bob):
     steps = [{"step": "sex", "values": ["female"]}]
     saved = program(bob).post("cohorts", {"name": "Women", "steps": steps}).json()["id"]
     assert program(alice).post("exports", {"cohort": saved}).status_code == 422
-    told = written(program(bob), cohort=saved)
-    assert told["manifest"]["patients"]["exported"] == 0
+    export = written(program(bob), cohort=saved)
+    assert export["manifest"]["patients"]["exported"] == 0
 
 
 # Snapshots
@@ -151,14 +151,14 @@ def test_what_is_frozen_is_listed_read_exported_compared_and_never_deleted(
     address = f"snapshots/{frozen['id']}"
     assert program(dana).get(address).json() == frozen
     assert asking.get(address, if_none_match=made["ETag"]).status_code == 304
-    assert [one["label"] for one in asking.get("snapshots").json()["items"]] == ["Board"]
+    assert [item["label"] for item in asking.get("snapshots").json()["items"]] == ["Board"]
     assert asking.post("snapshots", {"label": "Board"}).json()["errors"].keys() == {"label"}
     assert asking.ask("delete", address).status_code == 405
 
     added = enrolled(alice).pk
     since = asking.get(f"{address}/differences").json()
     assert (since["before"], since["after"]) == (frozen["id"], "now")
-    told = {one["table"]: (one["added"], one["removed"], one["changed"]) for one in since["tables"]}
+    told = {table["table"]: (table["added"], table["removed"], table["changed"]) for table in since["tables"]}
     assert told == {"patients": (1, 0, 0)} | dict.fromkeys(("assessments", "events", "ends"), (0, 0, 0))
     assert asking.get(f"{address}/differences?after={frozen['id']}").json()["tables"][0]["added"] == 0
     refused = asking.get(f"{address}/differences?after=tomorrow")

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.long
 
 REQUESTS = int(os.environ.get("METASPINE_FUZZ_REQUESTS", "600"))
 SCHEMA = schemathesis.openapi.from_dict(described())
-OPERATIONS = [one.ok() for one in SCHEMA.get_all_operations()]
+OPERATIONS = [operation.ok() for operation in SCHEMA.get_all_operations()]
 SECRETS = ("1947-11-29", "HN-7731905", "QXS-witness")
 OTHER = "S01-0001"
 SITE_PEOPLE = ("alice", "ivo", "mona")  # of North
@@ -181,14 +181,14 @@ def test_no_request_fails_the_server_or_tells_of_another_site(registry, as_syste
 
 
 def check(operation, case, who, response):
-    told = response.content.decode("utf-8", "replace") + str(response.headers)
-    assert response.status_code < 500, f"{who}: {case.as_curl_command()}\n{told[:500]}"
+    page_text = response.content.decode("utf-8", "replace") + str(response.headers)
+    assert response.status_code < 500, f"{who}: {case.as_curl_command()}\n{page_text[:500]}"
     if response.status_code >= 400:
         assert response.headers["content-type"] == ["application/problem+json"], case.as_curl_command()
     sent = f"{case.path_parameters} {case.query} {case.body}"
     unseen = SECRETS + ((OTHER,) if who in SITE_PEOPLE else ())
     for text in unseen:
-        assert text not in told or text in sent, f"{who} is told {text}: {case.as_curl_command()}"
+        assert text not in page_text or text in sent, f"{who} is told {text}: {case.as_curl_command()}"
 
 
 def test_the_fuzz_would_see_a_leak(registry, as_system):

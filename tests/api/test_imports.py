@@ -68,9 +68,9 @@ def test_a_kept_mapping_reads_a_file_of_its_own(dana_program, mapping, as_system
 def test_findings_name_rows_and_columns_without_what_was_typed(dana_program):
     shown = send(dana_program, PATIENTS.replace(b",300,", b",12345678,")).json()
     assert shown["errors"] == 2
-    found = dana_program.get(f"imports/{shown['id']}/findings").json()["errors"]
-    assert [(one["row"], one["column"]) for one in found] == [(2, "blood_loss_ml"), (3, "blood_loss_ml")]
-    assert "12345678" not in str(found)
+    errors = dana_program.get(f"imports/{shown['id']}/findings").json()["errors"]
+    assert [(error["row"], error["column"]) for error in errors] == [(2, "blood_loss_ml"), (3, "blood_loss_ml")]
+    assert "12345678" not in str(errors)
     gone = dana_program.post(f"imports/{shown['id']}/decision", {"decision": "discard"})
     assert gone.json()["status"] == "discarded"
 
@@ -143,8 +143,8 @@ def test_a_file_comes_in_by_command(dana, mapping, north, tmp_path, as_system):
         assert Patient.objects.count() == 0
     assert run(path, "--by", dana.email, "--mapping", "ward")[0] == 2
     assert run(path, "--by", "nobody@example.org", "--reason", "ward", "--mapping", "ward")[0] == 2
-    code, told = run(path, "--by", dana.email, "--mapping", "ward", "--reason", "from the ward")
-    assert (code, "patients.csv: 2 new" in told) == (0, True)
+    code, output = run(path, "--by", dana.email, "--mapping", "ward", "--reason", "from the ward")
+    assert (code, "patients.csv: 2 new" in output) == (0, True)
     with as_system():
         assert Patient.objects.get(pk="N01-8").sex == "female"
     assert "name a kept mapping" in run(path, "--by", dana.email, "--reason", "x")[1]
@@ -157,8 +157,8 @@ def test_findings_come_as_a_workbook_with_the_cells_marked(dana, north, tmp_path
     cells = ["".join(text(name) for name in PATIENT)]
     cells += ["".join(number(300) if value == "300" else text(value) for value in row.values()) for row in rows]
     path.write_bytes(book(sheet(*cells)))
-    code, told = run(path, "--by", dana.email, "--dry-run", "--findings", tmp_path / "found.xlsx")
-    assert code == 2, told
+    code, output = run(path, "--by", dana.email, "--dry-run", "--findings", tmp_path / "found.xlsx")
+    assert code == 2, output
     found = load_workbook(tmp_path / "found.xlsx")
     listed = [[cell.value for cell in row] for row in found["Findings"].iter_rows()]
     assert [(row[0], row[2], row[3]) for row in listed[1:]] == [

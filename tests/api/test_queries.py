@@ -18,7 +18,7 @@ def asked(program, alice, charlie, mona, dana, enrolled):
 
 
 def ids(answer):
-    return [one["id"] for one in answer.json()["items"]]
+    return [item["id"] for item in answer.json()["items"]]
 
 
 def test_a_site_sees_its_own_queries_and_a_reader_of_all_sites_all(asked, program, alice, charlie, dana, bob):
@@ -53,7 +53,7 @@ def test_filters_and_order(asked, program, dana, filters, places):
 
 def test_pages_go_on_where_the_last_ended(asked, program, dana):
     first = program(dana).get("queries?limit=2").json()
-    assert [one["id"] for one in program(dana).get(first["next"]).json()["items"]] == asked[2:]
+    assert [item["id"] for item in program(dana).get(first["next"]).json()["items"]] == asked[2:]
 
 
 def test_a_filter_that_is_not_understood_is_named(asked, program, dana):
@@ -73,7 +73,7 @@ def test_a_query_goes_from_the_question_to_its_end(asked, program, alice, mona):
     assert asking.post(f"{address}/reopen", {"text": "Which year?"}).json()["state"] == "open"
     assert entering.post(f"{address}/answer", {"text": "2026."}).status_code == 200
     closed = asking.post(f"{address}/close", {}).json()
-    assert [(one["kind"], one["text"], one["by"]) for one in closed["messages"]] == [
+    assert [(message["kind"], message["text"], message["by"]) for message in closed["messages"]] == [
         ("raised", "", "Mona"),
         ("answered", "In May.", "Alice"),
         ("reopened", "Which year?", "Mona"),
@@ -139,7 +139,11 @@ def test_what_cannot_be_asked_is_told_field_by_field(program, alice, charlie, mo
 def test_a_rules_query_says_its_question_in_the_readers_language(program, alice, enrolled):
     entering, known = program(alice), enrolled(alice).pk
     answers = {"frankel": "A", "barthel_mobility": 15}  # a complete palsy that walks
-    reasons = {one.name: "unknown" for one in catalogue.items(catalogue.ASSESSMENT) if one.name not in answers}
+    reasons = {
+        instrument.name: "unknown"
+        for instrument in catalogue.items(catalogue.ASSESSMENT)
+        if instrument.name not in answers
+    }
     sent = {"patient_id": known, "timepoint": "1m", "assessment_date": "2026-02-14", "missing": reasons} | answers
     assert entering.post("assessments", sent | {"complete": True}).status_code == 201
     (asked,) = entering.get("queries?raised_by=rule").json()["items"]

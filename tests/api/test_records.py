@@ -112,13 +112,13 @@ def test_a_patients_forms_are_completed_and_checked_as_on_the_pages(alices, pati
     typed = {name: value for name, value in BASELINE.items() if name != "lesion_levels"}
     done = alices.change(f"{here}/baseline", typed | levels | {"complete": True}, read=here)
     assert done.status_code == 200, done.content
-    told = done.json()
-    assert (told["baseline_state"], told["lesion_levels"], told["segment_group"]) == (
+    answer = done.json()
+    assert (answer["baseline_state"], answer["lesion_levels"], answer["segment_group"]) == (
         "complete",
         ["T5", "T6"],
         "thoracic",
     )
-    assert told["sins_total"] == 9
+    assert answer["sins_total"] == 9
     early = SURGERY | {"surgery_date": "2025-12-01"}
     errors = problem(alices.change(f"{here}/surgery", early, read=here), 422)
     assert errors.keys() == {"surgery_date"}
@@ -148,7 +148,7 @@ def test_lists_are_filtered_ordered_and_paged(alices, enrolled, alice, charlie, 
         while address:
             page = who.get(address)
             assert page.status_code == 200, page.content
-            found += [one["patient_id"] for one in page.json()["items"]]
+            found += [item["patient_id"] for item in page.json()["items"]]
             address = page.json()["next"]
         return found
 
@@ -301,5 +301,5 @@ def test_extras_are_read_and_written_where_they_are_on(alices, patient, as_syste
     assert changed.status_code == 200, changed.content
     assert (changed.json()["frankel"], changed.json()["kps"]) == ("C", 60)
     assert "kps" in problem(alices.patch(here, {"kps": 50}, if_match=changed["ETag"]), 422)
-    kinds = {one["code"]: one for one in alices.get("instruments").json()["items"]}
+    kinds = {item["code"]: item for item in alices.get("instruments").json()["items"]}
     assert kinds["cobb"]["optional"] and not kinds["frankel"]["optional"]

@@ -88,7 +88,7 @@ def world(program, alice, mona, bob, dana, north, enrolled):
     values["import_id"] = sent.json()["id"]
 
     def of(name):
-        able = next(one for role, one in programs.items() if role in permissions.OPERATIONS[name].people)
+        able = next(program for role, program in programs.items() if role in permissions.OPERATIONS[name].people)
         return able, values | ({"query_id": done} if name == "query_reopen_post" else {})
 
     return of

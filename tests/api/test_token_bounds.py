@@ -61,9 +61,12 @@ def test_a_token_never_gains_what_was_granted_later(north, south, enrolled, alic
     asking = Program(issued(alice))
     Membership.objects.create(user=alice, role=Role.DATA_MANAGER, site=None)
     Membership.objects.create(user=alice, role=Role.INVESTIGATOR, site=south)
-    assert [asking.get(f"patients/{one}").status_code for one in (mine, other)] == [200, 404]
+    assert [asking.get(f"patients/{patient_id}").status_code for patient_id in (mine, other)] == [200, 404]
     assert set(asking.get("me").json()["may"]) == {"read", "enter", "identify", "export"}
-    assert [Program(issued(alice)).get(f"patients/{one}").status_code for one in (mine, other)] == [200, 200]
+    assert [Program(issued(alice)).get(f"patients/{patient_id}").status_code for patient_id in (mine, other)] == [
+        200,
+        200,
+    ]
     # The same role given anew is another grant.
     Membership.objects.filter(user=alice, role=Role.COORDINATOR).update(
         ends_on=timezone.localdate() - dt.timedelta(days=1)
@@ -125,8 +128,8 @@ def test_every_token_that_does_not_hold_is_answered_alike_and_on_record_once(ali
     else:
         text = tokens.PREFIX + "x" * 43
     answers = [Program(text).get("me") for _ in range(3)]
-    assert {one.status_code for one in answers} == {401}
-    assert {one.json()["detail"] for one in answers} == {
+    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.json()["detail"] for answer in answers} == {
         "The token is not accepted. Its owner sees on the page “API tokens” what became of it."
     }
     (event,) = acts("token_refused")

@@ -77,9 +77,9 @@ def test_a_token_for_one_site_reaches_that_site_alone(program, dana, north, sout
     patients = enrolled(alice).pk, enrolled(charlie).pk
     everywhere, limited = program(dana), program(dana, site_ids=[south.pk])
     for asking, found in ((everywhere, [200, 200]), (limited, [404, 200])):
-        assert [asking.get(f"patients/{one}").status_code for one in patients] == found
-        listed = [one["patient_id"] for one in asking.get("patients").json()["items"]]
-        assert listed == [one for one, status in zip(patients, found, strict=True) if status == 200]
+        assert [asking.get(f"patients/{patient}").status_code for patient in patients] == found
+        listed = [item["patient_id"] for item in asking.get("patients").json()["items"]]
+        assert listed == [patient for patient, status in zip(patients, found, strict=True) if status == 200]
     # A comparison is of all sites.
     assert [one.get("comparisons").status_code for one in (everywhere, limited)] == [200, 403]
 
@@ -140,7 +140,7 @@ def test_a_token_is_issued_on_the_page_and_shown_once(browse, alice, text):
     assert Program(issued.text).get("me").status_code == 401
     twice = {"name": "Twice", "days": "30", "submission": page.context["submission"]}
     answers = [client.post("/tokens/", twice) for _ in range(2)]
-    assert [one.status_code for one in answers] == [201, 409]
+    assert [answer.status_code for answer in answers] == [201, 409]
     assert "issued already" in text(answers[1]) and ApiToken.objects.filter(name="Twice").count() == 1
     assert "Revoked" in text(client.get("/tokens/"))
 

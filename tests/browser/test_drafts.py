@@ -17,7 +17,7 @@ def drafts(cast, django_db_blocker):
 
     def read():
         with django_db_blocker.unblock(), entered(cast.access.scope()), transaction.atomic():
-            return {one.form: one.typed for one in Draft.objects.all()}
+            return {draft.form: draft.typed for draft in Draft.objects.all()}
 
     yield read
     with django_db_blocker.unblock(), entered(cast.access.scope()), transaction.atomic():

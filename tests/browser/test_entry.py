@@ -101,9 +101,9 @@ def test_unlikely_answers_are_pointed_out_at_once(opened, cast, assessments):
     page.fill("[name=pain_vas_mm]", "95")
     page.keyboard.press("Tab")
     page.wait_for_selector(".live-doubt")
-    told = page.locator("#field-pain_vas_mm .live-doubt").inner_text()
-    assert told.startswith("EQ VAS and pain VAS are both 80 or more")
-    assert page.locator("[data-doubts]").inner_text() == told
+    page_text = page.locator("#field-pain_vas_mm .live-doubt").inner_text()
+    assert page_text.startswith("EQ VAS and pain VAS are both 80 or more")
+    assert page.locator("[data-doubts]").inner_text() == page_text
     for offline in (True, False):  # nothing stays that was said of other answers
         page.context.set_offline(offline)
         page.fill("[name=pain_vas_mm]", "5")
@@ -122,8 +122,8 @@ def test_levels_say_their_segment_group_as_they_are_ticked(opened, cast):
     page.check("[name=lesion_levels][value=T4]", force=True)
     page.check("[name=lesion_levels][value=T5]", force=True)
     page.wait_for_selector("text=T4–T5")
-    said = page.locator("#segment-lesion_levels").inner_text()
-    assert "Thoracic: T1 to T10 alone" in said
+    text = page.locator("#segment-lesion_levels").inner_text()
+    assert "Thoracic: T1 to T10 alone" in text
     # The drawing of a chosen vertebra is filled; those beside it are not.
     fills = {
         level: page.locator(f".vertebra:has([value={level}]) path").evaluate("(one) => getComputedStyle(one).fill")

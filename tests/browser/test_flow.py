@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD
 
 def stored_queries(cast, django_db_blocker, patient_id):
     with django_db_blocker.unblock(), entered(access_of(cast.mona).scope()), transaction.atomic():
-        return {one.rule or one.text: one.state for one in Query.objects.filter(patient_id=patient_id)}
+        return {query.rule or query.text: query.state for query in Query.objects.filter(patient_id=patient_id)}
 
 
 def test_a_form_from_doubt_to_signature(opened, cast, django_db_blocker):

@@ -88,15 +88,15 @@ def faults(page, attempts=3):
     try:
         if not page.evaluate("'axe' in window"):
             page.evaluate(AXE)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        violations = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     except playwright.Error:
         if attempts == 1:
             raise
         return faults(page, attempts - 1)
     return [
-        f"{one['id']}: {one['help']} — {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
-        for one in found
-        for node in one["nodes"]
+        f"{violation['id']}: {violation['help']} — {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for violation in violations
+        for node in violation["nodes"]
     ]
 
 

@@ -77,8 +77,8 @@ def test_domains_differ_as_figure_5_is_told(files):
     """What the paper says of Figure 5; chi-square in place of Fisher's test."""
     for moment, timepoint in (("preop", "preop"), ("month1", "1m")):
         for domain, statements in published.FIGURE_5[moment].items():
-            for said, p in zip(statements, files.domain_p(domain, timepoint), strict=True):
-                assert said is None or (p < 0.05) == said, (timepoint, domain)
+            for statement, p in zip(statements, files.domain_p(domain, timepoint), strict=True):
+                assert statement is None or (p < 0.05) == statement, (timepoint, domain)
     mobility = [np.mean([v for v in group if v]) for group in files.values("preop", whole("eq5d_mobility"))]
     assert mobility[1] > max(mobility[0], mobility[2])
 

@@ -87,9 +87,9 @@ def test_the_image_can_back_up_the_server_that_compose_runs():
 
 def test_every_queue_has_a_worker_and_saving_has_its_own():
     taken = [
-        one["command"][one["command"].index("--queues") + 1]
-        for one in COMPOSE["services"].values()
-        if "--queues" in one.get("command", ())
+        service["command"][service["command"].index("--queues") + 1]
+        for service in COMPOSE["services"].values()
+        if "--queues" in service.get("command", ())
     ]
     assert taken == ["urgent", "jobs,figures"] == [settings.URGENT, ",".join(settings.QUEUES[1:])]
 

@@ -30,7 +30,7 @@ def report_of(*packages):
     ],
 )
 def test_a_report_is_told(packages, status, said):
-    found, lines = verdict([WANTED[one["name"]] for one in packages], packages_of(report_of(*packages)))
+    found, lines = verdict([WANTED[package["name"]] for package in packages], packages_of(report_of(*packages)))
     assert found == status and said in "\n".join(lines)
 
 
@@ -85,6 +85,6 @@ def test_the_command_ends_with_a_verdict_where_nothing_can_be_reached(monkeypatc
     monkeypatch.setenv("METASPINE_ADVISORIES", str(tmp_path / "none.json"))
     monkeypatch.setattr(advisories, "asked", lambda: "")
     assert main(["--save"]) == 2
-    said = capsys.readouterr().err
-    assert "none.json was not written" in said and "UNKNOWN" in said
+    output = capsys.readouterr().err
+    assert "none.json was not written" in output and "UNKNOWN" in output
     assert advisories.SECONDS < 60

@@ -34,7 +34,7 @@ def some_value(item, last=False):
 
 def filled(instrument, last=False):
     values = {item.name: some_value(item, last) for item in instrument.items}
-    return values | {one.name: one.compute(values) for one in instrument.derived}
+    return values | {derived.name: derived.compute(values) for derived in instrument.derived}
 
 
 def place(instrument):
@@ -48,10 +48,10 @@ def test_a_questionnaire_is_valid_and_says_what_the_declaration_says(instrument)
     found = questionnaires.questionnaire(instrument, BASE)
     Questionnaire.model_validate(found)
     items = {one["linkId"]: one for one in found["item"]}
-    assert list(items) == [one.name for one in (*instrument.items, *instrument.derived)]
+    assert list(items) == [derived.name for derived in (*instrument.items, *instrument.derived)]
     for item in instrument.items:
         options = [one["valueCoding"]["code"] for one in items[item.name].get("answerOption", [])]
-        assert options == [str(one.code) for one in item.form_choices]
+        assert options == [str(choice.code) for choice in item.form_choices]
         assert items[item.name]["text"] == item.label.en
     for derived in instrument.derived:
         assert items[derived.name]["readOnly"] is True
@@ -129,7 +129,7 @@ def test_what_cannot_be_taken_names_its_element(change, path):
     assert responses.read(good).raw == {"frankel": "C"}
     with pytest.raises(faults.InvalidResource) as caught:
         responses.read(good | change)
-    assert path in [one.path for one in caught.value.faults]
+    assert path in [fault.path for fault in caught.value.faults]
 
 
 @pytest.mark.parametrize("patient_id", ["S07-0012", "a_b.c", "x..u", "A.u_"])

@@ -91,7 +91,7 @@ def test_what_is_read_is_written_and_read_again(ask, stored, alice, as_system):
             continue
         assert status == 201, (original, _)
     _, found, _ = ask("alice", "get", f"QuestionnaireResponse?patient={patient}")
-    assert [bare(one) for one in resources(found)] == [bare(one) for one in originals]
+    assert [bare(resource) for resource in resources(found)] == [bare(original) for original in originals]
     with as_system():
         row = Patient.objects.get(pk=patient)
         assert (row.baseline_state, row.surgery_state, row.age_at_surgery) == ("complete", "complete", 73)
@@ -112,7 +112,7 @@ def test_each_reads_the_patients_of_the_own_sites(ask, stored, request, who, own
         assert ask(who, "get", address.format("S01-0001"))[0] == theirs
     status, found, _ = ask(who, "get", "Patient")
     assert status == (403 if own == other == 403 else 200)
-    ids = [one["id"] for one in resources(found)]
+    ids = [resource["id"] for resource in resources(found)]
     assert ("N01-0001" in ids, "S01-0001" in ids) == (own == 200, other == 200)
     assert "1950-04-03" not in json.dumps(found)
 
@@ -202,11 +202,13 @@ def test_patients_come_in_pages(ask, stored, bob):
     _, found, _ = ask("bob", "get", "Patient?_count=2")
     Bundle.model_validate(found)
     following = next(one["url"] for one in found["link"] if one["relation"] == "next")
-    assert [one["id"] for one in resources(found)] == ["N01-0001", "N01-0002"]
+    assert [resource["id"] for resource in resources(found)] == ["N01-0001", "N01-0002"]
     _, found, _ = ask("bob", "get", following.partition(f"{ROOT}/")[2])
-    assert [one["id"] for one in resources(found)] == ["S01-0001"]
+    assert [resource["id"] for resource in resources(found)] == ["S01-0001"]
     assert ask("bob", "get", "Patient?_count=0")[0] == 400
-    assert [one["id"] for one in resources(ask("bob", "get", "Patient?identifier=N01-0002")[1])] == ["N01-0002"]
+    assert [resource["id"] for resource in resources(ask("bob", "get", "Patient?identifier=N01-0002")[1])] == [
+        "N01-0002"
+    ]
 
 
 def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
@@ -221,7 +223,7 @@ def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
 def test_questionnaires_are_listed(ask, alice):
     _, found, _ = ask("alice", "get", "Questionnaire")
     Bundle.model_validate(found)
-    one = next(one for one in resources(found) if one["id"] == "eq5d5l")
+    one = next(resource for resource in resources(found) if resource["id"] == "eq5d5l")
     assert ask("alice", "get", "Questionnaire/eq5d5l")[1] == one
     assert resources(ask("alice", "get", f"Questionnaire?url={one['url']}")[1]) == [one]
     assert ask("alice", "get", "Questionnaire/none")[0] == 404

@@ -11,6 +11,7 @@ from functools import cache
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
+from sites.tenancy.scope import everything
 from tests.guard import permissions
 
 
@@ -30,7 +31,7 @@ class Address:
     def url(self, values):
         if "regex" in self.arguments or self.name == self.route:
             return "/" + re.sub(r"\(\?P<url>.*", "nowhere/", self.route.lstrip("^/"))
-        return reverse(self.name, kwargs={one: values[one] for one in self.arguments})
+        return reverse(self.name, kwargs={argument: values[argument] for argument in self.arguments})
 
 
 def addresses(resolver=None, namespaces=(), route=""):
@@ -67,7 +68,7 @@ class World:
 
     def arguments(self, rule, place):
         values = self.values[place]
-        return values | {name: values.get(one, one) for name, one in rule.arguments.items()}
+        return values | {name: values.get(argument, argument) for name, argument in rule.arguments.items()}
 
     def actor(self, role, place):
         """Who acts with a role at a place."""
@@ -108,7 +109,7 @@ def tables():
 def stored():
     """Rows of each of those tables: name to count. Call it in the system's scope."""
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(f"SELECT '{one}', count(*) FROM {one}" for one in tables()))
+        cursor.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables()))
         return dict(cursor.fetchall())
 
 
@@ -160,16 +161,15 @@ def undone():
 class Asker:
     """Asks as one person; of no request does anything stay, neither in the database nor in the browser."""
 
-    def __init__(self, client, user, as_system):
-        self.client, self.user, self.as_system = client, user, as_system
-        if self.user is not None:
-            self.client.force_login(self.user)
-        with self.as_system():
-            self.before = stored()
+    def __init__(self, client, user):
+        self.client, self.before = client, None
+        if user is not None:
+            client.force_login(user)
+        rebase([self])
 
     def _came(self):
-        """What came or went since then: name of the table to the number of rows."""
-        with self.as_system():
+        """What came or went since `before`: name of the table to the number of rows."""
+        with everything():
             after = stored()
         return {name: count - self.before[name] for name, count in after.items() if count != self.before[name]}
 
@@ -189,3 +189,11 @@ class Asker:
             answer = Answer(response.status_code, _CHANCE.sub("", told), came)
         self.client.cookies = cookies
         return answer
+
+
+def rebase(askers):
+    """What is stored now is what each of their requests is compared with."""
+    with everything():
+        before = stored()
+    for asker in askers:
+        asker.before = before

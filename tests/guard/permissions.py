@@ -276,7 +276,7 @@ OPERATIONS = {
 def _of_the_api():
     """Rules of the API's addresses: GET in a session, and POST of a form, which no operation takes."""
     rules = {}
-    for name in {one.rpartition("_")[0] for one in OPERATIONS}:
+    for name in {operation.rpartition("_")[0] for operation in OPERATIONS}:
         reading, writing = (OPERATIONS.get(f"{name}_{method}") for method in ("get", "post"))
         either = reading or writing or OPERATIONS[f"{name}_patch"]
         # In a session an administrator reads every site's description; no token administers.
@@ -531,10 +531,15 @@ RULES = {
     **screens("study_sites_user", "user_id"),
     "admin:auth_user_password_change": screen(arguments={"id": "user_id"}),
     **screens("study_sites_membership", "membership_id", changes=(200, 302)),
-    # One event of a site, which an administrator does not see.
-    **screens(
-        "study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(403,), deletes=403
-    ),
+    # The trail has a page of its own, where these lead.
+    **{
+        name: rule
+        for name, rule in screens(
+            "study_sites_auditevent", "clinical_event_id", imports=False, adds=403, opened=302, changes=(302,)
+        ).items()
+        if not name.endswith("_export")
+    },
+    "admin:study_sites_auditevent_changelist": screen(opened=302, acted=(302,)),
     **screens("registry_timepoint", "timepoint", imports=False, adds=403, deletes=403),
     # The history of the schedule: another version is published on its own page.
     **{

@@ -103,7 +103,7 @@ def test_refusals_stand_on_the_administrators_page(client, ada, alice):
     client.force_login(ada)
     page = client.get("/").content.decode()
     assert "Refused in the last 24 hours" in page and "?action=sign_in_locked" in page
-    assert client.get("/admin/study_sites/auditevent/?action=sign_in_locked").status_code == 200
+    assert client.get("/audit/?action=sign_in_locked").status_code == 200
     with entered(Scope(administers=True)):
         (event,) = AuditEvent.objects.filter(action="sign_in_locked")
         assert event.row_id == str(alice.pk)
@@ -114,3 +114,13 @@ def test_nobody_but_administrators_is_told(ada, alice, dana, north):
     inactive.memberships.create(role="admin", starts_on="2020-01-01")
     with everything():
         assert list(alerts.administrators()) == [ada]
+
+
+def test_downloads_that_are_stopped_alert(told, ada, alice, client, settings):
+    told()
+    settings.DOWNLOADS_PER_HOUR = 1
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"download": "1/h/user"}
+    client.force_login(alice)
+    assert [client.post("/queries/csv/").status_code for _ in range(3)] == [200, 429, 429]
+    ((_to, body),) = told()
+    assert "Downloads that were stopped: too many in an hour: 1" in body and "Alice: 1" in body

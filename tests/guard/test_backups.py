@@ -57,7 +57,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(saved, tmp_path):
     (tmp_path / "more.backup.part").symlink_to("/dev/full")
     with pytest.raises(CommandError, match=r"more\.backup: No space left"):
         call_command("backup", str(tmp_path / "more.backup"))
-    assert [one.name for one in tmp_path.iterdir()] == [saved[0].name]
+    assert [path.name for path in tmp_path.iterdir()] == [saved[0].name]
 
 
 def tables(owner):
@@ -118,11 +118,11 @@ def test_without_its_key_a_backup_is_refused_and_with_a_newer_one_in_front_it_is
 
 def test_a_backup_of_a_newer_version_is_refused_and_its_own_is_not(saved, second_database, tmp_path):
     path, _manifest = saved
-    newer = rewritten(path, tmp_path, lambda told: told["migrations"].append(["registry", "9999_tomorrow"]))
+    newer = rewritten(path, tmp_path, lambda export: export["migrations"].append(["registry", "9999_tomorrow"]))
     with pytest.raises(backups.BackupError, match="newer version"):
         backups.restore(newer)
     assert tables(second_database) == []
-    same = rewritten(path, tmp_path, lambda told: None)
+    same = rewritten(path, tmp_path, lambda export: None)
     assert backups.restore(same)[1].findings == []
 
 
@@ -135,7 +135,7 @@ def test_a_manifest_that_is_not_of_its_dump_is_found(saved, second_database, tmp
     ):
         with pytest.raises(backups.BackupError, match=says):
             backups.restore(rewritten(path, tmp_path, change))
-    assert backups.restore(rewritten(path, tmp_path, lambda told: None))[1].findings == []
+    assert backups.restore(rewritten(path, tmp_path, lambda export: None))[1].findings == []
 
 
 def test_a_database_with_patients_is_left_as_it_is(saved, second_database):

@@ -25,9 +25,11 @@ def administering():
     rules = permissions.RULES
     return sorted(
         {
-            one
-            for one in addresses()
-            if one.name in rules and rules[one.name].writers == permissions.ADMIN and one.name not in ASKS_NOTHING
+            address
+            for address in addresses()
+            if address.name in rules
+            and rules[address.name].writers == permissions.ADMIN
+            and address.name not in ASKS_NOTHING
         },
         key=lambda one: one.name,
     )

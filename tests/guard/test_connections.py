@@ -34,7 +34,7 @@ def two_sites(committed):
     return cast
 
 
-SETTINGS = (*(f"{one}_sites" for one in scope.SITES), "user_id", "reason", "administers")
+SETTINGS = (*(f"{site}_sites" for site in scope.SITES), "user_id", "reason", "administers")
 
 
 def backend_and_settings():
@@ -224,7 +224,7 @@ def test_the_trail_names_the_person_and_the_request_of_each_change(two_sites):
     with everything(reason="outcomes computed"), transaction.atomic():
         Patient.objects.filter(pk="N01-0001").update(sex="male")
         events = AuditEvent.objects.filter(table_name="registry_patient", action="update").order_by("pk")
-        assert [(one.row_id, one.user_id, one.request_id, one.reason) for one in events] == [
+        assert [(event.row_id, event.user_id, event.request_id, event.reason) for event in events] == [
             ("N01-0001", alice.pk, "r1", ""),
             ("N01-0001", None, "", "outcomes computed"),
         ]

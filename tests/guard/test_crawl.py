@@ -1,5 +1,6 @@
 """Every address × every role × own and other site × GET and POST, against the one table in `permissions.py`."""
 
+import copy
 import json
 import logging
 import os
@@ -25,11 +26,11 @@ from sites.people import tokens
 from sites.people.invitations import invite
 from sites.people.tokens import TokenScope
 from sites.tenancy.access import Role, access_of
-from sites.tenancy.scope import entered, everything
+from sites.tenancy.scope import entered
 from tests.browsing import Browser
 from tests.conftest import TODAY, person
 from tests.guard.acts import ACTS, NOBODY_ACTS
-from tests.guard.crawl import Asker, World, addresses, stored, undone
+from tests.guard.crawl import Asker, World, addresses, rebase, undone
 from tests.guard.forms import forms
 from tests.guard.permissions import CENTRAL, EVERYBODY, OPERATIONS, RULES
 
@@ -181,10 +182,12 @@ def part_of(address):
 
 
 @pytest.fixture
-def askers(world, as_system):
+def askers(world):
     """Everybody's `Asker`, by name; those of the other site by their User."""
-    users = dict(world.people.items()) | {user: user for user in world.others.values()}
-    return {who: Asker(Browser(), user, as_system) for who, user in users.items()}
+    users = world.people | {user: user for user in world.others.values()}
+    everybody = {who: Asker(Browser(), user) for who, user in users.items()}
+    rebase(everybody.values())
+    return everybody
 
 
 @pytest.mark.parametrize("part", [*PARTS, "the rest"])
@@ -213,7 +216,8 @@ def faults(askers, world, address):
             for method, sent in (("get", {}), *(("post", body) for body in posted)):
                 expected, may_store = rule.expected(who, place, method)
                 answer = askers[who](method, url, sent)
-                yield from told_wrongly(world, who, f"{method} {url} {sent or ''}", url, answer, expected, may_store)
+                asked = f"{method} {url} {sent or ''}"
+                yield from wrongly_answered(world, who, asked, url, answer, expected, may_store)
                 if place == "other" and expected == {404}:
                     yield from tells_of(askers[who](method, ghost, sent), ghost, answer, url, f"{who}: {method} {url}")
             yield from faults_of_methods(askers[who], world, who, address, place)
@@ -221,7 +225,7 @@ def faults(askers, world, address):
             yield from faults_of_act(askers, world, address, act, place)
 
 
-def told_wrongly(world, who, asked, url, answer, expected, may_store):
+def wrongly_answered(world, who, asked, url, answer, expected, may_store):
     if answer.status not in expected:
         yield f"{who}: {asked}: {answer.status} instead of {sorted(expected)}"
     if answer.stored and not may_store:
@@ -248,14 +252,14 @@ def faults_of_act(askers, world, address, act, place):
     may = sorted(who for who in EVERYBODY if rule.reaches(who, place, people))
     role = min(people - {"anonymous"} or people)
     actor = askers[world.others[role] if place == "other" and role in world.others else role]
-    before = actor.before
+    before, cookies = actor.before, {who: copy.deepcopy(asker.client.cookies) for who, asker in askers.items()}
     try:
         with undone():
             yield from _acted(askers, world, address, act, place, may, role, actor)
     finally:
         protocol.forget_all()
-        for asker in askers.values():
-            asker.before = before
+        for who, asker in askers.items():
+            asker.before, asker.client.cookies = before, cookies[who]
 
 
 def _acted(askers, world, address, act, place, may, role, actor):
@@ -264,21 +268,21 @@ def _acted(askers, world, address, act, place, may, role, actor):
     values = world.arguments(rule, place) | act.arguments | brought_about(act, world, place)
     url = address.url(values)
     sent = body_for(actor, url, act, values, role, world)
-    rebase(askers)
+    rebase(askers.values())
     for who in sorted(EVERYBODY - set(may)):
         expected, stores = rule.expected(who, place, "post")
         if rule.reaches(who, place, rule.writers):
             expected, stores = {act.refused}, False
         answer = send(askers[who], url, sent)
-        yield from told_wrongly(world, who, f"post {url} {sent}", url, answer, expected, stores)
+        yield from wrongly_answered(world, who, f"post {url} {sent}", url, answer, expected, stores)
         if place == "other" and expected == {404}:
             ghost = address.url(values | ghosts(world, rule))
             yield from tells_of(send(askers[who], ghost, sent), ghost, answer, url, f"{who}: post {url} {sent}")
     for who in may:
         sent = body_for(askers[who], url, act, values, who, world)
-        rebase({who: askers[who]})
+        rebase([askers[who]])
         answer = send(askers[who], url, sent)
-        yield from told_wrongly(world, who, f"post {url} {sent}", url, answer, {act.done}, may_store=True)
+        yield from wrongly_answered(world, who, f"post {url} {sent}", url, answer, {act.done}, may_store=True)
         if act.stores and not answer.stored:
             yield f"{who}: post {url} {sent}: nothing was stored"
 
@@ -292,14 +296,6 @@ def ghosts(world, rule):
     """The values that differ between a record of the other site and one that there is not."""
     others = world.arguments(rule, "other")
     return {name: one for name, one in world.arguments(rule, "ghost").items() if one != others.get(name)}
-
-
-def rebase(askers):
-    """What is there now is what each request is compared with."""
-    with everything():
-        before = stored()
-    for asker in askers.values():
-        asker.before = before
 
 
 def send(asker, url, sent):
@@ -318,7 +314,7 @@ def body_for(asker, url, act, values, role, world):
     fields = {}
     if act.on != "":
         text, page = asker.page(page_of(act, values, url) + act.query, act.first and act.first())
-        fields = next((one.fields for one in forms(text, page) if one.url == url), {})
+        fields = next((one.fields for one in forms(text, page) if one.url == url and one.method == "post"), {})
     return {name: one for name, one in (fields | typed).items() if one is not None}, {}
 
 
@@ -353,7 +349,7 @@ def faults_of_methods(asking, world, who, address, place):
         if method in taken:
             expected = {401, 403, 404} if who not in taken[method].people else {400, 404, 415, 422, 428}
         answer = asking(method, url, "x")
-        yield from told_wrongly(world, who, f"{method} {url}", url, answer, expected, may_store=False)
+        yield from wrongly_answered(world, who, f"{method} {url}", url, answer, expected, may_store=False)
 
 
 SCHEMA = described()
@@ -381,7 +377,7 @@ def token_of(user, *scopes):
 def test_every_operation_of_the_api_answers_whom_the_table_says_and_nobody_else(client, world, as_system, who):
     user = world.people[who]
     every, reading = token_of(user, *TokenScope), token_of(user)
-    asking = Asker(client, None, as_system)
+    asking = Asker(client, None)
     wrong = [fault for named in NAMED for fault in faults_of(asking, world, who, every, reading, *named)]
     assert wrong == [], "\n".join(wrong)
 
@@ -427,7 +423,7 @@ def api(asking, method, url, sent, headers):
 
 def test_the_crawl_of_the_api_would_see_a_leak(client, world, as_system):
     headers = token_of(world.people["coordinator"], *TokenScope)
-    asking, own = Asker(client, None, as_system), world.records["own"][0]
+    asking, own = Asker(client, None), world.records["own"][0]
     assert own in api(asking, "get", "/api/v1/patients", {}, headers).told
     answer = api(asking, "get", f"/api/v1/patients/{own}/identifiers", {}, headers)
     assert sum(text in answer.told for text in world.secrets["own"]) >= 3
@@ -436,9 +432,15 @@ def test_the_crawl_of_the_api_would_see_a_leak(client, world, as_system):
 
 def test_the_crawl_would_see_a_leak(client, world, as_system):
     """The page of the patient tells of the patient, and the identifiers' page the identifiers, to the site's own."""
-    asking, own = Asker(client, world.people["coordinator"], as_system), world.records["own"][0]
+    asking, own = Asker(client, world.people["coordinator"]), world.records["own"][0]
     assert own in asking("get", "/patients/", {}).told
     answer = asking("get", f"/patients/{own}/identifiers/", {})
     assert sum(text in answer.told for text in world.secrets["own"]) >= 3
     assert answer.stored == {"study_sites_auditevent": 1}
-import sys; sys.path.insert(0,"/tmp"); import trust_dbg as _d; faults=_d.faults  # DEBUG
+
+
+import sys
+
+sys.path.insert(0, "/tmp")
+
+faults = _d.faults  # DEBUG

@@ -221,7 +221,7 @@ def test_many_rows_at_once_are_on_record_as_each_alone_would_be(alice, as_person
         for table in RECORDED:
             events = AuditEvent.objects.filter(table_name=table).order_by("pk")
             # By row: the order within one statement is that of pages, which need not be that of coming.
-            came, gone = ({one.row_id: one for one in events.filter(action=act)} for act in ("insert", "delete"))
+            came, gone = ({event.row_id: event for event in events.filter(action=act)} for act in ("insert", "delete"))
             assert len(came) == len(gone) == events.count() / 2 == MANY + 1
             assert {name: one.new for name, one in came.items()} == {name: one.old for name, one in gone.items()}
             assert {one.user_id for one in came.values()} == {alice.pk}
@@ -274,8 +274,8 @@ def test_bulk_writes_and_raw_sql_are_on_record_row_by_row(enrolled, alice, as_pe
     with as_person(alice) as access:
         site = access.scope().write[0]
         Assessment.objects.bulk_create(
-            Assessment(patient=one, site_id=site, timepoint_id="preop", assessment_date="2026-01-11")
-            for one in patients
+            Assessment(patient=patient, site_id=site, timepoint_id="preop", assessment_date="2026-01-11")
+            for patient in patients
         )
         rows("UPDATE registry_assessment SET ecog_ps = 2")
         Assessment.objects.all().delete()

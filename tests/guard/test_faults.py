@@ -80,8 +80,8 @@ def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(te
     user, (_site, patient_ids) = next(iter(ten_sites.items()))
     command = [sys.executable, "-m", "tests.guard.saving", str(user.pk), *patient_ids]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
-    said = [process.stdout.readline().split() for _ in patient_ids]
-    assert said == [["saved", one] for one in patient_ids[:-1]] + [["open", patient_ids[-1]]]
+    output = [process.stdout.readline().split() for _ in patient_ids]
+    assert output == [["saved", patient_id] for patient_id in patient_ids[:-1]] + [["open", patient_ids[-1]]]
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     deadline = time.monotonic() + 10
@@ -93,7 +93,7 @@ def test_a_killed_process_leaves_what_it_acknowledged_and_nothing_of_the_rest(te
     ):
         time.sleep(0.05)
     with everything(), transaction.atomic():
-        assert [on_record(one, "preop") for one in patient_ids] == [(ANSWERS, 1)] * 3 + [(None, 0)]
+        assert [on_record(patient_id, "preop") for patient_id in patient_ids] == [(ANSWERS, 1)] * 3 + [(None, 0)]
     # The dead process holds no lock: the same form is saved by the next one who tries.
     access = access_of(user)
     with entered(access.scope()), transaction.atomic(), connection.cursor() as cursor:

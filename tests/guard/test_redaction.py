@@ -30,17 +30,17 @@ def token():
 
 
 def test_every_address_with_a_secret_is_taken_out_of_logs(token):
-    secret = [one for one in addresses() if SECRET_ARGUMENTS.intersection(one.arguments)]
-    assert {one.name for one in secret} >= {
+    secret = [address for address in addresses() if SECRET_ARGUMENTS.intersection(address.arguments)]
+    assert {address.name for address in secret} >= {
         "patient_link",
         "invitation",
         "account_reset_password_from_key",
         "digest_stop",
     }
     values = {"token": "short-secret:1", "key": "short-secret:1", "uidb36": "1", "step": 3}
-    for one in secret:
-        url = one.url(values)
-        assert url.startswith(tuple(f"/{beginning}/" for beginning in ADDRESSES)), one.name
+    for address in secret:
+        url = address.url(values)
+        assert url.startswith(tuple(f"/{beginning}/" for beginning in ADDRESSES)), address.name
         assert "short-secret" not in redacted(f"Not Found: {url}")
 
 
@@ -82,7 +82,7 @@ def test_a_refused_link_is_logged_without_its_token(db, caplog, token):
             assert Client(enforce_csrf_checks=True).post(address, {"name": "x"}).status_code in (403, 404)
         Client().post("/api/v1/patients", headers={"authorization": f"Bearer msp_{token}"})
     assert len(caplog.records) >= len(asked)
-    assert token not in caplog.text and token not in str([one.args for one in caplog.records])
+    assert token not in caplog.text and token not in str([record.args for record in caplog.records])
     assert "Not Found: /answers/[redacted]" in caplog.text
 
 
@@ -101,11 +101,11 @@ def test_the_web_server_writes_none_either(token, capfd):
         if name in config.settings:
             config.set(name, value)
     logger = Logger(config)
-    assert all(isinstance(one.formatter, Formatter) for one in logger.error_log.handlers)
+    assert all(isinstance(handler.formatter, Formatter) for handler in logger.error_log.handlers)
     logger.error_log.handlers[0].setStream(sys.stderr)
     logger.error("Error handling request /answers/%s/", token)
-    told = capfd.readouterr().err
-    assert "Error handling request" in told and token not in told
+    output = capfd.readouterr().err
+    assert "Error handling request" in output and token not in output
 
 
 def test_a_mail_waits_in_the_broker_sealed(broker, committed, settings, token):

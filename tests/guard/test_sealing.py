@@ -26,7 +26,7 @@ def ids():
     """Ids of the events, in order, without those that tell of seals."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(f"SELECT id FROM study_sites_auditevent WHERE NOT ({OF_OUR_OWN}) ORDER BY id")
-        return [one for (one,) in cursor.fetchall()]
+        return [row_id for (row_id,) in cursor.fetchall()]
 
 
 def found():
@@ -324,8 +324,8 @@ def test_an_older_backup_says_what_it_lacks_and_goes_on_once_somebody_says_why(s
     call_command("seal_audit", accept_loss="the disk of 1 May was lost")
     assert found() == []
     call_command("verify_audit")
-    said = capsys.readouterr().out
-    assert "2 seals, 2 to 3, with 8 events" in said and "accepted: the disk of 1 May was lost" in said
+    output = capsys.readouterr().out
+    assert "2 seals, 2 to 3, with 8 events" in output and "accepted: the disk of 1 May was lost" in output
     act(1)
     assert [one.number for one in sealing.seal()] == [3]
     assert (found(), sealing.verify().kept) == ([], 3)
@@ -408,13 +408,13 @@ def test_what_is_new_is_verified_alone_and_the_whole_on_demand(sealed, capsys):
     sealing.seal()
     newest = ids()[-1]
     tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": newest})
-    assert [(one.kind, one.seal) for one in sealing.verify(new_only=True).findings] == [("changed", 5)]
-    assert [(one.kind, one.seal) for one in sealing.verify(new_only=True).findings] == [("changed", 5)]
+    assert [(finding.kind, finding.seal) for finding in sealing.verify(new_only=True).findings] == [("changed", 5)]
+    assert [(finding.kind, finding.seal) for finding in sealing.verify(new_only=True).findings] == [("changed", 5)]
     tamper("UPDATE study_sites_auditevent SET user_id = NULL WHERE id = %(id)s", params={"id": newest})
     assert sealing.verify(new_only=True).findings == []
     tamper("UPDATE study_sites_auditevent SET user_id = 77 WHERE id = %(id)s", params={"id": sealed[4]})
     assert sealing.verify(new_only=True).findings == []
-    assert [(one.kind, one.seal) for one in sealing.verify().findings] == [("changed", 2)]
+    assert [(finding.kind, finding.seal) for finding in sealing.verify().findings] == [("changed", 2)]
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ ROWS = [
 
 
 def test_every_requirement_stands_here_once():
-    found = Counter(number for row in ROWS for number in row[0].split(", "))
+    counts = Counter(number for row in ROWS for number in row[0].split(", "))
     assert len(REQUIREMENTS) == 253
-    assert found == Counter(REQUIREMENTS)
+    assert counts == Counter(REQUIREMENTS)
 
 
 def test_what_is_met_names_a_test_and_the_rest_a_reason():
@@ -48,10 +48,10 @@ def test_what_is_met_names_a_test_and_the_rest_a_reason():
 def test_every_test_that_is_named_exists():
     named = set(re.findall(r"`(tests/[\w/]+(?:\.py)?/?(?:::\w+)?)`", PAGE))
     assert len(named) > 80
-    for one in named:
-        path, _, function = one.partition("::")
-        assert (PROJECT / path).exists(), one
-        assert not function or f"\ndef {function}(" in (PROJECT / path).read_text(encoding="utf-8"), one
+    for match in named:
+        path, _, function = match.partition("::")
+        assert (PROJECT / path).exists(), match
+        assert not function or f"\ndef {function}(" in (PROJECT / path).read_text(encoding="utf-8"), match
 
 
 def test_every_answer_has_its_headers(db, alice):

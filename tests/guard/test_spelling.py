@@ -74,4 +74,4 @@ def test_a_site_has_one_code(client, ada):
     page = client.post(new, sent | {"code": "\u041207"})
     assert "CYRILLIC CAPITAL LETTER VE" in page.content.decode()
     assert client.post(new, sent | {"code": "Ｂ０７"}).status_code == 302
-    assert [one.code for one in Site.objects.all()] == ["B07"]
+    assert [site.code for site in Site.objects.all()] == ["B07"]

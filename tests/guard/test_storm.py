@@ -125,7 +125,7 @@ def test_a_thousand_saves_among_kills(machine):
     """Each acknowledged save is stored once with its audit row; each other one is absent or whole, and on record."""
     chance = random.Random(20)
     cast = ask(machine, "cast", SITES, PATIENTS)
-    mine = [[(key, one, at) for one in patients for at in TIMEPOINTS] for key, patients in cast]
+    mine = [[(key, patient, at) for patient in patients for at in TIMEPOINTS] for key, patients in cast]
     assert sum(map(len, mine)) >= SAVES
     acknowledged, unanswered, odd = [], [], []
     turns, ended = threading.Semaphore(0), threading.Event()

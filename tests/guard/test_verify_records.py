@@ -77,8 +77,8 @@ def only_assessment():
 def test_what_people_and_bulk_loads_stored_is_explained(signed, capsys):
     assert unexplained() == []
     call_command("verify_records")
-    said = capsys.readouterr().out
-    assert "registry_patient: 1000 rows compared" in said and "Every record is what the audit trail says" in said
+    output = capsys.readouterr().out
+    assert "registry_patient: 1000 rows compared" in output and "Every record is what the audit trail says" in output
 
 
 def test_each_cell_that_no_event_explains_is_named(signed, capsys):
@@ -103,24 +103,24 @@ def test_each_cell_that_no_event_explains_is_named(signed, capsys):
     ]
     with pytest.raises(SystemExit):
         call_command("verify_records")
-    said = capsys.readouterr().err
-    assert f"registry_assessment {key}, eq_vas: is not what the trail says since" in said
-    assert "6 rows or cells are not what the audit trail says" in said
-    assert "12" not in said.replace(key, "").split("eq_vas:")[1].split(" since")[0]  # no values
+    output = capsys.readouterr().err
+    assert f"registry_assessment {key}, eq_vas: is not what the trail says since" in output
+    assert "6 rows or cells are not what the audit trail says" in output
+    assert "12" not in output.replace(key, "").split("eq_vas:")[1].split(" since")[0]  # no values
 
 
 def looked_at():
     with everything(), transaction.atomic():
-        (one,) = signing.checked(Patient.objects.get(pk=Signature.objects.get().patient_id))
-        return one.status, one.fault
+        (signature,) = signing.checked(Patient.objects.get(pk=Signature.objects.get().patient_id))
+        return signature.status, signature.fault
 
 
 def recomputed_hash():
     """The plain SHA-256 of what is stored now, as anybody may compute it."""
     with everything(), transaction.atomic():
         signature = Signature.objects.get()
-        forms = {one.form.code: one for one in forms_of(Patient.objects.get(pk=signature.patient_id))}
-        return hashlib.sha256(signing.canonical(signature, [forms[one["form"]] for one in signature.forms]).encode())
+        forms = {form.form.code: form for form in forms_of(Patient.objects.get(pk=signature.patient_id))}
+        return hashlib.sha256(signing.canonical(signature, [forms[form["form"]] for form in signature.forms]).encode())
 
 
 def test_a_signature_does_not_follow_data_changed_by_the_owner(signed, capsys):
@@ -167,7 +167,9 @@ def test_who_can_run_sql_signs_nothing(signed, north):
         with pytest.raises(DatabaseError, match="bound to the deployment's key"), transaction.atomic():
             cursor.execute(insert.format("''"))
         cursor.execute(insert.format("repeat('0', 64)"))
-        statuses = [(one.status, one.fault) for one in signing.checked(Patient.objects.get(pk=signed.pk))]
+        statuses = [
+            (signature.status, signature.fault) for signature in signing.checked(Patient.objects.get(pk=signed.pk))
+        ]
         transaction.set_rollback(True)
     assert statuses[0][0] == "broken"
 

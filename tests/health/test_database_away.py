@@ -64,9 +64,9 @@ def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, reques
 @override_settings(ALLOWED_HOSTS=[], SECURE_SSL_REDIRECT=True)
 def test_health_needs_no_host_name_no_tls_and_no_session(db, client):
     ready = client.get("/health/ready")
-    told = ready.json()
-    assert ready.status_code == 200 and told["status"] == "degraded"
-    assert [told[name] for name in ("database", "migrations", "guards", "broker")] == ["ok"] * 4
-    assert [told[name] for name in ("beat", "worker")] == ["silent"] * 2
+    answer = ready.json()
+    assert ready.status_code == 200 and answer["status"] == "degraded"
+    assert [answer[name] for name in ("database", "migrations", "guards", "broker")] == ["ok"] * 4
+    assert [answer[name] for name in ("beat", "worker")] == ["silent"] * 2
     assert client.get("/health/ready?all").status_code == 503
     assert not ready.cookies and "sessionid" not in str(ready.headers)

@@ -125,7 +125,7 @@ def test_totals_classes_and_the_state():
         "tokuhashi_prognosis": "at_least_1_year",
         "sins_total": 10,
         "sins_class": "potentially_unstable",
-    } | {one.name: None for extra in catalogue.INSTRUMENTS if extra.optional for one in extra.derived}
+    } | {derived.name: None for extra in catalogue.INSTRUMENTS if extra.optional for derived in extra.derived}
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_the_living_have_no_date_of_death():
 
 def test_a_hard_check_says_what_would_be_right():
     strict, order, *_ = checks.PATIENT_CHECKS
-    only = next(one for one in checks.PATIENT_CHECKS if one.name == "death_date_only_with_dead")
+    only = next(check for check in checks.PATIENT_CHECKS if check.name == "death_date_only_with_dead")
     assert str(strict.message) == "Date of consent must be after date of birth"
     assert order.message.ja == "「手術日」は「生年月日」より後の日付にしてください"
     assert str(only.message) == "Date of death is only for vital status “dead”"

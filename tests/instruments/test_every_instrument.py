@@ -221,7 +221,7 @@ def spellings(number):
 
 
 numbers = pytest.mark.parametrize(
-    "item", [one for one in ITEMS if one.kind == "integer" and not one.choices], ids=lambda item: item.name
+    "item", [item for item in ITEMS if item.kind == "integer" and not item.choices], ids=lambda item: item.name
 )
 
 

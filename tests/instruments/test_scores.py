@@ -192,7 +192,9 @@ def test_charlson_counts_the_higher_grade_and_age():
     ],
 )
 def test_the_ecog_grades_published_for_kps(mapping, grades):
-    assert {points: mapping.grades(points) for points in grades} == {points: (one,) for points, one in grades.items()}
+    assert {points: mapping.grades(points) for points in grades} == {
+        points: (grade,) for points, grade in grades.items()
+    }
     assert [mapping.grades(one) for one in (0, None)] == [(), ()]
     for points, grade in grades.items():
         low, high = mapping.kps(grade)

@@ -30,7 +30,6 @@ PAGES = [
     "study_sites_user_changelist",
     "study_sites_user_add",
     "study_sites_membership_changelist",
-    "study_sites_auditevent_changelist",
     "registry_timepoint_changelist",
 ]
 
@@ -265,9 +264,9 @@ def test_what_a_membership_gave_is_history_and_only_its_end_changes(admin_client
 
 @pytest.mark.parametrize(("starts_on", "deleted"), [(TOMORROW, True), (TODAY, False), (YESTERDAY, False)])
 def test_only_a_membership_that_has_not_begun_is_deleted(admin_client, alice, south, starts_on, deleted):
-    one = Membership.objects.create(user=alice, role="monitor", site=south, starts_on=starts_on)
-    admin_client.post(reverse("admin:study_sites_membership_delete", args=[one.pk]), {"post": "yes"})
-    assert Membership.objects.filter(pk=one.pk).exists() is not deleted
+    membership = Membership.objects.create(user=alice, role="monitor", site=south, starts_on=starts_on)
+    admin_client.post(reverse("admin:study_sites_membership_delete", args=[membership.pk]), {"post": "yes"})
+    assert Membership.objects.filter(pk=membership.pk).exists() is not deleted
 
 
 @pytest.mark.parametrize(("another", "status"), [(True, 302), (False, 200)])
@@ -324,28 +323,14 @@ def test_the_schedules_history_is_read_here_and_written_on_its_own_page(admin_cl
     assert admin_client.get(reverse("admin:registry_scheduleversion_add")).url == reverse("schedule_new")
 
 
-def test_the_platforms_trail_is_read_and_never_changed(admin_client, ada, enrolled, alice, as_person):
+def test_the_trail_has_one_page_that_says_it_in_words(admin_client, north, enrolled, alice):
     enrolled(alice)
     address = reverse("admin:study_sites_auditevent_changelist")
-    page = admin_client.get(address, {"action": "insert"})
-    assert {event.table_name for event in page.context["cl"].result_list} <= {
-        "study_sites_site",
-        "study_sites_user",
-        "study_sites_membership",
-        "registry_timepoint",
-        "registry_scheduleversion",
-        "registry_scheduledvisit",
-    }
-    event = page.context["cl"].result_list[0]
-    change = reverse("admin:study_sites_auditevent_change", args=[event.pk])
-    assert admin_client.get(change).status_code == 200
-    assert admin_client.post(change, {"reason": "x"}).status_code == 403
+    assert admin_client.get(address, {"action": "insert"}).url == reverse("audit") + "?action=insert"
     assert admin_client.get(reverse("admin:study_sites_auditevent_add")).status_code == 403
-
-
-def test_the_trails_filters_offer_what_is_there(admin_client, north):
-    page = admin_client.get(reverse("admin:study_sites_auditevent_changelist")).content.decode()
-    assert "?table_name=study_sites_site" in page  # a page rendered after its transaction would find no event
+    page = admin_client.get(address, follow=True).content.decode()
+    for word in ("study_sites_", "registry_patient", "{", "sign_in"):
+        assert word not in re.sub(r"<[^>]*>", "", page)
 
 
 def test_the_history_of_a_row_is_its_audit_trail(admin_client, ada, north):
@@ -354,13 +339,13 @@ def test_the_history_of_a_row_is_its_audit_trail(admin_client, ada, north):
         {"code": "N01", "name": "Renamed", "value_set": "JP"} | inline([]),
     )
     page = admin_client.get(reverse("admin:study_sites_site_history", args=[north.pk]), follow=True)
-    assert [event.action for event in page.context["cl"].result_list] == ["update", "insert"]
+    assert [row["event"].action for row in page.context["rows"]] == ["update", "insert"]
 
 
 def test_lists_cost_the_same_however_many_people(admin_client, north, django_assert_max_num_queries):
     for number in range(30):
         person(f"P{number}", Role.COORDINATOR, north)
-    for page in ("user", "site", "membership", "auditevent"):
+    for page in ("user", "site", "membership"):
         with django_assert_max_num_queries(16):
             assert admin_client.get(reverse(f"admin:study_sites_{page}_changelist")).status_code == 200
 
@@ -368,9 +353,9 @@ def test_lists_cost_the_same_however_many_people(admin_client, north, django_ass
 def test_value_sets_are_listed_searched_and_told_with_their_coefficients(admin_client, north):
     page = admin_client.get(reverse("admin_value_sets"))
     assert len(page.context["rows"]) == len(value_sets.ALL)
-    found = admin_client.get(reverse("admin_value_sets"), {"q": "japan"}).context["rows"]
-    assert {one["set"].code for one in found} == {"JP", "JP_DCE"}
-    assert sum(one["sites"] for one in page.context["rows"]) == Site.objects.count()
+    rows = admin_client.get(reverse("admin_value_sets"), {"q": "japan"}).context["rows"]
+    assert {row["set"].code for row in rows} == {"JP", "JP_DCE"}
+    assert sum(row["sites"] for row in page.context["rows"]) == Site.objects.count()
     table = admin_client.get(reverse("admin_value_sets"), {"q": "JP_DCE", "format": "csv"}).content.decode()
     assert table.count("\n") == 1 + len(value_sets.get("JP_DCE").terms)
     detail = admin_client.get(reverse("admin_value_set", args=["JP"])).content.decode()

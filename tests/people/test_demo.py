@@ -74,7 +74,7 @@ def test_the_coordinator_finds_work_and_the_study_is_as_published(demo, client, 
         "closing": 4,
         "total": 7,
     }
-    assert [one["text"] for one in context["queries"]] == [demonstration.QUESTION]
+    assert [query["text"] for query in context["queries"]] == [demonstration.QUESTION]
     with as_system():
         assert Patient.objects.filter(surgery_date__gt=date(2021, 12, 31)).count() == len(WAITING)
         flow = runner.compare(plans.SEGMENT_COMPARISON, cohorts.SEGI2024)["cohort"]["flow"]
@@ -86,10 +86,10 @@ def test_the_patients_moved_to_now_are_those_whom_the_study_leaves_out(cohort_of
     changed, recent = with_recent_patients(cohort, today, "S01")
     assert (changed, recent) == with_recent_patients(cohort, today, "S01")
     assert set(recent) == {days for days, _kept in WAITING}
-    of_site = [one for one in changed.patients if one["site_code"] == "S01"]
-    assert [one["patient_id"] for one in of_site] == [f"S01-{n:04d}" for n in range(1, len(of_site) + 1)]
-    assert [one["consent_date"] for one in of_site] == sorted(one["consent_date"] for one in of_site)
-    by_id = {one["patient_id"]: one for one in changed.patients}
+    of_site = [patient for patient in changed.patients if patient["site_code"] == "S01"]
+    assert [patient["patient_id"] for patient in of_site] == [f"S01-{n:04d}" for n in range(1, len(of_site) + 1)]
+    assert [patient["consent_date"] for patient in of_site] == sorted(patient["consent_date"] for patient in of_site)
+    by_id = {patient["patient_id"]: patient for patient in changed.patients}
     for days, patient_id in recent.items():
         patient = by_id[patient_id]
         assert patient["surgery_date"] == today - timedelta(days=days)

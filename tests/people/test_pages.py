@@ -114,7 +114,7 @@ def test_nobody_of_that_number_is_not_found(client, ada):
 def test_enrolment_shows_the_sites_that_one_may_count(client, request, patients, reader, counts):
     client.force_login(request.getfixturevalue(reader))
     page = client.get(reverse("enrolment"))
-    assert {one.site.code: one.n for one in page.context["enrolment"].sites} == counts
+    assert {site.site.code: site.n for site in page.context["enrolment"].sites} == counts
 
 
 def test_enrolment_is_for_people_with_a_role(client, alice):
@@ -130,7 +130,7 @@ def test_enrolment_by_month_and_target(client, ada, patients, north):
     page = client.get(reverse("enrolment"))
     enrolment = page.context["enrolment"]
     assert enrolment.months == (dt.date(2026, 1, 1), dt.date(2026, 2, 1), dt.date(2026, 3, 1))
-    assert [(one.months, one.first, one.last) for one in enrolment.sites] == [
+    assert [(site.months, site.first, site.last) for site in enrolment.sites] == [
         ((1, 0, 1), dt.date(2026, 1, 10), dt.date(2026, 3, 5)),
         ((0, 0, 1), dt.date(2026, 3, 9), dt.date(2026, 3, 9)),
     ]

@@ -49,22 +49,22 @@ def chosen(cohort, source=frames.LIVE):
 def test_a_cohort_leaves_them_out_first_and_counts_them(cast, cohort):
     keeping, stopping, staying, south = (one.pk for one in cast)
     with everything(), transaction.atomic():
-        found, ids = chosen(cohort)
+        matched, ids = chosen(cohort)
     assert ids == [keeping, staying, south]
-    assert [one["n"] for one in found.flow][:2] == [4, 3]
-    assert (found.flow[1]["excluded"], found.flow[1]["reason"]) == (1, REASON)
-    assert found.flow[0]["n"] == len(ids) + sum(one["excluded"] for one in found.flow[1:])
+    assert [step["n"] for step in matched.flow][:2] == [4, 3]
+    assert (matched.flow[1]["excluded"], matched.flow[1]["reason"]) == (1, REASON)
+    assert matched.flow[0]["n"] == len(ids) + sum(step["excluded"] for step in matched.flow[1:])
     # The cohort that the result tells of has the step; read back it counts the same, and only once.
     with everything(), transaction.atomic():
-        again, _ids = chosen(cohorts.from_json(found.cohort.to_json()))
-    assert again.flow == found.flow
+        again, _ids = chosen(cohorts.from_json(matched.cohort.to_json()))
+    assert again.flow == matched.flow
 
 
 def test_where_nobody_withdrew_the_flow_is_as_declared(followed, alice):
     followed(alice)
     with everything(), transaction.atomic():
-        found, ids = chosen(LUNG)
-    assert [one["step"] for one in found.flow] == ["enrolled", "primary_tumour"] and len(ids) == 1
+        matched, ids = chosen(LUNG)
+    assert [one["step"] for one in matched.flow] == ["enrolled", "primary_tumour"] and len(ids) == 1
 
 
 def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person):
@@ -74,7 +74,7 @@ def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person
         result = runner.run(plan, cohorts.ALL, frame)
         content = io.BytesIO()
         bundle.write(content, result, frame, plan)
-    flow = {one["statistic"]: one["value"] for one in verification_numbers.lines(result) if one["code"] == 1}
+    flow = {line["statistic"]: line["value"] for line in verification_numbers.lines(result) if line["code"] == 1}
     assert (flow["flow_n"], flow["flow_excluded"]) == (3, 1)
     with zipfile.ZipFile(content) as archive:
         assert len(archive.read("data.csv").decode().splitlines()) == 1 + 3
@@ -102,15 +102,15 @@ def test_r_finds_the_same_numbers_without_them(tmp_path):
 @pytest.mark.parametrize("cohort", [cohorts.ALL, LUNG], ids=["all", "lung"])
 def test_an_export_accounts_for_them(cast, bob, as_person, settings, tmp_path, cohort, dates):
     settings.EXPORT_FOLDER = tmp_path
-    dates = dates if dates in {one.code for one in choices.OFFERED["dates"]} else choices.Choices.dates
+    dates = dates if dates in {date.code for date in choices.OFFERED["dates"]} else choices.Choices.dates
     with as_person(bob) as access:
         export = jobs.request(access=access, choices=choices.Choices(cohort=cohort, dates=dates))
     jobs.perform(export.pk, reporting=False)
     export.refresh_from_db()
     assert (export.status, export.error) == (Export.Status.DONE, None)
-    told = export.manifest["patients"]
-    assert (told["enrolled"], told["exported"]) == (4, 3)
-    assert told["excluded"][0] == {"reason": REASON, "n": 1}
+    patients = export.manifest["patients"]
+    assert (patients["enrolled"], patients["exported"]) == (4, 3)
+    assert patients["excluded"][0] == {"reason": REASON, "n": 1}
     with zipfile.ZipFile(jobs.path_of(export)) as archive:
         for name in ("patients", "assessments", "adverse_events"):
             text = archive.read(f"data/{name}.csv").decode()
@@ -133,9 +133,9 @@ def test_a_snapshot_stays_as_it_is_and_is_read_without_them(followed, withdraw, 
     with as_person(dana) as access, transaction.atomic():
         erasure.erase(access=access, patient=third, extent="everything", typed=third.pk, reason="letter")
     with everything(), transaction.atomic():
-        found, ids = chosen(cohorts.ALL, snapshots.source_of(snapshot))
+        matched, ids = chosen(cohorts.ALL, snapshots.source_of(snapshot))
         assert snapshots.verify(snapshot)
-    assert ids == [first.pk] and found.flow[1]["excluded"] == 2
+    assert ids == [first.pk] and matched.flow[1]["excluded"] == 2
     asked = choices.Choices(snapshot=str(snapshot.pk))
     with everything(), transaction.atomic(), selected(asked, [alice.memberships.get().site_id]) as one:
         assert (one.enrolled, one.exported) == (3, 1)
@@ -163,19 +163,19 @@ def test_programs_of_the_centre_do_not_find_them_and_those_of_the_site_do(cast, 
 
     def found(user):
         listed = browse(user).get("/api/v1/patients").json()["items"]
-        return [one["patient_id"] for one in listed]
+        return [item["patient_id"] for item in listed]
 
     assert found(dana) == [keeping, staying, south]
     assert found(alice) == found(mona) == [keeping, stopping, staying]
     reading = issued(alice, [TokenScope.READ])
     listed = Program(reading).get("/api/v1/patients").json()["items"]
-    assert [one["patient_id"] for one in listed] == [keeping, stopping, staying]
+    assert [item["patient_id"] for item in listed] == [keeping, stopping, staying]
     with as_person(mona) as access:
         for patient in cast[:2]:
             raise_query(access=access, patient=patient, form=Form("baseline"), text="Which vertebra?")
     for kind in ("assessments", "adverse-events", "queries"):
         of = {
-            user: {one["patient_id"] for one in browse(user).get(f"/api/v1/{kind}").json()["items"]}
+            user: {item["patient_id"] for item in browse(user).get(f"/api/v1/{kind}").json()["items"]}
             for user in (alice, dana)
         }
         assert (stopping in of[alice], stopping in of[dana]) == (True, False)

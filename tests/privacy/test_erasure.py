@@ -76,7 +76,7 @@ def test_erasing_identifiers_leaves_the_record_and_makes_the_trail_unreadable(wi
     assert (done.rows, stored(Identity)) == ({"registry_identity": 1}, [])
     # The trail keeps ciphertext alone, and no key: neither in the clear nor encrypted.
     assert ciphertexts(withdrawn) == [before, before]
-    assert all((one.new or one.old)["key"] == "***" for one in stored(AuditEvent, table_name="registry_identity"))
+    assert all((row.new or row.old)["key"] == "***" for row in stored(AuditEvent, table_name="registry_identity"))
     assert len(stored(Assessment)) == len(stored(Patient)) == 1
 
 
@@ -181,7 +181,7 @@ def test_nobody_writes_or_changes_the_register_past_the_service(withdrawn, erase
     with everything(), because("tidying"), transaction.atomic():
         assert Erasure.objects.update(reason="other") == 0
         assert Erasure.objects.all()._raw_delete("default") == 0
-    assert [one.reason for one in stored(Erasure)] == ["letter of 3 May"]
+    assert [row.reason for row in stored(Erasure)] == ["letter of 3 May"]
 
 
 def test_exports_that_may_hold_the_patient_are_taken_away(

@@ -50,7 +50,7 @@ def test_files_of_exports_go_first_and_their_records_later(export, north, stored
     counts = tasks.purge()
     assert counts["files of exports"] == 2
     assert [jobs.path_of(one).exists() for one in (running, over, ancient)] == [True, False, False]
-    assert {one.pk for one in stored(Export)} == {running.pk, over.pk}
+    assert {row.pk for row in stored(Export)} == {running.pk, over.pk}
     (event,) = stored(AuditEvent, action="purged", table_name="registry_export")
     assert (event.new["rows"], event.reason) == (1, "purge_expired")
 
@@ -63,17 +63,17 @@ def test_sessions_invitations_and_tokens_go_once_they_have_ended_long_ago(db, ad
         UserSession.objects.filter(session_key=key).update(last_seen_at=at(days))
     with as_person(ada) as access:
         for name in ("new", "old"):
-            one = Invitation(email=f"{name}@example.org", role=Role.COORDINATOR, site=north)
-            invitations.invite(one, access=access)
+            invitation = Invitation(email=f"{name}@example.org", role=Role.COORDINATOR, site=north)
+            invitations.invite(invitation, access=access)
         Invitation.objects.filter(email="old@example.org").update(expires_at=at(91))
     fields = {"user": dana, "start": "msp_x", "scopes": ["read"]}
     ApiToken.objects.create(name="ended", digest="a", expires_at=at(91), **fields)
     ApiToken.objects.create(name="ended lately", digest="b", expires_at=at(1), **fields)
     tasks.purge()
     assert Session.objects.count() == 1 and not Session.objects.filter(session_key="old").exists()
-    assert [one.session_key for one in stored(UserSession) if one.session_key.startswith("seen")] == ["seen-lately"]
-    assert [one.email for one in stored(Invitation)] == ["new@example.org"]
-    assert [one.name for one in stored(ApiToken)] == ["ended lately"]
+    assert [row.session_key for row in stored(UserSession) if row.session_key.startswith("seen")] == ["seen-lately"]
+    assert [row.email for row in stored(Invitation)] == ["new@example.org"]
+    assert [row.name for row in stored(ApiToken)] == ["ended lately"]
 
 
 def test_files_of_undecided_imports_go_by_the_setting(dana, settings):
@@ -103,7 +103,7 @@ def test_the_trail_and_patients_stay_and_the_clock_knows_the_task(export, north,
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT has_table_privilege('study_sites_auditevent', 'DELETE')")
         assert cursor.fetchone() == (False,)
-    assert {one["task"] for one in CELERY_BEAT_SCHEDULE.values()} >= {"registry.tasks.purge_expired"}
+    assert {timepoint["task"] for timepoint in CELERY_BEAT_SCHEDULE.values()} >= {"registry.tasks.purge_expired"}
 
 
 def test_each_site_sees_that_its_data_left_in_an_export_of_several(

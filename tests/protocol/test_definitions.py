@@ -19,12 +19,12 @@ LIBRARY = bringing.library()
 def test_the_library_is_ready_to_be_published(code):
     document = LIBRARY[code]
     reading = publishing.read(document, {})
-    assert [str(one) for one in reading.faults] == []
+    assert [str(fault) for fault in reading.faults] == []
     assert document["citation"] and document["licence"]
     assert all(label.get("ja") for label in [document["title"], *(item["label"] for item in document["items"])])
     again = redcap.read(redcap.write([document])[0], document["record"])
     if not any("surgery_date" in str(item.get("formula", "")) for item in document["items"]):
-        assert [str(one) for one in again.faults] == []
+        assert [str(fault) for fault in again.faults] == []
         assert again.carried == len(document["items"])
     back = questionnaires.read(questionnaires.write(document)).documents[document["code"]]
     assert [item["name"] for item in back["items"]] == [item["name"] for item in document["items"]]
@@ -38,7 +38,7 @@ def test_no_two_of_the_library_share_a_name_but_alternatives():
 def test_what_the_library_calculates():
     known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT)}
     srs = definitions.read(LIBRARY["separation_srs"], known=known).instrument
-    bed = {one.name: one for one in srs.derived}["srs_bed10"]
+    bed = {derived.name: derived for derived in srs.derived}["srs_bed10"]
     assert bed.compute({"srs_dose_gy": Decimal("24.0"), "srs_fractions": 1}) == Decimal("81.6")  # 24 × (1 + 24 / 10)
     sins = definitions.read(LIBRARY["sins_after"]).instrument
     total, band = sins.derived
@@ -55,7 +55,7 @@ def faults(dose):
         document = copy.deepcopy(dose)
         change(document)
         reading = definitions.read(document, taken={"eq_vas"})
-        return [(one.row, one.column, one.reason.en) for one in reading.faults]
+        return [(fault.row, fault.column, fault.reason.en) for fault in reading.faults]
 
     return found
 
@@ -102,7 +102,7 @@ def test_a_circle_of_three_is_told_once(faults):
         for name, formula in (("one", "[two] + 1"), ("two", "[three] * 2"), ("three", "if([srs_given] = 1, [one], 0)")):
             document["items"].append({"name": name, "label": {"en": name}, "kind": "calculated", "formula": formula})
 
-    assert [one for one in faults(circle) if "circular" in one[2]] == [
+    assert [fault for fault in faults(circle) if "circular" in fault[2]] == [
         (11, "formula", "is circular: one → two → three → one; a calculation may name only what does not depend on it")
     ]
 

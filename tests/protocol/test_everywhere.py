@@ -79,14 +79,14 @@ def test_the_api_and_fhir_have_it(publish, dose, save, alice, patient, client):
     publish(dose)
     save(CORE | OWN)
     client.force_login(alice)
-    told = client.get(f"/api/v1/assessments/{patient.pk}/preop").json()
-    assert told["srs_dose_gy"] == 24.0 and told["srs_sites"] == ["rib", "other"] and told["srs_per"] == 8.0
-    assert told["srs_at"] == "08:30" and told["srs_first"] == "2026-01"
+    answer = client.get(f"/api/v1/assessments/{patient.pk}/preop").json()
+    assert answer["srs_dose_gy"] == 24.0 and answer["srs_sites"] == ["rib", "other"] and answer["srs_per"] == 8.0
+    assert answer["srs_at"] == "08:30" and answer["srs_first"] == "2026-01"
     changed = client.patch(
         f"/api/v1/assessments/{patient.pk}/preop",
         {"srs_dose_gy": 20, "reason": "misread"},
         content_type="application/json",
-        headers={"If-Match": f'"{told["version"]}"'},
+        headers={"If-Match": f'"{answer["version"]}"'},
     )
     assert changed.json()["srs_per"] == 6.7, changed.content
     refused = client.patch(
@@ -96,7 +96,7 @@ def test_the_api_and_fhir_have_it(publish, dose, save, alice, patient, client):
         headers={"If-Match": f'"{changed.json()["version"]}"'},
     )
     assert refused.status_code == 422 and "srs_dose_gy" in refused.json()["errors"]
-    assert "srs" in {one["code"] for one in client.get("/api/v1/instruments").json()["items"]}
+    assert "srs" in {item["code"] for item in client.get("/api/v1/instruments").json()["items"]}
 
 
 ABOUT = {

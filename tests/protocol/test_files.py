@@ -64,6 +64,6 @@ def test_a_csv_in_and_every_format_out(files, as_system, tmp_path):
     ],
 )
 def test_what_a_cell_may_not_hold(files, column, value, says):
-    found = findings(files(OWN | {column: value}))
-    assert found and all(one[1] == 2 for one in found)
-    assert any(says in str(one) for one in found), json.dumps(found, default=str)
+    all_findings = findings(files(OWN | {column: value}))
+    assert all_findings and all(finding[1] == 2 for finding in all_findings)
+    assert any(says in str(finding) for finding in all_findings), json.dumps(all_findings, default=str)

@@ -100,7 +100,7 @@ def test_a_later_version_moves_no_form_back(publish, dose, save):
     with pytest.raises(InvalidAnswers) as caught:
         save(CORE | OWN, timepoint="3m")
     assert list(caught.value.errors) == ["srs_toxicity"]
-    assert [one.note for one in ProtocolVersion.objects.order_by("pk")] == [
+    assert [version.note for version in ProtocolVersion.objects.order_by("pk")] == [
         "first version",
         "toxicity, as the committee asked",
     ]

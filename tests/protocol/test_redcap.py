@@ -47,7 +47,7 @@ def test_every_type_is_carried():
             {"name": "pain", "type": "slider", "choices": "none | | worst"},
         )
     )
-    assert [str(one) for one in found.faults] == []
+    assert [str(fault) for fault in found.faults] == []
     items = {item["name"]: item for item in found.documents["visit"]["items"]}
     assert list(items) == ["margin", "sites", "dose", "fractions", "leak", "given_on", "at", "more", "per", "pain"]
     assert items["margin"]["choices"][1] == {"code": "1", "label": {"en": "R1, close"}}
@@ -74,7 +74,7 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
             {"name": "bmi", "type": "calc", "choices": "[weight_of_scan] * [scan]"},
         )
     )
-    assert [str(one) for one in found.faults] == []
+    assert [str(fault) for fault in found.faults] == []
     assert [(note.row, note.name, note.effect) for note in found.notes] == [
         (5, "a_very_long_name_of_a_fi", "changed"),
         (6, "select_2", "changed"),

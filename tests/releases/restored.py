@@ -19,7 +19,7 @@ from registry.embedded.postgres import program
 from registry.services.operations.backups import _environment as environment
 
 HERE = Path(__file__).parent
-RELEASES = sorted(one.parent.name for one in HERE.glob("*/registry.sql.xz"))
+RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
 # As a registry stood that was upgraded step by step while the migrations still read live declarations: the trigger of
 # assessments knows nothing of an item that came later, and somebody had tried something out.
 DRIFTED = """

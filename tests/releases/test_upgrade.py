@@ -37,7 +37,7 @@ def upgraded(release):
 def test_every_row_is_there_and_readable(upgraded):
     patients = Patient.objects.filter(identity__isnull=False)
     assert patients.count() == 106
-    assert {identity.read(one)["birth_date"].year > 1900 for one in patients} == {True}
+    assert {identity.read(patient)["birth_date"].year > 1900 for patient in patients} == {True}
     states = Assessment.objects.order_by().values_list("state", flat=True)
     assert set(states) == {"draft", "complete", "verified", "locked"} and len(states) == 355
     assert Signature.objects.count() == 4
@@ -127,6 +127,6 @@ def test_a_database_between_releases_is_refused_and_left_as_it_is(django_db_setu
 
 
 def test_keys_and_dumps_are_of_synthetic_people_alone():
-    for one in restored.RELEASES:
-        assert "tests alone" in json.dumps(restored.keys(one))
-        assert not any(mark in restored.dump(one) for mark in ("/home/", "/root/", "/work"))
+    for release in restored.RELEASES:
+        assert "tests alone" in json.dumps(restored.keys(release))
+        assert not any(mark in restored.dump(release) for mark in ("/home/", "/root/", "/work"))

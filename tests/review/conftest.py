@@ -91,7 +91,7 @@ def steps(as_system):
 
     def read(query):
         with as_system():
-            return [(one.kind, one.by_id, one.text) for one in query.messages.order_by("pk")]
+            return [(message.kind, message.by_id, message.text) for message in query.messages.order_by("pk")]
 
     return read
 

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.models import Assessment, Signature
 from registry.services.review import queries, signing
+from sites.audit import alerts
 from sites.models import AuditEvent
 from tests.conftest import PASSWORD
 from tests.review.conftest import PREOP, WALKS
@@ -38,7 +39,7 @@ def test_unlikely_answers_are_confirmed_with_a_note_and_kept_typed(alice, browse
     assert 'name="frankel" value="A"' in page
     saved = client.post(preop, sent | {"asked": KEY, "right": KEY, f"note:{KEY}": "<b>exoskeleton</b>"})
     assert saved.status_code == 302
-    assert [one.state for one in stored()] == ["answered"]
+    assert [row.state for row in stored()] == ["answered"]
     page = text(client.get(preop))
     assert "&lt;b&gt;exoskeleton&lt;/b&gt;" in page
 
@@ -48,7 +49,7 @@ def test_unlikely_answers_are_pointed_out_while_they_are_given(alice, mona, char
 
     def said(client, address=preop, **changes):
         answer = client.post(address, sent | changes | {"look": "1"})
-        return [(one["name"], one["text"]) for one in answer.json()["doubts"]]
+        return [(doubt["name"], doubt["text"]) for doubt in answer.json()["doubts"]]
 
     ((name, text),) = said(client)
     assert (name, text) == ("barthel_mobility", "Frankel A or B, yet walks independently (Barthel mobility 15).")
@@ -59,7 +60,7 @@ def test_unlikely_answers_are_pointed_out_while_they_are_given(alice, mona, char
     assert said(client) == []  # what was confirmed is not pointed out again
     answers = {"lesion_levels": ["C2"], "sins_location": "0", "look": "1"}
     baseline = client.post(f"/patients/{patient.pk}/baseline/", answers)
-    assert [one["name"] for one in baseline.json()["doubts"]] == ["lesion_levels"]
+    assert [doubt["name"] for doubt in baseline.json()["doubts"]] == ["lesion_levels"]
     assert browse(mona).post(preop, sent | {"look": "1"}).status_code == 403
     assert browse(charlie).post(preop, sent | {"look": "1"}).status_code == 404
 
@@ -82,7 +83,7 @@ def test_a_coordinator_answers_on_the_form_and_is_told_what_waits(query, alice, 
     assert client.post(address, {"step": "answer", "text": "Chart says D", "next": preop}).status_code == 302
     assert client.post(address, {"step": "answer", "text": "Or C"}).status_code == 409
     assert "badge-count" not in text(client.get(preop))
-    assert [one.state for one in stored()] == ["answered"]
+    assert [row.state for row in stored()] == ["answered"]
 
 
 @pytest.mark.parametrize("next_page", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
@@ -101,7 +102,7 @@ def test_steps_that_are_not_ones_own_are_refused(query, alice, mona, charlie, bo
     )
     assert browse(bob).get(address).status_code == 404
     assert browse(mona).get("/queries/99999999999999999999999/").status_code == 404
-    assert [one.state for one in stored()] == ["open"]
+    assert [row.state for row in stored()] == ["open"]
     assert browse(mona).post(address, {"step": "close"}).status_code == 302
     assert browse(mona).post(address, {"step": "reopen"}).status_code == 422  # needs a word
     assert browse(mona).post(address, {"step": "reopen", "text": "Not so"}).status_code == 302
@@ -147,7 +148,7 @@ def test_the_list_is_filtered_paged_and_of_constant_cost(
 def test_the_file_runs_no_formula(query, mona, charlie, browse, as_system):
     response = browse(mona).post("/queries/csv/")
     rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
-    assert [(one["patient"], one["item"], one["question"], one["last_step"]) for one in rows] == [
+    assert [(row["patient"], row["item"], row["question"], row["last_step"]) for row in rows] == [
         ("N01-0001", "frankel", "'=1+1 or C?", "raised")
     ]
     assert len(b"".join(browse(charlie).post("/queries/csv/").streaming_content).splitlines()) == 1
@@ -164,7 +165,7 @@ def test_raising_from_a_field_and_for_many(finished, mona, alice, browse, text, 
     new = f"/patients/{finished.pk}/queries/new/"
     sent = {"form": "preop", "field": "eq_vas", "text": "60 or 90?"}
     assert client.post(new, sent).status_code == client.post(new, sent).status_code == 302
-    assert [(one.field, one.text) for one in stored()] == [("eq_vas", "60 or 90?")]
+    assert [(row.field, row.text) for row in stored()] == [("eq_vas", "60 or 90?")]
     for wrong, status in (
         ({"form": "9m"}, 404),
         ({"form": "event-12345"}, 404),
@@ -182,7 +183,7 @@ def test_raising_from_a_field_and_for_many(finished, mona, alice, browse, text, 
     assert client.post(many, {"text": "Sure?"}).status_code == 302
     assert client.get(many).context["count"] == 0
     assert client.post(many, {"text": "Sure?"}).status_code == 302
-    assert [one.text for one in stored()] == ["60 or 90?", "Sure?"]
+    assert [row.text for row in stored()] == ["60 or 90?", "Sure?"]
     odd_ones = [
         "form=preop&field=sins_pain&has=missing",
         "form=x&field=eq_vas&has=missing",
@@ -278,6 +279,20 @@ def test_unlocking_by_the_page(finished, ivo, alice, browse, text, stored, sent,
     changed = ASSESSMENT | {"eq_vas": "61", "version": version, "reason": "misread", "complete": ""}
     assert browse(alice).post(f"/patients/{finished.pk}/assessments/preop/", changed).status_code == 302
     assert "Signature broken" in text(browse(alice).get(f"/patients/{finished.pk}/"))
+    assert stored(AuditEvent, action="signature_broken") == []  # it was unlocked before
+
+
+def test_a_broken_signature_that_no_unlocking_explains_is_on_record_once_and_alerts(
+    finished, ivo, mona, browse, text, stored, as_person, monkeypatch
+):
+    with as_person(ivo) as access:
+        signed = signing.sign(access=access, patient=finished)
+    monkeypatch.setattr(signing, "sha256_of", lambda _text: "0" * 64)  # as if an answer were another
+    for address in (f"/patients/{finished.pk}/", f"/patients/{finished.pk}/signatures/"):
+        assert "roken" in text(browse(mona).get(address))
+    (event,) = stored(AuditEvent, action="signature_broken")
+    assert (event.row_id, event.user_id, event.site_id) == (str(signed.pk), mona.pk, finished.site_id)
+    assert event.new == {"why": "data"} and event.action in alerts.KINDS
 
 
 def test_open_queries_are_acknowledged_or_settled(query, finished, ivo, browse, stored, sent):

@@ -20,13 +20,13 @@ KEY = f"preop:{RULE}"
 
 
 def rule_queries(stored):
-    return [(one.form, one.timepoint_id, one.rule, one.state) for one in stored(rule__isnull=False)]
+    return [(row.form, row.timepoint_id, row.rule, row.state) for row in stored(rule__isnull=False)]
 
 
 def test_what_is_unlikely_is_asked_about_before_it_is_stored(save, stored):
     with pytest.raises(Unlikely) as asked:
         save(WALKS, said=Said())
-    assert [one.key for one in asked.value.findings] == [KEY]
+    assert [finding.key for finding in asked.value.findings] == [KEY]
     assert stored(Assessment) == []
     save(said=Said())
     assert stored() == []
@@ -85,7 +85,7 @@ def test_checks_reach_across_the_patient_and_its_assessments(save, own_form, sto
     save()
     with pytest.raises(Unlikely) as asked:
         own_form("baseline", tokuhashi_palsy="2", said=Said())
-    assert [one.key for one in asked.value.findings] == ["preop:tokuhashi_palsy_against_frankel"]
+    assert [finding.key for finding in asked.value.findings] == ["preop:tokuhashi_palsy_against_frankel"]
     own_form("baseline", tokuhashi_palsy="2")
     assert rule_queries(stored) == [("assessment", "preop", "tokuhashi_palsy_against_frankel", "open")]
     own_form("baseline")
@@ -93,7 +93,7 @@ def test_checks_reach_across_the_patient_and_its_assessments(save, own_form, sto
     save(timepoint="1m", assessment_date="2026-05-30")
     assert rule_queries(stored)[1:] == [("assessment", "1m", "outside_visit_window", "open")]
     own_form("surgery", surgery_date="2026-04-30")
-    assert {(one.rule, one.timepoint_id): one.state for one in stored()}["outside_visit_window", "1m"] == "closed"
+    assert {(row.rule, row.timepoint_id): row.state for row in stored()}["outside_visit_window", "1m"] == "closed"
 
 
 def test_an_unusual_age_is_found_without_keeping_the_date_of_birth(own_form, stored):
@@ -115,13 +115,13 @@ def test_the_sweep_says_the_same_as_saving(save, own_form, stored, as_system):
     radiotherapy = {"rt_before": "none", "rt_before_date": "2026-01-01", "rt_after": "none", "rt_after_dose_gy": "30.0"}
     end = {"vital_status": "dead", "death_date": "2026-05-01", "last_contact_date": "2026-05-01"}
     own_form("follow_up", local_recurrence="absent", **radiotherapy, **end)
-    before = [(one.rule, one.form, one.timepoint_id, one.field, one.seen, one.state) for one in stored()]
+    before = [(row.rule, row.form, row.timepoint_id, row.field, row.seen, row.state) for row in stored()]
     assert len(before) >= 9
     extra = {"tomita_growth_against_primary", "date_without_radiotherapy_before", "dose_without_radiotherapy_after"}
     assert extra <= {rule for rule, *_ in before}
     with as_system():
         assert sweep() == (0, 0, 0)
-    assert [(one.rule, one.form, one.timepoint_id, one.field, one.seen, one.state) for one in stored()] == before
+    assert [(row.rule, row.form, row.timepoint_id, row.field, row.seen, row.state) for row in stored()] == before
 
 
 def test_the_sweep_after_an_import_raises_closes_and_raises_again(save, stored, steps, as_system):
@@ -224,7 +224,7 @@ def test_many_are_asked_at_once_and_nobody_twice(enrolled, alice, charlie, dana,
             )
         assert len(list(queries.matching(access, Wanted("assessment", "ecog_ps", "value", "1m", 2), every))) == 3
         assert len(list(queries.matching(access, Wanted("baseline", "sex", "value", value="male"), every))) == 3
-    assert {(one.patient_id, one.raised_by_id) for one in stored()} == {
+    assert {(row.patient_id, row.raised_by_id) for row in stored()} == {
         ("N01-0001", mona.pk), ("N01-0002", mona.pk), ("S01-0001", dana.pk)
     }  # fmt: skip
 

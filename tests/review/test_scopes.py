@@ -129,7 +129,9 @@ def test_nothing_is_born_verified_or_signed(everything_there, alice, as_person, 
 
 def test_a_signed_form_changes_by_no_path(everything_there, ivo, alice, as_person, as_system, south):
     with as_person(ivo) as access:
-        sign(access=access, patient=everything_there, acknowledged=[one.pk for one in everything_there.queries.all()])
+        sign(
+            access=access, patient=everything_there, acknowledged=[query.pk for query in everything_there.queries.all()]
+        )
     paths = [
         "UPDATE registry_assessment SET eq_vas = 1",
         "UPDATE registry_assessment SET eq_vas = 1, state = 'complete'",
@@ -151,7 +153,7 @@ def test_a_signed_form_changes_by_no_path(everything_there, ivo, alice, as_perso
                 cursor.execute(sql)
                 return cursor.rowcount > 0
         except DatabaseError as error:
-            assert any(one in str(error) for one in refusal.split("|")), error
+            assert any(part in str(error) for part in refusal.split("|")), error
             return False
 
     for act in (as_person(alice), as_person(ivo), as_system()):

@@ -16,7 +16,10 @@ SIGNING = {"confirm": "on", "password": PASSWORD}
 
 def differences(response):
     """(form, item, shown, stored, by) of each difference that a page tells."""
-    return [(one.where, one.item, one.was, one.now, one.who) for one in response.context["differences"]]
+    return [
+        (difference.where, difference.item, difference.was, difference.now, difference.who)
+        for difference in response.context["differences"]
+    ]
 
 
 @pytest.fixture
@@ -26,12 +29,12 @@ def address(finished):
 
 def test_the_signing_page_shows_every_answer_that_is_signed(finished, ivo, browse, address, row_of):
     page = browse(ivo).get(address)
-    told = {one["code"]: dict(one["answers"]) for one in page.context["to_sign"]}
+    told = {form["code"]: dict(form["answers"]) for form in page.context["to_sign"]}
     assert told["preop"]["Frankel grade"].startswith("D")
     assert told["baseline"]["Primary tumour"] == "Lung"
     assert told["surgery"]["Blood loss"] == "300 mL"
     forms = {"baseline": Form("baseline"), "surgery": Form("surgery"), "preop": PREOP}
-    assert {one["code"]: len(one["answers"]) for one in page.context["to_sign"]} == {
+    assert {form["code"]: len(form["answers"]) for form in page.context["to_sign"]} == {
         code: len(row_of(finished, form).columns) for code, form in forms.items()
     }
 
@@ -64,13 +67,16 @@ def test_a_form_that_came_or_a_query_that_went_on_is_shown_instead_of_signed(
     note = client.note_on(address)
     save(timepoint="1m", assessment_date="2026-02-14")
     answer = client.post(address, acknowledged | {"seen": note})
-    assert [one[:4] for one in differences(answer)] == [("1 month", "", "was not there", "there")]
+    assert [difference[:4] for difference in differences(answer)] == [("1 month", "", "was not there", "there")]
     note = client.note_on(address)
     with as_person(mona) as access:
         queries.close(access=access, query=query)
         queries.reopen(access=access, query=query, text="C after all?")
     answer = client.post(address, acknowledged | {"seen": note})
-    assert (answer.status_code, [one[:2] for one in differences(answer)]) == (409, [(f"Query {query.pk}", "Thread")])
+    assert (answer.status_code, [difference[:2] for difference in differences(answer)]) == (
+        409,
+        [(f"Query {query.pk}", "Thread")],
+    )
     assert stored(Signature) == []
     assert client.post(address, acknowledged).status_code == 302
 
@@ -125,7 +131,7 @@ def test_verification_shows_what_changed_while_the_file_was_read(finished, save,
     for sent in ({"all": ""}, {"column": "frankel"}):
         answer = client.post(page, sent | {"seen": note})
         assert answer.status_code == 409
-        assert {one[1]: one[2:] for one in differences(answer)} == {
+        assert {difference[1]: difference[2:] for difference in differences(answer)} == {
             "Frankel grade": ("D motor useful", "E normal", "Alice"),
             "EQ VAS (health today)": ("60", "61", "Alice"),
         }
@@ -151,7 +157,9 @@ def test_a_query_is_closed_as_it_was_read(query, save, alice, user, browse, stor
     note = client.note_on(page)
     save(frankel="C")
     answer = client.post(page, {"step": "close", "seen": note, "text": "thanks"})
-    assert [one[1:4] for one in differences(answer)] == [("Frankel grade", "D motor useful", "C motor useless")]
+    assert [difference[1:4] for difference in differences(answer)] == [
+        ("Frankel grade", "D motor useful", "C motor useless")
+    ]
     assert b"thanks" in answer.content and stored(Query)[0].state == "answered"
     assert client.post(page, {"step": "close", "seen": ""}).status_code == 409
     for _twice in range(2):

@@ -20,17 +20,17 @@ from tests.review.conftest import PREOP
 
 
 def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, save, mona, as_person, row_of):
-    found = row_of(finished)
-    *most, last = found.comparable
+    form_row = row_of(finished)
+    *most, last = form_row.comparable
     with as_person(mona) as access:
-        verification.verify(access=access, found=found, columns=most)
+        verification.verify(access=access, found=form_row, columns=most)
         assert row_of(finished).state == "complete"
-        verification.verify(access=access, found=found, columns=[last])
+        verification.verify(access=access, found=form_row, columns=[last])
     row = row_of(finished).row
     assert (row.state, row.verified["frankel"]["by"]) == ("verified", mona.pk)
     save(frankel="E")
     row = row_of(finished).row
-    assert (row.state, verification.changed_since(row, found.comparable)) == ("complete", ["frankel"])
+    assert (row.state, verification.changed_since(row, form_row.comparable)) == ("complete", ["frankel"])
     with as_person(mona) as access:
         verification.verify(access=access, found=row_of(finished), columns=["frankel"])
     assert row_of(finished).state == "verified"
@@ -39,8 +39,8 @@ def test_all_fields_make_a_form_verified_and_a_change_takes_it_back(finished, sa
 def test_what_is_verified_of_one_form_leaves_the_others(finished, mona, own_form, as_person, row_of):
     with as_person(mona) as access:
         for form in (Form("baseline"), Form("surgery"), Form("follow_up")):
-            found = row_of(finished, form)
-            verification.verify(access=access, found=found, columns=found.comparable)
+            form_row = row_of(finished, form)
+            verification.verify(access=access, found=form_row, columns=form_row.comparable)
     row = row_of(finished, Form("baseline")).row
     assert (row.baseline_state, row.surgery_state) == ("verified", "verified")
     own_form("surgery", blood_loss_ml="310")
@@ -49,16 +49,16 @@ def test_what_is_verified_of_one_form_leaves_the_others(finished, mona, own_form
 
 
 def test_only_what_was_seen_is_verified(finished, save, mona, alice, ivo, as_person, row_of):
-    found = row_of(finished)
+    form_row = row_of(finished)
     with as_person(mona):
-        seen = verification.note(found)
+        seen = verification.note(form_row)
     save(frankel="E")
     with as_person(mona) as access, pytest.raises(Unseen) as unseen:
-        verification.verify(access=access, found=found, columns=found.comparable, seen=seen)
+        verification.verify(access=access, found=form_row, columns=form_row.comparable, seen=seen)
     assert unseen.value.differences == (Difference("preop", "frankel", "D", "E"),)
     for who in (alice, ivo):
         with as_person(who) as access, pytest.raises(PermissionDenied):
-            verification.verify(access=access, found=found, columns=found.comparable)
+            verification.verify(access=access, found=form_row, columns=form_row.comparable)
     save(timepoint="1m", assessment_date="2026-02-14", complete=False)
     with as_person(mona) as access:
         with pytest.raises(verification.NotComplete):
@@ -83,7 +83,9 @@ def signed(finished, alice, ivo, as_person):
 def look(as_system):
     def look(patient):
         with as_system():
-            return [(one.status, one.open) for one in signing.checked(Patient.objects.get(pk=patient.pk))]
+            return [
+                (signature.status, signature.open) for signature in signing.checked(Patient.objects.get(pk=patient.pk))
+            ]
 
     return look
 
@@ -171,7 +173,7 @@ def test_data_changed_behind_the_triggers_are_found(signed, finished, look, caps
     assert "1 signatures: 1 hold" in capsys.readouterr().out
     with as_system():
         row = Patient.objects.get(pk=finished.pk)
-        forms = {one.form.code: one for one in signing.forms_of(row)}
+        forms = {form.form.code: form for form in signing.forms_of(row)}
         recorded = signing.recorded([signed])[signed.pk]
         assert signing.check(signed, forms, recorded).status == "valid"
         assert signing.check(signed, forms, None).fault == "trail"
@@ -184,7 +186,7 @@ def test_data_changed_behind_the_triggers_are_found(signed, finished, look, caps
             copy = Signature.objects.get()
             for name, value in forged.items():
                 setattr(copy, name, value)
-            forms = {one.form.code: one for one in signing.forms_of(Patient.objects.get(pk=finished.pk))}
+            forms = {form.form.code: form for form in signing.forms_of(Patient.objects.get(pk=finished.pk))}
             assert signing.check(copy, forms, recorded).status == "broken"
 
 

@@ -106,9 +106,9 @@ def against_r(room):
 
     @pytest.mark.parametrize("case", quoted, ids=lambda case: case["name"])
     def test_quoted(case):
-        found, reason = room.answer(case["name"], case["data"])
+        answer, reason = room.answer(case["name"], case["data"])
         assert reason is None
-        assert room.differ(case["name"], found, case["result"]) is None, case["r"]
+        assert room.differ(case["name"], answer, case["result"]) is None, case["r"]
 
     def test_all_are_quoted():
         assert {case["name"] for case in quoted} == set(room.ours) == set(room.shapes)
@@ -128,10 +128,10 @@ def against_r(room):
     def test_random(name):
         estimated = 0
         for case, expected in answers()[name]:
-            found, reason = room.answer(*case)
+            answer, reason = room.answer(*case)
             if reason is None:
                 estimated += 1
-                assert room.differ(name, found, expected) is None, case
+                assert room.differ(name, answer, expected) is None, case
             elif reason not in room.unlike:
                 assert expected[-1] is None, (reason, case)
         assert estimated >= room.least

@@ -18,9 +18,9 @@ live = pytest.mark.skipif(bool(lacking(ROOM.packages)), reason="R with its packa
 @pytest.mark.parametrize("case", QUOTED, ids=lambda case: case["name"])
 def test_the_quoted_numbers_of_r(case):
     """The R code of each number stands beside it in r/reference.json."""
-    found, reason = ours(case["name"], case["data"])
+    answer, reason = ours(case["name"], case["data"])
     assert reason is None
-    assert differ(case["name"], found, case["result"]) is None, case["r"]
+    assert differ(case["name"], answer, case["result"]) is None, case["r"]
 
 
 def test_every_test_is_quoted():
@@ -118,10 +118,10 @@ def test_random_data_give_what_r_gives(name):
     cases = [(name, SHAPES[name](draw)) for _ in range(150)]
     estimated = 0
     for case, expected in zip(cases, ask_r(cases), strict=True):
-        found, reason = ours(*case)
+        answer, reason = ours(*case)
         if reason is None:
             estimated += 1
-            assert differ(name, found, expected, coarse=residual_df(case[1]) < 10) is None, case
+            assert differ(name, answer, expected, coarse=residual_df(case[1]) < 10) is None, case
         elif reason != "constant":  # there R prints what rounding left of zero divided by zero
             assert expected[-1] is None, (reason, case)
     assert estimated > 60

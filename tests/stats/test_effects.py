@@ -107,9 +107,9 @@ def test_exact_p_by_every_arrangement():
     v = sum(size[d] for d in differences if d > 0)
     signed = [sum(r for r, up in zip(ranked, signs, strict=True) if up) for signs in product((0, 1), repeat=6)]
     p = 2 * min(np.mean([s <= v for s in signed]), np.mean([s >= v for s in signed]))
-    found = wilcoxon_signed_rank_exact(differences)
-    assert (found.statistic, found.n) == (v, 6)
-    assert found.p == pytest.approx(p, rel=1e-12)
+    result = wilcoxon_signed_rank_exact(differences)
+    assert (result.statistic, result.n) == (v, 6)
+    assert result.p == pytest.approx(p, rel=1e-12)
 
 
 def test_the_rule_chooses_the_exact_test_where_it_is_needed():

@@ -41,17 +41,17 @@ def test_the_pairs_of_an_obvious_loop(order, ratio, caliper):
         choosers = choosers[np.random.default_rng(5).permutation(choosers.size)]
     elif order != "data":
         choosers = choosers[np.argsort(SCORE[choosers] * (-1 if order == "largest" else 1), kind="stable")]
-    found = nearest(SCORE, TREATED, ratio, caliper, order=order, seed=5, exact=STRATA)
-    assert set(map(tuple, found.pairs.tolist())) == greedy(SCORE, TREATED, ratio, caliper, STRATA, choosers.tolist())
-    assert found.n_treated + found.unmatched == TREATED.sum()
-    assert found.weights[TREATED].sum() == found.n_treated
-    assert found.weights[~TREATED].sum() == pytest.approx(found.n_controls)
+    matched = nearest(SCORE, TREATED, ratio, caliper, order=order, seed=5, exact=STRATA)
+    assert set(map(tuple, matched.pairs.tolist())) == greedy(SCORE, TREATED, ratio, caliper, STRATA, choosers.tolist())
+    assert matched.n_treated + matched.unmatched == TREATED.sum()
+    assert matched.weights[TREATED].sum() == matched.n_treated
+    assert matched.weights[~TREATED].sum() == pytest.approx(matched.n_controls)
 
 
 def test_with_replacement_everybody_gets_the_nearest():
-    found = nearest(SCORE, TREATED, ratio=3, replace=True)
+    matched = nearest(SCORE, TREATED, ratio=3, replace=True)
     for patient in np.flatnonzero(TREATED)[:20]:
-        chosen = found.pairs[found.pairs[:, 0] == patient, 1]
+        chosen = matched.pairs[matched.pairs[:, 0] == patient, 1]
         away = np.sort(np.abs(SCORE[~TREATED] - SCORE[patient]))[:3]
         assert np.sort(np.abs(SCORE[chosen] - SCORE[patient])) == pytest.approx(away)
 
@@ -110,10 +110,10 @@ def test_matching_and_weights_balance_what_was_not():
 def test_unknown_covariates_leave_a_patient_out_and_nobody_else():
     gaps = X.copy()
     gaps[np.flatnonzero(TREATED)[0], 1] = np.nan
-    found = propensity(TREATED, gaps)
-    pairs = nearest(found.score, TREATED)
-    assert (found.missing, np.flatnonzero(TREATED)[0] in pairs.pairs[:, 0]) == (1, False)
-    weights = propensity_weights(found.score, TREATED)
+    fitted = propensity(TREATED, gaps)
+    pairs = nearest(fitted.score, TREATED)
+    assert (fitted.missing, np.flatnonzero(TREATED)[0] in pairs.pairs[:, 0]) == (1, False)
+    weights = propensity_weights(fitted.score, TREATED)
     assert (weights.missing, weights.weights[np.flatnonzero(TREATED)[0]]) == (1, 0)
 
 

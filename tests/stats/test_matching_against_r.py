@@ -15,33 +15,33 @@ def table(treated, cells):
 
 def chosen(score, treated, **options):
     """For each treated patient in the order of the data, the position of each control from 1 on, 0 for nobody."""
-    found = nearest(score, treated, **options)
+    matched = nearest(score, treated, **options)
     places = {patient: row for row, patient in enumerate(np.flatnonzero(treated))}
-    matrix = np.zeros((len(places), found.ratio), int)
-    for patient, control in found.pairs:
+    matrix = np.zeros((len(places), matched.ratio), int)
+    for patient, control in matched.pairs:
         row = matrix[places[patient]]
         row[np.flatnonzero(row == 0)[0]] = control + 1
-    return matrix.ravel(), found
+    return matrix.ravel(), matched
 
 
 def with_weights(*given, **options):
-    matrix, found = chosen(*given, **options)
-    return [*matrix, *found.weights]
+    matrix, matched = chosen(*given, **options)
+    return [*matrix, *matched.weights]
 
 
 def within_sd(score, treated, width):
-    matrix, found = chosen(score, treated, caliper=width[0], caliper_unit="sd")
-    return [*matrix, found.caliper]
+    matrix, matched = chosen(score, treated, caliper=width[0], caliper_unit="sd")
+    return [*matrix, matched.caliper]
 
 
 def matched_balance(treated, cells, score):
-    found = balance(table(treated, cells), treated, nearest(score, treated).weights, denominator="treated")
-    return [*found.mean_treated, *found.mean_control, *found.difference, *found.variance_ratio]
+    balanced = balance(table(treated, cells), treated, nearest(score, treated).weights, denominator="treated")
+    return [*balanced.mean_treated, *balanced.mean_control, *balanced.difference, *balanced.variance_ratio]
 
 
 def standardised(treated, cells):
-    found = balance(table(treated, cells), treated)
-    return [*found.difference, *found.variance_ratio]
+    balanced = balance(table(treated, cells), treated)
+    return [*balanced.difference, *balanced.variance_ratio]
 
 
 def every_weight(score, treated):

@@ -72,8 +72,8 @@ def test_without_a_baseline_a_linear_model_of_two_groups_is_a_t_test():
 
 
 def test_adjusted_contrasts_are_no_surer_and_name_both_methods():
-    found = {adjust: ancova(FOLLOW_UP, GROUP, BASELINE, 3, adjust=adjust) for adjust in ("none", "holm", "tukey")}
-    plain, holm, tukey = (found[adjust].contrasts for adjust in ("none", "holm", "tukey"))
+    result = {adjust: ancova(FOLLOW_UP, GROUP, BASELINE, 3, adjust=adjust) for adjust in ("none", "holm", "tukey")}
+    plain, holm, tukey = (result[adjust].contrasts for adjust in ("none", "holm", "tukey"))
     for a, b, c in zip(plain, holm, tukey, strict=True):
         assert a.p <= b.p
         assert a.p <= c.p
@@ -81,7 +81,7 @@ def test_adjusted_contrasts_are_no_surer_and_name_both_methods():
         assert c.low <= a.low
     assert (holm[0].adjust, holm[0].interval, tukey[0].interval) == ("holm", "bonferroni", "tukey")
     with pytest.raises(ValueError, match="no term"):
-        term_test(found["none"].model, ("arm",))
+        term_test(result["none"].model, ("arm",))
 
 
 def test_means_hold_numbers_at_their_mean_or_where_they_are_asked():

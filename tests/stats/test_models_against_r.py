@@ -33,8 +33,8 @@ def covariance_of(y, g, b, **options):
 
 
 def f_tests(y, g, b):
-    found = covariance_of(y, g, b)
-    return [found.group.statistic, found.group.p, found.slopes.statistic, found.slopes.p]
+    fitted = covariance_of(y, g, b)
+    return [fitted.group.statistic, fitted.group.p, fitted.slopes.statistic, fitted.slopes.p]
 
 
 def logistic_of(event, cells):

@@ -155,8 +155,8 @@ def test_segi_table_6_categorical(counts, raw, adjusted):
 def test_segi_table_6_continuous(groups, unknown, expected):
     sizes = [n - k for n, k in zip(SIZES, unknown, strict=True)]
     test = tukey_hsd(three(groups, sizes))
-    found = [test.pair(0, 1).p, test.pair(1, 2).p, test.pair(0, 2).p]
-    assert all(map(rounds_to, found, expected)), found
+    result = [test.pair(0, 1).p, test.pair(1, 2).p, test.pair(0, 2).p]
+    assert all(map(rounds_to, result, expected)), result
 
 
 # Segi, Table 3: patients with each SINS from 1 to 18, over all procedures

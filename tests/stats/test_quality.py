@@ -29,10 +29,10 @@ DAYS = [0, 30, 90, 180]
     ],
 )
 def test_the_area_under_the_curve_by_hand(utilities, died_on, gaps, area):
-    found = qaly(DAYS, [utilities], 180, [died_on], gaps)
-    assert (found.known, found.unknown) == ((0, 1) if area is None else (1, 0))
+    gained = qaly(DAYS, [utilities], 180, [died_on], gaps)
+    assert (gained.known, gained.unknown) == ((0, 1) if area is None else (1, 0))
     if area is not None:
-        assert found.qaly[0] == pytest.approx(area / YEAR)
+        assert gained.qaly[0] == pytest.approx(area / YEAR)
 
 
 def test_the_horizon_cuts_a_curve_and_days_may_be_each_patients_own():
@@ -58,8 +58,8 @@ def test_calls_that_are_wrong_say_how(call, message):
 
 
 def test_who_reaches_the_threshold_exactly_responds():
-    found = responders([0.071 + 1e-12, 0.07, -0.071, 0.3, NAN], 0.071)
-    assert (found.improved, found.same, found.worse, found.n, found.missing) == (2, 1, 1, 4, 1)
+    responses = responders([0.071 + 1e-12, 0.07, -0.071, 0.3, NAN], 0.071)
+    assert (responses.improved, responses.same, responses.worse, responses.n, responses.missing) == (2, 1, 1, 4, 1)
     assert responders([-2, 3], 2, higher_is_better=False).improved == 1
     with pytest.raises(NotEstimable, match="no observations"):
         responders([NAN], 1)
@@ -69,10 +69,10 @@ def test_zheng_2021_table_of_transitions():
     """AIS B, C, D before against B to E at six months in the hybrid group, patient by patient."""
     printed = {(0, 0): 3, (0, 1): 3, (0, 2): 4, (0, 3): 2, (1, 1): 3, (1, 2): 6, (1, 3): 12, (2, 2): 2, (2, 3): 20}
     pairs = np.repeat(list(printed), list(printed.values()), axis=0)
-    found = transitions([*pairs[:, 0], -1], [*pairs[:, 1], 2], 4)
-    assert (found.n, found.missing, found.up, found.same, found.down) == (55, 1, 47, 8, 0)
-    assert found.table.sum(axis=0).tolist() == [3, 6, 12, 34]
-    assert found.symmetry.df == 6
+    table = transitions([*pairs[:, 0], -1], [*pairs[:, 1], 2], 4)
+    assert (table.n, table.missing, table.up, table.same, table.down) == (55, 1, 47, 8, 0)
+    assert table.table.sum(axis=0).tolist() == [3, 6, 12, 34]
+    assert table.symmetry.df == 6
     assert transitions([1, 2], [1, 2], 4).symmetry is None
 
 

@@ -100,7 +100,7 @@ def take_out(tmp_path, as_system):
 
 
 def findings(report):
-    return [(one.file, one.row, one.column, one.value, one.reason.en) for one in report.errors.shown]
+    return [(error.file, error.row, error.column, error.value, error.reason.en) for error in report.errors.shown]
 
 
 def texts(folder):

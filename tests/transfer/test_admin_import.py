@@ -45,7 +45,10 @@ def confirm(browser, model, preview, **answers):
 
 
 def told(preview):
-    return [(one.row, one.column, one.value, one.reason.en) for one in preview.context["result"].report["errors"].shown]
+    return [
+        (finding.row, finding.column, finding.value, finding.reason.en)
+        for finding in preview.context["result"].report["errors"].shown
+    ]
 
 
 def bring_all_in(browser, folder):
@@ -72,8 +75,8 @@ def test_good_files_are_stored_with_a_reason_on_record_and_undone(importer, good
         )
     history = importer.get("/import/history/").content.decode()
     assert all(file.filename in history for file in file_formats.CONTRACT)
-    for one in Import.objects.order_by("-requested_at"):
-        undone = importer.post(f"/import/{one.pk}/undo/", {"reason": "wrong file"}, follow=True)
+    for job in Import.objects.order_by("-requested_at"):
+        undone = importer.post(f"/import/{job.pk}/undo/", {"reason": "wrong file"}, follow=True)
         assert undone.context["one"].status == "done"
     assert stored() == (0, 0, 0)
 
@@ -113,8 +116,8 @@ def test_the_same_bad_cells_get_the_same_words_on_both_ways(importer, good):
     bring_all_in(importer, good)
     for file, row in ((file_formats.PATIENTS, PATIENT), (file_formats.ASSESSMENTS, ASSESSMENT)):
         rows = [row | changes for name, changes, *_ in CELLS if name == file.name]
-        columns = {column for one in rows for column in one}
-        content = text([{column: one.get(column, "") for column in columns} for one in rows]).encode()
+        columns = {column for row in rows for column in row}
+        content = text([{column: row.get(column, "") for column in columns} for row in rows]).encode()
         page = errors(follow(importer, send(importer, **{f"{file.name}__csv": content})))
         assert told(upload(importer, file.model, content)) == page
         assert len(page) >= len(rows)

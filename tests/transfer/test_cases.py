@@ -88,9 +88,9 @@ def test_rows_beyond_the_dimension_come_in(browser, s01):
 
 @pytest.mark.parametrize("name", ["a03_merged.xlsx", "a03_merged_prefixed.xlsx"])
 def test_merged_cells_are_an_error_in_any_dialect(browser, s01, name):
-    found = errors(follow(browser, upload(browser, name)))
-    assert found[0][:3] == (2, "", "F2:F3")
-    assert "merged" in found[0][3]
+    errors_found = errors(follow(browser, upload(browser, name)))
+    assert errors_found[0][:3] == (2, "", "F2:F3")
+    assert "merged" in errors_found[0][3]
 
 
 def test_formulas_are_offered_in_any_dialect(browser, s01):
@@ -156,24 +156,28 @@ def test_dates_with_midnight_are_dates_and_with_a_time_are_told(browser, s01, st
     assert errors(page) == []
     assert [(row, value) for row, _, value, reason in warnings(page) if "time" in reason] == [(4, "2019/2/3 14:30")]
     store(browser, address)
-    dates = [stored_values("S01-0001", "assessment_date", timepoint=one)[0] for one in ("preop", "1m", "3m")]
+    dates = [
+        stored_values("S01-0001", "assessment_date", timepoint=timepoint)[0] for timepoint in ("preop", "1m", "3m")
+    ]
     assert dates == [dt.date(2018, 10, 28), dt.date(2018, 12, 10), dt.date(2019, 2, 3)]
 
 
 def test_hidden_rows_and_columns_are_told_with_their_number(browser, s01):
-    found = warnings(follow(browser, upload(browser, "a14_hidden_rows.xlsx")))
-    assert [row for row, *_, reason in found if "hidden" in reason] == [3, 4, 5]
-    found = warnings(matched(browser, upload(browser, "c05_hidden_column.xlsx")))
-    assert [reason for *_, reason in found if "hidden" in reason] == ["Column D is hidden in the sheet, and comes in"]
+    all_warnings = warnings(follow(browser, upload(browser, "a14_hidden_rows.xlsx")))
+    assert [row for row, *_, reason in all_warnings if "hidden" in reason] == [3, 4, 5]
+    all_warnings = warnings(matched(browser, upload(browser, "c05_hidden_column.xlsx")))
+    assert [reason for *_, reason in all_warnings if "hidden" in reason] == [
+        "Column D is hidden in the sheet, and comes in"
+    ]
 
 
 def test_true_is_no_number(browser, s01):
     page = follow(browser, upload(browser, "a27_bool_text_number.xlsx"))
     browser.post("{}columns/".format(address := f"/import/{page.context['one'].pk}/"), columns_of(page))
     page = browser.get(f"{address}values/")
-    assert [(one["column"].target, [value["value"] for value in one["values"]]) for one in page.context["columns"]] == [
-        ("ecog_ps", ["４"]), ("pain_vas_mm", ["TRUE"])
-    ][::-1]  # fmt: skip
+    assert [
+        (column["column"].target, [value["value"] for value in column["values"]]) for column in page.context["columns"]
+    ] == [("ecog_ps", ["４"]), ("pain_vas_mm", ["TRUE"])][::-1]
     sent = {f"code-pain_vas_mm-{0}": "="}
     browser.post(f"{address}values/", values_of(page) | sent)
     assert errors(follow(browser, address)) == [
@@ -187,8 +191,8 @@ def test_a_patient_of_another_site_is_refused_with_the_way_on(browser, s01):
     Site.objects.create(
         code=rows[0]["site_code"] if rows[0]["site_code"] not in ("N01", "S01") else "S09", name="Other"
     )
-    found = errors(follow(browser, upload(browser, "a24_transfer.csv", as_="patients.csv")))
-    told = [reason for _, column, _, reason in found if column == "site_code"]
+    errors_found = errors(follow(browser, upload(browser, "a24_transfer.csv", as_="patients.csv")))
+    told = [reason for _, column, _, reason in errors_found if column == "site_code"]
     assert told
     assert "enrolled at site S01" in told[0]
     assert "moves nobody" in told[0]
@@ -208,9 +212,11 @@ def test_repeated_rows_of_redcap_are_unscheduled_visits_by_choice(browser, s01, 
     assert errors(page) == []
     store(browser, address)
     with as_system():
-        found = Assessment.objects.filter(patient="S01-0001").order_by("timepoint").values_list("timepoint", "eq_vas")
-        assert [visit for visit, _ in found] == visits
-        assert dict(found).get("u2", 45) == 45
+        assessments = (
+            Assessment.objects.filter(patient="S01-0001").order_by("timepoint").values_list("timepoint", "eq_vas")
+        )
+        assert [visit for visit, _ in assessments] == visits
+        assert dict(assessments).get("u2", 45) == 45
 
 
 def test_units_are_read_where_they_are_the_items(browser, s01):
@@ -235,10 +241,10 @@ def test_a_date_or_number_of_the_sheet_names_no_patient(browser, s01):
     cells = [text(name) for name in ("patient_id", "timepoint", "eq_vas")]
     rows = ["".join(cells), number(45360, 1) + text("preop") + number(3), number(12, 2) + text("preop") + number(3)]
     address = upload(browser, "ids.xlsx", book(sheet(*rows), styles=styles("m&quot;月&quot;d&quot;日&quot;", "0000")))
-    found = errors(matched(browser, address))
-    assert [(row, value) for row, _, value, _ in found] == [(2, "3月9日"), (3, "0012")]
-    assert "is a date in the sheet (the cell holds 2024-03-09)" in found[0][3]
-    assert "zeros" in found[1][3]
+    errors_found = errors(matched(browser, address))
+    assert [(row, value) for row, _, value, _ in errors_found] == [(2, "3月9日"), (3, "0012")]
+    assert "is a date in the sheet (the cell holds 2024-03-09)" in errors_found[0][3]
+    assert "zeros" in errors_found[1][3]
     browser.post(f"{address}values/", values_of(browser.get(f"{address}values/")) | {"numbers": "on"})
     assert [row for row, *_ in errors(follow(browser, address)) if row == 3] == [3]  # read as 0012, who is not stored
     assert "0012" in str(errors(follow(browser, address)))
@@ -246,9 +252,9 @@ def test_a_date_or_number_of_the_sheet_names_no_patient(browser, s01):
 
 def test_values_in_a_column_without_a_name_are_an_error(browser, s01):
     content = "patient_id,timepoint,eq_vas,\nS01-0001,preop,3,\nS01-0002,preop,4,beside\n"
-    found = errors(matched(browser, upload(browser, "notes.csv", content.encode())))
-    assert [(row, value) for row, _, value, _ in found] == [(3, "beside")]
-    assert "Column D" in found[0][3]
+    errors_found = errors(matched(browser, upload(browser, "notes.csv", content.encode())))
+    assert [(row, value) for row, _, value, _ in errors_found] == [(3, "beside")]
+    assert "Column D" in errors_found[0][3]
 
 
 def test_a_repeated_header_is_passed_over_with_a_word(browser, s01):
@@ -264,7 +270,9 @@ def test_what_may_stand_for_nothing_is_asked_for_each_column(browser, s01, store
     address = upload(browser, "nines.csv", content.encode())
     browser.post(f"{address}columns/", columns_of(follow(browser, address)))
     page = browser.get(f"{address}values/")
-    asked = {one["column"].target: [value["value"] for value in one["values"]] for one in page.context["columns"]}
+    asked = {
+        column["column"].target: [value["value"] for value in column["values"]] for column in page.context["columns"]
+    }
     assert asked == {"blood_loss_ml": ["999", "-99"], "surgery_date": ["1900-01-01"]}
     sent = values_of(page) | {"code-blood_loss_ml-0": "=", "code-blood_loss_ml-1": "!unknown"}
     assert browser.post(f"{address}values/", sent | {"code-surgery_date-0": ""}).status_code == 422
@@ -294,7 +302,11 @@ def test_visits_side_by_side_come_in(browser, s01, stored_values):
     assert errors(page) == []
     assert page.context["one"].counts["files"]["assessments"]["new"] == 3
     store(browser, address)
-    assert [stored_values("S01-0001", "eq_vas", timepoint=one)[0] for one in ("preop", "1m", "3m")] == [3, 40, 55]
+    assert [stored_values("S01-0001", "eq_vas", timepoint=timepoint)[0] for timepoint in ("preop", "1m", "3m")] == [
+        3,
+        40,
+        55,
+    ]
 
 
 @pytest.mark.parametrize("upper_is_visit", [True, False])
@@ -332,9 +344,9 @@ def test_a_check_across_columns_names_row_and_column_of_what_is_stored_too(brows
         (2, "手術日", "2018-11-04", "Date of surgery must not be before date of consent")
     ]
     content = "patient_id,同意取得日\nS01-0001,1949-01-01\n"
-    found = errors(matched(browser, upload(browser, "consent.csv", content.encode())))
-    assert [(row, column) for row, column, *_ in found] == [(2, "同意取得日")]
-    assert "birth" in found[0][3]
+    errors_found = errors(matched(browser, upload(browser, "consent.csv", content.encode())))
+    assert [(row, column) for row, column, *_ in errors_found] == [(2, "同意取得日")]
+    assert "birth" in errors_found[0][3]
     content = "patient_id,手術日\nS01-0001,2019-11-01\n"
     address = upload(browser, "later.csv", content.encode())
     assert errors(matched(browser, address)) == []

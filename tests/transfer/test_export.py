@@ -32,7 +32,7 @@ def test_what_came_in_goes_out(good, bring_in, take_out):
 def test_out_and_in_and_out_again_is_the_same_to_the_byte(good, bring_in, take_out):
     detail = ["=1+1", "'quoted", "a,b", 'say "no"', "two\nlines", "＝全角", "\\N", "\\.", "plain"]
     events = [EVENT | {"onset_date": f"2024-02-{day:02}", "detail": text} for day, text in enumerate(detail, 1)]
-    given = [one | {"detail": re.sub("^(?=['=＝])", "'", one["detail"])} for one in events]
+    given = [event | {"detail": re.sub("^(?=['=＝])", "'", event["detail"])} for event in events]
     write_csv(good / "adverse_events.csv", given)
     reasons = {"frankel": "", "frankel_missing": "too_ill", "eq_vas": "", "eq_vas_missing": "refused"}
     assessments = [ASSESSMENT, ASSESSMENT | {"timepoint": "1m"} | reasons]
@@ -40,13 +40,13 @@ def test_out_and_in_and_out_again_is_the_same_to_the_byte(good, bring_in, take_o
     assert bring_in(good).stored
     first = take_out("first")
     with everything():
-        assert [one.detail for one in AdverseEvent.objects.order_by("onset_date")] == detail
+        assert [event.detail for event in AdverseEvent.objects.order_by("onset_date")] == detail
         for model in (Assessment, AdverseEvent, Patient):
             model.objects.all().delete()
     assert bring_in(first).stored
     second = take_out("second")
     assert texts(first) == texts(second)
-    assert {(one.new, one.changed) for one in bring_in(second).counts.values()} == {(0, 0)}
+    assert {(count.new, count.changed) for count in bring_in(second).counts.values()} == {(0, 0)}
 
 
 def test_the_header_is_the_contract_then_the_reasons(good, bring_in, take_out):

@@ -82,14 +82,16 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
     write_csv(good / "patients.csv", [patient], named("patients"))
     visits = [ASSESSMENT | {"timepoint": visit} for visit in ("preop", "1m", "3m", "6m", "12m", "u1")]
     write_csv(
-        good / "assessments.csv", [row_of(kind_of("assessments"), chance, one) for one in visits], named("assessments")
+        good / "assessments.csv",
+        [row_of(kind_of("assessments"), chance, visit) for visit in visits],
+        named("assessments"),
     )
     report = bring_in(good)
     assert (findings(report), report.stored) == ([], True)
     contract, before = take_out("contract"), exported(tmp_path, "before")
     for file in file_formats.CONTRACT:
         header = (contract / file.filename).read_text().split("\n")[0].split(",")
-        assert header == [*file.columns, *(one.name for one in file.reasons)]
+        assert header == [*file.columns, *(reason.name for reason in file.reasons)]
     with everything():
         Patient.objects.all().delete()
     own = texts(contract)
@@ -102,7 +104,7 @@ def test_an_export_with_extras_comes_in_again(good, bring_in, take_out, tmp_path
 
 
 def named(name):
-    return [*kind_of(name).columns, *(one.name for one in kind_of(name).reasons)]
+    return [*kind_of(name).columns, *(reason.name for reason in kind_of(name).reasons)]
 
 
 def test_what_is_not_in_the_file_stays_and_what_is_changes_with_a_reason(good, bring_in, switched):
@@ -126,7 +128,7 @@ def test_what_is_not_in_the_file_stays_and_what_is_changes_with_a_reason(good, b
     assert bring_in(good, update=True, reason="chart").stored
     assert (answered().sosg_pain, answered().sosg_mental, answered().kps) == (12.5, 60, 60)
     write_csv(good / "assessments.csv", [whole | {"sosg_total": "", "kps_missing": "too_ill", "kps": ""}])
-    assert [one[1:3] for one in findings(bring_in(good, update=True, reason="chart"))] == [(2, "state")]
+    assert [finding[1:3] for finding in findings(bring_in(good, update=True, reason="chart"))] == [(2, "state")]
     write_csv(good / "assessments.csv", [KPS | {"kps": "55", "kps_missing": "", "ais_missing": ""}])
     assert [(row, why[:14]) for _, row, _, _, why in findings(bring_in(good))] == [(2, "must be one of")]
 
@@ -139,8 +141,10 @@ def test_an_extra_that_is_off_takes_nothing_new(good, bring_in, switched):
     assert bring_in(good).stored, "the same as is stored"
     for given in ({"kps": "60"}, {"kps": ""}, {"timepoint": "1m"}):
         write_csv(good / "assessments.csv", [KPS | given])
-        found = findings(bring_in(good, update=True, reason="chart"))
-        assert [(row, name, why) for _, row, name, _, why in found] == [(2, "kps", "is switched off in this registry")]
+        all_findings = findings(bring_in(good, update=True, reason="chart"))
+        assert [(row, name, why) for _, row, name, _, why in all_findings] == [
+            (2, "kps", "is switched off in this registry")
+        ]
     write_csv(good / "assessments.csv", [KPS | {"timepoint": "1m", "kps": ""}])
     assert bring_in(good).stored
     assert answered().kps == 50

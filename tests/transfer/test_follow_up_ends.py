@@ -38,7 +38,7 @@ def browser(client, dana):
 
 def kept():
     with everything(), transaction.atomic():
-        return {one.pk: (one.end_kind, one.end_data_use, one.version) for one in FollowUpEnd.objects.order_by("pk")}
+        return {end.pk: (end.end_kind, end.end_data_use, end.version) for end in FollowUpEnd.objects.order_by("pk")}
 
 
 def ids(folder, name):
@@ -54,7 +54,7 @@ def test_they_go_out_and_in_and_out_again_to_the_byte(ended, bring_in, take_out)
         Patient.objects.all().delete()
     assert (kept(), bring_in(first).stored) == ({}, True)
     assert texts(take_out("second")) == texts(first)
-    assert {(one.new, one.changed) for one in bring_in(first).counts.values()} == {(0, 0)}
+    assert {(count.new, count.changed) for count in bring_in(first).counts.values()} == {(0, 0)}
 
 
 def test_who_must_not_be_used_is_in_none_but_the_sites_own(ended, bring_in, take_out, tmp_path, north):
@@ -100,8 +100,10 @@ def test_what_no_form_takes_is_refused_by_row_and_column(good, bring_in, known):
             (good / file.filename).unlink()
     for changes, column, reason in WRONG:
         write_csv(good / "follow_up_ends.csv", [LOST, END | changes])
-        found = findings(bring_in(good))
-        assert [(row, name, why.startswith(reason)) for _, row, name, _, why in found] == [(3, column, True)], found
+        all_findings = findings(bring_in(good))
+        assert [(row, name, why.startswith(reason)) for _, row, name, _, why in all_findings] == [(3, column, True)], (
+            all_findings
+        )
     write_csv(good / "follow_up_ends.csv", [END, END])
     assert [(row, name) for _, row, name, _, _ in findings(bring_in(good))] == [(3, "patient_id")]
     assert kept() == {}
@@ -117,8 +119,8 @@ def test_patients_are_not_changed_against_the_end_that_is_recorded(ended, bring_
     ):
         write_csv(ended / "patients.csv", [PATIENT | changes])
         (ended / "follow_up_ends.csv").unlink(missing_ok=True)
-        found = findings(bring_in(ended, update=True, reason="letter"))
-        assert [(row, name, why) for _, row, name, _, why in found] == [(2, column, reason)]
+        all_findings = findings(bring_in(ended, update=True, reason="letter"))
+        assert [(row, name, why) for _, row, name, _, why in all_findings] == [(2, column, reason)]
     write_csv(ended / "patients.csv", [PATIENT | {"death_date": "2024-04-30", "last_contact_date": "2024-04-30"}])
     write_csv(ended / "follow_up_ends.csv", [END | {"end_date": "2024-04-29"}])
     assert bring_in(ended, update=True, reason="letter").stored
@@ -152,7 +154,7 @@ def test_differences_replacing_links_and_undoing(good, browser, bring_in, charli
     browser.post(f"{second}undo/", {"reason": "wrong file"})
     assert kept()["N01-0001"] == ("withdrawn", "keep", 3)
     refused = browser.get(f"{first}undo/").context["obstacles"]  # all or nothing
-    assert [(one.file, one.value) for one in refused.shown] == [("followupend", "N01-0001")]
+    assert [(obstacle.file, obstacle.value) for obstacle in refused.shown] == [("followupend", "N01-0001")]
 
 
 def test_an_undoing_does_not_contradict_an_end_recorded_since(good, browser, bring_in):

@@ -169,7 +169,7 @@ def test_a_folder_for_each_site(package):
 def test_a_cohort_says_who_was_excluded_and_why(package):
     manifest = json.loads((package(cohort="segi2024") / "manifest.json").read_text())
     patients = manifest["patients"]
-    assert patients["enrolled"] == 3 == patients["exported"] + sum(one["n"] for one in patients["excluded"])
+    assert patients["enrolled"] == 3 == patients["exported"] + sum(patient["n"] for patient in patients["excluded"])
     assert len(patients["excluded"]) == 3
 
 
@@ -188,7 +188,7 @@ def test_the_manifest_has_the_hash_of_each_file(package, tmp_path):
 
     folder = package()
     manifest = json.loads((folder / "manifest.json").read_text())
-    told = {one["name"]: one["sha256"] for one in manifest["files"]}
+    told = {file["name"]: file["sha256"] for file in manifest["files"]}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert set(told) == found - {"manifest.json"}
     for name, digest in told.items():
@@ -216,7 +216,8 @@ def stored():
     names = ("frankel", "ecog_ps", "pain_vas_mm", "barthel_total", "eq_vas", "assessment_date")
     with everything():
         return {
-            (one.patient_id, one.timepoint_id): {n: getattr(one, n) for n in names} for one in Assessment.objects.all()
+            (assessment.patient_id, assessment.timepoint_id): {n: getattr(assessment, n) for n in names}
+            for assessment in Assessment.objects.all()
         }
 
 
@@ -291,7 +292,7 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
 def test_names_for_stata_are_short_and_differ():
     choices = Choices(format="dta", shape="wide", content=("items", "totals", "hsuv", "changes"))
     for dataset in datasets(choices):
-        names = [short_name(one.name) for one in outputs(dataset, choices)]
+        names = [short_name(output.name) for output in outputs(dataset, choices)]
         assert len(set(names)) == len(names)
         assert max(map(len, names)) <= LONGEST_NAME
 
@@ -343,7 +344,7 @@ def test_r_reads_the_files_with_labels_and_reasons(package, values):
     """
     read = {"cwd": folder / "data", "capture_output": True, "text": True, "check": True}
     out = subprocess.run(["Rscript", "-e", script], env={**os.environ, "LC_ALL": "C"}, **read)
-    grade = next(f"C {one.label.en}" for one in outputs_of("frankel") if one.code == "C")
+    grade = next(f"C {output.label.en}" for output in outputs_of("frankel") if output.code == "C")
     assert out.stdout.strip().split("\n") == [
         "3", "70", "TRUE", "Refused", grade, "Too ill", "Frankel grade", "Date", "2024-02-09", "male",
         "Refused", "TRUE", "TRUE", "3", "3 ", "FALSE", "TRUE", "FALSE",
@@ -357,7 +358,7 @@ def test_the_sas_script_reads_every_column(package):
         step = script.split(f"data {name};")[1].split("run;")[0]
         read = step.split("  input ")[1].split(";")[0].replace("$", "").split()
         columns = table(folder / "data" / f"{name}.csv")[0]
-        assert [one.lstrip("_") for one in read] == [short_name(one) for one in columns]
+        assert [part.lstrip("_") for part in read] == [short_name(column) for column in columns]
     assert 'when (".e") pain_vas_mm = .E;' in script
     # Frankel is a text: its tag stays, and has a label.
     assert '"E" = "normal" ".a" = "Not applicable"' in script
@@ -367,7 +368,7 @@ def test_the_sas_script_reads_the_files_of_all_sites(package):
     folder = package(by_site=True)
     script = (folder / "data" / "read_metaspine.sas").read_text()
     listed = re.findall(r'"&folder[.]/([^"]+)"', script)
-    assert sorted(listed) == sorted(str(one.relative_to(folder / "data")) for one in folder.glob("data/*/*.csv"))
+    assert sorted(listed) == sorted(str(path.relative_to(folder / "data")) for path in folder.glob("data/*/*.csv"))
 
 
 def test_a_further_format_is_a_module_and_a_line(package, monkeypatch):
@@ -403,7 +404,7 @@ def test_the_codebook_as_pdf_shows_every_letter_and_comes_out_the_same(language)
 def test_the_codebook_says_what_a_tag_means(package):
     tags = "該当なし", ".a = ", "値の位置にある欠測理由"
     page = (package(missing="tagged", language="ja") / "codebook.html").read_text()
-    assert all(one in page for one in tags)
+    assert all(tag in page for tag in tags)
     assert tags[2] not in (package(language="ja") / "codebook.html").read_text()
 
 
@@ -499,7 +500,7 @@ def crowd(registry, good, bring_in):
     names = [f"N01-{place:04d}" for place in range(1000, 1040)]
 
     def drawn(items):
-        return {item.name: str(chance.choice([one.code for one in item.form_choices])) for item in items}
+        return {item.name: str(chance.choice([choice.code for choice in item.form_choices])) for item in items}
 
     patients = [
         PATIENT | drawn(scored) | {"patient_id": name, "birth_date": f"{chance.randint(1924, 1990)}-04-03"}
@@ -531,9 +532,9 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
     """SQL writes the file, generated columns hold the totals, and Python computes what the page shows: all agree."""
     folder = package(content=["items", "totals", "hsuv", "extras"], shape=shape, value_sets=["JP"])
     rows = {row["patient_id"]: row for row in table(folder / "data" / "patients.csv")}
-    told = dict.fromkeys((one.column for one in scores.SCORES), 0)
+    told = dict.fromkeys((score.column for score in scores.SCORES), 0)
     with everything(reason="test"), transaction.atomic():
-        recorded = {one.patient_id: one for one in Assessment.objects.filter(patient_id__in=crowd)}
+        recorded = {assessment.patient_id: assessment for assessment in Assessment.objects.filter(patient_id__in=crowd)}
         for patient in Patient.objects.filter(pk__in=crowd):
             row, assessment = rows[patient.pk], recorded.get(patient.pk)
             known = {"preop": assessment} if assessment else {}
@@ -541,10 +542,12 @@ def test_a_file_and_a_page_say_the_same_score(package, crowd, shape):
             for shown in extra_answers.of(patient, course)["scores"]:
                 assert row[shown.score.column] == _written(shown.value), (patient.pk, shown.score.code)
                 told[shown.score.column] += shown.value is not None
-            of_patient = catalogue.derive({one.name: getattr(patient, one.name, None) for one in catalogue.ALL_ITEMS})
+            of_patient = catalogue.derive(
+                {item.name: getattr(patient, item.name, None) for item in catalogue.ALL_ITEMS}
+            )
             for instrument in catalogue.OF_PATIENT:
-                for one in instrument.derived:
-                    assert row[one.name] == _written(of_patient[one.name]), (patient.pk, one.name)
+                for derived in instrument.derived:
+                    assert row[derived.name] == _written(of_patient[derived.name]), (patient.pk, derived.name)
             if shape == "wide" and assessment:
                 state = assessment.eq5d_state
                 assert row["eq5d_state_preop"] == str(state)
@@ -576,7 +579,7 @@ def test_a_file_and_a_page_say_the_same_of_angles_and_of_the_cord(package, angle
     long, wide = (package(content=["items", "extras"], shape=one, name=one) for one in ("long", "wide"))
     rows = {(row["patient_id"], row["timepoint"]): row for row in table(long / "data" / "assessments.csv")}
     side_by_side = {row["patient_id"]: row for row in table(wide / "data" / "patients.csv")}
-    asked_of = [one for one in catalogue.OF_ASSESSMENT if one.code in ("cobb", "escc")]
+    asked_of = [instrument for instrument in catalogue.OF_ASSESSMENT if instrument.code in ("cobb", "escc")]
     told = dict.fromkeys(("cobb_correction", "cobb_correction_loss", "escc_compression"), 0)
     labels = dict(zip(told, ("Correction", "Loss of correction", "Cord compressed (grades 2 and 3)"), strict=True))
     with everything(reason="test"), transaction.atomic():
@@ -584,12 +587,16 @@ def test_a_file_and_a_page_say_the_same_of_angles_and_of_the_cord(package, angle
             course = list(Assessment.objects.filter(patient=patient).order_by("assessment_date"))
             cells = dict(row for _, found in extra_answers.course(asked_of, course) for row in found)
             for name, label in labels.items():
-                for one, cell in zip(course, cells[label], strict=True):
+                for assessment, cell in zip(course, cells[label], strict=True):
                     said = {"yes": "1", "no": "0"}.get(cell.lower(), "")
                     if cell.endswith(" deg"):
                         said = cell.removesuffix(" deg").replace("−", "-").lstrip("+")
-                    assert rows[patient.pk, one.timepoint_id][name] == said, (patient.pk, one.timepoint_id, name)
-                    assert side_by_side[patient.pk].get(f"{name}_{one.timepoint_id}", said) == said
+                    assert rows[patient.pk, assessment.timepoint_id][name] == said, (
+                        patient.pk,
+                        assessment.timepoint_id,
+                        name,
+                    )
+                    assert side_by_side[patient.pk].get(f"{name}_{assessment.timepoint_id}", said) == said
                     told[name] += said != ""
     assert told["cobb_correction"] and told["cobb_correction_loss"] >= 3 and told["escc_compression"] >= 10, told
     assert {"cobb_correction_1w", "cobb_correction_loss_24m", "escc_compression_preop"} <= side_by_side[
@@ -629,6 +636,6 @@ def test_the_contract_files_are_the_same_to_the_byte_with_extras(good, bring_in,
         Assessment.objects.update(kps=50)
     out = take_out("second")
     assert texts(out) == first
-    assert {(one.new, one.changed) for one in bring_in(out).counts.values()} == {(0, 0)}
+    assert {(count.new, count.changed) for count in bring_in(out).counts.values()} == {(0, 0)}
     with everything():
         assert set(Assessment.objects.values_list("kps", flat=True)) == {50}

@@ -113,8 +113,8 @@ def test_columns_computed_otherwise_by_now_are_read_from_the_tables(snapshot, mo
     """As after an update of the program: ages in months, say. The frozen tables are there; the packed columns lie."""
     before = read(snapshot)
     ages = [
-        replace(one, sql="p.age_at_surgery * 12") if one.name == "age_at_surgery" else one
-        for one in frames.PATIENT_COLUMNS
+        replace(column, sql="p.age_at_surgery * 12") if column.name == "age_at_surgery" else column
+        for column in frames.PATIENT_COLUMNS
     ]
     monkeypatch.setattr(frames, "PATIENT_COLUMNS", tuple(ages))
     packed_snapshots._declaration.cache_clear()

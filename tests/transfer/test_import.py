@@ -64,7 +64,7 @@ def test_the_same_files_again_are_unchanged(good, bring_in):
     bring_in(good)
     report = bring_in(good)
     assert report.stored
-    assert [(one.new, one.changed) for one in report.counts.values()] == [(0, 0)] * 3
+    assert [(count.new, count.changed) for count in report.counts.values()] == [(0, 0)] * 3
 
 
 def test_any_subset_is_taken_where_its_patients_are_known(good, bring_in, tmp_path):
@@ -254,7 +254,9 @@ def test_warnings_do_not_refuse(good, bring_in):
     change(good, "assessments", frankel="A", barthel_mobility="15", assessment_date="2024-01-20")
     report = bring_in(good)
     assert report.stored
-    assert {(one.row, one.column) for one in report.warnings.shown if one.file == "assessments.csv"} == {
+    assert {
+        (warning.row, warning.column) for warning in report.warnings.shown if warning.file == "assessments.csv"
+    } == {
         (2, "frankel, barthel_mobility"),
         (2, "timepoint, assessment_date, surgery_date"),
         (2, "timepoint, tokuhashi_palsy, frankel"),
@@ -266,7 +268,7 @@ def test_warnings_do_not_refuse(good, bring_in):
 def test_a_young_patient_is_a_warning(good, bring_in, born, count):
     change(good, "patients", birth_date=born)
     report = bring_in(good)
-    assert (report.stored, sum("birth_date" in one.column for one in report.warnings.shown)) == (True, count)
+    assert (report.stored, sum("birth_date" in warning.column for warning in report.warnings.shown)) == (True, count)
 
 
 def test_rows_that_differ_are_refused_with_both_values(good, bring_in):
@@ -274,7 +276,7 @@ def test_rows_that_differ_are_refused_with_both_values(good, bring_in):
     change(good, "assessments", frankel="D", eq_vas="", eq_vas_missing="unknown")
     report = bring_in(good)
     assert (report.stored, report.differences.total) == (False, 1)
-    assert [(one.column, one.value, one.reason.en) for one in report.differences.shown] == [
+    assert [(difference.column, difference.value, difference.reason.en) for difference in report.differences.shown] == [
         ("frankel", "D", "stored: C"),
         ("eq_vas", "∅", "stored: 40"),
         ("eq_vas_missing", "unknown", "stored: ∅"),
@@ -287,7 +289,7 @@ def test_an_update_replaces_with_a_reason(good, bring_in):
     bring_in(good)
     change(good, "patients", birth_date="1951-04-03", blood_loss_ml="350")
     report = bring_in(good)
-    assert [(one.column, one.value, one.reason.en) for one in report.differences.shown] == [
+    assert [(difference.column, difference.value, difference.reason.en) for difference in report.differences.shown] == [
         ("birth_date", "…", "differs from what is stored"),
         ("blood_loss_ml", "350", "stored: 300"),
     ]

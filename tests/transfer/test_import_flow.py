@@ -21,6 +21,7 @@ from registry.tasks import carry_out_import, run_import
 from sites.models import AuditEvent, Membership
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
+from tests.api.conftest import Program, issued
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
 
@@ -75,11 +76,17 @@ def excel(**sheets):
 
 
 def errors(page):
-    return [(one.row, one.column, one.value, one.reason.en) for one in page.context["report"]["errors"].shown]
+    return [
+        (finding.row, finding.column, finding.value, finding.reason.en)
+        for finding in page.context["report"]["errors"].shown
+    ]
 
 
 def warnings(page):
-    return [(one.row, one.column, one.value, one.reason.en) for one in page.context["report"]["warnings"].shown]
+    return [
+        (finding.row, finding.column, finding.value, finding.reason.en)
+        for finding in page.context["report"]["warnings"].shown
+    ]
 
 
 def store(browser, address, **fields):
@@ -96,7 +103,7 @@ def counts(address):
 
 def test_a_workbook_with_excels_own_dates_and_numbers_as_text_comes_in(browser):
     dated = {"birth_date": dt.datetime(1950, 4, 3), "surgery_date": dt.date(2024, 1, 10), "blood_loss_ml": "300"}
-    rows = [list(PATIENT)] + [list((one | dated | {"operative_time_min": 210.0}).values()) for one in PATIENTS]
+    rows = [list(PATIENT)] + [list((patient | dated | {"operative_time_min": 210.0}).values()) for patient in PATIENTS]
     rows.insert(2, [None] * 4)
     address = send(browser, patients__xlsx=excel(Sheet1=rows))
     page = follow(browser, address)
@@ -117,15 +124,15 @@ def test_faults_of_a_workbook_are_named_by_its_own_rows(browser):
         sheet.merge_cells("C4:C5")
 
     address = send(browser, patients__xlsx=excel(Sheet1=fill))
-    found = errors(follow(browser, address))
-    assert [(row, column) for row, column, _, _ in found] == [
+    errors_found = errors(follow(browser, address))
+    assert [(row, column) for row, column, _, _ in errors_found] == [
         (4, ""),
         (3, "operative_time_min"),
         (3, "blood_loss_ml"),
         (4, "sex"),
     ]
-    assert "merged" in found[0][3]
-    assert "formula" in found[1][3]
+    assert "merged" in errors_found[0][3]
+    assert "formula" in errors_found[1][3]
     # The value that Excel saved is taken when that is chosen; this file was never computed.
     reading = browser.post(f"{address}reading/", {"sheets-0": "Sheet1", "formulas-0": "on"})
     assert reading.status_code == 302
@@ -148,7 +155,7 @@ def test_of_several_sheets_one_chooses(browser):
     assert browser.post(f"{address}reading/", {}).status_code == 422
     browser.post(f"{address}reading/", {"sheets-0": ["patients", "assessments"]})
     assert errors(follow(browser, address)) == []
-    assert {name: one["new"] for name, one in counts(address).items()} == {"patients": 1, "assessments": 1}
+    assert {name: count["new"] for name, count in counts(address).items()} == {"patients": 1, "assessments": 1}
 
 
 def test_the_errors_come_as_a_file_without_what_was_typed(browser, client, bob):
@@ -161,7 +168,7 @@ def test_the_errors_come_as_a_file_without_what_was_typed(browser, client, bob):
     assert answer["Content-Disposition"].endswith('-findings.csv"')
     content = answer.content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
-    assert [(one["kind"], one["row"], one["column"]) for one in rows[:3]] == [
+    assert [(row["kind"], row["row"], row["column"]) for row in rows[:3]] == [
         ("error", "2", "sex"),
         ("error", "2", "birth_date"),
         ("error", "2", "blood_loss_ml"),
@@ -220,7 +227,7 @@ def test_shift_jis_is_offered_and_never_guessed(browser):
 def test_encodings_and_separators(browser, encoding, delimiter):
     content = text(PATIENTS, delimiter).encode(encoding)
     if delimiter == ";":
-        content = text([{**one, "lesion_levels": "C7"} for one in PATIENTS], delimiter).encode(encoding)
+        content = text([{**patient, "lesion_levels": "C7"} for patient in PATIENTS], delimiter).encode(encoding)
     address = send(browser, patients__csv=content)
     answers = {}
     if encoding == "utf-16":
@@ -311,11 +318,11 @@ def told_of(browser, good, **changes):
     """Everything that a data manager is told of a dry run of `good` with other values, and the same import stored."""
     for name, row in (("patients", PATIENT), ("adverse_events", LEAK)):
         write_csv(good / f"{name}.csv", [row | {one: value for one, value in changes.items() if one in row}])
-    files = {one.name.replace(".", "__"): one.read_bytes() for one in sorted(good.iterdir())}
+    files = {path.name.replace(".", "__"): path.read_bytes() for path in sorted(good.iterdir())}
     address = send(browser, **files)
     pages = [follow(browser, address)]
     number = re.search(r"[0-9a-f-]{36}", address)[0]
-    one = Import.objects.get(pk=number)
+    job = Import.objects.get(pk=number)
     for kind in ("changed", "unchanged", "new"):
         pages += [browser.get(f"{address}rows/?file={name}&kind={kind}") for name in ("patients", "adverse_events")]
     pages.append(browser.get(f"{address}findings/"))
@@ -325,7 +332,7 @@ def told_of(browser, good, **changes):
     texts = [chance.sub("", page.content.decode()) for page in pages]
     told = [re.sub(r"\d\d:\d\d", "", text.replace(number, "").replace(number[:8], "")) for text in texts]
     Import.objects.filter(pk=number).delete()
-    return one.counts, one.seen, told
+    return job.counts, job.seen, told
 
 
 @pytest.mark.parametrize(
@@ -341,7 +348,7 @@ def test_nobody_finds_out_by_importing_what_only_the_site_may_know(browser, good
     write_csv(good / "adverse_events.csv", [LEAK])
     bring_in(good)
     counts, seen, pages = told_of(browser, good)
-    assert {name: one["unchanged"] for name, one in counts["files"].items()}["patients"] == 1
+    assert {name: file["unchanged"] for name, file in counts["files"].items()}["patients"] == 1
     assert "neither compared nor replaced" in pages[0]
     again = told_of(browser, good, **guess)
     assert again[:2] == (counts, seen)
@@ -398,12 +405,12 @@ def columns_of(page, **changes):
 def values_of(page, **changes):
     """What the values' page would send as it is shown, with changes by value (`target=value`)."""
     sent = {}
-    for one in page.context["columns"]:
-        for value in one["values"]:
-            key = f"code-{one['column'].target}-{value['place']}"
-            sent[key] = changes.get((one["column"].target, value["value"]), value["code"])
-        if one["formats"]:
-            sent[f"date-{one['column'].target}"] = changes.get(one["column"].target, one["column"].chosen)
+    for column in page.context["columns"]:
+        for value in column["values"]:
+            key = f"code-{column['column'].target}-{value['place']}"
+            sent[key] = changes.get((column["column"].target, value["value"]), value["code"])
+        if column["formats"]:
+            sent[f"date-{column['column'].target}"] = changes.get(column["column"].target, column["column"].chosen)
     return sent
 
 
@@ -436,12 +443,12 @@ def map_redcap(browser, content=REDCAP, **more):
     sent = {"separators": "comma", **more}
     for key, value in values_of(page).items():
         sent.setdefault(key, value)
-    for one in page.context["columns"]:
-        for value in one["values"]:
-            name = f"code-{one['column'].target}-{value['place']}"
-            sent[name] = SAID.get((one["column"].target, value["value"]), sent[name])
-        if one["formats"]:
-            sent[f"date-{one['column'].target}"] = SAID[one["column"].target]
+    for column in page.context["columns"]:
+        for value in column["values"]:
+            name = f"code-{column['column'].target}-{value['place']}"
+            sent[name] = SAID.get((column["column"].target, value["value"]), sent[name])
+        if column["formats"]:
+            sent[f"date-{column['column'].target}"] = SAID[column["column"].target]
     return address, browser.post(f"{address}values/", sent)
 
 
@@ -450,7 +457,7 @@ def test_a_redcap_export_is_matched_and_stored(browser, north, as_system):
     assert answer.status_code == 302, answer.context["errors"]
     page = follow(browser, address)
     assert errors(page) == []
-    assert {name: one["new"] for name, one in counts(address).items()} == {"patients": 2, "assessments": 2}
+    assert {name: count["new"] for name, count in counts(address).items()} == {"patients": 2, "assessments": 2}
     assert ("vas", "40,0") in [(column, value) for _, column, value, _ in warnings(page)]
     store(browser, address)
     with as_system():
@@ -561,9 +568,9 @@ def test_cells_that_a_mapping_does_not_cover_are_named(browser, north):
     mapping.codes["sex"].pop("2")
     mapping.dates["birth_date"] = "mdy"
     jobs.set_mapping(Import.objects.get(), mapping, "check")
-    found = errors(follow(browser, address))
-    assert [(row, column) for row, column, _, _ in found] == [(5, "gender"), (5, "dob")]
-    assert "13/12/1960" not in str(found)  # a date of birth identifies
+    errors_found = errors(follow(browser, address))
+    assert [(row, column) for row, column, _, _ in errors_found] == [(5, "gender"), (5, "dob")]
+    assert "13/12/1960" not in str(errors_found)  # a date of birth identifies
 
 
 def test_the_registrys_patients_without_dates_of_birth_come_in_by_themselves(browser, good, bring_in):
@@ -618,9 +625,9 @@ def test_odd_tables_are_named(browser, north, content, said):
     mapping = jobs.mapping_of(Import.objects.get())
     mapping.columns.pop("consent")
     address = send(browser, redcap__csv=content.encode())
-    one = Import.objects.get(pk=address.strip("/").split("/")[1])
-    jobs.step_of(one)
-    jobs.set_mapping(one, mapping, "check")
+    job = Import.objects.get(pk=address.strip("/").split("/")[1])
+    jobs.step_of(job)
+    jobs.set_mapping(job, mapping, "check")
     assert any(said in reason for _, _, _, reason in errors(follow(browser, address)))
     with everything():
         assert Patient.objects.count() == 0
@@ -714,9 +721,12 @@ def test_an_import_that_was_built_upon_is_not_undone(browser, good, north, alice
         row = Assessment.objects.get(patient="N01-0001", timepoint="1m")
         with entered(replace(access.scope(), reason="read again")):
             Assessment.objects.filter(pk=row.pk).update(ecog_ps=1)
-    found = browser.get(f"{address}undo/").context["obstacles"]
-    assert [(one.file, one.value) for one in found.shown] == [("assessment", str(row.pk)), ("patient", "N01-0002")]
-    assert "Alice" in found.shown[0].reason.en
+    obstacles = browser.get(f"{address}undo/").context["obstacles"]
+    assert [(obstacle.file, obstacle.value) for obstacle in obstacles.shown] == [
+        ("assessment", str(row.pk)),
+        ("patient", "N01-0002"),
+    ]
+    assert "Alice" in obstacles.shown[0].reason.en
     page = browser.post(f"{address}undo/", {"reason": "anyway"}, follow=True)
     assert page.context["one"].status == "failed"
     with as_system():
@@ -751,10 +761,10 @@ def test_a_large_import_is_done_by_a_worker_with_progress(
 
 def test_a_lost_worker_is_noticed(browser, good, monkeypatch):
     address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
-    one = Import.objects.get()
-    jobs.request(one, Import.Act.CHECK)
+    job = Import.objects.get()
+    jobs.request(job, Import.Act.CHECK)
     Import.objects.update(status="running", attempts=1)
-    assert jobs.recover() == [one.pk]
+    assert jobs.recover() == [job.pk]
     Import.objects.update(status="running", attempts=jobs.MOST_ATTEMPTS)
     assert jobs.recover() == []
     page = browser.get(address)
@@ -765,7 +775,43 @@ def test_a_lost_worker_is_noticed(browser, good, monkeypatch):
 
 def test_mappings_are_removed_by_name(browser, north, as_system):
     map_redcap(browser, save_as="REDCap North")
-    one = ImportMapping.objects.get()
+    mapping = ImportMapping.objects.get()
     assert "REDCap North" in browser.get("/import/mappings/").content.decode()
-    browser.post("/import/mappings/", {"remove": one.pk})
+    browser.post("/import/mappings/", {"remove": mapping.pk})
     assert not ImportMapping.objects.exists()
+
+
+# An earlier release
+
+
+@pytest.mark.parametrize(
+    "status", [Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED, Import.Status.DONE]
+)
+def test_an_import_that_an_earlier_release_began_is_read_again(browser, dana, status):
+    """Release 0.1.0 kept of a file what it had found, with the sheets as lists, and neither table nor layout."""
+    job = jobs.begin(access=access_of(dana), files={"patients.csv": text([PATIENT]).encode()})
+    way = {"encoding": "utf-8-sig", "delimiter": ",", "sheets": None, "formulas": False}
+    earlier = {"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [["S", False, 0, []]]}
+    with everything():
+        job.parts.exclude(name__startswith="file:").delete()
+        counts = {"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0}
+        Import.objects.filter(pk=job.pk).update(status=status, choices=[earlier | {"way": way}], counts=counts)
+    address = f"/import/{job.pk}/"
+    assert follow(browser, address).status_code == 200
+    assert Program(issued(dana)).get("imports").status_code == 200
+    job.refresh_from_db()
+    assert job.status == (status if status == Import.Status.DONE else Import.Status.CHECKED)
+    if status != Import.Status.DONE:
+        assert store(browser, address).status_code == 302
+        with everything():
+            assert Patient.objects.filter(pk="N01-0001").exists()
+
+
+def test_a_queued_import_of_an_earlier_release_waits_for_the_person_again(dana):
+    job = jobs.begin(access=access_of(dana), files={"patients.csv": text([PATIENT]).encode()})
+    earlier = {"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [], "way": {}}
+    with everything():
+        Import.objects.filter(pk=job.pk).update(status="queued", act="store", choices=[earlier])
+    assert jobs.perform(job.pk).status == Import.Status.OPEN
+    with everything():
+        assert not Patient.objects.exists()

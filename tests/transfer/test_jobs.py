@@ -218,7 +218,7 @@ def test_a_worker_that_was_given_up_leaves_its_successors_file_alone(registry, b
     export.refresh_from_db()
     assert (export.status, export.attempts) == ("done", 2)
     assert hashlib.sha256(jobs.path_of(export).read_bytes()).hexdigest() == export.sha256
-    assert [one.name for one in folder.iterdir()] == [jobs.path_of(export).name]
+    assert [path.name for path in folder.iterdir()] == [jobs.path_of(export).name]
 
 
 def test_what_interrupted_workers_left_is_cleared_away(registry, signed_in, folder):
@@ -229,7 +229,7 @@ def test_what_interrupted_workers_left_is_cleared_away(registry, signed_in, fold
         os.utime(folder / name, (long_ago, long_ago))
     (folder / ".new.1.part").touch()
     assert jobs.expire() == 0
-    assert {one.name for one in folder.iterdir()} == {jobs.path_of(export).name, ".new.1.part"}
+    assert {path.name for path in folder.iterdir()} == {jobs.path_of(export).name, ".new.1.part"}
 
 
 def test_an_export_of_a_snapshot_holds_what_was_frozen(registry, signed_in, bob):

@@ -90,7 +90,7 @@ def test_the_zip_holds_every_file_and_is_recorded(good, bring_in, signed_in, ali
     response, content = download(signed_in("alice"), "zip")
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert archive.testzip() is None
-    assert sorted(archive.namelist()) == sorted(["README.txt", *(one.filename for one in file_formats.FILES)])
+    assert sorted(archive.namelist()) == sorted(["README.txt", *(file.filename for file in file_formats.FILES)])
     assert archive.read("assessments.csv").count(b"\n") == 3
     assert response["Cache-Control"] == "no-store"
     with everything():
@@ -155,10 +155,10 @@ def test_faults_are_shown_and_nothing_is_stored(good, signed_in):
 
 def test_uploads_are_their_uploaders_own_encrypted_and_do_not_last(good, signed_in, dana, bob, erin, settings):
     address = upload(signed_in("dana"), good).headers["Location"]
-    one = Import.objects.get()
+    job = Import.objects.get()
     content = b"".join(bytes(part.content) for part in ImportPart.objects.all())
     assert b"1950-04-03" not in content
-    assert b"1950-04-03" in b"".join(uploads.kept(one, "file:1")) + b"".join(uploads.kept(one, "file:2"))
+    assert b"1950-04-03" in b"".join(uploads.kept(job, "file:1")) + b"".join(uploads.kept(job, "file:2"))
     assert signed_in("bob").get(address).status_code == 404
     assert signed_in("erin").get(address).status_code == 404  # another data manager
     assert signed_in("dana").get(address).status_code == 200

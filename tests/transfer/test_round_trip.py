@@ -107,7 +107,7 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     patients = [row_of(file_formats.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
-    visits = [(one, visit) for one in patients for visit in SCHEDULE]
+    visits = [(patient, visit) for patient in patients for visit in SCHEDULE]
     assessments = [
         row_of(
             file_formats.ASSESSMENTS,
@@ -124,9 +124,9 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
         row_of(
             file_formats.ADVERSE_EVENTS,
             chance,
-            EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]},
+            EVENT | {"patient_id": patient["patient_id"], "onset_date": patient["surgery_date"]},
         )
-        for one in patients[:500]
+        for patient in patients[:500]
     ]
     ends = [end(one, chance) for one in chance.sample(patients, ENDS)]
     for file, rows in zip(file_formats.FILES, (patients, assessments, events, ends), strict=True):
@@ -135,9 +135,9 @@ def test_twenty_thousand_rows_go_round(bring_in, take_out, tmp_path):
     started = time.monotonic()
     report = bring_in(folder)
     assert (report.errors.shown, report.stored) == ([], True)
-    assert [one.new for one in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500, ENDS]
+    assert [count.new for count in report.counts.values()] == [PATIENTS, ASSESSMENTS, 500, ENDS]
     first = take_out("first")
-    assert {(one.new, one.changed) for one in bring_in(first).counts.values()} == {(0, 0)}
+    assert {(count.new, count.changed) for count in bring_in(first).counts.values()} == {(0, 0)}
     with everything():
         for model in (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient):
             model.objects.all()._raw_delete("default")  # no collecting: the rows go in one statement
@@ -157,4 +157,4 @@ def test_unscheduled_visits_come_in_and_go_out(good, tmp_path, bring_in, take_ou
     assert [line.split(",")[1] for line in written if line.startswith("N01-0001")] == ["preop", "1m", "u1", "u2", "u10"]
     path.write_text("\n".join([*lines, lines[1].replace("preop", "u0")]) + "\n")
     report = bring_in(good)
-    assert [one.column for one in report.errors.shown] == ["timepoint"]
+    assert [error.column for error in report.errors.shown] == ["timepoint"]

@@ -33,7 +33,7 @@ def registry(tmp_path, bring_in):
     """Forty patients with answers, reasons and gaps drawn from all that is allowed; two visits were not planned."""
     chance = random.Random(20261121)
     patients = [row_of(file_formats.PATIENTS, chance, patient(number, chance)) for number in range(PATIENTS)]
-    planned = [(one, visit.code, visit.day) for one in patients for visit in SCHEDULE]
+    planned = [(patient, visit.code, visit.day) for patient in patients for visit in SCHEDULE]
     visits = [*chance.sample(planned, VISITS), (patients[0], "u1", 50), (patients[0], "u10", 60)]
     assessments = [
         row_of(
@@ -51,9 +51,9 @@ def registry(tmp_path, bring_in):
         row_of(
             file_formats.ADVERSE_EVENTS,
             chance,
-            EVENT | {"patient_id": one["patient_id"], "onset_date": one["surgery_date"]},
+            EVENT | {"patient_id": patient["patient_id"], "onset_date": patient["surgery_date"]},
         )
-        for one in patients[:EVENTS]
+        for patient in patients[:EVENTS]
     ]
     folder = tmp_path / "in"
     folder.mkdir()
@@ -123,8 +123,8 @@ def bring_in_workbook(browser, content, sheet_names, keep_out=()):
         browser.post(f"{address}values/", values_of(page))
         page = browser.get(address, follow=True)
     assert page.templates[0].name == "imports/report.html"
-    found = page.context["report"]["errors"]
-    assert [(one.row, one.column, one.reason.en) for one in found.shown[:5]] == []
+    errors = page.context["report"]["errors"]
+    assert [(error.row, error.column, error.reason.en) for error in errors.shown[:5]] == []
     browser.post(address, {"reason": "from the archive", "alike": "on"})
     done = Import.objects.get(pk=address.strip("/").split("/")[1])
     assert done.status == "done"
@@ -147,7 +147,7 @@ def test_the_registrys_own_files_as_a_workbook_go_round(registry, browser, take_
     book.save(content)
     emptied()
     counts = bring_in_workbook(browser, content.getvalue(), [file.name for file in file_formats.FILES])
-    assert {name: one["new"] for name, one in counts.items()} == {
+    assert {name: count["new"] for name, count in counts.items()} == {
         "patients": PATIENTS, "assessments": VISITS + 2, "adverse_events": EVENTS, "follow_up_ends": ENDS,
     }  # fmt: skip
     assert texts(take_out("second")) == texts(first)
@@ -160,7 +160,7 @@ def test_an_exported_workbook_comes_in_again_but_for_the_age(package, browser):
     emptied()
     assert bring_in_workbook(browser, content, ["patients"], keep_out=["age_at_surgery"])["patients"]["new"] == PATIENTS
     counts = bring_in_workbook(browser, content, ["assessments", "adverse_events", "follow_up_ends"])
-    assert {name: one["new"] for name, one in counts.items()} == {
+    assert {name: count["new"] for name, count in counts.items()} == {
         "assessments": VISITS + 2, "adverse_events": EVENTS, "follow_up_ends": ENDS,
     }  # fmt: skip
     after = sheets(package("xlsx", "again", content=["items"]) / "metaspine.xlsx")
@@ -186,8 +186,8 @@ def differing(names, told, held):
 
 @pytest.mark.parametrize("shape", ["long", "wide"])
 def test_parquet_holds_what_the_csv_says(package, shape):
-    said, held = package("csv", shape=shape, **EVERYTHING), package("parquet", shape=shape, **EVERYTHING)
-    for path in sorted(said.glob("*.csv")):
+    expected, held = package("csv", shape=shape, **EVERYTHING), package("parquet", shape=shape, **EVERYTHING)
+    for path in sorted(expected.glob("*.csv")):
         frame, rows = pl.read_parquet(held / f"{path.stem}.parquet"), table(path)
         assert frame.columns == list(rows[0])
         there = [{name: as_text(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
@@ -213,9 +213,9 @@ def numbers_plain(row):
 def test_spss_and_stata_hold_labels_values_and_reasons_as_the_csv_says(package, format, shape):
     """Read with its labels, each cell is the label or number of the CSV, or the tag of the reason."""
     choices = EVERYTHING | {"missing": "tagged", "shape": shape}
-    said, held = package("csv", values="labels", **choices), package(format, **choices)
+    expected, held = package("csv", values="labels", **choices), package(format, **choices)
     read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[format]
-    for path in sorted(said.glob("*.csv")):
+    for path in sorted(expected.glob("*.csv")):
         rows = table(path)
         frame, meta = read(held / f"{path.stem}.{format}", user_missing=True, output_format="polars")
         names = {short_name(name) if format == "dta" else name: name for name in rows[0]}
@@ -245,9 +245,9 @@ def in_words(value, labels):
 
 # SPSS and Stata number the grades, so their labels begin with the letter.
 GRADES = {
-    f"{one.code} {one.label.en}": one.label.en
+    f"{choice.code} {choice.label.en}": choice.label.en
     for name in ("frankel", "clavien_dindo")
-    for one in catalogue.item(name).choices
+    for choice in catalogue.item(name).choices
 }
 
 

@@ -36,12 +36,12 @@ def frame(source=LIVE):
 def changed():
     """What happens after the freeze: an answer gets a value, one changes, one loses it; rows come and go."""
     with everything(reason="correction"), transaction.atomic():
-        one = Assessment.objects.get(patient_id="N01-0001", timepoint="1m")
-        one.pain_vas_mm, one.frankel, one.missing = 10, None, {"frankel": "refused"}
-        one.save(update_fields=["pain_vas_mm", "frankel", "missing"])
+        assessment = Assessment.objects.get(patient_id="N01-0001", timepoint="1m")
+        assessment.pain_vas_mm, assessment.frankel, assessment.missing = 10, None, {"frankel": "refused"}
+        assessment.save(update_fields=["pain_vas_mm", "frankel", "missing"])
         Assessment.objects.get(patient_id="S01-0001").delete()
         AdverseEvent.objects.create(
-            patient_id="N01-0002", site_id=one.site_id, kind="pneumonia", onset_date="2024-02-01"
+            patient_id="N01-0002", site_id=assessment.site_id, kind="pneumonia", onset_date="2024-02-01"
         )
 
 
@@ -75,7 +75,11 @@ def test_ends_of_follow_up_are_frozen_and_an_older_snapshot_does_without(good, b
     with everything(reason="correction"), transaction.atomic():
         FollowUpEnd.objects.update(end_date="2024-06-01")
         assert [snapshots.verify(one) for one in (old, new)] == [True, True]
-        assert [one.table for one in differences(source_of(old), LIVE)] == ["patients", "assessments", "events"]
+        assert [difference.table for difference in differences(source_of(old), LIVE)] == [
+            "patients",
+            "assessments",
+            "events",
+        ]
         ends = differences(source_of(new), LIVE)[3]
     assert ends.cells == ((("N01-0001",), "end_date", "2024-05-01", "2024-06-01"),)
     for snapshot, names in ((old, {}), (new, {"follow_up_ends": 1})):
@@ -117,7 +121,7 @@ def test_a_part_that_is_not_what_it_was_is_not_read(frozen):
 def test_a_site_reads_its_own_part_of_a_snapshot(frozen, alice, as_person):
     with as_person(alice), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT patient_id FROM {source_of(frozen).patients} ORDER BY 1")
-        assert [one for (one,) in cursor.fetchall()] == ["N01-0001", "N01-0002"]
+        assert [row_id for (row_id,) in cursor.fetchall()] == ["N01-0001", "N01-0002"]
 
 
 def test_who_may_freeze(good, bring_in, alice, mona, bob, dana):

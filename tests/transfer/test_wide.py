@@ -39,9 +39,9 @@ def stored():
 def test_our_own_wide_export_comes_back_in_as_it_is(browser, wide):  # noqa: F811
     page = matched(browser, send(browser, wide__csv=wide))
     assert errors(page) == []
-    found = page.context["one"].counts["files"]
-    assert found["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
-    assert found["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
+    files = page.context["one"].counts["files"]
+    assert files["assessments"] == {"new": 0, "changed": 0, "unchanged": 4}
+    assert files["patients"] == {"new": 0, "changed": 0, "unchanged": 3}
 
 
 def test_into_an_emptied_registry_it_brings_everything_again(browser, wide, as_system):  # noqa: F811

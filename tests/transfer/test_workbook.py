@@ -50,9 +50,9 @@ def test_cells_are_read_whatever_the_dimension_says(rows):
 
 def test_a_cell_far_away_costs_nothing(rows):
     far = '<c r="XFD1048576" t="str"><v>far</v></c>'
-    found = rows(book(sheet(('r="1"', text("near")), ('r="1048576"', far))))
-    assert [row[0] for row in found] == [1, 1_048_576]
-    assert (found[1][-1], len(found[1])) == ("far", 16_385)
+    read_rows = rows(book(sheet(('r="1"', text("near")), ('r="1048576"', far))))
+    assert [row[0] for row in read_rows] == [1, 1_048_576]
+    assert (read_rows[1][-1], len(read_rows[1])) == ("far", 16_385)
 
 
 @pytest.mark.parametrize("prefix", ["", "x", "ss"])
@@ -115,8 +115,8 @@ def test_numbers_are_no_days_and_keep_what_the_sheet_shows(rows):
     codes = ("0.00E+00", "0000", "#,##0", "0%", "0.0", "[Red]0", "General", "0&quot;mL&quot;", 2, "[h]:mm", 20)
     values = (1.5, 12, 1500, 0.5, 69.56, 7, 4.3499999999999996, 14, 3, 1.5, 0.25)
     cells = "".join(number(value, n) for n, value in enumerate(values, 1))
-    found = rows(book(sheet(cells), styles=styles(*codes)))[0][1:]
-    assert [cell[:2] for cell in found] == [
+    read_rows = rows(book(sheet(cells), styles=styles(*codes)))[0][1:]
+    assert [cell[:2] for cell in read_rows] == [
         ("n", "1.5"),
         ("n", "12"),
         ("n", "1500"),
@@ -129,7 +129,7 @@ def test_numbers_are_no_days_and_keep_what_the_sheet_shows(rows):
         ("t", "36:00"),
         ("t", "6:00"),
     ]
-    assert [found[place][2] for place in (1, 2, 3, 4, 8)] == ["0012", "1,500", "50%", "69.6", "3.00"]
+    assert [read_rows[place][2] for place in (1, 2, 3, 4, 8)] == ["0012", "1,500", "50%", "69.6", "3.00"]
 
 
 def test_booleans_errors_iso_days_and_formulas_say_what_they_are(rows, read):

@@ -29,7 +29,7 @@ DAY = dt.timedelta(days=1)
 
 class RefusingAlice(EmailBackend):
     def send_messages(self, messages):
-        if any("alice@example.org" in one.to for one in messages):
+        if any("alice@example.org" in message.to for message in messages):
             raise ConnectionRefusedError("no mail server")
         return super().send_messages(messages)
 
@@ -68,7 +68,7 @@ def operated(north, today):
 
 @pytest.fixture
 def due(alice, operated):
-    """A patient whose visit at one month is due and whose baseline assessment is missed."""
+    """A patient whose visit at one month is due and whose visit before surgery is overdue."""
     return operated(alice, 31)
 
 
@@ -84,9 +84,9 @@ def counted(user, today):
 def test_it_says_in_numbers_what_waits_and_names_no_patient(by_mail, alice, mona, due, today):
     ask(mona, due)
     tasks.send_digests()
-    (letter,) = [one for one in mail.outbox if one.to == ["alice@example.org"]]
+    (letter,) = [message for message in mail.outbox if message.to == ["alice@example.org"]]
     html, kind = letter.alternatives[0]
-    assert letter.subject == "Metaspine: 1 visit, 1 query waiting for you"
+    assert letter.subject == "Metaspine: 2 visits, 1 query waiting for you"
     assert "N01 North Hospital, 1 month: 1 due, 0 overdue; " in letter.body
     assert "N01 North Hospital: 1 query to answer; 1 new since yesterday" in letter.body
     assert kind == "text/html"
@@ -102,7 +102,7 @@ def test_in_the_language_of_the_person(by_mail, alice, due):
     User.objects.filter(pk=alice.pk).update(language="ja")
     tasks.send_digests()
     (letter,) = mail.outbox
-    assert letter.subject == "Metaspine：来院1件が対応を待っています"
+    assert letter.subject == "Metaspine：来院2件が対応を待っています"
     assert "北病院" in letter.body
     assert not re.search("waiting|overdue|queries|e-mail", letter.body + letter.alternatives[0][0])
 
@@ -115,8 +115,8 @@ def test_once_a_day_however_often_it_is_asked(by_mail, alice, due, today):
     assert digests.deliver(alice.pk, today + DAY) is True
     assert len(mail.outbox) == 2
     with entered(Scope(administers=True)), transaction.atomic():
-        told = AuditEvent.objects.filter(action="digest_sent", row_id=str(alice.pk))
-        assert [one.new["due"] for one in told] == [1, 1]
+        events = AuditEvent.objects.filter(action="digest_sent", row_id=str(alice.pk))
+        assert [event.new["due"] for event in events] == [1, 1]
 
 
 def test_what_waited_for_a_worker_over_night_is_not_sent_besides_the_days_own(by_mail, alice, due, today):
@@ -142,7 +142,7 @@ def test_only_for_people_with_a_running_role_who_want_it_at_their_own_site(by_ma
     person("Gone", Role.COORDINATOR, north, is_active=False)
     person("Quiet", Role.COORDINATOR, north, digest=False)
     tasks.send_digests()
-    assert {one.to[0] for one in mail.outbox} == {"alice@example.org", "ivo@example.org"}
+    assert {message.to[0] for message in mail.outbox} == {"alice@example.org", "ivo@example.org"}
     assert digests.deliver(former.pk, timezone.localdate()) is None
 
 
@@ -162,8 +162,8 @@ def test_states_of_visits_are_those_of_my_day(alice, operated, today, browse):
         operated(alice, days)
     counts = counted(alice, today)
     page = browse(alice).get("/").context["work"]
-    assert [counts[one] for one in ("due", "overdue", "closing")] == [
-        page[one] for one in ("due", "overdue", "closing")
+    assert [counts[name] for name in ("due", "overdue", "closing")] == [
+        page[name] for name in ("due", "overdue", "closing")
     ]
     assert counts["due"] and counts["overdue"]
 
@@ -171,13 +171,13 @@ def test_states_of_visits_are_those_of_my_day(alice, operated, today, browse):
 def test_one_that_fails_holds_up_nobody_and_is_sent_later(by_mail, alice, ivo, due, settings, caplog):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingAlice"
     tasks.send_digests()
-    assert [one.to for one in mail.outbox] == [["ivo@example.org"]]
+    assert [message.to for message in mail.outbox] == [["ivo@example.org"]]
     with pytest.raises(CommandError, match="1 could not be sent"):
         call_command("send_digests")
     assert f"the daily e-mail of person {alice.pk} was not sent" in caplog.text
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     tasks.send_digests()
-    assert [one.to[0] for one in mail.outbox] == ["ivo@example.org", "alice@example.org"]
+    assert [message.to[0] for message in mail.outbox] == ["ivo@example.org", "alice@example.org"]
 
 
 def test_not_before_the_hour_nor_without_a_mail_server(by_mail, alice, due, settings):

@@ -52,8 +52,8 @@ def stored(as_person, alice):
 def in_field(response, name):
     """(what is in the field, the reason for no answer) of an item on a page."""
     cards = response.context["sections"]
-    questions = [*response.context["leading"], *(one for card in cards for one in card.questions)]
-    found = next(one for one in questions if one.name == name)
+    questions = [*response.context["leading"], *(question for card in cards for question in card.questions)]
+    found = next(question for question in questions if question.name == name)
     return found.value, found.reason
 
 
@@ -204,7 +204,7 @@ def test_opening_a_form_takes_one_query_for_its_draft(alice, mona, browse, url, 
     for user, expected in ((client, 1), (reader, 0)):
         with CaptureQueriesContext(connection) as captured:
             user.get(url)
-        assert sum("registry_draft" in one["sql"] for one in captured) == expected
+        assert sum("registry_draft" in query["sql"] for query in captured) == expected
     with CaptureQueriesContext(connection) as captured:
         client.get(url)
     without = len(captured)
@@ -370,7 +370,10 @@ def test_both_answers_are_shown_with_who_and_when_and_one_is_kept(alice, browse,
     assert page.status_code == 409
     asked = page.context["conflict"].asked
     # ECOG is hers alone; the EQ VAS is his alone, so that his is picked already.
-    assert [(one.name, one.theirs, one.mine, one.who, one.suggested) for one in asked] == [
+    assert [
+        (disagreement.name, disagreement.theirs, disagreement.mine, disagreement.who, disagreement.suggested)
+        for disagreement in asked
+    ] == [
         ("frankel", "D motor useful", "B sensory only", "Ivo", ""),
         ("eq_vas", "70", "–", "Ivo", "theirs"),
     ]
@@ -386,7 +389,10 @@ def test_the_stored_answer_is_kept_where_it_is_chosen(alice, browse, url, stored
     seen = client.post(url, mine).context["conflict"].row.version
     half = client.post(url, mine | {"seen": seen, "keep-frankel": "theirs"})
     assert half.status_code == 409
-    assert [(one.name, one.chosen) for one in half.context["conflict"].asked] == [("frankel", "theirs"), ("eq_vas", "")]
+    assert [(disagreement.name, disagreement.chosen) for disagreement in half.context["conflict"].asked] == [
+        ("frankel", "theirs"),
+        ("eq_vas", ""),
+    ]
     client.post(url, mine | {"seen": seen, "keep-frankel": "theirs", "keep-eq_vas": "mine"})
     row = stored()
     assert (row.frankel, row.ecog_ps, row.eq_vas) == ("D", 2, None)
@@ -400,7 +406,10 @@ def test_what_is_stored_while_choosing_is_asked_about_again(alice, ivo, browse, 
     chosen = mine | {"seen": seen, "keep-frankel": "mine", "keep-eq_vas": "theirs"}
     again = client.post(url, chosen)
     assert again.status_code == 409
-    assert [(one.name, one.theirs, one.chosen) for one in again.context["conflict"].asked] == [
+    assert [
+        (disagreement.name, disagreement.theirs, disagreement.chosen)
+        for disagreement in again.context["conflict"].asked
+    ] == [
         ("frankel", "A complete", ""),
         ("eq_vas", "70", "theirs"),
     ]
@@ -423,7 +432,7 @@ def test_two_who_begin_the_same_form_lose_nothing(alice, ivo, browse, url, store
     his = {"assessment_date": "2026-01-12", "frankel": "D", "eq_vas": "70", "version": "", "save": ""}
     client = browse(ivo)
     page = client.post(url, his)
-    assert [one.name for one in page.context["conflict"].asked] == ["frankel"]
+    assert [disagreement.name for disagreement in page.context["conflict"].asked] == ["frankel"]
     client.post(url, his | {"seen": page.context["conflict"].row.version, "keep-frankel": "theirs"})
     assert (stored().frankel, stored().eq_vas) == ("C", 70)
 
@@ -497,7 +506,7 @@ def test_a_change_made_elsewhere_is_named(alice, browse, url, as_person, patient
         other = BEGUN | {"frankel": "A"}
         save_assessment(access=access, patient=patient, timepoint="preop", raw=other, version=1)
     page = client.post(url, BEGUN | {"frankel": "E", "version": "1"})
-    assert [one.who for one in page.context["conflict"].asked] == ["You, in another window"]
+    assert [disagreement.who for disagreement in page.context["conflict"].asked] == ["You, in another window"]
 
 
 def test_nobody_of_another_site_settles_anything(alice, browse, url, opened_twice, south):

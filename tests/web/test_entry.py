@@ -5,7 +5,8 @@ from django.urls import reverse
 
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.entry.assessments import ITEMS
-from sites.models import AuditEvent
+from sites.models import AuditEvent, Membership
+from sites.tenancy.access import Role
 from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
 
@@ -138,9 +139,9 @@ def test_who_saved_second_sees_both_answers(alice, ivo, browse, url, stored, tex
     assert response.status_code == 409
     assert stored().frankel == "D"
     asked = response.context["conflict"].asked
-    assert [(one.name, one.theirs, one.mine, one.who) for one in asked] == [
-        ("frankel", "D motor useful", "B sensory only", "Ivo")
-    ]
+    assert [
+        (disagreement.name, disagreement.theirs, disagreement.mine, disagreement.who) for disagreement in asked
+    ] == [("frankel", "D motor useful", "B sensory only", "Ivo")]
     assert "Ivo saved this form" in text(response)
     seen = str(stored().version)
     answers = {"assessment_date": "2026-01-12", "frankel": "B", "version": version, "seen": seen}
@@ -180,7 +181,7 @@ def test_answers_that_hardly_go_together_are_asked_about_once(alice, browse, url
     assert text(response).count("Frankel A or B, yet walks independently") == 3  # on top, beside the field, for readers
     with as_person(alice):
         assert not Assessment.objects.exists()
-    client.post(url, unlikely | {"asked": [one.key for one in response.context["doubts"]]})
+    client.post(url, unlikely | {"asked": [doubt.key for doubt in response.context["doubts"]]})
     assert stored().state == "complete"
     page = client.get(url)
     assert "1 query about this form" in text(page)
@@ -244,6 +245,27 @@ def test_hard_checks_stop_a_form(alice, browse, patient, stored, text, page, sen
     assert response.status_code == 422
     assert message in text(response)
     assert stored(Patient).version == patient.version
+
+
+def test_every_fault_is_named_at_once_and_with_what_it_is_held_against(alice, browse, patient, stored, text):
+    client, url = browse(alice), f"/patients/{patient.pk}/surgery/"
+    wrong = SURGERY | {"surgery_date": "2026-01-09", "blood_loss_ml": "523.2.1", "version": str(patient.version)}
+    page = text(client.post(url, wrong | {"complete": ""}))
+    assert "Blood loss must be a whole number" in page
+    assert "Date of surgery must not be before date of consent (10 Jan 2026)" in page
+    client.post(url, SURGERY | {"version": str(patient.version), "complete": ""})
+    page = text(client.post(url, wrong | {"version": str(stored(Patient).version)}))
+    for told in ("Blood loss must be", "must not be before date of consent", "Say why it is corrected"):
+        assert told in page
+
+
+def test_enrolment_names_every_fault_at_once(alice, north, south, browse, text):
+    Membership.objects.create(user=alice, role=Role.COORDINATOR, site=south, starts_on="2018-01-01")
+    sent = {"birth_date": "2020-01-01", "consent_date": "2026-13-01", "hospital_number": "12\u200b3"}
+    page = text(browse(alice).post(reverse("enrol"), sent))
+    for told in ("Choose the site.", "Confirm this", "Sex is needed", "Date of consent", "Hospital number"):
+        assert told in page
+    assert 'id="error-hospital_number"' in page
 
 
 def test_a_completed_surgery_changes_with_a_reason_only(alice, browse, patient, stored):

@@ -57,9 +57,9 @@ def test_the_contract_knows_no_extra():
     assert extra
     for file in file_formats.FILES:
         assert not extra & set(file.columns)
-    assert all(one.optional for one in (*catalogue.PATIENT_EXTRAS, *catalogue.ASSESSMENT_EXTRAS))
-    assert not any(one.optional for one in (*catalogue.PATIENT, *catalogue.ASSESSMENT, *catalogue.ADVERSE_EVENTS))
-    assert set().union(*(one.items for one in extras.SWITCHES.values())) == extra
+    assert all(instrument.optional for instrument in (*catalogue.PATIENT_EXTRAS, *catalogue.ASSESSMENT_EXTRAS))
+    assert not any(event.optional for event in (*catalogue.PATIENT, *catalogue.ASSESSMENT, *catalogue.ADVERSE_EVENTS))
+    assert set().union(*(switch.items for switch in extras.SWITCHES.values())) == extra
 
 
 def test_an_administrator_switches_after_reading_what_it_does(ada, alice, browse, text):
@@ -262,7 +262,7 @@ def test_every_extra_is_entered_and_its_scores_stand_on_the_patients_page(
     assert "Albumin must be a number from 0 to 8 g/dL, decimal digits at most 1; got “3.65”." in text(refused)
     assert client.post(own + "baseline/", sent).status_code == 302
     assert client.post(url, ASSESSMENT | EXTRAS | COURSE | {"complete": ""}).status_code == 302
-    shown = {one.score.code: one.value for one in client.get(own).context["extra"]["scores"]}
+    shown = {score.score.code: score.value for score in client.get(own).context["extra"]["scores"]}
     # lung with a targeted drug 2, laboratory abnormal by albumin 1, multiple 1; Bauer: no visceral metastases alone
     assert shown == {"charlson": None, "tomita": 6, "bauer": 1, "nesms": 2, "katagiri": 4}
     page = text(client.get(own))
@@ -285,4 +285,4 @@ def test_a_score_asks_for_its_own_inputs_alone(switched, alice, browse, patient,
     assert 'name="skeletal_metastases"' in page and 'name="tomita_growth"' in page
     assert 'name="albumin_g_dl"' not in page and 'name="walks_independently"' not in page
     scores = browse(alice).get(f"/patients/{patient.pk}/").context["extra"]["scores"]
-    assert [one.score.code for one in scores] == ["tomita"]
+    assert [score.score.code for score in scores] == ["tomita"]

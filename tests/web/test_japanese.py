@@ -59,7 +59,7 @@ PAGES = (
     ("ada", "/people/invitations/new/"),
     ("ada", "/schedule/new/"),
     ("ada", "/admin/"),
-    ("ada", "/admin/study_sites/auditevent/"),
+    ("ada", "/audit/"),
     ("ada", "/admin/study_sites/user/"),
     ("ada", "/admin/study_sites/membership/"),
     ("ada", "/admin/study_sites/site/"),
@@ -87,14 +87,14 @@ def visible(html):
     """The words on a page: without scripts, styles, what is in code, and other languages than the page's."""
     html = re.sub(r"(?s)<(script|style|code|pre|template)\b.*?</\1>", " ", html)
     html = re.sub(r'(?s)<(\w+)[^>]* lang="en"[^>]*>.*?</\1>', " ", html)
-    said = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', html)
-    return unescape(" | ".join([re.sub(r"\s*<[^>]+>\s*", " | ", html), *said]))
+    text = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', html)
+    return unescape(" | ".join([re.sub(r"\s*<[^>]+>\s*", " | ", html), *text]))
 
 
 def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, browse):
     User.objects.update(language="ja")
     people = {one.name.lower(): one for one in (alice, mona, ivo, dana, ada)}
-    clients = {name: browse(one) for name, one in people.items()}
+    clients = {name: browse(person) for name, person in people.items()}
     left, words = {}, set()
     for who, path in PAGES:
         client = clients[who]
@@ -107,13 +107,13 @@ def test_no_page_says_anything_in_english(asked, alice, mona, ivo, dana, ada, br
         if found := sorted(set(ENGLISH.findall(NAMES.sub(" ", text)))):
             left[f"{who} {path}"] = found
     assert left == {}
-    assert sorted(words - WORDS - {one.name for one in people.values()}) == []
+    assert sorted(words - WORDS - {person.name for person in people.values()}) == []
 
 
 @pytest.mark.skipif(not shutil.which("msgattrib"), reason="needs gettext's msgattrib")
 @pytest.mark.parametrize("lacking", ["--untranslated", "--only-fuzzy", "--only-obsolete"])
 def test_every_text_is_translated(lacking):
-    found = subprocess.run(
+    output = subprocess.run(
         ["msgattrib", lacking, "--no-wrap", str(CATALOGUE)], capture_output=True, text=True, check=True
     ).stdout
-    assert [line for line in found.splitlines() if re.match(r'(#~ )?msgid ".', line)] == []
+    assert [line for line in output.splitlines() if re.match(r'(#~ )?msgid ".', line)] == []

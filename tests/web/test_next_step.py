@@ -49,7 +49,7 @@ def preop(alice, patient, as_person):
 
 
 def steps(client, patient):
-    return [one.label for one in client.get(f"/patients/{patient.pk}/").context["steps"]]
+    return [step.label for step in client.get(f"/patients/{patient.pk}/").context["steps"]]
 
 
 def test_each_form_leads_to_the_next_that_is_missing(alice, browse, patient, own_form, preop, text):
@@ -94,8 +94,8 @@ def test_who_signs_or_verifies_has_not_saved_the_answers(alice, ivo, mona, brows
     before = browse(alice).get(url).context
     assert before["saved_by"] == alice.name
     with as_person(mona) as access:
-        found = form_row(patient, Form("assessment", timepoint="preop"))
-        verification.verify(access=access, found=found, columns=found.comparable)
+        row = form_row(patient, Form("assessment", timepoint="preop"))
+        verification.verify(access=access, found=row, columns=row.comparable)
     verified = browse(alice).get(url).context
     with as_person(ivo) as access:
         signing.sign(access=access, patient=patient)

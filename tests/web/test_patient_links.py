@@ -97,9 +97,9 @@ def test_no_page_of_the_patient_names_anybody(linked, patient, alice, north):
     client = Client()
     answer(client, token)
     for step in ("", *(f"{step}/" for step in range(1, 9))):
-        told = client.get(f"/answers/{token}/{step}").content.decode()
+        page_text = client.get(f"/answers/{token}/{step}").content.decode()
         for name in (patient.pk, alice.name, north.name, north.code, "1955"):
-            assert name not in told
+            assert name not in page_text
 
 
 @pytest.mark.parametrize("raw", ["", "6", "0", "x", "3.5", "１０１", "<script>", "'; --"])
@@ -307,8 +307,8 @@ def test_what_one_typed_oneself_is_never_overwritten_unasked(linked, browse, ali
     typed = {"person": alice.pk, "version": "", "eq_vas": "80", "assessment_date": "2026-01-09"}
     client.post(f"/patients/{patient.pk}/drafts/preop/", typed | {"pain_vas_mm": "3o"})
     link, _token = sent(linked)
-    lines = {one.item.name: one for one in client.get(f"/patient-links/{link.pk}/").context["lines"]}
-    assert {name: (one.stored, one.differs) for name, one in lines.items() if one.stored != "–"} == {
+    lines = {line.item.name: line for line in client.get(f"/patient-links/{link.pk}/").context["lines"]}
+    assert {name: (line.stored, line.differs) for name, line in lines.items() if line.stored != "–"} == {
         "eq_vas": ("80", True),
         "pain_vas_mm": ("3o mm", True),
     }
@@ -328,7 +328,10 @@ def test_what_was_saved_beside_the_review_is_asked_about(linked, browse, alice, 
     form = client.get(url)
     values = {question.name: question.value for card in form.context["sections"] for question in card.questions}
     saved = client.post(url, values | {"assessment_date": "2026-01-12", "version": form.context["version"]})
-    assert (saved.status_code, [one.name for one in saved.context["conflict"].asked]) == (409, ["eq_vas"])
+    assert (saved.status_code, [disagreement.name for disagreement in saved.context["conflict"].asked]) == (
+        409,
+        ["eq_vas"],
+    )
     with as_person(alice):
         assert Assessment.objects.get().eq_vas == 80
 
@@ -386,10 +389,12 @@ def test_everything_is_on_record_but_the_token(linked, as_person, alice):
     link, token = sent(linked)
     with as_person(alice):
         events = AuditEvent.objects.filter(table_name="registry_patientlink", row_id=str(link.pk)).order_by("pk")
-        assert [(one.action, one.user_id) for one in events][0] == ("insert", alice.pk)
-        assert {one.user_id for one in events[1:]} == {None} and {one.reason for one in events[1:]} == {"patient link"}
+        assert [(event.action, event.user_id) for event in events][0] == ("insert", alice.pk)
+        assert {event.user_id for event in events[1:]} == {None} and {event.reason for event in events[1:]} == {
+            "patient link"
+        }
         assert events.last().new["submitted_at"]
-        told = str([(one.old, one.new) for one in events])
+        told = str([(event.old, event.new) for event in events])
     assert token not in told and patient_links.hashed(token) not in told
 
 
@@ -410,9 +415,10 @@ def test_answers_are_taken_over_beside_what_was_seen(linked, browse, alice, ivo,
     browse(ivo).post(form, {"assessment_date": "2026-01-12", "eq_vas": "80", "version": ""})
     answer = client.post(review, {"accept": "", "seen": note})
     assert answer.status_code == 409
-    assert [(one.where, one.item, one.was, one.now) for one in answer.context["differences"]] == [
-        ("Form", "EQ VAS (health today)", "–", "80")
-    ]
+    assert [
+        (difference.where, difference.item, difference.was, difference.now)
+        for difference in answer.context["differences"]
+    ] == [("Form", "EQ VAS (health today)", "–", "80")]
     assert client.post(review, {"accept": "", "seen": ""}).status_code == 409
     assert stored(link).state == "arrived"
     assert client.post(review, {"accept": "", "keep-eq_vas": "stored"}).status_code == 302

@@ -27,10 +27,12 @@ def states(someone, day, recorded=None):
         (-30, ["due", "empty", "empty", "empty", "empty", "empty"]),
         (0, ["due", "empty", "empty", "empty", "empty", "empty"]),
         (1, ["overdue", "empty", "empty", "empty", "empty", "empty"]),
-        (16, ["missed", "due", "empty", "empty", "empty", "empty"]),
-        (44, ["missed", "due", "empty", "empty", "empty", "empty"]),
-        (45, ["missed", "overdue", "empty", "empty", "empty", "empty"]),
-        (70, ["missed", "missed", "due", "empty", "empty", "empty"]),
+        (16, ["overdue", "due", "empty", "empty", "empty", "empty"]),
+        (44, ["overdue", "due", "empty", "empty", "empty", "empty"]),
+        (45, ["overdue", "overdue", "empty", "empty", "empty", "empty"]),
+        (70, ["overdue", "missed", "due", "empty", "empty", "empty"]),
+        (179, ["overdue", "missed", "missed", "due", "empty", "empty"]),
+        (180, ["missed", "missed", "missed", "due", "empty", "empty"]),
         (790, ["missed"] * 5 + ["due"]),
         (791, ["missed"] * 5 + ["overdue"]),
         (970, ["missed"] * 6),
@@ -46,7 +48,7 @@ def test_before_surgery_is_dated_nothing_is_due():
 
 def test_nothing_is_due_after_death():
     died = SURGERY + dt.timedelta(days=60)
-    assert states(patient(vital_status="dead", death_date=died), 400) == ["missed", "missed"] + ["dead"] * 4
+    assert states(patient(vital_status="dead", death_date=died), 170) == ["overdue", "missed"] + ["dead"] * 4
 
 
 def test_what_was_recorded_has_its_own_state():
@@ -54,5 +56,5 @@ def test_what_was_recorded_has_its_own_state():
     assert states(patient(), 45, recorded)[1] == "draft"
 
 
-def test_a_visit_closes_when_the_next_one_opens():
-    assert closes(SCHEDULE) == {"preop": 16, "1m": 70, "3m": 153, "6m": 320, "12m": 670, "24m": 970}
+def test_a_visit_closes_when_the_next_one_opens_but_before_surgery_stays_open_as_the_last_one():
+    assert closes(SCHEDULE) == {"preop": 180, "1m": 70, "3m": 153, "6m": 320, "12m": 670, "24m": 970}

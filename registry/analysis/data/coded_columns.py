@@ -47,15 +47,15 @@ def joint_counts(before, after, chosen, rows=None, columns=None):
     first, second = _numbered(before, chosen, rows), _numbered(after, chosen, columns)
     height = 1 + (len(before.values) if rows is None else int(rows.max(initial=-1)) + 1)
     width = 1 + (len(after.values) if columns is None else int(columns.max(initial=-1)) + 1)
-    found, counts = _counted(first.astype(np.int32) * width + second, height * width)
-    first, second = np.divmod(found, width)
+    codes, counts = _counted(first.astype(np.int32) * width + second, height * width)
+    first, second = np.divmod(codes, width)
     both = (first > 0) & (second > 0)
     return first[both] - 1, second[both] - 1, counts[both], int(counts[~both].sum())
 
 
-def _numbered(one, chosen, numbers=None):
+def _numbered(member, chosen, numbers=None):
     """1 + the code of each of the patients `chosen`, or 1 + the number that stands for its value; 0 for none."""
-    codes = np.maximum(one.codes[chosen], -1) + 1
+    codes = np.maximum(member.codes[chosen], -1) + 1
     return codes if numbers is None else np.append(0, numbers + 1)[codes]
 
 
@@ -75,8 +75,8 @@ def differences(before, after, chosen):
     whole, scale = units
     change = whole[len(before.values) :][second] - whole[first]
     lowest = change.min(initial=0)
-    found, counts = _counted(change - lowest, int(change.max(initial=0) - lowest) + 1, counts)
-    return Counts((found + lowest) / scale, counts, missing)
+    changes, counts = _counted(change - lowest, int(change.max(initial=0) - lowest) + 1, counts)
+    return Counts((changes + lowest) / scale, counts, missing)
 
 
 def _counted(numbers, size, weights=None):
@@ -84,8 +84,8 @@ def _counted(numbers, size, weights=None):
     if size > SMALL_TABLE and weights is None:
         return np.unique(numbers, return_counts=True)
     counts = np.bincount(numbers, weights).astype(np.int64)
-    found = np.flatnonzero(counts)
-    return found, counts[found]
+    codes = np.flatnonzero(counts)
+    return codes, counts[codes]
 
 
 def _decimal_units(values):

@@ -9,6 +9,7 @@ patient ID: PostgreSQL would take as long to join them as to read them.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,51 +19,23 @@ from threading import Lock
 import numpy as np
 from django.db import connection, transaction
 
-from registry.instruments import catalogue, levels, variables
+from registry.analysis.data import item_columns
+from registry.analysis.data.columns import EPOCH, MISSING, Column
+from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events, eq5d5l
-from registry.instruments.timepoints import SCHEDULE
 from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE
 from registry.services.files.data_use import WITHDRAWN
 from sites.database.copying import blocks, one_moment
 from sites.models import Site
 
-MISSING = -32768
-EPOCH = "2000-01-01"  # dates are days from here
 PREOP = "preop"
+OWN_RECORDS = "registry_ownrecord"
+GATHERED = item_columns.GATHERED
 EVENTS = tuple(choice.code for choice in adverse_events.KINDS)  # bit i of the column `events` stands for EVENTS[i]
 EQ5D_BASE = 6
 EQ5D_CODES = EQ5D_BASE ** len(eq5d5l.DIMENSIONS)
-
-_PG_TYPES = {"i2": "int2", "i4": "int4"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One integer column: how PostgreSQL computes it (null for no value) and, for a code, what 0, 1, … stand for.
-
-    Of a number with decimals, or below zero, a stored 0 stands for `least`/`scale` and 1 for one `scale`-th more.
-    """
-
-    name: str
-    sql: str
-    dtype: str = "i2"
-    codes: tuple = ()
-    empty: int = MISSING
-    least: int = 0
-    scale: int = 1
-
-    @property
-    def select(self):
-        return f"coalesce({self._code_sql}, {self.empty})::{_PG_TYPES[self.dtype]}"
-
-    @property
-    def _code_sql(self):
-        if not self.codes:
-            return self.sql
-        whens = " ".join(f"WHEN '{code}' THEN {place}" for place, code in enumerate(self.codes))
-        return f"CASE {self.sql} {whens} END"
 
 
 def _codes(name):
@@ -144,14 +117,22 @@ def at_timepoint(timepoint):
     return tuple(replace(column, name=f"{column.name}@{timepoint}") for column in ASSESSMENT_COLUMNS)
 
 
-@cache
 def single(name):
     """The Column of one item that is read only where it is wanted: `consent_date`, or `kps@1m` of an assessment.
 
-    KeyError for what is no item, or none of the patient's (of the assessment's).
+    Names of `item_columns` are any item's. KeyError for what is no item, or none of that record's.
     """
+    if name.startswith(item_columns.MARKS):
+        return item_columns.column(name)
+    return _single(name)
+
+
+@cache
+def _single(name):
     item, _, timepoint = name.partition("@")
-    if item not in (_OF_ASSESSMENT if timepoint else _OF_PATIENT) or timepoint not in ("", *_TIMEPOINTS):
+    if item not in (_OF_ASSESSMENT if timepoint else _OF_PATIENT) or (
+        timepoint and not item_columns.VISIT.fullmatch(timepoint)
+    ):
         raise KeyError(name)
     stored = f"{'a' if timepoint else 'p'}.{item}"
     if codes := tuple(choice.code for choice in variables.get(item).categories):
@@ -166,7 +147,6 @@ def single(name):
 _OF_PATIENT = {variable.name for variable in variables.FURTHER_OF_PATIENT}
 _OF_ASSESSMENT = {variable.name for variable in variables.FURTHER_OF_ASSESSMENT}
 SINGLES = _OF_PATIENT | _OF_ASSESSMENT
-_TIMEPOINTS = {timepoint.code for timepoint in SCHEDULE}
 
 
 @dataclass(frozen=True)
@@ -178,14 +158,32 @@ class Wanted:
 
     @property
     def of_patients(self):
-        return tuple(map(single, (name for name in self.singles if "@" not in name)))
+        return tuple(map(single, (name for name in self.singles if "@" not in name and name[0] != GATHERED)))
+
+    @property
+    def of_events(self):
+        """The columns that are gathered from the events of a patient."""
+        return self._gathered("events")
+
+    @property
+    def of_repeats(self):
+        """The columns that are gathered from a patient's own records."""
+        return self._gathered("repeat")
+
+    def _gathered(self, record):
+        mark = f'"of":"{record}"'
+        return tuple(single(name) for name in self.singles if name[0] == GATHERED and mark in name)
 
     def of_visits(self):
         """(timepoint, whether whole, the single columns of it), each timepoint once."""
-        for code in dict.fromkeys((*self.timepoints, *(name.partition("@")[2] for name in self.singles))):
+        for code in dict.fromkeys((*self.timepoints, *(one.partition("@")[2] for one in self._of_visits))):
             if code:
-                here = tuple(single(name) for name in self.singles if name.endswith(f"@{code}"))
+                here = tuple(single(name) for name in self._of_visits if name.endswith(f"@{code}"))
                 yield code, code in self.timepoints, here
+
+    @property
+    def _of_visits(self):
+        return tuple(name for name in self.singles if name[0] != GATHERED)
 
 
 def columns(wanted):
@@ -196,22 +194,22 @@ def columns(wanted):
         for code, whole, singles in wanted.of_visits()
         for column in (*(at_timepoint(code) if whole else ()), *singles)
     )
-    return (*PATIENT_COLUMNS, *wanted.of_patients, *EVENT_COLUMNS, *of_visits, STOPPED)
+    gathered = (*wanted.of_events, *wanted.of_repeats)
+    return (*PATIENT_COLUMNS, *wanted.of_patients, *EVENT_COLUMNS, *gathered, *of_visits, STOPPED)
 
 
 def checked(wanted):
     """The Wanted of codes of timepoints and names of single columns. ValueError for one that there is not."""
     names = tuple(dict.fromkeys(wanted))
+    known = {one.code for one in timepoints.planned()}
     for name in names:
-        if name not in _TIMEPOINTS:
+        if name not in known:
             try:
                 single(name)
             except KeyError:
-                fits = ", ".join(sorted(_TIMEPOINTS))
+                fits = ", ".join(sorted(known))
                 raise ValueError(f"not a timepoint: {name}; one of {fits}, or an item that cohorts ask") from None
-    return Wanted(
-        tuple(name for name in names if name in _TIMEPOINTS), tuple(name for name in names if name not in _TIMEPOINTS)
-    )
+    return Wanted(tuple(name for name in names if name in known), tuple(name for name in names if name not in known))
 
 
 # Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.
@@ -233,7 +231,21 @@ def patients_sql(seed=0, singles=()):
 def assessments_sql(timepoint, seed=0, declared=ASSESSMENT_COLUMNS):
     """The statement that reads the assessments of one timepoint: join, then ASSESSMENT_COLUMNS or what is declared."""
     selected = ", ".join(column.select for column in declared)
-    return f"SELECT {_join('a', seed)}, {selected} FROM registry_assessment AS a WHERE a.timepoint_id = '{timepoint}'"
+    rows = "registry_assessment AS a"
+    if re.search(r"\bp\.", selected):  # a value calculated from the visit and the patient
+        rows += f" JOIN {_PATIENTS_OF.format('a')}"
+    return f"SELECT {_join('a', seed)}, {selected} FROM {rows} WHERE a.timepoint_id = '{timepoint}'"
+
+
+_PATIENTS_OF = "registry_patient AS p ON p.patient_id = {0}.patient_id AND p.site_id = {0}.site_id"
+
+
+def gathered_sql(table, declared, seed=0):
+    """The statement that gathers columns from the rows of a table that a patient may have several of."""
+    selected = ", ".join(column.select for column in declared)
+    return (
+        f"SELECT {_join('e', seed)}, {selected} FROM {table} AS e JOIN {_PATIENTS_OF.format('e')} GROUP BY e.patient_id"
+    )
 
 
 def events_sql(seed=0):
@@ -289,10 +301,10 @@ class Frame:
         """
         return replace(self, data=_Taken(self.data, places, moving))
 
-    def of_lesions(self, told, kind):
+    def of_lesions(self, counts, kind):
         """(n,) of a kind: what `told` says of each patient's mask of levels; it is asked of different ones alone."""
         masks, place = self._lesions
-        return np.array([told(mask) for mask in masks.tolist()], kind)[place]
+        return np.array([counts(mask) for mask in masks.tolist()], kind)[place]
 
     @cached_property
     def _lesions(self):
@@ -323,7 +335,7 @@ def patient_ids(keys, source=LIVE):
     with transaction.atomic(), connection.cursor() as cursor:
         sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1"
         cursor.execute(source.reading(sql), [wanted])
-        return [one for (one,) in cursor.fetchall()]
+        return [patient_id for (patient_id,) in cursor.fetchall()]
 
 
 def read(wanted, on_rows=None, keep_key=False, source=LIVE):
@@ -337,11 +349,16 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
     """
     wanted = checked(wanted)
     require(wanted, source.lacking)
+    if wanted.of_repeats and source is not LIVE:
+        raise snapshots.Lacking(NO_REPEATS)
     on_rows = on_rows or (lambda count: None)
     with one_moment():
         places = site_places()
         data, seed, finder = _patients(source, wanted.of_patients, on_rows)
         _add(data, finder, source.reading(events_sql(seed)), EVENT_COLUMNS, EVENT_COLUMNS, on_rows)
+        for table, gathered in (("registry_adverseevent", wanted.of_events), (OWN_RECORDS, wanted.of_repeats)):
+            if gathered:
+                _add(data, finder, source.reading(gathered_sql(table, gathered, seed)), gathered, gathered, on_rows)
         for code, whole, singles in wanted.of_visits():
             declared = (*(ASSESSMENT_COLUMNS if whole else ()), *singles)
             named = (*(at_timepoint(code) if whole else ()), *singles)
@@ -351,10 +368,14 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
 
 def require(wanted, lacking):
     """snapshots.Lacking, if one of the single items of a Wanted is among the columns that a state lacks."""
-    items = dict.fromkeys(name.partition("@")[0] for name in wanted.singles)
-    if labels := [variables.get(name).label for name in items if name in lacking]:
-        en, ja = ", ".join(one.en for one in labels), "、".join(one.ja for one in labels)
+    items = dict.fromkeys(_item_of(name) for name in wanted.singles)
+    if labels := [catalogue.part(name).label for name in items if name in lacking]:
+        en, ja = ", ".join(label.en for label in labels), "、".join(label.ja for label in labels)
         raise snapshots.Lacking(Label(LACKING.en.format(names=en), LACKING.ja.format(names=ja)))
+
+
+def _item_of(name):
+    return item_columns.item_of(name) if name.startswith(item_columns.MARKS) else name.partition("@")[0]
 
 
 LACKING = Label(
@@ -362,6 +383,12 @@ LACKING = Label(
     "cohort without that step.",
     "このスナップショットは、次の項目の収集開始前に作成されました：{names}。"
     "より新しいスナップショットか現在の登録データ、またはその段階を含まないコホートを選んでください。",
+)
+
+
+NO_REPEATS = Label(
+    "A snapshot holds no repeating forms of the study's own: compare the registry as it is.",
+    "スナップショットには独自の繰り返しフォームが含まれません。現在の登録データで比較してください。",
 )
 
 
@@ -426,8 +453,8 @@ class Finder:
         if self.joins.size:
             ascending = np.argsort(joins)  # neighbours are searched near each other, in the processor's cache
             joins = joins[ascending]
-            found = np.minimum(np.searchsorted(self.joins, joins), self.joins.size - 1)
-            places[ascending] = np.where(self.joins[found] == joins, self.order[found], -1)
+            nearest = np.minimum(np.searchsorted(self.joins, joins), self.joins.size - 1)
+            places[ascending] = np.where(self.joins[nearest] == joins, self.order[nearest], -1)
         return places
 
 

@@ -196,7 +196,7 @@ class Packed:
         for site, content in self._parts(IDS):
             here = np.isin(keys[site], wanted, assume_unique=True).tolist()
             ids = bytes(content).decode().split("\n")
-            yield from (one for one, is_here in zip(ids, here, strict=True) if is_here)
+            yield from (part for part, is_here in zip(ids, here, strict=True) if is_here)
 
     def _count(self, site):
         return self.rows[site].stop - self.rows[site].start

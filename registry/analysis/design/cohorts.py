@@ -96,8 +96,8 @@ class Step:
             return variables.get(value).label
         if isinstance(value, (list, tuple)):
             known = self.kind.words(**self.parameters)
-            labels = [known.get(one, Label(str(one), str(one))) for one in value]
-            return Label(", ".join(one.en for one in labels), "、".join(one.ja for one in labels))
+            labels = [known.get(code, Label(str(code), str(code))) for code in value]
+            return Label(", ".join(label.en for label in labels), "、".join(label.ja for label in labels))
         return value
 
     def keep(self, frame, rule):
@@ -159,7 +159,7 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
             }
         )
     chosen = np.flatnonzero(inside).astype(np.int32)
-    if frame.n != chosen.size + sum(one["excluded"] for one in flow[1:]):
+    if frame.n != chosen.size + sum(step["excluded"] for step in flow[1:]):
         raise RuntimeError("the patients excluded and analysed do not add up to the patients enrolled")
     return Selection(cohort, chosen, flow, left_at, _by_site(frame, left_at, len(cohort.steps)))
 
@@ -171,7 +171,7 @@ def _by_site(frame, left_at, steps):
     counts = np.append(counts, np.zeros(-counts.size % width, counts.dtype)).reshape(-1, width).tolist()
     rows = [
         {"site": code, "enrolled": sum(counts[pk]), "excluded": counts[pk][1:], "analysed": counts[pk][0]}
-        for pk, code in sorted(frame.site_codes.items(), key=lambda one: one[1])
+        for pk, code in sorted(frame.site_codes.items(), key=lambda site: site[1])
         if pk < len(counts) and any(counts[pk])
     ]
     if sum(row["enrolled"] for row in rows) != frame.n:
@@ -268,9 +268,9 @@ def _level_range(frame, rule, first, last):
 
 
 def _two_levels(first, last):
-    for one in (first, last):
-        if one not in levels.LEVELS:
-            raise refusal("{one}: must be a level from C1 to S", "{one}：C1～Sの高位を指定してください", one=one)
+    for code in (first, last):
+        if code not in levels.LEVELS:
+            raise refusal("{one}: must be a level from C1 to S", "{one}：C1～Sの高位を指定してください", one=code)
     if levels.LEVELS.index(first) > levels.LEVELS.index(last):
         raise refusal(
             "{first} is below {last}",
@@ -324,18 +324,18 @@ def _has(frame, rule, variable, timepoint):
 
 
 def _measured(variable, timepoint):
-    if variable not in {one.name for one in MEASURED}:
+    if variable not in {outcome.name for outcome in MEASURED}:
         raise refusal(
             "“{variable}” is not assessed at a timepoint; one of {fits}",
             "「{variable}」は評価時点をもつ項目ではありません。使えるもの：{fits}",
             variable=variable,
-            fits=listed(one.name for one in MEASURED),
+            fits=listed(outcome.name for outcome in MEASURED),
         )
     _known_timepoint(timepoint)
 
 
 def _known_timepoint(code):
-    known = [one.code for one in timepoints.SCHEDULE]
+    known = [timepoint.code for timepoint in timepoints.SCHEDULE]
     if code not in known:
         raise refusal(
             "“{code}” is no timepoint; one of {fits}",
@@ -359,13 +359,13 @@ def _run_of(frame, rule, minimum, maximum):
 
 
 def _two_numbers(minimum, maximum):
-    for one in (minimum, maximum):
-        if not isinstance(one, int) or not 1 <= one <= len(levels.LEVELS):
+    for bound in (minimum, maximum):
+        if not isinstance(bound, int) or not 1 <= bound <= len(levels.LEVELS):
             raise refusal(
                 "a number of vertebrae is from 1 to {most}; got {one}",
                 "椎体数は1～{most}で指定してください（入力：{one}）",
                 most=len(levels.LEVELS),
-                one=repr(one),
+                one=repr(bound),
             )
     if minimum > maximum:
         raise refusal(
@@ -386,9 +386,9 @@ def _operated_until(frame, rule, last):
 
 def _values(frame, variable, timepoint):
     """(n,) values of a continuous variable, NaN for none."""
-    found = coded(variable, frame, timepoint)
-    values = np.append(np.asarray(found.values, float), np.nan)
-    return values[np.where(found.codes < 0, values.size - 1, found.codes)]
+    column = coded(variable, frame, timepoint)
+    values = np.append(np.asarray(column.values, float), np.nan)
+    return values[np.where(column.codes < 0, values.size - 1, column.codes)]
 
 
 def _at_least(frame, rule, variable, minimum, timepoint=None):
@@ -400,12 +400,12 @@ def _at_most(frame, rule, variable, maximum, timepoint=None):
 
 
 def _in_categories(frame, rule, variable, values, timepoint=None):
-    found = coded(variable, frame, timepoint)
-    return np.isin(found.codes, [found.values.index(value) for value in values])
+    column = coded(variable, frame, timepoint)
+    return np.isin(column.codes, [column.values.index(value) for value in values])
 
 
 BASELINE_CHARACTERISTICS = (
-    *(one for one in variables.CHARACTERISTICS if one is not variables.DIED),
+    *(variable for variable in variables.CHARACTERISTICS if variable is not variables.DIED),
     *variables.COMPONENTS,
 )
 OF_PATIENT = (*BASELINE_CHARACTERISTICS, *variables.FURTHER_OF_PATIENT)
@@ -417,13 +417,13 @@ KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数", "
 def _of_kind(kind, variable, timepoint):
     """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
     offered = OF_PATIENT if timepoint is None else ASSESSED
-    if variable not in {one.name for one in offered if one.kind == kind}:
+    if variable not in {variable.name for variable in offered if variable.kind == kind}:
         when = Label("of the patient", "患者の") if timepoint is None else Label("assessed then", "評価時点の")
         raise refusal(
             f"“{{variable}}” is no {kind} variable {when.en}; one of {{fits}}",
             f"「{{variable}}」は{when.ja}{KINDS_JA[kind]}ではありません。使えるもの：{{fits}}",
             variable=variable,
-            fits=listed(one.name for one in offered if one.kind == kind),
+            fits=listed(variable.name for variable in offered if variable.kind == kind),
         )
     if timepoint is not None:
         _known_timepoint(timepoint)
@@ -639,7 +639,7 @@ def from_json(data):
     """The Cohort that `to_json` wrote, checked. UnknownStep or ValueError says what is wrong."""
     try:
         name, version, steps = data["name"], data["version"], data["steps"]
-        read = tuple(Step(one["step"], {k: v for k, v in one.items() if k != "step"}) for one in steps)
+        read = tuple(Step(step["step"], {k: v for k, v in step.items() if k != "step"}) for step in steps)
     except (KeyError, TypeError, AttributeError) as error:
         raise _unknown(
             "a cohort has a name, a version and a list of steps, each with its code",
@@ -651,7 +651,7 @@ def from_json(data):
 
 def timepoints_needed(cohort):
     """What `frame.read` must read for the cohort's own steps: timepoints, and items that only cohorts ask, alone."""
-    return tuple(dict.fromkeys(one for step in cohort.steps for one in _needed(**step.parameters)))
+    return tuple(dict.fromkeys(timepoint for step in cohort.steps for timepoint in _needed(**step.parameters)))
 
 
 def _needed(variable=None, timepoint=None, **more):

@@ -15,7 +15,9 @@ def refusal(en, ja, **values):
     """The Refused to raise: two texts with the same values in them, of which Labels stand in the text's language."""
 
     def told(text, language):
-        shown = {name: one.in_language(language) if isinstance(one, Label) else one for name, one in values.items()}
+        shown = {
+            name: value.in_language(language) if isinstance(value, Label) else value for name, value in values.items()
+        }
         return text.format(**shown)
 
     return Refused(Label(told(en, "en"), told(ja, "ja")))
@@ -31,8 +33,8 @@ def named(some):
     """Things with a code and a Label as they stand in a refusal: in words for people, with the code for programs."""
     some = tuple(some)
     return Label(
-        ", ".join(f"{one.label.en} ({one.code})" for one in some),
-        "、".join(f"{one.label.ja}（{one.code}）" for one in some),
+        ", ".join(f"{choice.label.en} ({choice.code})" for choice in some),
+        "、".join(f"{choice.label.ja}（{choice.code}）" for choice in some),
     )
 
 

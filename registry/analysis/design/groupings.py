@@ -50,8 +50,8 @@ _LABELS = {
     "sins_class": Label("SINS class", "SINS分類"),
 }
 GROUPINGS = {
-    one.code: one
-    for one in (
+    grouping.code: grouping
+    for grouping in (
         Grouping("segment_group", Label("Segment group", "病変部位群"), levels.SEGMENT_GROUPS[:3], _segments),
         _column("sex", patient.SEXES),
         Grouping("region", Label("Region of the site", "施設の地域"), None, _regions),
@@ -67,7 +67,7 @@ GROUPINGS = {
 ARMS = "arms"
 ARM_CODES = ("arm_a", "arm_b")
 ARM_LABEL = Label("Two arms", "2つの治療群")
-ARM_VARIABLES = {code: one for code, one in GROUPINGS.items() if one.groups is not None}
+ARM_VARIABLES = {code: grouping for code, grouping in GROUPINGS.items() if grouping.groups is not None}
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,13 @@ class Arms:
     def _label(self, letter, levels_of, source):
         labels = [choice.label for choice in source.groups if choice.code in levels_of]
         return Label(
-            f"{letter}: {' / '.join(one.en for one in labels)}", f"{letter}：{' / '.join(one.ja for one in labels)}"
+            f"{letter}: {' / '.join(label.en for label in labels)}",
+            f"{letter}：{' / '.join(label.ja for label in labels)}",
         )
 
     def _places(self, source, frame, rule):
         choices, places = source.places(frame, rule)
-        arm = [0 if one.code in self.a else 1 if one.code in self.b else -1 for one in choices]
+        arm = [0 if choice.code in self.a else 1 if choice.code in self.b else -1 for choice in choices]
         return np.array([*arm, -1], np.int16)[np.where(places < 0, len(arm), places)]
 
     def to_json(self):

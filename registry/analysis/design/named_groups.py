@@ -105,7 +105,7 @@ class NamedGroups:
 
     def timepoints_needed(self):
         """What `frame.read` must read for the groups' steps."""
-        return tuple(one for group in self.groups for one in cohorts.timepoints_needed(group))
+        return tuple(timepoint for group in self.groups for timepoint in cohorts.timepoints_needed(group))
 
     def to_json(self):
         return [group.to_json() for group in self.groups]
@@ -119,14 +119,14 @@ def from_json(data):
         return NamedGroups(
             tuple(
                 Group(
-                    one["code"],
-                    Label(one["label"]["en"], one["label"]["ja"]),
+                    group["code"],
+                    Label(group["label"]["en"], group["label"]["ja"]),
                     tuple(
                         cohorts.Step(step["step"], {name: part for name, part in step.items() if name != "step"})
-                        for step in one["steps"]
+                        for step in group["steps"]
                     ),
                 )
-                for one in data
+                for group in data
             )
         )
     except (KeyError, TypeError, AttributeError):

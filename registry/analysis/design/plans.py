@@ -5,13 +5,21 @@ A plan goes to JSON and back unchanged. `SEGMENT_COMPARISON` is that of the segm
 """
 
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
 
-from registry.analysis.design import groupings, methods, named_groups
+from registry.analysis.design import groupings, methods, named_groups, sections
 from registry.analysis.design.errors import listed, named, refusal
+from registry.analysis.design.variables import declared, visits
+from registry.analysis.design.variables.columns import DEATH
 from registry.instruments import levels, timepoints, value_sets, variables
 from registry.instruments.base import Label
 
 LONGEST_NOTE = 1000
+
+
+# What is told of the segment study beside its tables (`running.runner.REPORTS`); another study's plan names none.
+REPORTS = ("figures", "survival", "eq5d_report", "lesion_levels", "sins_by_procedure")
+TABLES = ("characteristics", "outcomes", "deltas", "events", "domains")  # lists of the segment study's tables
 
 
 def _names(some):
@@ -29,6 +37,10 @@ class Plan:
     segment_rule                                         options of `levels.SegmentRule`
     arms                                                 which levels make two arms, where the grouping is `arms`
     named                                                groups by the steps of a cohort, where the grouping is `named`
+    reports                                              which of REPORTS are told
+    variables, visits                                    what the plan declares: `design.variables`
+    sections                                             (code, entries) of each kind of section that it has
+    as_of                                                the day on which visits are due; "" for the data's last day
     """
 
     name: str
@@ -56,6 +68,11 @@ class Plan:
     second_before_after_categorical: str = "mcnemar"
     alpha: float = 0.05
     note: str = ""  # what the comparison is for, in its requester's words
+    reports: tuple = REPORTS
+    variables: tuple = ()
+    visits: tuple = ()
+    sections: tuple = ()
+    as_of: str = ""
 
     def __post_init__(self):
         for place, check in _CHECKS.items():
@@ -76,7 +93,7 @@ class Plan:
                     "deltas: {name} is no continuous variable among the outcomes; those are {fits}",
                     "変化量：{name}は転帰のうちの連続変数ではありません。使えるもの：{fits}",
                     name=name,
-                    fits=listed(one for one in self.outcomes if variables.get(one).kind == "continuous"),
+                    fits=listed(outcome for outcome in self.outcomes if variables.get(outcome).kind == "continuous"),
                 )
         if bool(self.arms) != (self.grouping == groupings.ARMS):
             raise refusal(
@@ -93,7 +110,7 @@ class Plan:
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups
         if test.two_groups and groups is not None and len(groups) != 2:
-            fits = [one for one in methods.OVERALL["continuous"].values() if not one.two_groups]
+            fits = [method for method in methods.OVERALL["continuous"].values() if not method.two_groups]
             raise refusal(
                 "{test} compares two groups; {grouping} has {n}: use {fits}",
                 "{test}は2群の検定ですが、{grouping}は{n}群です。使えるもの：{fits}",
@@ -113,12 +130,35 @@ class Plan:
 
     @property
     def timepoints(self):
-        return (self.baseline, *self.followups)
+        """The visits that the segment study's tables read whole."""
+        return (self.baseline, *self.followups) if self.tells_tables else ()
 
     @property
     def items_needed(self):
-        """What `frame.read` must read for the plan's groups, beside its timepoints."""
-        return self.named.timepoints_needed() if self.named else ()
+        """What `frame.read` must read for the plan's groups and sections, beside its timepoints."""
+        of_groups = self.named.timepoints_needed() if self.named else ()
+        of_sections = (
+            name
+            for code, entries in self.sections
+            for entry in entries
+            for name in sections.SECTIONS[code].needed(entry, self)
+        )
+        fate = (DEATH,) if self.sections else ()  # who died before a visit is not merely missing at it
+        return tuple(dict.fromkeys((*of_groups, *fate, *of_sections)))
+
+    @property
+    def names(self):
+        """The Variables and visits that the plan may name: its own, then what the registry collects."""
+        return declared.Variables(self.variables, self.visits)
+
+    @property
+    def tells_tables(self):
+        """Whether the plan has any table or report of the segment study."""
+        return bool(self.reports) or any(getattr(self, name) for name in TABLES)
+
+    def entries(self, code):
+        """The entries of a kind of section."""
+        return dict(self.sections).get(code, ())
 
     def test(self, place):
         """The Test at a place such as `overall_continuous`; None where there is none."""
@@ -126,21 +166,26 @@ class Plan:
         return _TABLES[place].get(code)
 
     def to_json(self):
-        data = asdict(self)
-        data["segment_rule"] = dict(self.segment_rule)
-        data["arms"] = self.arms and self.arms.to_json()
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _TOLD_WHERE_THERE}
+        told["segment_rule"] = dict(self.segment_rule)
+        told["arms"] = self.arms and self.arms.to_json()
         if self.named:
-            data["named"] = self.named.to_json()
-        else:
-            del data["named"]  # plans without are as they always were
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+            told["named"] = self.named.to_json()
+        if self.reports != REPORTS:
+            told["reports"] = self.reports
+        told |= _declared_json(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+
+
+# Parts that plans were without once: a plan that does not use one is as it always was.
+_TOLD_WHERE_THERE = ("named", "reports", "variables", "visits", "sections", "as_of")
 
 
 def from_json(data):
     """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. ValueError."""
     if not isinstance(data, dict) or "name" not in data:
         raise refusal("a plan is an object with a name", "計画は名前（name）をもつオブジェクトです")
-    known = {field.name for field in fields(Plan)}
+    known = {field.name for field in fields(Plan)} - {"sections"} | sections.SECTIONS.keys()
     if unknown := sorted(data.keys() - known):
         raise refusal(
             "no part of a plan: {unknown}; a plan has {fits}",
@@ -148,12 +193,58 @@ def from_json(data):
             unknown=listed(unknown),
             fits=listed(sorted(known)),
         )
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name not in sections.SECTIONS
+    }
+    given |= _declared_of(data)
     if isinstance(given.get("segment_rule"), dict):
         given["segment_rule"] = tuple(given["segment_rule"].items())
     given["arms"] = groupings.arms_from_json(data.get("arms"))
     given["named"] = named_groups.from_json(data.get("named"))
     return Plan(**given)
+
+
+def _declared_json(plan):
+    told = {
+        "variables": [one.to_json() for one in plan.variables],
+        "visits": [one.to_json() for one in plan.visits],
+        **{code: [entry.to_json() for entry in entries] for code, entries in plan.sections},
+        "as_of": plan.as_of,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _declared_of(data):
+    """Variables, visits and sections of a plan's JSON, and what a plan that has some leaves out of the segment
+    study's tables: it has none of them that it does not name."""
+    own_visits = tuple(map(visits.from_json, _list(data, "visits")))
+    _differ("visits", [one.code for one in own_visits])
+    read = []
+    for entry in _list(data, "variables"):
+        read.append(declared.from_json(entry, declared.Variables(read, own_visits)))
+    _differ("variables", [one.name for one in read])
+    names = declared.Variables(read, own_visits)
+    entries = tuple((code, sections.read(code, data[code], names)) for code in sections.SECTIONS if data.get(code))
+    given = {"variables": tuple(read), "visits": own_visits, "sections": entries}
+    if any(given.values()):
+        given |= {name: () for name in (*TABLES, "reports") if name not in data}
+    return given
+
+
+def _list(data, name):
+    value = data.get(name) or []
+    if not isinstance(value, (list, tuple)):
+        raise refusal("{name}: a list", "{name}：一覧で指定してください", name=name)
+    return value
+
+
+def _differ(place, codes):
+    if twice := sorted({code for code in codes if codes.count(code) > 1}):
+        raise refusal(
+            "{place}: {twice} is there twice", "{place}：{twice}が重複しています", place=place, twice=listed(twice)
+        )
 
 
 def segment_comparison(**changes):
@@ -165,7 +256,7 @@ def segment_comparison(**changes):
 
 
 def _one_of(choices):
-    choices = tuple(choices)
+    choices = choices if isinstance(choices, _Visits) else tuple(choices)
 
     def check(place, value):
         if value not in choices:
@@ -181,7 +272,7 @@ def _one_of(choices):
 
 
 def _some_of(choices, least=0):
-    one = _one_of(choices)
+    one_choice = _one_of(choices)
 
     def check(place, values):
         if not isinstance(values, tuple) or len(values) < least or len(set(values)) != len(values):
@@ -193,7 +284,7 @@ def _some_of(choices, least=0):
                 fits=listed(choices),
             )
         for value in values:
-            one(place, value)
+            one_choice(place, value)
 
     return check
 
@@ -203,6 +294,19 @@ def _rule(place, value):
         levels.SegmentRule(**dict(value))
     except (TypeError, ValueError) as error:
         raise refusal("{place}: {why}", "{place}：{why}", place=place, why=error) from error
+
+
+def _day(place, value):
+    try:
+        if value:
+            date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise refusal(
+            "{place}: {value}: a date is written 2026-12-31",
+            "{place}：{value}：日付は2026-12-31のように書いてください",
+            place=place,
+            value=value,
+        ) from None
 
 
 def _alpha(place, value):
@@ -226,12 +330,28 @@ _TABLES = {
     for prefix in ("", "second_")
     if f"{prefix}{use}_{kind}" in {field.name for field in fields(Plan)}
 }
-_TIMES = tuple(one.code for one in timepoints.SCHEDULE)
-_SETS = tuple(one.code for one in value_sets.ALL)
+
+
+class _Visits:
+    """The codes of every planned visit: the product's own first, so that naming one of those asks no database."""
+
+    def __contains__(self, code):
+        return code in {visit.code for visit in timepoints.SCHEDULE} or code in {
+            visit.code for visit in timepoints.planned()
+        }
+
+    def __iter__(self):
+        return iter([visit.code for visit in timepoints.planned()])
+
+
+_TIMES = _Visits()
+_SETS = tuple(value_set.code for value_set in value_sets.ALL)
 _CHECKS = {
     "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED)),
     "baseline": _one_of(_TIMES),
     "followups": _some_of(_TIMES, least=1),
+    "reports": _some_of(REPORTS),
+    "as_of": _day,
     "value_sets": _some_of(_SETS, least=1),
     "segment_rule": _rule,
     "characteristics": _some_of(_names(variables.CHARACTERISTICS)),

@@ -36,7 +36,7 @@ class Threshold:
     value_set: str = ""
 
     def __post_init__(self):
-        fits = [one.name for one in variables.OUTCOMES if one.kind == "continuous"]
+        fits = [outcome.name for outcome in variables.OUTCOMES if outcome.kind == "continuous"]
         if self.variable not in fits:
             raise refusal(
                 "MCID: “{variable}” does not fit; one of {fits}",
@@ -105,11 +105,11 @@ THRESHOLDS = (
 def of(variable, value_set):
     """The Thresholds of an outcome, smallest first, that hold for a value set."""
     fitting = (
-        one
-        for one in (read(settings.MCID) if settings.MCID else THRESHOLDS)
-        if one.variable == variable and one.value_set in ("", value_set)
+        threshold
+        for threshold in (read(settings.MCID) if settings.MCID else THRESHOLDS)
+        if threshold.variable == variable and threshold.value_set in ("", value_set)
     )
-    return tuple(sorted(fitting, key=lambda one: one.value))
+    return tuple(sorted(fitting, key=lambda threshold: threshold.value))
 
 
 @cache
@@ -117,7 +117,7 @@ def read(path):
     """The Thresholds of a JSON file. Refused for a file that cannot be read or an entry that makes no sense."""
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))
-        return tuple(Threshold(**one | {"setting": Label(**one["setting"])}) for one in entries)
+        return tuple(Threshold(**entry | {"setting": Label(**entry["setting"])}) for entry in entries)
     except Refused:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -67,11 +67,16 @@ def _bounds(few):
 
 def complement(result, threshold):
     """Hide in place what a hidden count of this result, whose small counts are a `Few`, would follow from."""
-    found = [*_of_cohort(result["cohort"]), *_of_pairs(result, threshold), *_of_procedures(result), *_of_levels(result)]
+    hidden = [
+        *_of_cohort(result["cohort"]),
+        *_of_pairs(result, threshold),
+        *_of_procedures(result),
+        *_of_levels(result),
+    ]
     for name, part in result.items():
         if name not in ("cohort", "method"):
-            found += _of_rows(part)
-    close(found, threshold)
+            hidden += _of_rows(part)
+    close(hidden, threshold)
 
 
 def close(relations, threshold):
@@ -117,7 +122,7 @@ def _cells(part):
 
 def _of_pairs(result, threshold):
     """Complete pairs of a group, whose size tells how many have none."""
-    tables = [result["recovery"], *(one["recovery"] for one in result.get("sensitivity", ()))]
+    tables = [result["recovery"], *(part["recovery"] for part in result.get("sensitivity", ()))]
     for row in (row for table in tables for row in table):
         without = result["cohort"]["groups"][row["group"]] - row["pairs"]
         if 0 < without < threshold:
@@ -139,16 +144,16 @@ def _of_procedures(result):
 def _of_levels(result):
     """What the EQ-5D report counts once more is told there as it is told in the table of the dimensions."""
     table = {
-        (row["variable"], row["timepoint"], group): told
+        (row["variable"], row["timepoint"], group): cell
         for row in result.get("eq5d_domains", ())
-        for group, told in row["groups"].items()
+        for group, cell in row["groups"].items()
     }
     for row in result.get("eq5d_report", {}).get("levels", ()):
-        told = table.get((row["dimension"], row["timepoint"], row["group"]))
-        if told and (told["n"], told["counts"]) == (row["n"], row["counts"]):
-            yield Relation([Cell(told, "n")], Cell(row, "n"))
-            for code in told["counts"]:
-                yield Relation([Cell(told["counts"], code)], Cell(row["counts"], code))
+        total = table.get((row["dimension"], row["timepoint"], row["group"]))
+        if total and (total["n"], total["counts"]) == (row["n"], row["counts"]):
+            yield Relation([Cell(total, "n")], Cell(row, "n"))
+            for code in total["counts"]:
+                yield Relation([Cell(total["counts"], code)], Cell(row["counts"], code))
 
 
 def _if_whole(parts, whole):

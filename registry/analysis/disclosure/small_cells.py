@@ -41,7 +41,7 @@ def _masked(part, threshold, counted):
     if isinstance(part, dict):
         return {name: _masked(value, threshold, _counts(name, value, counted)) for name, value in part.items()}
     if isinstance(part, list):
-        return [_masked(one, threshold, counted) for one in part]
+        return [_masked(member, threshold, counted) for member in part]
     if counted and isinstance(part, int) and not isinstance(part, bool) and 0 < part < threshold:
         return Few(part, threshold)
     return part
@@ -50,14 +50,14 @@ def _masked(part, threshold, counted):
 def _counts(name, value, counted):
     """Whether what is under a name are counts. Rows in a dict or a list say so themselves, each by its own names."""
     rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if any(isinstance(one, (dict, list)) for one in rows):
+    if any(isinstance(row, (dict, list)) for row in rows):
         return False
     return counted or name in COUNTS
 
 
 def like(row, derived):
     """What was computed from a row, a count or a dict of counts, hidden where the row's own small counts are."""
-    threshold = max((one.threshold for one in _all(row) if isinstance(one, Few)), default=0)
+    threshold = max((few.threshold for few in _all(row) if isinstance(few, Few)), default=0)
     return _masked(derived, threshold, counted=True) if threshold else derived
 
 
@@ -68,7 +68,7 @@ def apart(hidden, derived):
 
 def _all(part):
     if isinstance(part, (dict, list)):
-        for one in part.values() if isinstance(part, dict) else part:
-            yield from _all(one)
+        for member in part.values() if isinstance(part, dict) else part:
+            yield from _all(member)
     else:
         yield part

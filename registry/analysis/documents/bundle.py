@@ -138,7 +138,7 @@ def write_new(file, plan, cohort, patient_ids=False):
 def _patient_ids(frame):
     """(n,) patient IDs in the order of a frame that was read with its key."""
     ids = Patient.objects.values_list("patient_id", flat=True)
-    by_key = {frames.key_of(one): one for one in ids}
+    by_key = {frames.key_of(patient): patient for patient in ids}
     return [by_key[key] for key in frame["key"].tolist()]
 
 
@@ -148,12 +148,12 @@ def _patient_ids(frame):
 def columns(plan, frame):
     """Every Column of data.csv: the group, what it was made from, and each variable of the plan, raw ones before the
     ones recoded from them."""
-    found = [_group(plan, frame), _levels(frame)]
+    all_columns = [_group(plan, frame), _levels(frame)]
     for name in filter(None, (*plan.characteristics, *ALWAYS, _arms_column(plan), *plan.events)):
-        found += _of_variable(frame, name)
+        all_columns += _of_variable(frame, name)
     for timepoint in plan.timepoints:
-        found += _of_timepoint(plan, frame, timepoint)
-    return list({column.name: column for column in found}.values())
+        all_columns += _of_timepoint(plan, frame, timepoint)
+    return list({column.name: column for column in all_columns}.values())
 
 
 def _group(plan, frame):
@@ -338,7 +338,7 @@ PATIENT_ID = Column(name="patient_id", label=Label("Patient ID", "患者ID"), ki
 
 def _joined(choices: tuple[Choice, ...], part):
     parts = [part(choice) for choice in choices]
-    if any(BETWEEN_CODES in one for one in parts):
+    if any(BETWEEN_CODES in part for part in parts):
         raise ValueError(f"a code with {BETWEEN_CODES} in it cannot stand in the codebook: {parts}")
     return BETWEEN_CODES.join(parts)
 
@@ -350,9 +350,9 @@ def _codebook(declared, identified):
 
 def _value_sets(plan):
     rows = [
-        (one.code, one.version, one.doi, term, coefficient)
-        for one in map(value_sets.get, plan.value_sets)
-        for term, coefficient in one.terms.items()
+        (value_set.code, value_set.version, value_set.doi, term, coefficient)
+        for value_set in map(value_sets.get, plan.value_sets)
+        for term, coefficient in value_set.terms.items()
     ]
     return _csv(("value_set", "version", "doi", "term", "coefficient"), rows)
 
@@ -417,7 +417,8 @@ def _readme(result, plan, n, identified):
         groups=", ".join(f"{code} {size}" for code, size in cohort["groups"].items()),
         segment_rule=method["segment_rule"],
         value_sets="\n".join(
-            f"  {one.code}: {one.label.en}, version {one.version}, doi:{one.doi}, PubMed {one.pubmed}" for one in sets
+            f"  {chosen.code}: {chosen.label.en}, version {chosen.version}, doi:{chosen.doi}, PubMed {chosen.pubmed}"
+            for chosen in sets
         ),
         software=method["software"],
         snapshot=method["snapshot"],

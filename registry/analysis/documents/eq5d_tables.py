@@ -90,9 +90,9 @@ def numbers(result, language="en"):
 
 def tables(result, words, most_rows):
     """The report as Tables with their notes; without those of more rows than that."""
-    for one in numbers(result, words.language):
-        if 0 < len(one.rows) <= most_rows:
-            yield replace(one.table(words), notes=tuple(filter(None, [note(one.code, words)])))
+    for table_numbers in numbers(result, words.language):
+        if 0 < len(table_numbers.rows) <= most_rows:
+            yield replace(table_numbers.table(words), notes=tuple(filter(None, [note(table_numbers.code, words)])))
 
 
 def note(code, words):
@@ -143,14 +143,14 @@ def _profiles(code, report, title):
 def _profile_lines(row):
     """The most frequent profiles, then the worst of all, then those without a profile."""
     reached = 0
-    for one in row["most_frequent"]:
-        reached = small_cells.like(row, reached + one["count"])
+    for profile in row["most_frequent"]:
+        reached = small_cells.like(row, reached + profile["count"])
         yield (
             row["group"],
             row["timepoint"],
-            one["state"],
-            one["count"],
-            share(one["count"], row["n"]),
+            profile["state"],
+            profile["count"],
+            share(profile["count"], row["n"]),
             share(reached, row["n"]),
         )
     worst = row["worst"]
@@ -214,9 +214,16 @@ def _level_frequency_scores(code, report, title):
         numeric("mean_value", Label("Mean value", "平均効用値"), 3),
     )
     rows = tuple(
-        (row["group"], row["timepoint"], one["score"], one["count"], share(one["count"], row["n"]), one["mean_value"])
+        (
+            row["group"],
+            row["timepoint"],
+            score["score"],
+            score["count"],
+            share(score["count"], row["n"]),
+            score["mean_value"],
+        )
         for row in report["level_frequency_scores"]
-        for one in row["scores"]
+        for score in row["scores"]
     )
     return Numbers(code=code, title=title, columns=columns, rows=rows)
 

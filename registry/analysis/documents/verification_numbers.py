@@ -4,6 +4,7 @@ The result is walked without a list of what it ought to hold: whatever number or
 and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
+from registry.analysis.design.sections import SECTIONS
 from registry.analysis.running.runner import REPORTS
 
 COLUMNS = (
@@ -19,15 +20,18 @@ def lines(result):
     """Dicts with the keys of COLUMNS, one a number of `result`, of `runner.run`; `value` is a number, or None for a
     statistic that is not estimable. ValueError for a part of the result that cannot be walked.
     """
-    found = list(_cohort(result["cohort"]))
+    numbers = list(_cohort(result["cohort"]))
     for table, rows in result.items():
-        if table not in NOT_TABLES:
+        if table not in NOT_TABLES and table not in SECTIONS:
             for value_set, name, row in _rows(table, rows, result["method"]["value_set"]):
-                found += _row(result["method"], name, value_set, row)
+                numbers += _row(result["method"], name, value_set, row)
     for name in REPORTS:
-        found += _report(result["method"], name, result.get(name, {}))
+        numbers += _report(result["method"], name, result.get(name, {}))
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            numbers += _report(result["method"], f"{code}/{entry.get('code', place)}", entry)
     row, last = -1, None
-    for line in found:
+    for line in numbers:
         own = line.pop("of")
         row, last = (row if own is last else row + 1), own
         yield dict.fromkeys(COLUMNS, "") | line | {"row": row}
@@ -78,7 +82,9 @@ def _report(method, name, report):
     """Lines of a report: its lists of rows, its single row, and the numbers beside them. A path stands whole in
     `statistic`."""
     for part, content in report.items():
-        if isinstance(content, dict) or (isinstance(content, list) and all(isinstance(one, dict) for one in content)):
+        if isinstance(content, dict) or (
+            isinstance(content, list) and all(isinstance(member, dict) for member in content)
+        ):
             for row in content if isinstance(content, list) else [content]:
                 context = {NAMED.get(key, key): row[key] for key in (*NAMED, *CONTEXT) if isinstance(row.get(key), str)}
                 base = {"table": f"{name}/{part}", "of": row, "baseline": method["baseline"]} | context

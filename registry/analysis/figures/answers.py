@@ -42,10 +42,10 @@ def charts(result, words):
     if not rows:
         return []
     numbers = tuple(
-        (row["variable"], row["timepoint"], group, told["n"], level, count, share(count, told["n"]))
+        (row["variable"], row["timepoint"], group, cell["n"], level, count, share(count, cell["n"]))
         for row in rows
-        for group, told in row["groups"].items()
-        for level, count in told["counts"].items()
+        for group, cell in row["groups"].items()
+        for level, count in cell["counts"].items()
     )
     alt = sentence([part for row in rows for part in _told(row, words, result["method"]["alpha"])], words)
     return [
@@ -61,15 +61,15 @@ def charts(result, words):
 
 
 def _told(row, words, alpha):
-    for group, told in row["groups"].items():
-        untroubled = told["counts"]["1"]
-        troubled = share(small_cells.apart(untroubled, told["n"] - untroubled), told["n"])
+    for group, cell in row["groups"].items():
+        untroubled = cell["counts"]["1"]
+        troubled = share(small_cells.apart(untroubled, cell["n"] - untroubled), cell["n"])
         yield words(
             ALT,
             dimension=words(variables.get(row["variable"]).label),
             when=words.timepoint(row["timepoint"]),
             group=words.groups[group],
-            n=told["n"],
+            n=cell["n"],
             any="–" if troubled is None else f"{troubled:.0f}",
         )
     for (first, second), mark in _significant(row, words, alpha):
@@ -86,11 +86,11 @@ def mark_of(p):
 def _significant(row, words, alpha):
     """((place of the first group, of the second), mark) of the pairs that differ, shortest brackets first."""
     codes = list(words.groups)
-    found = []
+    significant = []
     for pair, p in row["p"].items():
         if p is not None and p < alpha and mark_of(p):
-            found.append((tuple(codes.index(code) for code in words.codes_of_pair(pair)), mark_of(p)))
-    return sorted(found, key=lambda one: (one[0][1] - one[0][0], one[0]))
+            significant.append((tuple(codes.index(code) for code in words.codes_of_pair(pair)), mark_of(p)))
+    return sorted(significant, key=lambda bracket: (bracket[0][1] - bracket[0][0], bracket[0]))
 
 
 def draw(result, words):
@@ -123,8 +123,8 @@ def _panel(axis, rows, words, alpha, stories):
             _bar(axis, start + offset, row["groups"][code])
             positions.append(start + offset)
             labels.append(f"{wrapped(name, 10)}\n{row['groups'][code]['n']}")
-        found = _significant(row, words, alpha)[:MOST_BRACKETS]
-        for story, ((first, second), mark) in enumerate(found):
+        brackets = _significant(row, words, alpha)[:MOST_BRACKETS]
+        for story, ((first, second), mark) in enumerate(brackets):
             _bracket(axis, start + first, start + second, 103 + STORY * story, mark)
         middle = start + (len(words.groups) - 1) / 2
         axis.text(
@@ -136,10 +136,10 @@ def _panel(axis, rows, words, alpha, stories):
     axis.spines["left"].set_bounds(0, 100)
 
 
-def _bar(axis, x, told):
+def _bar(axis, x, counts):
     reached = 0
-    for colour, count in zip(LEVEL_COLOURS, told["counts"].values(), strict=True):
-        height = share(count, told["n"]) or 0
+    for colour, count in zip(LEVEL_COLOURS, counts["counts"].values(), strict=True):
+        height = share(count, counts["n"]) or 0
         axis.bar(x, height, 0.82, reached, color=colour, edgecolor="#33414d", linewidth=0.4)
         if height >= 9:
             dark = LEVEL_COLOURS.index(colour) >= 2

@@ -49,18 +49,18 @@ def charts(result, words):
     return [*_mean_changes(result, words), *_responders(result, words)]
 
 
-def _source(one, words):
-    setting = Label(**one["setting"])
-    doi = f", doi:{one['doi']}" if one["doi"] else ""
-    return f"{one['value']:g}: {one['source']} ({words(setting)}{doi})"
+def _source(threshold, words):
+    setting = Label(**threshold["setting"])
+    doi = f", doi:{threshold['doi']}" if threshold["doi"] else ""
+    return f"{threshold['value']:g}: {threshold['source']} ({words(setting)}{doi})"
 
 
 def sources(result, words):
     """Where each threshold comes from, outcome by outcome."""
     by_outcome = {}
-    for one in result["figures"]["thresholds"]:
-        by_outcome.setdefault(one["variable"], []).append(_source(one, words))
-    return "; ".join(f"{words(variables.get(name).label)} {', '.join(told)}" for name, told in by_outcome.items())
+    for threshold in result["figures"]["thresholds"]:
+        by_outcome.setdefault(threshold["variable"], []).append(_source(threshold, words))
+    return "; ".join(f"{words(variables.get(name).label)} {', '.join(places)}" for name, places in by_outcome.items())
 
 
 def _bars(row, words):
@@ -124,7 +124,7 @@ def _draw_changes(result, words):
     figure, axes = panels(height, columns, width=width, height=0.4 + 2.6 * height)
     for axis, name in zip(axes.flat, names, strict=False):
         mine = [row for row in rows if row["variable"] == name]
-        lines = [one for one in result["figures"]["thresholds"] if one["variable"] == name]
+        lines = [threshold for threshold in result["figures"]["thresholds"] if threshold["variable"] == name]
         _change_panel(axis, variables.get(name), mine, lines, words)
     for axis in list(axes.flat)[len(names) :]:
         axis.axis("off")
@@ -143,11 +143,11 @@ def _change_panel(axis, variable, rows, lines, words):
             markerfacecolor=color(codes.index(row["group"])),
         )  # fmt: skip
     axis.axhline(0, color=MUTED, linewidth=0.9)
-    for one in lines:
-        y = one["value"] if variable.higher_is == "better" else -one["value"]
+    for line in lines:
+        y = line["value"] if variable.higher_is == "better" else -line["value"]
         axis.axhline(y, color="#D55E00", linewidth=0.9, linestyle=(0, (5, 3)))
         axis.annotate(
-            f"MCID {one['value']:g}",
+            f"MCID {line['value']:g}",
             (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(0, 1.5),

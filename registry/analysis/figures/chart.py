@@ -64,7 +64,7 @@ class Part(NamedTuple):
 
 
 def part(name, label):
-    return Column(name, label, lambda one, words: count_percent(*one))
+    return Column(name, label, lambda cell, words: count_percent(*cell))
 
 
 def _cell(value):

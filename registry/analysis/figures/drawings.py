@@ -28,7 +28,7 @@ def charts(result, language="en"):
 def drawn(result, code, format, language="en", synthetic=False):
     """The bytes of one chart as svg, png, pdf or csv. KeyError for a code or a format that there is not."""
     FORMATS[format]
-    chart = {one.code: one for one in charts(result, language)}[code]
+    chart = {chart.code: chart for chart in charts(result, language)}[code]
     if format == "csv":
         return chart.csv()
     return canvas.render(chart, Words(result, language), format, synthetic)

@@ -24,15 +24,15 @@ LINE = 0.15  # inches of one line of text
 
 def charts(result, words):
     steps = list(words.flow())
-    rows = [(one["label"], one["n"], one.get("excluded"), one["reason"]) for one in steps]
+    rows = [(step["label"], step["n"], step.get("excluded"), step["reason"]) for step in steps]
     rows += [(words(IN_GROUP, group=name), n, None, "") for name, n in _groups(result, words)]
     if result["cohort"]["in_no_group"]:
         rows.append((words(IN_NO_GROUP), result["cohort"]["in_no_group"], None, ""))
     parts = []
-    for one in steps:
-        if one.get("excluded"):
-            parts.append(words(LEFT, n=one["excluded"], reason=one["reason"]))
-        parts.append(words(REMAIN, name=one["label"], n=one["n"]))
+    for step in steps:
+        if step.get("excluded"):
+            parts.append(words(LEFT, n=step["excluded"], reason=step["reason"]))
+        parts.append(words(REMAIN, name=step["label"], n=step["n"]))
     parts += [words(REMAIN, name=name, n=n) for name, n in _groups(result, words)]
     alt = sentence(parts, words)
     return [
@@ -53,22 +53,27 @@ def draw(result, words):
     axes.axis("off")
     left, right = (0.1, 3.3), (3.9, WIDTH - 0.1)
     middle, y = sum(left) / 2, height - 0.05
-    for place, one in enumerate(steps):
+    for place, step in enumerate(steps):
         if place:
             _line(axes, [(middle, y), (middle, y - gap)], arrow=True)
             _line(axes, [(middle, y - gap / 2), (right[0], y - gap / 2)], arrow=True)
-            text = wrapped(one["reason"], 52)
+            text = wrapped(step["reason"], 52)
             _box(
                 axes,
                 right,
                 y - gap / 2,
                 0.24 + LINE * (text.count("\n") + 1),
-                f"{words(EXCLUDED)} (n = {one['excluded']})",
+                f"{words(EXCLUDED)} (n = {step['excluded']})",
                 text,
             )
             y -= gap
         _box(
-            axes, left, y - tall / 2, tall, wrapped(one["label"][:1].upper() + one["label"][1:], 44), f"n = {one['n']}"
+            axes,
+            left,
+            y - tall / 2,
+            tall,
+            wrapped(step["label"][:1].upper() + step["label"][1:], 44),
+            f"n = {step['n']}",
         )
         y -= tall
     _split(axes, groups, middle, y, gap, words, result["cohort"]["in_no_group"])

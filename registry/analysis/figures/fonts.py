@@ -10,7 +10,7 @@ FAMILY = "IPAexGothic"
 @cache
 def japanese():
     """Path of the TrueType file. The package is not imported: that would change matplotlib's settings."""
-    found = find_spec("matplotlib_fontja")
-    if found is None or found.origin is None:
+    spec = find_spec("matplotlib_fontja")
+    if spec is None or spec.origin is None:
         raise FileNotFoundError("the package matplotlib-fontja, which has the Japanese font, is not installed")
-    return Path(found.origin).with_name("fonts") / "ipaexg.ttf"
+    return Path(spec.origin).with_name("fonts") / "ipaexg.ttf"

@@ -62,8 +62,8 @@ def draw(report, words):
         axis = axes[row["timepoint"], row["group"]]
         _panel(axis, row, color(groups.index(row["group"])))
         axis.set_xlabel(words(X_AXIS), fontsize=6.5)
-        told = {name: row[name] for name in ("n", "better", "worse")}
-        title(axis, words(PANEL, group=wrapped(words.groups[row["group"]], 24), **told), fontsize=7.5)
+        counts = {name: row[name] for name in ("n", "better", "worse")}
+        title(axis, words(PANEL, group=wrapped(words.groups[row["group"]], 24), **counts), fontsize=7.5)
     lines = len(firsts) // len(followups)
     for place, axis in enumerate(firsts):
         axis.set_ylabel(words(Y_AXIS, when=words.timepoint(followups[place // lines])))
@@ -77,8 +77,8 @@ def _panel(axis, row, colour):
         before, after, counts = zip(*row["counts"], strict=True)
         step, area = row["step"], min(POINT, LARGEST / max(counts))
         axis.scatter(
-            [(one + 0.5) * step for one in before],
-            [(one + 0.5) * step for one in after],
+            [(level + 0.5) * step for level in before],
+            [(level + 0.5) * step for level in after],
             s=[area * count for count in counts],
             color=colour,
             edgecolor="#33414d",

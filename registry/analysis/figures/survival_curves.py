@@ -57,17 +57,17 @@ COLUMNS = (
 
 
 def charts(result, words):
-    told = result["survival"]
-    if not any(curve["n"] for curve in told["curves"]):
+    survival = result["survival"]
+    if not any(curve["n"] for curve in survival["curves"]):
         return []
     numbers = tuple(
         (curve["group"], curve["n"], curve["missing"], curve["events"], curve["median"], *_landmark(point))
-        for curve in told["curves"]
+        for curve in survival["curves"]
         for point in curve["landmarks"]
     )
-    parts = [_alt(curve, words) for curve in told["curves"]] + [_p(told, words)]
-    if told.get("landmark_day"):
-        parts.append(words(AFTER, days=told["landmark_day"]))
+    parts = [_alt(curve, words) for curve in survival["curves"]] + [_p(survival, words)]
+    if survival.get("landmark_day"):
+        parts.append(words(AFTER, days=survival["landmark_day"]))
     return [
         Chart(
             code="survival",
@@ -95,45 +95,45 @@ def _alt(curve, words):
     return words(ALT, group=group, n=curve["n"], events=curve["events"], median=median, survival=", ".join(points))
 
 
-def _p(told, words):
-    p = told["log_rank"]["p"]
+def _p(survival, words):
+    p = survival["log_rank"]["p"]
     return words(NO_P) if p is None else words(LOG_RANK, p=p_phrase(p))
 
 
 def draw(result, words):
-    told = result["survival"]
-    under = 0.3 + 0.17 * len(told["curves"])
+    survival = result["survival"]
+    under = 0.3 + 0.17 * len(survival["curves"])
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
-    for place, curve in enumerate(told["curves"]):
-        _curve(axis, curve, place, words, banded=len(told["curves"]) <= MOST_BANDS)
-    axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=_x_label(told, words))
-    axis.set_xlim(0, told["ticks"][-1] or 1)
-    axis.set_xticks(told["ticks"])
+    for place, curve in enumerate(survival["curves"]):
+        _curve(axis, curve, place, words, banded=len(survival["curves"]) <= MOST_BANDS)
+    axis.set(ylim=(0, 103), ylabel=words(Y_AXIS), xlabel=_x_label(survival, words))
+    axis.set_xlim(0, survival["ticks"][-1] or 1)
+    axis.set_xticks(survival["ticks"])
     axis.tick_params(labelbottom=True)
     axis.set_yticks([0, 25, 50, 75, 100])
     axis.grid(axis="y")
     axis.legend(loc="lower left")
-    axis.text(0.99, 0.97, _p(told, words), transform=axis.transAxes, ha="right", va="top", fontsize=8)
-    _at_risk(table, told, words)
+    axis.text(0.99, 0.97, _p(survival, words), transform=axis.transAxes, ha="right", va="top", fontsize=8)
+    _at_risk(table, survival, words)
     note(figure, " ".join([words(NOTE), *_followed(result, words)]))
     return figure
 
 
-def _x_label(told, words):
-    day = told.get("landmark_day", 0)
+def _x_label(survival, words):
+    day = survival.get("landmark_day", 0)
     return words(X_FROM, days=day) if day else words(X_AXIS)
 
 
 def _followed(result, words):
     """How long patients were followed, and from when on the curves run."""
-    told = result["survival"]
-    median = told.get("follow_up", {}).get("median")
+    survival = result["survival"]
+    median = survival.get("follow_up", {}).get("median")
     if median is not None:
         yield words(FOLLOW_UP, median=number(median, 1))
-    label = SELECTED if told.get("landmark_day") else OLD
+    label = SELECTED if survival.get("landmark_day") else OLD
     for step in result["cohort"]["steps"]:
         if step["step"] == "followed_at_least" and step["days"]:
             yield words(label, days=step["days"])
@@ -145,9 +145,9 @@ def _curve(axis, curve, place, words, banded):
     if not curve["n"]:
         return
     time = [0, *steps["time"]]
-    survival = [100, *(100 * one for one in steps["survival"])]
+    survival = [100, *(100 * share for share in steps["survival"])]
     axis.step(time, survival, where="post", color=color(place), linestyle=dash(place), linewidth=1.8, label=label)
-    bounds = [[100, *(100 * (one if one is not None else 0) for one in steps[side])] for side in ("low", "high")]
+    bounds = [[100, *(100 * (bound if bound is not None else 0) for bound in steps[side])] for side in ("low", "high")]
     if banded:
         axis.fill_between(time, *bounds, step="post", color=color(place), alpha=0.13, linewidth=0)
     left = [(t, s) for t, s, c in zip(time[1:], survival[1:], steps["censored"], strict=True) if c]
@@ -155,10 +155,10 @@ def _curve(axis, curve, place, words, banded):
         axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)
 
 
-def _at_risk(axis, told, words):
-    names = [wrapped(words.groups[curve["group"]], 24).replace("\n", "") for curve in told["curves"]]
-    for place, curve in enumerate(told["curves"]):
-        for tick, count in zip(told["ticks"], curve["at_risk_at_ticks"], strict=True):
+def _at_risk(axis, survival, words):
+    names = [wrapped(words.groups[curve["group"]], 24).replace("\n", "") for curve in survival["curves"]]
+    for place, curve in enumerate(survival["curves"]):
+        for tick, count in zip(survival["ticks"], curve["at_risk_at_ticks"], strict=True):
             axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
     axis.set_yticks(range(len(names)), names, fontsize=7)
     axis.set_ylim(len(names) - 0.5, -0.5)

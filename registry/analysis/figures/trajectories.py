@@ -42,7 +42,7 @@ def _chart(variable, rows, words, baseline):
         numeric("after", Label("After", "術後"), decimals),
         COUNT,
     )
-    numbers = tuple((row["group"], row["timepoint"], *one) for row in rows for one in row["counts"])
+    numbers = tuple((row["group"], row["timepoint"], *number) for row in rows for number in row["counts"])
     parts = [
         words(
             ALT,
@@ -71,10 +71,10 @@ def _kind(variable, before, after):
 
 def _kinds(variable, row):
     """How many patients became better, stayed and became worse, by rounded values."""
-    found = dict.fromkeys(("better", "same", "worse"), 0)
+    directions = dict.fromkeys(("better", "same", "worse"), 0)
     for before, after, count in row["counts"]:
-        found[_kind(variable, before, after)] += count
-    return found
+        directions[_kind(variable, before, after)] += count
+    return directions
 
 
 def draw(variable, rows, words, baseline):

@@ -89,13 +89,13 @@ def _who(result, words):
 
 def _changes(result, words):
     """Outcomes that changed in the same direction in the same groups share a sentence."""
-    alpha, found = result["method"]["alpha"], {}
+    alpha, changes = result["method"]["alpha"], {}
     for row in result["recovery"]:
         if row["p"] is not None and row["p"] < alpha:
             what, wording = _direction(row, words)
-            found.setdefault((row["timepoint"], wording, what), []).append(words.groups[row["group"]])
+            changes.setdefault((row["timepoint"], wording, what), []).append(words.groups[row["group"]])
     shared = {}
-    for (after, wording, what), groups in found.items():
+    for (after, wording, what), groups in changes.items():
         shared.setdefault((after, wording, tuple(groups)), []).append(what)
     for (after, wording, groups), what in shared.items():
         yield words(
@@ -123,8 +123,8 @@ def _direction(row, words):
     return words(variable.label), BETTER if rises == (variable.higher_is == "better") else WORSE
 
 
-def _share(told, code):
-    return told["counts"][code] / told["n"] if told["n"] else 0
+def _share(cell, code):
+    return cell["counts"][code] / cell["n"] if cell["n"] else 0
 
 
 def _differences(result, words):
@@ -176,31 +176,31 @@ def _pairs_that_differ(row, pairs, words):
     else:
         wording = (RARER, by_lower) if len(by_lower) < len(by_higher) else (COMMONER, by_higher)
     label, grouped = wording
-    for one, others in grouped.items():
-        yield words(label, **_named_pair(row, variable, one, others, words))
+    for first, others in grouped.items():
+        yield words(label, **_named_pair(row, variable, first, others, words))
 
 
-def _named_pair(row, variable, one, others, words):
+def _named_pair(row, variable, first, others, words):
     def value(code):
         return {"group": words.groups[code], "value": _shown(variable, row["groups"][code])}
 
     return {
         "what": words(variable.label),
         "when": words.at(_when(row)),
-        "one": words(VALUE, **value(one)),
+        "one": words(VALUE, **value(first)),
         "others": words(AND).join(words(VALUE_P, **value(code), p=p_phrase(p)) for code, p in others),
         "category": words(variable.categories[0].label) if variable.categories else "",
     }
 
 
-def _level(variable, told):
-    return told["mean"] if variable.kind == "continuous" else _share(told, str(variable.categories[0].code))
+def _level(variable, cell):
+    return cell["mean"] if variable.kind == "continuous" else _share(cell, str(variable.categories[0].code))
 
 
-def _shown(variable, told):
+def _shown(variable, cell):
     if variable.kind == "continuous":
-        return number(told["mean"], variable.decimals)
-    return percent(told["counts"][str(variable.categories[0].code)], told["n"])
+        return number(cell["mean"], variable.decimals)
+    return percent(cell["counts"][str(variable.categories[0].code)], cell["n"])
 
 
 BESIDE = Label(", with {test} beside it", "（{test}を併記）")
@@ -315,16 +315,19 @@ def _since(result, words):
 
 def _thresholds(result, words):
     """Which changes counted as a response, each with its source."""
-    told = result.get("figures", {}).get("thresholds", ())
-    if not told:
+    thresholds = result.get("figures", {}).get("thresholds", ())
+    if not thresholds:
         return ""
-    parts = (f"{words(variables.get(one['variable']).label)} {one['value']:g} ({one['source']})" for one in told)
+    parts = (
+        f"{words(variables.get(threshold['variable']).label)} {threshold['value']:g} ({threshold['source']})"
+        for threshold in thresholds
+    )
     return words(THRESHOLDS, which=words(JOIN).join(parts))
 
 
 def _further(result, words):
     """The value sets of the sensitivity analysis."""
-    sets = [words(value_sets.get(one["value_set"]).label) for one in result.get("sensitivity", ())]
+    sets = [words(value_sets.get(entry["value_set"]).label) for entry in result.get("sensitivity", ())]
     return words(FURTHER, sets=words(JOIN).join(sets)) if sets else ""
 
 
@@ -350,27 +353,27 @@ def reason(why):
 
 def _sampled(result, words):
     """Which tests were sampled instead of enumerated: seeds and numbers of samples; empty where none was."""
-    found = {}
+    sampled = {}
     for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
         for row in result[table]:
-            for name, told in row.items():
+            for name, content in row.items():
                 if name.startswith("monte_carlo"):
-                    for one in [told] if "seed" in told else told.values():
-                        asked = one["resamples"], one["seed"], one.get("why", "")
-                        found.setdefault(asked, []).append(one["standard_error"])
+                    for entry in [content] if "seed" in content else content.values():
+                        asked = entry["resamples"], entry["seed"], entry.get("why", "")
+                        sampled.setdefault(asked, []).append(entry["standard_error"])
     parts = [
         words(
             SAMPLES, n=len(errors), resamples=resamples, seed=seed, error=f"{max(errors):.2g}", why=words(reason(why))
         )
-        for (resamples, seed, why), errors in found.items()
+        for (resamples, seed, why), errors in sampled.items()
     ]
     return words(SAMPLED, which=words(JOIN).join(parts)) if parts else ""
 
 
 def _frozen(result, words, label):
     """The snapshot that a result was computed from; empty for the registry as it was."""
-    told = result["method"].get("frozen")
-    return words(label, name=told["label"], hash=told["hash"]) if told else ""
+    snapshot = result["method"].get("frozen")
+    return words(label, name=snapshot["label"], hash=snapshot["hash"]) if snapshot else ""
 
 
 def source(result, language="en"):

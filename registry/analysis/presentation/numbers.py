@@ -34,13 +34,13 @@ def number(value, decimals):
     return text.replace("-", "−")
 
 
-def mean_sd(told, decimals):
+def mean_sd(cell, decimals):
     """“67.4 ± 11.7” for an entry of a result; the mean alone where one patient has no spread."""
-    if told["mean"] is None:
+    if cell["mean"] is None:
         return ABSENT
-    if told["sd"] is None:
-        return number(told["mean"], decimals)
-    return f"{number(told['mean'], decimals)} ± {number(told['sd'], decimals)}"
+    if cell["sd"] is None:
+        return number(cell["mean"], decimals)
+    return f"{number(cell['mean'], decimals)} ± {number(cell['sd'], decimals)}"
 
 
 def count_percent(count, n):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
@@ -117,6 +118,7 @@ def tables(result, language="en"):
         _between("between_groups", result["between_groups"], words),
         _between("eq5d_domains", result["eq5d_domains"], words),
         *_sensitivity(result, words),
+        *sections.tables_of(result, words),
     ]
     return [table for table in built if table.rows]
 
@@ -178,29 +180,29 @@ def _overall(code, rows, words):
     )
 
 
-def _block(words, variable, told, ends, label):
+def _block(words, variable, cells, ends, label):
     """The lines of one variable: `told` a cell each, `ends` (P) on the first line alone."""
     blank = ("",) * len(ends)
     if variable.kind == "continuous":
-        lines = [Row(label, (*(mean_sd(one, variable.decimals) for one in told), *ends))]
+        lines = [Row(label, (*(mean_sd(cell, variable.decimals) for cell in cells), *ends))]
     elif variable.categories == variables.YES_NO:
-        lines = [Row(label, (*_counts(told, "yes"), *ends))]
+        lines = [Row(label, (*_counts(cells, "yes"), *ends))]
     else:
-        lines = [Row(label, (*("" for _ in told), *ends))]
+        lines = [Row(label, (*("" for _ in cells), *ends))]
         lines += [
-            Row(words(choice.label), (*_counts(told, str(choice.code)), *blank), indent=True)
+            Row(words(choice.label), (*_counts(cells, str(choice.code)), *blank), indent=True)
             for choice in variable.categories
         ]
-    return [*lines, Row(words(KNOWN), (*map(_known, told), *blank), indent=True)]
+    return [*lines, Row(words(KNOWN), (*map(_known, cells), *blank), indent=True)]
 
 
-def _known(told):
+def _known(cells):
     """“27 (4)”: of how many the value is known, and of how many it is not."""
-    return f"{told['n']} ({told['missing']})"
+    return f"{cells['n']} ({cells['missing']})"
 
 
-def _counts(told, code):
-    return tuple(count_percent(one["counts"][code], one["n"]) for one in told)
+def _counts(cells, code):
+    return tuple(count_percent(cell["counts"][code], cell["n"]) for cell in cells)
 
 
 def _p(row, field="p"):
@@ -233,8 +235,8 @@ def _recovery(code, rows, words, label=None):
 
 def _side_by_side(words, variable, per_group, label):
     """The same lines as `_block`, with P behind each pair of cells, and P of the further test under them."""
-    told = [one for row in per_group for one in (row["baseline"], row["followup"])]
-    lines = _block(words, variable, told, (), label)
+    cells = [cell for row in per_group for cell in (row["baseline"], row["followup"])]
+    lines = _block(words, variable, cells, (), label)
     p = [_p(row) for row in per_group]
     woven = [
         Row(line.label, _woven(line.cells, p if place == 0 else [""] * len(p)), line.indent)
@@ -242,13 +244,13 @@ def _side_by_side(words, variable, per_group, label):
     ]
     for field in dict.fromkeys(name for row in per_group for name in row if name.startswith("p_")):
         name = words(PAIRED) if field == "p_mcnemar" else SECOND.get(field, field)
-        further = _woven([""] * len(told), [p_value(row.get(field)) for row in per_group])
+        further = _woven([""] * len(cells), [p_value(row.get(field)) for row in per_group])
         woven.append(Row(name, further, indent=True))
     return woven
 
 
 def _woven(cells, p):
-    return tuple(cell for place, one in enumerate(p) for cell in (cells[2 * place], cells[2 * place + 1], one))
+    return tuple(cell for place, pair_p in enumerate(p) for cell in (cells[2 * place], cells[2 * place + 1], pair_p))
 
 
 def _between(code, rows, words, label=None):
@@ -280,7 +282,7 @@ def _sensitivity(result, words):
         ("sensitivity", "recovery", _recovery),
         ("sensitivity_between", "between_groups", _between),
     ):
-        rows = [row | {"value_set": one["value_set"]} for one in every for row in one[part]]
+        rows = [row | {"value_set": entry["value_set"]} for entry in every for row in entry[part]]
         yield build(code, rows, words, lambda row: _set_name(row, words))
 
 
@@ -294,17 +296,19 @@ def _lesion_levels(result, words):
     if "lesion_levels" not in result:  # a result from before there was this table
         return
     rows = {row["group"]: row for row in result["lesion_levels"]["groups"]}
-    told = [rows[group] for group in words.groups]
-    lines = [Row(level, tuple(_or_zero(one["counts"][level], one["n"]) for one in told)) for level in levels.LEVELS]
-    lines.append(Row(words(INVOLVED), tuple(str(one["involved"]) for one in told)))
-    lines.append(Row(words(PER_PATIENT), tuple(_per_patient(one) for one in told)))
-    lines.append(Row(words(KNOWN), tuple(map(_known, told))))
+    rows_of_groups = [rows[group] for group in words.groups]
+    lines = [
+        Row(level, tuple(_or_zero(row["counts"][level], row["n"]) for row in rows_of_groups)) for level in levels.LEVELS
+    ]
+    lines.append(Row(words(INVOLVED), tuple(str(row["involved"]) for row in rows_of_groups)))
+    lines.append(Row(words(PER_PATIENT), tuple(_per_patient(row) for row in rows_of_groups)))
+    lines.append(Row(words(KNOWN), tuple(map(_known, rows_of_groups))))
     header = (words(LEVEL), *words.groups_with_n())
     yield Table("lesion_levels", _title("lesion_levels", words), header, tuple(lines), (), (words(LEVELS_NOTE),), 1)
 
 
-def _per_patient(told):
-    return ABSENT if isinstance(told["involved"], small_cells.Few) else number(told["per_patient"], 2)
+def _per_patient(row):
+    return ABSENT if isinstance(row["involved"], small_cells.Few) else number(row["per_patient"], 2)
 
 
 def _or_zero(count, n):
@@ -331,7 +335,7 @@ def _sins_by_procedure(result, words):
 
 def _sins_table(groups, by_group, words):
     order = {choice.code: place for place, choice in enumerate(patient.PROCEDURES)}
-    told = [
+    cells = [
         row
         for group in groups
         for row in sorted(by_group[group], key=lambda row: order.get(row["procedure"], len(order)))
@@ -339,18 +343,20 @@ def _sins_table(groups, by_group, words):
     lines, start = [], 0
     for last, choice in sins.STABILITY:
         name = words(BAND, name=words(choice.label), first=start, last=last)
-        lines.append(Row(name, tuple(count_percent(row["classes"][choice.code], row["n"]) for row in told)))
+        lines.append(Row(name, tuple(count_percent(row["classes"][choice.code], row["n"]) for row in cells)))
         for score in SCORES[start : last + 1]:
-            lines.append(Row(str(score), tuple(str(row["counts"][str(score)]) for row in told), indent=True))
+            lines.append(Row(str(score), tuple(str(row["counts"][str(score)]) for row in cells), indent=True))
         start = last + 1
-    lines.append(Row(words(MEAN_SD), tuple(mean_sd(row, 1) for row in told)))
-    lines.append(Row(words(KNOWN), tuple(map(_known, told))))
-    header = (words(SINS), *(_procedure(row["procedure"], words) for row in told))
+    lines.append(Row(words(MEAN_SD), tuple(mean_sd(row, 1) for row in cells)))
+    lines.append(Row(words(KNOWN), tuple(map(_known, cells))))
+    header = (words(SINS), *(_procedure(row["procedure"], words) for row in cells))
     sizes = dict(zip(words.groups, words.groups_with_n(), strict=True))
     spans = (("", 1), *((sizes[group], len(by_group[group])) for group in groups))
-    seen = {row["procedure"] for row in told}
+    seen = {row["procedure"] for row in cells}
     meant = (
-        f"{words(SHORT_PROCEDURES[one.code])}: {words(one.label)}" for one in patient.PROCEDURES if one.code in seen
+        f"{words(SHORT_PROCEDURES[procedure.code])}: {words(procedure.label)}"
+        for procedure in patient.PROCEDURES
+        if procedure.code in seen
     )
     note = words(SINS_NOTE, procedures="; ".join(meant) or ABSENT)
     return Table("sins_by_procedure", _title("sins_by_procedure", words), header, tuple(lines), spans, (note,), 3)
@@ -382,7 +388,7 @@ def in_order(result):
     """A result read back from jsonb, which sorts keys by itself, with every key where the runner had put it."""
     method = result["method"]
     codes = [str(choice.code) for variable in variables.VARIABLES for choice in variable.categories]
-    names = [*_KEYS.split(), *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
+    names = [*_KEYS.split(), *sections.SECTIONS, *(code for code in codes if not code.isdecimal()), *levels.LEVELS]
     rank = {key: place for place, key in enumerate(dict.fromkeys((*method["groups"], *method["pairs"], *names)))}
 
     def place_of(key):
@@ -390,7 +396,7 @@ def in_order(result):
 
     def ordered(part):
         if isinstance(part, list):
-            return [ordered(one) for one in part]
+            return [ordered(member) for member in part]
         if isinstance(part, dict):
             return {key: ordered(part[key]) for key in sorted(part, key=place_of)}
         return part
@@ -403,10 +409,10 @@ def in_order(result):
 
 def shown(result):
     """The result as it may be shown: small counts hidden where the installation asks for that, and what tells them."""
-    told = small_cells.masked(result, settings.SMALL_CELLS)
-    if told is not result:
-        complementary.complement(told, settings.SMALL_CELLS)
-    return told
+    masked_result = small_cells.masked(result, settings.SMALL_CELLS)
+    if masked_result is not result:
+        complementary.complement(masked_result, settings.SMALL_CELLS)
+    return masked_result
 
 
 CSV_HEADER = ("table", "variable", "group", "timepoint", "category", "statistic", "value")
@@ -434,16 +440,16 @@ def numbers(result):
     for code, part in (("lesion_levels", "groups"), ("sins_by_procedure", "rows")):
         for row in result.get(code, {}).get(part, ()):
             yield from _told_lines((code, row.get("procedure", code), row["group"], ""), _without_names(row))
-    for one in result.get("sensitivity", ()):
+    for entry in result.get("sensitivity", ()):
         for table in ("recovery", "between_groups"):
-            for row in one[table]:
-                yield from _row_lines(f"{table}:{one['value_set']}", row, result["method"]["baseline"])
+            for row in entry[table]:
+                yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
 
 
 def _row_lines(table, row, baseline):
     variable, timepoint = row["variable"], row.get("timepoint", "")
-    for group, told in row.get("groups", {}).items():
-        yield from _told_lines((table, variable, group, timepoint), told)
+    for group, cell in row.get("groups", {}).items():
+        yield from _told_lines((table, variable, group, timepoint), cell)
     for part, when in (("baseline", baseline), ("followup", timepoint)):
         if isinstance(row.get(part), dict):
             yield from _told_lines((table, variable, row["group"], when), row[part])
@@ -459,8 +465,8 @@ def _without_names(row):
     return {name: value for name, value in row.items() if name not in ("group", "procedure")}
 
 
-def _told_lines(start, told):
-    for name, value in told.items():
+def _told_lines(start, cell):
+    for name, value in cell.items():
         if name in ("counts", "classes"):
             for category, count in value.items():
                 yield *start, category, "count", count

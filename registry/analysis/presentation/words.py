@@ -96,9 +96,9 @@ class Words:
     def flow(self):
         """The cohort's flow with labels and reasons in the language."""
         cohort = self.result["cohort"]
-        told = (None, *cohorts.from_json(cohort).steps)
-        for one, step in zip(cohort["flow"], told, strict=True):
-            yield one | {
+        steps = (None, *cohorts.from_json(cohort).steps)
+        for step_counts, step in zip(cohort["flow"], steps, strict=True):
+            yield step_counts | {
                 "label": self(step.label if step else cohorts.ENROLLED),
                 "reason": self(step.reason) if step else "",
             }
@@ -115,22 +115,22 @@ class Words:
         notes = [self(NOTE), self(P_NOTE, tests=text)]
         if any("monte_carlo" in row for row in rows):
             notes.append(self(MONTE_CARLO))
-        if told := self._not_estimable(rows):
-            notes.append(self(NOT_ESTIMABLE, reasons="; ".join(told)))
+        if reasons := self._not_estimable(rows):
+            notes.append(self(NOT_ESTIMABLE, reasons="; ".join(reasons)))
         return tuple(notes)
 
     def _not_estimable(self, rows):
         """Each reason why a P is lacking, with the variables that lack it."""
-        found = {}
+        reasons = {}
         for row in rows:
-            for name, told in row.items():
+            for name, content in row.items():
                 if name.startswith("reason"):
-                    for why in told.values() if isinstance(told, dict) else [told]:
-                        found.setdefault(why, {})[self(variable_of(row).label)] = True
+                    for why in content.values() if isinstance(content, dict) else [content]:
+                        reasons.setdefault(why, {})[self(variable_of(row).label)] = True
         listed = self(Label(", ", "、"))
         return [
             self(Label("{why}: {what}", "{why}：{what}"), why=self(why_not(why)), what=listed.join(names))
-            for why, names in found.items()
+            for why, names in reasons.items()
         ]
 
     def _with_adjustment(self, code, rows):

@@ -48,9 +48,11 @@ def eq5d_report(data):
         "level_frequency_scores": [
             _level_frequency_scores(*key, *_complete(counts), worth) for key, counts in profiles.items()
         ],
-        "profile_change": [_change(*key, found) for key, found in changes.items()],
+        "profile_change": [_change(*key, counts) for key, counts in changes.items()],
         "dimension_change": [
-            _dimension_change(place, *key, found) for place in range(len(DIMENSIONS)) for key, found in changes.items()
+            _dimension_change(place, *key, counts)
+            for place in range(len(DIMENSIONS))
+            for key, counts in changes.items()
         ],
         "values": [_summary(data, "hsuv", *key) for key in profiles],
         "eq_vas": [_summary(data, "eq_vas", *key) for key in profiles],
@@ -121,7 +123,7 @@ class _Changes:
     dimensions: np.ndarray | int = 0
 
     def __add__(self, other):
-        return _Changes(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return _Changes(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
     @classmethod
     def of(cls, before, after, missing):
@@ -171,13 +173,13 @@ def _level_sum_scores(group, timepoint, counts, n):
     sums = DIGITS[COMPLETE].sum(axis=1)
     by_score = np.bincount(sums, weights=counts[COMPLETE], minlength=26).astype(int)
     scores = {score: int(by_score[score]) for score in range(5, 26)}
-    told = describe(Counts(list(scores), list(scores.values())))
+    description = describe(Counts(list(scores), list(scores.values())))
     return _of(group, timepoint, counts, n) | {
-        "mean": told.mean,
-        "sd": told.sd,
-        "median": told.median,
-        "q1": told.first_quartile,
-        "q3": told.third_quartile,
+        "mean": description.mean,
+        "sd": description.sd,
+        "median": description.median,
+        "q1": description.first_quartile,
+        "q3": description.third_quartile,
         "counts": {str(score): count for score, count in scores.items()},
     }
 
@@ -236,25 +238,25 @@ def _dimension_change(dimension, group, timepoint, changes):
 
 def _summary(data, name, group, timepoint):
     """Skewness and kurtosis with divisor n; a normal distribution has kurtosis 3."""
-    told = describe(Counts(*_counts(data, name, group, timepoint)))
-    span = None if told.maximum is None else told.maximum - told.minimum
+    description = describe(Counts(*_counts(data, name, group, timepoint)))
+    span = None if description.maximum is None else description.maximum - description.minimum
     return {
         "group": group,
         "timepoint": timepoint,
-        "mean": told.mean,
-        "standard_error": told.standard_error,
-        "median": told.median,
-        "q1": told.first_quartile,
-        "q3": told.third_quartile,
-        "mode": told.mode,
-        "sd": told.sd,
-        "kurtosis": told.kurtosis,
-        "skewness": told.skewness,
-        "min": told.minimum,
-        "max": told.maximum,
+        "mean": description.mean,
+        "standard_error": description.standard_error,
+        "median": description.median,
+        "q1": description.first_quartile,
+        "q3": description.third_quartile,
+        "mode": description.mode,
+        "sd": description.sd,
+        "kurtosis": description.kurtosis,
+        "skewness": description.skewness,
+        "min": description.minimum,
+        "max": description.maximum,
         "range": span,
-        "n": told.n,
-        "missing": told.missing,
+        "n": description.n,
+        "missing": description.missing,
     }
 
 
@@ -263,7 +265,7 @@ def _counts(data, name, group, timepoint):
     if group != ALL:
         return data.counts(name, group, timepoint)
     values = data.coded(name, timepoint).values
-    counted = [data.counts(name, one, timepoint)[1:] for one in data.groups]
+    counted = [data.counts(name, code, timepoint)[1:] for code in data.groups]
     return values, sum((counts for counts, _ in counted), np.zeros(len(values), np.int64)), sum(m for _, m in counted)
 
 
@@ -284,7 +286,7 @@ def _grid(group, timepoint, before, after, missing, ranked):
     width = len(PROFILES) // GRID_STEP + 1
     cell = ((ranked - 1) // GRID_STEP).astype(np.intp)
     counts = np.bincount(cell[before] * width + cell[after])
-    found = np.flatnonzero(counts).tolist()
+    places = np.flatnonzero(counts).tolist()
     return {
         "group": group,
         "timepoint": timepoint,
@@ -294,5 +296,5 @@ def _grid(group, timepoint, before, after, missing, ranked):
         "same": int(np.count_nonzero(second == first)),
         "worse": int(np.count_nonzero(second > first)),
         "step": GRID_STEP,
-        "counts": [[*divmod(place, width), int(counts[place])] for place in found],
+        "counts": [[*divmod(place, width), int(counts[place])] for place in places],
     }

@@ -32,13 +32,13 @@ def figures(data):
             for timepoint in plan.timepoints
         ],
         "trajectories": [_of(*row) | _trajectories(data, *row) for row in rows],
-        "changes": [_of(*row) | _mean_change(found) for row, found in changes.items()],
+        "changes": [_of(*row) | _mean_change(counts) for row, counts in changes.items()],
         "responders": [
-            _of(*row) | _responders(threshold, found)
-            for row, found in changes.items()
+            _of(*row) | _responders(threshold, change)
+            for row, change in changes.items()
             for threshold in _thresholds(plan, row[0])
         ],
-        "thresholds": [one.to_json() for name in plan.deltas for one in _thresholds(plan, name)],
+        "thresholds": [threshold.to_json() for name in plan.deltas for threshold in _thresholds(plan, name)],
     }
 
 
@@ -51,8 +51,8 @@ def _thresholds(plan, name):
 
 
 def _levels(data, code):
-    told = levels_of(data, data.groups[code])
-    return {"group": code} | {name: told[name] for name in ("n", "missing", "counts")}
+    counts = levels_of(data, data.groups[code])
+    return {"group": code} | {name: counts[name] for name in ("n", "missing", "counts")}
 
 
 def step_of(name):
@@ -67,10 +67,18 @@ def _on_steps(values, step):
 def _distribution(data, name, code, timepoint):
     """A box: quartiles, whiskers to the last value within 1.5 interquartile ranges, and counts of rounded values."""
     sample = data.sample(name, code, timepoint)
-    told, step = describe(sample), step_of(name)
-    row = {"variable": name, "group": code, "timepoint": timepoint, "n": told.n, "missing": told.missing}
-    row |= {"mean": told.mean, "median": told.median, "q1": told.first_quartile, "q3": told.third_quartile}
-    row |= dict(zip(("low", "high"), _whiskers(sample, told), strict=True)) | {"min": told.minimum, "max": told.maximum}
+    description, step = describe(sample), step_of(name)
+    row = {"variable": name, "group": code, "timepoint": timepoint, "n": description.n, "missing": description.missing}
+    row |= {
+        "mean": description.mean,
+        "median": description.median,
+        "q1": description.first_quartile,
+        "q3": description.third_quartile,
+    }
+    row |= dict(zip(("low", "high"), _whiskers(sample, description), strict=True)) | {
+        "min": description.minimum,
+        "max": description.maximum,
+    }
     places, where = np.unique(_on_steps(sample.values, step), return_inverse=True)
     counts = np.bincount(where, weights=sample.counts, minlength=places.size).astype(np.int64)
     return row | {"step": step, "counts": [[_value(p, step), int(c)] for p, c in zip(places, counts, strict=True)]}
@@ -81,14 +89,14 @@ def _value(place, step):
     return round(float(place * step), 6)
 
 
-def _whiskers(sample, told):
-    if not told.n:
+def _whiskers(sample, description):
+    if not description.n:
         return None, None
-    reach = WHISKER * (told.third_quartile - told.first_quartile)
+    reach = WHISKER * (description.third_quartile - description.first_quartile)
     inside = sample.values[
-        (sample.values >= told.first_quartile - reach) & (sample.values <= told.third_quartile + reach)
+        (sample.values >= description.first_quartile - reach) & (sample.values <= description.third_quartile + reach)
     ]
-    return float(min(inside[0], told.first_quartile)), float(max(inside[-1], told.third_quartile))
+    return float(min(inside[0], description.first_quartile)), float(max(inside[-1], description.third_quartile))
 
 
 def _trajectories(data, name, code, followup):
@@ -97,7 +105,7 @@ def _trajectories(data, name, code, followup):
     before, after = data.coded(name, data.plan.baseline), data.coded(name, followup)
     first, second = _on_steps(before.values, step), _on_steps(after.values, step)
     lowest = min(first.min(initial=0), second.min(initial=0))
-    found = joint_counts(before, after, data.groups[code], first - lowest, second - lowest)
+    joint = joint_counts(before, after, data.groups[code], first - lowest, second - lowest)
     highest = max(first.max(initial=0), second.max(initial=0))
     worth = [_value(place, step) for place in range(lowest, highest + 1)]
 
@@ -105,23 +113,23 @@ def _trajectories(data, name, code, followup):
         return [worth[place] for place in places.tolist()]
 
     return {
-        "n": int(found[2].sum()),
-        "missing": int(found[3]),
+        "n": int(joint[2].sum()),
+        "missing": int(joint[3]),
         "step": step,
-        "counts": [list(row) for row in zip(at(found[0]), at(found[1]), found[2].tolist(), strict=True)],
+        "counts": [list(row) for row in zip(at(joint[0]), at(joint[1]), joint[2].tolist(), strict=True)],
     }
 
 
 def _mean_change(changes):
     """Mean change with its confidence interval. R: t.test(after - before)$conf.int"""
-    told = describe(changes)
+    description = describe(changes)
     return {
-        "n": told.n,
-        "missing": told.missing,
-        "mean": told.mean,
-        "sd": told.sd,
-        "low": told.mean_low,
-        "high": told.mean_high,
+        "n": description.n,
+        "missing": description.missing,
+        "mean": description.mean,
+        "sd": description.sd,
+        "low": description.mean_low,
+        "high": description.mean_high,
     }
 
 

@@ -21,17 +21,17 @@ def levels_of(data, chosen):
     """How many of the patients at the places `chosen` have a lesion of each level; a lesion of several counts for each
     of them, so that `involved`, the sum, is at least the number of patients."""
     masks, counts = np.unique(data.frame["lesion_levels"][chosen], return_counts=True)
-    found = {
+    report = {
         level: int(counts[masks >> place & 1 == 1].sum()) if masks.size else 0
         for place, level in enumerate(levels.LEVELS)
     }
-    n, involved = int(counts[masks != 0].sum()), sum(found.values())
+    n, involved = int(counts[masks != 0].sum()), sum(report.values())
     return {
         "n": n,
         "missing": int(counts[masks == 0].sum()),
         "involved": involved,
         "per_patient": involved / n if n else None,
-        "counts": found,
+        "counts": report,
     }
 
 
@@ -51,13 +51,13 @@ def sins_by_procedure(data):
             if operated[place]:
                 mine = np.zeros(len(scores.values), np.int64)
                 mine[worth[done == place]] = counts[done == place]
-                told = _told(scores.values, mine, operated[place] - mine.sum())
-                rows.append({"group": group, "procedure": choice.code} | told)
+                description = _told(scores.values, mine, operated[place] - mine.sum())
+                rows.append({"group": group, "procedure": choice.code} | description)
     return {"rows": rows}
 
 
 def _told(values, counts, missing):
-    told = describe(Counts(values, counts, missing))
+    description = describe(Counts(values, counts, missing))
     by_score = np.zeros(len(SCORES), np.int64)
     by_score[np.asarray(values, int)] = counts
     classes, start = {}, 0
@@ -65,10 +65,10 @@ def _told(values, counts, missing):
         classes[choice.code] = int(by_score[start : highest + 1].sum())
         start = highest + 1
     return {
-        "n": told.n,
+        "n": description.n,
         "missing": int(missing),
-        "mean": told.mean,
-        "sd": told.sd,
+        "mean": description.mean,
+        "sd": description.sd,
         "classes": classes,
         "counts": {str(score): int(count) for score, count in zip(SCORES, by_score, strict=True)},
     }

@@ -80,20 +80,20 @@ def _curve(months, died):
 
 def _log_rank(followed):
     try:
-        found = log_rank(list(followed.values()))
+        test_result = log_rank(list(followed.values()))
     except NotEstimable as why:
         return {"p": None, "reason": f"not estimable because {why}"}
     return {
-        "statistic": found.statistic,
-        "df": found.df,
-        "p": found.p,
-        "observed": dict(zip(followed, found.observed, strict=True)),
-        "expected": dict(zip(followed, found.expected, strict=True)),
+        "statistic": test_result.statistic,
+        "df": test_result.df,
+        "p": test_result.p,
+        "observed": dict(zip(followed, test_result.observed, strict=True)),
+        "expected": dict(zip(followed, test_result.expected, strict=True)),
     }
 
 
 def _ticks(longest):
-    step = next((one for one in INTERVALS if longest / one <= TICKS), INTERVALS[-1])
+    step = next((interval for interval in INTERVALS if longest / interval <= TICKS), INTERVALS[-1])
     return list(range(0, step * ceil(longest / step) + 1, step)) if longest else [0]
 
 
@@ -142,4 +142,4 @@ def _steps(curve):
 
 
 def _without_nan(column):
-    return [None if np.isnan(one) else one for one in column.tolist()]
+    return [None if np.isnan(value) else value for value in column.tolist()]

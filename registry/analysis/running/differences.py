@@ -51,17 +51,17 @@ def of_steps(old, new):
 
 def of_versions(old, new):
     """What the results were computed from and with, where it differs; names are keys of VERSIONS."""
-    told = ({name: result["method"].get(name) for name in VERSIONS} for result in (old, new))
-    return changes(*told)
+    methods = ({name: result["method"].get(name) for name in VERSIONS} for result in (old, new))
+    return changes(*methods)
 
 
 def of_numbers(old, new):
     """Table to its Changes, named (variable, group, timepoint, category, statistic); only tables that differ."""
-    found = {}
+    numbers = {}
     for change in changes(dict(_numbers(old)), dict(_numbers(new))):
         table, *name = change.name
-        found.setdefault(table, []).append(Change(tuple(name), change.old, change.new))
-    return found
+        numbers.setdefault(table, []).append(Change(tuple(name), change.old, change.new))
+    return numbers
 
 
 def _numbers(result):
@@ -69,10 +69,10 @@ def _numbers(result):
     for *name, value in tables.numbers(result):
         if name[0] not in ("method", "cohort"):
             yield tuple(name), value
-    for label, told in _flow(result):
+    for label, content in _flow(result):
         for statistic in ("n", "excluded"):
-            if statistic in told:
-                yield ("cohort", label.en, "", "", "", statistic), told[statistic]
+            if statistic in content:
+                yield ("cohort", label.en, "", "", "", statistic), content[statistic]
     for report in REPORTS:
         for path, value in _leaves(result.get(report, {})):
             yield (report, "", "", "", " · ".join(path[:-1]), path[-1]), value
@@ -96,8 +96,8 @@ def _leaves(part, path=()):
                 yield from _leaves(value, (*path, str(name)))
     elif isinstance(part, list):
         for place, value in enumerate(part):
-            told = [str(value[name]) for name in NAMED_BY if name in value] if isinstance(value, dict) else ()
-            yield from _leaves(value, (*path, *(told or [str(place + 1)])))
+            names = [str(value[name]) for name in NAMED_BY if name in value] if isinstance(value, dict) else ()
+            yield from _leaves(value, (*path, *(names or [str(place + 1)])))
     else:
         yield path, part
 

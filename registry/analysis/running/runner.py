@@ -8,6 +8,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date
 from functools import cached_property, partial
 from itertools import combinations
 
@@ -17,7 +19,8 @@ from django.conf import settings
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
 from registry.analysis.data.coded_columns import coded, differences, joint_counts
-from registry.analysis.design import cohorts
+from registry.analysis.design import cohorts, plans, sections
+from registry.analysis.design.variables import columns
 from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
@@ -35,6 +38,8 @@ REPORTS = {  # each a key of the result
     "lesion_levels": lesion_levels,
     "sins_by_procedure": sins_by_procedure,
 }
+if tuple(REPORTS) != plans.REPORTS:
+    raise RuntimeError("the reports that a plan may name are not those of the runner")
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
 
@@ -59,19 +64,29 @@ def _results(data, on_progress):
     }
     if len(plan.value_sets) > 1:
         tables["sensitivity"] = _sensitivity(data)
-    stages = len(tables) + len(REPORTS)
+    chosen = [name for name in REPORTS if name in plan.reports]
+    stages = len(tables) + len(chosen) + len(plan.sections)
     with _at_once() as submit:
         rows = {name: [submit(row) for row in table] for name, table in tables.items()}
-        reports = {name: submit(partial(report, data)) for name, report in REPORTS.items()}
+        reports = {name: submit(partial(REPORTS[name], data)) for name in chosen}
+        told = {code: [submit(entry) for entry in _entries(data, code)] for code, _ in plan.sections}
         for place, name in enumerate(tables):
             result[name] = []
             for row in rows[name]:
                 on_progress(place / stages, name)
                 result[name].append(row.result())
-        for place, name in enumerate(REPORTS, len(tables)):
+        for place, name in enumerate(chosen, len(tables)):
             on_progress(place / stages, name)
             result[name] = reports[name].result()
+        for place, name in enumerate(told, len(tables) + len(chosen)):
+            on_progress(place / stages, name)
+            result[name] = [entry.result() for entry in told[name]]
     return result
+
+
+def _entries(data, code):
+    """A kind of section's entries, still to be computed."""
+    return [partial(sections.SECTIONS[code].compute, data, entry) for entry in data.plan.entries(code)]
 
 
 @contextmanager
@@ -122,24 +137,43 @@ def timepoints_needed(plan, cohort):
 
 
 @dataclass(frozen=True, eq=False)
-class _Data:
+class Data:
     """A plan's view of the data: the patients analysed, group after group.
 
     frame   those patients alone, in this order
     groups  group code to the slice of its patients: reading a slice of a column copies nothing
+    as_of   days since 2000-01-01 on which visits are due or not, where the plan has sections
+    labels  group code to its Label
     """
 
     plan: object
     frame: frames.Frame
     selection: cohorts.Selection
     groups: dict
+    as_of: int | None = None
+    labels: dict = dataclass_field(default_factory=dict)
+
+    def column(self, variable, visit=""):
+        """The `variables.columns.Columns` of a variable (its name, or a Variable) at a visit, made once."""
+        names = self.plan.names
+        found = names.get(variable) if isinstance(variable, str) else variable
+        asked = found, visit
+        if asked not in self._columns:
+            self._columns[asked] = columns.variable_columns(
+                self.frame, found, visit, names, self.plan.value_sets[0], self.as_of
+            )
+        return self._columns[asked]
+
+    @cached_property
+    def _columns(self):
+        return {}
 
     @cached_property
     def pairs(self):
         """Pairs of group places: neighbours first, as the study prints them, with the name of each."""
         codes = list(self.groups)
-        found = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
-        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found}
+        found_pairs = sorted(combinations(range(len(codes)), 2), key=lambda pair: (pair[1] - pair[0], pair))
+        return {f"{codes[first]}_vs_{codes[second]}": (first, second) for first, second in found_pairs}
 
     def coded(self, name, timepoint=None, value_set=None):
         asked = name, timepoint, value_set or self.plan.value_sets[0]
@@ -159,8 +193,8 @@ class _Data:
         """`Coded.counts` of one group, counted once for all that ask; and the values counted."""
         asked = name, group, timepoint, value_set or self.plan.value_sets[0]
         if asked not in self._counted:
-            found = self.coded(name, timepoint, value_set)
-            self._counted[asked] = found.values, *found.counts(self.groups[group])
+            column = self.coded(name, timepoint, value_set)
+            self._counted[asked] = column.values, *column.counts(self.groups[group])
         return self._counted[asked]
 
     def sample(self, name, group, timepoint=None, value_set=None):
@@ -178,12 +212,21 @@ class _Data:
 
 def _data(plan, frame, selection, moving=False):
     choices, places = plan.grouped_by.places(frame, plan.rule)
+    as_of = _as_of(plan, frame) if plan.sections else None
     mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
     for place, choice in enumerate(choices):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
-    return _Data(plan, frame.taken(np.concatenate(members), moving), selection, groups)
+    labels = {choice.code: choice.label for choice in choices}
+    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, as_of, labels)
+
+
+def _as_of(plan, frame):
+    """The day by which visits are due: the plan's, or the last that the registry knows anything of."""
+    if plan.as_of:
+        return date.fromisoformat(plan.as_of).toordinal() - date.fromisoformat(frames.EPOCH).toordinal()
+    return columns.last_day(frame)
 
 
 def _size(rows):
@@ -208,18 +251,20 @@ def _described(data, variable, group, timepoint=None, value_set=None):
 
 def described_counts(counts):
     """What is said of a continuous variable in one group."""
-    told = describe(counts)
+    description = describe(counts)
     names = {"mean": "mean", "sd": "sd", "median": "median", "q1": "first_quartile", "q3": "third_quartile"}
     names |= {"min": "minimum", "max": "maximum"}
-    return {"n": told.n, "missing": told.missing} | {name: getattr(told, source) for name, source in names.items()}
+    return {"n": description.n, "missing": description.missing} | {
+        name: getattr(description, source) for name, source in names.items()
+    }
 
 
 def _all_described(data, variable, timepoint=None, value_set=None):
-    told, taken = {}, []
+    described, taken = {}, []
     for code in data.groups:
-        told[code], one = _described(data, variable, code, timepoint, value_set)
-        taken.append(one)
-    return told, taken
+        described[code], sample = _described(data, variable, code, timepoint, value_set)
+        taken.append(sample)
+    return described, taken
 
 
 # Tests, and why there is none
@@ -230,22 +275,27 @@ def _tested(test, taken, field="p"):
     if test.two_groups and len(taken) != 2:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format("the test compares two groups")}
     try:
-        found = test.run(taken)
+        answer = test.run(taken)
     except NotEstimable as why:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
-    return {field: found.p} | _sampled(found, field)
+    return {field: answer.p} | _sampled(answer, field)
 
 
 def _reason_field(field):
     return "reason" + field.removeprefix("p")
 
 
-def _sampled(found, field="p"):
+def _sampled(answer, field="p"):
     """What a Monte Carlo P is worth; nothing for an exact one."""
-    if getattr(found, "standard_error", None) is None or not hasattr(found, "resamples"):
+    if getattr(answer, "standard_error", None) is None or not hasattr(answer, "resamples"):
         return {}
-    told = {"standard_error": found.standard_error, "resamples": found.resamples, "seed": found.seed, "why": found.why}
-    return {"monte_carlo" + field.removeprefix("p"): told}
+    sampled = {
+        "standard_error": answer.standard_error,
+        "resamples": answer.resamples,
+        "seed": answer.seed,
+        "why": answer.why,
+    }
+    return {"monte_carlo" + field.removeprefix("p"): sampled}
 
 
 def _categorical(test, taken, field="p"):
@@ -268,11 +318,11 @@ def _pairwise_continuous(data, taken):
     if test.two_groups or len(taken) < 2:
         return _adjusted(data, {name: _tested(test, [taken[i], taken[j]]) for name, (i, j) in data.pairs.items()})
     try:
-        found = test.run(taken)
+        answer = test.run(taken)
     except NotEstimable as why:
         nothing = dict.fromkeys(data.pairs)
         return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
-    answers = {name: _of_pair(found.pair(*places)) for name, places in data.pairs.items()}
+    answers = {name: _of_pair(answer.pair(*places)) for name, places in data.pairs.items()}
     if test.adjusted:
         return _collected(answers)
     return _adjusted(data, answers)
@@ -304,8 +354,8 @@ def _collected(answers):
     """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
     result = {"p": {name: answer["p"] for name, answer in answers.items()}}
     for field in ("reason", "monte_carlo"):
-        if told := {name: answer[field] for name, answer in answers.items() if field in answer}:
-            result[field] = told
+        if collected := {name: answer[field] for name, answer in answers.items() if field in answer}:
+            result[field] = collected
     return result
 
 
@@ -315,15 +365,15 @@ def _collected(answers):
 def _overall(data, name):
     """A row of Tables 2 and 5."""
     variable, plan = variables.get(name), data.plan
-    told, taken = _all_described(data, variable)
+    described, taken = _all_described(data, variable)
     test = plan.test(f"overall_{variable.kind}")
     row = {"variable": name, "kind": variable.kind, "test": test.code}
     if variable.kind == "continuous":
-        return row | _tested(test, taken) | {"groups": told}
+        return row | _tested(test, taken) | {"groups": described}
     second = plan.test("second_overall_categorical")
     if second and second is not test:
         row |= _categorical(second, taken, f"p_{second.code}")
-    return row | _categorical(test, taken) | {"groups": told}
+    return row | _categorical(test, taken) | {"groups": described}
 
 
 def _characteristics(data):
@@ -366,8 +416,8 @@ def _categorical_change(plan, test, before, after, chosen, taken):
     paired = np.zeros((len(before.values),) * 2, np.int64)
     paired[first, second] = counts
 
-    def done(one, field="p"):
-        return _tested(one, paired, field) if one.code == "mcnemar" else _categorical(one, taken, field)
+    def done(answer, field="p"):
+        return _tested(answer, paired, field) if answer.code == "mcnemar" else _categorical(answer, taken, field)
 
     tested = done(test)
     other = plan.test("second_before_after_categorical")
@@ -388,23 +438,28 @@ def _between_groups(data):
 def _between(data, name, timepoint, value_set=None):
     """A row of Table 6 or of Figure 5."""
     variable = variables.get(name)
-    told, taken = _all_described(data, variable, timepoint, value_set)
+    described, taken = _all_described(data, variable, timepoint, value_set)
     pairwise = _pairwise_continuous if variable.kind == "continuous" else _pairwise_categorical
     test = data.plan.test(f"pairwise_{variable.kind}")
     row = {"variable": name, "timepoint": timepoint, "kind": variable.kind, "test": test.code}
-    return row | pairwise(data, taken) | {"groups": told}
+    return row | pairwise(data, taken) | {"groups": described}
 
 
 def _between_deltas(data, name, followup, value_set=None):
     """The row of changes from baseline: only patients with both values have one."""
     plan = data.plan
     taken = [data.changes(name, group, followup, value_set) for group in data.groups]
-    told = {
+    described = {
         code: described_counts(counts) | {"missing": _size(rows) - counts.n}
         for (code, rows), counts in zip(data.groups.items(), taken, strict=True)
     }
     row = {"variable": name, "timepoint": "delta", "followup": followup, "kind": "continuous"}
-    return row | {"test": plan.test("pairwise_continuous").code} | _pairwise_continuous(data, taken) | {"groups": told}
+    return (
+        row
+        | {"test": plan.test("pairwise_continuous").code}
+        | _pairwise_continuous(data, taken)
+        | {"groups": described}
+    )
 
 
 def _domains(data):
@@ -444,27 +499,47 @@ def _cohort(data):
 
 def _method(data):
     plan = data.plan
+    return (
+        {
+            "plan": plan.name,
+            "plan_version": plan.version,
+            "value_set": plan.value_sets[0],
+            "value_set_version": value_sets.get(plan.value_sets[0]).version,
+            "segment_rule": plan.rule.version,
+            "grouping": plan.grouping,
+            "groups": list(data.groups),
+            "pairs": list(data.pairs),
+            "baseline": plan.baseline,
+            "followups": list(plan.followups),
+            "snapshot": data.frame.snapshot,
+            "software": software(),
+            "synthetic": settings.SYNTHETIC,
+            "tests": {
+                name: getattr(plan, name)
+                for name in plan.to_json()
+                if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
+            },
+            "alpha": plan.alpha,
+        }
+        | _groups_of(plan)
+        | _declared_of(data)
+    )
+
+
+def _declared_of(data):
+    """What a plan with sections declares, which its result is read by."""
+    plan = data.plan
+    if not plan.sections:
+        return {}
+    day = date.fromordinal(data.as_of + date.fromisoformat(frames.EPOCH).toordinal()).isoformat()
+    dead = columns.deaths_without_a_day(data.frame)
     return {
-        "plan": plan.name,
-        "plan_version": plan.version,
-        "value_set": plan.value_sets[0],
-        "value_set_version": value_sets.get(plan.value_sets[0]).version,
-        "segment_rule": plan.rule.version,
-        "grouping": plan.grouping,
-        "groups": list(data.groups),
-        "pairs": list(data.pairs),
-        "baseline": plan.baseline,
-        "followups": list(plan.followups),
-        "snapshot": data.frame.snapshot,
-        "software": software(),
-        "synthetic": settings.SYNTHETIC,
-        "tests": {
-            name: getattr(plan, name)
-            for name in plan.to_json()
-            if name.startswith(("overall", "pairwise", "before_after", "second")) or name == "adjust"
-        },
-        "alpha": plan.alpha,
-    } | _groups_of(plan)
+        "sections": [code for code, _ in plan.sections],
+        "variables": [one.to_json() for one in plan.variables],
+        "visits": [one.to_json() for one in plan.visits],
+        "as_of": day,
+        "deaths_without_a_day": dead,
+    }
 
 
 def _groups_of(plan):

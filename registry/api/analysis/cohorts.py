@@ -123,7 +123,7 @@ class DeclaredCohorts(Resource):
     @extend_schema(responses=whole_list(DeclaredCohortShown))
     def get(self, request):
         """The cohorts of the registry itself."""
-        return Response({"items": [one.to_json() for one in cohorts.COHORTS.values()]})
+        return Response({"items": [cohort.to_json() for cohort in cohorts.COHORTS.values()]})
 
 
 class OneCohort(Resource):

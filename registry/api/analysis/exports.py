@@ -37,14 +37,19 @@ STATUS = {"type": "string", "enum": Export.Status.values}
 def _offered(name):
     """The schema of a choice: its codes with their labels, and the usual one."""
     known = asked.OFFERED[name]
-    told = "; ".join(f"{one.code}: {one.label.en}" for one in known)
-    return {"type": "string", "enum": [one.code for one in known], "default": getattr(USUAL, name), "description": told}
+    meaning = "; ".join(f"{choice.code}: {choice.label.en}" for choice in known)
+    return {
+        "type": "string",
+        "enum": [choice.code for choice in known],
+        "default": getattr(USUAL, name),
+        "description": meaning,
+    }
 
 
 def _several(name, known):
-    told = "; ".join(f"{one.code}: {one.label.en}" for one in known)
-    several = {"type": "array", "items": {"type": "string", "enum": [one.code for one in known]}}
-    return several | {"default": list(getattr(USUAL, name)), "description": told}
+    meaning = "; ".join(f"{choice.code}: {choice.label.en}" for choice in known)
+    several = {"type": "array", "items": {"type": "string", "enum": [choice.code for choice in known]}}
+    return several | {"default": list(getattr(USUAL, name)), "description": meaning}
 
 
 SCHEMAS = {
@@ -178,7 +183,7 @@ SHAPES = {
 
 def _fits(value, kind):
     if kind == "array":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     return isinstance(value, bool if kind == "boolean" else str)
 
 

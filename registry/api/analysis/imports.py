@@ -106,25 +106,26 @@ class _Imports(Resource):
         return Import.objects.filter(requested_by=self.request.user, undoes=None)
 
     def of(self, import_id):
-        one = self.mine().filter(pk=import_id).first()
-        if one is None:
+        job = self.mine().filter(pk=import_id).first()
+        if job is None:
             raise Http404
-        return one
+        return jobs.of_this_release(job)
 
-    def shown(self, one):
-        waits = unattended.waits_for(one)
-        fields = {name: getattr(one, name, None) for name in ImportShown().fields}
-        told = {
-            "progress": 1.0 if one.finished_at or one.status == Status.CHECKED else jobs.progress(one.pk)[0],
+    def shown(self, job):
+        job = jobs.of_this_release(job)
+        waits = unattended.waits_for(job)
+        fields = {name: getattr(job, name, None) for name in ImportShown().fields}
+        content = {
+            "progress": 1.0 if job.finished_at or job.status == Status.CHECKED else jobs.progress(job.pk)[0],
             "waits_for": waits and waits.in_language(get_language()),
-            "files": [file["name"] for file in one.files],
-            "mapping": one.mapping_name,
-            "rows": one.counts.get("files", {}),
-            "errors": one.counts.get("errors", 0),
-            "warnings": one.counts.get("warnings", 0),
-            "error": _(one.error) if one.error else "",
+            "files": [file["name"] for file in job.files],
+            "mapping": job.mapping_name,
+            "rows": job.counts.get("files", {}),
+            "errors": job.counts.get("errors", 0),
+            "warnings": job.counts.get("warnings", 0),
+            "error": _(job.error) if job.error else "",
         }
-        return represent(ImportShown, fields | told)
+        return represent(ImportShown, fields | content)
 
 
 class Imports(_Imports):
@@ -144,19 +145,19 @@ class Imports(_Imports):
             raise UnsupportedMediaType(request.content_type[:80])
         files, answers = _sent(request)
         try:
-            one = unattended.begin(
+            job = unattended.begin(
                 access=self.access, files=files, mapping=request.data.get("mapping", ""), answers=answers
             )
         except NotPossible as error:
             raise request_body.refused({"mapping": [error.reason]}) from None
-        if (act := unattended.next_act(one)) is not None:
-            carry_out_import(one, act)
-            one.refresh_from_db()
-        if (act := unattended.next_act(one)) is not None:  # a small text was read at once
-            carry_out_import(one, act)
-            one.refresh_from_db()
-        location = request.build_absolute_uri(reverse("api:import", args=[one.pk]))
-        return Response(self.shown(one), status=202, headers={"Location": location})
+        if (act := unattended.next_act(job)) is not None:
+            carry_out_import(job, act)
+            job.refresh_from_db()
+        if (act := unattended.next_act(job)) is not None:  # a small text was read at once
+            carry_out_import(job, act)
+            job.refresh_from_db()
+        location = request.build_absolute_uri(reverse("api:import", args=[job.pk]))
+        return Response(self.shown(job), status=202, headers={"Location": location})
 
 
 KNOWN = ("file", *Answers.__dataclass_fields__, "sheet", "mapping")
@@ -193,11 +194,11 @@ class OneImport(_Imports):
     @extend_schema(responses=ImportShown)
     def get(self, request, import_id):
         """How far an import is, and what it would do or did."""
-        one = self.of(import_id)
-        if (act := unattended.next_act(one)) is not None:  # what waited for an answer has it by now
-            carry_out_import(one, act)
-            one.refresh_from_db()
-        return Response(self.shown(one))
+        job = self.of(import_id)
+        if (act := unattended.next_act(job)) is not None:  # what waited for an answer has it by now
+            carry_out_import(job, act)
+            job.refresh_from_db()
+        return Response(self.shown(job))
 
 
 class FindingsOfImport(_Imports):
@@ -207,19 +208,19 @@ class FindingsOfImport(_Imports):
     def get(self, request, import_id):
         """What the check found: errors, and what was read as something else, hidden or unlikely."""
         report, language = jobs.report_of(self.of(import_id)), get_language()
-        told = {
+        report_shown = {
             kind: [
                 {
-                    "file": one.file,
-                    "row": one.row,
-                    "column": one.column,
-                    "finding": without_value(one.reason).in_language(language),
+                    "file": finding.file,
+                    "row": finding.row,
+                    "column": finding.column,
+                    "finding": without_value(finding.reason).in_language(language),
                 }
-                for one in report[kind].listed
+                for finding in report[kind].listed
             ]
             for kind in ("errors", "warnings")
         }
-        return Response(represent(ImportFindings, told))
+        return Response(represent(ImportFindings, report_shown))
 
 
 class DecisionOnImport(_Imports):
@@ -229,25 +230,25 @@ class DecisionOnImport(_Imports):
     @repeatable
     def post(self, request, import_id):
         """Store a checked import, for a reason and as it was seen, or discard it. 409 where it cannot be stored."""
-        one, asked = self.of(import_id), _decision(dict(request.data))
+        job, asked = self.of(import_id), _decision(dict(request.data))
         if asked["decision"] == DISCARD:
-            jobs.discard(one)
-            one.refresh_from_db()
-            return Response(self.shown(one), status=202)
-        changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
-        if one.status != Status.CHECKED or one.counts["errors"]:
+            jobs.discard(job)
+            job.refresh_from_db()
+            return Response(self.shown(job), status=202)
+        changed = sum(counts["changed"] for counts in job.counts.get("files", {}).values())
+        if job.status != Status.CHECKED or job.counts["errors"]:
             raise Problem(409, _("This import has nothing that can be stored."))
-        if asked["seen"] != one.seen:
+        if asked["seen"] != job.seen:
             raise Problem(409, _("What is stored has changed since the check was seen. Look at it again."))
         if changed and not asked["update"]:
             raise request_body.refused({"update": [_("Say whether these rows replace what is stored.")]})
-        if one.counts.get("alike") and not asked["different_people"]:
+        if job.counts.get("alike") and not asked["different_people"]:
             raise request_body.refused(
                 {"different_people": [_("Say that these are different people, or mend the file.")]}
             )
-        carry_out_import(one, Act.STORE, update=asked["update"], reason=asked["reason"][:200])
-        one.refresh_from_db()
-        return Response(self.shown(one), status=202)
+        carry_out_import(job, Act.STORE, update=asked["update"], reason=asked["reason"][:200])
+        job.refresh_from_db()
+        return Response(self.shown(job), status=202)
 
 
 def _decision(given):

@@ -85,8 +85,8 @@ FILTERS = (moment_filter("created_since", "created_at", "Frozen at that moment o
 ORDERS = ("created_at", "label")
 
 
-def _shown(one):
-    return represent(SnapshotShown, one)
+def _shown(snapshot):
+    return represent(SnapshotShown, snapshot)
 
 
 def snapshot_named(access, given):
@@ -108,10 +108,10 @@ class _Snapshots(Resource):
         return may_see_snapshots(access)
 
     def of(self, snapshot_id):
-        found = Snapshot.objects.select_related("created_by").filter(pk=snapshot_id).first()
-        if found is None:
+        snapshot = Snapshot.objects.select_related("created_by").filter(pk=snapshot_id).first()
+        if snapshot is None:
             raise Http404
-        return found
+        return snapshot
 
 
 class Snapshots(_Snapshots):
@@ -148,8 +148,8 @@ class OneSnapshot(_Snapshots):
     @extend_schema(responses=SnapshotShown)
     def get(self, request, snapshot_id):
         """One frozen state."""
-        one = self.of(snapshot_id)
-        return shown(request, _shown(one), one.hash)
+        snapshot = self.of(snapshot_id)
+        return shown(request, _shown(snapshot), snapshot.hash)
 
 
 class SnapshotDifferences(_Snapshots):
@@ -170,12 +170,12 @@ class SnapshotDifferences(_Snapshots):
         try:
             with transaction.atomic():
                 first, second = snapshots.source_of(before), snapshots.source_of(after)
-                found = snapshots.differences(first, second, MOST_CELLS)
+                changes = snapshots.differences(first, second, MOST_CELLS)
         except snapshots.NotIntact as error:
             raise Problem(409, error.reason.en) from error
         tables = [
-            {name: getattr(one, name) for name in ("table", "added", "removed", "changed", "columns")}
-            | {"cells": [dict(zip(CELL["properties"], cell, strict=True)) for cell in one.cells]}
-            for one in found
+            {name: getattr(difference, name) for name in ("table", "added", "removed", "changed", "columns")}
+            | {"cells": [dict(zip(CELL["properties"], cell, strict=True)) for cell in difference.cells]}
+            for difference in changes
         ]
         return Response({"before": str(before.pk), "after": NOW if after is None else str(after.pk), "tables": tables})

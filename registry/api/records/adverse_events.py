@@ -32,7 +32,7 @@ from sites.people.tokens import TokenScope
 from sites.tenancy.access import Can
 
 ITEMS = catalogue.items(catalogue.ADVERSE_EVENTS)
-IDENTIFYING = tuple(one.name for one in ITEMS if one.identifying)
+IDENTIFYING = tuple(item.name for item in ITEMS if item.identifying)
 
 EventShown = serializer(
     "AdverseEvent",
@@ -71,10 +71,10 @@ class _Events(Resource):
         return of_use_to(self.access, rows).select_related("site")
 
     def shown(self, row):
-        told = represent(EventShown, row)
+        content = represent(EventShown, row)
         if not (token_may(self.request, TokenScope.IDENTIFY) and self.access.may(Can.IDENTIFY, row.site_id)):
-            told |= dict.fromkeys(IDENTIFYING)
-        return told
+            content |= dict.fromkeys(IDENTIFYING)
+        return content
 
 
 class AdverseEvents(_Events):
@@ -128,7 +128,7 @@ class OneAdverseEvent(_Events):
         check_match(request, row.version)
         locked_for_update(AdverseEvent, row.pk, row.version)
         sent = request_body.read(request, ITEMS, forms=False)
-        request_body.merged(sent, {one.name: getattr(row, one.name) for one in ITEMS}, {})
+        request_body.merged(sent, {item.name: getattr(row, item.name) for item in ITEMS}, {})
 
         def save(raw, reason, today, **_more):
             return save_adverse_event(

@@ -33,13 +33,13 @@ from registry.services.records.storing import Conflict
 from registry.tasks import start_patient_outcomes
 from sites.tenancy.access import Can
 
-DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+DERIVED = tuple(derived for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived)
 ANSWERS = (ASSESSMENT_DATE, *catalogue.items(catalogue.OF_ASSESSMENT))
 # A registry may have timepoints beyond those it began with, so the schema closes no list.
 TIMEPOINT_SCHEMA = {
     "type": "string",
     "maxLength": 8,
-    "description": f"Code of the timepoint, as in the schedule: {', '.join(str(one) for one in TIMEPOINT.codes)}.",
+    "description": f"Code of the timepoint, as in the schedule: {', '.join(str(code) for code in TIMEPOINT.codes)}.",
 }
 
 AssessmentShown = serializer(
@@ -169,7 +169,7 @@ class OneAssessment(Resource):
         self.access.require(Can.ENTER, row.site_id)
         check_match(request, row.version)
         sent = request_body.read(request, answers())
-        request_body.merged(sent, {one.name: getattr(row, one.name) for one in answers()}, row.missing)
+        request_body.merged(sent, {answer.name: getattr(row, answer.name) for answer in answers()}, row.missing)
 
         def save(**answers):
             return save_assessment(

@@ -39,11 +39,11 @@ from sites.models import Site
 from sites.people.tokens import TokenScope
 from sites.tenancy.access import Can
 
-DERIVED = tuple(one for instrument in catalogue.OF_PATIENT for one in instrument.derived)
+DERIVED = tuple(derived for instrument in catalogue.OF_PATIENT for derived in instrument.derived)
 GROUPS = {
     "type": ["string", "null"],
-    "enum": [*(one.code for one in levels.SEGMENT_GROUPS), None],
-    "description": "; ".join(f"{one.code}: {one.label.en}" for one in levels.SEGMENT_GROUPS),
+    "enum": [*(group.code for group in levels.SEGMENT_GROUPS), None],
+    "description": "; ".join(f"{group.code}: {group.label.en}" for group in levels.SEGMENT_GROUPS),
 }
 STATE_SCHEMA = {"type": "string", "enum": State.values, "readOnly": True}
 # What every record tells of itself.
@@ -94,7 +94,9 @@ FORM_SENT = {
     for form in service.FORMS
 }
 IDENTIFIERS = (BIRTH_DATE, HOSPITAL_NUMBER, INITIALS)
-IdentifiersShown = serializer("Identifiers", {one.name: Declared(item_schema(one)) for one in IDENTIFIERS})
+IdentifiersShown = serializer(
+    "Identifiers", {identifier.name: Declared(item_schema(identifier)) for identifier in IDENTIFIERS}
+)
 IdentifiersChange = serializer("IdentifiersChange", request_body.sent_fields(IDENTIFIERS, forms=False))
 
 FILTERS = (
@@ -104,7 +106,7 @@ FILTERS = (
     code_filter(
         "segment_group",
         "segment_group",
-        [one.code for one in levels.SEGMENT_GROUPS],
+        [group.code for group in levels.SEGMENT_GROUPS],
         "Segment by the usual rule.",
     ),
     code_filter("baseline_state", "baseline_state", State.values, "State of the baseline form."),
@@ -192,8 +194,10 @@ class Form(Resource):
         if sent.complete:
             # A complete form is checked as a whole.
             known = identity.read(patient) or {}
-            values = {one.name: known.get(one.name) if one.identifying else getattr(patient, one.name) for one in items}
-            own = {one.name for one in items}
+            values = {
+                item.name: known.get(item.name) if item.identifying else getattr(patient, item.name) for item in items
+            }
+            own = {item.name for item in items}
             request_body.merged(sent, values, {name: why for name, why in patient.missing.items() if name in own})
 
         def save(**answers):
@@ -277,7 +281,7 @@ class Identifiers(Resource):
 
     def _shown(self, patient):
         known = identity.read(patient) or {}
-        return represent(IdentifiersShown, {one.name: known.get(one.name) for one in IDENTIFIERS})
+        return represent(IdentifiersShown, {identifier.name: known.get(identifier.name) for identifier in IDENTIFIERS})
 
 
 def _version(patient):

@@ -34,7 +34,7 @@ from registry.services.review import queries
 from registry.services.review.soft_checks import Form, every_check, own_checks
 from sites.tenancy.access import Can
 
-RULES = {one.name: one.message for one in every_check(checks.SCHEDULE)}
+RULES = {check.name: check.message for check in every_check(checks.SCHEDULE)}
 FORM = {
     "type": "string",
     "enum": QueryForm.values,
@@ -124,7 +124,7 @@ def question(query):
     """The question as a person asked it, or the rule's words in the language of the request."""
     if query.text:
         return query.text
-    own = {one.name: one.message for one in own_checks(catalogue.current())}
+    own = {check.name: check.message for check in own_checks(catalogue.current())}
     message = RULES.get(query.rule) or own.get(query.rule)
     return message.in_language(get_language()) if message else query.rule or ""
 
@@ -134,19 +134,22 @@ def _name(person):
 
 
 def _thread(query):
-    return sorted(query.messages.all(), key=lambda one: one.pk)
+    return sorted(query.messages.all(), key=lambda message: message.pk)
 
 
 def _shown(query):
     query.question = question(query)
-    told = represent(QueryShown, query)
-    steps = [{"kind": one.kind, "text": one.text, "by": _name(one.by), "at": one.at} for one in _thread(query)]
-    return told | {"raised_by": _name(query.raised_by), "messages": MessageShown(steps, many=True).data}
+    shown = represent(QueryShown, query)
+    steps = [
+        {"kind": message.kind, "text": message.text, "by": _name(message.by), "at": message.at}
+        for message in _thread(query)
+    ]
+    return shown | {"raised_by": _name(query.raised_by), "messages": MessageShown(steps, many=True).data}
 
 
 def _version(query):
     """Every step leaves a message, so the last one says which state of the query this is."""
-    return max((one.pk for one in query.messages.all()), default=0)
+    return max((message.pk for message in query.messages.all()), default=0)
 
 
 class _Queries(Resource):

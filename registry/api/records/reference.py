@@ -153,10 +153,15 @@ def instrument_told(instrument):
         "optional": instrument.optional,
         "citation": instrument.citation,
         "licence": instrument.licence,
-        "items": [_item(one) for one in instrument.items],
+        "items": [_item(item) for item in instrument.items],
         "derived": [
-            {"name": one.name, "label": _label(one.label), "items": list(one.items), "schema": derived_schema(one)}
-            for one in instrument.derived
+            {
+                "name": derived.name,
+                "label": _label(derived.label),
+                "items": list(derived.items),
+                "schema": derived_schema(derived),
+            }
+            for derived in instrument.derived
         ],
         "missing_reasons": {code: _label(label) for code, label in MISSING_LABELS.items()},
     }
@@ -169,7 +174,8 @@ def _item(item):
         "kind": item.kind,
         "unit": item.unit,
         "choices": [
-            {"code": one.code, "label": _label(one.label), "meaning": _label(one.meaning)} for one in item.choices
+            {"code": choice.code, "label": _label(choice.label), "meaning": _label(choice.meaning)}
+            for choice in item.choices
         ],
         "hint": _label(item.hint),
         "required": item.required,
@@ -184,7 +190,7 @@ class Instruments(Resource):
     @extend_schema(responses=whole_list(InstrumentShown))
     def get(self, request):
         """Every instrument of the registry, declared."""
-        return Response({"items": [instrument_told(one) for one in catalogue.current().instruments]})
+        return Response({"items": [instrument_told(instrument) for instrument in catalogue.current().instruments]})
 
 
 class OneInstrument(Resource):
@@ -221,14 +227,14 @@ ValueSetShown = serializer(
 )
 
 
-def _value_set(one):
+def _value_set(value_set):
     return {
-        "code": one.code,
-        "version": one.version,
-        "country": _label(one.label),
-        "doi": one.doi,
-        "pubmed": one.pubmed,
-        "terms": {name: float(value) for name, value in one.terms.items()},
+        "code": value_set.code,
+        "version": value_set.version,
+        "country": _label(value_set.label),
+        "doi": value_set.doi,
+        "pubmed": value_set.pubmed,
+        "terms": {name: float(value) for name, value in value_set.terms.items()},
     }
 
 
@@ -238,7 +244,7 @@ class ValueSets(Resource):
     @extend_schema(responses=whole_list(ValueSetShown))
     def get(self, request):
         """Every EQ-5D-5L value set with its coefficients."""
-        return Response({"items": [_value_set(one) for one in value_sets.ALL]})
+        return Response({"items": [_value_set(value_set) for value_set in value_sets.ALL]})
 
 
 class OneValueSet(Resource):
@@ -296,7 +302,9 @@ TokenShown = serializer(
     "Token",
     {
         "name": Declared(TEXT),
-        "scopes": Declared({"type": "array", "items": {"type": "string", "enum": [one.value for one in TokenScope]}}),
+        "scopes": Declared(
+            {"type": "array", "items": {"type": "string", "enum": [scope.value for scope in TokenScope]}}
+        ),
         "expires_at": serializers.DateTimeField(),
     },
 )
@@ -306,7 +314,7 @@ MeShown = serializer(
         "email": serializers.EmailField(),
         "name": serializers.CharField(),
         "roles": RoleShown(many=True),
-        "may": Declared({"type": "array", "items": {"type": "string", "enum": [one.value for one in Can]}}),
+        "may": Declared({"type": "array", "items": {"type": "string", "enum": [ability.value for ability in Can]}}),
         "token": TokenShown(allow_null=True),
         "now": serializers.DateTimeField(),
     },
@@ -322,12 +330,12 @@ class Me(Resource):
         """Who asks, with which roles, and by which token."""
         codes = dict(Site.objects.values_list("pk", "code"))
         access = self.access
-        told = {
+        shown = {
             "email": request.user.email,
             "name": request.user.name,
             "roles": [_Role(grant.role.value, codes.get(grant.site_id)) for grant in access.grants],
-            "may": [one.value for one in Can if access.may(one)],
+            "may": [ability.value for ability in Can if access.may(ability)],
             "token": request.auth,
             "now": timezone.now(),
         }
-        return Response(MeShown(told).data)
+        return Response(MeShown(shown).data)

@@ -35,19 +35,19 @@ def described():
 
 def _groups(schema):
     """(tag, its operations), in the order in which `registry.api.urls` has them."""
-    order = [reverse("api:root") + str(one.pattern).replace("<", "{").replace(">", "}") for one in patterns()]
-    order = [re.sub(r"{\w+:", "{", one) for one in order]
+    order = [reverse("api:root") + str(pattern.pattern).replace("<", "{").replace(">", "}") for pattern in patterns()]
+    order = [re.sub(r"{\w+:", "{", address) for address in order]
     groups = {}
     for path, methods in sorted(schema["paths"].items(), key=lambda pair: order.index(pair[0])):
         for method, operation in methods.items():
-            told = _told(schema, path, method.upper(), operation)
-            groups.setdefault(operation["tags"][0], []).append(told)
+            operation_shown = _told(schema, path, method.upper(), operation)
+            groups.setdefault(operation["tags"][0], []).append(operation_shown)
     return list(groups.items())
 
 
 def _told(schema, path, method, operation):
     answers = operation["responses"]
-    status = next(one for one in WELL if one in answers)
+    status = next(code for code in WELL if code in answers)
     return {
         "id": operation["operationId"],
         "method": method,
@@ -55,13 +55,18 @@ def _told(schema, path, method, operation):
         "description": operation["description"].partition("\n\n")[0],
         "needs": operation["description"].partition("\n\n")[2].replace("`", ""),
         "parameters": [
-            _field(one["name"], one["schema"], one.get("description", ""), "" if one["in"] == "query" else one["in"])
-            for one in operation["parameters"]
+            _field(
+                parameter["name"],
+                parameter["schema"],
+                parameter.get("description", ""),
+                "" if parameter["in"] == "query" else parameter["in"],
+            )
+            for parameter in operation["parameters"]
         ],
         "sent": _fields(schema, operation.get("requestBody")),
         "status": status,
         "answered": _fields(schema, answers[status]),
-        "others": [(one, told.get("description", "")) for one, told in sorted(answers.items()) if one != status],
+        "others": [(code, answer.get("description", "")) for code, answer in sorted(answers.items()) if code != status],
     }
 
 
@@ -71,7 +76,7 @@ def _fields(schema, body):
     properties = _resolved(schema, content).get("properties", {})
     if properties.keys() <= {"items", "next"} and "items" in properties:
         properties = _resolved(schema, properties["items"]["items"]).get("properties", {})
-    return [_field(name, _resolved(schema, one), one.get("description", "")) for name, one in properties.items()]
+    return [_field(name, _resolved(schema, field), field.get("description", "")) for name, field in properties.items()]
 
 
 def _resolved(schema, part):
@@ -86,11 +91,11 @@ def _field(name, schema, description, place=""):
 def _value(schema):
     """What a value is, in a few words."""
     if codes := schema.get("enum"):
-        return ", ".join("null" if one is None else str(one) for one in codes)
+        return ", ".join("null" if code is None else str(code) for code in codes)
     kinds = schema.get("type", "any")
-    told = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    kinds_text = " or ".join(kinds) if isinstance(kinds, list) else kinds
     if "minimum" in schema or "maximum" in schema:
-        told += f", {schema.get('minimum', '…')} to {schema.get('maximum', '…')}"
+        kinds_text += f", {schema.get('minimum', '…')} to {schema.get('maximum', '…')}"
     if "maxLength" in schema:
-        told += f", at most {schema['maxLength']} characters"
-    return told + (f" ({schema['format']})" if "format" in schema else "")
+        kinds_text += f", at most {schema['maxLength']} characters"
+    return kinds_text + (f" ({schema['format']})" if "format" in schema else "")

@@ -123,4 +123,4 @@ def complete(result, generator, request, public):
 
 
 def _names():
-    return {one.callback.cls: one.name for one in patterns() if hasattr(one.callback, "cls")}
+    return {pattern.callback.cls: pattern.name for pattern in patterns() if hasattr(pattern.callback, "cls")}

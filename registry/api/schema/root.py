@@ -21,14 +21,14 @@ class Root(Resource):
     @extend_schema(responses=RootShown)
     def get(self, request):
         """Every resource of the API: name to address."""
-        found = {}
+        addresses = {}
         for pattern in patterns():
             try:
-                found[pattern.name] = request.build_absolute_uri(reverse(f"api:{pattern.name}"))
+                addresses[pattern.name] = request.build_absolute_uri(reverse(f"api:{pattern.name}"))
             except NoReverseMatch:
                 continue  # of one thing: its address needs to know which
-        del found["root"]
-        return Response({"resources": found})
+        del addresses["root"]
+        return Response({"resources": addresses})
 
 
 class OpenAPI(JSONRenderer):

@@ -31,13 +31,16 @@ def sample(schema, schemas, name=""):
         return sample(schema["allOf"][0], schemas, name)
     for several in ("anyOf", "oneOf"):
         if several in schema:
-            return sample(next(one for one in schema[several] if one.get("type") != "null"), schemas, name)
+            return sample(next(of for of in schema[several] if of.get("type") != "null"), schemas, name)
     if "enum" in schema:
         return schema["enum"][0]
     kinds = schema.get("type", "object")
-    kind = kinds if isinstance(kinds, str) else next(one for one in kinds if one != "null")
+    kind = kinds if isinstance(kinds, str) else next(kind for kind in kinds if kind != "null")
     if kind == "object":
-        return {one: sample(of, schemas, one) for one, of in schema.get("properties", {}).items()}
+        return {
+            property_name: sample(of, schemas, property_name)
+            for property_name, of in schema.get("properties", {}).items()
+        }
     if kind == "array":
         return [sample(schema.get("items", {}), schemas, name)]
     if kind in ("integer", "number"):

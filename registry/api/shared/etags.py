@@ -17,11 +17,11 @@ def etag_of(version):
 def shown(request, data, version, *, status=200, headers=None):
     """The response with one record: 304 without it where the client has this version already."""
     etag = etag_of(version)
-    told = (headers or {}) | {"ETag": etag}
+    sent = (headers or {}) | {"ETag": etag}
     known = as_given(request.headers.get("If-None-Match", ""))
     if request.method in ("GET", "HEAD") and (etag in known or "*" in known):
-        return Response(status=304, headers=told)
-    return Response(data, status=status, headers=told)
+        return Response(status=304, headers=sent)
+    return Response(data, status=status, headers=sent)
 
 
 # What proxies that compress do to a tag: W/"3", "3-gzip", "3--br", "3;gzip".

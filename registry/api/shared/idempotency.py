@@ -40,8 +40,8 @@ def repeatable(post):
             )
         mine = ApiAnswer.objects.filter(user=request.user, key=key)
         mine.filter(answered_at__lt=timezone.now() - ANSWERS_KEPT).delete()
-        if kept := mine.first():
-            return _again(kept, fingerprint)
+        if earlier := mine.first():
+            return _again(earlier, fingerprint)
         response = post(view, request, *args, **kwargs)
         if response.status_code < 300:
             _keep(request.user, key, fingerprint, response)
@@ -54,7 +54,7 @@ def _fingerprint(request):
     """Of the request, of what carries it and of what that may do: nobody is told again what is not theirs any more."""
     carrier = f"token {request.auth.pk}" if request.auth is not None else "session"
     access = request._request.access
-    grants = sorted(f"{one.role} {one.site_id}" for one in access.grants)
+    grants = sorted(f"{grant.role} {grant.site_id}" for grant in access.grants)
     may = f"{carrier} {sorted(access.within)} {grants}"
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()} {may}\n".encode())
     for piece in _body(request):
@@ -92,9 +92,9 @@ def _keep(user, key, fingerprint, response):
     )
 
 
-def _again(kept, fingerprint):
-    if kept.fingerprint != fingerprint:
+def _again(earlier, fingerprint):
+    if earlier.fingerprint != fingerprint:
         raise Problem(409, _("This Idempotency-Key was used for another request."))
-    told = {"Location": kept.location, "ETag": kept.etag, REPLAYED: "true"}
-    headers = {name: value for name, value in told.items() if value}
-    return Response(json.loads(kept.body), status=kept.status, headers=headers)
+    sent = {"Location": earlier.location, "ETag": earlier.etag, REPLAYED: "true"}
+    headers = {name: value for name, value in sent.items() if value}
+    return Response(json.loads(earlier.body), status=earlier.status, headers=headers)

@@ -22,15 +22,15 @@ def _types(kind, nullable):
 
 
 def choices_in_words(choices):
-    return "; ".join(f"{one.code}: {one.label.en}" for one in choices)
+    return "; ".join(f"{choice.code}: {choice.label.en}" for choice in choices)
 
 
 def item_schema(item, *, nullable=True):
     """The JSON schema (OpenAPI 3.1) of an item's value."""
     schema = {"title": item.label.en, "description": _description(item)}
     if item.kind in ("levels", "codes"):
-        one = {"type": "string", "enum": list(item.codes)}
-        return schema | {"type": _types("array", nullable), "items": one, "uniqueItems": True}
+        member = {"type": "string", "enum": list(item.codes)}
+        return schema | {"type": _types("array", nullable), "items": member, "uniqueItems": True}
     if item.choices:
         codes = list(item.codes)
         kind = "integer" if isinstance(codes[0], int) else "string"
@@ -68,7 +68,7 @@ def derived_schema(derived):
         kinds = {"number": "number", "boolean": "integer"}
         return schema | {"type": [kinds.get(derived.kind, "string"), "null"]}
     if isinstance(derived, Bands):
-        return schema | {"type": ["string", "null"], "enum": [*(one.code for one in derived.choices), None]}
+        return schema | {"type": ["string", "null"], "enum": [*(choice.code for choice in derived.choices), None]}
     limits = {"minimum": derived.minimum, "maximum": derived.maximum}
     return schema | {"type": ["integer", "null"]} | {k: v for k, v in limits.items() if v is not None}
 
@@ -88,7 +88,7 @@ def own_shown(row, *forms):
     """What a record holds of the study's own instruments of `forms`: items, and what is calculated of them."""
     current = catalogue.current()
     shown = {}
-    for instrument in (one for form in forms for one in current.own.get(form, ())):
+    for instrument in (instrument for form in forms for instrument in current.own.get(form, ())):
         answers = {item.name: getattr(row, item.name, None) for item in instrument.items}
         shown |= {name: as_json(value) for name, value in answers.items()}
         for derived in instrument.derived:
@@ -144,7 +144,9 @@ def represent(of, row):
 
 def shown_fields(items, derived=(), **sources):
     """Fields that show items and derived values; `sources` maps a name to the attribute that holds it."""
-    pairs = [(one.name, item_schema(one)) for one in items] + [(one.name, derived_schema(one)) for one in derived]
+    pairs = [(item.name, item_schema(item)) for item in items] + [
+        (value.name, derived_schema(value)) for value in derived
+    ]
     return {name: Declared(schema, **_source(name, sources)) for name, schema in pairs}
 
 
@@ -183,23 +185,25 @@ def filters_of(items):
         if item.identifying or item.kind in ("levels", "text", "codes", "partial_date", "time"):
             continue
         if item.choices:
-            told = f"{capfirst(item.label.en)}: one or several codes with commas. {choices_in_words(item.choices)}"
-            schema = {"type": "string", "examples": [",".join(str(one) for one in item.codes[:2])]}
-            yield Filter(item.name, f"{item.name}__in", schema, told, _codes(item))
+            description = (
+                f"{capfirst(item.label.en)}: one or several codes with commas. {choices_in_words(item.choices)}"
+            )
+            schema = {"type": "string", "examples": [",".join(str(code) for code in item.codes[:2])]}
+            yield Filter(item.name, f"{item.name}__in", schema, description, _codes(item))
         else:
             low, high = ("from", "until") if item.kind == "date" else ("min", "max")
             schema = {k: v for k, v in item_schema(item, nullable=False).items() if k in ("type", "format")}
             for end, lookup in ((low, "gte"), (high, "lte")):
-                told = f"{capfirst(item.label.en)}, {'at least' if lookup == 'gte' else 'at most'} (inclusive)."
-                yield Filter(f"{item.name}_{end}", f"{item.name}__{lookup}", schema, told, _limit(item))
+                description = f"{capfirst(item.label.en)}, {'at least' if lookup == 'gte' else 'at most'} (inclusive)."
+                yield Filter(f"{item.name}_{end}", f"{item.name}__{lookup}", schema, description, _limit(item))
 
 
 def _codes(item):
     def read(text):
-        found = [_cleaned(item, part, today=None) for part in text.split(",")]
-        if None in found:
+        values = [_cleaned(item, part, today=None) for part in text.split(",")]
+        if None in values:
             raise BadFilter(Label("needs a code", "コードを指定してください"))
-        return found
+        return values
 
     return read
 
@@ -229,10 +233,10 @@ def text_filter(name, lookup, description, pattern):
     import re
 
     def read(text):
-        found = text.split(",")
-        if not all(re.fullmatch(pattern, one) for one in found):
+        parts = text.split(",")
+        if not all(re.fullmatch(pattern, part) for part in parts):
             raise BadFilter(Label(f"must match {pattern}", f"{pattern} に一致させてください"))
-        return found
+        return parts
 
     schema = {"type": "string", "pattern": f"^{pattern}(,{pattern})*$"}
     return Filter(name, f"{lookup}__in", schema, f"{description} Several with commas.", read)
@@ -252,27 +256,27 @@ def only_code(text, codes):
 
 def code_filter(name, lookup, codes, description):
     """A filter by one or several of these codes."""
-    codes = tuple(str(one) for one in codes)
+    codes = tuple(str(code) for code in codes)
 
     def read(text):
-        return [only_code(one, codes) for one in text.split(",")]
+        return [only_code(part, codes) for part in text.split(",")]
 
     return Filter(name, f"{lookup}__in", {"type": "string", "examples": [",".join(codes[:2])]}, description, read)
 
 
 def _moment(text):
     try:
-        found = parse_datetime(text)
+        moment = parse_datetime(text)
     except ValueError:
-        found = None
-    if found is None or not is_aware(found) or not 1900 < found.year < 9000:
+        moment = None
+    if moment is None or not is_aware(moment) or not 1900 < moment.year < 9000:
         raise BadFilter(
             Label(
                 "must be a moment with its time zone, such as 2026-03-01T00:00:00Z",
                 "2026-03-01T00:00:00Z のように時間帯つきの日時で指定してください",
             )
         )
-    return found
+    return moment
 
 
 def moment_filter(name, column, description):

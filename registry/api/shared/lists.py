@@ -24,7 +24,7 @@ def page(request, rows, *, show, filters, orders):
     """
     asked = request.query_params
     errors, lookups = {}, {}
-    known = {one.name: one for one in filters}
+    known = {lookup.name: lookup for lookup in filters}
     for name, values in asked.lists():
         if name in ("limit", "cursor", "order"):
             continue
@@ -41,10 +41,10 @@ def page(request, rows, *, show, filters, orders):
     after = _opened(asked.get("cursor"), order, rows.model._meta.label, errors)
     if errors:
         raise Problem(400, _("The list cannot be made from these parameters."), errors=errors)
-    found = list(_ordered(rows.filter(**lookups), order, after)[: limit + 1])
-    following = _address(request, _sealed(found[limit - 1], order)) if len(found) > limit else None
+    page_rows = list(_ordered(rows.filter(**lookups), order, after)[: limit + 1])
+    following = _address(request, _sealed(page_rows[limit - 1], order)) if len(page_rows) > limit else None
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return Response({"items": [show(one) for one in found[:limit]], "next": following}, headers=headers)
+    return Response({"items": [show(row) for row in page_rows[:limit]], "next": following}, headers=headers)
 
 
 def _limit(text, errors):
@@ -94,13 +94,13 @@ def _opened(cursor, order, of, errors):
 
 
 def _address(request, cursor):
-    kept = [(name, one) for name, values in request.query_params.lists() for one in values if name != "cursor"]
-    return request.build_absolute_uri(f"{request.path}?{urlencode([*kept, ('cursor', cursor)])}")
+    pairs = [(name, value) for name, values in request.query_params.lists() for value in values if name != "cursor"]
+    return request.build_absolute_uri(f"{request.path}?{urlencode([*pairs, ('cursor', cursor)])}")
 
 
 def parameters(filters, orders):
     """What the schema says of a list's parameters."""
-    by = [one for name in orders for one in (name, f"-{name}")]
+    by = [order for name in orders for order in (name, f"-{name}")]
     query = OpenApiParameter.QUERY
     return [
         *(one.parameter() for one in filters),

@@ -44,7 +44,7 @@ def _check(data, depth):
     if depth > DEEPEST:
         raise ParseError(_("The body is nested too deeply."))
     if isinstance(data, str):
-        if "\x00" in data or any("\ud800" <= one <= "\udfff" for one in data):
+        if "\x00" in data or any("\ud800" <= character <= "\udfff" for character in data):
             raise ParseError(_("The body has a text that cannot be stored: a null byte, or half a character."))
     elif isinstance(data, dict):
         for name, value in data.items():

@@ -42,7 +42,7 @@ def document(status, detail="", *, errors=None, headers=None):
     if detail:
         content["detail"] = detail
     if errors:
-        content["errors"] = {name: [_said(one) for one in found] for name, found in errors.items()}
+        content["errors"] = {name: [_said(label) for label in labels] for name, labels in errors.items()}
     body = json.dumps(content, ensure_ascii=False)
     return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers=headers or {})
 
@@ -105,8 +105,8 @@ class ProblemMiddleware:
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
-        kept = {name: response[name] for name in KEPT if name in response}
-        answer = document(response.status_code, headers=kept)
+        headers = {name: response[name] for name in KEPT if name in response}
+        answer = document(response.status_code, headers=headers)
         answer.cookies = response.cookies
         return answer
 

@@ -43,7 +43,7 @@ def read(request, items, *, body=None, more=(), forms=True):
     forms  whether it may hold `missing` and `complete`
     """
     data, errors = dict(request.data if body is None else body), {}
-    names = {one.name for one in items}
+    names = {item.name for item in items}
     missing, complete = (data.pop("missing", {}), data.pop("complete", False)) if forms else ({}, False)
     errors |= _faults_of_missing(missing, names)
     if not isinstance(complete, bool):
@@ -79,12 +79,12 @@ def _faults_of_missing(missing, names):
 
 def merged(sent, values, missing):
     """`sent` as a change of stored `values` and reasons: what it does not name stays, and a value ends a reason."""
-    kept = {name: reason for name, reason in missing.items() if sent.raw.get(name) is None}
+    reasons = {name: reason for name, reason in missing.items() if sent.raw.get(name) is None}
     sent.raw = {
         **{name: value for name, value in values.items() if not sent.missing.get(name)},
         **sent.raw,
     }
-    sent.missing = {name: reason for name, reason in (kept | sent.missing).items() if reason}
+    sent.missing = {name: reason for name, reason in (reasons | sent.missing).items() if reason}
     return sent
 
 
@@ -117,7 +117,7 @@ def store(sent, save):
 
 def sent_fields(items, *, more=(), forms=True, reason=True):
     """Fields of the schema of such a body."""
-    fields = {one.name: Declared(item_schema(one)) for one in (*items, *more)}
+    fields = {item.name: Declared(item_schema(item)) for item in (*items, *more)}
     if forms:
         fields |= {"missing": Declared(MISSING_SCHEMA), "complete": Declared(COMPLETE_SCHEMA)}
     if reason:

@@ -11,7 +11,7 @@ WINDOW = 60  # seconds
 
 def address_of(request):
     """Where a request comes from: behind our proxies, what the outermost of them has added, as for sign-ins."""
-    forwarded = [one.strip() for one in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if one.strip()]
+    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
     proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     if proxies and len(forwarded) >= proxies:
         return forwarded[-proxies]

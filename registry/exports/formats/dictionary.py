@@ -25,8 +25,8 @@ def redcap_dictionary(language):
     for instrument in catalogue.current().instruments + catalogue.FOLLOW_UP_ENDS:
         for item in instrument.items:
             writer.writerow(_line(item, instrument.code, language))
-        for one in instrument.derived:
-            writer.writerow(_calculated(one, instrument.code, language))
+        for derived in instrument.derived:
+            writer.writerow(_calculated(derived, instrument.code, language))
     return out.getvalue().encode()
 
 
@@ -46,7 +46,7 @@ def _line(item, form, language):
     if item.choices:
         kind = "checkbox" if item.kind in ("levels", "codes") else "radio"
         validation = ""
-        choices = " | ".join(f"{one.code}, {one.label.in_language(language)}" for one in item.choices)
+        choices = " | ".join(f"{choice.code}, {choice.label.in_language(language)}" for choice in item.choices)
     if item.low_anchor:
         kind, validation = "slider", "number"
         choices = f"{item.low_anchor.in_language(language)} |  | {item.high_anchor.in_language(language)}"
@@ -65,11 +65,11 @@ def _reasons(item, language):
     return f"@MISSINGCODE {reasons}".replace("@MISSINGCODE", "Missing data codes:")
 
 
-def _calculated(one, form, language):
-    sums = f"sum({', '.join(f'[{name}]' for name in one.items)})"
-    formula = sums if type(one).__name__ == "Total" else ""
+def _calculated(derived, form, language):
+    sums = f"sum({', '.join(f'[{name}]' for name in derived.items)})"
+    formula = sums if type(derived).__name__ == "Total" else ""
     return (
-        one.name, form, "", "calc" if formula else "text", one.label.in_language(language), formula,
+        derived.name, form, "", "calc" if formula else "text", derived.label.in_language(language), formula,
         "", "", "", "", "", "", "", "", "", "", "", "@READONLY",
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from registry.exports.formats.ordering import is_ordered, label_of
 from registry.instruments.base import MISSING_LABELS
 from registry.instruments.variables import VARIABLES
 
-_CONTINUOUS = {one.name for one in VARIABLES if one.kind == "continuous"}
+_CONTINUOUS = {variable.name for variable in VARIABLES if variable.kind == "continuous"}
 LONGEST_LABEL = 80  # of a variable in Stata
 
 
@@ -27,7 +27,7 @@ def dta(archive, part):
 
 def write_parquet(path, frame, written, language, note):
     """Codes are an enumeration of the declared ones, in their order; labels of columns are in the file's metadata."""
-    labels = {f"label:{one.name}": one.label.in_language(language) for one in written}
+    labels = {f"label:{variable.name}": variable.label.in_language(language) for variable in written}
     frame.write_parquet(path, metadata={"note": note, **labels})
 
 
@@ -36,19 +36,21 @@ def write_sav(path, frame, written, language, note):
     import pyreadstat
 
     ranges = {
-        one.name: [{"lo": min(SENTINELS.values()), "hi": max(SENTINELS.values())}] for one in written if one.tagged
+        variable.name: [{"lo": min(SENTINELS.values()), "hi": max(SENTINELS.values())}]
+        for variable in written
+        if variable.tagged
     }
     pyreadstat.write_sav(
         frame,
         str(path),
         file_label=note[:64],
         note=[note],
-        column_labels={one.name: one.label.in_language(language) for one in written},
+        column_labels={variable.name: variable.label.in_language(language) for variable in written},
         variable_value_labels=_value_labels(written, language, SENTINELS),
         missing_ranges=ranges,
-        variable_measure={one.name: _measure(one) for one in written},
-        variable_format={one.name: "F8.0" for one in written if one.kind == "integer"}
-        | {one.name: "F10.6" for one in written if one.kind == "number"},
+        variable_measure={variable.name: _measure(variable) for variable in written},
+        variable_format={variable.name: "F8.0" for variable in written if variable.kind == "integer"}
+        | {variable.name: "F10.6" for variable in written if variable.kind == "number"},
     )
 
 
@@ -58,21 +60,27 @@ def write_dta(path, frame, written, language, note):
     import pyreadstat
 
     tags = {SENTINELS[reason]: tag for reason, tag in TAGS.items()}
-    names = {one.name: short_name(one.name) for one in written}
-    tagged = [one.name for one in written if one.tagged and (frame[one.name] <= max(SENTINELS.values())).any()]
+    names = {variable.name: short_name(variable.name) for variable in written}
+    tagged = [
+        variable.name
+        for variable in written
+        if variable.tagged and (frame[variable.name] <= max(SENTINELS.values())).any()
+    ]
     objects = [
         # Numbers and letters in one column: what the writer turns into extended missing values.
         pl.Series(name, [tags.get(value, value) for value in frame[name].to_list()], dtype=pl.Object)
         for name in tagged
     ]
     # Stata is told of tags only where a column has them.
-    labels = _value_labels([replace(one, tagged=one.name in tagged) for one in written], language, TAGS)
+    labels = _value_labels([replace(variable, tagged=variable.name in tagged) for variable in written], language, TAGS)
     pyreadstat.write_dta(
         frame.with_columns(objects).rename(names),
         str(path),
         file_label=note[:LONGEST_LABEL],
-        column_labels={names[one.name]: one.label.in_language(language)[:LONGEST_LABEL] for one in written},
-        variable_value_labels={names[name]: told for name, told in labels.items()},
+        column_labels={
+            names[variable.name]: variable.label.in_language(language)[:LONGEST_LABEL] for variable in written
+        },
+        variable_value_labels={names[name]: meanings for name, meanings in labels.items()},
         missing_user_values={names[name]: sorted(TAGS.values()) for name in tagged},
         version=14,  # format 118: every edition since Stata 14 opens it
     )
@@ -80,17 +88,21 @@ def write_dta(path, frame, written, language, note):
 
 def _value_labels(written, language, reasons):
     """Name to value to label, of the columns that have codes or tags."""
-    found = {}
-    for one in written:
-        labels = {choice.code: label_of(one, place, language) for place, choice in enumerate(one.choices)}
-        if one.tagged:
+    meanings = {}
+    for variable in written:
+        labels = {choice.code: label_of(variable, place, language) for place, choice in enumerate(variable.choices)}
+        if variable.tagged:
             labels |= {mark: MISSING_LABELS[reason].in_language(language) for reason, mark in reasons.items()}
         if labels:
-            found[one.name] = labels
-    return found
+            meanings[variable.name] = labels
+    return meanings
 
 
-def _measure(one):
-    if one.kind in ("number", "date") or one.variable.of in _CONTINUOUS or (one.kind == "integer" and not one.choices):
+def _measure(variable):
+    if (
+        variable.kind in ("number", "date")
+        or variable.variable.of in _CONTINUOUS
+        or (variable.kind == "integer" and not variable.choices)
+    ):
         return "scale"
-    return "ordinal" if is_ordered(one) else "nominal"
+    return "ordinal" if is_ordered(variable) else "nominal"

@@ -44,13 +44,13 @@ class _Table:
 
     def __init__(self, dataset, written, sql):
         self.dataset, self.sql = dataset, sql
-        self.places = {one.name: place for place, one in enumerate(written)}
-        reasons = {one.reason_for: place for place, one in enumerate(written) if one.reason_for}
-        self.items = [one for one in written if not one.reason_for and one.name not in KEYS]
+        self.places = {variable.name: place for place, variable in enumerate(written)}
+        reasons = {variable.reason_for: place for place, variable in enumerate(written) if variable.reason_for}
+        self.items = [variable for variable in written if not variable.reason_for and variable.name not in KEYS]
         self.forms = {}
-        for one in self.items:
-            form = one.variable.instrument.code if one.variable.instrument else VISIT
-            self.forms.setdefault(form, []).append((one, self.places[one.name], reasons.get(one.name)))
+        for variable in self.items:
+            form = variable.variable.instrument.code if variable.variable.instrument else VISIT
+            self.forms.setdefault(form, []).append((variable, self.places[variable.name], reasons.get(variable.name)))
 
     def rows(self):
         with connection.chunked_cursor() as cursor:
@@ -79,8 +79,8 @@ def _head(sites, tables):
 
 
 def _study(tables):
-    items = [one for table in tables.values() for one in table.items]
-    units = sorted({one.variable.unit for one in items if one.variable.unit})
+    items = [item for table in tables.values() for item in table.items]
+    units = sorted({item.variable.unit for item in items if item.variable.unit})
     return "".join(
         (
             f'<Study OID="{STUDY}"><GlobalVariables><StudyName>Metaspine</StudyName>',
@@ -92,8 +92,8 @@ def _study(tables):
             *_events(tables),
             *_forms(tables),
             *_item_groups(tables),
-            *(_item_def(one) for one in items),
-            *(_code_list(f"CL.{one.name}", one.label, one.choices) for one in items if one.choices),
+            *(_item_def(item) for item in items),
+            *(_code_list(f"CL.{item.name}", item.label, item.choices) for item in items if item.choices),
             _code_list(MISSING_LIST, Label("Reasons for missing values", "欠測理由"), _REASONS),
             "</MetaDataVersion></Study>\n",
         )
@@ -106,10 +106,11 @@ _REASONS = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
 def _units(units):
     if not units:
         return ""
-    told = (
-        f'<MeasurementUnit OID="MU.{one}" Name="{one}"><Symbol>{_said(one)}</Symbol></MeasurementUnit>' for one in units
+    definitions = (
+        f'<MeasurementUnit OID="MU.{unit}" Name="{unit}"><Symbol>{_said(unit)}</Symbol></MeasurementUnit>'
+        for unit in units
     )
-    return f"<BasicDefinitions>{''.join(told)}</BasicDefinitions>\n"
+    return f"<BasicDefinitions>{''.join(definitions)}</BasicDefinitions>\n"
 
 
 def _said(text):
@@ -122,12 +123,14 @@ def _both(label):
 
 def _visits(tables):
     """The timepoints of the assessments, as Choices."""
-    return next(one.choices for one in tables["assessments"].dataset.variables if one.name == TIMEPOINT.name)
+    return next(
+        variable.choices for variable in tables["assessments"].dataset.variables if variable.name == TIMEPOINT.name
+    )
 
 
 def _event_oids(tables):
     ends = [FOLLOW_UP_END] if ENDS in tables else []
-    return [PATIENT_EVENT, *(f"SE.{one.code}" for one in _visits(tables)), ADVERSE_EVENT, *ends]
+    return [PATIENT_EVENT, *(f"SE.{visit.code}" for visit in _visits(tables)), ADVERSE_EVENT, *ends]
 
 
 def _protocol(tables):
@@ -140,9 +143,9 @@ def _protocol(tables):
 
 def _events(tables):
     yield _event(PATIENT_EVENT, Label("Patient", "患者"), "No", "Common", tables["patients"].forms)
-    for one in _visits(tables):
-        kind = "Unscheduled" if unscheduled_number(one.code) else "Scheduled"
-        yield _event(f"SE.{one.code}", one.label, "No", kind, tables["assessments"].forms)
+    for visit in _visits(tables):
+        kind = "Unscheduled" if unscheduled_number(visit.code) else "Scheduled"
+        yield _event(f"SE.{visit.code}", visit.label, "No", kind, tables["assessments"].forms)
     yield _event(
         ADVERSE_EVENT, Label("Adverse event", "有害事象"), "Yes", "Unscheduled", tables["adverse_events"].forms
     )
@@ -182,12 +185,12 @@ def _forms(tables):
 def _item_groups(tables):
     items = {}
     for table in tables.values():
-        for form, found in table.forms.items():
-            items.setdefault(form, []).extend(one for one, *_ in found)
+        for form, columns in table.forms.items():
+            items.setdefault(form, []).extend(item for item, *_ in columns)
     for form, title in _titles(tables).items():
         references = "".join(
-            f'<ItemRef ItemOID="I.{one.name}" OrderNumber="{place}" Mandatory="No"/>'
-            for place, one in enumerate(items.get(form, ()), 1)
+            f'<ItemRef ItemOID="I.{item.name}" OrderNumber="{place}" Mandatory="No"/>'
+            for place, item in enumerate(items.get(form, ()), 1)
         )
         yield (
             f'<ItemGroupDef OID="IG.{form}" Name={quoteattr(title.en)} Repeating="No">'
@@ -195,23 +198,23 @@ def _item_groups(tables):
         )
 
 
-def _item_def(one):
-    variable = one.variable
+def _item_def(item):
+    variable = item.variable
     unit = f'<MeasurementUnitRef MeasurementUnitOID="MU.{variable.unit}"/>' if variable.unit else ""
-    checks = "" if one.choices else _checks(variable)
-    codes = f'<CodeListRef CodeListOID="CL.{one.name}"/>' if one.choices else ""
+    checks = "" if item.choices else _checks(variable)
+    codes = f'<CodeListRef CodeListOID="CL.{item.name}"/>' if item.choices else ""
     return (
-        f'<ItemDef OID="I.{one.name}" Name="{one.name}" DataType="{DATA_TYPES[one.kind]}"{_length(one)}>'
-        f"<Description>{_both(one.label)}</Description>{unit}{checks}{codes}</ItemDef>\n"
+        f'<ItemDef OID="I.{item.name}" Name="{item.name}" DataType="{DATA_TYPES[item.kind]}"{_length(item)}>'
+        f"<Description>{_both(item.label)}</Description>{unit}{checks}{codes}</ItemDef>\n"
     )
 
 
-def _length(one):
-    if one.kind == "text":
+def _length(item):
+    if item.kind == "text":
         return ' Length="200"'
-    if one.kind == "code":
-        return f' Length="{max(len(str(choice.code)) for choice in one.choices)}"'
-    return ' Length="20" SignificantDigits="17"' if one.kind == "number" else ""
+    if item.kind == "code":
+        return f' Length="{max(len(str(choice.code)) for choice in item.choices)}"'
+    return ' Length="20" SignificantDigits="17"' if item.kind == "number" else ""
 
 
 def _checks(variable):
@@ -226,8 +229,8 @@ def _checks(variable):
 def _code_list(oid, label, choices):
     kind = "integer" if choices and isinstance(choices[0].code, int) else "text"
     items = "".join(
-        f"<CodeListItem CodedValue={quoteattr(str(one.code))}><Decode>{_both(one.label)}</Decode></CodeListItem>"
-        for one in choices
+        f"<CodeListItem CodedValue={quoteattr(str(choice.code))}><Decode>{_both(choice.label)}</Decode></CodeListItem>"
+        for choice in choices
     )
     return f'<CodeList OID="{oid}" Name={quoteattr(label.en)} DataType="{kind}">{items}</CodeList>\n'
 
@@ -283,8 +286,8 @@ class _ByPatient:
         self.next = self._taken()
 
     def _taken(self):
-        found = next(self.groups, None)
-        return found and (found[0], list(found[1]))
+        rows = next(self.groups, None)
+        return rows and (rows[0], list(rows[1]))
 
     def of(self, patient_id):
         if self.next is None or self.next[0] != patient_id:
@@ -296,21 +299,21 @@ class _ByPatient:
 def _event_data(oid, repeat, table, row):
     forms = "".join(
         f'<FormData FormOID="F.{form}"><ItemGroupData ItemGroupOID="IG.{form}">{items}</ItemGroupData></FormData>'
-        for form, found in table.forms.items()
+        for form, columns in table.forms.items()
         if (
             items := "".join(
-                _item_data(one, row[place], row[why] if why is not None else None) for one, place, why in found
+                _item_data(item, row[place], row[why] if why is not None else None) for item, place, why in columns
             )
         )
     )
     return f'<StudyEventData StudyEventOID="{oid}"{repeat}>{forms}</StudyEventData>'
 
 
-def _item_data(one, value, reason):
+def _item_data(item, value, reason):
     if value is not None:
         text = repr(value) if isinstance(value, float) else str(value)
-        return f'<ItemData ItemOID="I.{one.name}" Value={quoteattr(text)}/>'
+        return f'<ItemData ItemOID="I.{item.name}" Value={quoteattr(text)}/>'
     if reason is None:
         return ""
     flag = f'<Flag><FlagValue CodeListOID="{MISSING_LIST}">{reason}</FlagValue></Flag>'
-    return f'<ItemData ItemOID="I.{one.name}" IsNull="Yes"><Annotation SeqNum="1">{flag}</Annotation></ItemData>'
+    return f'<ItemData ItemOID="I.{item.name}" IsNull="Yes"><Annotation SeqNum="1">{flag}</Annotation></ItemData>'

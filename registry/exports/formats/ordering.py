@@ -6,13 +6,13 @@ import re
 _GRADE = re.compile(r"[A-F]|[IV]{1,4}[ab]?")
 
 
-def is_ordered(one):
+def is_ordered(variable):
     """Whether the codes of an Output stand in an order: points, or grades by letters."""
-    codes = [choice.code for choice in one.variable.choices]
+    codes = [choice.code for choice in variable.variable.choices]
     if not codes or {*codes} <= {0, 1}:
         return False
     if all(isinstance(code, int) for code in codes):
-        return one.variable.kind == "integer" and codes in (sorted(codes), sorted(codes, reverse=True))
+        return variable.variable.kind == "integer" and codes in (sorted(codes), sorted(codes, reverse=True))
     return is_graded(codes)
 
 
@@ -27,9 +27,9 @@ def with_code(choice, language):
     return label if label.startswith(str(choice.code)) else f"{choice.code} {label}"
 
 
-def label_of(one, place, language):
+def label_of(variable, place, language):
     """The label of the choice at `place` of an Output whose grades may be numbered: with the letter of the grade."""
-    known = one.variable.choices
-    if len(known) == len(one.choices) and is_graded([choice.code for choice in known]):
+    known = variable.variable.choices
+    if len(known) == len(variable.choices) and is_graded([choice.code for choice in known]):
         return with_code(known[place], language)
-    return one.choices[place].label.in_language(language)
+    return variable.choices[place].label.in_language(language)

@@ -56,51 +56,53 @@ def r_script(tables, choices, note):
     parts = [R_HEAD.format(names=names, reasons=reasons, synthetic=f"# {note}\n" if note else "")]
     for dataset, written in tables:
         parts.append(f'\n# {dataset.label.in_language(language)}\n{dataset.name} <- .read("{dataset.name}")\n')
-        parts += [_r_column(dataset.name, one, choices) for one in written]
+        parts += [_r_column(dataset.name, variable, choices) for variable in written]
     return "".join(parts)
 
 
-def _r_column(table, one, choices):
-    raw = f'{table}[["{one.name}"]]'
+def _r_column(table, variable, choices):
+    raw = f'{table}[["{variable.name}"]]'
     value, more = f".number({raw})", []
-    if one.choices:
-        value, points = _r_coded(raw, one, choices)
-        more += [f'{table}[["{one.name}_points"]] <- {points}\n'] if points else []
-    elif one.kind == "date":
+    if variable.choices:
+        value, points = _r_coded(raw, variable, choices)
+        more += [f'{table}[["{variable.name}_points"]] <- {points}\n'] if points else []
+    elif variable.kind == "date":
         value = f"as.Date({raw})"
-    elif one.kind == "text":
+    elif variable.kind == "text":
         value = raw
-    if one.tagged:
-        more.append(f'{table}[["{one.name}{MISSING_SUFFIX}"]] <- .tags_of({raw})\n')
-    if one.variable.of == "lesion_levels" and one.kind == "text":
-        more += [f'{table}[["{one.name}_{level}"]] <- .has({raw}, "{level}")\n' for level in levels.LEVELS]
-    tagged = "TRUE" if one.tagged else "FALSE"
-    label = _r(one.label.in_language(choices.language))
+    if variable.tagged:
+        more.append(f'{table}[["{variable.name}{MISSING_SUFFIX}"]] <- .tags_of({raw})\n')
+    if variable.variable.of == "lesion_levels" and variable.kind == "text":
+        more += [f'{table}[["{variable.name}_{level}"]] <- .has({raw}, "{level}")\n' for level in levels.LEVELS]
+    tagged = "TRUE" if variable.tagged else "FALSE"
+    label = _r(variable.label.in_language(choices.language))
     return "".join([*more, f"{raw} <- .with({value}, {label}, {raw}, {tagged})\n"])
 
 
-def _r_coded(raw, one, choices):
+def _r_coded(raw, variable, choices):
     """(R of a factor, R of its points where the codes are numbers or None)."""
-    ordered = is_ordered(one)
-    texts = [choice.label.in_language(choices.language) for choice in one.choices]
+    ordered = is_ordered(variable)
+    texts = [choice.label.in_language(choices.language) for choice in variable.choices]
     shown = [
         _r(with_code(choice, choices.language) if ordered else text)
-        for choice, text in zip(one.choices, texts, strict=True)
+        for choice, text in zip(variable.choices, texts, strict=True)
     ]
     written = [
-        _r(text if choices.labelled else str(choice.code)) for choice, text in zip(one.choices, texts, strict=True)
+        _r(text if choices.labelled else str(choice.code)) for choice, text in zip(variable.choices, texts, strict=True)
     ]
     codes = f"c({', '.join(written)})"
     value = f".coded({raw}, {codes}, c({', '.join(shown)}), {'TRUE' if ordered else 'FALSE'})"
-    if not (ordered and all(isinstance(choice.code, int) for choice in one.choices)):
+    if not (ordered and all(isinstance(choice.code, int) for choice in variable.choices)):
         return value, None
-    return value, f".points({raw}, {codes}, c({', '.join(str(choice.code) for choice in one.choices)}))"
+    return value, f".points({raw}, {codes}, c({', '.join(str(choice.code) for choice in variable.choices)}))"
 
 
 def _r(text):
     """A text of R in ASCII alone, so that the script is read alike in every locale, C included."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(one if one.isascii() else f"\\U{{{ord(one):X}}}" for one in escaped) + '"'
+    return (
+        '"' + "".join(character if character.isascii() else f"\\U{{{ord(character):X}}}" for character in escaped) + '"'
+    )
 
 
 LENGTHS = {"text": 200, "code": 40}
@@ -123,21 +125,21 @@ def sas_script(tables, choices, note, sites=()):
     return "\n".join(lines) + "\n"
 
 
-def _is_text(one, choices):
-    return one.kind in ("text", "code") or (bool(one.choices) and choices.labelled)
+def _is_text(variable, choices):
+    return variable.kind in ("text", "code") or (bool(variable.choices) and choices.labelled)
 
 
 def _sas_formats(dataset, written, choices):
     yield "proc format;"
-    for place, one in enumerate(written):
-        if not one.choices or choices.labelled:
+    for place, variable in enumerate(written):
+        if not variable.choices or choices.labelled:
             continue
-        text = _is_text(one, choices)
+        text = _is_text(variable, choices)
         pairs = [
             f"{_sas(str(choice.code)) if text else choice.code} = {_sas(choice.label.in_language(choices.language))}"
-            for choice in one.choices
+            for choice in variable.choices
         ]
-        if one.tagged:  # a text cannot be missing for a reason: there the tag stays, as a value with a label
+        if variable.tagged:  # a text cannot be missing for a reason: there the tag stays, as a value with a label
             pairs += [
                 f"{_sas(f'.{tag}') if text else f'.{tag.upper()}'} = "
                 f"{_sas(MISSING_LABELS[reason].in_language(choices.language))}"
@@ -154,31 +156,34 @@ def _format(dataset, place, text):
 
 def _sas_step(dataset, written, choices, language, sites):
     yield from _sas_files(dataset.name, sites)
-    columns = [(place, one, short_name(one.name)) for place, one in enumerate(written)]
-    for _, one, name in columns:
-        yield f"  length {name} {'$' + str(_length(one)) if _is_text(one, choices) else '8'};"
-    for _, one, name in columns:
-        if one.tagged and not _is_text(one, choices):
+    columns = [(place, variable, short_name(variable.name)) for place, variable in enumerate(written)]
+    for _, variable, name in columns:
+        yield f"  length {name} {'$' + str(_length(variable)) if _is_text(variable, choices) else '8'};"
+    for _, variable, name in columns:
+        if variable.tagged and not _is_text(variable, choices):
             yield f"  length _{name[:30]} $12;"
-    names = (f"_{name[:30]}" if one.tagged and not _is_text(one, choices) else name for _, one, name in columns)
-    dates = " ".join(name for _, one, name in columns if one.kind == "date")
+    names = (
+        f"_{name[:30]}" if variable.tagged and not _is_text(variable, choices) else name
+        for _, variable, name in columns
+    )
+    dates = " ".join(name for _, variable, name in columns if variable.kind == "date")
     if dates:
         yield f"  informat {dates} yymmdd10.;"
         yield f"  format {dates} yymmdd10.;"
     yield (
         "  input "
-        + " ".join(f"{name} {'$' if _is_text(one, choices) else ''}" for name, one in _named(names, written))
+        + " ".join(f"{name} {'$' if _is_text(variable, choices) else ''}" for name, variable in _named(names, written))
         + ";"
     )
-    for _, one, name in columns:
-        if one.tagged and not _is_text(one, choices):
+    for _, variable, name in columns:
+        if variable.tagged and not _is_text(variable, choices):
             raw = f"_{name[:30]}"
             cases = " ".join(f'when (".{tag}") {name} = .{tag.upper()};' for tag in TAGS.values())
             yield f"  select ({raw}); {cases} otherwise {name} = input({raw}, best12.); end; drop {raw};"
-    for place, one, name in columns:
-        yield f"  label {name} = {_sas(one.label.in_language(language))};"
-        if one.choices and not choices.labelled:
-            yield f"  format {name} {_format(dataset, place, _is_text(one, choices))}.;"
+    for place, variable, name in columns:
+        yield f"  label {name} = {_sas(variable.label.in_language(language))};"
+        if variable.choices and not choices.labelled:
+            yield f"  format {name} {_format(dataset, place, _is_text(variable, choices))}.;"
     yield "run;"
 
 
@@ -200,9 +205,13 @@ def _named(names, written):
     return zip(names, written, strict=True)
 
 
-def _length(one):
-    if one.choices:
-        return max(len(text.encode()) for one in one.choices for text in (str(one.code), one.label.en, one.label.ja))
+def _length(variable):
+    if variable.choices:
+        return max(
+            len(text.encode())
+            for choice in variable.choices
+            for text in (str(choice.code), choice.label.en, choice.label.ja)
+        )
     return LENGTHS["text"]
 
 

@@ -18,7 +18,7 @@ def jsonl_files(archive, part):
 
 def header(written):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(one.name for one in written)
+    csv.writer(line, lineterminator="\n").writerow(variable.name for variable in written)
     return line.getvalue().encode()
 
 

@@ -49,10 +49,10 @@ def write_workbook(path, tables, described, about, tick, most):
 
 def _sheet(sheet, name, sql, written, tick, most):
     sheet.freeze_panes = "B2"
-    for place, one in enumerate(written, 1):
-        sheet.column_dimensions[get_column_letter(place)].width = _width(one)
-    sheet.append([one.name for one in written])
-    readers, count = [_reader(one) for one in written], 0
+    for place, variable in enumerate(written, 1):
+        sheet.column_dimensions[get_column_letter(place)].width = _width(variable)
+    sheet.append([variable.name for variable in written])
+    readers, count = [_reader(variable) for variable in written], 0
     for block in copy_rows.csv_blocks(sql):
         for row in csv.reader(io.StringIO(block.decode(), newline="")):
             sheet.append([_read(sheet, read, text) for read, text in zip(readers, row, strict=True)])
@@ -70,14 +70,14 @@ def _sheet(sheet, name, sql, written, tick, most):
     return count
 
 
-def _width(one):
+def _width(variable):
     """Characters that show the name of a column and most of its values."""
-    labels = [len(choice.label.en) for choice in one.choices]
-    return min(40, max(len(one.name) + 4, 12 if one.kind == "date" else 0, *labels[:20], 8))
+    labels = [len(choice.label.en) for choice in variable.choices]
+    return min(40, max(len(variable.name) + 4, 12 if variable.kind == "date" else 0, *labels[:20], 8))
 
 
-def _reader(one):
-    return {"integer": int, "number": float, "date": date.fromisoformat}.get(one.kind)
+def _reader(variable):
+    return {"integer": int, "number": float, "date": date.fromisoformat}.get(variable.kind)
 
 
 def _read(sheet, read, text):

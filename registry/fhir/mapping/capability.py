@@ -30,12 +30,12 @@ def statement(base, version, day):
                 "resource": [
                     {
                         "type": name,
-                        "interaction": [{"code": one} for one in interactions],
+                        "interaction": [{"code": interaction} for interaction in interactions],
                         "versioning": "versioned-update" if "update" in interactions else "no-version",
                         "readHistory": False,
                         "updateCreate": False,
                         "conditionalCreate": name == "Patient",
-                        "searchParam": [{"name": one, "type": kind} for one, kind in parameters],
+                        "searchParam": [{"name": name, "type": kind} for name, kind in parameters],
                     }
                     for name, (interactions, parameters) in RESOURCES.items()
                 ],

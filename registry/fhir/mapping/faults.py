@@ -19,7 +19,7 @@ class InvalidResource(ValueError):
 
     def __init__(self, faults):
         self.faults = faults
-        super().__init__("; ".join(f"{one.path}: {one.reason}" for one in faults))
+        super().__init__("; ".join(f"{fault.path}: {fault.reason}" for fault in faults))
 
 
 def path_of(link_id):
@@ -33,10 +33,10 @@ def outcome(faults, language="en"):
         "issue": [
             {
                 "severity": "error",
-                "code": one.code,
-                "details": {"text": one.reason.in_language(language)},
-                **({"expression": [one.path]} if one.path else {}),
+                "code": fault.code,
+                "details": {"text": fault.reason.in_language(language)},
+                **({"expression": [fault.path]} if fault.path else {}),
             }
-            for one in faults
+            for fault in faults
         ],
     }

@@ -45,7 +45,7 @@ def resource_id(code):
 
 def instruments():
     """Every instrument by its FHIR id."""
-    return {resource_id(one.code): one for one in catalogue.current().instruments}
+    return {resource_id(instrument.code): instrument for instrument in catalogue.current().instruments}
 
 
 def encoded(patient_id):
@@ -57,7 +57,7 @@ def decoded(text):
     """The patient ID of a FHIR id; ValueError for what `encoded` never writes."""
     if re.fullmatch(r"(?:[A-Za-z0-9-]|\.\.|\.u)+", text) is None:
         raise ValueError(text)
-    return re.sub(r"\.([.u])", lambda found: "." if found[1] == "." else "_", text)
+    return re.sub(r"\.([.u])", lambda match: "." if match[1] == "." else "_", text)
 
 
 def response_id(instrument, patient_id, *, timepoint=None, event=None):

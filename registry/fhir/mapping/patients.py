@@ -29,7 +29,7 @@ def written(patient_id, site_code, values, *, version=None, updated_at=None):
         meta["versionId"] = str(version)
     if updated_at is not None:
         meta["lastUpdated"] = updated_at.isoformat(timespec="milliseconds")
-    found = {
+    resource = {
         "resourceType": "Patient",
         "id": names.encoded(patient_id),
         "meta": meta,
@@ -38,12 +38,12 @@ def written(patient_id, site_code, values, *, version=None, updated_at=None):
         "managingOrganization": {"identifier": {"system": names.SITE_CODE, "value": site_code}},
     }
     if values.get("sex"):
-        found["gender"] = values["sex"]
+        resource["gender"] = values["sex"]
     if values.get("vital_status"):
-        found["deceasedBoolean"] = values["vital_status"] == "dead"
+        resource["deceasedBoolean"] = values["vital_status"] == "dead"
     if values.get("consent_date"):
-        found["extension"] = [{"url": names.CONSENT, "valueDate": values["consent_date"].isoformat()}]
-    return found
+        resource["extension"] = [{"url": names.CONSENT, "valueDate": values["consent_date"].isoformat()}]
+    return resource
 
 
 @dataclass
@@ -64,7 +64,9 @@ def read(resource):
     organization = resource.get("managingOrganization")
     identifier = organization.get("identifier") if isinstance(organization, dict) else None
     identifiers = dictionaries([identifier])
-    site = next((one.get("value") for one in identifiers if one.get("system") == names.SITE_CODE), None)
+    site = next(
+        (identifier.get("value") for identifier in identifiers if identifier.get("system") == names.SITE_CODE), None
+    )
     if not isinstance(site, str):
         faults.append(Fault("Patient.managingOrganization.identifier", "required", NO_SITE))
     hospital_number = _hospital_number(resource, faults)
@@ -79,20 +81,20 @@ def read(resource):
 def _hospital_number(resource, faults):
     """The hospital's number among the identifiers; any other identifier is a fault, for nothing sent is passed over."""
     given = resource.get("identifier", [])
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
         faults.append(Fault("Patient.identifier", "structure", OTHER_SYSTEM))
         return ""
-    found = ""
-    for place, one in enumerate(given):
-        system, value = one.get("system"), one.get("value")
+    number = ""
+    for place, entry in enumerate(given):
+        system, value = entry.get("system"), entry.get("value")
         path = f"Patient.identifier[{place}]"
         if system == names.PATIENT_ID:
             faults.append(Fault(path, "business-rule", NOT_GIVEN))
-        elif system != names.HOSPITAL_NUMBER or not isinstance(value, str) or not value.strip() or found:
+        elif system != names.HOSPITAL_NUMBER or not isinstance(value, str) or not value.strip() or number:
             faults.append(Fault(path, "not-supported", OTHER_SYSTEM))
         else:
-            found = value.strip()
-    return found
+            number = value.strip()
+    return number
 
 
 # Where a fault of an answer is in the resource.

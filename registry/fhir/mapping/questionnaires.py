@@ -16,7 +16,7 @@ def canonical(base, instrument):
 
 def questionnaire(instrument, base):
     """The instrument as a Questionnaire; `base` is the address of the FHIR server, without a slash at its end."""
-    found = {
+    resource = {
         "resourceType": "Questionnaire",
         "id": names.resource_id(instrument.code),
         "url": canonical(base, instrument).partition("|")[0],
@@ -28,12 +28,12 @@ def questionnaire(instrument, base):
         "item": [*map(_item, instrument.items), *map(_derived, instrument.derived)],
     }
     if instrument.how_to:
-        found |= _translated("description", instrument.how_to)
+        resource |= _translated("description", instrument.how_to)
     if instrument.citation:
-        found["purpose"] = f"Source: {instrument.citation}"
+        resource["purpose"] = f"Source: {instrument.citation}"
     if instrument.licence:
-        found["copyright"] = instrument.licence
-    return found
+        resource["copyright"] = instrument.licence
+    return resource
 
 
 def _translated(name, label):
@@ -43,10 +43,10 @@ def _translated(name, label):
 
 
 def _item(item):
-    found = {"linkId": item.name, **_translated("text", item.label), "type": _type(item)}
+    item_shown = {"linkId": item.name, **_translated("text", item.label), "type": _type(item)}
     extensions = []
     if item.choices:
-        found["answerOption"] = [
+        item_shown["answerOption"] = [
             {"valueCoding": _coding(item.name, choice.code, choice.label)} for choice in item.form_choices
         ]
     elif item.kind in ("integer", "decimal"):
@@ -57,10 +57,10 @@ def _item(item):
         if item.unit:
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
-        found["maxLength"] = item.max_length
+        item_shown["maxLength"] = item.max_length
     if item.kind == "levels":
-        found["repeats"] = True
-    return {"linkId": found.pop("linkId"), **({"extension": extensions} if extensions else {}), **found}
+        item_shown["repeats"] = True
+    return {"linkId": item_shown.pop("linkId"), **({"extension": extensions} if extensions else {}), **item_shown}
 
 
 def _type(item):
@@ -70,11 +70,11 @@ def _type(item):
 
 
 def _derived(derived):
-    found = {"linkId": derived.name, **_translated("text", derived.label), "readOnly": True}
+    item_shown = {"linkId": derived.name, **_translated("text", derived.label), "readOnly": True}
     if isinstance(derived, Bands):
-        options = [{"valueCoding": _coding(derived.name, one.code, one.label)} for one in derived.choices]
-        return found | {"type": "choice", "answerOption": options}
-    return found | {"type": "integer"}
+        options = [{"valueCoding": _coding(derived.name, choice.code, choice.label)} for choice in derived.choices]
+        return item_shown | {"type": "choice", "answerOption": options}
+    return item_shown | {"type": "integer"}
 
 
 def _coding(name, code, label):

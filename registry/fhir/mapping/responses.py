@@ -72,11 +72,11 @@ def written(instrument, patient_id, values, missing, base, *, timepoint=None, da
     items = [_written_item(item, values.get(item.name), missing.get(item.name)) for item in instrument.items
              if not item.identifying]  # fmt: skip
     items += [_masked(item) for item in instrument.items if item.identifying and item.name in masked]
-    items += [_written_derived(one, values.get(one.name)) for one in instrument.derived]
+    items += [_written_derived(derived, values.get(derived.name)) for derived in instrument.derived]
     meta = {"versionId": str(version)} if version is not None else {}
     if updated_at is not None:
         meta["lastUpdated"] = updated_at.isoformat(timespec="milliseconds")
-    found = {
+    resource = {
         "resourceType": "QuestionnaireResponse",
         "id": names.response_id(instrument, patient_id, timepoint=timepoint, event=event),
         "meta": meta,
@@ -85,9 +85,9 @@ def written(instrument, patient_id, values, missing, base, *, timepoint=None, da
         "status": "completed" if is_answered(instrument, values, missing) else "in-progress",
         "subject": {"reference": f"Patient/{names.encoded(patient_id)}"},
         "authored": day.isoformat() if day else "",
-        "item": [one for one in items if one],
+        "item": [entry for entry in items if entry],
     }
-    return {name: value for name, value in found.items() if value not in ({}, [], "")}
+    return {name: value for name, value in resource.items() if value not in ({}, [], "")}
 
 
 def _written_item(item, value, reason):
@@ -97,7 +97,7 @@ def _written_item(item, value, reason):
     if value is None:
         return None
     values = value if isinstance(value, (tuple, list)) else (value,)
-    return {"linkId": item.name, "answer": [_answer(item, one) for one in values]}
+    return {"linkId": item.name, "answer": [_answer(item, value) for value in values]}
 
 
 def _absent(code):
@@ -123,7 +123,7 @@ def _written_derived(derived, value):
     if value is None:
         return None
     if isinstance(derived, Bands):
-        label = next(one.label for one in derived.choices if one.code == value)
+        label = next(choice.label for choice in derived.choices if choice.code == value)
         coding = {"system": names.code_system(derived.name), "code": value, "display": label.en}
         return {"linkId": derived.name, "answer": [{"valueCoding": coding}]}
     return {"linkId": derived.name, "answer": [{"valueInteger": value}]}
@@ -144,14 +144,14 @@ def read(resource):
         faults.append(Fault("QuestionnaireResponse.status", "value", NO_STATUS))
     if instrument is None:
         raise InvalidResource(faults)
-    found = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
-    found.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
+    response = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
+    response.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
     if instrument in catalogue.current().of_assessment:
-        _read_visit(resource, found, faults)
-    _read_items(resource, found, faults)
+        _read_visit(resource, response, faults)
+    _read_items(resource, response, faults)
     if faults:
         raise InvalidResource(faults)
-    return found
+    return response
 
 
 def _instrument(resource, faults):
@@ -179,30 +179,30 @@ def _subject(resource, faults):
 
 
 def extension_of(element, url, kind):
-    for one in dictionaries(element.get("extension")):
-        if one.get("url") == url:
-            return one.get(kind)
+    for entry in dictionaries(element.get("extension")):
+        if entry.get("url") == url:
+            return entry.get(kind)
     return None
 
 
-def dictionaries(found):
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+def dictionaries(value):
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _read_visit(resource, found, faults):
+def _read_visit(resource, response, faults):
     timepoint = extension_of(resource, names.TIMEPOINT, "valueCode")
     if not isinstance(timepoint, str) or not timepoint:
         faults.append(Fault("QuestionnaireResponse.extension", "required", NO_TIMEPOINT))
     else:
-        found.timepoint = timepoint
-    found.day = str(resource.get("authored") or "")[:10]
-    if not found.day:
+        response.timepoint = timepoint
+    response.day = str(resource.get("authored") or "")[:10]
+    if not response.day:
         faults.append(Fault("QuestionnaireResponse.authored", "required", NO_DATE))
 
 
-def _read_items(resource, found, faults):
-    items = {item.name: item for item in found.instrument.items}
-    derived = {one.name for one in found.instrument.derived}
+def _read_items(resource, response, faults):
+    items = {item.name: item for item in response.instrument.items}
+    derived = {derived.name for derived in response.instrument.derived}
     seen = set()
     for sent in dictionaries(resource.get("item")):
         name = str(sent.get("linkId") or "")
@@ -210,28 +210,28 @@ def _read_items(resource, found, faults):
         if name in seen:
             faults.append(Fault(path, "duplicate", TWICE))
         elif name in items:
-            _read_item(items[name], sent, path, found, faults)
+            _read_item(items[name], sent, path, response, faults)
         elif name not in derived:  # a derived value is computed anew, whatever was sent
             faults.append(Fault(path, "not-found", UNKNOWN_ITEM))
         seen.add(name)
     # Nobody reads them here, so leaving one out does not mean that it is to go.
-    kept = {item.name for item in found.instrument.items if item.identifying}
-    found.masked |= kept - found.raw.keys() - found.missing.keys()
+    masked = {item.name for item in response.instrument.items if item.identifying}
+    response.masked |= masked - response.raw.keys() - response.missing.keys()
 
 
-def _read_item(item, sent, path, found, faults):
+def _read_item(item, sent, path, response, faults):
     reason = extension_of(sent, names.MISSING, "valueCode")
     absent = extension_of(sent, names.ABSENT, "valueCode")
     answers = dictionaries(sent.get("answer"))
     if absent == names.MASKED and not answers:
-        found.masked.add(item.name)
+        response.masked.add(item.name)
         return
     reason = reason or names.REASON_OF.get(absent) or absent
     if reason:
         if reason not in MISSING_REASONS:
             faults.append(Fault(path, "code-invalid", UNKNOWN_REASON))
         else:
-            found.missing[item.name] = reason
+            response.missing[item.name] = reason
     if len(answers) > 1 and item.kind != "levels":
         faults.append(Fault(path, "structure", ONE_ANSWER))
         return
@@ -243,7 +243,7 @@ def _read_item(item, sent, path, found, faults):
             return
         values.append(value)
     if values:
-        found.raw[item.name] = values if item.kind == "levels" else values[0]
+        response.raw[item.name] = values if item.kind == "levels" else values[0]
 
 
 def _value(item, answer):

@@ -38,7 +38,7 @@ def shown_of(row, instrument, base):
         parts = {"timepoint": row.timepoint_id, "day": row.assessment_date}
     elif isinstance(row, AdverseEvent):
         parts = {"event": row.pk}
-    names = [one.name for one in (*instrument.items, *instrument.derived)]
+    names = [item.name for item in (*instrument.items, *instrument.derived)]
     identifying = {item.name for item in instrument.items if item.identifying}
     values = {name: getattr(row, name, None) for name in names if name not in identifying}
     masked = {name for name in identifying if getattr(row, name, None)}
@@ -99,9 +99,9 @@ def _completes(items, raw, missing, response):
 def _require_own(response, items):
     """A response that says it is complete needs every answer of its own instrument that is asked, of `items`."""
     if response.completed:
-        said = response.raw.keys() | response.missing.keys() | response.masked
+        answered = response.raw.keys() | response.missing.keys() | response.masked
         asked = {item.name for item in items if item.required}
-        lacking = [item.name for item in response.instrument.items if item.name in asked - said]
+        lacking = [item.name for item in response.instrument.items if item.name in asked - answered]
         if lacking:
             raise InvalidAnswers({name: [REQUIRED] for name in lacking})
 

@@ -66,12 +66,12 @@ class FHIRParser(BaseParser):
         if len(body) > LARGEST:
             raise Refused(413, TOO_LARGE, "too-long")
         try:
-            found = json.loads(body, parse_constant=_refuse)
+            resource = json.loads(body, parse_constant=_refuse)
         except (ValueError, RecursionError):
             raise Refused(400, NOT_JSON, "structure") from None
-        if not isinstance(found, dict):
+        if not isinstance(resource, dict):
             raise Refused(400, NOT_JSON, "structure")
-        return found
+        return resource
 
 
 def _refuse(name):

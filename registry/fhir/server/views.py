@@ -46,13 +46,14 @@ def bundle(request, resources, *, total=None, following=None):
     if following:
         links.append({"relation": "next", "url": f"{request.build_absolute_uri(request.path)}?{following}"})
     base = request.build_absolute_uri(request.path)
-    found = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    bundled = {"resourceType": "Bundle", "type": "searchset", "link": links}
     if total is not None:
-        found["total"] = total
-    found["entry"] = [
-        {"fullUrl": f"{base}/{one['id']}", "resource": one, "search": {"mode": "match"}} for one in resources
+        bundled["total"] = total
+    bundled["entry"] = [
+        {"fullUrl": f"{base}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
+        for resource in resources
     ]
-    return {name: value for name, value in found.items() if value != []}
+    return {name: value for name, value in bundled.items() if value != []}
 
 
 def count_of(request):
@@ -70,8 +71,8 @@ def check_search(request, resource):
     known = (*(name for name, _ in capability.RESOURCES[resource][1]), *OF_EVERY_SEARCH)
     for name in request.GET:
         if name not in known:
-            told = {"name": name[:40], "known": ", ".join(known)}
-            raise Refused(400, UNKNOWN_PARAMETER.format(**told), "not-supported")
+            names = {"name": name[:40], "known": ", ".join(known)}
+            raise Refused(400, UNKNOWN_PARAMETER.format(**names), "not-supported")
 
 
 BAD_CONDITION = Label(
@@ -106,11 +107,13 @@ class Metadata(Resource):
 class Questionnaires(Resource):
     def get(self, request):
         check_search(request, "Questionnaire")
-        found = [questionnaires.questionnaire(one, self.base) for one in catalogue.current().instruments]
+        resources = [
+            questionnaires.questionnaire(instrument, self.base) for instrument in catalogue.current().instruments
+        ]
         for name, key in (("_id", "id"), ("url", "url")):
             if name in request.GET:
-                found = [one for one in found if one[key] == request.GET[name].partition("|")[0]]
-        return Response(bundle(request, found, total=len(found)))
+                resources = [resource for resource in resources if resource[key] == request.GET[name].partition("|")[0]]
+        return Response(bundle(request, resources, total=len(resources)))
 
 
 class OneQuestionnaire(Resource):
@@ -155,9 +158,11 @@ class Patients(OfPatients):
             rows = rows.filter(pk=value) if system in ("", names.PATIENT_ID) and (system or not bar) else rows.none()
         if after := request.GET.get("_after"):
             rows = rows.filter(pk__gt=after)
-        found, codes = list(rows[: count + 1]), _codes()
-        following = f"_count={count}&_after={found[count - 1].pk}" if len(found) > count else None
-        return Response(bundle(request, [_patient(one, codes) for one in found[:count]], following=following))
+        page_rows, codes = list(rows[: count + 1]), _codes()
+        following = f"_count={count}&_after={page_rows[count - 1].pk}" if len(page_rows) > count else None
+        return Response(
+            bundle(request, [_patient(patient, codes) for patient in page_rows[:count]], following=following)
+        )
 
     @repeatable
     def post(self, request):
@@ -208,14 +213,14 @@ class Patients(OfPatients):
         if [*given] != ["identifier"] or len(given["identifier"]) != 1 or not bar or not value:
             raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
         if system == names.HOSPITAL_NUMBER:
-            found = with_hospital_number(access=self.access, site=site, number=value)
+            patients = with_hospital_number(access=self.access, site=site, number=value)
         elif system == names.PATIENT_ID:
-            found = [*Patient.objects.filter(pk=value, site=site)]
+            patients = [*Patient.objects.filter(pk=value, site=site)]
         else:
             raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
-        if len(found) > 1:
+        if len(patients) > 1:
             raise Refused(412, SEVERAL, "multiple-matches", "If-None-Exist")
-        return found[0] if found else None
+        return patients[0] if patients else None
 
 
 def _decoded(text):
@@ -241,17 +246,17 @@ class QuestionnaireResponses(OfPatients):
         patient = self.patient(_decoded(wanted.rpartition("/")[2]))
         rows = [
             (patient, answers.instruments_of("patient")),
-            *((one, answers.instruments_of("assessment")) for one in _assessments(patient)),
-            *((one, answers.instruments_of("event")) for one in patient.adverse_events.order_by("pk")),
+            *((assessment, answers.instruments_of("assessment")) for assessment in _assessments(patient)),
+            *((event, answers.instruments_of("event")) for event in patient.adverse_events.order_by("pk")),
         ]
         only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
-        found = [
+        resources = [
             answers.shown_of(row, instrument, self.base)
             for row, instruments in rows
             for instrument in instruments
             if answers.has_answers(row, instrument) and only in ("", names.resource_id(instrument.code))
         ]
-        return Response(bundle(request, found, total=len(found)))
+        return Response(bundle(request, resources, total=len(resources)))
 
     @repeatable
     def post(self, request):

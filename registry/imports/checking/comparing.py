@@ -151,7 +151,7 @@ ALIKE = Label(
 )
 
 
-def find_alike(cursor, alike, found):
+def find_alike(cursor, alike, findings):
     """Pairs of patients of a file, one of them new, who may be the same person: somebody is asked.
 
     alike  (line, line of the first) of each pair. The reason holds lines alone: rows of the source come in later.
@@ -165,9 +165,9 @@ def find_alike(cursor, alike, found):
     )
     known = {line: (patient, is_new) for line, patient, is_new in cursor.fetchall()}
     for line, first in alike:
-        if any(known.get(one, ("", False))[1] for one in (line, first)):
+        if any(known.get(number, ("", False))[1] for number in (line, first)):
             patient = known.get(line, ("", False))[0] or ""
-            found.add(Finding(file.filename, line, "patient_id", patient, ALIKE.format(n=first)))
+            findings.add(Finding(file.filename, line, "patient_id", patient, ALIKE.format(n=first)))
 
 
 def touched(file):
@@ -186,10 +186,10 @@ def find_touched(cursor, file, staged):
             if item.name not in staged.reported
         ]
     )
-    kept = file.missing_of("t")
+    reasons = file.missing_of("t")
     wanted = (
-        f"CASE WHEN {kept} IS NULL OR {kept} = '{{}}' THEN s.missing "
-        f"ELSE ({kept} - {reported} - {answered}) || s.missing END"
+        f"CASE WHEN {reasons} IS NULL OR {reasons} = '{{}}' THEN s.missing "
+        f"ELSE ({reasons} - {reported} - {answered}) || s.missing END"
     )
     cursor.execute(f"DROP TABLE IF EXISTS {touched(file)}")
     cursor.execute(
@@ -197,7 +197,7 @@ def find_touched(cursor, file, staged):
         CREATE TEMP TABLE {touched(file)} ON COMMIT DROP AS
         SELECT s.line, t.patient_id IS NULL AS is_new, s.line = ANY (%s) AS birth_differs, {wanted} AS missing
         FROM {stage(file)} AS s LEFT JOIN {file.table} AS t ON {same_key(file, "s", "t")}
-        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR {kept} IS DISTINCT FROM {wanted}
+        WHERE t.patient_id IS NULL OR s.line = ANY (%s) OR {reasons} IS DISTINCT FROM {wanted}
            OR {_row("s", _values(file))} IS DISTINCT FROM {_row("t", _values(file))}
         """,
         [births, births],

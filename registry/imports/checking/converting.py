@@ -116,8 +116,8 @@ class _Conversion:
         if self.mapping.is_both:
             yield values
         base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
-        for visit, said in visits.items():
-            yield {**base, **said, mapped.TIMEPOINT: visit}
+        for visit, answers in visits.items():
+            yield {**base, **answers, mapped.TIMEPOINT: visit}
 
     def _put(self, file, row, values, converted):
         if not self._speaks_of(file, values):
@@ -146,8 +146,8 @@ class _Conversion:
             self.warnings.add(Finding(self.table.name, row, "", instance, REPEAT_AS.format(v=values[mapped.TIMEPOINT])))
             return False
         passed = self.mapping.repeats == mapped.PASS_OVER
-        told = self.warnings if passed else self.errors
-        told.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
+        report = self.warnings if passed else self.errors
+        report.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
         return True
 
     def _fault(self, row, column, value, reason):
@@ -182,7 +182,7 @@ class _Conversion:
             else:
                 into[target] = understood.text
         if ticked is not None:
-            values["lesion_levels"] = ";".join(one for one in levels.LEVELS if one in ticked)
+            values["lesion_levels"] = ";".join(level for level in levels.LEVELS if level in ticked)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
         return values, visits
@@ -202,10 +202,10 @@ class _Conversion:
             self.warnings.add(Finding(self.table.name, row, column, shown, note))
 
     def _understood(self, target, cell):
-        said = self.mapping.codes.get(target, {})
+        codes = self.mapping.codes.get(target, {})
         text = typed.plain(cell).strip()
-        if text in said:
-            return _Understood(said[text])
+        if text in codes:
+            return _Understood(codes[text])
         if target not in self.options:
             self.options[target] = {code for code, _ in mapped.choices_of(target)}
             coded = target == mapped.SITE or ":" in target
@@ -223,10 +223,10 @@ class _Conversion:
         if text in options:
             return _Understood(text)
         tidy = notations.tidy(text)
-        found = tidy
+        number = tidy
         if tidy not in options and item is not None and item.kind == "integer":
-            found, _ = notations.read_number(item, text, self.mapping.separators)
-        return _Understood(found, note=True) if found in options else _Understood(fault=UNKNOWN_LABEL)
+            number, _ = notations.read_number(item, text, self.mapping.separators)
+        return _Understood(number, note=True) if number in options else _Understood(fault=UNKNOWN_LABEL)
 
     def _of_item(self, target, item, text, kind):
         if item.kind == "date":
@@ -237,8 +237,8 @@ class _Conversion:
         if item.kind == "levels":
             return _Understood(*_noted(notations.read_levels(text)))
         if target == mapped.PATIENT:
-            found = notations.tidy(text).replace("ー", "-")
-            return _Understood(found, note=(found != text) or None)
+            spelled = notations.tidy(text).replace("ー", "-")
+            return _Understood(spelled, note=(spelled != text) or None)
         return _Understood(text)
 
     def _speaks_of(self, file, values):

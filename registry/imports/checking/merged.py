@@ -28,8 +28,8 @@ def find_broken(cursor, absent, errors):
             f"line LIMIT {LISTED}"
         )
         rows = cursor.fetchall()
-        found = [Finding(file_formats.PATIENTS.filename, line, "site_code", "", EMPTY_KEY) for _, line in rows]
-        errors.extend(found, rows[0][0] if rows else 0)
+        findings = [Finding(file_formats.PATIENTS.filename, line, "site_code", "", EMPTY_KEY) for _, line in rows]
+        errors.extend(findings, rows[0][0] if rows else 0)
 
 
 def _mended(check, absent):
@@ -64,10 +64,10 @@ def _find(cursor, check, absent, errors):
         f"c.line LIMIT {LISTED}"
     )
     rows = cursor.fetchall()
-    found = [
+    findings = [
         Finding(file_formats.PATIENTS.filename, line, column, value or "", check.message) for _, line, value in rows
     ]
-    errors.extend(found, rows[0][0] if rows else 0)
+    errors.extend(findings, rows[0][0] if rows else 0)
 
 
 def _find_births(cursor, absent, errors):

@@ -36,13 +36,13 @@ def _has_own(file, name):
 
 def find_warnings(cursor, file, warnings):
     """Add to `warnings` what is unlikely in the new and changed rows of `file`, which are stored by now."""
-    found = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file == file_formats.PATIENTS else [])
+    unlikely = [*_unlikely(cursor, file)] + ([*_unlikely_births(cursor)] if file == file_formats.PATIENTS else [])
     findings = [
         Finding(file.filename, line, ", ".join(names), "", message)
-        for names, message, _, lines in found
+        for names, message, _, lines in unlikely
         for line in lines
     ]
-    warnings.extend(sorted(findings, key=lambda one: one.row), sum(count for _, _, count, _ in found))
+    warnings.extend(sorted(findings, key=lambda finding: finding.row), sum(count for _, _, count, _ in unlikely))
 
 
 def _unlikely(cursor, file):
@@ -55,9 +55,9 @@ def _unlikely(cursor, file):
         columns = ", ".join(check.items)
         known = " AND ".join(f"{name} IS NOT NULL" for name in check.items)
         cursor.execute(f"SELECT count(*), min(line), {columns} FROM looked_at WHERE {known} GROUP BY {columns}")
-        found = [row[:2] for row in cursor.fetchall() if check.unlikely(*map(_read, check.items, row[2:]))]
-        if found:
-            counts, firsts = zip(*found, strict=True)
+        rows = [row[:2] for row in cursor.fetchall() if check.unlikely(*map(_read, check.items, row[2:]))]
+        if rows:
+            counts, firsts = zip(*rows, strict=True)
             cursor.execute(
                 f"SELECT line FROM looked_at WHERE ({columns}) IN "
                 f"(SELECT {columns} FROM looked_at WHERE line = ANY (%s)) ORDER BY line LIMIT {LISTED}",

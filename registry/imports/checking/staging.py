@@ -39,7 +39,7 @@ UNDER_AGE = "under_minimum_age"
 
 def shape_of(model, constraint):
     """The regular expression that a check constraint of `model` holds its text column to."""
-    condition = next(one for one in model._meta.constraints if one.name == constraint).condition
+    condition = next(candidate for candidate in model._meta.constraints if candidate.name == constraint).condition
     return re.compile(dict(condition.children)[next(iter(dict(condition.children)))])
 
 
@@ -246,7 +246,7 @@ def keep_unseen(cursor, file, sites):
     """
     if file == file_formats.PATIENTS:
         return _keep_unseen_births(cursor, sites)
-    kept, keys = 0, map(file_formats.column_of, file.key)
+    count, keys = 0, map(file_formats.column_of, file.key)
     same = " AND ".join(f"s.{key} = t.{key}" for key in keys)
     for item in file.stored:
         if item.identifying and item.name not in file.key:
@@ -262,8 +262,8 @@ def keep_unseen(cursor, file, sites):
                 """,
                 [sites],
             )
-            kept += cursor.fetchone()[0]
-    return kept
+            count += cursor.fetchone()[0]
+    return count
 
 
 def _keep_unseen_births(cursor, sites):
@@ -273,17 +273,17 @@ def _keep_unseen_births(cursor, sites):
         "JOIN registry_identity AS i USING (patient_id) WHERE t.site_id <> ALL (%s) AND i.birth_date IS NOT NULL",
         [sites],
     )
-    found = cursor.fetchall()
-    if found:
+    rows = cursor.fetchall()
+    if rows:
         cursor.execute(
             f"UPDATE {patients} AS s SET key = i.key, birth_date = i.birth_date, age_at_surgery = t.age_at_surgery, "
             "warned = '{}', missing = s.missing - 'birth_date' "
             "FROM registry_patient AS t JOIN registry_identity AS i USING (patient_id) "
             "WHERE t.patient_id = s.patient_id AND s.line = ANY (%s)",
-            [[line for line, _ in found]],
+            [[line for line, _ in rows]],
         )
         _count_ages(cursor)
-    return sum(given for _, given in found)
+    return sum(given for _, given in rows)
 
 
 def _write(copy, records):

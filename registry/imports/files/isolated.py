@@ -77,10 +77,10 @@ def read_workbook(path, folder, seconds=SECONDS):
         )
         code, n = ("time", workbook.Limits.seconds) if done.returncode < 0 else ("broken", 0)
         raise Unreadable(reason(code, n))
-    found = json.loads(answer.read_text(encoding="utf-8"))
-    if "refused" in found:
-        raise Unreadable(reason(found["refused"], found.get("n", 0)))
-    return [Sheet(**sheet) for sheet in found["sheets"]]
+    content = json.loads(answer.read_text(encoding="utf-8"))
+    if "refused" in content:
+        raise Unreadable(reason(content["refused"], content.get("n", 0)))
+    return [Sheet(**sheet) for sheet in content["sheets"]]
 
 
 # Temporary folders

@@ -122,8 +122,8 @@ class Mapping:
     @property
     def targets(self):
         """Targets without their visits; the timepoint where columns say it."""
-        found = {base_of(target) for target in (*self.columns.values(), *self.fixed)} - {""}
-        return found | ({TIMEPOINT} if self.is_wide else set())
+        names = {base_of(target) for target in (*self.columns.values(), *self.fixed)} - {""}
+        return names | ({TIMEPOINT} if self.is_wide else set())
 
     @property
     def is_wide(self):
@@ -185,20 +185,23 @@ def targets():
             lines.append((item.name, item.label))
             if item.kind == "levels":
                 lines += [
-                    (f"{item.name}:{one.code}", Label(f"{item.label.en}: {one.code}", f"{item.label.ja}：{one.code}"))
-                    for one in item.choices
+                    (
+                        f"{item.name}:{choice.code}",
+                        Label(f"{item.label.en}: {choice.code}", f"{item.label.ja}：{choice.code}"),
+                    )
+                    for choice in item.choices
                 ]
         groups.append((instrument.title, lines))
     for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
         en, ja = instrument.title.en, instrument.title.ja
-        lines = [(one.name, Label(f"{en}: {one.label.en}", f"{ja}：{one.label.ja}")) for one in instrument.items]
+        lines = [(item.name, Label(f"{en}: {item.label.en}", f"{ja}：{item.label.ja}")) for item in instrument.items]
         groups.append((instrument.title, lines))
     named = {target for _, lines in groups for target, _ in lines}
     reasons = [
-        (one.name, one.label)
+        (reason.name, reason.label)
         for file in file_formats.accepted()
-        for one in file.reasons
-        if item_name(one.name) in named
+        for reason in file.reasons
+        if item_name(reason.name) in named
     ]
     groups.append((Label("Reasons for missing values", "欠測理由"), reasons))
     return groups
@@ -239,7 +242,7 @@ _BEFORE = ("preop", "pre", "presurgery", "baseline", "bl", "術前", "手術前"
 
 def visit_spellings():
     """Plain spelling → code of a timepoint: 術前, 1M, 3か月, month 3, 術後6ヶ月, 1年."""
-    found = {}
+    visit_of = {}
     for code, label in choices_of(TIMEPOINT):
         spellings = [code, label.en, label.ja]
         if code == "preop":
@@ -256,8 +259,8 @@ def visit_spellings():
                 for way in ways
                 for before in ("術後", "postop", "post", "po", "fu", "followup", "after")
             ]
-        found |= {plain(one): code for one in spellings if plain(one)}
-    return found
+        visit_of |= {plain(visit_of): code for visit_of in spellings if plain(visit_of)}
+    return visit_of
 
 
 def visit_reader():
@@ -268,7 +271,7 @@ def visit_reader():
 
 def _splitter(names):
     """A function that splits a column's name into a target and its visit, (None, "") for others."""
-    spellings = sorted(visit_spellings().items(), key=lambda one: -len(one[0]))
+    spellings = sorted(visit_spellings().items(), key=lambda spelling: -len(spelling[0]))
 
     def split(column):
         text = plain(column)
@@ -307,7 +310,7 @@ def _names():
 
 def suggested(header):
     """A target for each column that has a name we know or nearly know; each target once."""
-    names, found, taken = _names(), {}, set()
+    names, suggestions, taken = _names(), {}, set()
     split = _splitter(names)
     for column in header:
         target = _tick_box(column) or names.get(plain(column))
@@ -315,17 +318,17 @@ def suggested(header):
             base, visit = split(column)
             target = f"{base}{AT}{visit}" if base else None
         if target and target not in taken:
-            found[column] = target
+            suggestions[column] = target
             taken.add(target)
-    is_wide = any(AT in target for target in found.values())
+    is_wide = any(AT in target for target in suggestions.values())
     for column in header:
-        near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in found else []
+        near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in suggestions else []
         if near and is_wide and is_of_visit(names[near[0]]):  # nearly a name, and of which visit, nobody knows
             continue
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
-            found[column] = names[near[0]]
-            taken.add(found[column])
-    return found
+            suggestions[column] = names[near[0]]
+            taken.add(suggestions[column])
+    return suggestions
 
 
 def _tick_box(column):
@@ -339,28 +342,28 @@ def _tick_box(column):
 
 def faults(mapping):
     """What is wrong with the columns: {column or target: Label}; "" for the mapping as a whole."""
-    found, known = {}, known_targets()
+    reasons, known = {}, known_targets()
     by_target = {}
     for column, target in mapping.columns.items():
         if target and (base_of(target) not in known or not _visit_is_right(target)):
-            found[column] = Label("stands for nothing known", "対応先が不明です")
+            reasons[column] = Label("stands for nothing known", "対応先が不明です")
         elif target in by_target:
-            found[column] = SAME_TARGET.format(v=by_target[target])
+            reasons[column] = SAME_TARGET.format(v=by_target[target])
         elif target:
             by_target[target] = column
     files = mapping.files()
     if not files:
-        found[""] = NOTHING_MAPPED
+        reasons[""] = NOTHING_MAPPED
     for file in files:
         for name in file.mandatory:
             if name == SITE:  # of patients who are stored it is known; of others the check says so
                 continue
             if name not in mapping.targets or (name == TIMEPOINT and _lacks_timepoint(mapping)):
-                found.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
+                reasons.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
     for code in mapping.fixed.values():
         if not code.strip():
-            found[""] = NOTHING_MAPPED
-    return found
+            reasons[""] = NOTHING_MAPPED
+    return reasons
 
 
 def _visit_is_right(target):
@@ -370,7 +373,7 @@ def _visit_is_right(target):
 
 def _lacks_timepoint(mapping):
     """Whether a wide file has columns of assessments whose visit nobody knows."""
-    alone = [one for one in mapping.columns.values() if one and AT not in one and is_of_visit(one)]
+    alone = [target for target in mapping.columns.values() if target and AT not in target and is_of_visit(target)]
     return bool(alone) and not mapping.is_both
 
 
@@ -390,7 +393,7 @@ def choices_of(target):
     if ":" in target:
         return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]
     item = catalogue.item(name)
-    return [] if item.kind == "levels" else [(str(one.code), one.label) for one in item.choices]
+    return [] if item.kind == "levels" else [(str(choice.code), choice.label) for choice in item.choices]
 
 
 def _sites():
@@ -410,8 +413,8 @@ def suggested_code(target, value):
     written = TICKED if ":" in target else WRITTEN.get(target, {})
     if wanted in written or str(value).strip() in written:
         return written.get(wanted) or written[str(value).strip()]
-    if found := _as_number(target, value, dict(options)):
-        return found
+    if suggestion := _as_number(target, value, dict(options)):
+        return suggestion
     if target not in (SITE, TIMEPOINT) and ":" not in target and not target.endswith(file_formats.MISSING_SUFFIX):
         for reason, label in MISSING_LABELS.items():
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
@@ -425,10 +428,10 @@ def _as_number(target, value, codes):
     if item is None or item.kind != "integer":
         return ""
     try:
-        found, _ = notations.read_number(item, str(value))
+        number, _ = notations.read_number(item, str(value))
     except InvalidValue:
         return ""
-    return found if found in codes else ""
+    return number if number in codes else ""
 
 
 def _suggested_timepoint(text, codes):
@@ -440,8 +443,8 @@ def _suggested_timepoint(text, codes):
         (r"month(\d+)", 1),
         (r"(\d+)(?:y|year|年)", 12),
     ):
-        if (found := re.search(pattern, text)) and f"{int(found[1]) * times}m" in codes:
-            return f"{int(found[1]) * times}m"
+        if (match := re.search(pattern, text)) and f"{int(match[1]) * times}m" in codes:
+            return f"{int(match[1]) * times}m"
     return ""
 
 
@@ -449,7 +452,7 @@ def catalogue_item(target):
     """The item that judges a value of `target`; a reason has one of its own."""
     target = base_of(target)
     for file in file_formats.accepted():
-        for one in (*file.items, *file.reasons):
-            if one.name == target:
-                return one
+        for reason in (*file.items, *file.reasons):
+            if reason.name == target:
+                return reason
     return catalogue.item(item_name(target))

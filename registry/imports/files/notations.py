@@ -70,11 +70,11 @@ def read_number(item, text, separators=""):
     bare = _without_unit(item, plain)
     if item.kind == "integer" and item.unit == "min" and (minutes := _minutes(bare)):
         return minutes, True
-    found = _spelled(item, bare.replace("¥", ""), separators)
-    if found is None:
+    number = _spelled(item, bare.replace("¥", ""), separators)
+    if number is None:
         _refuse_vague(item, bare)
         return (plain, (plain != text.strip()) or None) if plain.isascii() else (text, None)
-    return found, (found != text.strip()) or None
+    return number, (number != text.strip()) or None
 
 
 def _without_unit(item, text):
@@ -102,8 +102,8 @@ def _spelled(item, text, separators):
     for separator, group, point in ((POINT, r"[, ']", r"\."), (COMMA, r"[. ']", ",")):
         # Four and more digits without separators may come before decimals; groups are of three.
         shape = rf"([+-]?(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+))(?:{point}(\d+))?"
-        if found := re.fullmatch(shape, text):
-            readings[separator] = re.sub(r"[^\d+-]", "", found[1]) + (f".{found[2]}" if found[2] else "")
+        if match := re.fullmatch(shape, text):
+            readings[separator] = re.sub(r"[^\d+-]", "", match[1]) + (f".{match[2]}" if match[2] else "")
     if whole:
         readings = _whole_readings(text, readings)
     return _chosen(item, readings, separators)
@@ -236,8 +236,8 @@ def read_date(text, formats, *, today=None, adult=0):
     readings, fault = {}, None
     for key in ("iso", *formats):
         try:
-            if found := _date_in(plain, key, today or date.today(), adult):
-                readings[found] = key
+            if date_read := _date_in(plain, key, today or date.today(), adult):
+                readings[date_read] = key
         except InvalidValue as error:
             fault = error
     if len(readings) > 1:
@@ -256,32 +256,32 @@ def read_date(text, formats, *, today=None, adult=0):
 
 def _no_date(shown):
     return Label(
-        NO_DATE.en.format(v=" / ".join(one.en for one in shown)),
-        NO_DATE.ja.format(v="・".join(one.ja for one in shown)),
+        NO_DATE.en.format(v=" / ".join(date_shown.en for date_shown in shown)),
+        NO_DATE.ja.format(v="・".join(date_shown.ja for date_shown in shown)),
     )
 
 
 def without_time(text):
     """(the day of a text, whether a time other than midnight stands behind it)."""
-    found = _CLOCK_BEHIND.search(text)
-    if not found or not re.search(r"\d|日", text[: found.start()][-1:]):
+    match = _CLOCK_BEHIND.search(text)
+    if not match or not re.search(r"\d|日", text[: match.start()][-1:]):
         return text, False
     midnight = (
-        not any(int(part or 0) for part in found.groups()[:3])
-        and "午後" not in found[0]
-        and (found[4] or "am").lower() == "am"
+        not any(int(part or 0) for part in match.groups()[:3])
+        and "午後" not in match[0]
+        and (match[4] or "am").lower() == "am"
     )
-    return text[: found.start()].strip().rstrip("T").strip(), not midnight
+    return text[: match.start()].strip().rstrip("T").strip(), not midnight
 
 
 def _date_in(text, key, today, adult):
     """The date that `text` is in one format, ISO 8601; None if it is none."""
     if key == "named":
         return _named(text, today, adult)
-    found = _DATES[key].fullmatch(text)
-    if not found:
+    match = _DATES[key].fullmatch(text)
+    if not match:
         return None
-    parts = [part for part in found.groups() if part is not None]
+    parts = [part for part in match.groups() if part is not None]
     if key == "excel":
         return (EXCEL_BEGINS + timedelta(days=int(parts[0]))).isoformat()
     if key == "era":
@@ -295,8 +295,8 @@ def _date_in(text, key, today, adult):
 
 def _named(text, today, adult):
     for place, shape in enumerate(_NAMED):
-        if found := shape.fullmatch(text):
-            day, month, year = found.groups() if not place else (found[2], found[1], found[3])
+        if match := shape.fullmatch(text):
+            day, month, year = match.groups() if not place else (match[2], match[1], match[3])
             if month[:3].lower() in _MONTHS:
                 return _day(year, _MONTHS.index(month[:3].lower()) + 1, day, today, adult)
     return None
@@ -304,27 +304,27 @@ def _named(text, today, adult):
 
 def _day(year, month, day, today, adult):
     try:
-        found = date(int(year), int(month), int(day))
+        moment = date(int(year), int(month), int(day))
         if len(str(year)) == 2:
             century = today.year // 100 * 100
-            found = found.replace(year=century + found.year)
-            if found.year > today.year - adult:
-                found = found.replace(year=found.year - 100)
+            moment = moment.replace(year=century + moment.year)
+            if moment.year > today.year - adult:
+                moment = moment.replace(year=moment.year - 100)
     except ValueError:
         return None
-    return found.isoformat()
+    return moment.isoformat()
 
 
 def _era(era, year, month, day):
-    names, (first, last) = next(one for one in _ERAS.items() if era.upper() in one[0])
+    names, (first, last) = next(era_names for era_names in _ERAS.items() if era.upper() in era_names[0])
     try:
-        found = date(first.year - 1 + (1 if year == "元" else int(year)), int(month), int(day))
+        moment = date(first.year - 1 + (1 if year == "元" else int(year)), int(month), int(day))
     except ValueError:
         return None
-    if not first <= found <= last:
+    if not first <= moment <= last:
         ends = last.isoformat() if last != date.max else "…"
         raise InvalidValue(OUTSIDE_ERA.format(era=names[0], first=first.isoformat(), last=ends))
-    return found.isoformat()
+    return moment.isoformat()
 
 
 # Vertebral levels
@@ -355,11 +355,11 @@ def read_levels(text):
     """Vertebral levels separated as the registry does: Th5, ranges (T5-7, T12-L2), S1–S5, 第5胸椎 and #."""
     plain = tidy(text).upper().replace("ー", "-")
     plain = re.sub(r"第(\d{1,2})(頸椎|頚椎|胸椎|腰椎|仙椎)", r"\2\1", plain)
-    plain = _REGION.sub(lambda found: _REGIONS[found[0]], plain)
+    plain = _REGION.sub(lambda match: _REGIONS[match[0]], plain)
     plain = re.sub(r"[#№]|VERTEBRAE?|椎体|LEVELS?", "", plain)
     plain = re.sub(r"\s*(?:-|~|から|TO)\s*", "-", plain)
     plain = re.sub(r"([CTLS])[. ]+(?=\d)", r"\1", plain)
-    found, region = [], ""
+    places_read, region = [], ""
     for part in filter(None, re.split(r"[;,、，・/+&\s]+", plain)):
         ends = part.split("-")
         if len(ends) > 2:
@@ -370,8 +370,8 @@ def read_levels(text):
             places.append(levels.LEVELS.index(level))
         if places[0] > places[-1]:
             raise InvalidValue(NO_LEVELS)
-        found += levels.LEVELS[places[0] : places[-1] + 1]
-    wanted = ";".join(dict.fromkeys(found))
+        places_read += levels.LEVELS[places[0] : places[-1] + 1]
+    wanted = ";".join(dict.fromkeys(places_read))
     return wanted, (wanted != text.strip()) or None
 
 

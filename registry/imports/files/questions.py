@@ -97,8 +97,8 @@ def questions(mapping, counts):
         }
         if target == PATIENT:
             asked.numbers = any(typed.kind_of(cell) == "number" for cell in values)
-        elif one := _of_target(mapping, target, ", ".join(names), values, asked):
-            asked.columns.append(one)
+        elif question := _of_target(mapping, target, ", ".join(names), values, asked):
+            asked.columns.append(question)
     return asked
 
 
@@ -122,20 +122,20 @@ def unsaid(mapping, counts):
         return True
     if asked.repeats and not mapping.repeats:
         return True
-    for one in asked.columns:
-        said, options = mapping.codes.get(one.target, {}), {code for code, _label in one.choices}
-        if any(value not in said and value not in options for value, _rows, _code in one.values):
+    for column in asked.columns:
+        codes, options = mapping.codes.get(column.target, {}), {code for code, _label in column.choices}
+        if any(value not in codes and value not in options for value, _rows, _code in column.values):
             return True
-        if one.formats and not one.said:
+        if column.formats and not column.said:
             return True
     return False
 
 
 def _column(mapping, target, column, counts, listed, **more):
     """The Column of `listed` values, most frequent first."""
-    said = mapping.codes.get(target, {})
+    codes = mapping.codes.get(target, {})
     listed = sorted(listed, key=lambda value: -counts[value])
-    values = [(value, counts[value], said.get(value, suggested_code(target, value))) for value in listed[:MOST_VALUES]]
+    values = [(value, counts[value], codes.get(value, suggested_code(target, value))) for value in listed[:MOST_VALUES]]
     return Column(target, column, values=values, more=max(0, len(listed) - MOST_VALUES), **more)
 
 
@@ -149,19 +149,19 @@ def _texts(values):
 
 
 def _codes(mapping, target, column, values):
-    options, said = dict(choices_of(target)), mapping.codes.get(target, {})
+    options, codes = dict(choices_of(target)), mapping.codes.get(target, {})
     counts = _texts(values)
-    if all(value in options for value in counts) and not said:
+    if all(value in options for value in counts) and not codes:
         return None
     return _column(mapping, target, column, counts, counts)
 
 
 def _others(mapping, target, column, values, item):
     """Values that an item without choices does not take, such as a word, and those that may stand for nothing."""
-    said, counts = mapping.codes.get(target, {}), _texts(values)
+    codes, counts = mapping.codes.get(target, {}), _texts(values)
     refused = {typed.plain(cell).strip() for cell in values if not _accepts(item, cell, mapping.separators)}
     fitting = {text for text in counts if text not in refused and _may_be_nothing(item, text, counts)}
-    listed = [text for text in counts if text in refused or text in fitting or text in said]
+    listed = [text for text in counts if text in refused or text in fitting or text in codes]
     return _column(mapping, target, column, counts, listed, fitting=fitting) if listed else None
 
 
@@ -174,7 +174,7 @@ def _may_be_nothing(item, text, counts):
         return False
     if len(plain_text.partition(".")[0].lstrip("-")) > 2 or plain_text.startswith("-"):
         return True
-    numbers = [float(one) for one in counts if re.fullmatch(r"-?\d+(\.\d+)?", one)]
+    numbers = [float(count) for count in counts if re.fullmatch(r"-?\d+(\.\d+)?", count)]
     return counts[text] >= OFTEN and float(plain_text) == max(numbers) and len(numbers) > 1
 
 
@@ -220,19 +220,19 @@ def adult_of(item):
 
 
 def _dates(mapping, target, column, values, item):
-    said, counts = mapping.codes.get(target, {}), {}
+    codes, counts = mapping.codes.get(target, {}), {}
     for cell, rows in values.items():
         kind, text, _ = typed.parts(cell)
         if kind.lower() != "d":
             counts[text.strip()] = counts.get(text.strip(), 0) + rows
         elif text in NO_DAYS:
             counts[text] = counts.get(text, 0) + rows
-    reads = {text: _keys_that_read(text, item) for text in counts if text not in said}
+    reads = {text: _keys_that_read(text, item) for text in counts if text not in codes}
     asked = {text: keys for text, keys in reads.items() if "iso" not in keys}
     fitting = {text for text in reads if _is_no_day(text, item)}
     strange = [text for text, keys in asked.items() if not keys]
     formats = [key for key in DATE_FORMATS if key != "iso" and any(key in keys for keys in asked.values())]
-    listed = [text for text in counts if text in strange or text in fitting or text in said]
+    listed = [text for text in counts if text in strange or text in fitting or text in codes]
     if not formats and not listed and target not in mapping.dates:
         return None
     chosen = mapping.dates.get(target)
@@ -248,14 +248,14 @@ def _dates(mapping, target, column, values, item):
 
 
 def _keys_that_read(text, item):
-    found = []
+    keys = []
     for key in DATE_FORMATS:
         try:
             notations.read_date(text, (key,), adult=adult_of(item))
         except InvalidValue:
             continue
-        found.append(key)
-    return ["iso"] if "iso" in found else found
+        keys.append(key)
+    return ["iso"] if "iso" in keys else keys
 
 
 def _is_no_day(text, item):
@@ -276,5 +276,5 @@ def taken(column, value, code):
     """
     if code is None:
         return value if value in column.fitting else None
-    allowed = {one for one, _label in column.choices}
+    allowed = {code for code, _label in column.choices}
     return code if code == LEFT_OUT or code in allowed or code[1:] in MISSING_REASONS and code[:1] == REASON else None

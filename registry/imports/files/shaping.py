@@ -68,16 +68,18 @@ class Layout:
         return row + line - first
 
     def to_json(self):
-        told = {
-            name: [[*found[:3], found[3].en, found[3].ja] for found in getattr(self, name)]
+        content = {
+            name: [[*finding[:3], finding[3].en, finding[3].ja] for finding in getattr(self, name)]
             for name in ("faults", "notes")
         }
-        return {**self.__dict__, **told}
+        return {**self.__dict__, **content}
 
     @classmethod
     def from_json(cls, data):
-        told = {name: [[*found[:3], Label(*found[3:])] for found in data[name]] for name in ("faults", "notes")}
-        return cls(**{**data, **told, "header": tuple(data["header"])})
+        content = {
+            name: [[*finding[:3], Label(*finding[3:])] for finding in data[name]] for name in ("faults", "notes")
+        }
+        return cls(**{**data, **content, "header": tuple(data["header"])})
 
     def fault(self, row, column, value, reason):
         if len(self.faults) < LISTED:
@@ -208,7 +210,9 @@ class _Writer:
     def _row(self, number, cells):
         """The cells of the named columns; None for what is no row of the table."""
         layout = self.layout
-        if self.raw[-1][: len(cells)] == cells or (len(cells) > 1 and [name_of(one) for one in cells] == layout.names):
+        if self.raw[-1][: len(cells)] == cells or (
+            len(cells) > 1 and [name_of(cell) for cell in cells] == layout.names
+        ):
             layout.notes.append([number, "", "", HEADER_AGAIN])
             return None
         if len(cells) != self.width:

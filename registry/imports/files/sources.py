@@ -134,7 +134,7 @@ class Inspection:
     def chosen(self, way):
         """(number, sheet) of the sheets that are imported; of a text (0, None)."""
         return (
-            [(number, one) for number, one in self.filled if one.name in (way.sheets or ())]
+            [(number, sheet) for number, sheet in self.filled if sheet.name in (way.sheets or ())]
             if self.workbook
             else [(0, None)]
         )
@@ -190,7 +190,7 @@ def _encodings(content):
         # ISO-2022-JP is plain ASCII with escape sequences, so UTF-8 reads it too, as nonsense.
         yield from (["iso2022_jp"] if b"\x1b$" in content and _reads(content, "iso2022_jp") else ["utf-8-sig"])
         return
-    yield from (one for one in ("cp932", "euc_jp", "cp1252") if _reads(content, one))
+    yield from (encoding for encoding in ("cp932", "euc_jp", "cp1252") if _reads(content, encoding))
 
 
 def _reads(content, encoding):
@@ -208,12 +208,12 @@ def _head(content, encoding):
 
 def _delimiters(lines):
     """Separators that split the header, most columns first; a comma alone where it does, or where nothing does."""
-    counts = {one: max((line.count(one) for line in lines), default=0) for one in DELIMITERS}
-    counts = {one: count for one, count in counts.items() if count}
-    others = [one for one in counts if counts[one] >= counts.get(",", 0)]
+    counts = {delimiter: max((line.count(delimiter) for line in lines), default=0) for delimiter in DELIMITERS}
+    counts = {delimiter: count for delimiter, count in counts.items() if count}
+    others = [delimiter for delimiter in counts if counts[delimiter] >= counts.get(",", 0)]
     if not others or others == [","]:
         return (",",)
-    return tuple(sorted(counts, key=lambda one: -counts[one]))
+    return tuple(sorted(counts, key=lambda delimiter: -counts[delimiter]))
 
 
 # Tables
@@ -300,7 +300,7 @@ def told_of(table, findings, warnings):
     if table.sheet is None:
         return
     for place in table.sheet.merged:
-        rows = [int(one) for one in re.findall(r"\d+", place)]
+        rows = [int(match) for match in re.findall(r"\d+", place)]
         if rows and rows[-1] > max(layout.header):
             findings.add(Finding(table.name, rows[0], "", place, MERGED))
     if more := table.sheet.merged_count - len(table.sheet.merged):
@@ -358,9 +358,9 @@ def answered(inspection, way, answers):
 
 def _headers(answers):
     """The rows that were chosen for naming the columns, by sheet: "3", or "1+2" for two."""
-    found = {}
+    headers = {}
     for sheet, text in answers.get("headers", {}).items():
         rows = [int(part) for part in text.split("+") if part.isdigit()]
         if 0 < len(rows) < 3:
-            found[str(sheet)] = rows
-    return found
+            headers[str(sheet)] = rows
+    return headers

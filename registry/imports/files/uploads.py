@@ -23,64 +23,64 @@ UNDECIDED = (Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED)
 
 def new_import(user_id, files, **fields):
     """Keep `files` (name → uploaded file, or bytes) and return their Import."""
-    one = Import(requested_by_id=user_id, **fields)
-    key, one.key = wrapped_key(str(one.pk))
-    one.save()
+    job = Import(requested_by_id=user_id, **fields)
+    key, job.key = wrapped_key(str(job.pk))
+    job.save()
     for number, (name, upload) in enumerate(files.items()):
         pieces = upload.chunks(PIECE) if hasattr(upload, "chunks") else [upload]
         digest, size = hashlib.sha256(), 0
         for position, piece in enumerate(pieces):
             digest.update(piece)
             size += len(piece)
-            _keep(one, key, f"file:{number}", position, piece)
-        one.files.append({"name": name[:120], "size": size, "sha256": digest.hexdigest()})
-    one.save(update_fields=["files"])
-    return one
+            _keep(job, key, f"file:{number}", position, piece)
+        job.files.append({"name": name[:120], "size": size, "sha256": digest.hexdigest()})
+    job.save(update_fields=["files"])
+    return job
 
 
-def _keep(one, key, name, position, content):
+def _keep(job, key, name, position, content):
     nonce = os.urandom(_NONCE)
-    bound = f"{one.pk}:{name}:{position}".encode()
+    bound = f"{job.pk}:{name}:{position}".encode()
     ImportPart.objects.create(
-        belongs_to=one, name=name, position=position, content=nonce + AESGCM(key).encrypt(nonce, content, bound)
+        belongs_to=job, name=name, position=position, content=nonce + AESGCM(key).encrypt(nonce, content, bound)
     )
 
 
-def keep(one, name, pieces):
+def keep(job, name, pieces):
     """Keep `pieces` (bytes) of an import under `name`, instead of what was kept there."""
-    key = unwrapped_key(one.key, str(one.pk))
-    one.parts.filter(name=name).delete()
+    key = unwrapped_key(job.key, str(job.pk))
+    job.parts.filter(name=name).delete()
     for position, content in enumerate(pieces):
-        _keep(one, key, name, position, content)
+        _keep(job, key, name, position, content)
 
 
-def kept(one, name, position=None):
+def kept(job, name, position=None):
     """The pieces kept under `name`, as an iterator of bytes, or the one at `position` (None where there is none)."""
-    key = unwrapped_key(one.key, str(one.pk))
-    parts = one.parts.filter(name=name).order_by("position")
+    key = unwrapped_key(job.key, str(job.pk))
+    parts = job.parts.filter(name=name).order_by("position")
     if position is not None:
         part = parts.filter(position=position).first()
-        return part and _opened(one, key, part)
-    return (_opened(one, key, part) for part in parts.iterator(chunk_size=4))
+        return part and _opened(job, key, part)
+    return (_opened(job, key, part) for part in parts.iterator(chunk_size=4))
 
 
-def _opened(one, key, part):
+def _opened(job, key, part):
     content = bytes(part.content)
-    bound = f"{one.pk}:{part.name}:{part.position}".encode()
+    bound = f"{job.pk}:{part.name}:{part.position}".encode()
     return AESGCM(key).decrypt(content[:_NONCE], content[_NONCE:], bound)
 
 
-def write_file(one, number, path):
+def write_file(job, number, path):
     """Write the uploaded file `number` of an import to `path`; False where it is not kept any more."""
     with path.open("wb") as stream:
-        for piece in kept(one, f"file:{number}"):
+        for piece in kept(job, f"file:{number}"):
             stream.write(piece)
-    return path.stat().st_size > 0 or one.files[number]["size"] == 0
+    return path.stat().st_size > 0 or job.files[number]["size"] == 0
 
 
-def forget(one):
+def forget(job):
     """Remove everything that an import keeps."""
-    one.parts.all().delete()
+    job.parts.all().delete()
 
 
 def forget_old():

@@ -169,18 +169,18 @@ def _plain(attributes):
 def _relations(archive, part):
     """Id → (kind of the relation, name of the part) of what `part` relates to."""
     folder, _, name = part.rpartition("/")
-    file, found = f"{folder}/_rels/{name}.rels" if folder else f"_rels/{name}.rels", {}
+    file, relations = f"{folder}/_rels/{name}.rels" if folder else f"_rels/{name}.rels", {}
 
     def start(tag, attributes):
         if tag == "Relationship" and attributes.get("TargetMode") != "External":
             target = attributes.get("Target", "").replace("\\", "/")
             target = target if target.startswith("/") else f"{folder}/{target}"
             kind = attributes.get("Type", "").rpartition("/")[2]
-            found[attributes.get("Id")] = kind, posixpath.normpath(target).lstrip("/")
+            relations[attributes.get("Id")] = kind, posixpath.normpath(target).lstrip("/")
 
     if archive.has(file):
         _parse(archive, file, start, lambda tag: None)
-    return found
+    return relations
 
 
 # Styles
@@ -301,13 +301,13 @@ def moment_of(serial, from_1904=False):
 
 def shown_moment(moment, code):
     """A day and time as the format shows it; the pieces that are not known here are left out."""
-    era = next((one for one in _ERAS if moment.date() >= one[0]), (date(1, 1, 1), "", ""))
+    era = next((era for era in _ERAS if moment.date() >= era[0]), (date(1, 1, 1), "", ""))
     year = moment.year - era[0].year + 1
     pieces, place, after_hours = [], 0, False
-    for found in _SHOWN.finditer(code):
-        pieces.append(code[place : found.start()])
-        place, token = found.end(), (found[3] or "").lower()
-        minutes = token in ("m", "mm") and (after_hours or re.match(r"[^a-z]*s", code[found.end() :], re.I))
+    for match in _SHOWN.finditer(code):
+        pieces.append(code[place : match.start()])
+        place, token = match.end(), (match[3] or "").lower()
+        minutes = token in ("m", "mm") and (after_hours or re.match(r"[^a-z]*s", code[match.end() :], re.I))
         values = {
             "yyyy": moment.year,
             "y": moment.year,
@@ -328,7 +328,7 @@ def shown_moment(moment, code):
             "s": moment.second,
             "ss": f"{moment.second:02}",
         }
-        pieces.append(found[1] or found[2] or str(values.get(token, "")))
+        pieces.append(match[1] or match[2] or str(values.get(token, "")))
         after_hours = token in ("h", "hh") if token else after_hours
     return ("".join(pieces) + code[place:]).strip()
 
@@ -346,17 +346,17 @@ def number_text(text):
 def shown_number(value, code):
     """A number as formats of digits, per cents and thousands show it; "" for others."""
     bare = _LITERAL.sub("", code)
-    found = re.fullmatch(r"([#,0?]*)(?:\.([0#?]+))?(%?)", bare.strip())
-    if not found or not bare.strip():
+    match = re.fullmatch(r"([#,0?]*)(?:\.([0#?]+))?(%?)", bare.strip())
+    if not match or not bare.strip():
         return ""
-    digits = len(found[2] or "")
-    text = format(value * (100 if found[3] else 1), f"{',' if ',' in found[1] else ''}.{digits}f")
-    whole = found[1].replace(",", "").count("0")
+    digits = len(match[2] or "")
+    text = format(value * (100 if match[3] else 1), f"{',' if ',' in match[1] else ''}.{digits}f")
+    whole = match[1].replace(",", "").count("0")
     sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
     if "." in text or whole > 1:
         head, point, tail = text.partition(".")
         text = head.rjust(whole, "0") + point + tail
-    return sign + text + found[3]
+    return sign + text + match[3]
 
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -365,7 +365,7 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 def _text(text):
     """A text of the file: Excel writes control characters as _x000D_, and no text of a person's holds our marks."""
     if "_x" in text:
-        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     for strange in ("\0", MARK, SHOWN):
@@ -379,7 +379,7 @@ def _text(text):
 
 def _strings(archive, part):
     """The texts that cells name by number: rich text joined, without what is printed over the characters (rPh)."""
-    found, pieces, state = [], [], {"text": False, "over": 0}
+    strings, pieces, state = [], [], {"text": False, "over": 0}
     limit, longest = archive.limits.strings, archive.limits.text
 
     def start(tag, attributes):
@@ -399,8 +399,8 @@ def _strings(archive, part):
             whole = _text("".join(pieces))
             if len(whole) > longest:
                 raise Refused("text", longest)
-            found.append(whole)
-            if len(found) > limit:
+            strings.append(whole)
+            if len(strings) > limit:
                 raise Refused("strings", limit)
 
     def text(characters):
@@ -409,7 +409,7 @@ def _strings(archive, part):
 
     if part and archive.has(part):
         _parse(archive, part, start, end, text)
-    return found
+    return strings
 
 
 # Sheets
@@ -495,10 +495,10 @@ class _Reader:
             letters = place.rstrip("0123456789$")
             column = self.places.get(letters)
             if column is None:
-                found = _NAME.fullmatch(place)
-                if not found or column_number(found[1]) > LAST_COLUMN:
+                match = _NAME.fullmatch(place)
+                if not match or column_number(match[1]) > LAST_COLUMN:
                     raise Refused("broken")
-                column = self.places[letters] = column_number(found[1])
+                column = self.places[letters] = column_number(match[1])
             self.column = column
         self.in_cell, self.kind, self.style = True, attributes.get("t", "n"), attributes.get("s", "0")
         self.pieces, self.formula, self.has_formula = [], [], False

@@ -43,7 +43,7 @@ def undo(done, *, user_id, reason):
     counts  table's name → {"removed": rows, "restored": rows}
     trail   as `Report.trail`
     """
-    found, counts, where = Findings(), {}, ()
+    findings, counts, where = Findings(), {}, ()
     try:
         with transaction.atomic():
             with everything(user_id=user_id, reason=reason), connection.cursor() as cursor:
@@ -51,28 +51,28 @@ def undo(done, *, user_id, reason):
                 after = audit_window.newest(cursor)
                 _gather(cursor, done)
                 _lock(cursor)
-                _find_changed_later(cursor, done, found)
-                _find_built_upon(cursor, found)
-                if not found:
+                _find_changed_later(cursor, done, findings)
+                _find_built_upon(cursor, findings)
+                if not findings:
                     for model in MODELS:
                         counts[model._meta.model_name] = {
                             "restored": _restore(cursor, model),
                             "removed": _remove(cursor, model),
                         }
-                    _find_contradicted(cursor, found)
+                    _find_contradicted(cursor, findings)
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                     cursor.execute("SELECT DISTINCT site_id FROM undone WHERE site_id IS NOT NULL")
                     sites = [site for (site,) in cursor.fetchall()]
                     about = {"table": "registry_import", "row_id": done.pk, "detail": counts}
                     audit.record_for_sites("import_undone", sites, **about)
                     where = (audit_window.transaction(cursor), after, audit_window.newest(cursor))
-            if found:
+            if findings:
                 transaction.set_rollback(True)
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or type(error).__name__
-        found.add(Finding("", None, "", "", REFUSED_BY_DATABASE.format(v=name)))
+        findings.add(Finding("", None, "", "", REFUSED_BY_DATABASE.format(v=name)))
         counts = {}
-    return found, counts, where
+    return findings, counts, where
 
 
 def _gather(cursor, done):
@@ -105,7 +105,7 @@ def _lock(cursor):
         )
 
 
-def _find_changed_later(cursor, done, found):
+def _find_changed_later(cursor, done, obstacles):
     cursor.execute(
         f"""
         SELECT count(*) OVER (), u.table_name, u.row_id, who.name
@@ -126,7 +126,7 @@ def _find_changed_later(cursor, done, found):
     findings = [
         Finding(table.removeprefix("registry_"), None, "", row, _changed_by(name)) for _, table, row, name in rows
     ]
-    found.extend(findings, rows[0][0] if rows else 0)
+    obstacles.extend(findings, rows[0][0] if rows else 0)
 
 
 def _changed_by(name):
@@ -137,7 +137,7 @@ def _changed_by(name):
     )
 
 
-def _find_built_upon(cursor, found):
+def _find_built_upon(cursor, obstacles):
     """Rows that refer to a row which is to go, and are not to go themselves."""
     for model in MODELS:
         for relation in model._meta.related_objects:
@@ -159,10 +159,10 @@ def _find_built_upon(cursor, found):
             findings = [
                 Finding(model._meta.model_name, None, "", row, BUILT_UPON.format(n=n, what=what)) for _, row, n in rows
             ]
-            found.extend(findings, rows[0][0] if rows else 0)
+            obstacles.extend(findings, rows[0][0] if rows else 0)
 
 
-def _find_contradicted(cursor, found):
+def _find_contradicted(cursor, obstacles):
     """Ends of follow-up that what was restored contradicts: they may have been recorded since, in rows of their own."""
     cursor.execute(
         f"""
@@ -179,7 +179,7 @@ def _find_contradicted(cursor, found):
         Finding(FollowUpEnd._meta.model_name, None, "end_date", row, BEFORE_CONSENT if before else AFTER_DEATH)
         for _, row, before in rows
     ]
-    found.extend(findings, rows[0][0] if rows else 0)
+    obstacles.extend(findings, rows[0][0] if rows else 0)
 
 
 def _restore(cursor, model):
@@ -190,7 +190,7 @@ def _restore(cursor, model):
         for field in model._meta.concrete_fields
         if not field.generated and not field.primary_key and field.column not in NEVER_RESTORED
     ]
-    assignments = ", ".join(f'"{one}" = was."{one}"' for one in columns)
+    assignments = ", ".join(f'"{column}" = was."{column}"' for column in columns)
     cursor.execute(
         f"""
         UPDATE {table} AS t SET {assignments}

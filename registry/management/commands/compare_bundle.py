@@ -40,10 +40,10 @@ class Command(BaseCommand):
     def _stored(self, file, run, *, patient_ids, **options):
         if patient_ids:
             raise ValueError("a stored run has no patient IDs: compute it anew, with --plan")
-        found = ComparisonRun.objects.filter(pk=run, status=ComparisonRun.Status.DONE).first()
-        if found is None:
+        comparison = ComparisonRun.objects.filter(pk=run, status=ComparisonRun.Status.DONE).first()
+        if comparison is None:
             raise ValueError(f"no finished run {run}")
-        return bundle.write_run(file, found)
+        return bundle.write_run(file, comparison)
 
     def _new(self, file, *, plan, cohort, value_set, baseline, followup, patient_ids, **options):
         if plan is None:

@@ -67,11 +67,11 @@ def _frozen(label):
     """The Snapshot of this label, None of none. CommandError if there is no such snapshot."""
     if label is None:
         return None
-    found = Snapshot.objects.filter(label=label).first()
-    if found is None:
+    snapshot = Snapshot.objects.filter(label=label).first()
+    if snapshot is None:
         labels = ", ".join(Snapshot.objects.values_list("label", flat=True)) or "none has been frozen"
         raise CommandError(f"there is no snapshot “{label}”; there are: {labels}", returncode=2)
-    return found
+    return snapshot
 
 
 class Command(BaseCommand):

@@ -39,13 +39,13 @@ class Command(BaseCommand):
 
     def handle(self, *, wait, **options):
         deadline = time.monotonic() + wait
-        told = None
+        printed = None
         while True:
             lines, ready = state()
-            if lines != told:
-                self.stdout.write("\n".join(line for line in lines if told is None or line not in told))
+            if lines != printed:
+                self.stdout.write("\n".join(line for line in lines if printed is None or line not in printed))
                 self.stdout.flush()
-                told = lines
+                printed = lines
             if ready:
                 return
             if time.monotonic() >= deadline:

@@ -39,7 +39,7 @@ def contents():
 
 
 def logins():
-    rows = [(one.role.replace("_", " "), one.email, place(one)) for one in demonstration.LOGINS]
+    rows = [(person.role.replace("_", " "), person.email, place(person)) for person in demonstration.LOGINS]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return [f"Sign in with the password {demonstration.password()} as", *(line.rstrip() for line in lines)]
@@ -63,7 +63,7 @@ def comparison():
 def table(lines):
     """Text: for each row and pair the study's P and ours."""
     labels = [label(line) for line in lines]
-    width = max(len(one) for one in labels)
+    width = max(len(label) for label in labels)
     cell = 20
     text = ["P between groups, Table 6: as the study prints it | as computed here"]
     text.append((" " * width + "".join("  " + title.ljust(cell) for title in PAIR_TITLES)).rstrip())

@@ -30,22 +30,24 @@ class Command(BaseCommand):
             if register:
                 self._list()
                 return
-            found = Patient.objects.filter(pk=patient).first()
-            if found is None:
+            known_patient = Patient.objects.filter(pk=patient).first()
+            if known_patient is None:
                 raise CommandError(f"There is no patient {patient}.", returncode=2)
             try:
-                done = erase_patient(access=None, patient=found, extent=extent, typed=confirm, reason=reason)
+                done = erase_patient(access=None, patient=known_patient, extent=extent, typed=confirm, reason=reason)
             except ReasonRequired:
                 raise CommandError("Give a --reason.", returncode=2) from None
             except InvalidAnswers as error:
                 names = {"typed": "--confirm", "extent": "--extent"}
-                said = [f"{names[name]}: {one.en}" for name, labels in error.errors.items() for one in labels]
-                raise CommandError(" ".join(said), returncode=2) from None
+                reasons = [f"{names[name]}: {label.en}" for name, labels in error.errors.items() for label in labels]
+                raise CommandError(" ".join(reasons), returncode=2) from None
         rows = ", ".join(f"{table.removeprefix('registry_')} {count}" for table, count in done.rows.items())
         self.stdout.write(f"{done.patient_id}: {done.get_extent_display()} erased ({rows}).")
 
     def _list(self):
         writer = csv.writer(self.stdout, lineterminator="\n")
         writer.writerow(["patient_id", "extent", "erased_at", "reason"])
-        for one in Erasure.objects.order_by("erased_at", "pk"):
-            writer.writerow([one.patient_id, one.extent, one.erased_at.isoformat(timespec="seconds"), one.reason])
+        for erasure in Erasure.objects.order_by("erased_at", "pk"):
+            writer.writerow(
+                [erasure.patient_id, erasure.extent, erasure.erased_at.isoformat(timespec="seconds"), erasure.reason]
+            )

@@ -24,10 +24,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("file", metavar="FILE.zip", type=Path)
         for name, offered in OFFERED.items():
-            codes = [one.code for one in offered]
+            codes = [choice.code for choice in offered]
             parser.add_argument(f"--{name}", choices=codes, default=getattr(asked.Choices, name))
         parser.add_argument(
-            "--content", nargs="+", choices=[one.code for one in CONTENT], default=list(asked.Choices.content)
+            "--content", nargs="+", choices=[choice.code for choice in CONTENT], default=list(asked.Choices.content)
         )
         parser.add_argument("--value-sets", nargs="+", metavar="CODE", default=list(asked.Choices.value_sets))
         parser.add_argument("--cohort", default="all", help=f"{', '.join(COHORTS)}, or the name of a saved cohort")
@@ -65,19 +65,19 @@ class Command(BaseCommand):
                 raise CommandError(f"there is no cohort “{options['cohort']}”", returncode=1)
             given["cohort"] = saved_cohorts.cohort_of(saved).to_json()
         if options["snapshot"]:
-            found = Snapshot.objects.filter(label=options["snapshot"]).first()
-            if found is None:
+            snapshot = Snapshot.objects.filter(label=options["snapshot"]).first()
+            if snapshot is None:
                 raise CommandError(f"there is no snapshot “{options['snapshot']}”", returncode=1)
-            given["snapshot"] = str(found.pk)
+            given["snapshot"] = str(snapshot.pk)
         return asked.from_json(given)
 
     def _sites(self, codes):
         if not codes:
             return current().read
-        found = dict(Site.objects.filter(code__in=codes).values_list("code", "pk"))
-        if unknown := [code for code in codes if code not in found]:
+        site_ids = dict(Site.objects.filter(code__in=codes).values_list("code", "pk"))
+        if unknown := [code for code in codes if code not in site_ids]:
             raise CommandError(f"there is no site {', '.join(unknown)}", returncode=1)
-        return tuple(found.values())
+        return tuple(site_ids.values())
 
     def _written(self, file, chosen):
         partial = file.with_name(f".{file.name}.part")

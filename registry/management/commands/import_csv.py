@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def _tell(self, report):
         out = self.stderr if not report.acceptable else self.stdout
         self._list("error", report.errors, out)
-        if any(one.column == "site_code" for one in report.errors.shown):
+        if any(error.column == "site_code" for error in report.errors.shown):
             out.write("A site of patients.csv that does not exist is created with --create-sites.")
         self._list("row that differs from what is stored", report.differences, out)
         if report.differences and not report.update:
@@ -64,11 +64,11 @@ class Command(BaseCommand):
         if not findings:
             return
         out.write(f"{findings.total} {what}{'' if findings.total == 1 else _plural(what)}:")
-        for one in findings.shown:
-            row = f"row {one.row}" if one.row else ""
-            value = f"“{one.value}”" if one.value else ""
-            where = ", ".join(filter(None, (one.file, row, one.column, value)))
-            out.write(f"  {where}{': ' if where else ''}{one.reason}".replace("\n", " "))
+        for finding in findings.shown:
+            row = f"row {finding.row}" if finding.row else ""
+            value = f"“{finding.value}”" if finding.value else ""
+            where = ", ".join(filter(None, (finding.file, row, finding.column, value)))
+            out.write(f"  {where}{': ' if where else ''}{finding.reason}".replace("\n", " "))
         if findings.not_shown > 0:
             out.write(f"  … and {findings.not_shown} more")
 

@@ -62,52 +62,54 @@ class Command(BaseCommand):
         )
         contents = {path.name: path.read_bytes() for path in files}
         try:
-            one = unattended.begin(access=access, files=contents, mapping=options["mapping"], answers=answers)
+            job = unattended.begin(access=access, files=contents, mapping=options["mapping"], answers=answers)
         except NotPossible as error:
             raise CommandError(str(error), returncode=REFUSED) from None
         try:
-            unattended.carry_through(one)
-            self._decide(one, options)
+            unattended.carry_through(job)
+            self._decide(job, options)
         finally:
-            one.refresh_from_db()
-            jobs.discard(one)  # nothing where it was stored
+            job.refresh_from_db()
+            jobs.discard(job)  # nothing where it was stored
 
-    def _decide(self, one, options):
-        if (reason := unattended.waits_for(one)) is not None:
+    def _decide(self, job, options):
+        if (reason := unattended.waits_for(job)) is not None:
             raise CommandError(str(reason), returncode=REFUSED)
-        report = jobs.report_of(one)
+        report = jobs.report_of(job)
         for kind, out in (("errors", self.stderr), ("warnings", self.stdout)):
             self._list(kind, report[kind], out)
         if options["findings"] and any(report.values()):
-            options["findings"].write_bytes(findings.workbook(one))
-        for name, counts in one.counts.get("files", {}).items():
+            options["findings"].write_bytes(findings.workbook(job))
+        for name, counts in job.counts.get("files", {}).items():
             self.stdout.write(
                 f"{name}.csv: {counts['new']} new, {counts['changed']} changed, {counts['unchanged']} unchanged"
             )
-        if one.counts["errors"]:
+        if job.counts["errors"]:
             raise CommandError("Nothing was stored.", returncode=REFUSED)
-        changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
+        changed = sum(counts["changed"] for counts in job.counts.get("files", {}).values())
         if changed and not options["update"] and not options["dry_run"]:
             raise CommandError(f"{changed} rows differ from what is stored: say --update.", returncode=REFUSED)
-        if one.counts.get("alike") and not (options["different_people"] or options["dry_run"]):
+        if job.counts.get("alike") and not (options["different_people"] or options["dry_run"]):
             raise CommandError(
                 "Patients may be the same person: say --different-people, or mend the file.", returncode=2
             )
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was stored.")
             return
-        jobs.request(one, Act.STORE, update=options["update"], reason=options["reason"].strip()[:200])
-        jobs.perform(one.pk)
-        one.refresh_from_db()
-        if one.status != Status.DONE:
-            raise CommandError(one.error or "Nothing was stored.", returncode=REFUSED)
+        jobs.request(job, Act.STORE, update=options["update"], reason=options["reason"].strip()[:200])
+        jobs.perform(job.pk)
+        job.refresh_from_db()
+        if job.status != Status.DONE:
+            raise CommandError(job.error or "Nothing was stored.", returncode=REFUSED)
         start_all_outcomes()
 
-    def _list(self, kind, found, out):
-        if found:
-            out.write(f"{found.total} {kind}:")
-        for one in found.shown:
-            where = ", ".join(filter(None, (one.file, f"row {one.row}" if one.row else "", one.column, one.value)))
-            out.write(f"  {where}: {one.reason}".replace("\n", " "))
-        if found.not_shown > 0:
-            out.write(f"  … and {found.not_shown} more")
+    def _list(self, kind, findings, out):
+        if findings:
+            out.write(f"{findings.total} {kind}:")
+        for finding in findings.shown:
+            where = ", ".join(
+                filter(None, (finding.file, f"row {finding.row}" if finding.row else "", finding.column, finding.value))
+            )
+            out.write(f"  {where}: {finding.reason}".replace("\n", " "))
+        if findings.not_shown > 0:
+            out.write(f"  … and {findings.not_shown} more")

@@ -43,13 +43,13 @@ class Command(BaseCommand):
         enrolled = Counter(patient["site_code"] for patient in cohort.patients)
         Site.objects.bulk_create(
             Site(
-                code=one.code,
-                name=one.name,
-                name_ja=one.name_ja,
-                region=one.region,
-                enrolment_target=next((n for n in demonstration.TARGETS if n >= enrolled[one.code]), None),
+                code=site.code,
+                name=site.name,
+                name_ja=site.name_ja,
+                region=site.region,
+                enrolment_target=next((n for n in demonstration.TARGETS if n >= enrolled[site.code]), None),
             )
-            for one in cohort.sites
+            for site in cohort.sites
         )
         with TemporaryDirectory() as folder:
             write_cohort(cohort, Path(folder))
@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def renew_passwords(self):
         """The password that the summary prints opens every login, whatever was tried out before."""
         password = demonstration.password()
-        people = User.objects.filter(email__in=[one.email for one in demonstration.LOGINS])
+        people = User.objects.filter(email__in=[person.email for person in demonstration.LOGINS])
         known = people.order_by().values_list("password", flat=True).distinct()
         # One hash for all of them, because to check or make one takes long by design.
         if len(known) != 1 or not check_password(password, known[0]):

@@ -51,7 +51,7 @@ def refuse_half_a_baseline(connection):
     """A baseline stands for the whole chain of migrations before it: a database in the middle of one has no way on."""
     applied = set(MigrationRecorder(connection).applied_migrations())
     for (app, name), migration in MigrationLoader(None).replacements.items():
-        done = [one for one in migration.replaces if one in applied]
+        done = [replace for replace in migration.replaces if replace in applied]
         if done and len(done) < len(migration.replaces) and (app, name) not in applied:
             raise CommandError(
                 f"This database stands at {done[-1][0]} {done[-1][1]}, in the middle of a chain of migrations that "

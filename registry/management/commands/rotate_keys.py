@@ -29,8 +29,8 @@ class Command(BaseCommand):
                 counted = self._left() if check else field_keys.rotate()
                 left = counted if check else self._left()
             except (UnreadableIdentity, InvalidToken) as error:
-                said = str(error) or "a second factor cannot be decrypted"
-                raise CommandError(f"{said}: put the key that is missing back into METASPINE_FIELD_KEYS.") from None
+                message = str(error) or "a second factor cannot be decrypted"
+                raise CommandError(f"{message}: put the key that is missing back into METASPINE_FIELD_KEYS.") from None
         for name, count in vars(counted).items():
             self.stdout.write(f"{name.replace('_', ' ')}: {count}")
         if left.total:

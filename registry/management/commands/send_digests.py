@@ -27,17 +27,17 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} could not be sent; the log says why. The worker tries again.")
 
     def describe(self, user, today):
-        found = digests.found_for(user, today)
-        counts = ", ".join(f"{number} {name}" for name, number in found.counts.items() if number)
+        digest = digests.found_for(user, today)
+        counts = ", ".join(f"{number} {name}" for name, number in digest.counts.items() if number)
         self.stdout.write(f"{user.email}: {counts or 'nothing, no e-mail'}")
         return True
 
     def send(self, user, today):
         try:
-            told = digests.deliver(user.pk, today)
+            delivered = digests.deliver(user.pk, today)
         except Exception:  # one person's e-mail must not hold up the others'
             logger.exception("the daily e-mail of person %s was not sent", user.pk)
             return False
-        if told:
+        if delivered:
             self.stdout.write(f"{user.email}: sent")
         return True

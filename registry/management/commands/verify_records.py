@@ -20,9 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *, most, **options):
         # What records and what verifies is in the database itself: is it what was declared?
-        found = checking.differences()
-        if found:
-            self.stderr.write(self.style.ERROR(checking.sentence(found)))
+        differences = checking.differences()
+        if differences:
+            self.stderr.write(self.style.ERROR(checking.sentence(differences)))
         unexplained = 0
         for table, rows, cells in record_replay.verify():
             started = time.perf_counter()
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             unexplained += count
             if rows or count:
                 self.stdout.write(f"{table}: {rows} rows compared in {time.perf_counter() - started:.1f} s")
-        if unexplained or found:
+        if unexplained or differences:
             self.stderr.write(self.style.ERROR(f"{unexplained} rows or cells are not what the audit trail says."))
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("Every record is what the audit trail says."))

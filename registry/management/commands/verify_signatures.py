@@ -24,17 +24,17 @@ class Command(BaseCommand):
         counts = dict.fromkeys((signing.VALID, signing.UNLOCKED, signing.BROKEN), 0)
         unkeyed = 0
         with everything(reason="verify_signatures"), transaction.atomic():
-            for one in signing.verify_all():
-                counts[one.status] += 1
-                unkeyed += not one.keyed
-                if one.status == signing.BROKEN:
-                    what = WHY[one.fault] or (
-                        f"unlocked since: {', '.join(one.open)}" if one.open else "CHANGED WHILE LOCKED"
+            for signature in signing.verify_all():
+                counts[signature.status] += 1
+                unkeyed += not signature.keyed
+                if signature.status == signing.BROKEN:
+                    what = WHY[signature.fault] or (
+                        f"unlocked since: {', '.join(signature.open)}" if signature.open else "CHANGED WHILE LOCKED"
                     )
                     self.stderr.write(
                         self.style.ERROR(
-                            f"signature {one.signature.pk} of {one.signature.patient_id}, signed "
-                            f"{day_of(one.signature.signed_at)}, is broken; {what}"
+                            f"signature {signature.signature.pk} of {signature.signature.patient_id}, signed "
+                            f"{day_of(signature.signature.signed_at)}, is broken; {what}"
                         )
                     )
         self.stdout.write(

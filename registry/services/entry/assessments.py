@@ -6,10 +6,11 @@ from registry.instruments.keys import ASSESSMENT_DATE
 from registry.models import Assessment, State
 from registry.services.follow_up.schedule import ensure_timepoint
 from registry.services.records import extras
-from registry.services.records.cleaning import InvalidAnswers, clean
+from registry.services.records.cleaning import cleaned_and_checked
 from registry.services.records.storing import (
     Conflict,
     check_may_change,
+    check_not_signed,
     in_a_transaction,
     require,
     set_values,
@@ -21,7 +22,7 @@ from sites.tenancy.access import Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
 KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
-DERIVED = tuple(one for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived)
+DERIVED = tuple(derived for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
 
@@ -51,9 +52,9 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, said, 
     row = lock(Assessment, "patient_id = %s AND timepoint_id = %s", [patient.pk, timepoint])
     if row is None or row.version != version:
         raise Conflict(row)
-    check_may_change(row.state, reason)
+    check_not_signed(row.state)
     answers = _clean(row, patient, timepoint, raw, missing, complete or row.state != State.DRAFT, today)
-    _refuse_codes_of_death(patient, answers, row)
+    check_may_change(row.state, reason)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
         row.state, row.asked_by = State.COMPLETE, catalogue.current().version or None
@@ -77,7 +78,6 @@ def _derive(row):
 def _record(patient, timepoint, raw, missing, complete, said, today):
     # Whatever refuses does so before anything is written, so that there is nothing for a savepoint to undo.
     answers = _clean(None, patient, timepoint, raw, missing, complete, today)
-    _refuse_codes_of_death(patient, answers)
     row = Assessment(
         patient_id=patient.pk,
         site_id=patient.site_id,
@@ -112,32 +112,35 @@ def _clean(row, patient, timepoint, raw, missing, complete, today):
     extra, extra_raw, extra_missing = extras.to_clean(
         "assessment", row, raw, missing, completing=completing, visit=timepoint, asked_by=asked_by
     )
-    answers = clean(
+
+    def check(read, unread):
+        errors = _codes_of_death(patient, read, row)
+        if read.values.get("assessment_date") is None and "assessment_date" not in unread:
+            errors["assessment_date"] = [DATE_REQUIRED]
+        return errors
+
+    return cleaned_and_checked(
         (ASSESSMENT_DATE, *core, *extra),
         raw | extra_raw,
         missing | extra_missing,
+        check,
         complete=complete,
         today=today,
         known=lambda: {item.name: getattr(patient, item.name, None) for item in known_items()},
     )
-    if answers.values["assessment_date"] is None:
-        raise InvalidAnswers({"assessment_date": [DATE_REQUIRED]})
-    return answers
 
 
-def _refuse_codes_of_death(patient, answers, row=None):
+def _codes_of_death(patient, answers, row=None):
     """No form offers ECOG 5 or KPS 0: they are for patients whose death is on record; what a file brought may stay."""
     if patient.vital_status == "dead":
-        return
-    errors = {
+        return {}
+    return {
         item.name: [_not_offered(item.choice(value).label)]
         for item in catalogue.items(catalogue.current().of_assessment)
         if item.hidden_codes
         and (value := answers.values.get(item.name)) in item.hidden_codes
         and value != getattr(row, item.name, None)
     }
-    if errors:
-        raise InvalidAnswers(errors)
 
 
 def _not_offered(label):

@@ -7,13 +7,20 @@ from registry.instruments.base import Instrument
 from registry.models import OwnRecord, State
 from registry.services.entry.patients import answers_of
 from registry.services.records.cleaning import clean
-from registry.services.records.storing import Conflict, check_may_change, require, set_values, store_update
+from registry.services.records.storing import (
+    Conflict,
+    check_may_change,
+    check_not_signed,
+    require,
+    set_values,
+    store_update,
+)
 from sites.tenancy.access import Can
 
 
 def instrument(code: str) -> Instrument:
     """The repeating form with this code, retired or not; KeyError if there is none."""
-    return next((one for one in catalogue.current().repeats if one.code == code), None) or _unknown(code)
+    return next((repeat for repeat in catalogue.current().repeats if repeat.code == code), None) or _unknown(code)
 
 
 def _unknown(code):
@@ -22,11 +29,15 @@ def _unknown(code):
 
 def records_of(patient):
     """[(Instrument, [OwnRecord])] of a patient: forms that are asked, and others that have records."""
-    found = {}
+    rows = {}
     for row in OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk).order_by("pk"):
-        found.setdefault(row.form, []).append(row)
+        rows.setdefault(row.form, []).append(row)
     current = catalogue.current()
-    return [(one, found.get(one.code, [])) for one in current.repeats if current.asks(one.code) or one.code in found]
+    return [
+        (repeat, rows.get(repeat.code, []))
+        for repeat in current.repeats
+        if current.asks(repeat.code) or repeat.code in rows
+    ]
 
 
 @transaction.atomic
@@ -45,7 +56,7 @@ def save_own_record(
         )
         if row is None or row.version != version:
             raise Conflict(row)
-        check_may_change(row.state, reason)
+        check_not_signed(row.state)
     elif not catalogue.current().asks(form):
         raise KeyError(form)
     finished = complete or (row is not None and row.state != State.DRAFT)
@@ -53,6 +64,8 @@ def save_own_record(
         declared.items, raw, missing or {}, complete=finished, today=today, known=lambda: answers_of(patient)
     )
     asked_by = catalogue.current().version or None
+    if row is not None:
+        check_may_change(row.state, reason)
     if row is None:
         state = State.COMPLETE if complete else State.DRAFT
         return OwnRecord.objects.create(

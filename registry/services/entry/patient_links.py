@@ -191,10 +191,10 @@ def _form(patient_id, timepoint):
 
 def _settling(access, link):
     require(access, Can.ENTER, link.site_id)
-    found = PatientLink.objects.select_for_update(of=("self",)).select_related("patient").get(pk=link.pk)
-    if found.state != "arrived":
+    locked = PatientLink.objects.select_for_update(of=("self",)).select_related("patient").get(pk=link.pk)
+    if locked.state != "arrived":
         raise AlreadySettled
-    return found
+    return locked
 
 
 def _settle(access, link, refusal):

@@ -10,8 +10,15 @@ from registry.models import AdverseEvent, Erasure, Identity, Patient, State
 from registry.models.clinical import BASELINE, SURGERY
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
-from registry.services.records.cleaning import InvalidAnswers, broken, clean
-from registry.services.records.storing import check_may_change, locked_for_update, require, set_values, store_update
+from registry.services.records.cleaning import broken, cleaned_and_checked
+from registry.services.records.storing import (
+    check_may_change,
+    check_not_signed,
+    locked_for_update,
+    require,
+    set_values,
+    store_update,
+)
 from registry.services.review.queries import settle
 from sites.tenancy.access import Can
 
@@ -51,8 +58,8 @@ def _next_patient_id(site):
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     # A number is never given twice, though its patient be erased.
-    taken = [one for model in (Patient, Erasure) for one in _longest_last(_numbered(model, site))]
-    last = max((int(one.rsplit("-", 1)[1]) for one in taken), default=0)
+    taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
+    last = max((int(patient_id.rsplit("-", 1)[1]) for patient_id in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 
 
@@ -79,9 +86,11 @@ def with_hospital_number(*, access, site, number):
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
     known = Identity.objects.filter(patient__site=site, hospital_number__isnull=False).select_related("patient")
     return [
-        one.patient
-        for one in known.order_by("patient_id")
-        if identity.opened(one.patient_id, one.key, {"hospital_number": one.hospital_number})["hospital_number"]
+        candidate.patient
+        for candidate in known.order_by("patient_id")
+        if identity.opened(candidate.patient_id, candidate.key, {"hospital_number": candidate.hospital_number})[
+            "hospital_number"
+        ]
         == number
     ]
 
@@ -95,20 +104,37 @@ def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="
     Raises InvalidAnswers, PermissionDenied.
     """
     require(access, Can.ENTER, site.pk)
-    answers = clean(catalogue.ENROLMENT.items, raw, missing or {}, complete=True, today=today)
-    errors = broken(answers.values)
-    born, consent = answers.values["birth_date"], answers.values["consent_date"]
-    if not consented or consent is None:
-        errors.setdefault("consent_date", []).append(NO_CONSENT)
-    elif born is not None and age_on(consent, born) < MINIMUM_AGE:
-        errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))
-    if errors:
-        raise InvalidAnswers(errors)
+    answers = may_be_enrolled(raw, missing, consented, hospital_number, initials, today)
+    born = answers.values["birth_date"]
     values = {name: value for name, value in answers.values.items() if name != "birth_date"}
     patient = Patient.objects.create(patient_id=_next_patient_id(site), site=site, missing=answers.missing, **values)
     identity.write(patient, birth_date=born, hospital_number=hospital_number.strip(), initials=initials.strip())
     patient.refresh_from_db()
     return patient
+
+
+def may_be_enrolled(raw, missing=None, consented=False, hospital_number="", initials="", today=None):
+    """The clean `Answers` of an enrolment form, wherever it is to be. Raises InvalidAnswers with every fault."""
+    misspelled = identity.misspelled({"hospital_number": hospital_number, "initials": initials})
+    return cleaned_and_checked(
+        catalogue.ENROLMENT.items,
+        raw,
+        missing or {},
+        lambda read, unread: _not_enrolled(read.values, unread, consented) | misspelled,
+        complete=True,
+        today=today,
+    )
+
+
+def _not_enrolled(values, unread, consented):
+    """What stands against enrolling somebody with these values, by item; `unread` could not be read."""
+    errors = broken(values)
+    born, consent = values.get("birth_date"), values.get("consent_date")
+    if not consented or consent is None and "consent_date" not in unread:
+        errors.setdefault("consent_date", []).append(NO_CONSENT)
+    elif born is not None and consent is not None and age_on(consent, born) < MINIMUM_AGE:
+        errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))
+    return errors
 
 
 @transaction.atomic
@@ -125,7 +151,7 @@ def save_form(
     instruments, state_column = FORMS[form]
     row = locked_for_update(Patient, patient.pk, version)
     if state_column:
-        check_may_change(getattr(row, state_column), reason)
+        check_not_signed(getattr(row, state_column))
     missing, state = missing or {}, getattr(row, state_column) if state_column else None
     completing = extras.is_completing(state)
     asked_by = None if completing else getattr(row, f"{form}_asked_by") or 0
@@ -133,18 +159,24 @@ def save_form(
     extra, extra_raw, extra_missing = extras.to_clean(form, row, raw, missing, completing=completing, asked_by=asked_by)
     items = (*core, *extra)
     sent = [item for item in items if item.name in raw or item.name in missing]
-    answers = clean(
+    stored = answers_of(row, identity.read(row))
+
+    def check(read, unread):
+        merged = stored | read.values | dict.fromkeys(unread)
+        return {**broken_by_end(row, read.values), **broken(merged)}
+
+    answers = cleaned_and_checked(
         items if complete else sent,
         raw | extra_raw,
         missing | extra_missing,
+        check,
         complete=complete,
         today=today,
         known=lambda: answers_of(row),
     )
-    identifiers = identity.read(row) or {}
-    merged = answers_of(row, identifiers) | answers.values
-    if errors := broken(merged) or broken_by_end(row, answers.values):
-        raise InvalidAnswers(errors)
+    if state_column:
+        check_may_change(getattr(row, state_column), reason)
+    merged = stored | answers.values
     if "birth_date" in answers.values:
         identity.write(row, birth_date=answers.values.pop("birth_date"))
     changed = set_values(row, answers)
@@ -177,12 +209,14 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
     to ask.
     """
     require(access, Can.ENTER, patient.site_id)
-    answers = clean(catalogue.items(catalogue.ADVERSE_EVENTS), raw, {}, complete=True, today=today)
-    twin = AdverseEvent.objects.filter(
-        patient=patient, kind=answers.values["kind"], onset_date=answers.values["onset_date"]
-    ).exclude(pk=event.pk if event else None)
-    if twin.exists():
-        raise InvalidAnswers({"kind": [ALREADY_RECORDED]})
+
+    def check(read, unread):
+        day = {"kind": read.values.get("kind"), "onset_date": read.values.get("onset_date")}
+        twin = AdverseEvent.objects.filter(patient=patient, **day).exclude(pk=event.pk if event else None)
+        return {"kind": [ALREADY_RECORDED]} if not unread & day.keys() and twin.exists() else {}
+
+    items = catalogue.items(catalogue.ADVERSE_EVENTS)
+    answers = cleaned_and_checked(items, raw, {}, check, complete=True, today=today)
     if event is None:
         row = AdverseEvent.objects.create(patient=patient, site_id=patient.site_id, **answers.values)
     else:

@@ -66,9 +66,11 @@ class File:
         named = {name.removesuffix(MISSING_SUFFIX) for name in header}
         items, optional, forms, brought = self.items, self.optional, dict(self.forms), ()
         for state, instruments in self.extras.items():
-            found = tuple(one for one in instruments if named.intersection(item.name for item in one.items))
-            more = tuple(replace(item, required=False) for item in catalogue.items(found))
-            items, optional, brought = items + more, optional + tuple(item.name for item in more), brought + found
+            extras = tuple(
+                instrument for instrument in instruments if named.intersection(item.name for item in instrument.items)
+            )
+            more = tuple(replace(item, required=False) for item in catalogue.items(extras))
+            items, optional, brought = items + more, optional + tuple(item.name for item in more), brought + extras
             if state in forms:
                 forms[state] += more
         return replace(self, items=items, optional=optional, forms=forms, brought=brought)
@@ -120,8 +122,8 @@ class File:
 
 def reason_item(name, label):
     """The column with the reasons why the column `name` has no value."""
-    told = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
-    return Item(name=name + MISSING_SUFFIX, label=told, kind="code", choices=MISSING_CHOICES, required=False)
+    title = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
+    return Item(name=name + MISSING_SUFFIX, label=title, kind="code", choices=MISSING_CHOICES, required=False)
 
 
 def column_of(name):
@@ -175,7 +177,9 @@ def accepted():
 
 def calculated():
     """Names of what own instruments calculate."""
-    return frozenset(one.name for instrument in catalogue.current().own_instruments for one in instrument.derived)
+    return frozenset(
+        derived.name for instrument in catalogue.current().own_instruments for derived in instrument.derived
+    )
 
 
 # A spreadsheet runs a cell that begins with one of these as a formula. An apostrophe before it says that it is text;

@@ -171,12 +171,12 @@ def _texts(table, names, site_id):
 def get(snapshot_id):
     """The Snapshot with this id, which may be any text; NotIntact if there is none."""
     try:
-        found = Snapshot.objects.filter(pk=snapshot_id).first()
+        snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
     except ValidationError:  # no id at all
-        found = None
-    if found is None:
+        snapshot = None
+    if snapshot is None:
         raise NotIntact(Label("There is no such snapshot.", "そのスナップショットはありません。"))
-    return found
+    return snapshot
 
 
 @contextmanager
@@ -320,13 +320,13 @@ def _difference(table, before, after, most):
             f"CROSS JOIN LATERAL (VALUES {cells}) AS cell (name, old, new) "
             f"WHERE {both} AND cell.old IS DISTINCT FROM cell.new ORDER BY {using}, cell.name LIMIT {int(most)}"
         )
-        found = cursor.fetchall()
+        rows = cursor.fetchall()
     by_column = {
         name: {"added": got, "changed": other, "removed": lost}
         for name, got, other, lost in zip(columns, each[0::3], each[1::3], each[2::3], strict=True)
         if got or other or lost
     }
-    return TableDifference(table.name, added, removed, changed, by_column, tuple(_told(one, table) for one in found))
+    return TableDifference(table.name, added, removed, changed, by_column, tuple(_told(row, table) for row in rows))
 
 
 def _told(row, table):

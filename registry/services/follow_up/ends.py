@@ -7,7 +7,7 @@ from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END, LOST, WITHDRAWN
 from registry.models import FollowUpEnd, Patient, PatientLink
 from registry.models.clinical import records_of
-from registry.services.records.cleaning import REQUIRED, InvalidAnswers, clean
+from registry.services.records.cleaning import REQUIRED, cleaned_and_checked
 from registry.services.records.storing import Conflict, ReasonRequired, require, store_update
 from sites.tenancy.access import Can
 from sites.tenancy.scope import because
@@ -26,7 +26,7 @@ def end_of(patient):
 
 def ends_of(patient_ids):
     """Patient id to FollowUpEnd, for those of some patients that have one."""
-    return {one.patient_id: one for one in FollowUpEnd.objects.filter(pk__in=patient_ids)}
+    return {end.patient_id: end for end in FollowUpEnd.objects.filter(pk__in=patient_ids)}
 
 
 @transaction.atomic
@@ -39,9 +39,11 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
     require(access, Can.ENTER, patient.site_id)
     if raw.get("end_kind") == LOST:
         raw = {**raw, "end_data_use": ""}  # a form without scripts cannot take back what was ticked for a withdrawal
-    answers = clean(ITEMS, raw, {}, complete=True, today=today)
     row = _locked(patient, version)
-    _check(Patient.objects.get(pk=patient.pk), answers.values)  # who was read before the lock may have changed
+    stored = Patient.objects.get(pk=patient.pk)  # who was read before the lock may have changed
+    answers = cleaned_and_checked(
+        ITEMS, raw, {}, lambda read, unread: _errors(stored, read.values, unread), complete=True, today=today
+    )
     ask_no_more(patient)
     if row is None:
         return FollowUpEnd.objects.create(patient_id=patient.pk, site_id=patient.site_id, **answers.values)
@@ -96,13 +98,12 @@ def _locked(patient, version):
     return row
 
 
-def _check(patient, values):
-    errors = {}
-    if patient.consent_date and values["end_date"] < patient.consent_date:
+def _errors(patient, values, unread):
+    errors, ended = {}, values.get("end_date")
+    if ended and patient.consent_date and ended < patient.consent_date:
         errors["end_date"] = [BEFORE_CONSENT]
-    elif patient.death_date and values["end_date"] > patient.death_date:
+    elif ended and patient.death_date and ended > patient.death_date:
         errors["end_date"] = [AFTER_DEATH]
-    if values["end_kind"] == WITHDRAWN and values["end_data_use"] is None:
+    if values.get("end_kind") == WITHDRAWN and values.get("end_data_use") is None and "end_data_use" not in unread:
         errors["end_data_use"] = [REQUIRED]
-    if errors:
-        raise InvalidAnswers(errors)
+    return errors

@@ -15,7 +15,7 @@ from sites.tenancy.access import Can
 from sites.tenancy.scope import current, everything
 
 # The protocol's own timepoints: analyses name them, so that every version plans them.
-PROTOCOL = tuple(one.code for one in SCHEDULE)
+PROTOCOL = tuple(timepoint.code for timepoint in SCHEDULE)
 BASELINE = PROTOCOL[0]
 UNSCHEDULED_POSITION = 20_000  # after every planned visit
 NEW_CODE = re.compile(r"[1-9][0-9]{0,2}[dwmy]")
@@ -75,8 +75,8 @@ def _plans(rows):
     """What the rows say: the same rows are the same plans."""
     versions = {}
     for version, start, code, label, label_ja, day, before, after in rows:
-        one = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
-        versions.setdefault((version, start), []).append(one)
+        timepoint = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
+        versions.setdefault((version, start), []).append(timepoint)
     return Plans(tuple(Version(start, tuple(plan)) for (_, start), plan in versions.items()))
 
 
@@ -96,12 +96,12 @@ def next_unscheduled(recorded):
 def ensure_timepoint(code):
     """Make the row of an unscheduled visit's code, if nobody has needed it before; nothing for a planned one."""
     if number := unscheduled_number(code):
-        one = unscheduled(number)
+        timepoint = unscheduled(number)
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO registry_timepoint (code, label, label_ja, position) VALUES (%s, %s, %s, %s) "
                 "ON CONFLICT (code) DO NOTHING",
-                [one.code, one.label.en, one.label.ja, UNSCHEDULED_POSITION + number],
+                [timepoint.code, timepoint.label.en, timepoint.label.ja, UNSCHEDULED_POSITION + number],
             )
 
 
@@ -120,7 +120,7 @@ def publish(*, access, effective_from, visits, note, today):
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
     known = plans.now()
-    rows = [_visit(one, place, errors) for place, one in enumerate(visits)]
+    rows = [_visit(visit, place, errors) for place, visit in enumerate(visits)]
     if not errors:
         _check(rows, known, start, today, errors)
     if errors:
@@ -128,21 +128,26 @@ def publish(*, access, effective_from, visits, note, today):
     version = ScheduleVersion.objects.create(
         effective_from=start, note=why, created_by_id=None if access is None else access.user_id
     )
-    for one in rows:
-        _store(version, one)
+    for row in rows:
+        _store(version, row)
     plans.forget()
     return version
 
 
-def _store(version, one):
+def _store(version, timepoint):
     row, created = StoredTimepoint.objects.get_or_create(
-        code=one.code, defaults={"label": one.label.en, "label_ja": one.label.ja, "position": one.day}
+        code=timepoint.code,
+        defaults={"label": timepoint.label.en, "label_ja": timepoint.label.ja, "position": timepoint.day},
     )
-    if not created and row.position != one.day:
-        row.position = one.day
+    if not created and row.position != timepoint.day:
+        row.position = timepoint.day
         row.save(update_fields=["position"])
     ScheduledVisit.objects.create(
-        version=version, timepoint=row, target_day=one.day, days_before=one.before, days_after=one.after
+        version=version,
+        timepoint=row,
+        target_day=timepoint.day,
+        days_before=timepoint.before,
+        days_after=timepoint.after,
     )
 
 
@@ -173,8 +178,8 @@ def _visit(raw, place, errors):
 
 def _check(rows, known, start, today, errors):
     """What is wrong with a plan as a whole, into `errors`."""
-    codes = [one.code for one in rows]
-    stored = {one.code for one in known.timepoints}
+    codes = [row.code for row in rows]
+    stored = {timepoint.code for timepoint in known.timepoints}
     for place, code in enumerate(codes):
         if code in codes[:place]:
             errors[f"code-{place}"] = [TAKEN]
@@ -187,19 +192,19 @@ def _check(rows, known, start, today, errors):
     _check_days(rows, errors)
     if start <= today and _anybody_operated_since(start):
         errors["effective_from"] = [TOO_EARLY]
-    if not errors and tuple(sorted(rows, key=lambda one: one.day)) == known.on(start):
+    if not errors and tuple(sorted(rows, key=lambda timepoint: timepoint.day)) == known.on(start):
         errors[""] = [UNCHANGED]
 
 
 def _check_days(rows, errors):
-    place_of = {one.code: place for place, one in enumerate(rows)}
-    days = {one.code: one.day for one in rows}
+    place_of = {row.code: place for place, row in enumerate(rows)}
+    days = {row.code: row.day for row in rows}
     for earlier, later in zip(PROTOCOL, PROTOCOL[1:], strict=False):
         if days[later] <= days[earlier]:
             errors[f"day-{place_of[later]}"] = [PROTOCOL_ORDER.format(code=earlier)]
     if rows[place_of[BASELINE]].last_day > 0:
         errors[f"after-{place_of[BASELINE]}"] = [AFTER_SURGERY]
-    ordered = sorted(rows, key=lambda one: one.day)
+    ordered = sorted(rows, key=lambda timepoint: timepoint.day)
     for earlier, later in zip(ordered, ordered[1:], strict=False):
         key = f"day-{place_of[later.code]}"
         if later.first_day <= earlier.last_day and key not in errors:

@@ -54,7 +54,10 @@ def visits(patient, plan, assessments, today, end=None):
     end          the patient's FollowUpEnd, if there is one
     """
     missed = closes(plan)
-    return [_visit(patient, one, missed[one.code], assessments.get(one.code), today, end) for one in plan]
+    return [
+        _visit(patient, timepoint, missed[timepoint.code], assessments.get(timepoint.code), today, end)
+        for timepoint in plan
+    ]
 
 
 def _visit(patient, timepoint, missed, assessment, today, end):
@@ -80,12 +83,12 @@ def _planned_state(patient, end, first, last, missed_from, today):
 
 def _ended(patient, end, last):
     """What closed a visit before the last day of its window: `dead`, `withdrawn`, `lost`; None if nothing did."""
-    found = []
+    reasons = []
     if patient.vital_status == "dead":
-        found.append((patient.death_date or date.min, DEAD))
+        reasons.append((patient.death_date or date.min, DEAD))
     if end is not None:
-        found.append((end.end_date, end.end_kind))
-    return next((state for day, state in sorted(found) if last is None or day < last), None)
+        reasons.append((end.end_date, end.end_kind))
+    return next((state for day, state in sorted(reasons) if last is None or day < last), None)
 
 
 def others(plan, assessments, labels):
@@ -93,7 +96,7 @@ def others(plan, assessments, labels):
 
     labels  code to `Label`
     """
-    planned = {one.code for one in plan}
+    planned = {timepoint.code for timepoint in plan}
     codes = sorted(set(assessments) - planned, key=lambda code: (unscheduled_number(code) or 0, code))
     return [Visit(Choice(code, labels[code]), assessments[code].state, assessment=assessments[code]) for code in codes]
 

@@ -11,7 +11,7 @@ from sites.audit import alerts
 
 def letters(due):
     """(subject, body, address) for each administrator about one alerts.Due, in that person's language."""
-    where = f"{settings.ADDRESS}{reverse('admin:study_sites_auditevent_changelist')}?action={due.kind}"
+    where = f"{settings.ADDRESS}{reverse('audit')}?action={due.kind}"
     for person in alerts.administrators():
         with override(person.language):
             what = str(alerts.KINDS[due.kind])

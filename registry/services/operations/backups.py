@@ -76,16 +76,16 @@ def restore(path):
     has patients; afterwards where rows or the audit trail are not what was saved.
     """
     manifest = read(path)
-    unknown = {tuple(one) for one in manifest["migrations"]} - known_migrations()
+    unknown = {tuple(migration) for migration in manifest["migrations"]} - known_migrations()
     if unknown:
         raise BackupError(f"The backup was made by a newer version: {sorted(unknown)[0]} is not known here.")
     connection = connections["owner"]
     _refuse_patients(connection)
     connection.close()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         options = ["--clean", "--if-exists", "--no-owner", "--no-comments", "--single-transaction", "--exit-on-error"]
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said, env=_environment(connection))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=output, env=_environment(connection))
         try:
             with process.stdin:
                 for last, content in _chunks(path):
@@ -98,14 +98,16 @@ def restore(path):
             raise
         finally:
             process.wait()
-        _refuse_failure("pg_restore", process, said)
+        _refuse_failure("pg_restore", process, output)
     return manifest, _verified(connection, manifest)
 
 
 def known_migrations():
     """(app, name) of every migration of this version, and of those that its baselines stand for."""
     loader = MigrationLoader(None)
-    return set(loader.disk_migrations) | {one for base in loader.replacements.values() for one in base.replaces}
+    return set(loader.disk_migrations) | {
+        migration for base in loader.replacements.values() for migration in base.replaces
+    }
 
 
 def _refuse_patients(connection):
@@ -126,7 +128,7 @@ def _verified(connection, manifest):
         raise BackupError(f"Restored, but row counts differ from the manifest: {', '.join(sorted(differing))}.")
     report = sealing.verify(using="owner", expect=manifest["seal"])
     # Seals made after the backup are kept outside: that they are lacking is no fault of the backup.
-    if unsound := [one for one in report.findings if one.kind not in sealing.OF_LATER]:
+    if unsound := [finding for finding in report.findings if finding.kind not in sealing.OF_LATER]:
         raise BackupError("Restored, but the audit trail is not what was sealed: " + str(unsound[0]))
     return report
 
@@ -148,10 +150,10 @@ def _dump(file):
         }
         command = [_program("pg_dump", connection), "-Fc", "--enable-row-security", f"--snapshot={snapshot}"]
         command += [f"--exclude-table-data={PASSING}"]
-        with tempfile.TemporaryFile() as said:
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as process:
+        with tempfile.TemporaryFile() as output:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=output, env=environment) as process:
                 _encrypt(file, process.stdout, manifest)
-            _refuse_failure("pg_dump", process, said)
+            _refuse_failure("pg_dump", process, output)
     return manifest
 
 
@@ -162,7 +164,7 @@ def _open_everything(reader):
     """
     reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     ids = reader.execute("SELECT coalesce(array_agg(id), '{}')::text FROM study_sites_site").fetchone()[0]
-    scope = {f"app.{one}_sites": ids for one in SITES} | {"app.administers": "on"}
+    scope = {f"app.{site}_sites": ids for site in SITES} | {"app.administers": "on"}
     for name, value in scope.items():
         reader.execute("SELECT set_config(%s, %s, true)", [name, value])
     return scope
@@ -253,7 +255,7 @@ def _program(name, connection):
     """
     connection.ensure_connection()
     wanted = connection.pg_version // 10000
-    folders = [Path(one) for one in os.get_exec_path()] + sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    folders = [Path(folder) for folder in os.get_exec_path()] + sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     for path in (folder / name for folder in folders):
         if os.access(path, os.X_OK) and _major(path) >= wanted:
             return str(path)
@@ -262,13 +264,13 @@ def _program(name, connection):
 
 def _major(program):
     """The major version that one of PostgreSQL's programs says it has; 0 where it says none."""
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    number = re.search(r"\d+", said)
+    output = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"\d+", output)
     return int(number[0]) if number else 0
 
 
-def _refuse_failure(name, process, said):
+def _refuse_failure(name, process, output):
     if process.returncode:
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()
+        output.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines()
         raise BackupError(f"{name} failed: {' '.join(lines[:3])}")

@@ -67,20 +67,22 @@ class Waiting:
 
     def total(self, name):
         """The sum of `due`, `overdue` or `closing` over all lines."""
-        return sum(getattr(one, name) for one in self.visits)
+        return sum(getattr(visit, name) for visit in self.visits)
 
     @property
     def counts(self):
         """What is told, as numbers by name."""
-        found = {name: self.total(name) for name in ("due", "overdue", "closing")}
+        numbers = {name: self.total(name) for name in ("due", "overdue", "closing")}
         for state in (QueryState.OPEN, QueryState.ANSWERED):
-            found[f"queries_{state}"] = sum(one.number for one in self.queries if one.state == state)
-        return found
+            numbers[f"queries_{state}"] = sum(query.number for query in self.queries if query.state == state)
+        return numbers
 
 
 def waiting(access, today):
     """What waits for a person on a day. Call it in a transaction under the scope of `access`."""
-    sites = {one.pk: one for one in Site.objects.filter(pk__in=access.sites_for(Can.ENTER, Can.QUERY)).order_by("code")}
+    sites = {
+        site.pk: site for site in Site.objects.filter(pk__in=access.sites_for(Can.ENTER, Can.QUERY)).order_by("code")
+    }
     return Waiting(_visits(access.sites_for(Can.ENTER), sites, today), _queries(access, sites))
 
 
@@ -89,11 +91,11 @@ def _visits(entered_at, sites, today):
         return ()
     plans = schedule.plans()
     counts = Counter()
-    for one in visits.awaited(entered_at, plans, today):
-        about = one.site_id, one.code
-        counts[*about, one.state(today)] += 1
-        counts[*about, "closing"] += one.days_left(today) <= visits.CLOSING_SOON
-    order = [one.code for one in plans.timepoints]
+    for visit in visits.awaited(entered_at, plans, today):
+        about = visit.site_id, visit.code
+        counts[*about, visit.state(today)] += 1
+        counts[*about, "closing"] += visit.days_left(today) <= visits.CLOSING_SOON
+    order = [timepoint.code for timepoint in plans.timepoints]
     about = {key[:2] for key in counts}
     return tuple(
         VisitLine(sites[site], code, *(counts[site, code, name] for name in ("due", "overdue", "closing")))
@@ -121,17 +123,19 @@ def _queries(access, sites):
 # -- The e-mail --------------------------------------------------------------------------------------------------------
 
 
-def letter(user, found):
+def letter(user, digest):
     """The e-mail that tells `found`, as text and HTML, in the language of the person."""
     stop = settings.ADDRESS + reverse("digest_stop", args=[stop_token(user)])
     with override(user.language):
         language = get_language()
         labels = schedule.labels()
         context = {
-            "found": found,
-            "visits": [(_site_name(one.site), labels[one.code].in_language(language), one) for one in found.visits],
-            "totals": found.counts,
-            "queries": [(_site_name(one.site), _asked(one)) for one in found.queries],
+            "found": digest,
+            "visits": [
+                (_site_name(visit.site), labels[visit.code].in_language(language), visit) for visit in digest.visits
+            ],
+            "totals": digest.counts,
+            "queries": [(_site_name(query.site), _asked(query)) for query in digest.queries],
             "address": settings.ADDRESS + reverse("home"),
             "queries_address": settings.ADDRESS + reverse("queries"),
             "stop": stop,
@@ -140,15 +144,15 @@ def letter(user, found):
         }
         text = render_to_string("digests/digest.txt", context).strip() + "\n"
         html = render_to_string("digests/digest.html", context)
-        subject = _subject(found)
+        subject = _subject(digest)
     headers = {
         "List-Unsubscribe": f"<{stop}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",  # RFC 8058
         "Auto-Submitted": "auto-generated",
     }
-    one = EmailMultiAlternatives(subject, text, None, [user.email], headers=headers)
-    one.attach_alternative(html, "text/html")
-    return one
+    mail = EmailMultiAlternatives(subject, text, None, [user.email], headers=headers)
+    mail.attach_alternative(html, "text/html")
+    return mail
 
 
 def _site_name(site):
@@ -158,12 +162,12 @@ def _site_name(site):
 def _asked(line):
     """“3 queries to answer, 1 new; the oldest waits for 12 days”."""
     if line.state == QueryState.OPEN:
-        said = ngettext("%(n)s query to answer", "%(n)s queries to answer", line.number) % {"n": line.number}
+        text = ngettext("%(n)s query to answer", "%(n)s queries to answer", line.number) % {"n": line.number}
     else:
-        said = ngettext("%(n)s answered query to close", "%(n)s answered queries to close", line.number) % {
+        text = ngettext("%(n)s answered query to close", "%(n)s answered queries to close", line.number) % {
             "n": line.number
         }
-    parts = [said]
+    parts = [text]
     if line.new:
         parts.append(_("%(n)s new since yesterday") % {"n": line.new})
     if line.oldest:
@@ -174,12 +178,12 @@ def _asked(line):
     return "; ".join(parts) if get_language() != "ja" else "、".join(parts)
 
 
-def _subject(found):
+def _subject(digest):
     parts = []
-    waits = found.total("due") + found.total("overdue")
+    waits = digest.total("due") + digest.total("overdue")
     if waits:
         parts.append(ngettext("%(n)s visit", "%(n)s visits", waits) % {"n": waits})
-    if asked := sum(one.number for one in found.queries):
+    if asked := sum(query.number for query in digest.queries):
         parts.append(ngettext("%(n)s query", "%(n)s queries", asked) % {"n": asked})
     between = "、" if get_language() == "ja" else ", "
     return _("Metaspine: %(what)s waiting for you") % {"what": between.join(parts)}
@@ -208,9 +212,9 @@ def hour_has_come():
 def recipients(today):
     """Who may have something to be told and was not told today: active people who want it, with a running role."""
     running = Membership.objects.running(today).filter(role__in=sorted(TOLD))
-    told = Digest.objects.filter(last_on__gte=today)
+    digests = Digest.objects.filter(last_on__gte=today)
     people = User.objects.filter(is_active=True, digest=True, pk__in=running.values("user"))
-    return people.exclude(pk__in=told.values("user")).order_by("pk")
+    return people.exclude(pk__in=digests.values("user")).order_by("pk")
 
 
 def found_for(user, today):
@@ -233,10 +237,10 @@ def deliver(user_id, today):
         user = recipients(today).filter(pk=user_id).first() if mine else None
         if user is None:
             return None
-        found = found_for(user, today)
+        digest = found_for(user, today)
         mine.last_on = today
         mine.save(update_fields=["last_on"])
-        if found:
-            audit.record("digest_sent", table="study_sites_user", row_id=user_id, detail=found.counts)
-            letter(user, found).send()
-        return bool(found)
+        if digest:
+            audit.record("digest_sent", table="study_sites_user", row_id=user_id, detail=digest.counts)
+            letter(user, digest).send()
+        return bool(digest)

@@ -72,8 +72,8 @@ def erase(*, access, patient, extent, typed, reason):
     user_id = access.user_id if access is not None else None
     with everything(user_id=user_id, reason=reason):
         Patient.objects.select_for_update().only("pk").filter(pk=patient.pk).first()  # two at once: one after the other
-        if not errors and (found := obstacle(patient, extent)):
-            errors["extent"] = [found]
+        if not errors and (hindrance := obstacle(patient, extent)):
+            errors["extent"] = [hindrance]
         if errors:
             raise InvalidAnswers(errors)
         rows = {"registry_identity": Identity.objects.filter(pk=patient.pk).delete()[0]}

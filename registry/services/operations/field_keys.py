@@ -114,7 +114,7 @@ def _opens(cipher, token):
 
 @transaction.atomic
 def _rotate_factors():
-    cipher, stale = deployment_cipher(), [one for one in _factors().select_for_update() if _is_stale(one)]
+    cipher, stale = deployment_cipher(), [factor for factor in _factors().select_for_update() if _is_stale(factor)]
     for factor in stale:
         for holder, place in _secrets(factor):
             holder[place] = cipher.rotate(holder[place]).decode()

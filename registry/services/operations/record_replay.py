@@ -104,18 +104,18 @@ def verify():
 
 def _tables(cursor):
     cursor.execute(AUDITED)
-    found = []
+    tables = []
     for name, (key, _site, *left_out) in cursor.fetchall():
         cursor.execute(COLUMNS, [name])
         columns = cursor.fetchall()
-        left_out = {one.lstrip("*") for one in left_out}
+        left_out = {column.lstrip("*") for column in left_out}
         hidden = {column for column, generated in columns if generated} | left_out
-        found.append(
+        tables.append(
             Table(
                 name, key, frozenset(column for column, _ in columns) - hidden, tuple(sorted(hidden)), _defaults(name)
             )
         )
-    return found
+    return tables
 
 
 def _defaults(table):
@@ -123,12 +123,12 @@ def _defaults(table):
 
     What a row was inserted with is in its event, all but nulls: the default speaks only where no event does.
     """
-    model = next((one for one in apps.get_models(include_auto_created=True) if one._meta.db_table == table), None)
-    found = {}
+    model = next((model for model in apps.get_models(include_auto_created=True) if model._meta.db_table == table), None)
+    defaults = {}
     for field in model._meta.local_concrete_fields if model else ():
         if not field.null and (field.default in (list, dict) or isinstance(field.default, (str, int, float))):
-            found[field.column] = json.dumps(field.default() if callable(field.default) else field.default)
-    return found
+            defaults[field.column] = json.dumps(field.default() if callable(field.default) else field.default)
+    return defaults
 
 
 def _unexplained(table):
@@ -136,8 +136,8 @@ def _unexplained(table):
     # The schedule of the protocol came with the tables, before there was a trail.
     without_events = "false" if table.name in OF_THE_PROTOCOL else "true"
     yield from (
-        Unexplained(table.name, one, "row")
-        for (one,) in _read(
+        Unexplained(table.name, row_id, "row")
+        for (row_id,) in _read(
             f"""
         SELECT {row} FROM {table.name} AS r
         WHERE {without_events} AND NOT EXISTS (
@@ -145,16 +145,16 @@ def _unexplained(table):
         )
     )
     yield from (
-        Unexplained(table.name, one, "gone")
-        for (one,) in _read(
+        Unexplained(table.name, row_id, "gone")
+        for (row_id,) in _read(
             f"""
         SELECT h.row_id FROM replay_history AS h
         WHERE h.last > h.gone AND NOT EXISTS (SELECT FROM {table.name} AS r WHERE {row} = h.row_id) ORDER BY 1""",
         )
     )
-    for one, at, told, holds in _read(_differing(table), {"table": table.name, "hidden": list(table.hidden)}):
-        for column in _differing_cells(table, json.loads(told), json.loads(holds)):
-            yield Unexplained(table.name, one, "cell", column, at)
+    for row_id, at, stored, holds in _read(_differing(table), {"table": table.name, "hidden": list(table.hidden)}):
+        for column in _differing_cells(table, json.loads(stored), json.loads(holds)):
+            yield Unexplained(table.name, row_id, "cell", column, at)
 
 
 def _differing(table):
@@ -181,9 +181,9 @@ def _differing(table):
     """
 
 
-def _differing_cells(table, told, holds):
+def _differing_cells(table, stored, holds):
     """Columns in which a row is not what its events say. A column that is no more is nobody's concern."""
-    return sorted(column for column in table.columns if told.get(column) != holds.get(column))
+    return sorted(column for column in table.columns if stored.get(column) != holds.get(column))
 
 
 def _read(sql, params=None):

@@ -57,20 +57,20 @@ class Counted:
 def counts(kind, site_ids, plans, today):
     """The `Counted` of one of KINDS, for some sites."""
     site_ids = list(site_ids)
-    if not _is_large():
+    if not is_large():
         return Counted(KINDS[kind](site_ids, plans, today))
     keys = {_key(kind, site_id, today): site_id for site_id in site_ids}
     stored = cache.get_many(keys)
     lacking = [site_id for key, site_id in keys.items() if key not in stored]
     if lacking:
         stored |= _store(kind, lacking, plans, today)
-    kept = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
-    return Counted(kept, min((at for at, _value in stored.values()), default=None))
+    values = {keys[key]: value for key, (_at, value) in stored.items() if value is not None}
+    return Counted(values, min((at for at, _value in stored.values()), default=None))
 
 
 def keep():
     """Count everything for every site in scope, unless nothing changed since; nothing in a small registry."""
-    if not _is_large():
+    if not is_large():
         return
     plans, today = schedule.plans(), timezone.localdate()
     site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
@@ -95,7 +95,7 @@ def _key(kind, site_id, today):
 _asked = {"at": float("-inf"), "large": False}
 
 
-def _is_large():
+def is_large():
     """Whether there are so many patients that pages do not count them: an estimate that is asked for once a minute."""
     if time.monotonic() - _asked["at"] > 60:
         with connection.cursor() as cursor:

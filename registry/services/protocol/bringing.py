@@ -22,21 +22,21 @@ def read(content: bytes, record: str) -> Carried:
     if content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"{", b"["):
         return redcap.read(content, record, taken)
     try:
-        found = json.loads(content.decode("utf-8-sig"))
+        document = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         return _refused(Label(f"cannot be read as JSON: {error}", f"JSONとして読み取れません：{error}"), line)
-    if isinstance(found, dict) and found.get("resourceType"):
-        return questionnaires.read(found, record, taken)
-    return _own(found)
+    if isinstance(document, dict) and document.get("resourceType"):
+        return questionnaires.read(document, record, taken)
+    return _own(document)
 
 
 def _refused(reason, row=0):
     return Carried(faults=[Fault(row, "", "", reason)])
 
 
-def _own(found):
-    documents = found if isinstance(found, list) else found.get("instruments", [found])
+def _own(entry):
+    documents = entry if isinstance(entry, list) else entry.get("instruments", [entry])
     result = Carried()
     for document in documents if isinstance(documents, list) else [documents]:
         document = document.get("document", document) if isinstance(document, dict) else document
@@ -64,8 +64,8 @@ def bring(*, access, content, record):
 
 def library():
     """The documents that come with the product, by code, in the order of their titles."""
-    found = [json.loads(path.read_text()) for path in sorted(LIBRARY.glob("*.json"))]
-    return {document["code"]: document for document in sorted(found, key=lambda one: one["title"]["en"])}
+    documents = [json.loads(path.read_text()) for path in sorted(LIBRARY.glob("*.json"))]
+    return {document["code"]: document for document in sorted(documents, key=lambda document: document["title"]["en"])}
 
 
 def published():

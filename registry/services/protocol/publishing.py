@@ -84,13 +84,13 @@ def read(document, protocol=None):
     """The `Reading` of a document within a protocol (its document): with the names that are taken and those known."""
     protocol = current.document_of(current.version()) if protocol is None else protocol
     declared = protocol.get("instruments") or []
-    others = [one for one in declared if one["document"]["code"] != document.get("code")]
+    others = [code for code in declared if code["document"]["code"] != document.get("code")]
     return definitions.read(document, taken=taken(others), known=current.known_to({"document": document}, others))
 
 
 def taken(declared=()):
     """Names that no item may have: the product's, its tables' columns, and those of other own instruments."""
-    names = {one.name for one in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
+    names = {item.name for item in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
         names |= {field.column for field in model._meta.local_fields if not getattr(field, "is_own", False)}
     names |= {
@@ -126,18 +126,18 @@ def as_data(item: Item, record: str) -> dict:
 
 def effects(instrument: Instrument, record: str, before: Instrument | None):
     """The `Effect`s of publishing an instrument over the version that holds, if there is one."""
-    found = []
+    all_effects = []
     new = {item.name: item for item in instrument.items}
     for item in before.items if before else ():
         if item.name not in new:
             count = _count(item, record, "true")
-            found.append(
+            all_effects.append(
                 Effect(
                     item.name, Label("is no longer asked; its answers stay", "今後は尋ねません（回答は残ります）"), 0
                 )
             )
             if count:
-                found[-1] = Effect(
+                all_effects[-1] = Effect(
                     item.name,
                     Label(
                         f"is no longer asked; {count} stored answers stay",
@@ -151,16 +151,16 @@ def effects(instrument: Instrument, record: str, before: Instrument | None):
                 "another name",
                 f"種類が{item.kind}から{new[item.name].kind}に変わります。別の名前の項目としてください",
             )
-            found.append(Effect(item.name, what, max(count, 1)))
+            all_effects.append(Effect(item.name, what, max(count, 1)))
         else:
-            found += _narrowed(item, new[item.name], record)
-    return found
+            all_effects += _narrowed(item, new[item.name], record)
+    return all_effects
 
 
 def _narrowed(old, new, record):
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(one, record)) for one in (old, new)]
+            "SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(item, record)) for item in (old, new)]
         )
         before, after = cursor.fetchone()
     if before == after:
@@ -209,14 +209,16 @@ def publish(*, access, code, note):
     _add_columns(instrument, record)
     draft.is_draft, draft.changed_by_id = False, _user_id(access)
     draft.save()
-    others = [one for one in protocol.get("instruments") or [] if one["document"]["code"] != code]
+    others = [instrument for instrument in protocol.get("instruments") or [] if instrument["document"]["code"] != code]
     entry = {"version": draft.version, "document": draft.document}
     return store(access, protocol | {"instruments": [*others, entry]}, note)
 
 
 def refuse_incompatible(instrument, record, protocol):
     """Raise InvalidDefinition where stored answers stand against the new version, or a form against the old one's."""
-    entry = next((one for one in protocol.get("instruments") or [] if one["document"]["code"] == instrument.code), None)
+    entry = next(
+        (entry for entry in protocol.get("instruments") or [] if entry["document"]["code"] == instrument.code), None
+    )
     if entry is None:
         return
     if entry["document"]["record"] != record:
@@ -226,11 +228,13 @@ def refuse_incompatible(instrument, record, protocol):
         )
         raise InvalidDefinition([Fault(0, "record", record, reason)])
     before = current.current().own.get(record, ())
-    before = next((one for one in before if one.code == instrument.code), None)
-    against = [one for one in effects(instrument, record, before) if one.stored]
+    before = next((former for former in before if former.code == instrument.code), None)
+    against = [effect for effect in effects(instrument, record, before) if effect.stored]
     if against:
         rows = {item.name: row for row, item in enumerate(instrument.items, start=1)}
-        raise InvalidDefinition([Fault(rows.get(one.name, 0), "kind", one.name, one.what) for one in against])
+        raise InvalidDefinition(
+            [Fault(rows.get(effect.name, 0), "kind", effect.name, effect.what) for effect in against]
+        )
 
 
 def _add_columns(instrument, record):
@@ -252,29 +256,29 @@ def retire(*, access, code, note, back=False):
     current.forget()
     protocol = current.document_of(current.version())
     entries = protocol.get("instruments") or []
-    if code not in {one["document"]["code"] for one in entries}:
+    if code not in {entry["document"]["code"] for entry in entries}:
         raise KeyError(code)
-    entries = [one | {"retired": not back} if one["document"]["code"] == code else one for one in entries]
+    entries = [entry | {"retired": not back} if entry["document"]["code"] == code else entry for entry in entries]
     return store(access, protocol | {"instruments": entries}, note)
 
 
 def store(access, document, note):
     """Store a protocol's document as its next version; for whoever has checked it. Returns the ProtocolVersion."""
-    found = current.build(document)
+    protocol = current.build(document)
     row = ProtocolVersion.objects.create(
-        document=document, asked=needed(found), note=note, created_by_id=_user_id(access)
+        document=document, asked=needed(protocol), note=note, created_by_id=_user_id(access)
     )
     current.forget()
     return row
 
 
-def needed(found: catalogue.Catalogue) -> dict:
+def needed(protocol: catalogue.Catalogue) -> dict:
     """Names of the items that a complete form needs whatever is answered elsewhere, by form, and by visit or code."""
-    visits = {visit for states in found.matrix.values() for visit in states}
+    visits = {visit for states in protocol.matrix.values() for visit in states}
 
     def names(instruments, form, visit=""):
-        asked = [*found.core(instruments, visit), *(found.as_asked(one, visit) for one in found.own.get(form, ())
-                 if found.asks(one.code, visit))]  # fmt: skip
+        own = [instrument for instrument in protocol.own.get(form, ()) if protocol.asks(instrument.code, visit)]
+        asked = [*protocol.core(instruments, visit), *(protocol.as_asked(instrument, visit) for instrument in own)]
         return [item.name for item in stored_items(asked) if item.required and not item.show_if]
 
     return {
@@ -284,6 +288,7 @@ def needed(found: catalogue.Catalogue) -> dict:
             visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))
         },
         "repeat": {
-            one.code: [item.name for item in one.items if item.required and not item.show_if] for one in found.repeats
+            repeat.code: [item.name for item in repeat.items if item.required and not item.show_if]
+            for repeat in protocol.repeats
         },
     }

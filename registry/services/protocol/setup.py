@@ -27,7 +27,9 @@ from sites.tenancy.access import Can
 TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour")
 LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
 # Core instruments without which the registry knows nothing of a patient.
-ALWAYS = frozenset(one.code for one in (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.SURGERY, catalogue.FOLLOW_UP))
+ALWAYS = frozenset(
+    instrument.code for instrument in (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.SURGERY, catalogue.FOLLOW_UP)
+)
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,18 @@ def document():
     return current.document_of(current.version())
 
 
-def steps(found=None):
+def steps(protocol=None):
     """The steps of the set-up, in order."""
-    found = document() if found is None else found
-    about = found.get("study") or {}
+    protocol = document() if protocol is None else protocol
+    about = protocol.get("study") or {}
     name = about.get("name") or {}
     sites, people = Site.objects.count(), Membership.objects.count()
-    asked = [one for one in found.get("instruments") or [] if not one.get("retired")]
+    asked = [one for one in protocol.get("instruments") or [] if not one.get("retired")]
 
     def lines(key):
         return len(about.get(key) or ())
 
-    told = [
+    rows = [
         ("name", _("Name and short name"), "study_about", name.get("en") and about.get("short_name"),
          _("English name and short name"), ""),
         ("number", _("Protocol number and registration"), "study_about", about.get("number"), _("protocol number"), ""),
@@ -67,7 +69,7 @@ def steps(found=None):
         ("people", _("People and roles"), "people", people > 1, _("somebody who enters data"), people),
         ("schedule", _("Schedule of visits"), "schedule", ScheduleVersion.objects.exists(), _("a schedule"), ""),
         ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
-        ("matrix", _("What is asked when"), "study_matrix", "matrix" in found or "off" in found,
+        ("matrix", _("What is asked when"), "study_matrix", "matrix" in protocol or "off" in protocol,
          _("a look at the matrix"), ""),
         ("arms", _("Arms"), "study_about", lines("arms") >= 2 or about.get("single_arm"),
          _("two arms, or one group"), ""),
@@ -76,7 +78,7 @@ def steps(found=None):
         ("target", _("Target"), "study_about", about.get("target"), _("how many patients are to be enrolled"), ""),
     ]  # fmt: skip
     return [
-        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in told
+        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in rows
     ]
 
 
@@ -90,8 +92,8 @@ def save_about(*, access, about, note):
     faults = list(_faults(about))
     if faults:
         raise InvalidDefinition(faults)
-    found = document() | {"study": about}
-    row = publishing.store(access, found, note)
+    protocol = document() | {"study": about}
+    row = publishing.store(access, protocol, note)
     for made in (_arms(about), _eligibility(about), _consent(about)):
         if made and _differs(made):
             publishing.keep_draft(access=access, document=made)
@@ -101,12 +103,12 @@ def save_about(*, access, about, note):
 
 def _differs(made):
     entries = document().get("instruments") or []
-    return next((one["document"] for one in entries if one["document"]["code"] == made["code"]), None) != made
+    return next((entry["document"] for entry in entries if entry["document"]["code"] == made["code"]), None) != made
 
 
 def _faults(about):
     for key in LISTS:
-        codes = [one["code"] for one in about.get(key) or ()]
+        codes = [criterion["code"] for criterion in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
             if codes.count(code) > 1 and codes.index(code) < row - 1:
                 yield Fault(
@@ -142,16 +144,16 @@ def _arms(about):
 
 
 def _eligibility(about):
-    criteria = [("inclusion", one) for one in about.get("inclusion") or ()]
-    criteria += [("exclusion", one) for one in about.get("exclusion") or ()]
+    criteria = [("inclusion", criterion) for criterion in about.get("inclusion") or ()]
+    criteria += [("exclusion", criterion) for criterion in about.get("exclusion") or ()]
     if not criteria:
         return None
     heads = {"inclusion": {"en": "Inclusion", "ja": "選択基準"}, "exclusion": {"en": "Exclusion", "ja": "除外基準"}}
     items, seen = [], set()
-    for kind, one in criteria:
+    for kind, criterion in criteria:
         item = {
-            "name": definitions.naming.fitting(f"{kind[:4]}_{one['code']}"),
-            "label": one["label"],
+            "name": definitions.naming.fitting(f"{kind[:4]}_{criterion['code']}"),
+            "label": criterion["label"],
             "kind": "yes_no",
         }
         if kind not in seen:
@@ -200,19 +202,21 @@ def visits():
     """Every visit that a version of the schedule plans, in order: (code, label)."""
     known = {}
     for version in schedule.plans().versions:
-        for one in version.plan:
-            known.setdefault(one.code, (one.day, one.label))
+        for timepoint in version.plan:
+            known.setdefault(timepoint.code, (timepoint.day, timepoint.label))
     return [(code, label) for code, (_day, label) in sorted(known.items(), key=lambda pair: pair[1][0])]
 
 
 def of_baseline():
     """Instruments of the patient's baseline that a protocol may leave out."""
-    return tuple(one for one in BASELINE if one.code not in ALWAYS)
+    return tuple(instrument for instrument in BASELINE if instrument.code not in ALWAYS)
 
 
 def of_visits():
-    found = catalogue.current()
-    own = tuple(one for one in found.own.get("assessment", ()) if one.code not in found.retired)
+    protocol = catalogue.current()
+    own = tuple(
+        instrument for instrument in protocol.own.get("assessment", ()) if instrument.code not in protocol.retired
+    )
     return catalogue.ASSESSMENT + own
 
 
@@ -232,6 +236,6 @@ def save_matrix(*, access, off, states, note):
     for code, of_visits_ in matrix.items():
         if every and {visit for visit, state in of_visits_.items() if state == NOT_ASKED} == every:
             off = [*off, code]
-    own = {one.code for one in catalogue.current().own_instruments}
+    own = {own_instrument.code for own_instrument in catalogue.current().own_instruments}
     off = sorted(set(off) - ALWAYS - own)
     return publishing.store(access, document() | {"off": off, "matrix": matrix}, note)

@@ -34,16 +34,16 @@ def since(row, version):
     wanted = MOST if version is None else max(0, row.version - version)
     actions = ("insert", "update") if version is None else ("update",)
     newest = list(events.filter(action__in=actions).order_by("-pk")[: min(wanted, MOST)])
-    found = {}
+    changes = {}
     for event in reversed(newest):
         old, new = event.old or {}, event.new or {}
         was_missing, missing = old.get("missing") or {}, new.get("missing") or {}
         reasons = {name for name in {*was_missing, *missing} if was_missing.get(name) != missing.get(name)}
         for name in ({*old, *new} - {"missing"}) | reasons:
-            first = found.get(name)
+            first = changes.get(name)
             was = (first.was, first.was_missing) if first else (old.get(name), was_missing.get(name, ""))
-            found[name] = Change(event.user_id, event.at, *was)
-    return found
+            changes[name] = Change(event.user_id, event.at, *was)
+    return changes
 
 
 def last_answered(row, names, state_column):

@@ -8,10 +8,13 @@ from registry.protocol import evaluate
 
 
 class InvalidAnswers(ValueError):
-    """Answers that cannot be stored. `errors` maps an item's name ("" for the form) to the reasons, as labels."""
+    """Answers that cannot be stored. `errors` maps an item's name ("" for the form) to the reasons, as labels.
 
-    def __init__(self, errors):
-        self.errors = errors
+    readable  the `Answers` that could be read, where it was cleaning that refused
+    """
+
+    def __init__(self, errors, readable=None):
+        self.errors, self.readable = errors, readable
         super().__init__("; ".join(f"{name}: {label}" for name, labels in errors.items() for label in labels))
 
 
@@ -67,7 +70,31 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
         elif complete and not is_answered(answers, item.name) and asked.is_required(item):
             errors[item.name] = [REQUIRED]
     if errors:
-        raise InvalidAnswers(errors)
+        raise InvalidAnswers(errors, readable=_without(answers, errors))
+    return answers
+
+
+def _without(answers, errors):
+    """The answers without those that are in error: no other rule says anything of these."""
+    return Answers(
+        {name: value for name, value in answers.values.items() if name not in errors},
+        {name: reason for name, reason in answers.missing.items() if name not in errors},
+    )
+
+
+def cleaned_and_checked(items, raw, missing, check, **how):
+    """`Answers` as `clean` gives them, if `check` has nothing against them either: every fault is named at once.
+
+    check  takes the Answers that could be read, and the names of those that could not; gives errors by item name
+    Raises InvalidAnswers.
+    """
+    try:
+        answers, errors = clean(items, raw, missing, **how), {}
+    except InvalidAnswers as error:
+        answers, errors = error.readable, error.errors
+    errors = {**check(answers, errors.keys()), **errors}  # what cannot be read has one fault
+    if errors:
+        raise InvalidAnswers(errors, readable=answers)
     return answers
 
 
@@ -106,5 +133,5 @@ def broken(values):
     errors = {}
     for check in checks.hard_errors(values):
         item = check.later if isinstance(check, checks.DateOrder) else check.item
-        errors.setdefault(item, []).append(check.message)
+        errors.setdefault(item, []).append(check.message_about(values))
     return errors

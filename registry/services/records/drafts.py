@@ -29,8 +29,8 @@ class TooMuch(Exception):
 
 def fields_of(sent):
     """The fields of a form in what was sent (a QueryDict): name to list of texts."""
-    kept = (name for name in sent if name not in STEERING and FIELD.fullmatch(name))
-    return {name: sent.getlist(name) for name in kept}
+    names = (name for name in sent if name not in STEERING and FIELD.fullmatch(name))
+    return {name: sent.getlist(name) for name in names}
 
 
 KEEP = """
@@ -91,10 +91,10 @@ def draft_of(access, patient, form):
     """The person's own draft of a form, also one just discarded; None where there is none. One query."""
     with connection.cursor() as cursor:  # plain SQL: every form asks
         cursor.execute(OWN, [access.user_id, patient.pk, form, patient.site_id, REMEMBERED])
-        found = cursor.fetchone()
-    if found is None:
+        row = cursor.fetchone()
+    if row is None:
         return None
-    typed, based_on, updated_at, discarded_at = found
+    typed, based_on, updated_at, discarded_at = row
     return Draft(
         patient_id=patient.pk,
         site_id=patient.site_id,
@@ -146,10 +146,10 @@ def forget(access, patient, form, sent, known):
     require(access, Can.ENTER, patient.site_id)
     with connection.cursor() as cursor:  # plain SQL: every save asks
         cursor.execute(FORGET, [access.user_id, patient.pk, form])
-        found = cursor.fetchone()
-    if found is None:
+        row = cursor.fetchone()
+    if row is None:
         return False
-    typed, based_on, updated_at, discarded_at = found
+    typed, based_on, updated_at, discarded_at = row
     if discarded_at or mark(updated_at) == known:
         return False
     saved = fields_of(sent)

@@ -80,26 +80,30 @@ def asked():
     """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
     on = switched_on()
     current = catalogue.current()
-    extra = {one.code: one for form in current.extras for one in extras.shown(form, on)}
-    optional = {one.code for form in current.extras.values() for one in form} | current.off
-    return [extra.get(one.code, one) for one in current.instruments if one.code in extra or one.code not in optional]
+    extra = {instrument.code: instrument for form in current.extras for instrument in extras.shown(form, on)}
+    optional = {instrument.code for form in current.extras.values() for instrument in form} | current.off
+    return [
+        extra.get(instrument.code, instrument)
+        for instrument in current.instruments
+        if instrument.code in extra or instrument.code not in optional
+    ]
 
 
 def asked_among(instruments):
     """Those of some extra instruments that a form asks now, with the items that it asks."""
-    codes = {one.code for one in instruments}
-    return tuple(one for one in asked() if one.code in codes) if codes else ()
+    codes = {instrument.code for instrument in instruments}
+    return tuple(instrument for instrument in asked() if instrument.code in codes) if codes else ()
 
 
 def kept(form, row, instruments):
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}
-    found = []
-    for one in catalogue.current().extras.get(form, ()):
-        answered = [item for item in one.items if item.name not in asked and is_answered(row, item.name)]
+    stored = []
+    for instrument in catalogue.current().extras.get(form, ()):
+        answered = [item for item in instrument.items if item.name not in asked and is_answered(row, item.name)]
         if answered:
-            found.append((one, answered))
-    return found
+            stored.append((instrument, answered))
+    return stored
 
 
 def is_answered(row, name):
@@ -138,7 +142,14 @@ def _as_asked_by(version, form, instrument, visit):
     if not instrument.own:
         return instrument.items
     protocol = at(version)
-    before = next((one for one in protocol.own.get(form, ()) if one.code == instrument.code), None)
+    before = next(
+        (
+            instrument_before
+            for instrument_before in protocol.own.get(form, ())
+            if instrument_before.code == instrument.code
+        ),
+        None,
+    )
     asked = before and protocol.asks(before.code, visit)
     required = {item.name for item in protocol.as_asked(before, visit).items if item.required} if asked else set()
     return tuple(replace(item, required=item.required and item.name in required) for item in instrument.items)
@@ -179,11 +190,11 @@ def is_completing(state):
 def count_stored(code):
     """How many records answer an item of this switch, at all sites: only the number leaves this function."""
     items = extras.SWITCHES[code].items
-    found = 0
+    count = 0
     with everything(user_id=current().user_id), transaction.atomic():
         for model in (Patient, Assessment):
-            own = sorted(items & {one.name for one in model._meta.concrete_fields})
+            own = sorted(items & {field.name for field in model._meta.concrete_fields})
             if own:
                 answered = reduce(or_, (Q(**{f"{name}__isnull": False}) for name in own))
-                found += model.objects.filter(answered).order_by().count()
-    return found
+                count += model.objects.filter(answered).order_by().count()
+    return count

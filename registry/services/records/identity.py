@@ -35,8 +35,8 @@ class UnreadableIdentity(Exception):
 def _deployment_keys(encoded):
     """Key id to cipher; the first key encrypts, the others still decrypt."""
     keys = {}
-    for one in encoded:
-        raw = urlsafe_b64decode(one)
+    for key in encoded:
+        raw = urlsafe_b64decode(key)
         if len(raw) != 32:
             raise ImproperlyConfigured("Each of METASPINE_FIELD_KEYS must be 32 bytes, urlsafe base64.")
         keys[hashlib.sha256(raw).digest()[:KEY_ID]] = AESGCM(raw)
@@ -119,8 +119,13 @@ def read(patient):
     return row and opened(patient.pk, row.key, {field: getattr(row, field) for field in FIELDS})
 
 
-def _spelled(values):
-    """Numbers of the hospital and initials in their one spelling. Raises InvalidAnswers."""
+def misspelled(values):
+    """What is wrong with a number of the hospital or initials, by name."""
+    return _spelling(values)[1]
+
+
+def _spelling(values):
+    """(values in their one spelling, errors by name) of numbers of the hospital and initials."""
     errors, spelled = {}, dict(values)
     for name, item in LOCAL_NUMBERS.items():
         if name in values:
@@ -128,6 +133,12 @@ def _spelled(values):
                 spelled[name] = item.clean(values[name])
             except InvalidValue as error:
                 errors[name] = [error.reason]
+    return spelled, errors
+
+
+def _spelled(values):
+    """Numbers of the hospital and initials in their one spelling. Raises InvalidAnswers."""
+    spelled, errors = _spelling(values)
     if errors:
         raise InvalidAnswers(errors)
     return spelled

@@ -56,9 +56,14 @@ def locked_for_update(model, pk, version):
     return row
 
 
-def check_may_change(state, reason):
+def check_not_signed(state):
     if state == State.LOCKED:
         raise Locked
+
+
+def check_may_change(state, reason):
+    """Asked once the answers are clean, so that whoever gives no reason is told of every fault at once."""
+    check_not_signed(state)
     if state != State.DRAFT and not reason.strip():
         raise ReasonRequired
 

@@ -15,8 +15,8 @@ OF_FORM = Coalesce(F("timepoint_id"), F("form"))
 
 def open_queries(patient_ids):
     """(patient id, form) of every form with an open query, for some patients. One query."""
-    found = Query.objects.filter(patient_id__in=patient_ids, state=QueryState.OPEN).order_by()
-    return frozenset(found.values_list("patient_id", OF_FORM))
+    queries = Query.objects.filter(patient_id__in=patient_ids, state=QueryState.OPEN).order_by()
+    return frozenset(queries.values_list("patient_id", OF_FORM))
 
 
 def open_query_sql(form=""):
@@ -35,11 +35,11 @@ def open_query_sql(form=""):
 
 def open_queries_by_site(site_ids):
     """Site id to the number of its open queries."""
-    found = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN).order_by()
-    return dict(found.values_list("site_id").annotate(Count("pk")))
+    queries = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN).order_by()
+    return dict(queries.values_list("site_id").annotate(Count("pk")))
 
 
 def queries_to_answer(site_ids, limit):
     """The oldest open queries that wait for a site's answer."""
-    found = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN)
-    return found.order_by("raised_at", "pk")[:limit]
+    queries = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN)
+    return queries.order_by("raised_at", "pk")[:limit]

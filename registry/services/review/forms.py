@@ -83,14 +83,14 @@ def forms_of(patient, assessments=None, events=None):
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if assessments is None:
         assessments = Assessment.objects.filter(**of_patient).select_related("timepoint")
-        assessments = sorted(assessments, key=lambda one: one.timepoint.position)
+        assessments = sorted(assessments, key=lambda assessment: assessment.timepoint.position)
     if events is None:
         events = AdverseEvent.objects.filter(**of_patient).order_by("pk")
     return [
         FormRow(Form(str(QueryForm.BASELINE)), patient),
         FormRow(Form(str(QueryForm.SURGERY)), patient),
-        *(FormRow(Form("assessment", timepoint=one.timepoint_id), one) for one in assessments),
-        *(FormRow(Form("adverse_event", event=one.pk), one) for one in events),
+        *(FormRow(Form("assessment", timepoint=assessment.timepoint_id), assessment) for assessment in assessments),
+        *(FormRow(Form("adverse_event", event=event.pk), event) for event in events),
     ]
 
 

@@ -51,7 +51,7 @@ class Unlikely(Exception):
 
     def __init__(self, findings):
         self.findings = findings
-        super().__init__(", ".join(one.key for one in findings))
+        super().__init__(", ".join(finding.key for finding in findings))
 
 
 class WrongState(Exception):
@@ -75,12 +75,12 @@ class Weighed:
 
     def settle(self):
         """Bring the rules' queries in line; returns whether one of them may be left open."""
-        if not self.found and all(one.state == QueryState.CLOSED for one in self.stored.values()):
+        if not self.found and all(query.state == QueryState.CLOSED for query in self.stored.values()):
             return False
         _reconcile_one(self.patient, self.found, self.form, self.every)
-        for one in self.found:
-            if one.key in self.right and not _is_accepted(one, self.stored.get(one.key)):
-                _confirm(self.patient, one, self.right[one.key])
+        for finding in self.found:
+            if finding.key in self.right and not _is_accepted(finding, self.stored.get(finding.key)):
+                _confirm(self.patient, finding, self.right[finding.key])
         return True
 
 
@@ -102,24 +102,26 @@ def weigh(patient, *, record=None, about=(), said=None):
     """
     form = record and form_of_record(record)
     every = checks_asked(schedule.plans())
-    found = findings_of(patient, record and [record], every)
+    findings = findings_of(patient, record and [record], every)
     stored = _of_rules(patient, form)
     if said is not None:
         names = set(about)
         unasked = [
-            one
-            for one in found
-            if not one.is_draft
-            and names.intersection(expanded(one.check.items))
-            and one.key not in said.asked
-            and one.key not in said.right
-            and not _is_known(one, stored.get(one.key))
+            finding
+            for finding in findings
+            if not finding.is_draft
+            and names.intersection(expanded(finding.check.items))
+            and finding.key not in said.asked
+            and finding.key not in said.right
+            and not _is_known(finding, stored.get(finding.key))
         ]
         if unasked:
             raise Unlikely(unasked)
     right = said.right if said else {}
-    found = [one for one in found if not one.is_draft or one.key in right or one.key in stored]
-    return Weighed(patient, form, every, found, stored, right)
+    findings = [
+        finding for finding in findings if not finding.is_draft or finding.key in right or finding.key in stored
+    ]
+    return Weighed(patient, form, every, findings, stored, right)
 
 
 def _is_known(finding, query):
@@ -132,9 +134,9 @@ def _is_accepted(finding, query):
 
 def unlikely(patient, form, answers):
     """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
-    found = findings_if(patient, form, answers)
-    stored = _of_rules(patient, form if form.timepoint or form.event else None) if found else {}
-    return [one for one in found if not _is_known(one, stored.get(one.key))]
+    findings = findings_if(patient, form, answers)
+    stored = _of_rules(patient, form if form.timepoint or form.event else None) if findings else {}
+    return [finding for finding in findings if not _is_known(finding, stored.get(finding.key))]
 
 
 def discussed(access):
@@ -209,7 +211,7 @@ SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM returned), (SELECT c
 """
 
 
-def reconcile(found, which, parameters):
+def reconcile(findings, which, parameters):
     """Raise, raise again and close the queries of rules so that they are those of `found`.
 
     found  SQL that gives the findings, one row each, in the columns of FOUND
@@ -217,23 +219,23 @@ def reconcile(found, which, parameters):
     Returns how many were raised, raised again and closed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(RECONCILE.format(found=found, same=SAME, which=which), parameters)
+        cursor.execute(RECONCILE.format(found=findings, same=SAME, which=which), parameters)
         return cursor.fetchone()
 
 
-def _reconcile_one(patient, found, form, every):
+def _reconcile_one(patient, findings, form, every):
     rows = [
         {
             "site_id": patient.site_id,
             "patient_id": patient.pk,
-            "form": one.form.kind,
-            "timepoint_id": one.form.timepoint,
-            "event_id": one.form.event,
-            "field": one.field,
-            "rule": one.check.name,
-            "seen": one.seen,
+            "form": finding.form.kind,
+            "timepoint_id": finding.form.timepoint,
+            "event_id": finding.form.event,
+            "field": finding.field,
+            "rule": finding.check.name,
+            "seen": finding.seen,
         }
-        for one in found
+        for finding in findings
     ]
     which = "q.patient_id = %(patient)s AND q.rule = ANY (%(rules)s::varchar[])"
     parameters = {"patient": patient.pk, "rules": [check.name for check in every], "found": json.dumps(rows)}
@@ -299,7 +301,7 @@ def raise_query(*, access, patient, form, text, field=None):
 # What a query shows of the answers that it is about: nothing that identifies, and no timepoint, which is no answer.
 _SHOWN = (
     frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying)
-    | {one.name for instrument in catalogue.INSTRUMENTS for one in instrument.derived}
+    | {derived.name for instrument in catalogue.INSTRUMENTS for derived in instrument.derived}
 ) - {"timepoint"}
 
 
@@ -309,16 +311,16 @@ def answers_about(query, patient, row):
     row  the assessment or adverse event, where it is about one; `patient` for the patient's own forms
     """
     names = [query.field] if query.rule is None else [*query.seen]
-    rows = [one for one in (row, patient) if one is not None]
-    found = {}
+    rows = [source for source in (row, patient) if source is not None]
+    answers = {}
     for name in filter(None, names):
         if name not in _SHOWN:
             continue
-        holder = next((one for one in rows if hasattr(one, name)), None)
+        holder = next((row for row in rows if hasattr(row, name)), None)
         if holder is not None:
             reason = holder.missing.get(name) if hasattr(holder, "missing") else None
-            found[name] = {shown.MISSING: reason} if reason else as_json(getattr(holder, name))
-    return found
+            answers[name] = {shown.MISSING: reason} if reason else as_json(getattr(holder, name))
+    return answers
 
 
 def note(query, patient, row):
@@ -336,7 +338,11 @@ def _check_seen(query, seen, kind):
     try:
         shown.check(seen, "query", query.pk, _shown(query, patient, row_of(query)))
     except shown.Unseen as unseen:
-        matters = [one for one in unseen.differences if kind != QueryMessage.Kind.ANSWERED or one.part != "answers"]
+        matters = [
+            difference
+            for difference in unseen.differences
+            if kind != QueryMessage.Kind.ANSWERED or difference.part != "answers"
+        ]
         if matters or not unseen.differences:
             raise shown.Unseen(matters) from unseen
 
@@ -480,7 +486,7 @@ def raise_many(*, access, wanted, text, site_ids, seen=None):
         for site, patient, event in rows
     )
     QueryMessage.objects.bulk_create(
-        QueryMessage(site_id=one.site_id, query=one, kind=QueryMessage.Kind.RAISED, by_id=who) for one in raised
+        QueryMessage(site_id=query.site_id, query=query, kind=QueryMessage.Kind.RAISED, by_id=who) for query in raised
     )
     return len(raised)
 
@@ -488,8 +494,8 @@ def raise_many(*, access, wanted, text, site_ids, seen=None):
 def unsettled_by_form(patient):
     """How many queries of a patient are not closed, by the code of their form."""
     rows = Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by()
-    found = Counter(Form(*about).code for about in rows.values_list("form", "timepoint_id", "event_id"))
-    return dict(found)
+    counts = Counter(Form(*about).code for about in rows.values_list("form", "timepoint_id", "event_id"))
+    return dict(counts)
 
 
 def items_for(form_kind):

@@ -24,6 +24,7 @@ from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import OWN_FORMS
 from sites import audit
+from sites.audit import alerts
 from sites.models import AuditEvent, User
 from sites.tenancy.access import Can
 from sites.tenancy.scope import because, current
@@ -63,10 +64,10 @@ class Ready:
 def ready(patient):
     """What could be signed of a patient now: finished forms that are not signed yet."""
     every = forms_of(patient)
-    begun = [one for one in every if one.is_begun or one.form.kind in OWN_FORMS]
+    begun = [form for form in every if form.is_begun or form.form.kind in OWN_FORMS]
     return Ready(
-        [one for one in begun if one.state in (State.COMPLETE, State.VERIFIED)],
-        [one for one in begun if not one.is_finished],
+        [form for form in begun if form.state in (State.COMPLETE, State.VERIFIED)],
+        [form for form in begun if not form.is_finished],
         list(Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")),
     )
 
@@ -92,11 +93,11 @@ def sign(*, access, patient, language="en", acknowledged=(), seen=None):
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
     list(Assessment.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
     list(AdverseEvent.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
-    found = ready(patient)
-    if not found.is_ready or not {one.pk for one in found.queries} <= set(acknowledged):
-        raise NotReady(found)
+    forms = ready(patient)
+    if not forms.is_ready or not {query.pk for query in forms.queries} <= set(acknowledged):
+        raise NotReady(forms)
     if seen is not None:
-        shown.check(seen, "sign", patient.pk, _shown(found))
+        shown.check(seen, "sign", patient.pk, _shown(forms))
     who = User.objects.get(pk=current().user_id)
     signature = Signature(
         site_id=patient.site_id,
@@ -105,32 +106,32 @@ def sign(*, access, patient, language="en", acknowledged=(), seen=None):
         signed_at=timezone.now(),
         name=str(who)[:120],
         meaning=MEANING.in_language(language),
-        forms=[_entry(one) for one in found.forms],
-        acknowledged=[one.pk for one in found.queries],
+        forms=[_entry(form) for form in forms.forms],
+        acknowledged=[query.pk for query in forms.queries],
     )
-    text = canonical(signature, found.forms)
+    text = canonical(signature, forms.forms)
     signature.sha256, signature.mac = sha256_of(text), mac_of(signature, text)
     signature.save()  # which puts the act on record: a trigger
     with because("signed"):
-        _set_states(patient, [(one, State.LOCKED) for one in found.forms])
+        _set_states(patient, [(form, State.LOCKED) for form in forms.forms])
     return signature
 
 
-def _entry(one):
+def _entry(form):
     return {
-        "form": one.form.code,
-        "kind": one.form.kind,
-        "row": str(one.row.pk),
-        "state": one.state,
-        "columns": list(one.columns),
+        "form": form.form.code,
+        "kind": form.form.kind,
+        "row": str(form.row.pk),
+        "state": form.state,
+        "columns": list(form.columns),
     }
 
 
 def _set_states(patient, states):
     """Give forms their new states, one update for each row."""
     rows = {}
-    for one, state in states:
-        rows.setdefault((type(one.row), one.row.pk), {})[one.state_column] = state
+    for form, state in states:
+        rows.setdefault((type(form.row), form.row.pk), {})[form.state_column] = state
     for (model, pk), columns in rows.items():
         model.objects.filter(pk=pk, site_id=patient.site_id).update(**columns)
 
@@ -142,7 +143,7 @@ def unlocking_note(patient):
 
 def _signatures_shown(patient):
     rows = Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")
-    return {f"signature-{one.pk}": {"name": one.name, "sha256": one.sha256} for one in rows}
+    return {f"signature-{row.pk}": {"name": row.name, "sha256": row.sha256} for row in rows}
 
 
 @transaction.atomic
@@ -159,15 +160,15 @@ def unlock(*, access, patient, codes, reason, seen=None):
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
     if seen is not None:
         shown.check(seen, "unlock", patient.pk, _signatures_shown(patient))
-    locked = [one for one in forms_of(patient) if one.state == State.LOCKED and one.form.code in set(codes)]
+    locked = [form for form in forms_of(patient) if form.state == State.LOCKED and form.form.code in set(codes)]
     if not locked:
         return []
     before = {}
     for signature in Signature.objects.filter(patient_id=patient.pk).order_by("pk"):
         before |= {entry["form"]: entry["state"] for entry in signature.forms}
     with because(reason.strip()):
-        _set_states(patient, [(one, before.get(one.form.code, State.COMPLETE)) for one in locked])
-        opened = [one.form.code for one in locked]
+        _set_states(patient, [(form, before.get(form.form.code, State.COMPLETE)) for form in locked])
+        opened = [form.form.code for form in locked]
         audit.record(
             "unlocked",
             site_id=patient.site_id,
@@ -184,12 +185,12 @@ def canonical(signature, rows):
         {
             "form": entry["form"],
             "row": entry["row"],
-            "values": {name: as_json(getattr(one.row, name, None)) for name in entry["columns"]} if one else None,
-            "missing": {name: one.row.missing[name] for name in entry["columns"] if name in one.row.missing}
-            if one
+            "values": {name: as_json(getattr(row.row, name, None)) for name in entry["columns"]} if row else None,
+            "missing": {name: row.row.missing[name] for name in entry["columns"] if name in row.row.missing}
+            if row
             else None,
         }
-        for entry, one in zip(signature.forms, rows, strict=True)
+        for entry, row in zip(signature.forms, rows, strict=True)
     ]
     signed = {
         "patient": signature.patient_id,
@@ -248,8 +249,8 @@ def check(signature, rows, event):
     signed = [rows.get(entry["form"]) for entry in signature.forms]
     unlocked = tuple(
         entry["form"]
-        for entry, one in zip(signature.forms, signed, strict=True)
-        if one is None or one.state != State.LOCKED
+        for entry, form in zip(signature.forms, signed, strict=True)
+        if form is None or form.state != State.LOCKED
     )
     fault = _fault(signature, canonical(signature, signed), event)
     status = BROKEN if fault else UNLOCKED if unlocked else VALID
@@ -261,7 +262,7 @@ def _fault(signature, text, event):
         return "data"
     if event is None or event != _as_recorded(signature):
         return "trail"
-    if signature.mac and not any(hmac.compare_digest(one, signature.mac) for one in _macs(signature, text)):
+    if signature.mac and not any(hmac.compare_digest(mac, signature.mac) for mac in _macs(signature, text)):
         return "key"
     return ""
 
@@ -273,9 +274,9 @@ def _as_recorded(signature):
 def recorded(signatures):
     """What the trail says of the making of some signatures: id to what `_as_recorded` is of the row."""
     events = AuditEvent.objects.filter(
-        site_id__in={one.site_id for one in signatures},
+        site_id__in={signature.site_id for signature in signatures},
         table_name=Signature._meta.db_table,
-        row_id__in=[str(one.pk) for one in signatures],
+        row_id__in=[str(signature.pk) for signature in signatures],
         action="insert",
     )
     return {
@@ -288,15 +289,37 @@ def recorded(signatures):
 
 
 def checked(patient, rows=None):
-    """Every signature of a patient, looked at again, newest first. `rows` are the FormRows, where they are known."""
+    """Every signature of a patient, looked at again, newest first: `Checked`. What nothing explains is put on record.
+
+    rows  the FormRows, where they are known
+    """
     signatures = list(
         Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("-signed_at", "-pk")
     )
     if not signatures:
         return []
-    by_code = {one.form.code: one for one in (forms_of(patient) if rows is None else rows)}
-    told = recorded(signatures)
-    return [check(one, by_code, told.get(one.pk)) for one in signatures]
+    by_code = {form.form.code: form for form in (forms_of(patient) if rows is None else rows)}
+    states = recorded(signatures)
+    looked_at = [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
+    for broken in looked_at:
+        if broken.status == BROKEN:
+            _put_on_record(broken)
+    return looked_at
+
+
+def _put_on_record(broken):
+    """Put a broken signature that no unlocking explains on record, once an hour: administrators are told of it."""
+    signature = broken.signature
+    of_site = AuditEvent.objects.filter(site_id=signature.site_id)
+    if (
+        broken.fault == "data"
+        and of_site.filter(action="unlocked", row_id=signature.patient_id, at__gt=signature.signed_at).exists()
+    ):
+        return
+    row, since = str(signature.pk), timezone.now() - alerts.PAUSE
+    if not of_site.filter(action="signature_broken", row_id=row, at__gt=since).exists():
+        about = {"site_id": signature.site_id, "table": Signature._meta.db_table, "row_id": row}
+        audit.record("signature_broken", detail={"why": broken.fault}, **about)
 
 
 CHUNK = 500
@@ -306,15 +329,15 @@ def verify_all():
     """Look at every signature in scope again; yields a `Checked` for each."""
     last = 0
     while batch := list(Signature.objects.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-        ids = {one.patient_id for one in batch}
-        patients = {one.pk: one for one in Patient.objects.filter(pk__in=ids)}
-        told = recorded(batch)
+        ids = {signature.patient_id for signature in batch}
+        patients = {patient.pk: patient for patient in Patient.objects.filter(pk__in=ids)}
+        states = recorded(batch)
         assessments, events = {}, {}
         for model, rows in ((Assessment, assessments), (AdverseEvent, events)):
             for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
                 rows.setdefault(row.patient_id, []).append(row)
         for signature in batch:
             key = signature.patient_id
-            found = forms_of(patients[key], assessments.get(key, []), events.get(key, []))
-            yield check(signature, {one.form.code: one for one in found}, told.get(signature.pk))
+            forms = forms_of(patients[key], assessments.get(key, []), events.get(key, []))
+            yield check(signature, {form.form.code: form for form in forms}, states.get(signature.pk))
         last = batch[-1].pk

@@ -39,7 +39,7 @@ _EVENT = frozenset(catalogue.ADVERSE_EVENT_COLUMNS) - PATIENT_NAMES
 _ASSESSMENT = (
     frozenset(catalogue.ASSESSMENT_COLUMNS)
     | {item.name for item in catalogue.items(catalogue.ASSESSMENT_EXTRAS)}
-    | {one.name for instrument in catalogue.OF_ASSESSMENT for one in instrument.derived}
+    | {derived.name for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived}
 ) - PATIENT_NAMES
 
 
@@ -174,13 +174,13 @@ def field_of(check):
 
 def expanded(names):
     """The items behind some names: a derived value stands for the items that it is made of."""
-    found = []
+    items = []
     for name in names:
         try:
-            found += catalogue.derived(name).items
+            items += catalogue.derived(name).items
         except KeyError:
-            found.append(name)
-    return found
+            items.append(name)
+    return items
 
 
 def stand_in_birth_date(surgery, age):
@@ -204,13 +204,13 @@ def findings_of(patient, records=None, every=None):
     """
     every = checks_asked(schedule.plans()) if every is None else every
     known = patient_answers(patient)
-    found = []
+    findings = []
     if records is None:
         for check in every:
             kind = kind_of(check)
             if kind not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT):
                 state = getattr(patient, f"{kind}_state", None)
-                found += _met(Form(str(kind)), [check], known, state == State.DRAFT)
+                findings += _met(Form(str(kind)), [check], known, state == State.DRAFT)
         of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
         records = [
             *Assessment.objects.filter(**of_patient).order_by("pk"),
@@ -223,8 +223,8 @@ def findings_of(patient, records=None, every=None):
         answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
         answers["timepoint"] = form.timepoint
         own = [check for check in every if kind_of(check) == form.kind]
-        found += _met(form, own, answers, row.state == State.DRAFT)
-    return found
+        findings += _met(form, own, answers, row.state == State.DRAFT)
+    return findings
 
 
 def findings_if(patient, form, answers):

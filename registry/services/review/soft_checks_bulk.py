@@ -72,14 +72,14 @@ def sweep(patients=None):
             _find(cursor, check, patients=some)
         for start, end, plan in plans.spans():
             _find(cursor, checks.outside_window(plan), start, end, some)
-    found = """
+    query = """
         SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
             AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id)"""
     which = "q.rule = ANY (%(rules)s::varchar[])"
     if some is not None:
         which += " AND q.patient_id = ANY (%(patients)s::varchar[])"
-    return reconcile(found, which, {"rules": rules, "patients": some})
+    return reconcile(query, which, {"rules": rules, "patients": some})
 
 
 def _column(kind, name):
@@ -138,7 +138,7 @@ def _find(cursor, check, start=None, end=None, patients=None):
     kind = kind_of(check)
     source = SOURCES.get(kind, PATIENTS)
     expressions, values = _grouped(kind, check)
-    known = " AND ".join(f"{one} IS NOT NULL" for one in expressions)
+    known = " AND ".join(f"{expression} IS NOT NULL" for expression in expressions)
     span = (
         "(%(start)s::date IS NULL OR p.surgery_date >= %(start)s) "
         "AND (%(end)s::date IS NULL OR p.surgery_date < %(end)s)"
@@ -152,7 +152,7 @@ def _find(cursor, check, start=None, end=None, patients=None):
         return
     arrays = {f"c{place}": [str(row[place]) for row in unlikely] for place in range(len(expressions))}
     unnested = ", ".join(f"%({name})s::text[]" for name in arrays)
-    met = " AND ".join(f"({one})::text = u.{name}" for one, name in zip(expressions, arrays, strict=True))
+    met = " AND ".join(f"({expression})::text = u.{name}" for expression, name in zip(expressions, arrays, strict=True))
     record = "r" if kind in SOURCES else "p"
     shown = [name for name in check.items if name != "birth_date"]
     seen = ", ".join(f"'{name}', {_column(kind, name)}" for name in shown)

@@ -58,10 +58,10 @@ def withdraw(*, access, found, columns):
     return row
 
 
-def _open_row(access, found):
-    require(access, Can.VERIFY, found.row.site_id)
-    row = locked_for_update(type(found.row), found.row.pk, None)
-    state = getattr(row, found.state_column) if found.state_column else State.COMPLETE
+def _open_row(access, form_row):
+    require(access, Can.VERIFY, form_row.row.site_id)
+    row = locked_for_update(type(form_row.row), form_row.row.pk, None)
+    state = getattr(row, form_row.state_column) if form_row.state_column else State.COMPLETE
     if state == State.DRAFT:
         raise NotComplete
     if state == State.LOCKED:
@@ -69,17 +69,17 @@ def _open_row(access, found):
     return row
 
 
-def note(found):
+def note(form_row):
     """The note of a page that shows a form's answers to be compared (`seen.note`)."""
-    return shown.note("verify", _key(found), _shown(found))
+    return shown.note("verify", _key(form_row), _shown(form_row))
 
 
-def _key(found):
-    return f"{found.row._meta.db_table}:{found.row.pk}:{found.form.code}"
+def _key(form_row):
+    return f"{form_row.row._meta.db_table}:{form_row.row.pk}:{form_row.form.code}"
 
 
-def _shown(found):
-    return shown.of_forms([found], lambda form: form.comparable)
+def _shown(form_row):
+    return shown.of_forms([form_row], lambda form: form.comparable)
 
 
 def is_verified(row, name):

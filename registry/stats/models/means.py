@@ -61,14 +61,14 @@ def least_squares_means(model, factors, confidence=0.95, at=None):
     R: emmeans::emmeans(fit, ~ a * b)
     Source: Searle, Speed and Milliken 1980, doi:10.1080/00031305.1980.10483031.
     """
-    found = []
+    means = []
     for levels in np.ndindex(*[model.design.variables[name].levels for name in factors]):
         settings = tuple(zip(factors, levels, strict=True))
         row = model.design.reference_row({**(at or {}), **dict(settings)})
         estimate, error, df = of_row(model, row)
         margin = quantile(confidence, df) * error
-        found.append(MarginalMean(settings, estimate, error, df, estimate - margin, estimate + margin))
-    return tuple(found)
+        means.append(MarginalMean(settings, estimate, error, df, estimate - margin, estimate + margin))
+    return tuple(means)
 
 
 def contrasts(model, factor, within=None, adjust="none", confidence=0.95):
@@ -96,7 +96,7 @@ def family(model, pairs, factor, place, adjust, confidence):
     groups = model.design.variables[factor].levels
     p = tukey_p(estimates, groups) if adjust == "tukey" and groups > 2 else adjusted(raw, plain(adjust))
     interval = family_interval(len(pairs), adjust, confidence)
-    found = []
+    comparisons = []
     for both, (estimate, error, df), p_raw, p_adjusted in zip(settings, estimates, raw, p, strict=True):
         if interval.method == "tukey" and groups > 2:
             margin = studentized_range.quantile(confidence, groups, df) / sqrt(2) * error
@@ -104,10 +104,10 @@ def family(model, pairs, factor, place, adjust, confidence):
             margin = quantile(interval.confidence, df) * error
         limits = (estimate - margin, estimate + margin)
         statistic = estimate / error
-        found.append(
+        comparisons.append(
             Contrast(*both, estimate, error, df, statistic, p_raw, p_adjusted, *limits, adjust, interval.method)
         )
-    return found
+    return comparisons
 
 
 def term_test(model, term):

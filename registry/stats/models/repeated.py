@@ -209,8 +209,8 @@ class Moments:
     def start(self):
         """Parameters for independent visits with the residual variance of least squares."""
         visits = np.eye(self.visits)
-        once = self.at(None, visits)
-        variance = once[4] / self.observations
+        initial = self.at(None, visits)
+        variance = initial[4] / self.observations
         return np.linalg.lstsq(self.basis.reshape(len(self.basis), -1).T, (visits * variance).ravel(), rcond=None)[0]
 
     def at(self, theta, sigma=None):

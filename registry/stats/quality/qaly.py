@@ -48,10 +48,10 @@ def qaly(days, utilities, horizon, died_on=None, gaps="linear"):
         raise ValueError("a value lies after the day of death")
     if (np.diff(np.where(np.isfinite(days), days, np.nan), axis=1) <= 0).any():
         raise ValueError("the days of the values ascend")
-    found = np.array([area(*row, horizon, gaps) for row in zip(days, utilities, known, died_on, strict=True)])
-    whole = np.isfinite(found)
+    totals = np.array([area(*row, horizon, gaps) for row in zip(days, utilities, known, died_on, strict=True)])
+    whole = np.isfinite(totals)
     dead = whole & (died_on <= horizon)
-    return Qaly(found, int(whole.sum()), int((~whole).sum()), int(dead.sum()), float(horizon), gaps)
+    return Qaly(totals, int(whole.sum()), int((~whole).sum()), int(dead.sum()), float(horizon), gaps)
 
 
 def area(days, utilities, known, died, horizon, gaps):

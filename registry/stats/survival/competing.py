@@ -199,8 +199,8 @@ def on_common_times(groups):
     """At risk, events and competing events, (groups, k) each, at the times when anybody had either."""
     t = np.unique(np.concatenate([time[cause > 0] for time, cause in groups]))
     at_risk = np.array([time.size - np.searchsorted(np.sort(time), t) for time, _ in groups])
-    found = [steps(time[cause > 0], cause[cause > 0], t) for time, cause in groups]
-    return at_risk, np.array([step[2] for step in found]), np.array([step[3] for step in found])
+    curves = [steps(time[cause > 0], cause[cause > 0], t) for time, cause in groups]
+    return at_risk, np.array([step[2] for step in curves]), np.array([step[3] for step in curves])
 
 
 def gray_score(at_risk, events, competing):

@@ -147,10 +147,10 @@ def proportional_hazards(model, transform="km", terms=None):
     time, event, beta = model.people
     g = transformed(time, event, model.sets.time[model.sets.at], transform)
     g = g - g[model.sets.of].mean()
-    plain, once, twice = model.sets.sums(beta, np.array([np.ones_like(g), g, g * g]))
+    plain, first, twice = model.sets.sums(beta, np.array([np.ones_like(g), g, g * g]))
     size = beta.size
-    information = np.block([[plain.information, once.information], [once.information.T, twice.information]])
-    score = np.concatenate([np.zeros(size), once.score])
+    information = np.block([[plain.information, first.information], [first.information.T, twice.information]])
+    score = np.concatenate([np.zeros(size), first.score])
     terms = [[place] for place in range(size)] if terms is None else terms
     tests = [score_test(information, score, size, list(term)) for term in terms]
     overall = score_test(information, score, size, list(range(size)))
@@ -274,9 +274,9 @@ def transformed(time, event, at, transform):
 
 
 def score_test(information, score, size, term):
-    kept = [*range(size), *(size + place for place in term)]
-    part = score[kept]
-    return chi_square(part @ np.linalg.solve(information[np.ix_(kept, kept)], part), len(term))
+    places = [*range(size), *(size + place for place in term)]
+    part = score[places]
+    return chi_square(part @ np.linalg.solve(information[np.ix_(places, places)], part), len(term))
 
 
 def chi_square(statistic, df):

@@ -77,10 +77,10 @@ class AccountAdapter(DefaultAccountAdapter):
         email = canonical_or_none(credentials.get("email", ""))
         user = User.objects.filter(email=email).first() if email else None
         taken = self.counted("login_failed", request, user, email)
-        found = super().authenticate(request, **credentials)
-        if found:
+        authenticated = super().authenticate(request, **credentials)
+        if authenticated:
             taken.undo()
-        return found
+        return authenticated
 
     def pre_authenticate(self, request, **credentials):
         """Counted already, by person: django-allauth would count by what was typed."""
@@ -152,7 +152,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
         """Tie the provider's person to the account of the same address, once, if the provider has verified it."""
         if sociallogin.is_existing:
             return
-        verified = [canonical_or_none(one.email) for one in sociallogin.email_addresses if one.verified]
+        verified = [canonical_or_none(address.email) for address in sociallogin.email_addresses if address.verified]
         user = User.objects.filter(email__in=filter(None, verified), is_active=True).first()
         if user is None:
             audit.record("sign_in_failed", table="study_sites_user", detail={"by": "single sign-on"})

@@ -67,7 +67,7 @@ class ForgottenPasswordForm(Styled, account.ResetPasswordForm):
         """Who gets a link: the active person of this address, who has a password to forget."""
         email = self.cleaned_data["email"]
         people = User.objects.filter(email=email, is_active=True)
-        self.users = [one for one in people if one.has_usable_password()]
+        self.users = [user for user in people if user.has_usable_password()]
         return email
 
 
@@ -98,7 +98,7 @@ class CountedCode:
         """As django-allauth's, but for its counter, which the right code of one person would clear for the address."""
         taken = get_adapter().counted("code_failed", context.request, self.user)
         code, of_codes = self.cleaned_data["code"], Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
-        factors = sorted(of_codes.filter(user=self.user), key=lambda one: one.type != Authenticator.Type.TOTP)
+        factors = sorted(of_codes.filter(user=self.user), key=lambda factor: factor.type != Authenticator.Type.TOTP)
         for factor in factors:
             if factor.wrap().validate_code(code):
                 factor.user, self.authenticator = self.user, factor
@@ -182,8 +182,8 @@ class AcceptForm(Styled, forms.Form):
         super().__init__(*args, **kwargs)
         self.email = email
         self.fields["name"].widget.attrs["autocomplete"] = "name"
-        for one in ("password1", "password2"):
-            self.fields[one].widget.attrs["autocomplete"] = "new-password"
+        for field in ("password1", "password2"):
+            self.fields[field].widget.attrs["autocomplete"] = "new-password"
 
     def clean(self):
         cleaned = super().clean()

@@ -44,9 +44,9 @@ class Adapter(OpenIDConnectOAuth2Adapter):
 
     def _fetch_user_info(self, access_token):
         """What the provider tells of the person; an address is verified if it says `true`, not if it says anything."""
-        told = super()._fetch_user_info(access_token)
-        self.subject = told.get("sub")
-        return told | {"email_verified": told.get("email_verified") in (True, "true")}
+        claims = super()._fetch_user_info(access_token)
+        self.subject = claims.get("sub")
+        return claims | {"email_verified": claims.get("email_verified") in (True, "true")}
 
     def _decode_id_token(self, app, id_token):
         try:
@@ -55,7 +55,7 @@ class Adapter(OpenIDConnectOAuth2Adapter):
             raise OAuth2Error("the ID token cannot be read") from error
         if header.get("alg") not in SIGNATURES or "kid" not in header:
             raise OAuth2Error(f"the ID token is not signed by a key of the provider ({header.get('alg')})")
-        told = jwtkit.verify_and_decode(
+        claims = jwtkit.verify_and_decode(
             credential=id_token,
             keys_url=self.openid_config["jwks_uri"],
             issuer=self.openid_config["issuer"],
@@ -64,11 +64,11 @@ class Adapter(OpenIDConnectOAuth2Adapter):
             verify_signature=True,
         )
         expected = self.request.session.pop(NONCE, "")
-        if not expected or not compare_digest(str(told.get("nonce", "")), expected):
+        if not expected or not compare_digest(str(claims.get("nonce", "")), expected):
             raise OAuth2Error("the ID token does not answer this browser's start")
-        if told.get("sub") != self.subject:
+        if claims.get("sub") != self.subject:
             raise OAuth2Error("the ID token and the user information are of two people")
-        return told
+        return claims
 
 
 def _of(request, provider_id, view):

@@ -43,7 +43,7 @@ class TokenForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("May"),
         required=False,
-        choices=[(one.value, label) for one, label in SCOPE_LABELS.items() if one != TokenScope.READ],
+        choices=[(scope.value, label) for scope, label in SCOPE_LABELS.items() if scope != TokenScope.READ],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text=gettext_lazy("Reading records without direct identifiers is part of every token."),
     )
@@ -75,7 +75,7 @@ class TokenForm(forms.Form):
         return {
             "name": given["name"],
             "scopes": given["scopes"],
-            "site_ids": [one.pk for one in given.get("sites", ())] or None,
+            "site_ids": [site.pk for site in given.get("sites", ())] or None,
             "expires_at": timezone.now() + timedelta(days=given["days"]),
         }
 
@@ -138,16 +138,16 @@ def revoke(request, token_id):
     return redirect("tokens" if token.user_id == request.user.pk else "tokens_everybody")
 
 
-def _rows(found):
+def _rows(api_tokens):
     """(token, its scopes in words, its sites or None, its state), the running ones first."""
     codes = dict(Site.objects.values_list("pk", "code"))
     rows = [
         (
-            one,
-            [SCOPE_LABELS[TokenScope(scope)] for scope in one.scopes],
-            None if one.site_ids is None else [codes.get(pk, "?") for pk in one.site_ids],
-            tokens.state_of(one),
+            token,
+            [SCOPE_LABELS[TokenScope(scope)] for scope in token.scopes],
+            None if token.site_ids is None else [codes.get(pk, "?") for pk in token.site_ids],
+            tokens.state_of(token),
         )
-        for one in found
+        for token in api_tokens
     ]
     return sorted(rows, key=lambda row: row[3] != "running")

@@ -31,7 +31,7 @@ def account(request):
         "factors": Authenticator.objects.filter(user=request.user).exclude(type=Authenticator.Type.RECOVERY_CODES),
         "has_second_factor": has_second_factor(request.user),
         "needs_second_factor": needs_second_factor(request.access),
-        "sessions": sorted(sessions, key=lambda one: one.last_seen_at, reverse=True),
+        "sessions": sorted(sessions, key=lambda session: session.last_seen_at, reverse=True),
         "here": request.session.session_key,
         "may_be_told": bool(digests.TOLD & request.access.roles),
     }
@@ -43,8 +43,8 @@ def digest(request):
     """Have the daily e-mail, or not."""
     request.user.digest = request.POST.get("digest") == "start"
     request.user.save(update_fields=["digest"])
-    said = _("You get the daily e-mail.") if request.user.digest else _("You get no daily e-mail any more.")
-    messages.success(request, said)
+    message = _("You get the daily e-mail.") if request.user.digest else _("You get no daily e-mail any more.")
+    messages.success(request, message)
     return redirect("account")
 
 
@@ -71,9 +71,9 @@ def digest_stop(request, token):
 @require_POST
 def session_end(request, session_id):
     """End one of one's own sessions."""
-    one = get_object_or_404(UserSession, pk=session_id, user=request.user)
+    session = get_object_or_404(UserSession, pk=session_id, user=request.user)
     audit.record("session_ended", table="study_sites_user", row_id=request.user.pk)
-    one.end()
+    session.end()
     messages.success(request, _("That session is ended."))
     return redirect("account")
 

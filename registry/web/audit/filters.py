@@ -92,12 +92,12 @@ def table_in_words(name):
 
 
 def table_choices():
-    return sorted(((name, capfirst(words)) for name, words in tables().items()), key=lambda one: one[1])
+    return sorted(((name, capfirst(words)) for name, words in tables().items()), key=lambda table: table[1])
 
 
 def action_choices():
     """Changes of rows, then acts: any of them, or one."""
-    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))], sorted(history.ACTS.items(), key=lambda one: str(one[1]))
+    return [*ROW_ACTIONS.items(), (ACTS, _("Other acts"))], sorted(history.ACTS.items(), key=lambda act: str(act[1]))
 
 
 def sites_of(access):

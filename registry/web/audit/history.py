@@ -1,9 +1,11 @@
 """The history of a patient's records, field by field, from the audit trail."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from datetime import date, datetime
+from functools import cache, lru_cache
 
-from django.db.models import Q
+from django.apps import apps
+from django.db.models import DateField, DateTimeField, Q
 from django.shortcuts import render
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -14,30 +16,27 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
-from registry.models import (
-    AdverseEvent,
-    Assessment,
-    FollowUpEnd,
-    Patient,
-    Query,
-    QueryMessage,
-    QueryState,
-    Signature,
-)
+from registry.models import AdverseEvent, Assessment, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
 from sites.models import AuditEvent
 from sites.tenancy.access import Can
 
-MODELS = {
-    "registry_patient": Patient,
-    "registry_assessment": Assessment,
-    "registry_adverseevent": AdverseEvent,
-    "registry_query": Query,
-    "registry_querymessage": QueryMessage,
-    "registry_signature": Signature,
-    "registry_followupend": FollowUpEnd,
+# What columns are called that no model names; those that neither names are of the machinery, and told in a number.
+COLUMNS = {
+    "accepted_at": gettext_lazy("Accepted"),
+    "created_at": gettext_lazy("Created"),
+    "date_joined": gettext_lazy("Added"),
+    "expires_at": gettext_lazy("Expires"),
+    "last_login": gettext_lazy("Last sign-in"),
+    "name": gettext_lazy("Name"),
+    "password": gettext_lazy("Password"),
+    "reason": gettext_lazy("Reason"),
+    "requested_at": gettext_lazy("Asked for"),
+    "revoked_at": gettext_lazy("Revoked"),
+    "sign_in_epoch": gettext_lazy("All sessions ended, times"),
+    "status": gettext_lazy("State"),
 }
 # Columns that say which row it is, not what was answered.
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
@@ -100,7 +99,7 @@ def history(request, patient_id):
         "audit/history.html",
         {
             "patient": patient,
-            "entries": [one for one in entries if one.lines or one.event.action not in ("insert", "update")],
+            "entries": [entry for entry in entries if entry.lines or entry.event.action not in ("insert", "update")],
             "records": [(key, label) for key, (label, _table, _row) in records.items()],
             "chosen": chosen if chosen in records else "",
             "cut": len(events) == SHOWN,
@@ -158,6 +157,7 @@ ACTS = {
     "queries_exported": gettext_lazy("Queries downloaded"),
     "signed": gettext_lazy("Forms signed"),
     "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
+    "signature_broken": gettext_lazy("Broken signature seen"),
     "signing_refused": gettext_lazy("Signing refused: wrong password"),
     "unlocked": gettext_lazy("Signed forms unlocked"),
     "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),
@@ -178,8 +178,8 @@ ACTS = {
 
 def act_in_words(action):
     """What an event of the trail did, in the language of the page."""
-    said = ROW_ACTIONS.get(action) or ACTS.get(action)
-    return str(said) if said else action.replace("_", " ")
+    words = ROW_ACTIONS.get(action) or ACTS.get(action)
+    return str(words) if words else action.replace("_", " ")
 
 
 def lines_of(event, identifies):
@@ -190,7 +190,7 @@ def lines_of(event, identifies):
     if event.table_name == "registry_identity":
         return [
             Line(wording.words(_label(event.table_name, name)), "", _("changed, not shown here"))
-            for name in (*new, *(one for one in old if one not in new))
+            for name in (*new, *(field for field in old if field not in new))
             if name not in KEYS
         ]
     lines = []
@@ -198,15 +198,21 @@ def lines_of(event, identifies):
         if name == "missing":
             lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):
-            lines.append(Line(_label(event.table_name, name), *_values(name, before, after, identifies)))
+            values = _values(event.table_name, name, before, after, identifies)
+            lines.append(Line(_label(event.table_name, name), *values))
+    unnamed = sum(not line.label for line in lines)
+    lines = [line for line in lines if line.label]
+    if unnamed:
+        lines.append(Line(_("Technical fields"), "", _("%(n)s, in the file") % {"n": unnamed}))
     return lines
 
 
-def _values(name, before, after, identifies):
+def _values(table, name, before, after, identifies):
     item = _item(name)
     if item is not None and item.identifying and not identifies:
         return "", _("changed, for the site's own people only")
-    return _value(name, item, before), _value(name, item, after)
+    column = _columns(table).get(name)
+    return _value(name, item, before, column), _value(name, item, after, column)
 
 
 def _reason_lines(old, new):
@@ -246,31 +252,55 @@ def _label(table, name):
         return f"{wording.words(instrument.title)}: {label}" if instrument.derived and _item(name) else label
     if item := _item(name):
         return wording.words(item.label)
-    model = MODELS.get(table)
-    if model is None:
-        return name
-    field = model._meta.get_field(name)
-    named = field.verbose_name != field.name.replace("_", " ")  # a reference without a name of its own says to what
-    return capfirst(field.related_model._meta.verbose_name if field.related_model and not named else field.verbose_name)
+    column = _columns(table).get(name)
+    named = column is not None and (column._verbose_name or COLUMNS.get(name) or _refers_to(column))
+    return capfirst(named) if named else ""
 
 
-def _value(name, item, value):
+def _refers_to(column):
+    """What a reference without a name of its own is a reference to."""
+    return column.related_model._meta.verbose_name if column.related_model else ""
+
+
+@cache
+def _columns(table):
+    """Name of each column of a table to the model's field."""
+    models = (model for model in apps.get_models() if model._meta.db_table == table)
+    return {one.column: one for model in models for one in model._meta.concrete_fields}
+
+
+def _value(name, item, value, column):
     if value is None:
         return "–"
     if name in ("state", "baseline_state", "surgery_state"):
         return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
     if name == "verified":
-        return ", ".join(_label("", one) for one in sorted(value, key=_place)) or "–"
+        return ", ".join(_label("", code) for code in sorted(value, key=_place)) or "–"
     if name in ("segment_group", "segment_adjudicated"):
         return wording.segment(value)
     if item is None:
-        return _derived(name, value)
+        return _derived(name, value, column)
     return wording.shown(item, from_mask(value) if item.kind == "levels" else value)
 
 
-def _derived(name, value):
+def _plainly(column, value):
+    """A value of a column that is no item: a choice, a truth, a moment or a list in words."""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, list):
+        return wording.listed(str(one) for one in value) or wording.NOTHING
+    if isinstance(value, dict):
+        return wording.listed(f"{key}: {one}" for key, one in value.items()) or wording.NOTHING
+    if isinstance(column, DateTimeField):
+        return wording.moment(datetime.fromisoformat(value))
+    if isinstance(column, DateField):
+        return wording.day(date.fromisoformat(value))
+    return str(dict(getattr(column, "flatchoices", ())).get(value, value))
+
+
+def _derived(name, value, column):
     try:
         choices = getattr(catalogue.derived(name), "choices", ())
     except KeyError:
-        return str(value)
+        return _plainly(column, value)
     return next((wording.words(choice.label) for choice in choices if choice.code == value), str(value))

@@ -36,9 +36,9 @@ NOBODY = Subject()
 def subjects_of(events):
     """(table, row id) of each event to its Subject, in as many statements as there are kinds of rows."""
     keys = {}
-    for one in events:
-        keys.setdefault(one.table_name, set()).add(one.row_id)
-    found = {(table, row_id): Subject(row_id) for table in OF_PATIENT for row_id in keys.get(table, ())}
+    for event in events:
+        keys.setdefault(event.table_name, set()).add(event.row_id)
+    subjects = {(table, row_id): Subject(row_id) for table in OF_PATIENT for row_id in keys.get(table, ())}
     labels = schedule.labels() if keys.keys() & TABLES.keys() else {}
     for table, model in TABLES.items():
         if numbers := _numbers(keys.get(table, ())):
@@ -46,14 +46,14 @@ def subjects_of(events):
             rows = model.objects.filter(pk__in=numbers).values_list("pk", patient, timepoint or patient)
             for number, patient_id, code in rows:
                 label = labels.get(code) if timepoint else None
-                found[table, str(number)] = (
+                subjects[table, str(number)] = (
                     Subject(patient_id, code, wording.words(label)) if label else Subject(patient_id)
                 )
-    return found | _people(keys)
+    return subjects | _people(keys)
 
 
 def _numbers(row_ids):
-    return [int(one) for one in row_ids if one.isdecimal() and len(one) < 18]
+    return [int(row_id) for row_id in row_ids if row_id.isdecimal() and len(row_id) < 18]
 
 
 def _people(keys):

@@ -36,7 +36,9 @@ PAGE = 50
 CHUNK = 2000
 HIDDEN = "changed"  # instead of a value that the person may not see
 # No own item is a direct identifier.
-IDENTIFYING = frozenset(item.name for one in catalogue.INSTRUMENTS for item in one.items if item.identifying)
+IDENTIFYING = frozenset(
+    item.name for instrument in catalogue.INSTRUMENTS for item in instrument.items if item.identifying
+)
 
 
 def _require_any(access, *abilities):
@@ -57,35 +59,35 @@ def audit_page(request):
     more, rows = len(rows) > PAGE, rows[:PAGE]
     sites = sites_of(request.access)
     codes = {site.pk: site.code for site in sites}
-    names = names_of([one.user_id for one in rows])
+    names = names_of([row.user_id for row in rows])
     subjects = subjects_of(rows)
     identified = set(request.access.sites_for(Can.IDENTIFY))
-    kept = filters.as_address()
+    parameters = filters.as_address()
     return render(
         request,
         "audit/trail.html",
         {
             "rows": [
                 {
-                    "event": one,
-                    "site": codes.get(one.site_id, ""),
-                    "who": names.get(one.user_id, ""),
-                    "what": act_in_words(one.action),
-                    "table": table_in_words(one.table_name),
-                    "subject": subjects.get((one.table_name, one.row_id), NOBODY),
-                    "lines": lines_of(one, one.site_id in identified) if one.table_name in tables() else [],
+                    "event": row,
+                    "site": codes.get(row.site_id, ""),
+                    "who": names.get(row.user_id, ""),
+                    "what": act_in_words(row.action),
+                    "table": table_in_words(row.table_name),
+                    "subject": subjects.get((row.table_name, row.row_id), NOBODY),
+                    "lines": lines_of(row, row.site_id in identified) if row.table_name in tables() else [],
                 }
-                for one in rows
+                for row in rows
             ],
             "filters": filters,
-            "any_filter": bool(kept),
+            "any_filter": bool(parameters),
             "sites": sites if len(sites) > 1 else [],
             "several": len(sites) > 1,
             "people": people_of(request.access),
             "tables": table_choices(),
             "actions": action_choices(),
-            "query": urlencode(kept),
-            "older": urlencode(kept | {"before": rows[-1].pk}) if more else "",
+            "query": urlencode(parameters),
+            "older": urlencode(parameters | {"before": rows[-1].pk}) if more else "",
             "first_page": not before,
             "may_export": _may_export(request.access),
         },
@@ -135,16 +137,22 @@ def _lines(access, filters, newest, scope):
     while True:
         with entered(scope), transaction.atomic():
             events = list(trail(access, filters).filter(pk__lt=below).order_by("-pk")[:CHUNK])
-            names = names_of({one.user_id for one in events})
+            names = names_of({event.user_id for event in events})
             codes = {site.pk: site.code for site in sites_of(access)}
             subjects = subjects_of(events)
         if not events:
             return
         yield "".join(
             writer.writerow(
-                _cells(one, names, codes, subjects.get((one.table_name, one.row_id), NOBODY), one.site_id in identified)
+                _cells(
+                    event,
+                    names,
+                    codes,
+                    subjects.get((event.table_name, event.row_id), NOBODY),
+                    event.site_id in identified,
+                )
             )
-            for one in events
+            for event in events
         )
         below = events[-1].pk
 

@@ -24,7 +24,7 @@ from sites.models import Site
 
 BASELINE = SCHEDULE[0].code
 AT_BASELINE = (*variables.OUTCOMES, *variables.GRADES, *variables.DOMAINS, *variables.FURTHER_OF_ASSESSMENT)
-FURTHER = {one.name: one for one in (*variables.FURTHER_OF_PATIENT, *variables.FURTHER_OF_ASSESSMENT)}
+FURTHER = {variable.name: variable for variable in (*variables.FURTHER_OF_PATIENT, *variables.FURTHER_OF_ASSESSMENT)}
 # What a parameter of the address ends with, and the step that it asks for.
 LIMITS = {"min": ("at_least", "minimum"), "max": ("at_most", "maximum")}
 DATES = {"from": ("dated_from", "first"), "until": ("dated_until", "last")}
@@ -43,13 +43,17 @@ def _name(variable, timepoint):
 def _visits_asked(data):
     """The answers at later visits that an address asks, or asks to be asked: {(variable, code of the timepoint): None},
     in their order."""
-    found = {}
+    visits = {}
     for name in (*data, *data.getlist("ask")):
         variable, at, end = name.partition("@")
         timepoint = re.sub(f"_({'|'.join(LIMITS)})$", "", end)
-        if at and variable in {one.name for one in ASSESSED} and timepoint in {one.code for one in SCHEDULE[1:]}:
-            found[variables.get(variable), timepoint] = None
-    return found
+        if (
+            at
+            and variable in {variable.name for variable in ASSESSED}
+            and timepoint in {visit.code for visit in SCHEDULE[1:]}
+        ):
+            visits[variables.get(variable), timepoint] = None
+    return visits
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,16 @@ class CohortForm(forms.Form):
             (_("Operation"), [self._rule(RULES[1]), self._codes("procedure"), *self._dates()]),
             (_("Patient and tumour"), [self._codes(name) for name in ("sex", "primary_tumour", "sins_class")]),
             (_("Before surgery"), []),
-            (_("Components of the scores"), [self._categories(one) for one in variables.COMPONENTS]),
+            (_("Components of the scores"), [self._categories(component) for component in variables.COMPONENTS]),
         ]
         for variable in BASELINE_CHARACTERISTICS:
             if variable.kind == "continuous" and variable.name != "followup_months":
                 place = 1 if variable.name in {"operative_time_min", "blood_loss_ml"} else 2
                 self.sections[place][1].extend(self._limits(variable))
         for variable in variables.OUTCOMES:
-            grades = [one for one in variables.GRADES if variable.recode and variable.recode.source == one.name]
-            for one in (variable, *grades):
-                self.sections[3][1].extend(self._questions(one))
+            grades = [grade for grade in variables.GRADES if variable.recode and variable.recode.source == grade.name]
+            for grade in (variable, *grades):
+                self.sections[3][1].extend(self._questions(grade))
         for variable in variables.DOMAINS:
             self.sections[3][1].extend(self._questions(variable))
         for instrument in self.instruments:
@@ -107,12 +111,12 @@ class CohortForm(forms.Form):
     def _instruments(self):
         """Instruments with answers that only cohorts ask: those that the registry asks, and others that the address
         speaks of."""
-        asked = {one.code for one in extras.asked()}
+        asked = {instrument.code for instrument in extras.asked()}
         spoken = "|".join((*self.data, *self.data.getlist("known"), *self.data.getlist("ask")))
-        for one in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
-            parts = [part.name for part in (*one.items, *one.derived) if part.name in FURTHER]
-            if parts and (one.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
-                yield one
+        for instrument in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
+            parts = [part.name for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
+            if parts and (instrument.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
+                yield instrument
 
     def _of_instrument(self, instrument):
         """The title of its section, and the names of its fields."""
@@ -120,7 +124,7 @@ class CohortForm(forms.Form):
         if instrument in catalogue.current().of_assessment:
             title = _("{instrument}, before surgery").format(instrument=title)
         parts = [FURTHER[part.name] for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
-        return title, [name for one in parts for name in self._questions(one)]
+        return title, [name for part in parts for name in self._questions(part)]
 
     # Questions; each gives the name of its field
 
@@ -141,7 +145,7 @@ class CohortForm(forms.Form):
     def _codes(self, code):
         if code == "segment_group":
             return self._several(
-                code, _("Segment"), [(one.code, _in_words(one.label)) for one in levels.SEGMENT_GROUPS]
+                code, _("Segment"), [(group.code, _in_words(group.label)) for group in levels.SEGMENT_GROUPS]
             )
         return self._categories(variables.get(code))
 
@@ -158,12 +162,12 @@ class CohortForm(forms.Form):
         """Codes to tick; a grade or a number of points stands before its words."""
         label = _in_words(variable.label)
         graded = variable in (*variables.GRADES, *variables.DOMAINS) or variable.name in FURTHER
-        told = self._graded if graded else lambda choice: _in_words(choice.label)
+        label_of = self._graded if graded else lambda choice: _in_words(choice.label)
         if variable in variables.GRADES and timepoint == BASELINE:  # below the question that joins several of them
             label = _("{variable}: single grades").format(variable=label)
         if variable in variables.DOMAINS:
             label = f"EQ-5D-5L · {label}"
-        choices = [(str(one.code), told(one)) for one in variable.categories]
+        choices = [(str(category.code), label_of(category)) for category in variable.categories]
         return self._several(_name(variable.name, timepoint), self._at(label, timepoint), choices)
 
     @staticmethod
@@ -176,7 +180,7 @@ class CohortForm(forms.Form):
     def _at(label, timepoint):
         if timepoint == BASELINE:
             return label
-        when = next(one for one in SCHEDULE if one.code == timepoint)
+        when = next(visit for visit in SCHEDULE if visit.code == timepoint)
         return _("{variable} ({visit})").format(variable=label, visit=_in_words(when.label))
 
     def _whole(self, name, label, least=0):
@@ -187,7 +191,7 @@ class CohortForm(forms.Form):
         yield self._whole("vertebrae_max", _("Consecutive vertebrae, at most"), 1)
 
     def _levels(self):
-        choices = [("", "–"), *((one, one) for one in levels.LEVELS)]
+        choices = [("", "–"), *((level, level) for level in levels.LEVELS)]
         yield self._add("level_first", forms.ChoiceField(label=_("Levels from"), choices=choices, required=False))
         yield self._add("level_last", forms.ChoiceField(label=_("Levels to"), choices=choices, required=False))
 
@@ -196,8 +200,8 @@ class CohortForm(forms.Form):
             yield self._date(name, label)
 
     def _dated(self, variable):
-        for end, told in (("from", _("{variable}, from")), ("until", _("{variable}, until"))):
-            yield self._date(f"{variable.name}_{end}", told.format(variable=_in_words(variable.label)))
+        for end, label in (("from", _("{variable}, from")), ("until", _("{variable}, until"))):
+            yield self._date(f"{variable.name}_{end}", label.format(variable=_in_words(variable.label)))
 
     def _date(self, name, label):
         widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -209,28 +213,31 @@ class CohortForm(forms.Form):
         label = _in_words(named).format(name=_in_words(variable.label), unit=unit.in_language(get_language() or "en"))
         label = self._at(label, timepoint)
         fine = variable is variables.HSUV or variable.name in FURTHER
-        for end, told in (("min", _("{variable}, at least")), ("max", _("{variable}, at most"))):
+        for end, title in (("min", _("{variable}, at least")), ("max", _("{variable}, at most"))):
             widget = forms.NumberInput(attrs={"step": f"{10**-variable.decimals:g}" if fine else 1})
-            field = forms.FloatField(label=told.format(variable=label), required=False, widget=widget)
+            field = forms.FloatField(label=title.format(variable=label), required=False, widget=widget)
             yield self._add(f"{_name(variable.name, timepoint)}_{end}", field)
 
     def _sites(self):
-        return self._several("site", _("Site"), [(one.code, str(one)) for one in Site.objects.order_by("code")])
+        return self._several("site", _("Site"), [(site.code, str(site)) for site in Site.objects.order_by("code")])
 
     def _regions(self):
         regions = Site.objects.exclude(region="").order_by("region").values_list("region", flat=True).distinct()
-        return self._several("region", _("Region"), [(one, one) for one in regions]) if regions else None
+        return self._several("region", _("Region"), [(region, region) for region in regions]) if regions else None
 
     def _assessed(self, offered):
         """Those of the variables that this registry asks at its visits."""
-        further = {part.name for one in self.instruments for part in (*one.items, *one.derived)}
-        return [one for one in offered if one.name not in FURTHER or one.name in further]
+        further = {part.name for instrument in self.instruments for part in (*instrument.items, *instrument.derived)}
+        return [variable for variable in offered if variable.name not in FURTHER or variable.name in further]
 
     def _ask(self):
         """Which answer at a later visit to ask about: the page then has that question."""
         offered = self._assessed(ASSESSED)
         choices = [
-            (_in_words(when.label), [(f"{one.name}@{when.code}", _in_words(one.label)) for one in offered])
+            (
+                _in_words(when.label),
+                [(f"{variable.name}@{when.code}", _in_words(variable.label)) for variable in offered],
+            )
             for when in SCHEDULE[1:]
         ]
         label = _("Ask about an answer at a later visit")
@@ -238,15 +245,15 @@ class CohortForm(forms.Form):
 
     def _grid(self):
         known = self._assessed(MEASURED)
-        choices = [(f"{one.name}@{when.code}", "") for one in known for when in SCHEDULE]
+        choices = [(f"{variable.name}@{when.code}", "") for variable in known for when in SCHEDULE]
         self._several("known", _("Known answers"), choices)
         chosen = set(self["known"].value() or ())
         rows = [
             (
-                _in_words(one.label),
-                [(f"{one.name}@{when.code}", f"{one.name}@{when.code}" in chosen, when) for when in SCHEDULE],
+                _in_words(variable.label),
+                [(f"{variable.name}@{when.code}", f"{variable.name}@{when.code}" in chosen, when) for when in SCHEDULE],
             )
-            for one in known
+            for variable in known
         ]
         return Section(_("Completeness"), [self["known"]], [([_in_words(when.label) for when in SCHEDULE]), rows])
 
@@ -303,8 +310,8 @@ class CohortForm(forms.Form):
                 yield Step(code, about | {parameter: value.isoformat()})
         # Characteristics of the comparison have steps of their own.
         if variable.kind == "categorical" and variable not in variables.CHARACTERISTICS and given.get(name):
-            codes = {str(one.code): one.code for one in variable.categories}
-            yield Step("category", about | {"values": [codes[one] for one in given[name]]})
+            codes = {str(category.code): category.code for category in variable.categories}
+            yield Step("category", about | {"values": [codes[code] for code in given[name]]})
 
 
 def address_of(steps):
@@ -334,7 +341,7 @@ def _pairs(code, given):
     for end, (ending, parameter) in (LIMITS | DATES).items():
         if code == ending:
             return [(f"{name}_{end}", given[parameter])]
-    return [(name, one) for one in given["values"]]
+    return [(name, value) for value in given["values"]]
 
 
 class SaveForm(forms.Form):

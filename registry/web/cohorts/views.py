@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from registry import tasks
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans, saved_cohorts
 from registry.analysis.design import errors as design_errors
@@ -35,7 +36,7 @@ ANALYSED = "analysed"  # beside the number of a step: those who remain, not thos
 @for_comparing
 def cohort_list(request):
     rows = [(saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved()]
-    declared = [(one, _labels(one), address_of(one.steps)) for one in cohorts.COHORTS.values()]
+    declared = [(cohort, _labels(cohort), address_of(cohort.steps)) for cohort in cohorts.COHORTS.values()]
     return render(request, "cohorts/list.html", {"rows": rows, "declared": declared})
 
 
@@ -60,8 +61,8 @@ def cohort_new(request):
         return render(request, "cohorts/new.html", {"form": form}, status=422)
     query = address_of(form.steps)
     if request.method != "POST" and _has_empty(request.GET):
-        kept = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
-        return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(kept))))}")
+        parameters = {name: request.GET[name] for name in ("by", "name", "ask") if request.GET.get(name)}
+        return redirect(f"{request.path}?{'&'.join(filter(None, (query, urlencode(parameters))))}")
     save = SaveForm(request.POST or None, initial={"name": request.GET.get("name", "")})
     if request.method == "POST" and (saved := _save(request, form.steps, save)) is not None:
         return redirect("cohort", saved.pk)
@@ -97,11 +98,15 @@ def cohort(request, cohort_id):
 
 def _preview(request, cohort, query):
     """The flow with count and reason of every step, by site where asked for; `query` is the cohort's address."""
-    frame, selection = _selected(cohort)
-    flow = [{"place": 0, "label": _told(ENROLLED), "n": frame.n}]
-    for place, (step, told) in enumerate(zip(selection.cohort.steps, selection.flow[1:], strict=True), 1):
-        flow.append(told | {"place": place, "label": _told(step.label), "reason": _told(step.reason)})
-    by_site = {row["site"]: row for row in selection.by_site} if request.GET.get("by") == "site" else None
+    counted = tasks.cohort_flow(cohort, access=request.access)
+    if counted is None:
+        return {"query": query, "counting": True}
+    flow = [{"place": 0, "label": _told(ENROLLED), "n": counted.enrolled}]
+    for place, (step, (n, excluded)) in enumerate(zip(counted.cohort.steps, counted.steps, strict=True), 1):
+        flow.append(
+            {"place": place, "n": n, "excluded": excluded, "label": _told(step.label), "reason": _told(step.reason)}
+        )
+    by_site = {row["site"]: row for row in counted.by_site} if request.GET.get("by") == "site" else None
     at = request.GET.get("at", "")
     if by_site and at in by_site:
         flow = _of_site(flow, by_site[at])
@@ -111,6 +116,7 @@ def _preview(request, cohort, query):
     return {
         "query": query,
         "flow": flow,
+        "counted_at": counted.at,
         "at": at,
         "diagram": diagram(
             flow, link=lists(query, at) if may_list else lambda step: None, excluded=_("Excluded: {reason}")
@@ -123,11 +129,11 @@ def _preview(request, cohort, query):
     }
 
 
-def _of_site(flow, told):
+def _of_site(flow, step_counts):
     """The flow of one site, of its line of the table."""
-    left = told["enrolled"]
+    left = step_counts["enrolled"]
     steps = [flow[0] | {"n": left}]
-    for step, excluded in zip(flow[1:], told["excluded"], strict=True):
+    for step, excluded in zip(flow[1:], step_counts["excluded"], strict=True):
         left -= excluded
         steps.append(step | {"n": left, "excluded": excluded})
     return steps
@@ -150,10 +156,10 @@ def _run(text):
 
 def _counted(run, step, group):
     """How many patients a run counted at a step of its flow, or in a group; None for what it does not have."""
-    told = run.result["cohort"]
-    flow = told["flow"]
+    cohort = run.result["cohort"]
+    flow = cohort["flow"]
     if group:
-        return told["groups"].get(group)
+        return cohort["groups"].get(group)
     if step == ANALYSED:
         return flow[-1]["n"]
     place = int(step.removeprefix(AFTER))
@@ -199,7 +205,9 @@ def cohort_patients(request):
         "label": _told(label),
         "at": at,
         "query": address_of(form.steps),
-        "here": urlencode([(name, one) for name, values in request.GET.lists() for one in values if name != "page"]),
+        "here": urlencode(
+            [(name, value) for name, values in request.GET.lists() for value in values if name != "page"]
+        ),
     }
     return render(request, "cohorts/patients.html", context)
 

@@ -64,7 +64,7 @@ def compare(request):
 
 
 def _from_list(request, chosen):
-    runs_chosen = sorted((_run(one) for one in dict.fromkeys(chosen)), key=lambda run: run.requested_at)
+    runs_chosen = sorted((_run(run_id) for run_id in dict.fromkeys(chosen)), key=lambda run: run.requested_at)
     if len(runs_chosen) != 2:
         messages.warning(request, _("Choose two comparisons to see them side by side."))
         return redirect("comparison")
@@ -86,7 +86,7 @@ def _compared(request, old, new):
         "plan": [
             (
                 PARTS.get(change.name, change.name),
-                *(_shown(in_words(change.name, one, language)) for one in (change.old, change.new)),
+                *(_shown(in_words(change.name, value, language)) for value in (change.old, change.new)),
             )
             for change in differences.of_plans(old.plan, new.plan)
         ],
@@ -98,8 +98,8 @@ def _compared(request, old, new):
         shown = [tables.shown(result) for result in results]
         context["results"] = True
         context["versions"] = [
-            (differences.VERSIONS[one.name].in_language(language), one.old, one.new)
-            for one in differences.of_versions(*shown)
+            (differences.VERSIONS[version.name].in_language(language), version.old, version.new)
+            for version in differences.of_versions(*shown)
         ]
         context["tables"] = _tables(*shown, language)
         context |= _patients(request, old, new)
@@ -111,8 +111,12 @@ def _tables(old, new, language):
     words = [Words(result, language) for result in (new, old)]
     steps = differences.labels_of_steps(old) | differences.labels_of_steps(new)
     return [
-        (_title(table, language), len(found), [_line(change, words, steps) for change in found[:MOST_ROWS]])
-        for table, found in differences.of_numbers(old, new).items()
+        (
+            _title(table, language),
+            len(table_differences),
+            [_line(change, words, steps) for change in table_differences[:MOST_ROWS]],
+        )
+        for table, table_differences in differences.of_numbers(old, new).items()
     ]
 
 
@@ -132,7 +136,7 @@ def _line(change, words, steps):
         _timepoint(timepoint, words[0]),
         _category(variable, category, words[0]),
     ]
-    return [one for one in where if one], _statistic(statistic, words[0]), *_numbers(change)
+    return [place for place in where if place], _statistic(statistic, words[0]), *_numbers(change)
 
 
 def _statistic(code, words):
@@ -156,11 +160,11 @@ def _variable(name, words):
 
 def _group(code, words):
     """A group, or a pair of groups, as either run calls it."""
-    for one in words:
-        if code in one.groups:
-            return one.groups[code]
-        if code in one.result["method"]["pairs"]:
-            return " – ".join(one.groups[part] for part in one.codes_of_pair(code))
+    for word in words:
+        if code in word.groups:
+            return word.groups[code]
+        if code in word.result["method"]["pairs"]:
+            return " – ".join(word.groups[part] for part in word.codes_of_pair(code))
     return code
 
 
@@ -175,7 +179,9 @@ def _timepoint(code, words):
 
 def _category(name, code, words):
     try:
-        return next((words(one.label) for one in variables.get(name).categories if str(one.code) == code), code)
+        return next(
+            (words(category.label) for category in variables.get(name).categories if str(category.code) == code), code
+        )
     except (KeyError, ValueError):
         return next((words(choice.label) for _last, choice in sins.STABILITY if choice.code == code), code)
 
@@ -192,7 +198,7 @@ def _shown(value):
     if isinstance(value, float):
         return f"{value:.5g}".replace("-", "−")
     if isinstance(value, (list, tuple)):
-        return ", ".join(_shown(one) for one in value)
+        return ", ".join(_shown(part) for part in value)
     return str(value)
 
 
@@ -200,7 +206,7 @@ def _patients(request, old, new):
     """Who came in and who left, for those who may read the records of all sites."""
     if not all(request.access.may(Can.READ, site) for site in Site.objects.values_list("pk", flat=True)):
         return {}
-    found = differences.of_patients(old.patients, new.patients)
-    if found is None:
+    changes = differences.of_patients(old.patients, new.patients)
+    if changes is None:
         return {"patients_unknown": True}
-    return {"patients": [(len(ids), ids[:MOST_LISTED]) for ids in found]}
+    return {"patients": [(len(ids), ids[:MOST_LISTED]) for ids in changes]}

@@ -25,14 +25,16 @@ def sections(result, language):
     """The context of `comparison/figures/section.html` and `eq5d.html`."""
     words = Words(result, language)
     drawn = drawings.charts(result, language)
-    charts = [Section(one.code, one.title, _short(one, words), alt=one.alt) for one in drawn]
+    charts = [Section(chart.code, chart.title, _short(chart, words), alt=chart.alt) for chart in drawn]
     return {
-        "charts": [one for one in charts if one.code != flow.CODE],
-        "flow_chart": next((one for one in charts if one.code == flow.CODE), None),  # the page draws it with links
+        "charts": [chart for chart in charts if chart.code != flow.CODE],
+        "flow_chart": next(
+            (chart for chart in charts if chart.code == flow.CODE), None
+        ),  # the page draws it with links
         "chart_formats": list(drawings.FORMATS),
         "eq5d_report": [
-            Section(one.code, one.title, _short(one, words), note=eq5d_tables.note(one.code, words))
-            for one in eq5d_tables.numbers(result, language)
+            Section(number.code, number.title, _short(number, words), note=eq5d_tables.note(number.code, words))
+            for number in eq5d_tables.numbers(result, language)
         ],
         "language": language,
     }

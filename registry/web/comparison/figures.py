@@ -63,8 +63,8 @@ def _kept(request, response, run_id, code, format):
 @for_comparing
 def eq5d_table(request, run_id, code):
     """One table of the EQ-5D report as CSV, at full precision."""
-    one = get_object_or_404(ComparisonRun, pk=run_id, status=ComparisonRun.Status.DONE)
-    result = presentation.shown(runs.result_of(one))
+    comparison = get_object_or_404(ComparisonRun, pk=run_id, status=ComparisonRun.Status.DONE)
+    result = presentation.shown(runs.result_of(comparison))
     tables = {table.code: table for table in eq5d_tables.numbers(result, get_language() or "en")}
     if code not in tables:
         raise Http404

@@ -34,11 +34,14 @@ def _labelled(pairs):
 
 
 def _times():
-    return _labelled((one.code, one.label) for one in timepoints.SCHEDULE)
+    return _labelled((timepoint.code, timepoint.label) for timepoint in timepoints.SCHEDULE)
 
 
 def _sets():
-    return [(code, f"{label} ({code})") for code, label in _labelled((one.code, one.label) for one in value_sets.ALL)]
+    return [
+        (code, f"{label} ({code})")
+        for code, label in _labelled((value_set.code, value_set.label) for value_set in value_sets.ALL)
+    ]
 
 
 def _levels_of_arms():
@@ -46,16 +49,16 @@ def _levels_of_arms():
     language = get_language() or "en"
     return [
         (
-            one.label.in_language(language),
-            [(f"{code}:{choice.code}", choice.label.in_language(language)) for choice in one.groups],
+            grouping.label.in_language(language),
+            [(f"{code}:{choice.code}", choice.label.in_language(language)) for choice in grouping.groups],
         )
-        for code, one in ARM_VARIABLES.items()
+        for code, grouping in ARM_VARIABLES.items()
     ]
 
 
 def _arms(a, b):
     """The Arms of two lists such as ["procedure:psf"]. ValidationError where they are of several variables."""
-    chosen = [[one.split(":", 1) for one in arm] for arm in (a, b)]
+    chosen = [[segment.split(":", 1) for segment in arm] for arm in (a, b)]
     names = {variable for arm in chosen for variable, _level in arm}
     if len(names) != 1:
         raise forms.ValidationError(_("Choose the levels of both arms, all of one variable."))
@@ -66,8 +69,8 @@ def _cohorts():
     """The declared cohorts, then the saved ones, the newest version of each name first."""
     saved = SavedCohort.objects.order_by("name", "-version")
     return [
-        *_labelled((one.name, one.label) for one in cohorts.COHORTS.values()),
-        *((f"{SAVED}{one.pk}", f"{one.name} · {_('version')} {one.version}") for one in saved),
+        *_labelled((cohort.name, cohort.label) for cohort in cohorts.COHORTS.values()),
+        *((f"{SAVED}{cohort.pk}", f"{cohort.name} · {_('version')} {cohort.version}") for cohort in saved),
     ]
 
 
@@ -95,7 +98,9 @@ class ComparisonForm(forms.Form):
     )
     grouping = forms.ChoiceField(
         label=PARTS["grouping"],
-        choices=lambda: _labelled([*((one.code, one.label) for one in GROUPINGS.values()), (ARMS, ARM_LABEL)]),
+        choices=lambda: _labelled(
+            [*((grouping.code, grouping.label) for grouping in GROUPINGS.values()), (ARMS, ARM_LABEL)]
+        ),
     )
     arm_a = forms.MultipleChoiceField(label=_("Arm A"), choices=lambda: _levels_of_arms(), required=False)
     arm_b = forms.MultipleChoiceField(label=_("Arm B"), choices=lambda: _levels_of_arms(), required=False)
@@ -142,7 +147,7 @@ class ComparisonForm(forms.Form):
         for part, offered in VARIABLES.items():
             self.fields[part] = forms.MultipleChoiceField(
                 label=PARTS[part],
-                choices=_labelled((one.name, one.label) for one in offered),
+                choices=_labelled((variable.name, variable.label) for variable in offered),
                 widget=forms.CheckboxSelectMultiple,
                 required=False,
             )

@@ -62,7 +62,7 @@ def in_words(part, value, language):
     if part == "segment_rule":
         return [f"{RULES[option]}: {RULE_CHOICES.get(code, code)}" for option, code in value.items()]
     if isinstance(value, list):
-        return [_one(part, one, language) for one in value]
+        return [_one(part, member, language) for member in value]
     return _one(part, value, language)
 
 

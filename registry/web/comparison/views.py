@@ -83,50 +83,65 @@ def _uuid(text):
 @require_safe
 @for_comparing
 def run(request, run_id):
-    one = get_object_or_404(ComparisonRun.objects.defer("result").select_related("requested_by", "frozen"), pk=run_id)
-    context = {"run": one, "asked": described(one), "under_way": one.status in UNDER_WAY, "stage": stage_label(one)}
-    context |= {"seconds_left": seconds_left(one), "failure": failure(one), "before": _before(one)}
-    if one.status == ComparisonRun.Status.DONE:
+    comparison = get_object_or_404(
+        ComparisonRun.objects.defer("result").select_related("requested_by", "frozen"), pk=run_id
+    )
+    context = {
+        "run": comparison,
+        "asked": described(comparison),
+        "under_way": comparison.status in UNDER_WAY,
+        "stage": stage_label(comparison),
+    }
+    context |= {"seconds_left": seconds_left(comparison), "failure": failure(comparison), "before": _before(comparison)}
+    if comparison.status == ComparisonRun.Status.DONE:
         bundle = BUNDLE if request.access.may(Can.EXPORT) else None
-        context["result"] = _rendered(one, bundle, request.access.may(Can.READ))
+        context["result"] = _rendered(comparison, bundle, request.access.may(Can.READ))
     return render(request, "comparison/run.html", context)
 
 
-def _before(one):
+def _before(comparison):
     """The newest finished run of the same cohort before this one: what there is to compare a rerun with."""
-    same = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE, cohort__name=one.cohort["name"])
-    return same.filter(requested_at__lt=one.requested_at).only("pk").order_by("-requested_at").first()
+    same = ComparisonRun.objects.filter(status=ComparisonRun.Status.DONE, cohort__name=comparison.cohort["name"])
+    return same.filter(requested_at__lt=comparison.requested_at).only("pk").order_by("-requested_at").first()
 
 
-def _rendered(one, bundle, listing):
+def _rendered(comparison, bundle, listing):
     """What a finished run shows, rendered once for all who ask: a result never changes, and composing it takes long."""
     language = get_language() or "en"
-    asked = f"{one.pk}:{language}:{bundle}:{listing}"
+    asked = f"{comparison.pk}:{language}:{bundle}:{listing}"
     key = f"comparison:{product_version()}:{asked}:{settings.SYNTHETIC}:{settings.SMALL_CELLS}"
-    found = None if settings.DEBUG else cache.get(key)
-    if found is None:
-        result = presentation.shown(runs.result_of(one))
-        shown = _shown(result, language) | _flow(one, result, language, listing) | {"run": one, "bundle": bundle}
-        found = render_to_string("comparison/result.html", shown)
-        cache.set(key, found, rendered_cache.DAY)
-    return mark_safe(found)  # noqa: S308 - a template's own output, escaped there
+    html = None if settings.DEBUG else cache.get(key)
+    if html is None:
+        result = presentation.shown(runs.result_of(comparison))
+        shown = (
+            _shown(result, language)
+            | _flow(comparison, result, language, listing)
+            | {"run": comparison, "bundle": bundle}
+        )
+        html = render_to_string("comparison/result.html", shown)
+        cache.set(key, html, rendered_cache.DAY)
+    return mark_safe(html)  # noqa: S308 - a template's own output, escaped there
 
 
-def _flow(one, result, language, listing):
+def _flow(comparison, result, language, listing):
     """The diagram from enrolled to analysed; its numbers are links for those who may see records."""
     try:
-        query = address_of(cohorts.from_json(one.cohort).steps)
+        query = address_of(cohorts.from_json(comparison.cohort).steps)
     except (KeyError, ValueError):  # a step that the pages do not ask for
         query = None
-    told = presentation.flow(result, language)
+    flow = presentation.flow(result, language)
     linked = listing and query is not None
-    link = lists(query, run=one.pk) if linked else lambda step: None
+    link = lists(query, run=comparison.pk) if linked else lambda step: None
     groups = [
-        (name, result["cohort"]["groups"][code], lists(query, run=one.pk, group=code)("analysed") if linked else None)
+        (
+            name,
+            result["cohort"]["groups"][code],
+            lists(query, run=comparison.pk, group=code)("analysed") if linked else None,
+        )
         for code, name in Words(result, language).groups.items()
     ]
     return {
-        "diagram": diagram(told, groups, link, _("Excluded: {reason}")),
+        "diagram": diagram(flow, groups, link, _("Excluded: {reason}")),
         "by_site": presentation.by_site(result, language),
         "cohort_query": query,
     }
@@ -148,10 +163,15 @@ def _shown(result, language):
 @for_comparing
 def progress(request, run_id):
     """How far a run is, for the page to poll; asks the page to load anew once the run has ended."""
-    one = get_object_or_404(ComparisonRun.objects.defer("result"), pk=run_id)
-    context = {"run": one, "stage": stage_label(one), "stages": STAGES, "seconds_left": seconds_left(one)}
+    comparison = get_object_or_404(ComparisonRun.objects.defer("result"), pk=run_id)
+    context = {
+        "run": comparison,
+        "stage": stage_label(comparison),
+        "stages": STAGES,
+        "seconds_left": seconds_left(comparison),
+    }
     response = render(request, "comparison/progress.html", context)
-    if one.status not in UNDER_WAY:
+    if comparison.status not in UNDER_WAY:
         response["HX-Refresh"] = "true"
     response["Cache-Control"] = "no-store"
     return response
@@ -175,43 +195,45 @@ def again(request, run_id):
 @for_comparing
 def download(request, run_id, format):
     """The result as a file. What it tells is of groups, yet leaving the registry is recorded."""
-    one = get_object_or_404(ComparisonRun, pk=run_id)
-    result = runs.result_of(one)
+    comparison = get_object_or_404(ComparisonRun, pk=run_id)
+    result = runs.result_of(comparison)
     if result is not None and format == BUNDLE:
-        return _bundle(request, one)
+        return _bundle(request, comparison)
     if result is None or format not in files.FORMATS:
         raise Http404
-    content = rendered_cache.file_of(one.pk, result, format, get_language() or "en")
-    audit.record("comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=one.pk, detail={"format": format})
+    content = rendered_cache.file_of(comparison.pk, result, format, get_language() or "en")
+    audit.record(
+        "comparison_downloaded", table=ComparisonRun._meta.db_table, row_id=comparison.pk, detail={"format": format}
+    )
     return HttpResponse(
         content,
         content_type=files.CONTENT_TYPES[format],
-        headers={"Content-Disposition": f'attachment; filename="{file_name(one, format)}"'},
+        headers={"Content-Disposition": f'attachment; filename="{file_name(comparison, format)}"'},
     )
 
 
-def file_name(one, format):
-    return f"comparison-{day_of(one.requested_at):%Y%m%d}-{str(one.pk)[:8]}.{format}"
+def file_name(comparison, format):
+    return f"comparison-{day_of(comparison.requested_at):%Y%m%d}-{str(comparison.pk)[:8]}.{format}"
 
 
-def _bundle(request, one):
+def _bundle(request, comparison):
     """The result with its data, patient by patient: for those who may also export, and recorded as an export."""
     if not request.access.may(Can.EXPORT):
         raise Http404
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     try:
-        with everything(user_id=request.access.user_id, reason=f"bundle of comparison {one.pk}"):
-            patients = bundle.write_run(file, one)
+        with everything(user_id=request.access.user_id, reason=f"bundle of comparison {comparison.pk}"):
+            patients = bundle.write_run(file, comparison)
     except bundle.DataChanged:
         messages.warning(request, _("The data have changed since. Run the comparison again to get its bundle."))
-        return redirect("comparison_run", one.pk)
+        return redirect("comparison_run", comparison.pk)
     detail = {"patients": patients, "identified": False}
     audit.record_for_sites(
         "export",
         Site.objects.values_list("pk", flat=True),
         table=ComparisonRun._meta.db_table,
-        row_id=one.pk,
+        row_id=comparison.pk,
         detail=detail,
     )
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=file_name(one, "zip"), content_type="application/zip")
+    return FileResponse(file, as_attachment=True, filename=file_name(comparison, "zip"), content_type="application/zip")

@@ -84,12 +84,12 @@ class Conflict:
 
     @property
     def open(self):
-        return any(not one.chosen for one in self.asked)
+        return any(not disagreement.chosen for disagreement in self.asked)
 
     @property
     def partly(self):
         """Whether some are chosen, so that the page says that the others are left."""
-        return self.open and any(one.chosen for one in self.asked)
+        return self.open and any(disagreement.chosen for disagreement in self.asked)
 
 
 def between(sheet, row, raw, missing, version, post, person_id):
@@ -104,9 +104,9 @@ def between(sheet, row, raw, missing, version, post, person_id):
         for item in sheet.items
         if not _same(item, (values[item.name], reasons.get(item.name, "")), _answer(item, raw, missing))
     ]
-    found = Conflict(row, [], dict(raw), dict(missing), bool(differing), "complete" in post)
+    conflict = Conflict(row, [], dict(raw), dict(missing), bool(differing), "complete" in post)
     if not differing:
-        return found
+        return conflict
     if version is not None and version > row.version:
         version = None  # of a record that was removed since: this is another one
     # An own form of a patient that does not say what it has seen: then nobody knows who changed what since.
@@ -118,32 +118,32 @@ def between(sheet, row, raw, missing, version, post, person_id):
         if not blind and item.name not in changed:
             continue
         stored = (values[item.name], reasons.get(item.name, ""))
-        one = Disagreement(item, stored, _answer(item, raw, missing), changed.get(item.name), "")
+        disagreement = Disagreement(item, stored, _answer(item, raw, missing), changed.get(item.name), "")
         if seen is not None and item.name not in later:
-            one.chosen = post.get(f"keep-{item.name}", "")
-            one.chosen = one.chosen if one.chosen in (MINE, THEIRS) else ""
-        found.asked.append(one)
-        if one.chosen == THEIRS:
-            found.raw[item.name] = stored[0]
-            found.missing.pop(item.name, None)
+            disagreement.chosen = post.get(f"keep-{item.name}", "")
+            disagreement.chosen = disagreement.chosen if disagreement.chosen in (MINE, THEIRS) else ""
+        conflict.asked.append(disagreement)
+        if disagreement.chosen == THEIRS:
+            conflict.raw[item.name] = stored[0]
+            conflict.missing.pop(item.name, None)
             if stored[1]:
-                found.missing[item.name] = stored[1]
-    _name(found, person_id)
-    return found
+                conflict.missing[item.name] = stored[1]
+    _name(conflict, person_id)
+    return conflict
 
 
-def _name(found, person_id):
-    ids = {one.change.by for one in found.asked if one.change}
-    names = names_of({*ids, found.row.updated_by_id}) | {None: _("System")}
+def _name(conflict, person_id):
+    ids = {disagreement.change.by for disagreement in conflict.asked if disagreement.change}
+    names = names_of({*ids, conflict.row.updated_by_id}) | {None: _("System")}
     names[person_id] = _("You, in another window")
-    found.by, found.own = names.get(found.row.updated_by_id, "–"), found.row.updated_by_id == person_id
-    for one in found.asked:
-        one.who = names.get(one.change.by, "–") if one.change else ""
+    conflict.by, conflict.own = names.get(conflict.row.updated_by_id, "–"), conflict.row.updated_by_id == person_id
+    for disagreement in conflict.asked:
+        disagreement.who = names.get(disagreement.change.by, "–") if disagreement.change else ""
 
 
 def _answer(item, raw, missing):
     return raw.get(item.name), missing.get(item.name, "")
 
 
-def _same(item, one, other):
-    return wording.meant(item, one[0]) == wording.meant(item, other[0]) and (one[1] or "") == (other[1] or "")
+def _same(item, ours, other):
+    return wording.meant(item, ours[0]) == wording.meant(item, other[0]) and (ours[1] or "") == (other[1] or "")

@@ -62,22 +62,22 @@ def shown(request, sheet, values, missing):
     draft = drafts.draft_of(request.access, sheet.patient, form_code(sheet))
     if draft is None:
         return None, ""
-    found = _shown(draft, sheet, values, missing)
-    return found, drafts.mark(draft.updated_at)
+    page = _shown(draft, sheet, values, missing)
+    return page, drafts.mark(draft.updated_at)
 
 
 def _shown(draft, sheet, values, missing):
     if draft.discarded_at:
         return Shown(draft, values, missing, discarded=True) if sheet.state != State.LOCKED else None
     raw, why = laid_over(draft, values, missing, sheet.instruments, sheet.leading, sheet.without)
-    found = Shown(draft, raw, why, MultiValueDict(draft.typed).get("reason", ""))
-    says_more = found.reason or any(
-        (raw[one.name] or "") != (values.get(one.name) or "") or why.get(one.name) != missing.get(one.name)
-        for one in sheet.items
+    shown = Shown(draft, raw, why, MultiValueDict(draft.typed).get("reason", ""))
+    says_more = shown.reason or any(
+        (raw[item.name] or "") != (values.get(item.name) or "") or why.get(item.name) != missing.get(item.name)
+        for item in sheet.items
     )
     if not says_more:
         return None
-    return found if sheet.state != State.LOCKED else Shown(draft, values, missing, held=True)
+    return shown if sheet.state != State.LOCKED else Shown(draft, values, missing, held=True)
 
 
 def laid_over(draft, values, missing, instruments, leading=(), without=()):
@@ -85,7 +85,9 @@ def laid_over(draft, values, missing, instruments, leading=(), without=()):
     stored = _fields((*leading, *catalogue.items(instruments)), values, missing)
     fields = MultiValueDict(stored | draft.typed)
     raw, why = questions.submitted(fields, instruments, leading, without)
-    return {name: [one for one in sent if one] if isinstance(sent, list) else sent for name, sent in raw.items()}, why
+    return {
+        name: [value for value in sent if value] if isinstance(sent, list) else sent for name, sent in raw.items()
+    }, why
 
 
 def _fields(items, values, missing):
@@ -205,8 +207,8 @@ def address_of(patient_id, code, labels=None):
     """Where a form of this code is opened; None where there is none such. `labels`: of the schedule, if known."""
     if code == drafts.NEW_EVENT:
         return reverse("adverse_event_new", args=[patient_id])
-    found = _form(code, schedule.labels() if labels is None else labels)
-    return record_words.form_url(patient_id, found) if found else None
+    form_shown = _form(code, schedule.labels() if labels is None else labels)
+    return record_words.form_url(patient_id, form_shown) if form_shown else None
 
 
 def _form(code, labels):
@@ -217,17 +219,17 @@ def _form(code, labels):
 
 def lines(access, most):
     """The person's drafts for a list: what there is to finish, and since when."""
-    found = drafts.drafts_of(access, most)
-    labels = schedule.labels() if found else {}
+    found_drafts = drafts.drafts_of(access, most)
+    labels = schedule.labels() if found_drafts else {}
     return [
         {
-            "patient_id": one.patient_id,
-            "label": _label(one.form, labels),
+            "patient_id": draft.patient_id,
+            "label": _label(draft.form, labels),
             "address": address,
-            "at": one.updated_at,
+            "at": draft.updated_at,
         }
-        for one in found
-        if (address := address_of(one.patient_id, one.form, labels))
+        for draft in found_drafts
+        if (address := address_of(draft.patient_id, draft.form, labels))
     ]
 
 

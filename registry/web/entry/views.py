@@ -136,8 +136,8 @@ def _look(request, sheet):
     raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
     typed = {item.name: _readable(item, raw, missing) for item in sheet.items}
     form = sheet.form or Form("adverse_event")
-    found = on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
-    return JsonResponse({"doubts": [{"name": one.name, "text": one.text} for one in found]})
+    doubts = on_form.doubts(unlikely(sheet.patient, form, typed), form, list(typed))
+    return JsonResponse({"doubts": [{"name": doubt.name, "text": doubt.text} for doubt in doubts]})
 
 
 def _work_out(request, sheet):
@@ -169,18 +169,18 @@ def _store(request, sheet):
     complete = "complete" in request.POST
     version = forms.version_in(request.POST)
     reason = request.POST.get("reason", "").strip()
-    said = on_form.said_in(request.POST)
-    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": said}
+    acknowledged = on_form.said_in(request.POST)
+    sent = {"raw": raw, "missing": missing, "complete": complete, "reason": reason, "said": acknowledged}
     try:
         return _try(request, sheet, sent, version)
-    except Unlikely as found:
+    except Unlikely as unlikely_answers:
         return _page(
             request,
             sheet,
             sent["raw"],
             sent["missing"],
             reason=reason,
-            asked=(found.findings, said),
+            asked=(unlikely_answers.findings, acknowledged),
             version=sent.get("version", version),
             status=422,
         )
@@ -198,22 +198,22 @@ def _try(request, sheet, sent, version):
     if row is None:
         errors, row, saved = _attempt(sheet, sent, version)
     while row is not None:
-        found = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
-        if found.open:
+        conflict = conflicts.between(sheet, row, sent["raw"], sent["missing"], began, request.POST, request.user.pk)
+        if conflict.open:
             return _page(
                 request,
                 sheet,
                 sent["raw"],
                 sent["missing"],
                 reason=sent["reason"],
-                conflict=found,
+                conflict=conflict,
                 version=began,
                 status=409,
             )
         unfinished = sent["complete"] and getattr(row, sheet.state_column or "", "") == State.DRAFT
-        if not found.differs and not unfinished:
+        if not conflict.differs and not unfinished:
             break
-        sent |= {"raw": found.raw, "missing": found.missing, "version": row.version}
+        sent |= {"raw": conflict.raw, "missing": conflict.missing, "version": row.version}
         at = row.version
         errors, row, saved = _attempt(sheet, {name: sent[name] for name in answers}, at)
     if errors:
@@ -242,9 +242,10 @@ def _attempt(sheet, sent, version, again=True):
     try:
         return {}, None, sheet.save(version=version, **sent)
     except InvalidAnswers as error:
-        return error.errors, None, None
+        lacks_reason = sheet.shown().needs_reason and not sent["reason"]
+        return error.errors | (_reason_wanted() if lacks_reason else {}), None, None
     except ReasonRequired:
-        return {"reason": [_("This form is complete. Say why it is corrected.")]}, None, None
+        return _reason_wanted(), None, None
     except Locked:
         return {"": [_("This form is signed. It must be unlocked before it can change.")]}, None, None
     except Conflict as error:
@@ -259,14 +260,18 @@ def _attempt(sheet, sent, version, again=True):
         return {}, row, None
 
 
+def _reason_wanted():
+    return {"reason": [_("This form is complete. Say why it is corrected.")]}
+
+
 def _stored(request, sheet, row, complete):
     left = drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
     may_leave_queries = sheet.form and getattr(row, "may_leave_queries", True)
     if may_leave_queries and (note := on_form.saved_note(sheet.patient, sheet.form)):
         messages.warning(request, note)
-    said = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
-    messages.success(request, said)
+    message = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
+    messages.success(request, message)
     if left:
         messages.info(request, _("What you typed in another window is kept as your draft of this form."))
     leave = complete or not sheet.keeps_drafts
@@ -391,8 +396,10 @@ def _saved(sheet, row):
 
 def _kept(sheet, row):
     """Answers to extras that are switched off by now, to be read: (title, [(label, answer in words)])."""
-    found = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
-    return [(wording.words(one.title), [_read(item, row) for item in items]) for one, items in found]
+    instruments = extras.kept(sheet.form.kind, row, sheet.instruments) if sheet.form else []
+    return [
+        (wording.words(instrument.title), [_read(item, row) for item in items]) for instrument, items in instruments
+    ]
 
 
 def _read(item, row):
@@ -428,7 +435,7 @@ def _summary(errors, sheet):
 
 def _all_unanswered(errors, sheet):
     wanted = {item.name: wording.said(item, REQUIRED) for item in sheet.items}
-    return all(text == wanted.get(name) for name, found in errors.items() for text in found)
+    return all(text == wanted.get(name) for name, reasons in errors.items() for text in reasons)
 
 
 @require_http_methods(["GET", "POST"])
@@ -437,23 +444,23 @@ def assessment(request, patient_id, timepoint):
     patient = patient_of(request, patient_id)
     today = timezone.localdate()
     plan = schedule.plans().of(patient, today)
-    planned = next((one for one in plan if one.code == timepoint), None)
+    planned = next((visit for visit in plan if visit.code == timepoint), None)
     label = visit_label(patient, timepoint, plan)
 
     def look():
         recorded = assessments_of(patient)
         own = visits.visits(patient, plan, recorded, today, ends.end_of(patient))
         if planned:
-            visit = next(one for one in own if one.code == timepoint)
+            visit = next(visit for visit in own if visit.code == timepoint)
         else:
             row = recorded.get(timepoint)
             visit = visits.Visit(Choice(timepoint, label), row.state if row else "empty", assessment=row)
-            own = [one for one in own if one.assessment]
+            own = [visit for visit in own if visit.assessment]
         row = visit.assessment
         seen = {"row": row, "state": row.state if row else "empty", "visit": visit}
         seen["history_url"] = reverse("history", args=[patient.pk]) + f"?record={timepoint}"
         before = own[: own.index(visit)] if visit in own else own
-        if before := next((one for one in reversed(before) if one.assessment), None):
+        if before := next((visit for visit in reversed(before) if visit.assessment), None):
             items = catalogue.items(catalogue.current().of_assessment)
             seen["previous"] = {item.name: forms.typed(getattr(before.assessment, item.name)) for item in items}
             seen["previous_label"] = before.label
@@ -611,7 +618,7 @@ def _equal_event(events, raw):
     items = catalogue.items(catalogue.ADVERSE_EVENTS)
     sent = {item.name: wording.meant(item, raw.get(item.name)) for item in items}
     alike = events.filter(kind=str(sent["kind"]))
-    return next((one for one in alike if all(getattr(one, name) == value for name, value in sent.items())), None)
+    return next((event for event in alike if all(getattr(event, name) == value for name, value in sent.items())), None)
 
 
 @require_safe
@@ -619,12 +626,12 @@ def _equal_event(events, raw):
 def value_set(request, code, version):
     """Every EQ-5D-5L state and its value, for the page that shows the HSUV while the answers are given."""
     try:
-        found = value_sets.get(code)
+        country_set = value_sets.get(code)
     except KeyError:
         raise Http404 from None
-    if found.version != version:
+    if country_set.version != version:
         raise Http404
-    return JsonResponse(found.table())
+    return JsonResponse(country_set.table())
 
 
 @require_safe

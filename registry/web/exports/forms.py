@@ -17,7 +17,7 @@ SAVED = "saved:"  # before the number of a saved cohort, which no declared one i
 
 
 def _labelled(pairs):
-    return [(one.code, words(one.label)) for one in pairs]
+    return [(pair.code, words(pair.label)) for pair in pairs]
 
 
 def _radios(label, pairs):
@@ -36,7 +36,9 @@ class ExportForm(forms.Form):
     )
     value_sets = forms.MultipleChoiceField(
         label=_("Value sets of the HSUV"),
-        choices=lambda: [(one.code, f"{words(one.label)} ({one.code})") for one in value_sets.ALL],
+        choices=lambda: [
+            (value_set.code, f"{words(value_set.label)} ({value_set.code})") for value_set in value_sets.ALL
+        ],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -91,12 +93,12 @@ class ExportForm(forms.Form):
 
 def _cohorts(access):
     """All patients first, then the other declared cohorts, then the saved ones for those who make cohorts."""
-    declared = [cohorts.ALL, *(one for one in cohorts.COHORTS.values() if one is not cohorts.ALL)]
-    found = [(one.name, words(one.label)) for one in declared]
+    declared = [cohorts.ALL, *(cohort for cohort in cohorts.COHORTS.values() if cohort is not cohorts.ALL)]
+    offered = [(cohort.name, words(cohort.label)) for cohort in declared]
     if access.may(Can.COMPARE):
         saved = SavedCohort.objects.order_by("name", "-version")
-        found += [(f"{SAVED}{one.pk}", f"{one.name} · {_('version')} {one.version}") for one in saved]
-    return found
+        offered += [(f"{SAVED}{cohort.pk}", f"{cohort.name} · {_('version')} {cohort.version}") for cohort in saved]
+    return offered
 
 
 def _cohort(chosen):
@@ -106,7 +108,7 @@ def _cohort(chosen):
 
 
 def _snapshots(access):
-    found = [("", _("The registry as it is now"))]
+    offered = [("", _("The registry as it is now"))]
     if may_see_snapshots(access):
-        found += [(str(one.pk), one.label) for one in Snapshot.objects.all()]
-    return found
+        offered += [(str(snapshot.pk), snapshot.label) for snapshot in Snapshot.objects.all()]
+    return offered

@@ -58,11 +58,11 @@ def snapshot_list(request):
 @require_safe
 @for_readers_of_all
 def snapshot_detail(request, snapshot_id):
-    one = get_object_or_404(Snapshot.objects.select_related("created_by"), pk=snapshot_id)
+    snapshot = get_object_or_404(Snapshot.objects.select_related("created_by"), pk=snapshot_id)
     context = {
-        "snapshot": one,
-        "others": Snapshot.objects.exclude(pk=one.pk),
-        "runs": one.runs.defer("result").select_related("requested_by")[:PAGE],
+        "snapshot": snapshot,
+        "others": Snapshot.objects.exclude(pk=snapshot.pk),
+        "runs": snapshot.runs.defer("result").select_related("requested_by")[:PAGE],
     }
     return render(request, "exports/snapshots/snapshot.html", context)
 
@@ -71,12 +71,12 @@ def snapshot_detail(request, snapshot_id):
 @for_readers_of_all
 def snapshot_verify(request, snapshot_id):
     """Compute the hash of everything again and say whether it is the one that was kept."""
-    one = get_object_or_404(Snapshot, pk=snapshot_id)
-    if packed_snapshots.verify(one):
+    snapshot = get_object_or_404(Snapshot, pk=snapshot_id)
+    if packed_snapshots.verify(snapshot):
         messages.success(request, _("Every cell is as it was frozen: the hash is the same."))
     else:
         messages.error(request, _("The hash differs: the snapshot is not what it was. Tell the operator."))
-    return redirect("snapshot", one.pk)
+    return redirect("snapshot", snapshot.pk)
 
 
 @require_safe
@@ -102,5 +102,5 @@ def _chosen(text):
 
 def _differences(before, after):
     with transaction.atomic():
-        first, second = (snapshots.source_of(None if one == NOW else one) for one in (before, after))
+        first, second = (snapshots.source_of(None if code == NOW else code) for code in (before, after))
         return snapshots.differences(first, second, MOST_CELLS)

@@ -117,7 +117,7 @@ def _told(export):
 
 def _excluded_of(export):
     """As `_excluded`; a step that the choices do not have is that of data that must not be used, the first."""
-    counts = [one["n"] for one in export.manifest["patients"]["excluded"]]
+    counts = [step["n"] for step in export.manifest["patients"]["excluded"]]
     cohort = asked.from_json(export.choices).cohort
     if len(counts) > len(cohort.steps):
         cohort = cohorts.with_permission(cohort)
@@ -184,7 +184,7 @@ def export_download(request):
     file = next((file for file in file_formats.FILES if file.name == wanted), None)
     if file is None and wanted != ZIP:
         raise Http404
-    rows = {one.name: tables.count(one, selection) for one in (file_formats.FILES if file is None else [file])}
+    rows = {layout.name: tables.count(layout, selection) for layout in (file_formats.FILES if file is None else [file])}
     audit.record_for_sites(
         "export",
         selection.sites,

@@ -25,38 +25,38 @@ AS_IT_IS = "="
 @for_importing
 def columns(request, import_id):
     """Which column stands for what; suggestions by name, or a mapping that was kept."""
-    one = open_one_of(request, import_id)
-    if one is None:
+    job = open_one_of(request, import_id)
+    if job is None:
         return redirect("import")
-    counts = _counts(one)
+    counts = _counts(job)
     if counts is None:
-        jobs.set_mapping(one, Mapping(), "check")  # the check says what is wrong with the files
-        return redirect("import_report", one.pk)
-    known = jobs.mapping_of(one)
+        jobs.set_mapping(job, Mapping(), "check")  # the check says what is wrong with the files
+        return redirect("import_report", job.pk)
+    known = jobs.mapping_of(job)
     saved = ImportMapping.objects.filter(name=request.POST.get("saved") or None).first()
-    found = {}
+    faults = {}
     if request.method == "POST" and saved:
         known = Mapping.from_json(saved.mapping)
-        jobs.set_mapping(one, known, "columns", saved.name)
+        jobs.set_mapping(job, known, "columns", saved.name)
         messages.info(request, _("“%(name)s” is filled in below. Look it over.") % {"name": saved.name})
     elif request.method == "POST":
         known = _posted_columns(request, counts, known)
-        found = mapping.faults(known)
-        jobs.set_mapping(one, known, "columns" if found else "values")
-        if not found:
-            return redirect("import_values", one.pk)
+        faults = mapping.faults(known)
+        jobs.set_mapping(job, known, "columns" if faults else "values")
+        if not faults:
+            return redirect("import_values", job.pk)
     elif not known.columns:
         known.columns = mapping.suggested(counts)
     return render(
-        request, "imports/import_columns.html", _columns_page(one, counts, known, found), status=422 if found else 200
+        request, "imports/import_columns.html", _columns_page(job, counts, known, faults), status=422 if faults else 200
     )
 
 
-def _counts(one):
+def _counts(job):
     """Column → {cell: rows} of the one table of an import; None where there is none, or are several."""
-    if jobs.step_of(one) in ("read", "choices"):
+    if jobs.step_of(job) in ("read", "choices"):
         return None
-    layouts = jobs.layouts_of(one)
+    layouts = jobs.layouts_of(job)
     return layouts[0][1].counts if len(layouts) == 1 else None
 
 
@@ -76,14 +76,14 @@ def _posted_columns(request, counts, known):
     )
 
 
-def _columns_page(one, counts, known, found):
+def _columns_page(job, counts, known, faults):
     lines = [
         {
             "place": place,
             "name": name,
             "examples": _examples(values, known.columns.get(name, "")),
             "target": known.columns.get(name, ""),
-            "fault": found.get(name),
+            "fault": faults.get(name),
         }
         for place, (name, values) in enumerate(counts.items())
     ]
@@ -93,7 +93,7 @@ def _columns_page(one, counts, known, found):
         base, visit = mapping.base_of(line["target"]), mapping.visit_of_target(line["target"])
         line["label"] = " · ".join(filter(None, (labels.get(base, ""), visits.get(visit, ""))))
     return {
-        "one": one,
+        "one": job,
         "lines": lines,
         "groups": mapping.targets(),
         "mapping": known,
@@ -102,8 +102,8 @@ def _columns_page(one, counts, known, found):
         "sides": _side_by_side(lines),
         "fixed_site": known.fixed.get(mapping.SITE, ""),
         "fixed_timepoint": known.fixed.get(mapping.TIMEPOINT, ""),
-        "other_faults": [(target, fault) for target, fault in found.items() if target not in counts],
-        "faults": found,
+        "other_faults": [(target, fault) for target, fault in faults.items() if target not in counts],
+        "faults": faults,
         "saved": ImportMapping.objects.all(),
         "mapped": sum(bool(line["target"]) for line in lines),
     }
@@ -132,30 +132,30 @@ def _identifies(target):
 @for_importing
 def values(request, import_id):
     """What the values stand for, one by one; how dates are written; and the name to keep the mapping under."""
-    one = open_one_of(request, import_id)
-    if one is None:
+    job = open_one_of(request, import_id)
+    if job is None:
         return redirect("import")
-    known = jobs.mapping_of(one)
+    known = jobs.mapping_of(job)
     if not known.columns or mapping.faults(known):
-        return redirect("import_columns", one.pk)
-    counts = _counts(one)
+        return redirect("import_columns", job.pk)
+    counts = _counts(job)
     if counts is None:
-        return redirect("import_report", one.pk)
+        return redirect("import_report", job.pk)
     asked, errors = questions.questions(known, counts), {}
     if request.method == "POST":
         errors = _take(request.POST, known, asked)
         name = request.POST.get("save_as", "").strip()[:80]
         if not errors and name:
-            errors = _save(request, one, known, name)
-        jobs.set_mapping(one, known, "values" if errors else "check")
+            errors = _save(request, job, known, name)
+        jobs.set_mapping(job, known, "values" if errors else "check")
         if not errors:
-            return redirect("import_report", one.pk)
+            return redirect("import_report", job.pk)
         asked = questions.questions(known, counts)
-    elif one.mapping_name and one.mapping["step"] == "values" and not questions.unsaid(known, counts):
-        jobs.set_mapping(one, known, "check")
-        return redirect("import_report", one.pk)
+    elif job.mapping_name and job.mapping["step"] == "values" and not questions.unsaid(known, counts):
+        jobs.set_mapping(job, known, "check")
+        return redirect("import_report", job.pk)
     context = {
-        "one": one,
+        "one": job,
         "columns": [_column_page(column, known, errors) for column in asked.columns],
         "asked": asked,
         "known": known,
@@ -163,13 +163,13 @@ def values(request, import_id):
         "rule": notations.TWO_DIGITS.format(n=MINIMUM_AGE),
         "reasons": list(MISSING_LABELS.items()),
         "errors": errors,
-        "name": request.POST.get("save_as", one.mapping_name),
+        "name": request.POST.get("save_as", job.mapping_name),
     }
     return render(request, "imports/import_values.html", context, status=422 if errors else 200)
 
 
 def _column_page(column, known, errors):
-    said = known.codes.get(column.target, {})
+    codes = known.codes.get(column.target, {})
     return {
         "column": column,
         "label": _label(column.target),
@@ -178,9 +178,9 @@ def _column_page(column, known, errors):
         "values": [
             {"place": place, "value": value, "rows": rows, "code": code, "fault": errors.get((column.target, place))}
             | {
-                "left_out": said.get(value) == mapping.LEFT_OUT,
+                "left_out": codes.get(value) == mapping.LEFT_OUT,
                 "fits": value in column.fitting,
-                "kept": said.get(value) == value,
+                "kept": codes.get(value) == value,
             }
             for place, (value, rows, code) in enumerate(column.values)
         ],
@@ -190,7 +190,7 @@ def _column_page(column, known, errors):
 
 
 def _label(target):
-    return next(label for _group, lines in mapping.targets() for one, label in lines if one == target)
+    return next(label for _group, lines in mapping.targets() for code, label in lines if code == target)
 
 
 def _take(post, known, asked):
@@ -206,37 +206,37 @@ def _take(post, known, asked):
     elif asked.repeats:
         errors["repeats"] = True
     for column in asked.columns:
-        target, said = column.target, {}
+        target, codes = column.target, {}
         for place, (value, _rows, _code) in enumerate(column.values):
             code = post.get(f"code-{target}-{place}", "")
             code = {LEAVE_EMPTY: mapping.LEFT_OUT, AS_IT_IS: None}.get(code, code or "-")
-            kept = questions.taken(column, value, code)
-            if kept is not None:
-                said[value] = kept
+            taken = questions.taken(column, value, code)
+            if taken is not None:
+                codes[value] = taken
             elif code is not None:
                 errors[target, place] = True
-        known.codes[target] = known.codes.get(target, {}) | said
+        known.codes[target] = known.codes.get(target, {}) | codes
         if column.formats:
             keys = [key for key in post.getlist(f"date-{target}") if key in DATE_FORMATS]
             if keys and not {"dmy", "mdy"} <= set(keys):
                 known.dates[target] = keys
             else:
                 errors[target, "date"] = True
-    known.codes = {target: said for target, said in known.codes.items() if said}
+    known.codes = {target: codes for target, codes in known.codes.items() if codes}
     return errors
 
 
-def _save(request, one, known, name):
+def _save(request, job, known, name):
     """Keep the mapping under a name; an error where the name is somebody else's mapping and is not to be replaced."""
     existing = ImportMapping.objects.filter(name=name).first()
-    if existing and name != one.mapping_name and request.POST.get("replace") != "on":
+    if existing and name != job.mapping_name and request.POST.get("replace") != "on":
         return {"save_as": _("There is a mapping of this name. Choose another name, or tick that it is replaced.")}
     if existing:
         existing.mapping = known.to_json()
         existing.save(update_fields=["mapping", "updated_at"])
     else:
         ImportMapping.objects.create(name=name, mapping=known.to_json(), created_by=request.user)
-    one.mapping_name = name
+    job.mapping_name = name
     return {}
 
 
@@ -250,8 +250,8 @@ def mapping_list(request):
             removed.delete()
             messages.success(request, _("“%(name)s” was removed.") % {"name": removed.name})
         return redirect("import_mappings")
-    kept = ImportMapping.objects.select_related("created_by")
-    rows = [(one, sum(bool(target) for target in one.mapping["columns"].values())) for one in kept]
+    mappings = ImportMapping.objects.select_related("created_by")
+    rows = [(mapping, sum(bool(target) for target in mapping.mapping["columns"].values())) for mapping in mappings]
     return render(request, "imports/import_mappings.html", {"rows": rows})
 
 

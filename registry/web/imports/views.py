@@ -47,20 +47,20 @@ KINDS = {
 
 def one_of(request, import_id):
     """The import; an undecided one only for the person who uploaded it."""
-    one = get_object_or_404(Import.objects.select_related("requested_by", "undoes"), pk=import_id)
-    decided = one.status in (Status.DONE, Status.DISCARDED) or one.undoes_id
-    if not decided and one.requested_by_id != request.user.pk:
+    job = get_object_or_404(Import.objects.select_related("requested_by", "undoes"), pk=import_id)
+    decided = job.status in (Status.DONE, Status.DISCARDED) or job.undoes_id
+    if not decided and job.requested_by_id != request.user.pk:
         raise Http404
-    return one
+    return jobs.of_this_release(job)
 
 
 def open_one_of(request, import_id):
     """The import while its questions may be answered; None, with a message, where it was decided or forgotten."""
-    one = one_of(request, import_id)
-    if one.undoes_id or one.status not in (Status.OPEN, Status.CHECKED, Status.FAILED):
+    job = one_of(request, import_id)
+    if job.undoes_id or job.status not in (Status.OPEN, Status.CHECKED, Status.FAILED):
         messages.warning(request, _("This import is decided. Choose the files again."))
         return None
-    return one
+    return job
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,15 +70,15 @@ def import_page(request):
     error = ""
     if request.method == "POST":
         chosen = {}
-        for uploaded in (one for name in request.FILES for one in request.FILES.getlist(name)):
+        for uploaded in (upload for name in request.FILES for upload in request.FILES.getlist(name)):
             name = uploaded.name
             while name in chosen:
                 name = f"2-{name}"
             chosen[name] = uploaded
         error = _wrong_with(chosen)
         if not error:
-            one = jobs.begin(access=request.access, files=chosen)
-            return redirect("import_report", import_id=one.pk)
+            job = jobs.begin(access=request.access, files=chosen)
+            return redirect("import_report", import_id=job.pk)
     mine = Import.objects.filter(requested_by=request.user, undoes=None).exclude(
         status__in=[Status.DONE, Status.DISCARDED]
     )
@@ -87,7 +87,7 @@ def import_page(request):
         "error": error,
         "largest": uploads.LARGEST // 1_000_000,
         "most": uploads.MOST_FILES,
-        "undecided": [(one, _state(one)) for one in mine[:10]],
+        "undecided": [(job, _state(job)) for job in mine[:10]],
     }
     return render(request, "imports/import.html", context, status=422 if error else 200)
 
@@ -106,10 +106,10 @@ def _wrong_with(chosen):
     return ""
 
 
-def _state(one):
-    if one.status == Status.FAILED and one.undoes_id:
+def _state(job):
+    if job.status == Status.FAILED and job.undoes_id:
         return _("Refused")
-    return _("Done") if one.status == Status.DONE and one.undoes_id else Status(one.status).label
+    return _("Done") if job.status == Status.DONE and job.undoes_id else Status(job.status).label
 
 
 @require_http_methods(["GET", "POST"])
@@ -119,118 +119,118 @@ def import_report(request, import_id):
 
     Confirmed with a reason, the import is checked all over again and stored.
     """
-    one = one_of(request, import_id)
-    if one.status == Status.OPEN:
-        step = jobs.step_of(one)
+    job = one_of(request, import_id)
+    if job.status == Status.OPEN:
+        step = jobs.step_of(job)
         if step in STEPS:
-            return redirect(STEPS[step], one.pk)
-        carry_out_import(one, Act.READ if step == "read" else Act.CHECK)
-        one.refresh_from_db()
-        if one.status == Status.OPEN:  # read at once, and something is to be said
-            return redirect("import_report", one.pk)
+            return redirect(STEPS[step], job.pk)
+        carry_out_import(job, Act.READ if step == "read" else Act.CHECK)
+        job.refresh_from_db()
+        if job.status == Status.OPEN:  # read at once, and something is to be said
+            return redirect("import_report", job.pk)
         if request.method == "POST":
-            return redirect("import_report", one.pk)
-    if one.status in UNDER_WAY:
-        return render(request, "imports/import_progress_page.html", _progress(one))
-    if request.method == "POST" and request.POST.get("again") and one.status in (Status.FAILED, Status.CHECKED):
-        carry_out_import(one, Act.UNDO if one.undoes_id else Act.CHECK)
-        return redirect("import_report", one.pk)
-    if one.status == Status.CHECKED:
-        return _checked(request, one)
-    if one.status == Status.DISCARDED:
+            return redirect("import_report", job.pk)
+    if job.status in UNDER_WAY:
+        return render(request, "imports/import_progress_page.html", _progress(job))
+    if request.method == "POST" and request.POST.get("again") and job.status in (Status.FAILED, Status.CHECKED):
+        carry_out_import(job, Act.UNDO if job.undoes_id else Act.CHECK)
+        return redirect("import_report", job.pk)
+    if job.status == Status.CHECKED:
+        return _checked(request, job)
+    if job.status == Status.DISCARDED:
         messages.warning(request, _("These files are not kept any more. Choose them again."))
         return redirect("import")
-    context = {"one": one, "state": _state(one), "report": jobs.report_of(one), "may_undo": jobs.may_be_undone(one)}
-    context |= {"undone": Import.objects.filter(undoes=one).first(), "files": _file_counts(one)}
+    context = {"one": job, "state": _state(job), "report": jobs.report_of(job), "may_undo": jobs.may_be_undone(job)}
+    context |= {"undone": Import.objects.filter(undoes=job).first(), "files": _file_counts(job)}
     return render(request, "imports/import_result.html", context)
 
 
-def _checked(request, one):
+def _checked(request, job):
     """The report of the dry run, and on POST the decision."""
     error = update_error = alike_error = ""
-    alike = one.counts.get("alike", 0)
+    alike = job.counts.get("alike", 0)
     unseen = None
     reason, update = request.POST.get("reason", "").strip(), request.POST.get("update") == "on"
-    changed = sum(counts["changed"] for counts in one.counts.get("files", {}).values())
+    changed = sum(counts["changed"] for counts in job.counts.get("files", {}).values())
     if request.method == "POST":
         error = "" if reason else _("Say why, in a few words.")
         update_error = _("Say whether these rows replace what is stored.") if changed and not update else ""
         if alike and request.POST.get("alike") != "on":
             alike_error = _("Say that these are different people, or mend the file.")
-        acceptable = not (error or update_error or alike_error or one.counts["errors"])
-        unseen = _unseen(request, one) if acceptable else None
+        acceptable = not (error or update_error or alike_error or job.counts["errors"])
+        unseen = _unseen(request, job) if acceptable else None
         if acceptable and unseen is None:
-            carry_out_import(one, Act.STORE, update=update, reason=reason[:200])
-            one.refresh_from_db()
-            if one.status == Status.DONE:
-                messages.success(request, stored_message(one))
-            return redirect("import_report", one.pk)
+            carry_out_import(job, Act.STORE, update=update, reason=reason[:200])
+            job.refresh_from_db()
+            if job.status == Status.DONE:
+                messages.success(request, stored_message(job))
+            return redirect("import_report", job.pk)
     context = {
-        "one": one,
-        "report": jobs.report_of(one),
+        "one": job,
+        "report": jobs.report_of(job),
         "changed": changed,
-        "files": _file_counts(one),
-        "previews": _previews(one),
+        "files": _file_counts(job),
+        "previews": _previews(job),
         "reason": reason,
         "update": update,
         "error": error,
         "update_error": update_error,
         "alike": alike,
         "alike_error": alike_error,
-        "problem": _(one.error) if one.error else "",
+        "problem": _(job.error) if job.error else "",
         "unseen": unseen,
-        "seen": seen.note("import", one.pk, _shown(one)),
-        "asked": any(len(found.encodings) > 1 or found.workbook for found in _inspections(one)),
-        "can_map": one.mapping is None and len(jobs.readable(one)) == 1,
+        "seen": seen.note("import", job.pk, _shown(job)),
+        "asked": any(len(inspection.encodings) > 1 or inspection.workbook for inspection in _inspections(job)),
+        "can_map": job.mapping is None and len(jobs.readable(job)) == 1,
     }
     status = 409 if unseen else 422 if request.method == "POST" else 200
     return render(request, "imports/report.html", context, status=status)
 
 
-def _shown(one):
+def _shown(job):
     """What the report of a dry run shows, for its note: by this a later dry run is told from it."""
-    return {"import": {"seen": one.seen, "counts": one.counts}}
+    return {"import": {"seen": job.seen, "counts": job.counts}}
 
 
-def _unseen(request, one):
+def _unseen(request, job):
     """The Unseen where the page that confirms showed another dry run than the newest; None where it was this one."""
     try:
-        seen.check(request.POST.get("seen", ""), "import", one.pk, _shown(one))
+        seen.check(request.POST.get("seen", ""), "import", job.pk, _shown(job))
     except seen.Unseen as unseen:
         return unseen
     return None
 
 
-def _inspections(one):
-    return [jobs.inspection_of(choice) for _number, _file, choice in jobs.readable(one)]
+def _inspections(job):
+    return [jobs.inspection_of(choice) for _number, _file, choice in jobs.readable(job)]
 
 
-def stored_message(one):
-    files = one.counts.get("files", {}).values()
+def stored_message(job):
+    files = job.counts.get("files", {}).values()
     new, changed = (sum(counts[name] for counts in files) for name in ("new", "changed"))
     return _("Stored. New rows: %(new)s; changed rows: %(changed)s.") % {"new": new, "changed": changed}
 
 
-def _file_counts(one):
-    return [(name, counts) for name, counts in one.counts.get("files", {}).items()]
+def _file_counts(job):
+    return [(name, counts) for name, counts in job.counts.get("files", {}).items()]
 
 
-def _previews(one):
+def _previews(job):
     """The first page of changed rows of each file that has some."""
-    for name, counts in _file_counts(one):
+    for name, counts in _file_counts(job):
         if counts["changed"]:
             yield {
                 "name": name,
                 "kind": "changed",
-                "rows": listing.loaded(uploads.kept(one, f"changed:{name}", 0))[:20],
+                "rows": listing.loaded(uploads.kept(job, f"changed:{name}", 0))[:20],
             }
 
 
-def _progress(one):
-    share, stage = jobs.progress(one.pk)
+def _progress(job):
+    share, stage = jobs.progress(job.pk)
     return {
-        "one": one,
-        "reads": one.act == Act.READ,
+        "one": job,
+        "reads": job.act == Act.READ,
         "share": share,
         "stage": STAGES.get(stage, _("Waiting for a worker")),
     }
@@ -240,9 +240,9 @@ def _progress(one):
 @for_importing
 def import_progress(request, import_id):
     """How far an import is, for the page to poll; asks the page to load anew once it has ended."""
-    one = one_of(request, import_id)
-    response = render(request, "imports/import_progress.html", _progress(one))
-    if one.status not in UNDER_WAY:
+    job = one_of(request, import_id)
+    response = render(request, "imports/import_progress.html", _progress(job))
+    if job.status not in UNDER_WAY:
         response["HX-Refresh"] = "true"
     return response
 
@@ -251,8 +251,8 @@ def import_progress(request, import_id):
 @for_importing
 def import_choices(request, import_id):
     """How the files are to be read, where the files do not say: encoding, separator, sheets, formulas."""
-    one = open_one_of(request, import_id)
-    if one is None:
+    job = open_one_of(request, import_id)
+    if job is None:
         return redirect("import")
     missing = False
     if request.method == "POST":
@@ -264,16 +264,16 @@ def import_choices(request, import_id):
                 "formulas": request.POST.get(f"formulas-{number}") == "on",
                 "headers": _posted_headers(request.POST, number),
             }
-            for number, _file, _choice in jobs.readable(one)
+            for number, _file, _choice in jobs.readable(job)
         }
-        jobs.choose(one, answers)
-        if jobs.step_of(one) != "choices":
-            return redirect("import_report", one.pk)
+        jobs.choose(job, answers)
+        if jobs.step_of(job) != "choices":
+            return redirect("import_report", job.pk)
         missing = True
-    elif jobs.step_of(one) == "read":
-        return redirect("import_report", one.pk)
-    questions = [_question(one, number, file, choice) for number, file, choice in jobs.readable(one)]
-    context = {"one": one, "questions": questions, "missing": missing}
+    elif jobs.step_of(job) == "read":
+        return redirect("import_report", job.pk)
+    questions = [_question(job, number, file, choice) for number, file, choice in jobs.readable(job)]
+    context = {"one": job, "questions": questions, "missing": missing}
     return render(request, "imports/import_choices.html", context, status=422 if missing else 200)
 
 
@@ -283,35 +283,39 @@ def _posted_headers(post, number):
     return {name.removeprefix(prefix): post[name] for name in post if name.startswith(prefix) and post[name]}
 
 
-def _question(one, number, file, choice):
+def _question(job, number, file, choice):
     """What is asked about one file, with what was chosen."""
-    found, way = jobs.inspection_of(choice), Way.from_json(choice["way"])
-    previews = _text_previews(one, number, found) if not found.workbook else {}
+    inspection, way = jobs.inspection_of(choice), Way.from_json(choice["way"])
+    previews = _text_previews(job, number, inspection) if not inspection.workbook else {}
     return {
         "number": number,
         "name": file["name"],
-        "workbook": found.workbook,
-        "certain": found.encodings == ("utf-8-sig",) and found.delimiters == (",",) and not found.workbook,
+        "workbook": inspection.workbook,
+        "certain": inspection.encodings == ("utf-8-sig",)
+        and inspection.delimiters == (",",)
+        and not inspection.workbook,
         "encodings": [
-            (code, ENCODINGS[code], previews.get(code, []), code == way.encoding) for code in found.encodings
+            (code, ENCODINGS[code], previews.get(code, []), code == way.encoding) for code in inspection.encodings
         ],
-        "delimiters": [(one, DELIMITERS[one], one == way.delimiter) for one in found.delimiters],
-        "ask_encoding": found.encodings != ("utf-8-sig",),
-        "ask_delimiter": found.delimiters != (",",) and not found.separator,
-        "sheets": [(sheet, sheet.name in (way.sheets or ())) for _, sheet in found.filled],
-        "has_formulas": any(sheet.formulas for sheet in found.sheets),
+        "delimiters": [
+            (delimiter, DELIMITERS[delimiter], delimiter == way.delimiter) for delimiter in inspection.delimiters
+        ],
+        "ask_encoding": inspection.encodings != ("utf-8-sig",),
+        "ask_delimiter": inspection.delimiters != (",",) and not inspection.separator,
+        "sheets": [(sheet, sheet.name in (way.sheets or ())) for _, sheet in inspection.filled],
+        "has_formulas": any(sheet.formulas for sheet in inspection.sheets),
         "formulas": way.formulas,
-        "headers": _headers(one, number, choice, found, way),
+        "headers": _headers(job, number, choice, inspection, way),
     }
 
 
-def _headers(one, number, choice, found, way):
+def _headers(job, number, choice, inspection, way):
     """The first rows of each table, for choosing which of them names the columns; none before the tables are made."""
     if choice["tables"] != way.tables:
         return []
     asked = []
-    for place, sheet in found.filled if found.workbook else [(0, None)]:
-        layout = jobs.layout_of(one, number, place)
+    for place, sheet in inspection.filled if inspection.workbook else [(0, None)]:
+        layout = jobs.layout_of(job, number, place)
         rows = [(str(row), cells[:8], [row] == list(layout.header)) for row, cells in layout.head]
         pairs = [
             (f"{first}+{second}", f"{first} + {second}", [first, second] == list(layout.header))
@@ -321,32 +325,32 @@ def _headers(one, number, choice, found, way):
     return asked
 
 
-def _text_previews(one, number, found):
-    head = next(uploads.kept(one, f"file:{number}"), b"")[:8000]
-    return {code: head.decode(code, errors="replace").splitlines()[: sources.PREVIEW] for code in found.encodings}
+def _text_previews(job, number, inspection):
+    head = next(uploads.kept(job, f"file:{number}"), b"")[:8000]
+    return {code: head.decode(code, errors="replace").splitlines()[: sources.PREVIEW] for code in inspection.encodings}
 
 
 @require_safe
 @for_importing
 def import_rows(request, import_id):
     """The difference view: new, changed or unchanged rows of one file, page by page."""
-    one = one_of(request, import_id)
-    names = list(one.counts.get("files", {}))
+    job = one_of(request, import_id)
+    names = list(job.counts.get("files", {}))
     name, kind = request.GET.get("file") or (names[0] if names else ""), request.GET.get("kind", "changed")
-    if name not in names or kind not in KINDS or one.status != Status.CHECKED:
+    if name not in names or kind not in KINDS or job.status != Status.CHECKED:
         raise Http404
-    total = min(one.counts["files"][name][kind], listing.MOST)
+    total = min(job.counts["files"][name][kind], listing.MOST)
     page = Paginator(range(total), listing.PAGE).get_page(request.GET.get("page"))
     context = {
-        "one": one,
+        "one": job,
         "name": name,
         "kind": kind,
-        "rows": listing.loaded(uploads.kept(one, f"{kind}:{name}", page.number - 1)),
+        "rows": listing.loaded(uploads.kept(job, f"{kind}:{name}", page.number - 1)),
         "page": page,
-        "total": one.counts["files"][name][kind],
+        "total": job.counts["files"][name][kind],
         "listed": total,
         "tabs": [
-            (other, code, label, one.counts["files"][other][code], (other, code) == (name, kind))
+            (other, code, label, job.counts["files"][other][code], (other, code) == (name, kind))
             for other in names
             for code, label in KINDS.items()
         ],
@@ -365,18 +369,18 @@ def import_findings(request, import_id):
 
     What was typed is left out, in the reason too: the list may be passed on, and no list says who somebody is.
     """
-    one = one_of(request, import_id)
-    report = jobs.report_of(one)
+    job = one_of(request, import_id)
+    report = jobs.report_of(job)
     if not any(report.values()):
         raise Http404
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{one.pk.hex[:8]}-findings.csv"'
+    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{job.pk.hex[:8]}-findings.csv"'
     response["Cache-Control"] = "no-store"
     writer = csv.writer(response)
     writer.writerow(FINDINGS)
     for name, kind in (("errors", "error"), ("warnings", "warning")):
-        for found in report[name].listed:
-            cells = (found.file, str(found.row or ""), found.column, words(without_value(found.reason)))
+        for finding in report[name].listed:
+            cells = (finding.file, str(finding.row or ""), finding.column, words(without_value(finding.reason)))
             writer.writerow([kind, *map(file_formats.guarded, cells)])
     return response
 
@@ -385,11 +389,11 @@ def import_findings(request, import_id):
 @for_importing
 def import_findings_workbook(request, import_id):
     """The same as a workbook with the rows concerned and their cells marked, for whoever uploaded the files."""
-    one = one_of(request, import_id)
-    if one.requested_by_id != request.user.pk or one.status != Status.CHECKED or not any(jobs.report_of(one).values()):
+    job = one_of(request, import_id)
+    if job.requested_by_id != request.user.pk or job.status != Status.CHECKED or not any(jobs.report_of(job).values()):
         raise Http404
-    response = HttpResponse(findings.workbook(one, get_language()), content_type=XLSX)
-    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{one.pk.hex[:8]}-findings.xlsx"'
+    response = HttpResponse(findings.workbook(job, get_language()), content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="metaspine-import-{job.pk.hex[:8]}-findings.xlsx"'
     response["Cache-Control"] = "no-store"
     return response
 
@@ -410,16 +414,16 @@ def import_history(request):
     shown = shown.prefetch_related(Prefetch("undone_by"))
     page = Paginator(shown.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = []
-    for one in page:
-        mine = one.requested_by_id == request.user.pk or one.status == Status.DONE or one.undoes_id
-        rows.append({"one": one, "state": _state(one), "opens": mine, "total": _total(one)})
+    for job in page:
+        mine = job.requested_by_id == request.user.pk or job.status == Status.DONE or job.undoes_id
+        rows.append({"one": job, "state": _state(job), "opens": mine, "total": _total(job)})
     return render(request, "imports/import_history.html", {"page": page, "rows": rows})
 
 
-def _total(one):
-    files = one.counts.get("files", {}).values()
-    if one.undoes_id:
-        tables = [counts for counts in one.counts.values() if isinstance(counts, dict)]
+def _total(job):
+    files = job.counts.get("files", {}).values()
+    if job.undoes_id:
+        tables = [counts for counts in job.counts.values() if isinstance(counts, dict)]
         return {name: sum(counts[name] for counts in tables) for name in ("removed", "restored")}
     return {name: sum(counts[name] for counts in files) for name in KINDS}
 
@@ -434,14 +438,14 @@ def import_undo(request, import_id):
     reason, error = request.POST.get("reason", "").strip(), ""
     if request.method == "POST" and reason:
         try:
-            one = jobs.new_undo(access=request.access, done=done)
+            job = jobs.new_undo(access=request.access, done=done)
         except ValueError:  # another window was quicker
             return _not_undone(request)
-        carry_out_import(one, Act.UNDO, reason=reason[:200])
-        one.refresh_from_db()
-        if one.status == Status.DONE:
+        carry_out_import(job, Act.UNDO, reason=reason[:200])
+        job.refresh_from_db()
+        if job.status == Status.DONE:
             messages.success(request, _("The import was undone."))
-        return redirect("import_report", one.pk)
+        return redirect("import_report", job.pk)
     if request.method == "POST":
         error = _("Say why, in a few words.")
     context = {"one": done, "obstacles": undoing.obstacles(done), "files": _file_counts(done), "reason": reason}

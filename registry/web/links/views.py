@@ -70,7 +70,9 @@ class LinkForm(django_forms.Form):
         super().__init__(*arguments, **more)
         self.fields["language"].choices = LANGUAGES
         self.fields["language"].initial = get_language()
-        self.fields["respondent"].choices = [(one.code, wording.words(one.label)) for one in RESPONDENTS]
+        self.fields["respondent"].choices = [
+            (respondent.code, wording.words(respondent.label)) for respondent in RESPONDENTS
+        ]
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
@@ -104,14 +106,14 @@ def link_list(request, patient_id, timepoint):
         request.session[LINK] = request.build_absolute_uri(reverse("patient_link", args=[token]))
         return redirect("patient_links", patient.pk, timepoint)
     links = list(PatientLink.objects.filter(patient=patient, site_id=patient.site_id, timepoint=timepoint)[:SHOWN])
-    names = names_of({one.created_by_id for one in links})
+    names = names_of({link.created_by_id for link in links})
     address = request.session.pop(LINK, None)
     context = {
         "patient": patient,
         "label": label,
         "timepoint": timepoint,
         "form": form,
-        "lines": [(one, STATES[one.state], names.get(one.created_by_id, "–")) for one in links],
+        "lines": [(link, STATES[link.state], names.get(link.created_by_id, "–")) for link in links],
         "address": address,
         "qr": address and segno.make(address, error="m").svg_data_uri(scale=6),
     }
@@ -162,7 +164,7 @@ def link_review(request, link_id):
         "link": link,
         "patient": link.patient,
         "label": schedule.labels()[link.timepoint],
-        "respondent": next(one.label for one in RESPONDENTS if one.code == link.respondent),
+        "respondent": next(respondent.label for respondent in RESPONDENTS if respondent.code == link.respondent),
         "version": "" if row is None else row.version,
         "lines": _lines(request, link, row),
         "state": STATES[link.state],
@@ -187,13 +189,13 @@ def _settled(request, link):
         row = Assessment.objects.select_for_update().filter(patient_id=link.patient_id, timepoint_id=link.timepoint)
         seen.check(request.POST.get("seen", ""), "accept", link.pk, _shown(request, link, row.first()))
     version = questions.version_in(request.POST)
-    kept = [item.name for item in ITEMS if request.POST.get(f"keep-{item.name}") == "stored"]
+    names = [item.name for item in ITEMS if request.POST.get(f"keep-{item.name}") == "stored"]
     try:
         if "refuse" in request.POST:
             patient_links.refuse(access=request.access, link=link, reason=reason)
             messages.success(request, _("The answers are not used."))
             return "", 200, redirect("patient_links", link.patient_id, link.timepoint)
-        patient_links.accept(access=request.access, link=link, version=version, kept=kept)
+        patient_links.accept(access=request.access, link=link, version=version, kept=names)
     except AlreadySettled:
         link.refresh_from_db()
         return _("Somebody has decided about these answers already."), 409, None

@@ -51,11 +51,11 @@ def _asked(request, patient):
         {
             "code": code,
             "label": label,
-            "obstacle": found and wording.words(found),
+            "obstacle": obstacle and wording.words(obstacle),
             "checked": request.POST.get("extent") == code,
         }
         for code, label in Erasure.Extent.choices
-        for found in [erasure.obstacle(patient, code)]
+        for obstacle in [erasure.obstacle(patient, code)]
     ]
     return render(
         request,
@@ -65,14 +65,14 @@ def _asked(request, patient):
             "facts": facts(patient),
             "end_words": end_in_words(end) if end else "",
             "extents": extents,
-            "possible": any(one["obstacle"] is None for one in extents),
+            "possible": any(extent["obstacle"] is None for extent in extents),
             "typed": request.POST.get("typed", ""),
             "reason": request.POST.get("reason", ""),
             "seen": seen.note("erase", patient.pk, _shown(end)),
             "unseen": unseen,
             "differences": seen_words.lines_of(unseen.differences) if unseen else [],
             "errors": errors,
-            "summary": [(name, text) for name, found in errors.items() for text in found],
+            "summary": [(name, text) for name, reasons in errors.items() for text in reasons],
         },
         status=409 if unseen else 422 if errors else 200,
     )
@@ -96,7 +96,7 @@ def _erase(request, patient):
             reason=post.get("reason", ""),
         )
     except InvalidAnswers as error:
-        return {name: [wording.words(one) for one in found] for name, found in error.errors.items()}
+        return {name: [wording.words(reason) for reason in reasons] for name, reasons in error.errors.items()}
     except ReasonRequired:
         return {"reason": [_("Say why this is erased.")]}
     return {}

@@ -72,8 +72,8 @@ def _shown(score, patient, before):
 
 def _part(term, answers):
     points = term.compute(answers)
-    told = [_answer(name, answers[name]) for name in term.used(answers) if answers[name] is not None]
-    return Part(wording.words(term.label), "; ".join(told), wording.NOTHING if points is None else str(points))
+    lines = [_answer(name, answers[name]) for name in term.used(answers) if answers[name] is not None]
+    return Part(wording.words(term.label), "; ".join(lines), wording.NOTHING if points is None else str(points))
 
 
 def _label(name):
@@ -108,7 +108,7 @@ def course(instruments, assessments):
     for instrument in instruments:
         rows = []
         for item in instrument.items:
-            cells = [_cell(item, one) for one in assessments]
+            cells = [_cell(item, assessment) for assessment in assessments]
             if any(cells):
                 rows += [(wording.words(item.label), cells), *_beside(item.name, assessments)]
         if rows:
@@ -126,38 +126,38 @@ def _cell(item, assessment):
 
 def _beside(name, assessments):
     """Rows that are computed from the one of item `name`."""
-    found = _BESIDE.get(name)
-    return found(assessments) if found else ()
+    beside = _BESIDE.get(name)
+    return beside(assessments) if beside else ()
 
 
 def _published_grades(assessments):
-    told = _("ECOG published for this KPS, not recorded: %(source)s")
+    source = _("ECOG published for this KPS, not recorded: %(source)s")
     for mapping in kps.MAPPINGS:
-        grades = [mapping.grades(one.kps) if one else () for one in assessments]
-        yield told % {"source": mapping.name}, ["–".join(map(str, one)) for one in grades]
+        grades = [mapping.grades(assessment.kps) if assessment else () for assessment in assessments]
+        yield source % {"source": mapping.name}, ["–".join(map(str, grade)) for grade in grades]
 
 
 def _compression(assessments):
-    high = [escc.is_high(one.escc) if one else None for one in assessments]
-    told = ["" if one is None else wording.words(NO_YES[one].label) for one in high]
-    yield wording.words(escc.COMPRESSION), told
+    high = [escc.is_high(assessment.escc) if assessment else None for assessment in assessments]
+    compressed = ["" if value is None else wording.words(NO_YES[value].label) for value in high]
+    yield wording.words(escc.COMPRESSION), compressed
 
 
 def _corrections(assessments):
     """The correction of the angle and its loss, from the visit after surgery on; none without that visit's angle."""
-    by_code = {one.timepoint_id: one for one in assessments if one}
+    by_code = {assessment.timepoint_id: assessment for assessment in assessments if assessment}
     after = by_code.get(cobb.AFTER_SURGERY)
     if after is None or after.cobb_deg is None:
         return
     angles = {"before": _angle(by_code.get(BASELINE)), "after": _angle(after)}
     taken = _difference(cobb.CORRECTION, angles)
     lost = [
-        _difference(cobb.LOSS, angles | {"later": _angle(one)})
-        if one and one.assessment_date > after.assessment_date
+        _difference(cobb.LOSS, angles | {"later": _angle(assessment)})
+        if assessment and assessment.assessment_date > after.assessment_date
         else ""
-        for one in assessments
+        for assessment in assessments
     ]
-    yield wording.words(cobb.CORRECTION.label), [taken if one is after else "" for one in assessments]
+    yield wording.words(cobb.CORRECTION.label), [taken if assessment is after else "" for assessment in assessments]
     yield wording.words(cobb.LOSS.label), lost
 
 

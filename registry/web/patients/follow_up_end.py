@@ -38,7 +38,7 @@ def follow_up_end(request, patient_id):
             "by": names_of([row.updated_by_id]).get(row.updated_by_id, "") if row else "",
             "questions": [questions.question(item, values, {}, errors) for item in ends.ITEMS],
             "errors": errors,
-            "summary": [(name, text) for name, found in errors.items() for text in found],
+            "summary": [(name, text) for name, reasons in errors.items() for text in reasons],
             "conflict": conflict,
             "reason": request.POST.get("reason", ""),
             "resume_reason": request.POST.get("resume_reason", ""),
@@ -72,8 +72,8 @@ def _store(request, patient):
     except InvalidAnswers as error:
         items = {item.name: item for item in ends.ITEMS}
         return {
-            name: [wording.said(items[name], one, may_lack=False) for one in found]
-            for name, found in error.errors.items()
+            name: [wording.said(items[name], reason, may_lack=False) for reason in reasons]
+            for name, reasons in error.errors.items()
         }, False
     except ReasonRequired:
         if resumes:

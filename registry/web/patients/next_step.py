@@ -25,12 +25,12 @@ def missing(patient, own_forms, planned):
     own_forms  as the patient's page lists them: form, label, state
     planned    the patient's `Visit`s in order
     """
-    before = [one for one in planned if one.timepoint.day <= 0]
+    before = [visit for visit in planned if visit.timepoint.day <= 0]
     steps = [_own(patient, own_forms, "baseline")]
-    steps += [_visit(patient, one) for one in before if one.state in WAITING or _not_dated(patient, one)]
+    steps += [_visit(patient, visit) for visit in before if visit.state in WAITING or _not_dated(patient, visit)]
     steps += [_own(patient, own_forms, "surgery")]
-    steps += [_visit(patient, one) for one in planned if one not in before and one.state in WAITING]
-    return [one for one in steps if one is not None]
+    steps += [_visit(patient, visit) for visit in planned if visit not in before and visit.state in WAITING]
+    return [step for step in steps if step is not None]
 
 
 def _not_dated(patient, visit):
@@ -38,7 +38,7 @@ def _not_dated(patient, visit):
 
 
 def _own(patient, own_forms, code):
-    form = next(one for one in own_forms if one["form"] == code)
+    form = next(own_form for own_form in own_forms if own_form["form"] == code)
     if form["state"] not in UNFINISHED:
         return None
     return Step(form["label"], form["state"], reverse(f"patient_{code}", args=[patient.pk]))

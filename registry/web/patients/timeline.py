@@ -70,44 +70,45 @@ def _place(item, code):
 def _graded(assessments, name):
     """A coded item: the code is shown; its place among the codes is what changes."""
     item, higher_is = catalogue.item(name), catalogue.instrument_of(name).higher_is
-    codes = [getattr(one, name) if one else None for one in assessments]
+    codes = [getattr(assessment, name) if assessment else None for assessment in assessments]
     places = [
         None if code is None or (name == "ecog_ps" and code == DEAD) else item.codes.index(code) for code in codes
     ]
     texts = ["" if code is None else str(code) for code in codes]
-    notes = [_reason(one, name) if one else "" for one in assessments]
+    notes = [_reason(assessment, name) if assessment else "" for assessment in assessments]
     return Row(wording.words(item.label), item.unit, _cells(places, texts, higher_is, notes=notes))
 
 
 def _measured(assessments, name):
     variable = variables.get(name)
-    values = [getattr(one, name) if one else None for one in assessments]
+    values = [getattr(visit, name) if visit else None for visit in assessments]
     texts = ["" if value is None else str(value) for value in values]
-    notes = [_reason(one, name) if one else "" for one in assessments]
+    notes = [_reason(assessment, name) if assessment else "" for assessment in assessments]
     return Row(wording.words(variable.label), variable.unit, _cells(values, texts, variable.higher_is, notes=notes))
 
 
 def _state(assessments):
-    states = [one.eq5d_state if one else None for one in assessments]
-    return Row(wording.words(catalogue.derived("eq5d_state").label), "", [Cell(str(one or "")) for one in states])
+    states = [assessment.eq5d_state if assessment else None for assessment in assessments]
+    return Row(wording.words(catalogue.derived("eq5d_state").label), "", [Cell(str(choice or "")) for choice in states])
 
 
 def _utilities(assessments, value_set):
     """HSUV of each assessment, and whether all are stored: a stale or absent one is taken from the value set itself."""
-    wanted = [one.pk for one in assessments if one and one.eq5d_state]
+    wanted = [assessment.pk for assessment in assessments if assessment and assessment.eq5d_state]
     stored = {
-        one.assessment_id: one for one in Utility.objects.filter(assessment_id__in=wanted, value_set=value_set.code)
+        utility.assessment_id: utility
+        for utility in Utility.objects.filter(assessment_id__in=wanted, value_set=value_set.code)
     }
     values, fresh = [], True
-    for one in assessments:
-        if one is None or one.eq5d_state is None:
+    for assessment in assessments:
+        if assessment is None or assessment.eq5d_state is None:
             values.append(None)
             continue
-        known = stored.get(one.pk)
-        if known and known.eq5d_state == one.eq5d_state:
+        known = stored.get(assessment.pk)
+        if known and known.eq5d_state == assessment.eq5d_state:
             values.append(known.hsuv)
         else:
-            values.append(value_set.hsuv(one.eq5d_state))
+            values.append(value_set.hsuv(assessment.eq5d_state))
             fresh = False
     return values, fresh
 
@@ -122,7 +123,7 @@ def of(patient, visits):
     hsuv = Row(
         "HSUV",
         wording.words(value_set.label),
-        _cells(values, ["" if one is None else wording.utility(one) for one in values], "better", 3),
+        _cells(values, ["" if utility is None else wording.utility(utility) for utility in values], "better", 3),
     )
     return {
         "rows": [

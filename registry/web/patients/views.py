@@ -54,7 +54,7 @@ def _filters(request, sites):
 
     offered = [
         ("tumour", _("Primary tumour"), declared("primary_tumour")),
-        ("segment", _("Segment group"), [(one.code, wording.words(one.label)) for one in levels.SEGMENT_GROUPS]),
+        ("segment", _("Segment group"), [(group.code, wording.words(group.label)) for group in levels.SEGMENT_GROUPS]),
         ("vital", _("Vital status"), declared("vital_status")),
         ("state", _("Forms"), [("draft", _("With a draft")), ("incomplete", _("Baseline or surgery open"))]),
     ]
@@ -63,22 +63,22 @@ def _filters(request, sites):
     return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
 
 
-def _narrowed(found, chosen, query):
+def _narrowed(rows, chosen, query):
     if query:
-        found = found.filter(patient_id__startswith=query)
+        rows = rows.filter(patient_id__startswith=query)
     if code := chosen.get("site"):
-        found = found.filter(site__code=code)
+        rows = rows.filter(site__code=code)
     if code := chosen.get("tumour"):
-        found = found.filter(primary_tumour=code)
+        rows = rows.filter(primary_tumour=code)
     if code := chosen.get("segment"):
-        found = found.filter(segment_group=code)
+        rows = rows.filter(segment_group=code)
     if code := chosen.get("vital"):
-        found = found.filter(vital_status=code)
+        rows = rows.filter(vital_status=code)
     if code := chosen.get("state"):
         open_own = Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT)
         drafts = Assessment.objects.filter(site_id=OuterRef("site_id"), patient=OuterRef("pk"), state=State.DRAFT)
-        found = found.filter(Exists(drafts)) if code == "draft" else found.filter(open_own)
-    return found
+        rows = rows.filter(Exists(drafts)) if code == "draft" else rows.filter(open_own)
+    return rows
 
 
 def _page_number(request, last):
@@ -96,9 +96,9 @@ def patient_list(request):
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
-    found = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
-    count = found.order_by()[: COUNTED + 1].count()
-    if count == 1 and query and found.filter(pk=query).exists():
+    matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
+    count = matching.order_by()[: COUNTED + 1].count()
+    if count == 1 and query and matching.filter(pk=query).exists():
         return redirect("patient", query)
 
     order = request.GET.get("sort", "patient_id")
@@ -106,21 +106,21 @@ def patient_list(request):
     last = max(1, -(-min(count, COUNTED) // PAGE))
     number = _page_number(request, last)
     ordering = [order] if order.lstrip("-") == "patient_id" else [order, "patient_id"]
-    rows = list(found.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
+    rows = list(matching.select_related("site").order_by(*ordering)[(number - 1) * PAGE : number * PAGE])
 
     plans, today = schedule.plans(), timezone.localdate()
     ends = follow_up.ends_of([row.pk for row in rows])
     recorded = {}
-    for one in Assessment.objects.filter(
+    for assessment in Assessment.objects.filter(
         site_id__in={row.site_id for row in rows}, patient_id__in=[row.pk for row in rows]
     ).only("id", "patient_id", "timepoint_id", "state"):
-        recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
+        recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
     for row in rows:
         planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
         own = [form_state(row, "baseline"), form_state(row, "surgery")]
         row.states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
 
-    kept = chosen | ({"q": query} if query else {})
+    parameters = chosen | ({"q": query} if query else {})
     return render(
         request,
         "patients/patient_list.html",
@@ -130,19 +130,19 @@ def patient_list(request):
             "several_sites": len(sites) > 1,
             "query": query,
             "filters": filters,
-            "chips": chips(filters, kept),
-            "any_filter": bool(kept),
+            "chips": chips(filters, parameters),
+            "any_filter": bool(parameters),
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
             "order": order,
-            "headings": {name: _heading(name, order, kept) for name in ORDERS},
+            "headings": {name: _heading(name, order, parameters) for name in ORDERS},
             "number": number,
             "last": last,
             "first_row": (number - 1) * PAGE + 1 if rows else 0,
             "last_row": (number - 1) * PAGE + len(rows),
             "legend": LEGEND,
-            "page_query": urlencode(kept | ({"sort": order} if order != "patient_id" else {})),
+            "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },
     )
 
@@ -150,15 +150,15 @@ def patient_list(request):
 def _in_columns(plans, planned):
     """The visits of one patient under the timepoints of every version; None where the own plan has none."""
     by_code = {visit.code: visit for visit in planned}
-    return [by_code.get(one.code) for one in plans.timepoints]
+    return [by_code.get(timepoint.code) for timepoint in plans.timepoints]
 
 
-def _heading(name, order, kept):
+def _heading(name, order, parameters):
     """A heading to sort by: its words, where a click leads, and how the list is sorted now."""
     ascending, descending = order == name, order == f"-{name}"
     return {
         "label": ORDERS[name],
-        "query": urlencode(kept | {"sort": f"-{name}" if ascending else name}),
+        "query": urlencode(parameters | {"sort": f"-{name}" if ascending else name}),
         "sorted": "ascending" if ascending else "descending" if descending else "",
     }
 
@@ -186,7 +186,7 @@ def enrol(request):
             messages.success(request, _("Enrolled. The patient's number is %(number)s.") % {"number": patient.pk})
             return redirect("patient", patient.pk)
     values = {item.name: post.get(item.name, "") for item in catalogue.ENROLMENT.items}
-    texts = _sentences({name: found for name, found in errors.items() if name in values})
+    texts = _sentences({name: found for name, found in errors.items() if name in values or name in LOCAL_NUMBERS})
     return render(
         request,
         "patients/enrol.html",
@@ -206,6 +206,7 @@ def enrol(request):
             "summary": _enrol_summary(errors, texts, post),
             "hospital_number": post.get("hospital_number", ""),
             "initials": post.get("initials", ""),
+            "local_errors": texts,
             "site_error": errors.get("site"),
             "submission": post.get("submission") or uuid.uuid4().hex,
         },
@@ -215,7 +216,10 @@ def enrol(request):
 
 def _sentences(errors):
     """Errors by item name as sentences; these pages offer no reasons for missing values."""
-    return {name: [wording.said(_item(name), one, may_lack=False) for one in found] for name, found in errors.items()}
+    return {
+        name: [wording.said(_item(name), reason, may_lack=False) for reason in reasons]
+        for name, reasons in errors.items()
+    }
 
 
 def _item(name):
@@ -228,7 +232,7 @@ def _enrol_summary(errors, texts, post):
     lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in CRITERIA if name not in post]
     if "site" in errors:
         lines.append(("site", errors["site"]))
-    return lines + [(name, text) for name, found in texts.items() for text in found]
+    return lines + [(name, text) for name, reasons in texts.items() for text in reasons]
 
 
 def _try_to_enrol(request, sites):
@@ -236,7 +240,19 @@ def _try_to_enrol(request, sites):
     post = request.POST
     open_criteria = [name for name, _text in CRITERIA if name not in post]
     site = sites[0] if len(sites) == 1 else next((one for one in sites if str(one.pk) == post.get("site")), None)
+    raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
+    sent = {
+        "raw": raw,
+        "consented": not open_criteria,
+        "hospital_number": post.get("hospital_number", "")[:40].strip(),
+        "initials": post.get("initials", "")[:10].strip(),
+        "today": timezone.localdate(),
+    }
     if site is None:
+        try:
+            patients.may_be_enrolled(**sent)
+        except InvalidAnswers as error:
+            return None, {"site": _("Choose the site.")} | _without_consent(error.errors, open_criteria, raw)
         return None, {"site": _("Choose the site.")}
     submission = f"enrol:{request.user.pk}:{post.get('submission', '')[:64]}"
     with connection.cursor() as cursor:
@@ -245,26 +261,21 @@ def _try_to_enrol(request, sites):
     earlier = caches["durable"].get(submission)
     if earlier and (patient := Patient.objects.visible_to(request.access).filter(pk=earlier).first()):
         return patient, {}
-    raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
     try:
         with transaction.atomic():
-            patient = patients.enrol(
-                access=request.access,
-                site=site,
-                raw=raw,
-                consented=not open_criteria,
-                hospital_number=post.get("hospital_number", "")[:40],
-                initials=post.get("initials", "")[:10],
-                today=timezone.localdate(),
-            )
+            patient = patients.enrol(access=request.access, site=site, **sent)
     except InvalidAnswers as error:
-        errors = dict(error.errors)
-        if open_criteria and raw["consent_date"]:
-            # The criteria that are open say it in their own place.
-            errors["consent_date"] = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
-        return None, {name: found for name, found in errors.items() if found} or {"criteria": True}
+        return None, _without_consent(error.errors, open_criteria, raw) or {"criteria": True}
     caches["durable"].set(submission, patient.pk, 3600)
     return patient, {}
+
+
+def _without_consent(errors, open_criteria, raw):
+    """The errors of an enrolment without what the criteria that are open say in their own place."""
+    if open_criteria and raw["consent_date"]:
+        said = [one for one in errors.get("consent_date", []) if one != patients.NO_CONSENT]
+        errors = errors | {"consent_date": said}
+    return {name: found for name, found in errors.items() if found}
 
 
 @require_safe
@@ -275,10 +286,14 @@ def patient_page(request, patient_id):
     plans, today = schedule.plans(), timezone.localdate()
     plan, end = plans.of(patient, today), follow_up.end_of(patient)
     planned = visits.visits(patient, plan, recorded, today, end)
-    others = visits.others(plan, recorded, schedule.labels()) if set(recorded) - {one.code for one in plan} else []
+    others = (
+        visits.others(plan, recorded, schedule.labels())
+        if set(recorded) - {timepoint.code for timepoint in plan}
+        else []
+    )
     course = in_order(planned, others)
     events = list(AdverseEvent.objects.filter(site_id=patient.site_id, patient=patient))
-    names = names_of([patient.updated_by_id, *(one.updated_by_id for one in recorded.values())])
+    names = names_of([patient.updated_by_id, *(assessment.updated_by_id for assessment in recorded.values())])
     unsettled = queries_by_form(patient) if _discusses(request.access, patient) else {}
     rows = forms_of(patient, [visit.assessment for visit in planned if visit.assessment], events)
     own_forms = [
@@ -313,11 +328,11 @@ def patient_page(request, patient_id):
             "queries_count": sum(unsettled.values()),
             "may_ask": request.access.may(Can.QUERY, patient.site_id),
             "may_sign": request.access.may(Can.SIGN, patient.site_id)
-            and any(one.state in (State.COMPLETE, State.VERIFIED) for one in rows),
+            and any(row.state in (State.COMPLETE, State.VERIFIED) for row in rows),
             "signatures": signing.checked(patient, rows),
             "timeline": timeline.of(patient, course),
             "extra": extra_answers.of(patient, course),
-            "own_records": [_own_records(*one) for one in own_records.records_of(patient)],
+            "own_records": [_own_records(*record) for record in own_records.records_of(patient)],
             "may_enter": may_enter,
             "may_identify": request.access.may(Can.IDENTIFY, patient.site_id),
             "own_forms": own_forms,
@@ -358,11 +373,11 @@ def in_order(planned, others):
 
 def end_in_words(end):
     """“Consent withdrawn from 3 Mar 2026: moved away”."""
-    said = {item.name: wording.shown(item, getattr(end, item.name)) for item in FOLLOW_UP_END.items}
+    answers = {item.name: wording.shown(item, getattr(end, item.name)) for item in FOLLOW_UP_END.items}
     return _("%(kind)s from %(day)s: %(reason)s") % {
-        "kind": said["end_kind"],
-        "day": said["end_date"],
-        "reason": said["end_reason"],
+        "kind": answers["end_kind"],
+        "day": answers["end_date"],
+        "reason": answers["end_reason"],
     }
 
 
@@ -404,7 +419,7 @@ def identifiers(request, patient_id):
             "reason": request.POST.get("reason", ""),
             "reason_wanted": reason_wanted,
             "errors": errors,
-            "summary": [(name, text) for name, found in errors.items() for text in found],
+            "summary": [(name, text) for name, reasons in errors.items() for text in reasons],
             "may_enter": request.access.may(Can.ENTER, patient.site_id) and not gone,
             "gone": gone,
         },

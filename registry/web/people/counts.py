@@ -63,35 +63,35 @@ class Enrolment:
 
     @cached_property
     def n(self):
-        return sum(one.n for one in self.sites)
+        return sum(site.n for site in self.sites)
 
     @cached_property
     def target(self):
         """The sum of the sites' targets; None where none has one."""
-        targets = [one.site.enrolment_target for one in self.sites if one.site.enrolment_target is not None]
+        targets = [site.site.enrolment_target for site in self.sites if site.site.enrolment_target is not None]
         return sum(targets) if targets else None
 
     @cached_property
     def first(self):
-        return min((one.first for one in self.sites if one.first), default=None)
+        return min((site.first for site in self.sites if site.first), default=None)
 
     @cached_property
     def last(self):
-        return max((one.last for one in self.sites if one.last), default=None)
+        return max((site.last for site in self.sites if site.last), default=None)
 
     @cached_property
     def enrolling(self):
         """How many sites have a patient."""
-        return sum(bool(one.n) for one in self.sites)
+        return sum(bool(site.n) for site in self.sites)
 
     @cached_property
     def by_month(self):
-        return tuple(sum(one.months[i] for one in self.sites) for i in range(len(self.months)))
+        return tuple(sum(site.months[i] for site in self.sites) for i in range(len(self.months)))
 
     @cached_property
     def busiest(self):
         """The most patients that one site enrolled in one month."""
-        return max((n for one in self.sites for n in one.months), default=0)
+        return max((n for site in self.sites for n in site.months), default=0)
 
 
 def enrolment(sites):

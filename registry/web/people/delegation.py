@@ -29,7 +29,7 @@ def _chosen(request):
     code = request.GET.get("site", "")
     if not sites or (code == CENTRAL and request.access.may(Can.ADMINISTER)):
         return sites, None
-    site = next((one for one in sites if one.code == code), None if code else sites[0])
+    site = next((site for site in sites if site.code == code), None if code else sites[0])
     if site is None:
         raise Http404
     return sites, site
@@ -55,21 +55,21 @@ def delegation_csv(request):
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for one in delegations(site):
+    for delegation in delegations(site):
         writer.writerow(
             guarded(cell)
             for cell in (
                 code,
-                one.person,
-                one.email,
-                str(one.role),
-                one.starts_on.isoformat(),
-                one.ends_on.isoformat() if one.ends_on else "",
-                one.state,
-                one.granted_by,
-                one.granted_at.isoformat() if one.granted_at else "",
-                one.ended_by,
-                one.ended_at.isoformat() if one.ended_at else "",
+                delegation.person,
+                delegation.email,
+                str(delegation.role),
+                delegation.starts_on.isoformat(),
+                delegation.ends_on.isoformat() if delegation.ends_on else "",
+                delegation.state,
+                delegation.granted_by,
+                delegation.granted_at.isoformat() if delegation.granted_at else "",
+                delegation.ended_by,
+                delegation.ended_at.isoformat() if delegation.ended_at else "",
             )
         )
     audit.record("delegation_log_exported", site_id=site.pk if site else None)

@@ -35,9 +35,9 @@ LINK = "invitation_link"  # in the session, for the next page alone: the link of
 def invitation_list(request):
     """Who is invited, and what became of it; for administrators."""
     request.access.require(Can.ADMINISTER)
-    found = Invitation.objects.select_related("site", "invited_by").order_by("-created_at")
+    invitations = Invitation.objects.select_related("site", "invited_by").order_by("-created_at")
     context = {
-        "rows": [(one, ROLE_LABELS[Role(one.role)]) for one in found],
+        "rows": [(invitation, ROLE_LABELS[Role(invitation.role)]) for invitation in invitations],
         "link": request.session.pop(LINK, None),
         "mail": settings.MAIL,
         "days": settings.INVITATION_DAYS,

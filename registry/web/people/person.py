@@ -51,21 +51,21 @@ def _person(request, user_id):
 @never_cache
 @require_safe
 def person(request, user_id):
-    one = _person(request, user_id)
-    return render(request, "people/person.html", _context(request, one, RoleForm()))
+    user = _person(request, user_id)
+    return render(request, "people/person.html", _context(request, user, RoleForm()))
 
 
-def _context(request, one, form):
+def _context(request, user, form):
     today = timezone.localdate()
     return {
-        "person": one,
+        "person": user,
         "memberships": [
             (membership, ROLE_LABELS[Role(membership.role)], _when(membership, today))
-            for membership in one.memberships.select_related("site").order_by("starts_on", "pk")
+            for membership in user.memberships.select_related("site").order_by("starts_on", "pk")
         ],
         "form": form,
-        "factors": Authenticator.objects.filter(user=one).exclude(type=Authenticator.Type.RECOVERY_CODES),
-        "sessions": UserSession.objects.purge_and_list(one),
+        "factors": Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES),
+        "sessions": UserSession.objects.purge_and_list(user),
         "link": request.session.pop(LINK, None),
         "mail": settings.MAIL,
     }
@@ -81,13 +81,13 @@ def _when(membership, today):
 @confirmed
 def person_role(request, user_id):
     """Give another role."""
-    one = _person(request, user_id)
-    form = RoleForm(request.POST, instance=Membership(user=one))
+    user = _person(request, user_id)
+    form = RoleForm(request.POST, instance=Membership(user=user))
     if not form.is_valid():
-        return render(request, "people/person.html", _context(request, one, form), status=422)
+        return render(request, "people/person.html", _context(request, user, form), status=422)
     form.save()
     messages.success(request, _("The role is given."))
-    return redirect("person", one.pk)
+    return redirect("person", user.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,13 +95,13 @@ def person_role(request, user_id):
 def membership(request, membership_id):
     """The last day of a role; of one that has not begun, its days, site and kind too."""
     request.access.require(Can.ADMINISTER)
-    one = get_object_or_404(Membership.objects.select_related("user", "site"), pk=membership_id)
-    form = EndForm(request.POST if request.method == "POST" else None, instance=one)
+    role = get_object_or_404(Membership.objects.select_related("user", "site"), pk=membership_id)
+    form = EndForm(request.POST if request.method == "POST" else None, instance=role)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, _("The role is changed."))
-        return redirect("person", one.user_id)
-    context = {"form": form, "membership": one, "role": ROLE_LABELS[Role(one.role)]}
+        return redirect("person", role.user_id)
+    context = {"form": form, "membership": role, "role": ROLE_LABELS[Role(role.role)]}
     return render(request, "people/membership.html", context, status=422 if form.errors else 200)
 
 
@@ -109,46 +109,46 @@ def membership(request, membership_id):
 @confirmed
 def person_sessions(request, user_id):
     """Sign a person out everywhere."""
-    one = _person(request, user_id)
-    end_sessions(one)
-    messages.success(request, _("All sessions of %(person)s are ended.") % {"person": one})
-    return redirect("person", one.pk)
+    user = _person(request, user_id)
+    end_sessions(user)
+    messages.success(request, _("All sessions of %(person)s are ended.") % {"person": user})
+    return redirect("person", user.pk)
 
 
 @require_POST
 @confirmed
 def person_factors(request, user_id):
     """Take away the second factor of somebody who lost it; where one is required they set up another at once."""
-    one = _person(request, user_id)
-    reset_second_factor(one)
-    notify("second_factor_reset", one)
-    messages.success(request, _("The second factor of %(person)s is removed.") % {"person": one})
-    return redirect("person", one.pk)
+    user = _person(request, user_id)
+    reset_second_factor(user)
+    notify("second_factor_reset", user)
+    messages.success(request, _("The second factor of %(person)s is removed.") % {"person": user})
+    return redirect("person", user.pk)
 
 
 @require_POST
 @confirmed
 def person_active(request, user_id):
     """Make a person inactive, at once and everywhere, or active again."""
-    one = _person(request, user_id)
-    if one.is_active and none_would_last(timezone.localdate(), without=Q(user=one)):
+    user = _person(request, user_id)
+    if user.is_active and none_would_last(timezone.localdate(), without=Q(user=user)):
         messages.error(request, str(LAST_ADMINISTRATOR))
-        return redirect("person", one.pk)
-    one.is_active = not one.is_active
-    one.save(update_fields=["is_active"])
-    if not one.is_active:
-        end_sessions(one)
-    done = _("%(person)s is active again.") if one.is_active else _("%(person)s can no longer sign in.")
-    messages.success(request, done % {"person": one})
-    return redirect("person", one.pk)
+        return redirect("person", user.pk)
+    user.is_active = not user.is_active
+    user.save(update_fields=["is_active"])
+    if not user.is_active:
+        end_sessions(user)
+    done = _("%(person)s is active again.") if user.is_active else _("%(person)s can no longer sign in.")
+    messages.success(request, done % {"person": user})
+    return redirect("person", user.pk)
 
 
 @require_POST
 @confirmed
 def person_password(request, user_id):
     """A link with which the person sets a new password, to be handed over where no mail is sent."""
-    one = _person(request, user_id)
-    key = f"{user_pk_to_url_str(one)}-{default_token_generator.make_token(one)}"
+    user = _person(request, user_id)
+    key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
     request.session[LINK] = get_reset_password_from_key_url(request, key)
-    audit.record("password_link_made", table="study_sites_user", row_id=one.pk)
-    return redirect("person", one.pk)
+    audit.record("password_link_made", table="study_sites_user", row_id=user.pk)
+    return redirect("person", user.pk)

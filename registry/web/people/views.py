@@ -31,20 +31,20 @@ def people_list(request):
     running = Membership.objects.running(timezone.localdate())
     query = " ".join(request.GET.get("q", "").split())
     filters = _filters(request)
-    kept = ({"q": query} if query else {}) | codes(filters)
-    people = _narrowed(User.objects.all(), running, **kept).order_by("name", "email", "pk")
+    parameters = ({"q": query} if query else {}) | codes(filters)
+    people = _narrowed(User.objects.all(), running, **parameters).order_by("name", "email", "pk")
     listed = people.prefetch_related(
         Prefetch("memberships", running.select_related("site").order_by("pk"), to_attr="running")
     )
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(one, _roles(one.running)) for one in page],
+        "rows": [(user, _roles(user.running)) for user in page],
         "query": query,
         "filters": filters,
-        "chips": chips(filters, kept),
-        "any_filter": bool(kept),
-        "page_query": urlencode(kept),
+        "chips": chips(filters, parameters),
+        "any_filter": bool(parameters),
+        "page_query": urlencode(parameters),
     }
     return render(request, "people/list.html", context)
 
@@ -71,7 +71,7 @@ def _narrowed(people, running, q="", role="", site=""):
 
 
 def _roles(memberships):
-    return [(ROLE_LABELS[Role(one.role)], one.site) for one in memberships]
+    return [(ROLE_LABELS[Role(membership.role)], membership.site) for membership in memberships]
 
 
 def person_access(request, user_id):
@@ -85,12 +85,12 @@ def person_access(request, user_id):
         seen = sight()
     audit.record("access_counted", table="study_sites_user", row_id=person.pk)
     reachable = {*scope.read, *scope.write, *scope.identify}
-    kinds = ["patients", *(one.pk for one in seen.timepoints), "adverse_events", "identities"]
+    kinds = ["patients", *(timepoint.pk for timepoint in seen.timepoints), "adverse_events", "identities"]
     context = {
         "person": person,
         "memberships": [
-            (one, ROLE_LABELS[Role(one.role)], _when(one))
-            for one in person.memberships.select_related("site").order_by("starts_on", "pk")
+            (membership, ROLE_LABELS[Role(membership.role)], _when(membership))
+            for membership in person.memberships.select_related("site").order_by("starts_on", "pk")
         ],
         "timepoints": seen.timepoints,
         "rows": [
@@ -128,7 +128,7 @@ def site_enrolment(request):
         counted = enrolment(sites)
     context = {
         "enrolment": counted,
-        "rows": [(one, bars(one.months, counted.busiest)) for one in counted.sites],
+        "rows": [(site, bars(site.months, counted.busiest)) for site in counted.sites],
         "chart": chart(counted.months, counted.by_month) if len(counted.months) > 1 else None,
         "months": list(zip(counted.months, counted.by_month, _sums(counted.by_month), strict=True)),
     }

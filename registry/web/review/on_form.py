@@ -55,33 +55,33 @@ def said_in(post):
 def doubts(findings, form, item_names, said=None):
     """`Doubt`s for findings, each beside an item of the page; those of another form say which."""
     labels = visit_labels()
-    found = []
-    for one in findings:
-        text = wording.sentence(one.check.message)
-        if one.form != form:
-            text = f"{form_label(one.form, labels)}: {text}"
-        own = [name for name in expanded(one.check.items) if name in item_names]
+    unlikely = []
+    for finding in findings:
+        text = wording.sentence(finding.check.message)
+        if finding.form != form:
+            text = f"{form_label(finding.form, labels)}: {text}"
+        own = [name for name in expanded(finding.check.items) if name in item_names]
         right = said.right if said else {}
         name = own[-1] if own else next(iter(item_names))
-        found.append(Doubt(one.key, text, name, one.key in right, right.get(one.key, "")))
-    return found
+        unlikely.append(Doubt(finding.key, text, name, finding.key in right, right.get(finding.key, "")))
+    return unlikely
 
 
 def draft_doubts(patient, form, row, item_names):
     """What a draft would be asked about when it is completed."""
     own = None if row is patient else [row]
-    return doubts([one for one in findings_of(patient, own) if one.form == form], form, item_names)
+    return doubts([finding for finding in findings_of(patient, own) if finding.form == form], form, item_names)
 
 
 def review(request, patient, form, row, state):
     """The `Review` of a stored form, for the person who looks at it."""
     access = request.access
-    found = Review(
+    shown = Review(
         may_ask=access.may(Can.QUERY, patient.site_id),
         may_verify=access.may(Can.VERIFY, patient.site_id) and row is not None and state not in ("empty", State.DRAFT),
         verify_url=reverse("verify_form", args=[patient.pk, form.code]),
     )
-    if access.may(Can.ENTER, patient.site_id) or found.may_ask:
+    if access.may(Can.ENTER, patient.site_id) or shown.may_ask:
         about = Query.objects.unsettled().filter(
             patient_id=patient.pk,
             site_id=patient.site_id,
@@ -89,29 +89,29 @@ def review(request, patient, form, row, state):
             timepoint_id=form.timepoint,
             event_id=form.event,
         )
-        found.queries = lines(about.order_by("pk"), threads=True)
-        for line in found.queries:
+        shown.queries = lines(about.order_by("pk"), threads=True)
+        for line in shown.queries:
             line.seen = queries.note(line.query, patient, row)
             line.answers = seen_words.answers_about(line.query, patient, row)
     if row is not None and row.verified:
         form_row = FormRow(form, row)
         names = names_of({mark["by"] for mark in row.verified.values()})
-        found.marks = {
+        shown.marks = {
             name: mark_in_words(row.verified[name], names) for name in form_row.comparable if name in row.verified
         }
-        found.changed = verification.changed_since(row, form_row.comparable)
+        shown.changed = verification.changed_since(row, form_row.comparable)
     if state == State.LOCKED:
-        found.signature = locked_by(patient, form.code)
-    return found
+        shown.signature = locked_by(patient, form.code)
+    return shown
 
 
-def attach(questions, found, patient, form, asked):
+def attach(questions, review, patient, form, asked):
     """Put beside each question what is known about its item."""
-    ask_url = f"{reverse('query_new', args=[patient.pk])}?form={form.code}&field=" if found.may_ask else ""
+    ask_url = f"{reverse('query_new', args=[patient.pk])}?form={form.code}&field=" if review.may_ask else ""
     for question in questions:
-        question.queries = [line for line in found.queries if line.query.field == question.name]
-        question.doubts = [one for one in asked if one.name == question.name]
-        question.compared = found.marks.get(question.name)
+        question.queries = [line for line in review.queries if line.query.field == question.name]
+        question.doubts = [doubt for doubt in asked if doubt.name == question.name]
+        question.compared = review.marks.get(question.name)
         question.ask_url = ask_url + question.name if ask_url else ""
 
 

@@ -60,7 +60,7 @@ def waiting(access):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT FROM registry_query WHERE "
-            + " OR ".join(f"({one})" for one in condition)
+            + " OR ".join(f"({part})" for part in condition)
             + " LIMIT 100) AS counted",
             parameters,
         )
@@ -77,7 +77,7 @@ def query_list(request):
     last = max(1, -(-min(count, COUNTED) // PAGE))
     number = _number(request.GET.get("page", ""), last)
     shown = lines(rows.select_related("site").order_by("raised_at", "pk")[(number - 1) * PAGE : number * PAGE])
-    now, kept = timezone.now(), filters.as_address()
+    now, parameters = timezone.now(), filters.as_address()
     for line in shown:
         line.days = (now - line.query.raised_at).days
     return render(
@@ -87,8 +87,8 @@ def query_list(request):
             "rows": shown,
             "filters": filters,
             "choices": choices(request.access, filters),
-            "any_filter": bool(kept),
-            "query": urlencode(kept),
+            "any_filter": bool(parameters),
+            "query": urlencode(parameters),
             "several_sites": len(discussed(request.access)) > 1,
             "may_raise": request.access.may(Can.QUERY),
             "count": count,
@@ -129,7 +129,7 @@ def query_page(request, query_id):
                 seen = request.POST.get("seen", "")
                 queries.STEPS[step](access=request.access, query=query, text=text, seen=seen)
             except InvalidAnswers as error:
-                errors, status = [wording.words(one) for one in error.errors["text"]], 422
+                errors, status = [wording.words(reason) for reason in error.errors["text"]], 422
             except Unseen as exception:
                 query.refresh_from_db()
                 unseen, status = exception, 409
@@ -196,7 +196,7 @@ def query_new(request, patient_id):
                 access=request.access, patient=patient, form=form, field=field or None, text=text
             )
         except InvalidAnswers as error:
-            errors = {"text": [wording.words(one) for one in error.errors["text"]]}
+            errors = {"text": [wording.words(reason) for reason in error.errors["text"]]}
         else:
             messages.success(request, _("The query was raised."))
             return redirect(_next(request) or query_url(query))
@@ -233,7 +233,9 @@ def _form_of(patient, code, labels):
 
 
 def _forms_of(patient, labels):
-    own = [(one.value, one.label) for one in QueryForm if one not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT)]
+    own = [
+        (form.value, form.label) for form in QueryForm if form not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT)
+    ]
     kind = catalogue.item("kind")
     events = [
         (f"event-{event.pk}", f"{QueryForm.ADVERSE_EVENT.label}: {wording.shown(kind, event.kind)}")
@@ -258,10 +260,10 @@ def query_bulk(request):
         except Unseen as exception:
             unseen = exception
         except InvalidAnswers as error:
-            errors = [wording.words(one) for one in error.errors["text"]]
+            errors = [wording.words(reason) for reason in error.errors["text"]]
         else:
-            told = ngettext("%(n)s query was raised.", "%(n)s queries were raised.", raised) % {"n": raised}
-            messages.success(request, told)
+            message = ngettext("%(n)s query was raised.", "%(n)s queries were raised.", raised) % {"n": raised}
+            messages.success(request, message)
             return redirect("queries")
     return render(
         request,
@@ -295,7 +297,7 @@ def _raising_sites(access):
 
 
 def _bulk_forms(labels):
-    own = [(one.value, one.label) for one in QueryForm if one != QueryForm.ASSESSMENT]
+    own = [(form.value, form.label) for form in QueryForm if form != QueryForm.ASSESSMENT]
     return list(labels.items()) + own
 
 
@@ -303,10 +305,10 @@ def _bulk_items():
     """Items to choose from, by instrument: those of the core, and of the extras that are on."""
     return [
         (
-            wording.words(one.title),
-            [(item.name, wording.words(item.label)) for item in one.items if not item.identifying],
+            wording.words(instrument.title),
+            [(item.name, wording.words(item.label)) for item in instrument.items if not item.identifying],
         )
-        for one in extras.asked()
+        for instrument in extras.asked()
     ]
 
 

@@ -49,8 +49,8 @@ class Filters:
 
     def as_address(self):
         """The filters that are set, by name, as text."""
-        kept = {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
-        return {name: value for name, value in kept.items() if (name, value) != ("state", UNSETTLED)}
+        parameters = {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
+        return {name: value for name, value in parameters.items() if (name, value) != ("state", UNSETTLED)}
 
 
 def found(access, filters):
@@ -90,7 +90,7 @@ def _rules(filters):
 def choices(access, filters):
     """The drop-downs above the list: (name, label, [(value, words)], chosen value)."""
     sites = sites_of(access)
-    forms = [(one.value, one.label) for one in QueryForm] + list(visit_labels().items())
+    forms = [(form.value, form.label) for form in QueryForm] + list(visit_labels().items())
     offered = [
         (
             "state",

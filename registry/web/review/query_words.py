@@ -21,7 +21,7 @@ def question(query):
 
 
 def rule_in_words(code):
-    rule = RULES.get(code) or next((one for one in own_checks(catalogue.current()) if one.name == code), None)
+    rule = RULES.get(code) or next((check for check in own_checks(catalogue.current()) if check.name == code), None)
     return wording.sentence(rule.message) if rule else code or ""
 
 
@@ -65,26 +65,26 @@ def lines(queries, *, threads=False, labels=None):
     if not queries:
         return []
     labels = visit_labels() if labels is None else labels
-    people = {one.raised_by_id for one in queries}
+    people = {query.raised_by_id for query in queries}
     if threads:
-        people |= {message.by_id for one in queries for message in one.messages.all()}
+        people |= {message.by_id for query in queries for message in query.messages.all()}
     names = names_of(people)
     return [
         Line(
-            one,
-            form_label(form_of(one), labels),
-            item_label(one.field),
-            question(one),
-            form_url(one.patient_id, form_of(one)),
-            _steps(one, names) if threads else [],
-            names.get(one.raised_by_id, "") if one.rule is None else _("Rule"),
+            query,
+            form_label(form_of(query), labels),
+            item_label(query.field),
+            question(query),
+            form_url(query.patient_id, form_of(query)),
+            _steps(query, names) if threads else [],
+            names.get(query.raised_by_id, "") if query.rule is None else _("Rule"),
         )
-        for one in queries
+        for query in queries
     ]
 
 
 def _steps(query, names):
     return [
-        Step(one.kind, one.get_kind_display(), names.get(one.by_id) or _("Rule"), one.at, one.text)
-        for one in sorted(query.messages.all(), key=lambda message: message.pk)
+        Step(step.kind, step.get_kind_display(), names.get(step.by_id) or _("Rule"), step.at, step.text)
+        for step in sorted(query.messages.all(), key=lambda message: message.pk)
     ]

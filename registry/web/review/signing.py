@@ -48,10 +48,12 @@ def signatures(request, patient_id):
     if request.method != "POST":
         return _page(request, patient)
     request.access.require(Can.SIGN, patient.site_id)
-    acknowledged = {int(one) for one in request.POST.getlist("acknowledged") if one.isdecimal() and len(one) < 18}
+    acknowledged = {
+        int(row_id) for row_id in request.POST.getlist("acknowledged") if row_id.isdecimal() and len(row_id) < 18
+    }
     errors = _refusals(request, signing.ready(patient), acknowledged)
     if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
-        errors = [("password", one) for one in wrong]
+        errors = [("password", reason) for reason in wrong]
         audit.record("signing_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
     if errors:
         return _page(request, patient, errors=errors, acknowledged=acknowledged, status=422)
@@ -83,7 +85,7 @@ def _refusals(request, ready, acknowledged):
         errors.append(("", _("Every finished form is signed already.")))
     elif not ready.is_ready:
         errors.append(("", _("There are forms to complete first.")))
-    if {one.pk for one in ready.queries} - acknowledged:
+    if {query.pk for query in ready.queries} - acknowledged:
         errors.append(("acknowledged", _("Acknowledge each query that is not closed, or settle it first.")))
     if "confirm" not in request.POST:
         errors.append(("confirm", _("Confirm the statement.")))
@@ -102,7 +104,7 @@ def unlock(request, patient_id):
     if not reason:
         errors.append(("unlock-reason", _("Say why these forms are unlocked.")))
     if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
-        errors = [("unlock-password", one) for one in wrong]
+        errors = [("unlock-password", reason) for reason in wrong]
         audit.record("unlocking_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
     if not errors:
         try:
@@ -137,19 +139,19 @@ def _page(
         {
             "patient": patient,
             "facts": facts(patient),
-            "signatures": [_line(one, labels) for one in signing.checked(patient, every)],
+            "signatures": [_line(signature, labels) for signature in signing.checked(patient, every)],
             "may_sign": may_sign,
             "ready": ready,
-            "to_sign": [_form(patient, one, labels, with_answers=True) for one in ready.forms] if ready else [],
+            "to_sign": [_form(patient, form, labels, with_answers=True) for form in ready.forms] if ready else [],
             "seen": signing.note(patient, ready) if ready else "",
             "unlocking_seen": signing.unlocking_note(patient) if may_sign else "",
             "unseen": unseen,
             "differences": seen_words.lines_of(unseen.differences, every) if unseen else [],
-            "unfinished": [_form(patient, one, labels) for one in ready.unfinished] if ready else [],
+            "unfinished": [_form(patient, form_row, labels) for form_row in ready.unfinished] if ready else [],
             "queries": _queries(ready.queries, labels) if ready else [],
             "acknowledged": acknowledged,
             "meaning": wording.words(signing.MEANING),
-            "locked": [_form(patient, one, labels) for one in every if one.state == State.LOCKED],
+            "locked": [_form(patient, form, labels) for form in every if form.state == State.LOCKED],
             "errors": dict(errors),
             "summary": errors,
             "unlock_errors": dict(unlock_errors),
@@ -161,22 +163,22 @@ def _page(
     )
 
 
-def _queries(found, labels):
-    return lines(Query.objects.filter(pk__in=[one.pk for one in found]).order_by("pk"), labels=labels)
+def _queries(queries, labels):
+    return lines(Query.objects.filter(pk__in=[query.pk for query in queries]).order_by("pk"), labels=labels)
 
 
-def _form(patient, one, labels, *, with_answers=False):
+def _form(patient, form_row, labels, *, with_answers=False):
     return {
-        "answers": seen_words.answers(one, one.columns) if with_answers else [],
-        "code": one.form.code,
-        "label": form_label(one.form, labels),
-        "state": one.state if one.is_begun else "empty",
-        "url": form_url(patient.pk, one.form),
+        "answers": seen_words.answers(form_row, form_row.columns) if with_answers else [],
+        "code": form_row.form.code,
+        "label": form_label(form_row.form, labels),
+        "state": form_row.state if form_row.is_begun else "empty",
+        "url": form_url(patient.pk, form_row.form),
     }
 
 
-def _line(one, labels):
-    forms = [Form.of(entry["form"], labels) for entry in one.signature.forms]
+def _line(signature, labels):
+    forms = [Form.of(entry["form"], labels) for entry in signature.signature.forms]
     words = {
         "valid": _("The data are as they were signed."),
         "unlocked": _("Unlocked since; the data are still as they were signed."),
@@ -184,18 +186,18 @@ def _line(one, labels):
             "data": _("Broken: the data changed after they were signed."),
             "key": _("Broken: it was not made with this registry's key."),
             "trail": _("Broken: the audit trail tells of no such signature."),
-        }.get(one.fault),
+        }.get(signature.fault),
     }
-    said = [words[one.status]]
-    if not one.keyed:
-        said.append(_("It is of release 0.1.0, when signatures were not bound to the registry's key yet."))
+    words_shown = [words[signature.status]]
+    if not signature.keyed:
+        words_shown.append(_("It is of release 0.1.0, when signatures were not bound to the registry's key yet."))
     return {
-        "signature": one.signature,
-        "status": one.status,
-        "note": STATUS_NOTES[one.status],
-        "words": " ".join(map(str, said)),
+        "signature": signature.signature,
+        "status": signature.status,
+        "note": STATUS_NOTES[signature.status],
+        "words": " ".join(map(str, words_shown)),
         "forms": [form_label(form, labels) for form in forms if form],
-        "open": [form_label(form, labels) for form in (Form.of(code, labels) for code in one.open) if form],
+        "open": [form_label(form, labels) for form in (Form.of(code, labels) for code in signature.open) if form],
     }
 
 

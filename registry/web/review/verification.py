@@ -47,20 +47,23 @@ def to_verify(request):
     labels = visit_labels()
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
     chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed")}
-    found, parameters = _left(sites, chosen, labels)
+    forms_left, parameters = _left(sites, chosen, labels)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM (SELECT FROM ({found}) AS f LIMIT {COUNTED + 1}) AS counted", parameters)
+        cursor.execute(
+            f"SELECT count(*) FROM (SELECT FROM ({forms_left}) AS f LIMIT {COUNTED + 1}) AS counted", parameters
+        )
         count = cursor.fetchone()[0]
         last = max(1, -(-min(count, COUNTED) // PAGE))
         page = request.GET.get("page", "")
         number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 9 else 1
         cursor.execute(
-            f"SELECT * FROM ({found}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} OFFSET {(number - 1) * PAGE}",
+            f"SELECT * FROM ({forms_left}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} "
+            f"OFFSET {(number - 1) * PAGE}",
             parameters,
         )
         rows = cursor.fetchall()
     codes = {site.pk: site.code for site in sites}
-    kept = {name: value for name, value in chosen.items() if value}
+    in_address = {name: value for name, value in chosen.items() if value}
     return render(
         request,
         "review/to_verify.html",
@@ -78,10 +81,10 @@ def to_verify(request):
                 for site, patient, code, at, marks, changed, _place in rows
             ],
             "sites": sites if len(sites) > 1 else [],
-            "forms": [*((one.value, one.label) for one in LEFT if one != QueryForm.ASSESSMENT), *labels.items()],
+            "forms": [*((form.value, form.label) for form in LEFT if form != QueryForm.ASSESSMENT), *labels.items()],
             "chosen": chosen,
-            "any_filter": bool(kept),
-            "query": urlencode(kept),
+            "any_filter": bool(in_address),
+            "query": urlencode(in_address),
             "count": count,
             "many": count > COUNTED,
             "counted": COUNTED,
@@ -94,7 +97,7 @@ def to_verify(request):
 def _left(sites, chosen, labels):
     """SQL and parameters of the forms left to verify, narrowed by the filters."""
     form = chosen["form"]
-    kinds = [QueryForm.ASSESSMENT] if form in labels else [one for one in LEFT if one == form] or list(LEFT)
+    kinds = [QueryForm.ASSESSMENT] if form in labels else [kind for kind in LEFT if kind == form] or list(LEFT)
     parameters = {
         "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
         "patient": chosen["patient"].upper()[:40],
@@ -128,53 +131,53 @@ def verify_form(request, patient_id, form):
     patient = patient_of(request, patient_id)
     if not request.access.may(Can.VERIFY, patient.site_id):
         raise Http404
-    found = form_row(patient, known_form(form))
-    if found is None:
+    form_found = form_row(patient, known_form(form))
+    if form_found is None:
         raise Http404
     error, unseen = "", None
     if request.method == "POST":
         try:
-            error = _mark(request, found)
+            error = _mark(request, form_found)
         except Unseen as exception:
             unseen = exception
         if not error and unseen is None:
             messages.success(request, _("Saved."))
             return redirect("verify_form", patient.pk, form)
     labels = visit_labels()
-    found = form_row(patient_of(request, patient_id), found.form)
+    form_found = form_row(patient_of(request, patient_id), form_found.form)
     return render(
         request,
         "review/verify.html",
         {
             "patient": patient,
             "facts": facts(patient),
-            "found": found,
-            "state": found.state,
-            "title": form_label(found.form, labels),
-            "form_url": form_url(patient.pk, found.form),
-            "seen": verification.note(found),
+            "found": form_found,
+            "state": form_found.state,
+            "title": form_label(form_found.form, labels),
+            "form_url": form_url(patient.pk, form_found.form),
+            "seen": verification.note(form_found),
             "unseen": unseen,
-            "differences": seen_words.lines_of(unseen.differences, [found]) if unseen else [],
-            "lines": _lines(found),
-            "done": sum(verification.is_verified(found.row, name) for name in found.comparable),
-            "open": found.state not in (State.DRAFT, State.LOCKED),
+            "differences": seen_words.lines_of(unseen.differences, [form_found]) if unseen else [],
+            "lines": _lines(form_found),
+            "done": sum(verification.is_verified(form_found.row, name) for name in form_found.comparable),
+            "open": form_found.state not in (State.DRAFT, State.LOCKED),
             "error": error,
         },
         status=409 if error or unseen else 200,
     )
 
 
-def _mark(request, found):
+def _mark(request, form_row):
     """Do what was asked; returns why it could not be done, or nothing. Raises Unseen."""
     columns = request.POST.getlist("column")
     try:
         if "withdraw" in request.POST:
-            verification.withdraw(access=request.access, found=found, columns=[request.POST["withdraw"]])
+            verification.withdraw(access=request.access, found=form_row, columns=[request.POST["withdraw"]])
         else:
             verification.verify(
                 access=request.access,
-                found=found,
-                columns=found.comparable if "all" in request.POST else columns,
+                found=form_row,
+                columns=form_row.comparable if "all" in request.POST else columns,
                 seen=request.POST.get("seen", ""),
             )
     except Locked:
@@ -184,10 +187,10 @@ def _mark(request, found):
     return ""
 
 
-def _lines(found):
+def _lines(form_row):
     """Each field: what is stored, and its comparison with the source."""
-    row = found.row
-    marks = {name: row.verified[name] for name in found.comparable if name in row.verified}
+    row = form_row.row
+    marks = {name: row.verified[name] for name in form_row.comparable if name in row.verified}
     names = names_of([mark["by"] for mark in marks.values()])
     return [
         {
@@ -197,7 +200,7 @@ def _lines(found):
             "mark": mark_in_words(marks.get(name), names),
             "is_verified": verification.is_verified(row, name),
         }
-        for name in found.comparable
+        for name in form_row.comparable
     ]
 
 

@@ -53,17 +53,17 @@ def _plan(place, plans, stored, today):
         state = "future"
     else:
         state = "running" if after is None or today < after else "past"
-    before = {one.code: one for one in plans.versions[place - 1].plan} if place else {}
+    before = {timepoint.code: timepoint for timepoint in plans.versions[place - 1].plan} if place else {}
     plan = plans.versions[place].plan
     missed = closes(plan)
     lines = [
         {
-            "visit": one,
-            "missed": missed[one.code],
-            "was": before.get(one.code) if place and before.get(one.code) != one else None,
-            "is_new": bool(place) and one.code not in before,
+            "visit": timepoint,
+            "missed": missed[timepoint.code],
+            "was": before.get(timepoint.code) if place and before.get(timepoint.code) != timepoint else None,
+            "is_new": bool(place) and timepoint.code not in before,
         }
-        for one in plan
+        for timepoint in plan
     ]
     return Plan(stored[place], lines, state, after - timedelta(days=1) if after and state != "replaced" else None)
 
@@ -92,7 +92,7 @@ def schedule_new(request):
             "note": post.get("note", ""),
             "tomorrow": timezone.localdate() + timedelta(days=1),
             "errors": errors,
-            "summary": [(name, text) for name, found in errors.items() for text in found],
+            "summary": [(name, text) for name, reasons in errors.items() for text in reasons],
             "invalid": list(errors),
         },
         status=422 if errors else 200,
@@ -127,22 +127,22 @@ class Row:
 
 
 def _rows_known(plans):
-    newest = {one.code for one in plans.versions[-1].plan}
+    newest = {timepoint.code for timepoint in plans.versions[-1].plan}
     rows = [
         Row(
             place,
             {
-                "code": one.code,
-                "label": one.label.en,
-                "label_ja": one.label.ja,
-                "day": str(one.day),
-                "before": str(one.before),
-                "after": str(one.after),
+                "code": timepoint.code,
+                "label": timepoint.label.en,
+                "label_ja": timepoint.label.ja,
+                "day": str(timepoint.day),
+                "before": str(timepoint.before),
+                "after": str(timepoint.after),
             },
             known=True,
-            planned=one.code in newest,
+            planned=timepoint.code in newest,
         )
-        for place, one in enumerate(plans.timepoints)
+        for place, timepoint in enumerate(plans.timepoints)
     ]
     empty = dict.fromkeys((item.name for item in VISIT_ITEMS), "")
     return rows + [Row(len(rows) + more, empty) for more in range(NEW_ROWS)]
@@ -169,17 +169,19 @@ def _publish(request, rows):
             today=timezone.localdate(),
         )
     except InvalidAnswers as error:
-        found = {}
+        reasons = {}
         for key, labels in error.errors.items():
             name, _dash, place = key.rpartition("-")
             row = wanted[int(place)] if name else None
-            found[f"{name}-{row.place}" if row else key] = _sentences(name or key, labels, row)
-        return found
+            reasons[f"{name}-{row.place}" if row else key] = _sentences(name or key, labels, row)
+        return reasons
     return {}
 
 
 def _sentences(name, labels, row):
     """Errors as sentences; those of a visit begin with its code."""
     items = {item.name: item for item in (*VISIT_ITEMS, schedule.EFFECTIVE_FROM, schedule.NOTE)}
-    texts = [wording.said(items[name], one, may_lack=False) if name in items else wording.words(one) for one in labels]
+    texts = [
+        wording.said(items[name], label, may_lack=False) if name in items else wording.words(label) for label in labels
+    ]
     return [f"{row.values['code']}: {text}" for text in texts] if row and row.values["code"] else texts

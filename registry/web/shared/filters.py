@@ -21,13 +21,16 @@ class Filter:
 
 def codes(filters):
     """The codes of the filters that are set, by name."""
-    return {one.name: one.value for one in filters if one.chosen}
+    return {chosen.name: chosen.value for chosen in filters if chosen.chosen}
 
 
-def chips(filters, kept):
+def chips(filters, parameters):
     """The filters that are set, each with the address without it. `kept` is all that the address keeps, by name."""
     return [
-        {"filter": one, "without": urlencode({name: value for name, value in kept.items() if name != one.name})}
-        for one in filters
-        if one.chosen
+        {
+            "filter": narrowing,
+            "without": urlencode({name: value for name, value in parameters.items() if name != narrowing.name}),
+        }
+        for narrowing in filters
+        if narrowing.chosen
     ]

@@ -39,9 +39,9 @@ def diagram(flow, groups=(), link=lambda step: None, excluded="Excluded: {reason
         bottom, (more, y) = y, _groups(groups, y)
         bar = more[0]["y"] - GAP
         lines.append(_line((middle, bottom), (middle, bar), head=False))
-        for one in more:
-            lines.append(_line((middle, one["y"] - GAP), (one["middle"], one["y"] - GAP), head=False))
-            lines.append(_line((one["middle"], one["y"] - GAP), (one["middle"], one["y"])))
+        for next_step in more:
+            lines.append(_line((middle, next_step["y"] - GAP), (next_step["middle"], next_step["y"] - GAP), head=False))
+            lines.append(_line((next_step["middle"], next_step["y"] - GAP), (next_step["middle"], next_step["y"])))
         lines.append(_line((middle, bar), (middle, more[-1]["y"] - GAP), head=False))
         boxes += more
     return {"width": WIDTH, "height": round(y + 6), "boxes": boxes, "lines": lines}
@@ -61,8 +61,8 @@ def _groups(groups, y):
             _box((8 + width * place + 4, 8 + width * (place + 1) - 4), top, name, n, url)
             for place, (name, n, url) in enumerate(groups[start : start + 4])
         ]
-        tallest = max(one["height"] for one in some)
-        boxes += [one | {"height": tallest} for one in some]
+        tallest = max(box["height"] for box in some)
+        boxes += [box | {"height": tallest} for box in some]
         top += tallest + 2 * GAP
     return boxes, top - 2 * GAP
 

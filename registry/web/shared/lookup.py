@@ -32,12 +32,12 @@ def identifying_patient_of(request, patient_id):
 
 def assessments_of(patient):
     """Timepoint code to `Assessment`."""
-    return {one.timepoint_id: one for one in records_of(Assessment, patient)}
+    return {record.timepoint_id: record for record in records_of(Assessment, patient)}
 
 
 def visit_label(patient, timepoint, plan):
     """The `Label` of an assessment that the patient may have: planned, recorded or the next unscheduled; or Http404."""
-    if planned := next((one.label for one in plan if one.code == timepoint), None):
+    if planned := next((visit.label for visit in plan if visit.code == timepoint), None):
         return planned
     recorded = assessments_of(patient)
     if timepoint in recorded:
@@ -49,13 +49,13 @@ def visit_label(patient, timepoint, plan):
 
 def names_of(user_ids):
     """Person's id to name, for the ids that are not None."""
-    return dict(User.objects.filter(pk__in={one for one in user_ids if one}).values_list("pk", "name"))
+    return dict(User.objects.filter(pk__in={user_id for user_id in user_ids if user_id}).values_list("pk", "name"))
 
 
 @cache
 def own_items(form):
     """The items that one of a patient's own forms begins with: enrolment has been answered before."""
-    return tuple(item for one in FORMS[form][0] if one.code != "enrolment" for item in one.items)
+    return tuple(item for instrument in FORMS[form][0] if instrument.code != "enrolment" for item in instrument.items)
 
 
 def form_state(patient, form):

@@ -147,7 +147,7 @@ class Question:
         """The drawn spine by region, for the widget of `levels`: (name, [(vertebra, whether it is chosen)])."""
         names = {"C": _("Cervical"), "T": _("Thoracic"), "L": _("Lumbar"), "S": _("Sacrum")}
         return [
-            (names[letter], [(one, one.level in self.value) for one in drawn])
+            (names[letter], [(level, level.level in self.value) for level in drawn])
             for letter, drawn in spine.vertebrae().items()
         ]
 
@@ -218,8 +218,8 @@ class Section:
             **{question.name: _cleaned(question.item, question.value) for question in self.questions},
         }
         return [
-            {"label": words(one.label), "text": _derived_text(one, answers, self.value_set)}
-            for one in self.instrument.derived
+            {"label": words(derived.label), "text": _derived_text(derived, answers, self.value_set)}
+            for derived in self.instrument.derived
         ]
 
     @property
@@ -287,7 +287,7 @@ def segment_of(chosen):
     return {
         "chosen": chosen,
         "levels": levels.in_runs(chosen or ()),
-        "group": next(one.label for one in levels.SEGMENT_GROUPS if one.code == code),
+        "group": next(group.label for group in levels.SEGMENT_GROUPS if group.code == code),
         "reason": levels.DEFAULT_RULE.reason(chosen),
         "rule": levels.DEFAULT_RULE.in_words,
     }
@@ -389,10 +389,10 @@ def _conditions(instruments, known, conditions=None):
 def live(instruments, value_set, known=None, conditions=None):
     """What the page's script needs to keep derived values alive: their declarations and words, as plain data."""
     kinds = {Total: "total", Digits: "digits", Bands: "bands", Calculated: "calculated"}
-    found = []
+    calculations = []
     for instrument in instruments:
         for derived in instrument.derived:
-            one = {
+            calculation = {
                 "section": instrument.code,
                 "label": words(derived.label),
                 "kind": kinds[type(derived)],
@@ -400,17 +400,25 @@ def live(instruments, value_set, known=None, conditions=None):
                 "maximum": derived.maximum,
             }
             if isinstance(derived, Bands):
-                one["bands"] = [[upper, words(choice.label)] for upper, choice in derived.bands]
+                calculation["bands"] = [[upper, words(choice.label)] for upper, choice in derived.bands]
             if isinstance(derived, Calculated):
-                one |= {"tree": derived.tree, "of": derived.kind, "places": derived.places, "unit": derived.unit}
-            found.append(one)
+                calculation |= {
+                    "tree": derived.tree,
+                    "of": derived.kind,
+                    "places": derived.places,
+                    "unit": derived.unit,
+                }
+            calculations.append(calculation)
     return {
-        "derived": found,
+        "derived": calculations,
         **_conditions(instruments, known or {}, conditions),
         "values": reverse("value_set", args=[value_set.code, value_set.version]),
         "country": words(value_set.label),
         "words": {
-            "left": [_left(number) for number in range(1 + max((len(one["items"]) for one in found), default=0))],
+            "left": [
+                _left(number)
+                for number in range(1 + max((len(calculation["items"]) for calculation in calculations), default=0))
+            ],
             "of": _of("{value}", "{maximum}"),
             "range": _("Must be a whole number from {min} to {max} {unit}."),
             "decimal": _("Must be a number from {min} to {max} {unit}, decimal digits at most {places}."),

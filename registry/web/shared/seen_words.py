@@ -32,14 +32,14 @@ class Line:
 def lines_of(differences, forms=()):
     """`Line`s of differences. `forms` are the FormRows as stored now, for who changed what in them."""
     labels = record_words.visit_labels()
-    rows = {one.form.code: one.row for one in forms}
-    wanted = {one.part for one in differences} & rows.keys()
+    rows = {form.form.code: form.row for form in forms}
+    wanted = {difference.part for difference in differences} & rows.keys()
     changed = {code: changes.since(rows[code], 0) for code in wanted}
-    names = names_of({change.by for found in changed.values() for change in found.values()})
+    names = names_of({change.by for change_of in changed.values() for change in change_of.values()})
     found = []
-    for one in differences:
-        line = Line(_part(one.part, labels), *_cells(one))
-        change = changed.get(one.part, {}).get(one.name)
+    for difference in differences:
+        line = Line(_part(difference.part, labels), *_cells(difference))
+        change = changed.get(difference.part, {}).get(difference.name)
         if change:
             line.who, line.at = names.get(change.by) or _("System"), change.at
         found.append(line)
@@ -62,10 +62,12 @@ def _cells(difference):
         return "", _("was there") if difference.was else _("was not there"), _("there") if difference.now else _("gone")
     if difference.name == "state":
         states = dict(QueryState.choices)
-        return _("State"), *(str(states.get(one, one or NOT_SHOWN)) for one in (difference.was, difference.now))
+        return _("State"), *(str(states.get(state, state or NOT_SHOWN)) for state in (difference.was, difference.now))
     if difference.name == "step":
         return _("Thread"), _("as shown"), _("another message")
-    return answer_label(difference.name), *(in_words(difference.name, one) for one in (difference.was, difference.now))
+    return answer_label(difference.name), *(
+        in_words(difference.name, answer) for answer in (difference.was, difference.now)
+    )
 
 
 def answer_label(name):

@@ -38,7 +38,7 @@ class Vertebra:
 
 def _shape(level):
     at = LEVELS.index(level)
-    known = [(LEVELS.index(one), shape) for one, shape in _SHAPES.items()]
+    known = [(LEVELS.index(level), shape) for level, shape in _SHAPES.items()]
     for (first, low), (last, high) in pairwise(known):
         if first <= at <= last:
             share = (1 - cos(pi * (at - first) / (last - first))) / 2
@@ -68,7 +68,7 @@ def _path(level):
         ("L", canal, top + 2 + root, canal, top + 6, back, top + 6),
         ("Z",),
     )
-    return "".join(letter + " ".join(f"{one:.0f}" for one in numbers) for letter, *numbers in body + process)
+    return "".join(letter + " ".join(f"{number:.0f}" for number in numbers) for letter, *numbers in body + process)
 
 
 # Five fused vertebrae and the coccyx, falling away backward.

@@ -75,7 +75,7 @@ def shown(item, value):
     if item.kind == "date":
         return day(date.fromisoformat(value) if isinstance(value, str) else value)
     if item.kind == "codes":
-        return listed(_coded(item, one) for one in (value.split(";") if isinstance(value, str) else value))
+        return listed(_coded(item, part) for part in (value.split(";") if isinstance(value, str) else value))
     if item.kind == "time":
         return value[:5] if isinstance(value, str) else value.strftime("%H:%M")
     if item.choices:
@@ -119,7 +119,7 @@ def reason(code):
 
 def segment(code):
     """What a segment group is called."""
-    return words(next(one.label for one in levels.SEGMENT_GROUPS if one.code == code))
+    return words(next(group.label for group in levels.SEGMENT_GROUPS if group.code == code))
 
 
 def segment_of(patient):

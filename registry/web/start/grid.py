@@ -56,15 +56,15 @@ def grid(request):
     filters = _filters(request, sites, columns)
     chosen = codes(filters)
     due = request.GET.get("due") == "1"
-    kept = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
+    parameters = chosen | ({"q": query} if query else {}) | ({"due": "1"} if due else {})
     after = request.GET.get("after", "")[:40]
     search = _Search(sites, plans, today, query, chosen, due)
     ids, more = search.page(after)
     if form := chosen.get("form"):
-        columns = [one for one in columns if one.code == form]
+        columns = [column for column in columns if column.code == form]
     shown = {
         "rows": _rows(ids, plans, columns, today, len(sites) > 1),
-        "more": f"?{urlencode(kept | {'after': ids[-1]})}" if more else "",
+        "more": f"?{urlencode(parameters | {'after': ids[-1]})}" if more else "",
         "columns": columns,
         "several_sites": len(sites) > 1,
     }
@@ -80,8 +80,8 @@ def grid(request):
             "query": query,
             "due": due,
             "after": after,
-            "any_filter": bool(kept),
-            "kept": urlencode(kept),
+            "any_filter": bool(parameters),
+            "kept": urlencode(parameters),
             "count": min(count, COUNTED),
             "many": count > COUNTED,
             "legend": LEGEND,
@@ -91,14 +91,14 @@ def grid(request):
 
 def _columns(plans):
     own = [Column(code, str(label), str(label)) for code, label in OWN.items()]
-    planned = [Column(one.code, wording.words(one.label), one.code) for one in plans.timepoints]
+    planned = [Column(timepoint.code, wording.words(timepoint.label), timepoint.code) for timepoint in plans.timepoints]
     return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
 
 
 def _filters(request, sites, columns):
     states = ("draft", *PLANNED_STATES, "complete", "verified", "locked", "query")
     offered = [
-        ("form", _("Form"), [(one.code, one.label) for one in columns]),
+        ("form", _("Form"), [(column.code, column.label) for column in columns]),
         ("state", _("State"), [(code, str(tags.STATES[code])) for code in states]),
     ]
     if len(sites) > 1:
@@ -137,10 +137,10 @@ class _Search:
             return form_states.open_query_sql(form)
         if state in PLANNED_STATES:
             return "false" if form in (*OWN, UNSCHEDULED) else self._waiting(state, form)
-        found = [_own_in_state(one) for one in OWN if form in ("", one)]
+        conditions = [_own_in_state(form_kind) for form_kind in OWN if form in ("", form_kind)]
         if form not in OWN:
-            found.append(self._recorded("a.state = %(state)s", form))
-        return " OR ".join(found)
+            conditions.append(self._recorded("a.state = %(state)s", form))
+        return " OR ".join(conditions)
 
     def _recorded(self, condition, form):
         of_form = "a.timepoint_id = %(form)s" if form else "true"
@@ -159,19 +159,19 @@ class _Search:
         )
 
     def _sql(self, what, rest, **parameters):
-        ends = visits.ENDS if any("e.end_date" in one for one in self.conditions) else ""
+        ends = visits.ENDS if any("e.end_date" in condition for condition in self.conditions) else ""
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {what} FROM registry_patient AS p {ends} WHERE {' AND '.join(self.conditions)} {rest}",
                 self.parameters | parameters,
             )
-            return [one for (one,) in cursor.fetchall()]
+            return [patient_id for (patient_id,) in cursor.fetchall()]
 
     def page(self, after):
         """(the next numbers after `after`, whether there are more)."""
         rest = "AND p.patient_id > %(after)s " if after else ""
-        found = self._sql("p.patient_id", f"{rest}ORDER BY p.patient_id LIMIT {PAGE + 1}", after=after)
-        return found[:PAGE], len(found) > PAGE
+        patient_ids = self._sql("p.patient_id", f"{rest}ORDER BY p.patient_id LIMIT {PAGE + 1}", after=after)
+        return patient_ids[:PAGE], len(patient_ids) > PAGE
 
     def count(self):
         """How many there are, counted to one more than COUNTED."""
@@ -199,19 +199,22 @@ def _own_in_state(form):
 
 def _rows(ids, plans, columns, today, several_sites):
     """The rows of the table: (patient, its address, cells as HTML), in the order of `ids`. Four queries."""
-    patients = {one.pk: one for one in Patient.objects.select_related("site").filter(pk__in=ids)}
+    patients = {patient.pk: patient for patient in Patient.objects.select_related("site").filter(pk__in=ids)}
     ends, queries = follow_up.ends_of(ids), form_states.open_queries(ids)
     recorded = {}
-    for one in Assessment.objects.filter(patient_id__in=ids).only("id", "patient_id", "timepoint_id", "state"):
-        recorded.setdefault(one.patient_id, {})[one.timepoint_id] = one
+    for assessment in Assessment.objects.filter(patient_id__in=ids).only("id", "patient_id", "timepoint_id", "state"):
+        recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
     rows = []
     for pk in ids:
         patient = patients[pk]
-        own, found = plans.of(patient, today), recorded.get(pk, {})
-        planned = {one.code: one for one in visits.visits(patient, own, found, today, ends.get(pk))}
+        own, assessments = plans.of(patient, today), recorded.get(pk, {})
+        planned = {visit.code: visit for visit in visits.visits(patient, own, assessments, today, ends.get(pk))}
         address = reverse("patient", args=[pk])
         queried = {_column_of(form) for number, form in queries if number == pk} if queries else ()
-        cells = [_cell(_Form(patient, one, planned, found, address, today), one.code in queried) for one in columns]
+        cells = [
+            _cell(_Form(patient, column, planned, assessments, address, today), column.code in queried)
+            for column in columns
+        ]
         rows.append({"patient": patient, "address": address, "cells": mark_safe("".join(cells))})  # noqa: S308
     return rows
 
@@ -241,17 +244,21 @@ class _Form:
             return self._unscheduled()
         if visit := self.planned.get(code):
             return f"{self.address}assessments/{code}/", visit.state, _left(visit, self.today)
-        if one := self.recorded.get(code):
-            return f"{self.address}assessments/{code}/", one.state, ""
+        if assessment := self.recorded.get(code):
+            return f"{self.address}assessments/{code}/", assessment.state, ""
         return None
 
     def _unscheduled(self):
-        found = [one for code, one in self.recorded.items() if schedule.unscheduled_number(code)]
-        if not found:
+        unscheduled = [assessment for code, assessment in self.recorded.items() if schedule.unscheduled_number(code)]
+        if not unscheduled:
             return None
-        drafts = [one for one in found if one.state == State.DRAFT]
-        one = (drafts or found)[-1]
-        return f"{self.address}assessments/{one.timepoint_id}/", one.state, f"×{len(found)}" if len(found) > 1 else ""
+        drafts = [assessment for assessment in unscheduled if assessment.state == State.DRAFT]
+        latest = (drafts or unscheduled)[-1]
+        return (
+            f"{self.address}assessments/{latest.timepoint_id}/",
+            latest.state,
+            f"×{len(unscheduled)}" if len(unscheduled) > 1 else "",
+        )
 
 
 def _left(visit, today):
@@ -270,12 +277,12 @@ def _cell(form, queried):
     if place is None:
         return NOTHING
     address, state, more = place
-    said = format_html('<span class="cell-more">{}</span>', more) if more else ""
+    content = format_html('<span class="cell-more">{}</span>', more) if more else ""
     if queried:
-        said += format_html('<span class="cell-query state-query">{}</span>', tags.STATES["query"])
+        content += format_html('<span class="cell-query state-query">{}</span>', tags.STATES["query"])
     # A page has 500 of these, and format_html would be half of its time: the address is one of ours.
     return mark_safe(  # noqa: S308
-        f'<td><a class="cell state-{state}" href="{address}">{_word(state, get_language())}{said}</a></td>'
+        f'<td><a class="cell state-{state}" href="{address}">{_word(state, get_language())}{content}</a></td>'
     )
 
 

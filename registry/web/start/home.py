@@ -104,8 +104,8 @@ class Line:
         """“EQ VAS at 1 month is unknown for 16 of 90”; nothing where every value is known."""
         if self.unknown is None or not self.unknown.unknown:
             return ""
-        said = _BEFORE_SURGERY if self.visit.code == schedule.BASELINE else _AT_TIMEPOINT
-        return said % {
+        sentence = _BEFORE_SURGERY if self.visit.code == schedule.BASELINE else _AT_TIMEPOINT
+        return sentence % {
             "measure": _measure(self.unknown.measure),
             "timepoint": self.label,
             "unknown": self.unknown.unknown,
@@ -129,11 +129,11 @@ def _work(sites, plans, today):
     unknown = {}
     if waiting:
         unknown = visits.least_known(site_counts.counts("known", sites, plans, today).by_site.values())
-    labels = {one.code: wording.words(one.label) for one in plans.timepoints}
+    labels = {timepoint.code: wording.words(timepoint.label) for timepoint in plans.timepoints}
     lines = sorted(
         (
-            Line(one, labels[one.code], one.state(today), one.days_left(today), unknown.get(one.code), today)
-            for one in waiting
+            Line(line, labels[line.code], line.state(today), line.days_left(today), unknown.get(line.code), today)
+            for line in waiting
         ),
         key=lambda line: line.order,
     )
@@ -155,13 +155,13 @@ def _drafts(sites, labels):
     """Forms that were begun and not completed, the last touched first."""
     lines = [
         {
-            "patient_id": one.patient_id,
-            "label": labels[one.timepoint_id],
-            "address": reverse("assessment", args=[one.patient_id, one.timepoint_id]),
+            "patient_id": assessment.patient_id,
+            "label": labels[assessment.timepoint_id],
+            "address": reverse("assessment", args=[assessment.patient_id, assessment.timepoint_id]),
             "state": "draft",
-            "at": one.updated_at,
+            "at": assessment.updated_at,
         }
-        for one in Assessment.objects.filter(site_id__in=sites, state=State.DRAFT)
+        for assessment in Assessment.objects.filter(site_id__in=sites, state=State.DRAFT)
         .only("patient_id", "timepoint_id", "updated_at")
         .order_by("-updated_at")[: SHOWN + 1]
     ]
@@ -184,16 +184,16 @@ def _drafts(sites, labels):
 
 def _arrived(sites):
     """Answers of patients that wait to be taken over, the oldest first."""
-    found = patient_links.arrived(sites)[:SHOWN]
-    labels = schedule.labels() if found else {}
+    links = patient_links.arrived(sites)[:SHOWN]
+    labels = schedule.labels() if links else {}
     return [
         {
-            "patient_id": one.patient_id,
-            "label": labels[one.timepoint],
-            "address": reverse("patient_link_review", args=[one.pk]),
-            "at": one.submitted_at,
+            "patient_id": link.patient_id,
+            "label": labels[link.timepoint],
+            "address": reverse("patient_link_review", args=[link.pk]),
+            "at": link.submitted_at,
         }
-        for one in found
+        for link in links
     ]
 
 
@@ -201,12 +201,12 @@ def _queries(sites):
     """Open queries that wait for an answer, the oldest first."""
     return [
         {
-            "patient_id": one.patient_id,
-            "address": reverse("query", args=[one.pk]),
-            "text": query_words.question(one),
-            "at": one.raised_at,
+            "patient_id": query.patient_id,
+            "address": reverse("query", args=[query.pk]),
+            "text": query_words.question(query),
+            "at": query.raised_at,
         }
-        for one in form_states.queries_to_answer(sites, SHOWN)
+        for query in form_states.queries_to_answer(sites, SHOWN)
     ]
 
 
@@ -234,7 +234,7 @@ def _by_site(access, plans, today, *, whole):
     return {
         "lines": lines,
         "total": total,
-        "counted_at": min((one.at for one in counted.values() if one.at), default=None),
+        "counted_at": min((count.at for count in counted.values() if count.at), default=None),
     }
 
 
@@ -256,6 +256,8 @@ def _administration():
         "people": User.objects.filter(is_active=True).count(),
         "without_role": User.objects.filter(is_active=True).exclude(pk__in=running.values("user")).count(),
         "without_people": Site.objects.exclude(pk__in=running.exclude(site=None).values("site")).count(),
-        "schedule_since": [one for one in plans.versions if one.effective_from <= today][-1].effective_from,
-        "schedule_next": next((one.effective_from for one in plans.versions if one.effective_from > today), None),
+        "schedule_since": [version for version in plans.versions if version.effective_from <= today][-1].effective_from,
+        "schedule_next": next(
+            (version.effective_from for version in plans.versions if version.effective_from > today), None
+        ),
     }

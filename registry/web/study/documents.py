@@ -41,14 +41,14 @@ def with_head(document, post):
 
 
 def checks_in(post):
-    found = []
+    checks = []
     for place in range(200):
         if f"check-{place}-when" not in post:
             break
         when, says = post.get(f"check-{place}-when", "").strip(), label_in(post, f"check-{place}-says")
         if when or says:
-            found.append({"name": post.get(f"check-{place}-name") or f"check_{place + 1}", "when": when, "says": says})
-    return found
+            checks.append({"name": post.get(f"check-{place}-name") or f"check_{place + 1}", "when": when, "says": says})
+    return checks
 
 
 def item_in(post):
@@ -69,21 +69,21 @@ def item_in(post):
 
 def choices_in(text):
     """Codes, one a line: `code | English | 日本語`."""
-    found = []
+    choices = []
     for line in text.splitlines():
         if line.strip():
             code, *labels = (part.strip() for part in line.replace("｜", "|").split("|"))
             label = dict(zip(("en", "ja"), labels, strict=False))
-            found.append({"code": code, "label": label or {"en": code}})
-    return found
+            choices.append({"code": code, "label": label or {"en": code}})
+    return choices
 
 
 def choices_text(item):
     """The codes of an item as `choices_in` reads them."""
     lines = []
-    for one in item.get("choices") or ():
-        label = one.get("label") or {}
+    for choice in item.get("choices") or ():
+        label = choice.get("label") or {}
         label = label if isinstance(label, dict) else {"en": label}
-        parts = [str(one.get("code", "")), label.get("en", ""), label.get("ja", "")]
+        parts = [str(choice.get("code", "")), label.get("en", ""), label.get("ja", "")]
         lines.append(" | ".join(parts).rstrip(" |"))
     return "\n".join(lines)

@@ -48,8 +48,8 @@ def extra_instruments(request):
         request,
         "study/extra_instruments.html",
         {
-            "lines": [Line(one, one.code in on) for one in extras.SWITCHES.values()],
-            "core": [wording.words(one.title) for one in (*catalogue.PATIENT, *catalogue.ASSESSMENT)],
+            "lines": [Line(switch, switch.code in on) for switch in extras.SWITCHES.values()],
+            "core": [wording.words(instrument.title) for instrument in (*catalogue.PATIENT, *catalogue.ASSESSMENT)],
             "may_switch": access.may(Can.ADMINISTER),
         },
     )
@@ -66,8 +66,8 @@ def extra_instrument(request, code):
     if request.method == "POST":
         wanted = request.POST.get("on") == "1"
         if service.switch(access=request.access, code=code, on=wanted):
-            said = _("%(name)s is switched on.") if wanted else _("%(name)s is switched off.")
-            messages.success(request, said % {"name": line.title})
+            message = _("%(name)s is switched on.") if wanted else _("%(name)s is switched off.")
+            messages.success(request, message % {"name": line.title})
         return redirect("extra_instruments")
     return render(
         request,

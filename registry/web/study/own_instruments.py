@@ -80,7 +80,7 @@ def _draft(code, must=True):
 
 
 def _published(code):
-    entry = next((one for one in bringing.published() if one["document"]["code"] == code), None)
+    entry = next((entry for entry in bringing.published() if entry["document"]["code"] == code), None)
     if entry is None:
         raise Http404
     return OwnInstrument(code=code, version=entry["version"] + 1, document=entry["document"])
@@ -90,16 +90,16 @@ def _published(code):
 def own_instruments(request):
     """Every own instrument, and those that the product brings along."""
     _may(request)
-    drafts = {one.code: one for one in OwnInstrument.objects.filter(is_draft=True)}
+    drafts = {own_instrument.code: own_instrument for own_instrument in OwnInstrument.objects.filter(is_draft=True)}
     lines = {
-        one["document"]["code"]: Line(
-            one["document"]["code"],
-            one["document"],
-            one["version"],
-            bool(one.get("retired")),
-            drafts.get(one["document"]["code"]),
+        entry["document"]["code"]: Line(
+            entry["document"]["code"],
+            entry["document"],
+            entry["version"],
+            bool(entry.get("retired")),
+            drafts.get(entry["document"]["code"]),
         )  # fmt: skip
-        for one in bringing.published()
+        for entry in bringing.published()
     }
     for code, draft in drafts.items():
         lines.setdefault(code, Line(code, draft.document, draft=draft))
@@ -111,7 +111,7 @@ def own_instruments(request):
     return render(
         request,
         "study/own_instruments.html",
-        {"lines": sorted(lines.values(), key=lambda one: str(one.title)), "library": ready, "records": RECORDS},
+        {"lines": sorted(lines.values(), key=lambda line: str(line.title)), "library": ready, "records": RECORDS},
     )
 
 
@@ -126,7 +126,7 @@ def own_instrument_new(request):
     else:
         document = documents.new(request.POST)
         document["code"] = document["code"] or definitions.naming.fitting(document["title"].get("en", "form"), (), 20)
-        known = {one["document"]["code"] for one in bringing.published()}
+        known = {entry["document"]["code"] for entry in bringing.published()}
         if document["code"] in known or _draft(document["code"], must=False):
             messages.error(request, _("There is an instrument “%(code)s” already.") % {"code": document["code"]})
             return redirect("own_instruments")
@@ -149,7 +149,7 @@ def own_instrument_upload(request):
         {
             "carried": carried,
             "name": upload.name,
-            "titles": [(one["code"], title_of(one)) for one in carried.documents.values()],
+            "titles": [(document["code"], title_of(document)) for document in carried.documents.values()],
         },
         status=422 if carried.faults else 200,
     )
@@ -192,7 +192,7 @@ def own_instrument(request, code):
 
 
 def _entry(code):
-    return next((one for one in bringing.published() if one["document"]["code"] == code), None)
+    return next((entry for entry in bringing.published() if entry["document"]["code"] == code), None)
 
 
 def _edited(document, post):
@@ -222,15 +222,15 @@ def own_item(request, code, row):
         changed = [*items, item] if row == 0 else [*items[: row - 1], item, *items[row:]]
         document = draft.document | {"items": changed}
         place = row or len(changed)
-        faults = [one for one in publishing.read(document).faults if one.row == place]
+        faults = [fault for fault in publishing.read(document).faults if fault.row == place]
         if not faults or "anyway" in request.POST:
             publishing.keep_draft(access=request.access, document=document)
             if "another" in request.POST:
                 return redirect("own_item", code, 0)
             return redirect("own_instrument", code)
     elif row:
-        faults = [one for one in publishing.read(draft.document).faults if one.row == row]
-    names = [one.get("name") for place, one in enumerate(items, start=1) if place != row]
+        faults = [fault for fault in publishing.read(draft.document).faults if fault.row == row]
+    names = [item.get("name") for place, item in enumerate(items, start=1) if place != row]
     return render(
         request,
         "study/own_item.html",
@@ -242,7 +242,7 @@ def own_item(request, code, row):
             "choices": documents.choices_text(item),
             "kinds": KINDS,
             "faults": faults,
-            "wrong": {one.column for one in faults},
+            "wrong": {fault.column for fault in faults},
             "names": names,
         },
         status=422 if request.method == "POST" else 200,
@@ -315,7 +315,9 @@ def own_instrument_publish(request, code):
                 messages.success(request, _("Published. Forms ask it from now on; forms that are complete stay so."))
                 return redirect("own_instruments")
     record = draft.document.get("record")
-    before = next((one for one in catalogue.current().own.get(record, ()) if one.code == code), None)
+    before = next(
+        (instrument for instrument in catalogue.current().own.get(record, ()) if instrument.code == code), None
+    )
     effects = publishing.effects(reading.instrument, record, before) if reading.instrument and before else []
     return render(
         request,

@@ -20,7 +20,7 @@ def guide(request):
     """The steps of the set-up: what is done, what is missing, and where."""
     request.access.require(Can.ADMINISTER)
     steps = setup.steps()
-    return render(request, "study/guide.html", {"steps": steps, "open": sum(bool(one.missing) for one in steps)})
+    return render(request, "study/guide.html", {"steps": steps, "open": sum(bool(step.missing) for step in steps)})
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,10 +68,10 @@ def _lists():
 
 
 def _about_in(post):
-    found = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target")}
-    found["name"] = documents.label_in(post, "name")
-    found["single_arm"] = "single_arm" in post
-    return found | {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}
+    about = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target")}
+    about["name"] = documents.label_in(post, "name")
+    about["single_arm"] = "single_arm" in post
+    return about | {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}
 
 
 @require_http_methods(["GET", "POST"])
@@ -83,29 +83,29 @@ def matrix(request):
     rows = [*setup.of_baseline(), *setup.of_visits()]
     if request.method == "POST":
         states = {
-            (one.code, code): request.POST.get(f"{one.code}@{code}", "")
-            for one in setup.of_visits()
+            (form.code, code): request.POST.get(f"{form.code}@{code}", "")
+            for form in setup.of_visits()
             for code, _label in visits
         }
-        off = [one.code for one in rows if f"off@{one.code}" in request.POST]
+        off = [row.code for row in rows if f"off@{row.code}" in request.POST]
         if note:
             setup.save_matrix(access=request.access, off=off, states=states, note=note)
             messages.success(request, _("Saved as the next version of the protocol. Forms that are complete stay so."))
             return redirect("study_matrix")
         messages.error(request, _("Say why: it stands in the version of the protocol."))
-    found = catalogue.current()
-    baseline = {one.code for one in setup.of_baseline()}
+    protocol = catalogue.current()
+    baseline = {instrument.code for instrument in setup.of_baseline()}
     lines = [
         {
-            "instrument": one,
-            "is_core": not one.own,
-            "off": one.code in found.off,
+            "instrument": row,
+            "is_core": not row.own,
+            "off": row.code in protocol.off,
             "cells": []
-            if one.code in baseline
-            else [(code, label, found.matrix.get(one.code, {}).get(code, "asked")) for code, label in visits],
-            "of_baseline": one.code in baseline,
+            if row.code in baseline
+            else [(code, label, protocol.matrix.get(row.code, {}).get(code, "asked")) for code, label in visits],
+            "of_baseline": row.code in baseline,
         }
-        for one in rows
+        for row in rows
     ]
     words = {"asked": _("Asked"), "optional": _("Optional"), "not_asked": _("Not asked")}
     return render(
@@ -133,26 +133,26 @@ def printed(request):
     """The whole protocol as a document to be read and printed."""
     if not request.access.may(Can.READ):
         request.access.require(Can.ADMINISTER)
-    found = setup.document()
+    document = setup.document()
     version = ProtocolVersion.objects.select_related("created_by").order_by("-pk").first()
     current = catalogue.current()
     own = [
-        {"title": title_of(one["document"]), "document": one["document"], "version": one["version"],
-         "record": RECORDS.get(one["document"]["record"]),
-         "items": [(item, KINDS.get(item["kind"])) for item in one["document"]["items"]]}
-        for one in bringing.published()
-        if not one.get("retired")
+        {"title": title_of(entry["document"]), "document": entry["document"], "version": entry["version"],
+         "record": RECORDS.get(entry["document"]["record"]),
+         "items": [(item, KINDS.get(item["kind"])) for item in entry["document"]["items"]]}
+        for entry in bringing.published()
+        if not entry.get("retired")
     ]  # fmt: skip
     visits = setup.visits()
     words = {"asked": "●", "optional": "○", "not_asked": "–"}
     rows = [
-        (one, [words[current.how(one.code, code)] for code, _label in visits])
-        for one in setup.of_visits()
-        if one.code not in current.off
+        (form, [words[current.how(form.code, code)] for code, _label in visits])
+        for form in setup.of_visits()
+        if form.code not in current.off
     ]
     return render(
         request,
         "study/printed.html",
-        {"about": found.get("study") or {}, "version": version, "own": own, "visits": visits, "rows": rows,
-         "lists": [(title, found.get("study", {}).get(key)) for key, (title, _help) in _lists().items()]},
+        {"about": document.get("study") or {}, "version": version, "own": own, "visits": visits, "rows": rows,
+         "lists": [(title, document.get("study", {}).get(key)) for key, (title, _help) in _lists().items()]},
     )  # fmt: skip

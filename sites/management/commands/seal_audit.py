@@ -26,8 +26,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"Nothing was sealed: {error.filename}: {error.strerror}.") from None
-        for one in seals:
-            self.stdout.write(f"Seal {one.number}: {one.count} events, {one.hash.hex()}")
+        for seal in seals:
+            self.stdout.write(f"Seal {seal.number}: {seal.count} events, {seal.hash.hex()}")
         if not seals:
             self.stdout.write("Nothing new to seal.")
 

@@ -122,7 +122,7 @@ def variables():
 def exercise():
     services = compose.services(variables())
     ours = services["web"]["image"]
-    images = {one["image"]: IMAGE if one["image"] == ours else STAND_IN for one in services.values()}
+    images = {service["image"]: IMAGE if service["image"] == ours else STAND_IN for service in services.values()}
     with Containers(services, images) as containers:
         try:
             check_labels()
@@ -174,8 +174,8 @@ def healthy(containers, name):
 
 
 def signed_in(containers, who):
-    said = containers.inside("web", "python", "manage.py", "shell", "-v", "0", "-c", PASSWORD).stdout
-    return Visitor(f"{who}@demo.example", said.strip())
+    output = containers.inside("web", "python", "manage.py", "shell", "-v", "0", "-c", PASSWORD).stdout
+    return Visitor(f"{who}@demo.example", output.strip())
 
 
 PASSWORD = "from registry.management.demonstration import password; print(password())"  # noqa: S105 - asks for it

@@ -99,12 +99,12 @@ class Containers:
         self.running.discard(PREFIX + name)
 
     def forget(self, *volumes):
-        podman("volume", "rm", "--force", *(PREFIX + one for one in volumes))
+        podman("volume", "rm", "--force", *(PREFIX + volume for volume in volumes))
 
     def state(self, name):
         """(whether it runs, its exit status)"""
-        said = podman("inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", PREFIX + name).stdout.split()
-        return said[0] == "true", int(said[1])
+        output = podman("inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", PREFIX + name).stdout.split()
+        return output[0] == "true", int(output[1])
 
     def log(self, name):
         done = podman("logs", PREFIX + name, check=False)
@@ -113,7 +113,7 @@ class Containers:
     def options(self, name, environment=None):
         service = self.services[name]
         options = ["--network=host", "--cgroups=disabled", "--no-healthcheck", *limits()]
-        options += [f"--add-host={one}:127.0.0.1" for one in self.services]
+        options += [f"--add-host={service}:127.0.0.1" for service in self.services]
         options += ["--read-only", "--read-only-tmpfs=false"] if service.get("read_only") else []
         options += [f"--tmpfs={one}" for one in service.get("tmpfs", ())]
         options += [f"--cap-drop={one}" for one in service.get("cap_drop", ())]

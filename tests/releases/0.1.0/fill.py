@@ -67,18 +67,18 @@ SURGERY = {"procedure": "psf", "operative_time_min": "180", "blood_loss_ml": "30
 
 def load_sites_and_patients():
     cohort = make_cohort()
-    chosen = [one for one in cohort.patients if one["site_code"] in SITES]
-    ids = {one["patient_id"] for one in chosen}
+    chosen = [patient for patient in cohort.patients if patient["site_code"] in SITES]
+    ids = {patient["patient_id"] for patient in chosen}
     cohort = replace(
         cohort,
-        sites=tuple(one for one in cohort.sites if one.code in SITES),
+        sites=tuple(site for site in cohort.sites if site.code in SITES),
         patients=tuple(chosen),
-        assessments=tuple(one for one in cohort.assessments if one["patient_id"] in ids),
-        adverse_events=tuple(one for one in cohort.adverse_events if one["patient_id"] in ids),
+        assessments=tuple(assessment for assessment in cohort.assessments if assessment["patient_id"] in ids),
+        adverse_events=tuple(event for event in cohort.adverse_events if event["patient_id"] in ids),
     )
     Site.objects.bulk_create(
-        Site(code=one.code, name=one.name, name_ja=one.name_ja, region=one.region, enrolment_target=20)
-        for one in cohort.sites
+        Site(code=site.code, name=site.name, name_ja=site.name_ja, region=site.region, enrolment_target=20)
+        for site in cohort.sites
     )
     with tempfile.TemporaryDirectory() as folder:
         write_cohort(cohort, Path(folder))
@@ -152,7 +152,7 @@ def new_patient(acting, name, site, days, *, finished=True):
 
 def form_of(patient, code="preop"):
     with everything():
-        known = {one.pk for one in Timepoint.objects.all()}
+        known = {timepoint.pk for timepoint in Timepoint.objects.all()}
         return forms.form_row(Patient.objects.get(pk=patient.pk), Form.of(code, known))
 
 

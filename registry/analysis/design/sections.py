@@ -1,0 +1,92 @@
+"""Sections of a plan: each kind is one module in `registry.analysis.sections`, registered by one line there.
+
+A plan's JSON has a list under the code of each kind; the result of a run has a list of the same length and order under
+the same code. docs/plans.md describes each.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.analysis.design.errors import refusal
+from registry.instruments.base import Label
+
+
+def _nothing(*_arguments, **_more):
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A kind of section. An *entry* is one element of its list in a plan, as the frozen dataclass that `read` makes.
+
+    code     the key of its list in a plan and in a result
+    label    what a page calls it
+    read     (entry's JSON: dict, names: `variables.declared.Variables`) -> entry, hashable, with `to_json()`. Refused
+    needed   (entry, plan) -> names that `frame.read` must read: `variables.columns.needed` of each variable and visit
+    compute  (data, entry) -> the entry's result: a dict of plain numbers, texts, lists and dicts, ready for JSON, with
+             its `code` and `title` ({"en", "ja"}). A statistic that the data do not determine is None, and `reason`
+             beside it says why; it keeps no other from being computed. `data` is `running.runner.Data`
+    tables   (entry's result, Words) -> `presentation.tables.Table`s
+    figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
+    methods  (entry's result, Words) -> sentences of the methods, in the words' language
+    columns  (data, entry) -> further columns of the bundle's data.csv beside those of its variables
+    """
+
+    code: str
+    label: Label
+    read: Callable
+    needed: Callable
+    compute: Callable
+    tables: Callable = _nothing
+    figures: Callable = _nothing
+    methods: Callable = _nothing
+    columns: Callable = _nothing
+
+
+SECTIONS: dict[str, Section] = {}
+
+
+def register(*sections):
+    """Have plans know these Sections, in this order. Called once, when the application is ready."""
+    for section in sections:
+        SECTIONS[section.code] = section
+
+
+def read(code, entries, names):
+    """The entries of a plan's list. Refused with the section and the place of the entry that does not fit."""
+    section = SECTIONS[code]
+    if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, dict) for entry in entries):
+        raise refusal("{code}: a list of objects", "{code}：オブジェクトの一覧で指定してください", code=code)
+    return tuple(_placed(section, place, entry, names) for place, entry in enumerate(entries, 1))
+
+
+def _placed(section, place, entry, names):
+    try:
+        return section.read(entry, names)
+    except ValueError as error:
+        reason = getattr(error, "reason", None) or Label(str(error), str(error))
+        raise refusal(
+            "{code} {place}: {why}", "{code} {place}番目：{why}", code=section.code, place=place, why=reason
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise refusal(
+            "{code} {place}: incomplete or of another shape ({why})",
+            "{code} {place}番目：内容が不完全か、形が違います（{why}）",
+            code=section.code,
+            place=place,
+            why=repr(error),
+        ) from error
+
+
+def tables_of(result, words):
+    """The Tables of every section of a result, in the order of the sections."""
+    for code, section in SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.tables(entry, words)
+
+
+def methods_of(result, words):
+    """The sentences of every section of a result."""
+    for code, section in SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.methods(entry, words)
