@@ -504,7 +504,8 @@ NOBODY_ACTS = {
     **{
         f"admin:{one}_changelist": "a list without actions"
         for one in (
-            "study_sites_site", "study_sites_user", "study_sites_membership", "registry_timepoint", "registry_scheduleversion",
+            "study_sites_site", "study_sites_user", "study_sites_membership", "registry_timepoint",
+            "registry_scheduleversion",
         )
     },
 }  # fmt: skip

@@ -437,10 +437,3 @@ def test_the_crawl_would_see_a_leak(client, world, as_system):
     answer = asking("get", f"/patients/{own}/identifiers/", {})
     assert sum(text in answer.told for text in world.secrets["own"]) >= 3
     assert answer.stored == {"study_sites_auditevent": 1}
-
-
-import sys
-
-sys.path.insert(0, "/tmp")
-
-faults = _d.faults  # DEBUG
