@@ -154,7 +154,7 @@ class _Work:
             if file == file_formats.PATIENTS:
                 comparing.find_alike(cursor, staged[file.name].alike, report.alike)
             if file == file_formats.PATIENTS and self.partial:
-                merged.find_broken(cursor, staged[file.name].absent, report.errors)
+                merged.find_broken(cursor, staged[file.name].absent, report.errors, self.identifies)
             follow_up_rules.find_impossible(cursor, file, report.errors)
             extras.find_switched_off(cursor, file, report.errors)
             comparing.find_not_asked(cursor, file, report.errors)
