@@ -1,6 +1,7 @@
 """The web process, in containers and in the demo; gunicorn reads this file from the folder it starts in."""
 
 import gc
+import os
 
 worker_class = "gthread"
 workers = 2
@@ -18,6 +19,8 @@ logconfig_dict = {
             "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
             "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
         }
+        if os.environ.get("METASPINE_LOG_FORMAT") != "json"
+        else {"()": "sites.json_lines.Formatter"}
     }
 }
 
@@ -27,3 +30,11 @@ def post_worker_init(worker):
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def child_exit(server, worker):
+    """The counts of a process that ended go on, those of what it held at the moment do not."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)

@@ -1,6 +1,7 @@
 """The web server of the benchmarks, and people signed in on it."""
 
 import http.client
+import json
 import os
 import secrets
 import socket
@@ -48,23 +49,32 @@ def _wait(port):
 
 
 class Visitor:
-    """One connection to the server, with or without someone signed in."""
+    """One connection to the server, with or without someone signed in or an API token."""
 
-    def __init__(self, port, user=None):
+    def __init__(self, port, user=None, token=None):
         self.connection = http.client.HTTPConnection("127.0.0.1", port)
         self.token = secrets.token_hex(16)
         self.headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if user is not None:
             self.headers["Cookie"] = f"sessionid={_session(user)}; csrftoken={self.token}"
 
+        if token is not None:
+            self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+
     def get(self, path):
         return self._request("GET", path, None)
 
     def post(self, path, fields):
-        return self._request("POST", path, urlencode(fields | {"csrfmiddlewaretoken": self.token}))
+        return self.request("POST", path, fields)
 
-    def _request(self, method, path, body):
-        self.connection.request(method, path, body, self.headers)
+    def request(self, method, path, fields, headers=None):
+        """Send a form or, with a token, JSON: (status, body)."""
+        if "Authorization" in self.headers:
+            return self._request(method, path, json.dumps(fields), headers)
+        return self._request(method, path, urlencode(fields | {"csrfmiddlewaretoken": self.token}))
+
+    def _request(self, method, path, body, headers=None):
+        self.connection.request(method, path, body, self.headers | (headers or {}))
         response = self.connection.getresponse()
         return response.status, response.read()
 

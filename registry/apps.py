@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,10 @@ class RegistryConfig(AppConfig):
         from registry.services.follow_up import schedule
 
         catalogue.provide(current.current)
+        if settings.SENTRY_DSN:
+            from registry.health import error_hook  # the library is for who wants it
+
+            error_hook.install()
         timepoints.provide(lambda: schedule.plans().timepoints)
         sections.ready()
 

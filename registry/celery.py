@@ -4,8 +4,10 @@ import logging
 import os
 
 from celery import Celery, Task
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
 from kombu.exceptions import OperationalError
+
+from sites import request_id
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 
@@ -22,6 +24,8 @@ class PostponableTask(Task):
     derived = False
 
     def apply_async(self, args=None, kwargs=None, *, producer=None, **options):
+        if asked := request_id.current():
+            options["headers"] = {"asked_by": asked} | (options.get("headers") or {})
         if producer is not None or self.app.conf.task_always_eager:  # the clock's: it comes again
             return super().apply_async(args, kwargs, producer=producer, **options)
         from sites.database.redis_cache import circuit  # needs the settings
@@ -52,6 +56,20 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logging(**kwargs):
     """Worker and beat log as settings.LOGGING says, secrets taken out, and not in Celery's own way."""
+
+
+@task_prerun.connect
+def work_for(task=None, task_id="", **kwargs):
+    """What the task logs names the request that it follows from, or else the task itself."""
+    if not task.app.conf.task_always_eager:
+        asked = (task.request.headers or {}).get("asked_by") or getattr(task.request, "asked_by", None)
+        request_id.begin(asked or task_id.replace("-", ""), task.name)
+
+
+@task_postrun.connect
+def work_for_nobody(task=None, **kwargs):
+    if not task.app.conf.task_always_eager:
+        request_id.begin("")
 
 
 @worker_init.connect

@@ -1,6 +1,7 @@
 """The only settings. What a deployment chooses comes from the environment; `docker/.env.example` explains each."""
 
 import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -32,10 +33,11 @@ def listed(name, default=""):
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
-def database(url, authority=""):
+def database(url, authority="", pooled=False):
     """Django's database settings for a `postgresql://user:password@host:port/name?host=/socket/folder` address.
 
     authority  file of the certificate authority: then over TLS alone, with a server of the address's own name
+    pooled     whether a pooler in transaction mode stands before it: the session is another's after each transaction
     """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
@@ -53,7 +55,13 @@ def database(url, authority=""):
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 3, "connect_timeout": "5"} | options,
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "OPTIONS": {
+            "server_side_binding": True,
+            "prepare_threshold": None if pooled else 3,
+            "connect_timeout": "5",
+        }
+        | options,
     }
 
 
@@ -103,6 +111,14 @@ DOWNLOADS_PER_HOUR = int(env("METASPINE_DOWNLOADS_PER_HOUR", "120"))  # of one p
 CLAMD = env("METASPINE_CLAMD", "")  # a virus scanner for uploads: tcp://host:3310 or unix:///path
 IMPORT_FILES_KEPT = timedelta(days=int(env("METASPINE_IMPORT_DAYS", "1")))  # of imports that nobody decides about
 ACCESS_RECORDS_KEPT = timedelta(days=int(env("METASPINE_ACCESS_RECORD_DAYS", "90")))  # sessions, invitations, tokens
+# Backups by the schedule: where (the service `backup` alone needs the folder), from which hour of the study's time zone
+# on, for how many days all and for how many months the first of each are kept, how often one is restored as a drill.
+BACKUP_FOLDER = env("METASPINE_BACKUPS", "")
+BACKUP_HOUR = int(env("METASPINE_BACKUP_HOUR", "1"))
+BACKUP_DAYS = int(env("METASPINE_BACKUP_DAYS", "35"))
+BACKUP_MONTHS = int(env("METASPINE_BACKUP_MONTHS", "12"))
+BACKUP_DRILL_DAYS = int(env("METASPINE_BACKUP_DRILL_DAYS", "30"))  # 0 for never
+BACKUP_MAX_AGE_HOURS = int(env("METASPINE_BACKUP_MAX_AGE_HOURS", "0"))  # older is an alarm; 0 for none
 FISHER_SECONDS = float(env("METASPINE_FISHER_SECONDS", "60"))
 MCID = env("METASPINE_MCID", "")
 
@@ -129,6 +145,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "registry.health.requests.RequestMiddleware",
     "registry.health.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -175,11 +192,15 @@ TEMPLATES = [
 
 # The application's role owns nothing; migrations run as the owner (sites/management/commands/migrate.py).
 DATABASE_CA = env("METASPINE_DATABASE_CA", "")
-DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA)}
+DATABASE_POOLER = flag("METASPINE_DATABASE_POOLER")
+DATABASES = {"default": database(env("DATABASE_URL"), DATABASE_CA, DATABASE_POOLER)}
 DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DATABASE_CA) | {
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
+STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
+LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = broker(env("REDIS_URL"), env("METASPINE_REDIS_CA", ""))
@@ -198,7 +219,7 @@ CACHES = {
     },
 }
 # In the database alone: a session that was ended while Redis was away must not come back with it.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "sites.database.sessions"
 SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
 SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
@@ -268,6 +289,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC
     "verify_whole_audit": {
@@ -456,12 +478,27 @@ SPECTACULAR_SETTINGS = {
 
 # Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
+if LOG_FORMAT not in {"plain", "json"}:
+    raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "sites.json_lines.Formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+LOG_REQUESTS = flag("METASPINE_LOG_REQUESTS")  # every one, by the name of its view; slow and failed ones always
+SLOW_REQUEST_SECONDS = int(env("METASPINE_SLOW_REQUEST_MS", "2000")) / 1000
+
+# Metrics for who shows the token, and reports of errors to a Sentry-compatible service; by default neither.
+METRICS_TOKEN = env("METASPINE_METRICS_TOKEN", "")
+if METRICS_TOKEN:  # web processes of a host share their counts there; read as prometheus_client is imported
+    os.environ.setdefault(
+        "PROMETHEUS_MULTIPROC_DIR", str(Path(tempfile.gettempdir(), f"metaspine-metrics-{os.getuid()}"))
+    )
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(mode=0o700, exist_ok=True)
+SENTRY_DSN = env("METASPINE_SENTRY_DSN", "")

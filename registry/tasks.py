@@ -24,11 +24,14 @@ from registry.analysis.running import runs
 from registry.celery import app
 from registry.exports import jobs as exports
 from registry.guards import checking
+from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
+from registry.models import BackupRecord
 from registry.services import outcomes
 from registry.services.operations import (
     alert_letters,
+    backup_keeping,
     digests,
     erasure,
     field_keys,
@@ -158,6 +161,11 @@ def start_export(*, access, choices):
     return send_export(exports.request(access=access, choices=choices))
 
 
+def repeat_export(*, access, export):
+    """Send an export once more that failed. Raises PermissionDenied."""
+    return send_export(exports.again(access=access, export=export))
+
+
 def send_export(export):
     transaction.on_commit(lambda: run_export.delay(str(export.pk)), robust=True)
     return export
@@ -201,6 +209,8 @@ def sweep():
     What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
     found by the hourly `compute_all_outcomes`.
     """
+    with suppress(OSError):  # a folder that cannot be written is what the check-up tells
+        shared_folder.mark()
     with suppress(OperationalError):
         postponed.send_all(_send_now)
     for run_id in runs.recover():
@@ -325,11 +335,11 @@ def _send_seal(seal):
             )
 
 
-def _alarm(act, text):
+def _alarm(act, text, table=sealing.SEALS):
     """A line in the log each time, an act in the trail once an hour."""
     logger.critical("%s: %s", act, text)
     if cache.add(f"alarm-{act}", True, 3600):
-        audit.record(act, table=sealing.SEALS, detail={"what": text[:500]})
+        audit.record(act, table=table, detail={"what": text[:500]})
 
 
 @app.task
@@ -342,6 +352,13 @@ def alert_administrators():
         for due in alerts.due():
             for subject, body, to in alert_letters.letters(due):
                 start_mail(subject, body, to)
+
+
+@app.task
+def watch_backups():
+    """An alarm where the newest backup is too old or could not be restored: the service `backup` may be down."""
+    if late := backup_keeping.overdue(timezone.now()):
+        _alarm("backup_overdue", late, table=BackupRecord._meta.db_table)
 
 
 @app.task

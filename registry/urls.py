@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("registry.web.comparison.figure_urls")),
     path("", include("registry.web.people.urls")),
     path("", include("registry.web.audit.urls")),
+    path("", include("registry.web.system.urls")),
     path("", include("registry.web.account.token_urls")),
     path("api/v1/", include("registry.api.urls")),
     path("api/fhir/R4/", include("registry.fhir.server.urls")),

@@ -8,6 +8,9 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
+# Nobody waits longer for a page: a statement that hangs must not hold one of the few threads. Workers have no limit.
+os.environ.setdefault("METASPINE_STATEMENT_SECONDS", "300")
+os.environ.setdefault("METASPINE_LOCK_SECONDS", "30")
 
 application = get_wsgi_application()
 

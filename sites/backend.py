@@ -6,9 +6,10 @@ from django.utils import timezone
 
 from sites.database.fast_rows import rows_of
 from sites.models import User
-from sites.tenancy.access import RUNNING_BESIDE, read_beside
+from sites.tenancy.access import read_beside, running_beside
 
-PERSON = f"SELECT {rows_of(User).sql}, {RUNNING_BESIDE} FROM {User._meta.db_table} WHERE id = %(user)s"
+RUNNING = running_beside("role, site_id::text", "%(user)s")
+PERSON = f"SELECT {rows_of(User).sql}, {RUNNING} FROM {User._meta.db_table} WHERE id = %(user)s"
 
 
 class Backend(ModelBackend):

@@ -1,11 +1,10 @@
 """What every request goes through: the scope of the person who made it, and text that a database can hold."""
 
-import uuid
-
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
+from sites import request_id
 from sites.people import tokens
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
@@ -21,7 +20,7 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request):
-        request.id = uuid.uuid4().hex
+        request.id = getattr(request, "id", "") or request_id.new()
         tokens.identify(request)
         if request.token is not None:
             pass  # its access came with it

@@ -33,6 +33,11 @@ jit = off                            # compiling costs more than our short queri
 random_page_cost = 1.1               # solid-state disks
 max_wal_size = 4GB                   # an import of a million rows should not force checkpoint after checkpoint
 checkpoint_timeout = 15min
+log_min_duration_statement = 1s      # slow queries, without their values
+log_lock_waits = on
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+idle_in_transaction_session_timeout = 65min  # longer than any task may take
 timezone = 'UTC'
 log_timezone = 'UTC'
 """

@@ -107,6 +107,16 @@ def cancel(*, access, export):
     jobs.cancel(Export.objects.filter(pk=export.pk, requested_by_id=access.user_id))
 
 
+def again(*, access, export):
+    """The export of a person who may still ask for it, to be sent once more; as it is unless it failed or was stopped.
+
+    Raises PermissionDenied.
+    """
+    access.require(Can.EXPORT)
+    jobs.requeue(Export, export.pk, rows_written=0, error=None)
+    return export
+
+
 def of(access):
     """The exports that a person asked for and may still export from: a query, newest first."""
     sites = list(access.sites_for(Can.EXPORT))

@@ -212,6 +212,8 @@ LINKS = [
 ANALYSIS = [
     *audited("registry_savedcohort", site=""),
     trigger("registry_savedcohort", "keep_cohort", "BEFORE UPDATE OR DELETE", "keep_cohort"),
+    *audited("registry_savedplan", site=""),
+    trigger("registry_savedplan", "keep_plan", "BEFORE UPDATE OR DELETE", "keep_plan"),
     trigger("registry_comparisonrun", "keep_result", "BEFORE UPDATE", "keep_result"),
     trigger(
         "registry_comparisonrun",

@@ -3,9 +3,8 @@
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseServerError
 from django.template import loader
-from django.views import defaults
 
 RETRY_AFTER = "10"  # seconds
 LARGEST = 500_000  # characters of what was sent that are given back
@@ -17,14 +16,20 @@ def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
     if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
         return database_away(request)
-    return defaults.server_error(request)
+    page = loader.get_template("500.html").render({"request_id": _id(request)})
+    return HttpResponseServerError(page)
 
 
 def database_away(request):
     """503: nothing was stored. A form that was sent comes back with the answer, to be sent again by one button."""
-    context = {"path": request.get_full_path(), "sent": _sent(request)}
+    context = {"path": request.get_full_path(), "sent": _sent(request), "request_id": _id(request)}
     page = loader.get_template("503.html").render(context)
     return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"})
+
+
+def _id(request):
+    """What a person tells the operator, who finds it in the log."""
+    return getattr(request, "id", "")
 
 
 def _sent(request):

@@ -23,6 +23,11 @@ _LEASED = f"""
         WHERE kept.holder = excluded.holder OR kept.at < statement_timestamp() - %(lease)s * interval '1 second'
 """
 
+_HELD = f"""
+    INSERT INTO {TABLE} AS kept (name, at, error, holder) VALUES (%(name)s, statement_timestamp(), '', %(text)s)
+    ON CONFLICT (name) DO UPDATE SET at = excluded.at, holder = excluded.holder
+"""
+
 
 def alive(name, seconds=None, error=""):
     """Note that `name` shows life now; a task also how many seconds it took, and why it failed where it did."""
@@ -46,6 +51,29 @@ def ages():
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT name, extract(epoch FROM statement_timestamp() - at)::float8 FROM {TABLE}")
         return dict(cursor.fetchall())
+
+
+def all_of_them():
+    """{name: (seconds since it showed life, seconds that its last run took, why it failed)}"""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT name, extract(epoch FROM statement_timestamp() - at)::float8, seconds, error FROM {TABLE}"
+        )
+        return {name: tuple(rest) for name, *rest in cursor.fetchall()}
+
+
+def hold(name, text):
+    """Note a text under `name`, for other processes to read with `holder`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, {"name": name, "text": text})
+
+
+def holder(name):
+    """What was noted under `name`; None where nothing was."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT holder FROM {TABLE} WHERE name = %s", [name])
+        row = cursor.fetchone()
+    return row and row[0]
 
 
 def touch(service):

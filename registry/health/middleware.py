@@ -4,12 +4,16 @@ live   the process answers
 ready  it can serve: 200, else 503. The body says for each part how it is; what works in the background and is silent
        does not take a web server out of service, because people go on working without it. `?all` counts that too.
 
-Neither needs a session, a host name or TLS, and neither tells more than one word about a part.
+metrics of Prometheus at /health/metrics, for who shows the token (`registry.health.metrics`).
+
+None needs a session, a host name or TLS, and the first two tell no more than one word about a part.
 """
 
+from django.conf import settings
 from django.db import connection
-from django.http import JsonResponse
+from django.http import HttpResponse, JsonResponse
 
+from registry.health import metrics
 from registry.health.readiness import OK, readiness, serves
 
 
@@ -22,7 +26,19 @@ class HealthMiddleware:
             return _told({"process": OK}, 200)
         if request.path_info == "/health/ready":
             return ready(request)
+        if request.path_info == "/health/metrics" and settings.METRICS_TOKEN:
+            return _metrics(request)
         return self.get_response(request)
+
+
+def _metrics(request):
+    if not metrics.is_asked_by(request):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    try:
+        content, kind = metrics.exposition()
+    finally:
+        connection.close_if_unusable_or_obsolete()
+    return HttpResponse(content, content_type=kind, headers={"Cache-Control": "no-store"})
 
 
 def ready(request):

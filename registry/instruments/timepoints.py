@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from registry.instruments.base import Choice, Label
 
+DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 # Days for which a visit that no other one follows up (the last), or that is on paper by then (before surgery), is
 # overdue before it counts as missed.
 STAYS_OPEN = 180
@@ -79,6 +80,18 @@ def timepoint(code: str) -> Timepoint:
         if candidate.code == code:
             return candidate
     raise KeyError(code)
+
+
+_OWN = frozenset(one.code for one in SCHEDULE)
+
+
+def is_visit(code: str) -> bool:
+    """Whether a code names a planned visit, or one outside the plan. The product's own need no look at the schedule."""
+    if code in _OWN:
+        return True
+    if not re.fullmatch("[a-z0-9]{1,8}", code):
+        return False
+    return unscheduled_number(code) is not None or code in {visit.code for visit in planned()}
 
 
 def closes(plan: tuple[Timepoint, ...]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-from registry.models.background import Heartbeat, Postponed
+from registry.models.background import BackupRecord, Heartbeat, Postponed
 from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient, State, Timepoint
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
@@ -7,6 +7,7 @@ from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
+from registry.models.plans import SavedPlan
 from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
@@ -25,6 +26,7 @@ __all__ = [
     "Erasure",
     "Export",
     "FollowUpEnd",
+    "BackupRecord",
     "Heartbeat",
     "Identity",
     "Import",
@@ -43,6 +45,7 @@ __all__ = [
     "QueryMessage",
     "QueryState",
     "SavedCohort",
+    "SavedPlan",
     "ScheduledVisit",
     "ScheduleVersion",
     "Signature",

@@ -1,6 +1,8 @@
-"""Work in the background: signs of life, the last run of each recurring task, and messages that wait for the broker."""
+"""Work in the background: signs of life, last runs of recurring tasks, waiting messages, and backups that were made."""
 
 from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Heartbeat(models.Model):
@@ -32,3 +34,29 @@ class Postponed(models.Model):
 
     def __str__(self):
         return self.task
+
+
+class BackupRecord(models.Model):
+    """One row for each backup that was made or failed, and for each drill that restored one. No patient is in it."""
+
+    class Kind(models.TextChoices):
+        BACKUP = "backup"
+        DRILL = "drill"
+
+    kind = models.CharField(max_length=6, choices=Kind)
+    began_at = models.DateTimeField(db_default=Now())
+    seconds = models.FloatField(default=0)
+    file = models.CharField(max_length=200, blank=True)
+    size = models.BigIntegerField(default=0)  # bytes of the file
+    rows = models.BigIntegerField(default=0)  # that were saved, or came back
+    seals = models.BigIntegerField(default=0)  # of the audit trail, verified by a drill
+    identities = models.BigIntegerField(default=0)  # patients' keys that a drill could open with the keys it had
+    error = models.CharField(max_length=300, blank=True)  # why it failed; empty where it did not
+
+    class Meta:
+        verbose_name = _("backup")
+        verbose_name_plural = _("backups")
+        indexes = [models.Index(fields=["kind", "-began_at"], name="backup_by_kind")]
+
+    def __str__(self):
+        return f"{self.kind} {self.file}"

@@ -65,6 +65,16 @@ def claim(model, pk, stale, **fresh):
     return Claim(model, pk, now) if taken else None
 
 
+def requeue(model, pk, **fresh):
+    """Have a job that failed or was cancelled carried out once more; whoever calls sends it. Returns whether it was so.
+
+    fresh  values of the row's further columns
+    """
+    ended = model.objects.filter(pk=pk, status__in=[Status.FAILED, Status.CANCELLED])
+    beginning = {"status": Status.QUEUED, "attempts": 0, "cancel_requested": False, "heartbeat_at": timezone.now()}
+    return bool(ended.update(**beginning, started_at=None, finished_at=None, **fresh))
+
+
 def cancel(rows):
     """Stop the jobs of a query: at once where no worker has them, within about a second otherwise."""
     if not rows.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now()):

@@ -30,6 +30,7 @@ KINDS = {
     "sealing_stopped": _("The sealing of the audit trail stopped"),
     "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
     "guards_changed": _("Guards of the database were changed"),
+    "backup_overdue": _("Backups are too old or cannot be restored"),
 }
 PAUSE = timedelta(hours=1)  # between two mails of one kind
 SETTLED = timedelta(minutes=2)  # after which what began then has been committed, in whatever order

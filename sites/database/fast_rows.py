@@ -23,6 +23,10 @@ class Rows:
     def sql(self):
         return ", ".join(field.column for field in self.fields)
 
+    def of(self, alias):
+        """The same of a table that a statement calls by another name."""
+        return ", ".join(f"{alias}.{field.column}" for field in self.fields)
+
     @cached_property
     def names(self):
         return [field.attname for field in self.fields]
@@ -64,13 +68,13 @@ def insert(instance, names):
 
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, made = _insertion(type(instance), names, instance._meta.concrete_fields)
+    statement, put, rows = _insertion(type(instance), names, instance._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
     if row is None:
         return False
-    for name, value in zip(made.names, made.converted(row), strict=True):
+    for name, value in zip(rows.names, rows.converted(row), strict=True):
         setattr(instance, name, value)
     instance._state.adding, instance._state.db = False, connection.alias
     return True
@@ -119,16 +123,15 @@ def _change(model, names, known):
 
 @cache
 def _insertion(model, names, known):
-    """(statement, [(name, how its value is written)], Rows of what the database makes)."""
+    """(statement, [(name, how its value is written)], Rows of all columns)."""
     fields = {field.attname: field for field in known}
     given = [fields[name] for name in names]
-    others = (field for name, field in fields.items() if name not in names)
-    made = Rows(model, tuple(field for field in others if field.primary_key or field.generated or not field.editable))
+    rows = _rows_of(model, known)
     statement = (
         f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
-        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {made.sql}"
+        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {rows.sql}"
     )
-    return statement, [(field.attname, _writer(field)) for field in given], made
+    return statement, [(field.attname, _writer(field)) for field in given], rows
 
 
 def _writer(field):

@@ -100,6 +100,20 @@ class RedisCache(redis.RedisCache):
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
 
+    def count(self, key, seconds):
+        """Count one more under `key`, which is forgotten after so many seconds; returns how many by now."""
+        if not circuit.is_open:
+            stored = self.make_and_validate_key(key)
+            try:
+                counted, _ = self._cache.kept.pipeline(transaction=False).incr(stored).expire(stored, seconds).execute()
+            except (ConnectionError, TimeoutError) as error:
+                circuit.failed(error)
+            else:
+                circuit.answered()
+                return counted
+        self.alone.add(key, 0, seconds)
+        return self.alone.incr(key)
+
     def take(self, key, most):
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""
         return [text.decode() for text in self._of_list("lpop", key, most) or ()]
@@ -114,6 +128,23 @@ class RedisCache(redis.RedisCache):
             return None
         circuit.answered()
         return answer
+
+    def lengths(self, names):
+        """{name of a queue: messages that wait in it}; None with Redis away. To Celery each is a list of its name."""
+        try:
+            with self._cache.kept.pipeline(transaction=False) as asked:
+                for name in names:
+                    asked.llen(name)
+                return dict(zip(names, asked.execute(), strict=True))
+        except RedisError:
+            return None
+
+    def version_of_server(self):
+        """What Redis says it is; empty where it does not answer."""
+        try:
+            return self._cache.kept.info("server").get("redis_version", "")
+        except RedisError:
+            return ""
 
     def answers(self):
         """Whether Redis answers now, asked whatever the circuit says."""

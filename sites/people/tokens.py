@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sites import attempts, audit
+from sites.database.fast_rows import rows_of
 from sites.models import ApiAnswer, ApiToken, Membership, User
-from sites.people.sign_ins import has_second_factor, needs_second_factor, second_factors
-from sites.tenancy.access import Can, Grant, Role, access_of, read_beside
+from sites.people.sign_ins import has_second_factor, needs_second_factor
+from sites.tenancy.access import Can, Grant, Role, access_of, read_beside, running_beside
 from sites.tenancy.scope import Scope, entered
 
 PREFIX = "msp_"  # so that a token is recognised where it should not be, such as in a repository
@@ -151,20 +153,44 @@ def revoke(*, access, token):
 
 def signed_in(text):
     """The running ApiToken with this text, its owner at `token.user`. InvalidToken if there is none."""
-    factors = second_factors(OuterRef("user_id"))
-    tokens = ApiToken.objects.select_related("user").annotate(has_second_factor=Exists(factors))
-    token = tokens.filter(digest=_digest(text)).first()
+    day, now = timezone.localdate(), timezone.now()
+    token, running = _read(text, day)
     if token is None:
         raise InvalidToken("unknown")
     if why := _fault(token):
         raise InvalidToken(why, token.user_id)
-    day, now = timezone.localdate(), timezone.now()
-    token.running = _running(token.user, day)
+    token.running = [[int(pk), role, site and int(site)] for pk, role, site in running]
     read_beside(token.user, day, [(role, site) for _pk, role, site in token.running])
     unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_NOTED_EVERY:
         ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now)
     return token
+
+
+# Every request with a token begins with it: one statement, written out as `sites.backend.PERSON` is.
+_TOKEN = f"""
+    SELECT {rows_of(ApiToken).of("t")}, {rows_of(User).of("u")},
+        EXISTS (SELECT FROM {Authenticator._meta.db_table} WHERE user_id = u.id AND type <> %(codes)s),
+        {running_beside("id::text, role, site_id::text", "u.id")}
+    FROM {ApiToken._meta.db_table} t JOIN {User._meta.db_table} u ON u.id = t.user_id WHERE t.digest = %(digest)s
+"""
+
+
+def _read(text, day):
+    """The ApiToken with this text, with `user` and `has_second_factor`, and its owner's memberships that run on a day,
+    as texts; (None, ()) where there is none."""
+    tokens, users = rows_of(ApiToken), rows_of(User)
+    asked = {"digest": _digest(text), "day": day, "codes": Authenticator.Type.RECOVERY_CODES}
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN, asked)
+        row = cursor.fetchone()
+    if row is None:
+        return None, ()
+    *columns, has_second_factor, running = row
+    token = tokens.instance(columns[: len(tokens.fields)])
+    token.user = users.instance(columns[len(tokens.fields) :])
+    token.has_second_factor = has_second_factor
+    return token, running
 
 
 def _fault(token):

@@ -4,9 +4,16 @@
 their own. The start of a transaction is the one place none of them can go around.
 """
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 from sites.tenancy import scope
+
+LIMITS = "SELECT set_config('statement_timeout', %s, {local}), set_config('lock_timeout', %s, {local})"
+
+
+def _limits():
+    return [f"{settings.STATEMENT_SECONDS}s", f"{settings.LOCK_SECONDS}s"]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,12 +25,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().init_connection_state()
         with self.connection.cursor() as cursor:
             cursor.execute(scope.NONE)
+            cursor.execute(LIMITS.format(local="false"), _limits())
 
     def _set_autocommit(self, autocommit):
         super()._set_autocommit(autocommit)
         current = scope.current()
-        if not autocommit and current is not scope.NOTHING:
+        pooled = settings.DATABASE_POOLER
+        if not autocommit and (pooled or current is not scope.NOTHING):
             # self.connection is open and its transaction is just beginning; Django's own bookkeeping of the atomic
             # block is not finished, so the cursor is psycopg's, not Django's.
             with self.connection.cursor() as cursor:
+                if pooled:  # the session may have been opened by another, so what a new one begins with is said here
+                    cursor.execute(scope.NONE_HERE)
+                    cursor.execute(LIMITS.format(local="true"), _limits())
                 scope.execute(cursor, current)

@@ -148,15 +148,18 @@ NOBODY = Access(None, (), ())
 # answer; `MembershipQuerySet.running` says the same, and a test holds the two together.
 _RUNNING = """
     SELECT {columns} FROM study_sites_membership
-    WHERE user_id = %(user)s AND starts_on <= %(day)s AND (ends_on IS NULL OR ends_on >= %(day)s) ORDER BY id
+    WHERE user_id = {user} AND starts_on <= %(day)s AND (ends_on IS NULL OR ends_on >= %(day)s) ORDER BY id
 """
-RUNNING = _RUNNING.format(columns="role, site_id")
-# The same as one value beside the person's row, for who reads both.
-RUNNING_BESIDE = f"ARRAY({_RUNNING.format(columns='ARRAY[role, site_id::text]')})"
+RUNNING = _RUNNING.format(columns="role, site_id", user="%(user)s")
+
+
+def running_beside(columns, user):
+    """SQL of the same as one value beside a row, for who reads both: an array of the columns, which are text."""
+    return f"ARRAY({_RUNNING.format(columns=f'ARRAY[{columns}]', user=user)})"
 
 
 def read_beside(user, day, running):
-    """Note with a person what was read with them by RUNNING_BESIDE; `access_of` takes it, once."""
+    """Note with a person what was read with them by `running_beside`; `access_of` takes it, once."""
     user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)
 
 

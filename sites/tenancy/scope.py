@@ -53,6 +53,8 @@ _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in
 NONE = "SELECT set_config('search_path', 'public, pg_temp', false), " + ", ".join(
     f"set_config('app.{name}', '', false)" for name in _SETTINGS
 )
+# The same for one transaction, where the session may be somebody else's before and after it.
+NONE_HERE = "SELECT set_config('search_path', 'public, pg_temp', true)"
 
 
 def current():

@@ -15,7 +15,7 @@ COMPOSE_TEXT = (DOCKER / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 EXPLAINED = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
 REQUIRED = re.findall(r"^([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
-APPLICATION = ("web", "worker", "jobs", "beat", "migrate", "operator")
+APPLICATION = ("web", "worker", "jobs", "beat", "migrate", "backup", "operator")
 
 
 def test_every_setting_the_application_reads_is_explained():
@@ -40,7 +40,7 @@ def test_what_is_required_has_no_default_anywhere():
 
 def test_only_what_needs_it_gets_the_owners_address():
     holders = [name for name in APPLICATION if "OWNER_DATABASE_URL" in COMPOSE["services"][name]["environment"]]
-    assert holders == ["migrate", "operator"]
+    assert holders == ["migrate", "backup", "operator"]
     for name in APPLICATION:
         environment = COMPOSE["services"][name]["environment"]
         assert "metaspine_app:" in environment["DATABASE_URL"]

@@ -365,6 +365,8 @@ RULES = {
     "schedule_new": Rule(ADMIN, ADMIN, acted=(422,)),
     # The study's protocol: own instruments that there are not
     "study": page(ADMIN),
+    "system": page(ADMIN),
+    "system_retry": Rule(ADMIN, ADMIN, opened=405, acted=(404,)),
     "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_protocol": page(READERS | ADMIN),

@@ -26,6 +26,7 @@ NOT_AUDITED = {
     "study_sites_auditevent": "the trail itself",
     "registry_watermark": "how far jobs have come that look only at what changed: no patient, and rebuilt at any time",
     "registry_heartbeat": "when a process last showed life: no patient, and nothing that anybody decides",
+    "registry_backuprecord": "when backups were made and tried: no patient; the files are outside of the database",
     "registry_postponed": "messages to the workers, encrypted, while the broker is away",
     "registry_durable_cache": "which forms were sent already, for an hour or a day; what they stored is on record",
     "study_sites_attempt": "guesses at a secret for as long as they count: no patient; failures are on record as acts",

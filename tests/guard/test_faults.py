@@ -133,9 +133,12 @@ def start_web(environment):
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
     for _ in range(300):
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process, port
-        except OSError:
+            # The port is there before the process that answers: it is asked for a page.
+            web = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            web.request("GET", "/health/live")
+            if web.getresponse().status == 200:
+                return process, port
+        except (OSError, http.client.HTTPException):
             time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     raise TimeoutError("the web server did not start")

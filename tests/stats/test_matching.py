@@ -6,9 +6,15 @@ import pytest
 from registry.stats.arrays import NotEstimable
 from registry.stats.matching.balance import balance
 from registry.stats.matching.nearest import nearest
-from registry.stats.matching.paired import cox_by_set, log_rank_by_set, pair_differences, pair_table
+from registry.stats.matching.paired import (
+    cox_by_set,
+    log_rank_by_set,
+    pair_differences,
+    pair_risk_difference,
+    pair_table,
+)
 from registry.stats.matching.score import propensity
-from registry.stats.matching.weights import propensity_weights
+from registry.stats.matching.weights import propensity_weights, weighted_difference
 from registry.stats.survival.cox import cox
 from registry.stats.ttest import paired_t
 
@@ -136,3 +142,31 @@ def test_matched_sets_go_into_the_paired_tests():
     assert model.coefficient == pytest.approx(plain.coefficient)
     several = nearest(SCORE, TREATED, ratio=2, caliper=0.05)
     assert cox_by_set(time, event, TREATED + 0.0, several).n == (several.weights > 0).sum()
+
+
+def test_a_weighted_difference_has_the_sandwich_error():
+    """R: y <- c(1, 2, 4, 3, 5, 9); t <- c(1, 1, 1, 0, 0, 0); w <- c(1, 2, 1, 0.5, 1, 2); fit <- lm(y ~ t, weights = w)
+    x <- model.matrix(fit); b <- solve(crossprod(x, w * x)); sqrt((b %*% crossprod(x * w * resid(fit)) %*% b)[2, 2])"""
+    y, treated, w = np.array([1.0, 2, 4, 3, 5, 9]), np.array([1, 1, 1, 0, 0, 0]), np.array([1, 2, 1, 0.5, 1, 2])
+    found = weighted_difference(y, treated, w)
+    assert found.estimate == pytest.approx(-4.75, rel=1e-12)
+    assert found.standard_error == pytest.approx(1.504616620096092, rel=1e-12)
+    assert (found.n, found.missing) == (6, 0)
+
+
+@pytest.mark.parametrize(("values", "reason"), [([np.nan, np.nan, 1, 2], "empty_group"), ([3.0, 3, 1, 1], "constant")])
+def test_a_weighted_difference_that_is_none(values, reason):
+    with pytest.raises(NotEstimable) as error:
+        weighted_difference(values, [1, 1, 0, 0], np.ones(4))
+    assert error.value.reason == reason
+
+
+def test_shares_in_pairs_differ_by_those_that_changed():
+    """R: n <- 50; b <- 12; c <- 5; d <- (b - c) / n; d + c(-1, 1) * qnorm(.975) * sqrt(b + c - (b - c)^2 / n) / n"""
+    found = pair_risk_difference([[20, 12], [5, 13]])
+    assert (found.estimate, found.low, found.high) == pytest.approx(
+        (0.14, -0.01689508635711934, 0.29689508635711936), rel=1e-12
+    )
+    with pytest.raises(NotEstimable) as error:
+        pair_risk_difference([[20, 0], [0, 13]])
+    assert error.value.reason == "no_discordant_pairs"

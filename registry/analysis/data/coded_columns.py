@@ -12,9 +12,9 @@ import numpy as np
 from registry.analysis.data.frame import COMPONENT_BITS, EQ5D_BASE, EQ5D_CODES, EVENTS, MISSING, SINGLES, single
 from registry.instruments import value_sets, variables
 from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import Counts, rounded
 
-DAYS_A_MONTH = 30.4375  # a twelfth of 365.25 days
 SMALL_TABLE = 1 << 20  # joint tables of no more cells are counted in one pass, without sorting
 MOST_DECIMALS = 6  # of a value set
 

@@ -201,15 +201,15 @@ def columns(wanted):
 def checked(wanted):
     """The Wanted of codes of timepoints and names of single columns. ValueError for one that there is not."""
     names = tuple(dict.fromkeys(wanted))
-    known = {one.code for one in timepoints.planned()}
-    for name in names:
-        if name not in known:
-            try:
-                single(name)
-            except KeyError:
-                fits = ", ".join(sorted(known))
-                raise ValueError(f"not a timepoint: {name}; one of {fits}, or an item that cohorts ask") from None
-    return Wanted(tuple(name for name in names if name in known), tuple(name for name in names if name not in known))
+    whole = tuple(name for name in names if timepoints.is_visit(name))
+    further = tuple(name for name in names if name not in whole)
+    for name in further:
+        try:
+            single(name)
+        except KeyError:
+            fits = ", ".join(sorted(visit.code for visit in timepoints.planned()))
+            raise ValueError(f"not a timepoint: {name}; one of {fits}, or an item that cohorts ask") from None
+    return Wanted(whole, further)
 
 
 # Eight bytes that stand for the patient ID, the same on every platform: what the snapshot's rows are sorted by.

@@ -38,14 +38,16 @@ def freeze(*, access, label, note=""):
 def read(snapshot, wanted, on_rows=None, keep_key=False):
     """`frame.read` of a Snapshot, or of the registry as it is (None). Raises NotIntact.
 
-    Single items are not packed: they are read from the tables, and what is read with them too.
+    Single items and further visits of the schedule are not packed: they are read from the tables, and what is read with
+    them too.
     """
     if snapshot is None:
         return frames.read(wanted, on_rows, keep_key)
     require(snapshot, wanted)
     checked = frames.checked(wanted)
     with transaction.atomic():
-        packed = None if checked.singles else _packed(snapshot, (PATIENTS, *map(_of, checked.timepoints)))
+        apart = checked.singles or not set(checked.timepoints) <= set(TIMEPOINTS)
+        packed = None if apart else _packed(snapshot, (PATIENTS, *map(_of, checked.timepoints)))
         if packed is None:
             return frames.read(wanted, on_rows, keep_key, snapshots.source_of(snapshot))
         data = packed.columns(PATIENTS, on_rows)

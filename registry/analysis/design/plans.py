@@ -181,11 +181,16 @@ class Plan:
 _TOLD_WHERE_THERE = ("named", "reports", "variables", "visits", "sections", "as_of")
 
 
+def parts():
+    """Names of everything that a plan's JSON may have, in order."""
+    return tuple(field.name for field in fields(Plan) if field.name != "sections") + tuple(sections.SECTIONS)
+
+
 def from_json(data):
     """The Plan that `to_json` wrote, checked; what is left out is as in the segment comparison. ValueError."""
     if not isinstance(data, dict) or "name" not in data:
         raise refusal("a plan is an object with a name", "計画は名前（name）をもつオブジェクトです")
-    known = {field.name for field in fields(Plan)} - {"sections"} | sections.SECTIONS.keys()
+    known = set(parts())
     if unknown := sorted(data.keys() - known):
         raise refusal(
             "no part of a plan: {unknown}; a plan has {fits}",

@@ -28,8 +28,9 @@ class Section:
              beside it says why; it keeps no other from being computed. `data` is `running.runner.Data`
     tables   (entry's result, Words) -> `presentation.tables.Table`s
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
+    answers  (entry's result, Words) -> what came out, in sentences: no equality is concluded from a large P
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
-    columns  (data, entry) -> further columns of the bundle's data.csv beside those of its variables
+    uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
     code: str
@@ -39,8 +40,9 @@ class Section:
     compute: Callable
     tables: Callable = _nothing
     figures: Callable = _nothing
+    answers: Callable = _nothing
     methods: Callable = _nothing
-    columns: Callable = _nothing
+    uses: Callable = _nothing
 
 
 SECTIONS: dict[str, Section] = {}
@@ -85,8 +87,26 @@ def tables_of(result, words):
             yield from section.tables(entry, words)
 
 
+def figures_of(result, words):
+    """The Charts of every section of a result."""
+    for code, section in SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.figures(entry, words)
+
+
 def methods_of(result, words):
     """The sentences of every section of a result."""
     for code, section in SECTIONS.items():
         for entry in result.get(code, ()):
             yield from section.methods(entry, words)
+
+
+def rows_of(result):
+    """(table, row) of every row of every section of a result: `endpoints/overall_survival/rates` and a dict."""
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            for part, rows in entry.items():
+                if isinstance(rows, list):
+                    for row in rows:
+                        if isinstance(row, dict):
+                            yield f"{code}/{entry.get('code', place)}/{part}", row

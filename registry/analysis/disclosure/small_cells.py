@@ -3,8 +3,22 @@
 COUNTS = frozenset(
     {"n", "missing", "pairs", "in_no_group", "groups", "count", "counts", "involved"}
     | {"enrolled", "excluded", "analysed", "responders", "worsened"}
-    | {"any_problem", "classes", "better", "same", "worse", "improve", "no_change", "worsen", "mixed", "no_problems"}
+    | {
+        "why",
+        "any_problem",
+        "classes",
+        "better",
+        "same",
+        "worse",
+        "improve",
+        "no_change",
+        "worsen",
+        "mixed",
+        "no_problems",
+    }
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
+    | {"competing", "undated", "before_landmark", "before_start", "scored", "used", "unmatched", "sets", "values"}
+    | {"treated", "control", "up", "down", "before", "after", "unknown", "dead", "improved"}
 )
 
 

@@ -18,16 +18,19 @@ from django.conf import settings
 
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
-from registry.analysis.data.coded_columns import DAYS_A_MONTH, Coded, coded
+from registry.analysis.data.coded_columns import Coded, coded
+from registry.analysis.data.columns import NO_NUMBER
 from registry.analysis.data.frame import EQ5D_BASE, EQ5D_CODES
-from registry.analysis.design import cohorts, plans
+from registry.analysis.design import cohorts, plans, sections
 from registry.analysis.design.groupings import ARM_CODES
+from registry.analysis.design.variables import columns as variable_columns
 from registry.analysis.documents import verification_numbers
 from registry.analysis.presentation import tables
 from registry.analysis.running import runner
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
 from registry.instruments.core.eq5d5l import DIMENSIONS
+from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.models import Patient
 
 VERIFY = Path(__file__).with_name("verify.R")
@@ -95,7 +98,7 @@ def write(file, result, frame, plan, patient_ids=None):
     if frame.snapshot != result["method"]["snapshot"]:
         raise DataChanged("The data have changed since this comparison was run: run it again")
     chosen = cohorts.select(cohorts.from_json(result["cohort"]), frame, plan.rule).chosen
-    declared = columns(plan, frame)
+    declared = [*columns(plan, frame), *_of_sections(plan, frame)]
     contents = {
         "README.txt": [_readme(result, plan, chosen.size, patient_ids is not None)],
         "data.csv": _data(declared, chosen, patient_ids),
@@ -106,6 +109,9 @@ def write(file, result, frame, plan, patient_ids=None):
         "expected.csv": [_expected(result)],
         "verify.R": [VERIFY.read_text(encoding="utf-8")],
     }
+    if plan.sections:
+        contents["texts.csv"] = [_csv(verification_numbers.TEXT_COLUMNS, verification_numbers.texts(result))]
+        contents |= {path.name: [path.read_text(encoding="utf-8")] for path in sorted(VERIFY.parent.glob("verify_*.R"))}
     with zipfile.ZipFile(file, "w") as archive:
         for name, texts in contents.items():
             entry = zipfile.ZipInfo(name, MOMENT)
@@ -283,6 +289,47 @@ def _when(label, timepoint):
         return label
     when = timepoints.timepoint(timepoint).label
     return Label(f"{label.en}, {when.en}", f"{label.ja}、{when.ja}")
+
+
+def _of_sections(plan, frame):
+    """What the plan's sections are computed from: a column of each variable at each visit, one of why values lack, and
+    the day of death."""
+    if not plan.sections:
+        return
+    pairs = dict.fromkeys(
+        pair
+        for code, entries in plan.sections
+        for entry in entries
+        for pair in sections.SECTIONS[code].uses(entry, plan)
+    )
+    as_of = runner.as_of(plan, frame)
+    for variable, visit in pairs:
+        yield from _of_plan(plan, frame, variable, visit, as_of)
+    death = frame[variable_columns.DEATH]
+    label = Label("Day of death, from 2000-01-01", "死亡日（2000-01-01からの日数）")
+    yield _numbered("plan.death_day", label, np.where(death == NO_NUMBER, np.nan, death))
+
+
+def _of_plan(plan, frame, variable, visit, as_of):
+    made = variable_columns.variable_columns(frame, variable, visit, plan.names, plan.value_sets[0], as_of)
+    name = f"plan.{variable.name.replace(':', '_')}{'.' if visit else ''}{visit}"
+    label = Label(f"{variable.label.en} {visit}".strip(), f"{variable.label.ja} {visit}".strip())
+    if variable.is_categorical:
+        codes = tuple(str(choice.code) for choice in variable.categories)
+        choices = variable.categories
+        yield Column(name=name, label=label, kind="categorical", coded=Coded(made.codes, codes), choices=choices)
+    else:
+        yield _numbered(name, label, made.values, variable.unit)
+    why = Label(f"Why unknown: {label.en}", f"不明の理由：{label.ja}")
+    yield Column(name=f"{name}.why", label=why, kind="text", coded=Coded(made.why, variable_columns.WHY))
+
+
+def _numbered(name, label, values, unit=""):
+    """A column of any numbers."""
+    distinct, codes = np.unique(values[~np.isnan(values)], return_inverse=True)
+    places = np.full(values.size, -1)
+    places[~np.isnan(values)] = codes
+    return Column(name=name, label=label, kind="continuous", unit=unit, coded=Coded(places, distinct))
 
 
 # The files

@@ -5,6 +5,7 @@ and a statistic that somebody adds tomorrow is asked for from then on.
 """
 
 from registry.analysis.design.sections import SECTIONS
+from registry.analysis.presentation.numbers import leaves
 from registry.analysis.running.runner import REPORTS
 
 COLUMNS = (
@@ -74,7 +75,7 @@ def _row(method, table, value_set, row):
     if row["variable"] == "hsuv":
         context["value_set"] = value_set
     base = {"table": table, "of": row, "baseline": method["baseline"]} | context
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         yield base | _place(path, base, method) | {"value": value}
 
 
@@ -88,23 +89,44 @@ def _report(method, name, report):
             for row in content if isinstance(content, list) else [content]:
                 context = {NAMED.get(key, key): row[key] for key in (*NAMED, *CONTEXT) if isinstance(row.get(key), str)}
                 base = {"table": f"{name}/{part}", "of": row, "baseline": method["baseline"]} | context
-                for path, value in _leaves(row):
+                for path, value in leaves(row):
                     yield base | {"statistic": "/".join(path), "value": value}
         else:
-            for path, value in _leaves(content, (part,)):
+            for path, value in leaves(content, (part,)):
                 yield {"table": name, "of": report, "statistic": "/".join(path), "value": value}
 
 
-def _leaves(part, path=()):
-    """(path, number or None) of everything that is no text."""
+TEXT_COLUMNS = ("table", "row", "path", "value")
+
+
+def texts(result):
+    """Rows of TEXT_COLUMNS: every text of the sections that says how a number was computed, `row` as in `lines`.
+
+    A text of the entry itself has no row.
+    """
+    numbered = list(lines(result))
+    for code in SECTIONS:
+        for place, entry in enumerate(result.get(code, ()), 1):
+            table = f"{code}/{entry.get('code', place)}"
+            yield from _texts_of(table, "", {name: part for name, part in entry.items() if isinstance(part, str)})
+            for name, rows in entry.items():
+                if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+                    inner = f"{table}/{name}"
+                    ids = dict.fromkeys(line["row"] for line in numbered if line["table"] == inner)
+                    for row_id, row in zip(ids, [row for row in rows if _numbers_in(row)], strict=True):
+                        yield from _texts_of(inner, row_id, row)
+
+
+def _numbers_in(row):
+    return any(True for _ in leaves(row))
+
+
+def _texts_of(table, row_id, part, path=()):
     if isinstance(part, dict):
         for name, inner in part.items():
-            yield from _leaves(inner, (*path, name))
-    elif isinstance(part, (list, tuple)):
-        for place, inner in enumerate(part):
-            yield from _leaves(inner, (*path, str(place)))
-    elif not isinstance(part, (str, bool)):
-        yield path, part
+            yield from _texts_of(table, row_id, inner, (*path, name))
+    elif isinstance(part, str) and path[0] not in ("label", "title", "categories"):
+        yield table, row_id, "/".join(path), part
 
 
 def _place(path, base, method):

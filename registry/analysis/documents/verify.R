@@ -42,6 +42,8 @@ read_bundle <- function(folder) {
   for (name in c("data", "codebook", "expected", "value_sets")) b[[name]] <- read_table(folder, paste0(name, ".csv"))
   for (name in names(b$expected)) b$expected[[name]][is.na(b$expected[[name]])] <- ""
   for (name in names(b$codebook)) b$codebook[[name]][is.na(b$codebook[[name]])] <- ""
+  b$texts <- if (file.exists(file.path(folder, "texts.csv"))) read_table(folder, "texts.csv") else NULL
+  if (!is.null(b$texts)) b$texts$row[is.na(b$texts$row)] <- ""
   if (!identical(names(b$data), b$codebook$column)) stop("data.csv and codebook.csv do not have the same columns")
   b$groups <- codes_of(b, "group")
   b$members <- lapply(b$groups, function(code) which(b$data$group == code))
@@ -429,7 +431,7 @@ VERTEBRAE <- c(paste0("C", 1:7), paste0("T", 1:12), paste0("L", 1:5), "S")
 
 is_setting <- function(table, statistic) {
   table == "figures/thresholds" | statistic %in% c("step", "threshold", "days_in_unit", "landmark_day") | grepl("^ticks/", statistic) |
-    grepl("^landmarks/[0-9]+/time$", statistic)
+    grepl("^landmarks/[0-9]+/time$", statistic) | grepl("(^|/)(decimals|confidence|resamples|seed)$", statistic)
 }
 people <- function(b, group) if (group == "all") unlist(b$members, use.names = FALSE) else b$members[[group]]
 at <- function(b, line, variable, timepoint, value_set = "") {
@@ -662,14 +664,30 @@ report <- list(
       counted_rows(list(unname((first - 1) %/% step), unname((second - 1) %/% step))))
   }
 )
+# Sections of a plan: code of the section to a function as those of `report`, in a file verify_<code>.R beside this one.
+# `claim("*")` are all claims of the row; `text` gives a text of the row, or of its entry, by its path: result.csv.
+of_section <- list()
+section_text <- function(b, line) function(path) {
+  told <- b$texts[b$texts$table %in% c(line$table, sub("/[^/]*$", "", line$table)) & b$texts$path == path, ]
+  own <- told$value[told$row == line$row]
+  if (length(own)) own[1] else if (any(told$row == "")) told$value[told$row == ""][1] else ""
+}
+section_numbers <- function(b, line, claim) {
+  made <- of_section[[sub("/.*", "", line$table)]]
+  if (is.null(made)) stop("no function computes this section")
+  text <- section_text(b, line)
+  line$comparison <- text("comparison")
+  made(b, line, claim, text)
+}
 # The claims of one row of a report beside R's numbers: a data frame of what is printed, a line a claim or a number of
 # R's that was not claimed.
 compare_report <- function(b, of) {
   line <- lapply(b$expected, `[`, of[1])
   names <- b$expected$statistic[of]; ours <- setNames(as.numeric(b$expected$value[of]), names)
   marks <- sum(grepl("^landmarks/[0-9]+/time$", names))
-  claim <- function(name) if (is.null(name)) marks else ours[[name]]
-  made <- if (all(is_setting(line$table, names))) NULL else tryCatch(report[[line$table]](b, line, claim), error = function(e) {
+  claim <- function(name) if (is.null(name)) marks else if (name == "*") ours else ours[[name]]
+  computed_by <- if (is.null(report[[line$table]])) section_numbers else report[[line$table]]
+  made <- if (all(is_setting(line$table, names))) NULL else tryCatch(computed_by(b, line, claim), error = function(e) {
     message(line$table, ": ", conditionMessage(e)); NULL
   })
   every <- union(names, names(made))
@@ -757,6 +775,7 @@ own_folder <- function() {
   file <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
   if (length(file)) dirname(file) else "."
 }
+for (file in sort(list.files(own_folder(), "^verify_.*[.]R$", full.names = TRUE))) source(file)
 folders <- setdiff(arguments, "--quick")
 agreed <- tryCatch(
   vapply(if (length(folders)) folders else own_folder(), verify, TRUE, "--quick" %in% arguments),

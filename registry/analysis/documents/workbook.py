@@ -1,6 +1,7 @@
 """A result as an Excel workbook: a sheet a table as the journal prints it, then every number at full precision."""
 
 import io
+import re
 
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.documents import eq5d_tables, verification_numbers
@@ -27,6 +28,7 @@ MOST_ROWS = 20_000  # of a report's table
 CURVE = "steps/"  # the course of a survival curve: it is in the JSON and in the figure's CSV
 LONGEST_CELL = 32_767
 WIDEST, NARROWEST = 48, 8  # characters
+LONGEST_NAME = 30  # of a sheet, and a letter where two are alike
 
 
 def to_xlsx(result, language="en", draw=drawings.drawn):
@@ -52,7 +54,14 @@ def to_xlsx(result, language="en", draw=drawings.drawn):
 
 
 def _name_of(table, words):
-    return words(TABLE, number=table.number) if table.number else words(SHEETS[table.code])
+    if table.number:
+        return words(TABLE, number=table.number)
+    return words(SHEETS[table.code]) if table.code in SHEETS else _sheet_name(table.title)
+
+
+def _sheet_name(title):
+    """What a spreadsheet takes as the name of a sheet: a few characters short of 31, none of a path or a reference."""
+    return re.sub(r"[\[\]:*?/\\]", " ", title)[:LONGEST_NAME].strip()
 
 
 def _sheet(book, name, title, mark):

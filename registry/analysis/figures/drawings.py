@@ -1,5 +1,6 @@
 """All charts of a result in the order of the page, and each of them as a file."""
 
+from registry.analysis.design import sections
 from registry.analysis.figures import (
     answers,
     canvas,
@@ -13,16 +14,28 @@ from registry.analysis.figures import (
 )
 from registry.analysis.presentation.words import Words
 
-PARTS = (flow, lesion_levels, distributions, trajectories, changes, answers, profile_grid, survival_curves)
+PARTS = {  # each, and the report of a result that it draws
+    flow: "cohort",
+    lesion_levels: "figures",
+    distributions: "figures",
+    trajectories: "figures",
+    changes: "figures",
+    answers: "figures",
+    profile_grid: "eq5d_report",
+    survival_curves: "survival",
+}
 FORMATS = canvas.FORMATS | {"csv": "text/csv; charset=utf-8"}
 
 
 def charts(result, language="en"):
     """The Charts of a result, without drawing them; none of a result from before there were figures."""
-    if "figures" not in result:
+    if "figures" not in result and not result["method"].get("sections"):
         return []
     words = Words(result, language)
-    return [chart for part in PARTS for chart in part.charts(result, words)]
+    charts_of_study = [
+        chart for part, report in PARTS.items() if report in result for chart in part.charts(result, words)
+    ]
+    return [*charts_of_study, *sections.figures_of(result, words)]
 
 
 def drawn(result, code, format, language="en", synthetic=False):

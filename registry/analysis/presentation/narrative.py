@@ -1,7 +1,7 @@
 """A result in words: the answer, the methods paragraph and the source. Nothing is claimed that P does not carry."""
 
 from registry.analysis.design import methods as tests
-from registry.analysis.design import named_groups
+from registry.analysis.design import named_groups, sections
 from registry.analysis.presentation.numbers import number, p_phrase, percent
 from registry.analysis.presentation.words import SYNTHETIC, Words, cohort_label, plan_label, variable_of
 from registry.instruments import value_sets, variables
@@ -64,6 +64,8 @@ AND = Label(" and ", "と")
 
 def title(result, language="en"):
     words, method = Words(result, language), result["method"]
+    if method.get("sections"):
+        return words(plan_label(method["plan"]))
     times = words(JOIN).join(words.timepoint(code) for code in (method["baseline"], *method["followups"]))
     name = words(plan_label(method["plan"]))
     if method["grouping"] != "segment_group":  # a plan of the segment study's that compares other groups
@@ -76,7 +78,58 @@ def answer(result, language="en"):
     words = Words(result, language)
     if not any(result["cohort"]["groups"].values()):
         return [words(NOBODY)]
-    return [*_who(result, words), *_changes(result, words), *_differences(result, words)]
+    return [
+        *_who(result, words),
+        *_standing(result, words),
+        *_changes(result, words),
+        *_differences(result, words),
+        *_statements(result, words),
+    ]
+
+
+FOLLOWS = Label(
+    "This follows the locked plan “{name}”, version {version} (locked {at} by {by}), {data}. Entries marked "
+    "exploratory are, the others were planned.",
+    "固定済み計画「{name}」第{version}版（{at}、{by}が固定）に従う。{data}。探索的と記した項目以外は事前に計画されたもの。",
+)
+DEVIATES = Label(
+    "A plan “{name}” is locked (version {version}, {at}); this run is not that plan: every number here is exploratory.",
+    "計画「{name}」（第{version}版、{at}）が固定されているが、この解析はそれと異なる。すべての数値は探索的である。",
+)
+BEFORE = {
+    True: Label("whose data were frozen after it", "データの凍結は計画の固定後"),
+    False: Label(
+        "whose data had been frozen before it was locked, so that it cannot show that the plan came first",
+        "データの凍結は計画の固定前であり、計画が先であったことは示せない",
+    ),
+    None: Label("of the registry as it is, no frozen state", "凍結していない現在の登録データによる"),
+}
+NO_LOCK = Label(
+    "No plan of this name was locked before the data were seen: the numbers are exploratory.",
+    "この名前の固定済み計画はない。数値は探索的である。",
+)
+
+
+def _standing(result, words):
+    """Whether the run follows a locked plan, and so which numbers are exploratory; nothing of the study's own plan."""
+    method = result["method"]
+    locked = method.get("locked_plan")
+    if locked is None:
+        if method.get("sections"):
+            yield words(NO_LOCK)
+        return
+    named = {"name": locked["name"], "version": locked["version"], "at": locked["locked_at"][:10]}
+    if locked["follows"]:
+        yield words(FOLLOWS, **named, by=locked["locked_by"], data=words(BEFORE[locked["before"]]))
+    else:
+        yield words(DEVIATES, **named)
+
+
+def _statements(result, words):
+    """What the sections' entries say in words."""
+    for code, section in sections.SECTIONS.items():
+        for entry in result.get(code, ()):
+            yield from section.answers(entry, words)
 
 
 def _who(result, words):
@@ -278,6 +331,8 @@ SOURCE = Label(
 def methods(result, language="en"):
     """The methods paragraph, written from what was in fact done."""
     words, method = Words(result, language), result["method"]
+    if method.get("sections"):
+        return _methods_of_sections(result, words)
     used = method["tests"]
     named = {place: _tests(place, used, words) for place in used if not place.startswith("second_")}
     named["adjust"] = words(tests.ADJUSTMENTS[used["adjust"]])
@@ -298,6 +353,43 @@ def methods(result, language="en"):
         alpha=method["alpha"],
         software=method["software"],
     )
+
+
+OF_SECTIONS = Label(
+    "{frozen}Population: {cohort}. Groups: {grouping}. {sentences} A value counts as missing by the reason recorded; "
+    "who died before a visit and whose visit was not yet due by {as_of} are told apart from it. {deaths}No value was "
+    "imputed. A P-value of {alpha} or more does not show that groups are alike. {software}.",
+    "{frozen}対象：{cohort}。群：{grouping}。{sentences}欠測は記録された理由別に数え、来院前の死亡と{as_of}時点で時期未到来の来院は"
+    "欠測と区別した。{deaths}補完は行っていない。P ≥ {alpha}は同等であることを示すものではない。{software}。",
+)
+DEATHS = Label(
+    "Of {n} deaths the day is not known, so that no visit could be placed before or after them. ",
+    "死亡日不明の死亡が{n}例あり、来院との前後は判定できない。",
+)
+CRITERIA = Label("{name} ({steps})", "{name}（{steps}）")
+
+
+def _methods_of_sections(result, words):
+    method = result["method"]
+    dead = method["deaths_without_a_day"]
+    return words(
+        OF_SECTIONS,
+        frozen=_frozen(result, words, FROZEN),
+        cohort=_criteria(result, words),
+        grouping=words(JOIN).join(words.groups.values()) or words(named_groups.of_method(method).label),
+        sentences=words(Label(" ", "")).join(sections.methods_of(result, words)),
+        as_of=method["as_of"],
+        deaths=words(DEATHS, n=dead) if dead else "",
+        alpha=method["alpha"],
+        software=method["software"],
+    )
+
+
+def _criteria(result, words):
+    """The cohort by its criteria, not by its name alone."""
+    steps = [step["label"] for step in words.flow()][1:]
+    name = words(cohort_label(result["cohort"]["name"]))
+    return words(CRITERIA, name=name, steps=words(Label("; ", "、")).join(steps)) if steps else name
 
 
 def _tests(place, used, words):

@@ -54,3 +54,15 @@ def percent(count, n):
     if isinstance(count, Few) or isinstance(n, Few):
         return ABSENT
     return f"{100 * count / n:.0f}%" if n else ABSENT
+
+
+def leaves(part, path=()):
+    """(path, number or None) of everything in a part of a result that is no text."""
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from leaves(inner, (*path, name))
+    elif isinstance(part, (list, tuple)):
+        for place, inner in enumerate(part):
+            yield from leaves(inner, (*path, str(place)))
+    elif not isinstance(part, (str, bool)):
+        yield path, part

@@ -11,7 +11,7 @@ from django.conf import settings
 from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
-from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_value
+from registry.analysis.presentation.numbers import ABSENT, count_percent, leaves, mean_sd, number, p_value
 from registry.analysis.presentation.words import Words
 from registry.analysis.reports.lesion_report import ALL, SCORES
 from registry.instruments import levels, value_sets, variables
@@ -444,6 +444,27 @@ def numbers(result):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
+    for table, row in sections.rows_of(result):
+        yield from _section_lines(table, row)
+
+
+def _section_lines(table, row):
+    """The numbers of a row of a section; the curves themselves are in the JSON and in their figure's CSV."""
+    if table.endswith("/steps"):
+        return
+    ends = (str(row[name]) for name in ("before", "after", "grade") if isinstance(row.get(name), str))
+    category = row.get("level") or "/".join(ends)
+    when = row.get("visit") or row.get("timepoint", "")
+    where = (table, row.get("variable", ""), row.get("group", ""), when, category)
+    for name, value in row.items():
+        if isinstance(value, str) and value and name in _SAID:
+            yield *where, name, value
+        elif not isinstance(value, (str, list)) and name not in ("label", "categories"):
+            for path, number in leaves(value, (name,)):
+                yield *where, "/".join(path), _cell(number)
+
+
+_SAID = ("test", "estimator", "model", "reason", "reference", "term")  # texts of a section's row that are no place
 
 
 def _row_lines(table, row, baseline):

@@ -75,7 +75,16 @@ class Words:
         return self.timepoint(self.result["method"]["baseline"])
 
     def timepoint(self, code):
+        if unscheduled := timepoints.unscheduled_number(code) if code else None:
+            return self(timepoints.unscheduled(unscheduled).label)
         return self(timepoints.timepoint(code).label) if code else ""
+
+    def visit(self, code):
+        """What a visit is called, of the schedule or of the plan's own; "" for none."""
+        own = {visit["code"]: visit["label"] for visit in self.result["method"].get("visits", ())}
+        if code in own:
+            return self(Label(own[code]["en"], own[code]["ja"]))
+        return self.timepoint(code)
 
     def at(self, code):
         """A timepoint inside a sentence: “before surgery”, “at 1 month”."""

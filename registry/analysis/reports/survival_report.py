@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 
-from registry.analysis.data.coded_columns import DAYS_A_MONTH
+from registry.instruments.timepoints import DAYS_A_MONTH
 from registry.stats.arrays import NotEstimable
 from registry.stats.survival import kaplan_meier, log_rank, survival_at
 from registry.stats.survival.follow_up import landmark

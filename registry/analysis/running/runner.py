@@ -19,7 +19,7 @@ from django.conf import settings
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
 from registry.analysis.data.coded_columns import coded, differences, joint_counts
-from registry.analysis.design import cohorts, plans, sections
+from registry.analysis.design import cohorts, plans, saved_plans, sections
 from registry.analysis.design.variables import columns
 from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
@@ -126,6 +126,8 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
     keys = frame["key"][selection.chosen] if keep_key else None
     data = _data(plan, frame, selection, moving=True)
     result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
+    if standing := saved_plans.standing(plan, cohort, snapshot):
+        result["method"]["locked_plan"] = standing
     if snapshot is not None:
         result["method"]["frozen"] = {"label": snapshot.label, "hash": snapshot.hash}
     return result, keys
@@ -212,17 +214,17 @@ class Data:
 
 def _data(plan, frame, selection, moving=False):
     choices, places = plan.grouped_by.places(frame, plan.rule)
-    as_of = _as_of(plan, frame) if plan.sections else None
+    cutoff = as_of(plan, frame) if plan.sections else None
     mine, groups, members, start = places[selection.chosen], {}, [np.empty(0, np.intp)], 0
     for place, choice in enumerate(choices):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
     labels = {choice.code: choice.label for choice in choices}
-    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, as_of, labels)
+    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, cutoff, labels)
 
 
-def _as_of(plan, frame):
+def as_of(plan, frame):
     """The day by which visits are due: the plan's, or the last that the registry knows anything of."""
     if plan.as_of:
         return date.fromisoformat(plan.as_of).toordinal() - date.fromisoformat(frames.EPOCH).toordinal()

@@ -63,17 +63,7 @@ def again(*, access, run):
     Raises PermissionDenied.
     """
     access.require(Can.COMPARE)
-    emptied = ComparisonRun.objects.filter(pk=run.pk, status__in=[Status.FAILED, Status.CANCELLED]).update(
-        status=Status.QUEUED,
-        attempts=0,
-        progress=0,
-        stage="",
-        error="",
-        cancel_requested=False,
-        started_at=None,
-        finished_at=None,
-        heartbeat_at=timezone.now(),
-    )
+    emptied = jobs.requeue(ComparisonRun, run.pk, progress=0, stage="", error="")
     if emptied:
         return run
     if run.status != Status.DONE:

@@ -1,8 +1,17 @@
 """The kinds of sections that a plan may have beside the tables of the segment study: a module and a line each."""
 
 from registry.analysis.design.sections import register
+from registry.analysis.sections import comparisons
+from registry.analysis.sections.kinds import ENDPOINTS, MODELS, PROPENSITY, QUALITY, TRANSITIONS
 
-SECTIONS = ()
+SECTIONS = (
+    comparisons.SECTION,
+    PROPENSITY,
+    ENDPOINTS,
+    MODELS,
+    QUALITY,
+    TRANSITIONS,
+)
 
 
 def ready():

@@ -1,7 +1,5 @@
 """Comparisons: ask for one, see how far it is, take its result."""
 
-from dataclasses import fields
-
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -29,7 +27,7 @@ from registry.tasks import start_comparison
 from sites import audit
 from sites.tenancy.access import Can
 
-PARTS = {one.name: getattr(plans.SEGMENT_COMPARISON, one.name) for one in fields(plans.Plan)}
+PARTS = {name: getattr(plans.SEGMENT_COMPARISON, name, ()) for name in plans.parts()}
 CHANGEABLE = tuple(name for name in PARTS if name not in ("name", "version"))
 PLAN = {
     "type": "object",

@@ -26,7 +26,7 @@ from registry.api.shared.resource import Resource
 from registry.instruments import catalogue
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
-from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS
+from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
 from registry.services.entry.assessments import save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.records.storing import Conflict
@@ -137,7 +137,6 @@ class Assessments(Resource):
                 headers={"Location": self.address(request, error.current), "ETag": etag_of(error.current.version)},
             ) from error
         start_patient_outcomes(patient.pk)
-        stored.refresh_from_db()
         headers = {"Location": self.address(request, stored)}
         return shown(request, _shown(stored), stored.version, status=201, headers=headers)
 
@@ -151,21 +150,23 @@ class OneAssessment(Resource):
     needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, patient_id, timepoint):
-        row = visible(self.access).filter(patient_id=patient_id, timepoint_id=timepoint).first()
+        """The Patient and the Assessment; Http404 where there is no such patient, or none of it."""
+        patient = self.patient(patient_id)
+        row = record_of(Assessment, patient, "timepoint_id = %s", [timepoint])
         if row is None:
             raise Http404
-        return row
+        return patient, row
 
     @extend_schema(responses=AssessmentShown)
     def get(self, request, patient_id, timepoint):
         """The assessment of a patient at a timepoint."""
-        row = self.of(patient_id, timepoint)
+        _patient, row = self.of(patient_id, timepoint)
         return shown(request, _shown(row), row.version)
 
     @extend_schema(request=AssessmentChange, responses=AssessmentShown)
     def patch(self, request, patient_id, timepoint):
         """Enter more, complete or correct an assessment."""
-        row = self.of(patient_id, timepoint)
+        patient, row = self.of(patient_id, timepoint)
         self.access.require(Can.ENTER, row.site_id)
         check_match(request, row.version)
         sent = request_body.read(request, answers())
@@ -173,7 +174,7 @@ class OneAssessment(Resource):
 
         def save(**answers):
             return save_assessment(
-                access=self.access, patient=row.patient, timepoint=timepoint, version=row.version, **answers
+                access=self.access, patient=patient, timepoint=timepoint, version=row.version, **answers
             )
 
         stored = request_body.store(sent, save)

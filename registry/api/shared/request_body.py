@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -95,10 +95,7 @@ def store(sent, save):
     """
     errors, stored = dict(sent.errors), None
     try:
-        with transaction.atomic():
-            stored = save(
-                raw=sent.raw, missing=sent.missing, complete=sent.complete, reason=sent.reason, today=localdate()
-            )
+        stored = save(raw=sent.raw, missing=sent.missing, complete=sent.complete, reason=sent.reason, today=localdate())
     except InvalidAnswers as error:
         errors = error.errors | errors
     except ReasonRequired:

@@ -15,6 +15,11 @@ BEGIN
     RAISE EXCEPTION 'a saved cohort never changes: save another version' USING ERRCODE = 'check_violation';
 END $$;
 
+CREATE FUNCTION keep_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'a saved plan never changes: save another version' USING ERRCODE = 'check_violation';
+END $$;
+
 CREATE FUNCTION keep_snapshot() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'a snapshot never changes' USING ERRCODE = 'check_violation';

@@ -1,13 +1,11 @@
 """`manage.py compare_bundle`: a comparison with its data, to be computed again by `bin/verify-with-r`."""
 
-import json
-from pathlib import Path
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.analysis.design import cohorts, plans
 from registry.analysis.documents import bundle
+from registry.management.commands.compare import plan_and_cohort
 from registry.management.commands.compare_segments import add_question, question, whole_file
 from registry.models import ComparisonRun
 from sites import audit
@@ -20,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("output", metavar="FILE.zip")
         parser.add_argument("--run", type=UUID, metavar="ID", help="of a stored run, instead of computing anew")
-        parser.add_argument("--plan", type=Path, metavar="FILE", help="a plan as JSON, such as a bundle's plan.json")
+        parser.add_argument("--plan", metavar="FILE|NAME", help="a plan as JSON, such as a bundle's, or a saved one")
         add_question(parser)
         parser.add_argument(
             "--patient-ids", action="store_true", help="a column with patient IDs: such a file identifies its patients"
@@ -49,12 +47,5 @@ class Command(BaseCommand):
         if plan is None:
             chosen, who = question(cohort, value_set, baseline, followup)
         else:
-            chosen, who = plans.from_json(_read(plan)), cohorts.get(cohort)
+            chosen, who = plan_and_cohort(plan, cohort)
         return bundle.write_new(file, chosen, who, patient_ids)["cohort"]["n"]
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error

@@ -80,22 +80,33 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         add_question(parser)
+        self.add_output(parser)
+
+    def add_output(self, parser):
+        """The options that say of which data, and where to."""
         parser.add_argument("--snapshot", metavar="LABEL", help="a frozen state, instead of the registry as it is")
         parser.add_argument("--format", default="json", metavar="FORMAT", help=f"one of {', '.join(files.FORMATS)}")
         parser.add_argument("--output", metavar="FILE", help="instead of the terminal")
         parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html, docx and xlsx")
 
-    def handle(self, *, cohort, value_set, baseline, followup, snapshot, format, output, language, **options):
+    def handle(self, *, snapshot, format, output, language, **options):
         try:
-            plan, cohort = question(cohort, value_set, baseline, followup)
+            with everything(reason=self.reason):
+                plan, cohort = self.asked(**options)
             render = files.renderer(format)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
         with self._opened(output, format) as write:
-            with everything(reason="compare_segments"):
+            with everything(reason=self.reason):
                 tell_if_empty(self.stderr)
                 result = runner.compare(plan, cohort, snapshot=_frozen(snapshot))
             write(render(result, language))
+
+    reason = "compare_segments"
+
+    def asked(self, *, cohort, value_set, baseline, followup, **options):
+        """The Plan and the Cohort. ValueError says what does not fit."""
+        return question(cohort, value_set, baseline, followup)
 
     @contextmanager
     def _opened(self, output, format):

@@ -20,15 +20,21 @@ def of_use_to(access, rows, patient="patient__"):
 
     patient  how the rows refer to their patient; "" for patients themselves
     """
-    own = access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
+    own = _own_sites(access)
     if set(own).issuperset(access.scope().read):
         return rows
     return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))
 
 
+def _own_sites(access):
+    return access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
+
+
 def patient_of_use_to(access, patient_id):
     """The patient with this id, as a program may see it; Patient.DoesNotExist otherwise."""
     patient = Patient.objects.one_visible_to(access, patient_id)
+    if patient.site_id in _own_sites(access):
+        return patient
     if not of_use_to(access, Patient.objects.filter(pk=patient.pk), patient="").exists():
         raise Patient.DoesNotExist(patient_id)
     return patient

@@ -20,11 +20,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connections, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from psycopg import sql
 
+from registry.guards import checking
 from sites.audit import sealing
 from sites.tenancy.scope import SITES, everything
 
@@ -72,8 +75,9 @@ def read(path):
 def restore(path):
     """Restore `path` into the owner's database, which has no patients; returns (manifest, report of the audit trail).
 
-    Raises BackupError: before anything is touched where the file is unsound, newer than this version or the database
-    has patients; afterwards where rows or the audit trail are not what was saved.
+    A backup of an older version is migrated to this one once its rows are counted. Raises BackupError: before anything
+    is touched where the file is unsound, newer than this version or the database has patients; afterwards where rows or
+    the audit trail are not what was saved.
     """
     manifest = read(path)
     unknown = {tuple(migration) for migration in manifest["migrations"]} - known_migrations()
@@ -126,11 +130,22 @@ def _verified(connection, manifest):
     differing = [table for table in manifest["rows"] | rows if manifest["rows"].get(table) != rows.get(table)]
     if differing:
         raise BackupError(f"Restored, but row counts differ from the manifest: {', '.join(sorted(differing))}.")
+    _bring_up_to_date(connection)
     report = sealing.verify(using="owner", expect=manifest["seal"])
     # Seals made after the backup are kept outside: that they are lacking is no fault of the backup.
     if unsound := [finding for finding in report.findings if finding.kind not in sealing.OF_LATER]:
         raise BackupError("Restored, but the audit trail is not what was sealed: " + str(unsound[0]))
     return report
+
+
+def _bring_up_to_date(connection):
+    """Migrate what an older version saved: its tables and guards, with which the trail is then verified."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()) or checking.differences(connection.alias):
+        try:
+            call_command("migrate", database=connection.alias, verbosity=0, interactive=False)
+        except CommandError as error:
+            raise BackupError(f"Restored, but not brought to this version: {error}") from error
 
 
 def _dump(file):

@@ -1,10 +1,14 @@
 """Matched sets as the paired tests take them: differences, tables of pairs, and survival with errors by set."""
 
+from math import sqrt
+
 import numpy as np
 
-from registry.stats.arrays import differences
+from registry.stats.arrays import NotEstimable, differences
+from registry.stats.effects.proportions import Estimate
 from registry.stats.survival.cox import cox
 from registry.stats.survival.log_rank import stratified_log_rank
+from registry.stats.tails import normal_quantile
 
 
 def pair_differences(values, matched, decimals=9):
@@ -32,6 +36,25 @@ def pair_table(codes, levels, matched):
     known = np.isin(first, np.arange(levels)) & np.isin(second, np.arange(levels))
     cells = first[known].astype(int) * levels + second[known].astype(int)
     return np.bincount(cells, minlength=levels * levels).reshape(levels, levels)
+
+
+def pair_risk_difference(table, confidence=0.95):
+    """Difference of two shares in the same pairs, rows' first category minus columns', with Wald's interval.
+
+    table  (2, 2) counts of pairs
+    Raises NotEstimable: `empty`; `no_discordant_pairs`, where the interval would be a point.
+    R: written out: d <- (b - c) / n; d + c(-1, 1) * qnorm(.975) * sqrt(b + c - (b - c)^2 / n) / n
+    Source: Fleiss, Levin and Paik 2003, 13.1.
+    """
+    table = np.asarray(table, float)
+    n, b, c = float(table.sum()), float(table[0, 1]), float(table[1, 0])
+    if n == 0:
+        raise NotEstimable("empty")
+    if b + c == 0:
+        raise NotEstimable("no_discordant_pairs")
+    estimate = (b - c) / n
+    margin = normal_quantile((1 + confidence) / 2) * sqrt(b + c - (b - c) ** 2 / n) / n
+    return Estimate(estimate, estimate - margin, estimate + margin, int(n), confidence, "wald_paired")
 
 
 def log_rank_by_set(time, event, treated, matched):

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from registry.stats.arrays import NotEstimable
 from registry.stats.matching.balance import effective
+from registry.stats.tails import normal_quantile, normal_two_sided
 
 ESTIMANDS = ("ate", "att", "atc", "overlap")
 
@@ -47,3 +49,49 @@ def propensity_weights(score, treated, estimand="ate", normalised=True):
             weights[side] /= weights[side].mean() if side.any() else 1
     sizes = tuple(effective(weights[side]) for side in sides)
     return Weights(weights, float(weights.max()), sizes, int(known.sum()), int((~known).sum()), estimand)
+
+
+@dataclass(frozen=True)
+class WeightedDifference:
+    """Weighted mean of the treated minus that of the controls; z and P by the robust error and the normal law."""
+
+    treated: float
+    control: float
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    z: float
+    p: float
+    n: int
+    missing: int
+    confidence: float
+    method: str = "weighted_difference"
+
+
+def weighted_difference(values, treated, weights, confidence=0.95):
+    """Difference of weighted means with its robust (sandwich) error, the weights taken as given.
+
+    values, treated, weights  (n,); NaN values are missing
+    Raises NotEstimable: `empty_group`; `constant` where nothing varies within the groups.
+    R: fit <- lm(y ~ treated, weights = w); sqrt(sandwich::vcovHC(fit, type = "HC0")[2, 2])
+    Source: Robins, Hernan and Brumback 2000, doi:10.1097/00001648-200009000-00011.
+    """
+    values, treated = np.asarray(values, float), np.asarray(treated).astype(bool)
+    known = np.isfinite(values)
+    means, variance = [], 0.0
+    for side in (treated, ~treated):
+        y, w = values[known & side], np.asarray(weights, float)[known & side]
+        if not w.sum() > 0:
+            raise NotEstimable("empty_group")
+        mean = float(y @ w / w.sum())
+        means.append(mean)
+        variance += float(((w * (y - mean)) ** 2).sum()) / float(w.sum()) ** 2
+    if variance <= 0:
+        raise NotEstimable("constant")
+    estimate, error = means[0] - means[1], variance**0.5
+    margin, z = normal_quantile((1 + confidence) / 2) * error, estimate / error
+    return WeightedDifference(
+        *means, estimate, error, estimate - margin, estimate + margin, z, normal_two_sided(z),
+        int(known.sum()), int((~known).sum()), confidence,
+    )  # fmt: skip

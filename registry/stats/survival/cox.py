@@ -86,7 +86,7 @@ def cox(time, event, covariates, strata=None, weights=None, cluster=None, ties="
     People with anything unknown are left out and counted in `missing`.
     Raises NotEstimable: `empty`; `no_events`; `constant_covariate` and `collinear` (R: NA coefficients);
     `monotone_likelihood` where a hazard ratio goes to 0 or infinity, as with no event in a group (R warns), each with
-    the covariates' positions in `where`; `not_converged`.
+    the covariates' positions in `where`; `singular`; `not_converged`.
     R: coxph(Surv(time, event) ~ x + strata(s), weights = w, cluster = c, ties = "efron")
     Source: Cox 1972; Efron 1977, doi:10.1080/01621459.1977.10480613; Lin and Wei 1989.
     """
@@ -139,6 +139,7 @@ def proportional_hazards(model, transform="km", terms=None):
     model      a fitted Cox
     transform  of time: `km` (1 - Kaplan-Meier before it, R's default), `identity`, `rank` or `log`
     terms      positions of columns that belong together, such as [[0], [1, 2]]; each column by itself unless given
+    Raises NotEstimable(`singular`) where time does not vary among the events.
     R: cox.zph(fit, transform = "km")
     Source: Grambsch and Therneau 1994, doi:10.1093/biomet/81.3.515.
     """
@@ -217,7 +218,7 @@ def newton(sets):
     null = now = sets.sums(beta)
     refuse_singular(now.information, now.information)
     for iteration in range(1, MOST_ITERATIONS + 1):
-        step = np.linalg.solve(now.information, now.score)
+        step = solved(now.information, now.score)
         length = float(np.abs(step).max())
         if length < STEP:
             return beta, null, now, iteration - 1, length
@@ -276,7 +277,15 @@ def transformed(time, event, at, transform):
 def score_test(information, score, size, term):
     places = [*range(size), *(size + place for place in term)]
     part = score[places]
-    return chi_square(part @ np.linalg.solve(information[np.ix_(places, places)], part), len(term))
+    return chi_square(part @ solved(information[np.ix_(places, places)], part), len(term))
+
+
+def solved(information, score):
+    """The step of a score. Raises NotEstimable(`singular`), as where all events fall on one time."""
+    try:
+        return np.linalg.solve(information, score)
+    except np.linalg.LinAlgError as error:
+        raise NotEstimable("singular") from error
 
 
 def chi_square(statistic, df):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from registry.analysis.design import cohorts, methods
+from registry.analysis.design.sections import SECTIONS
 from registry.analysis.presentation import tables
 from registry.analysis.presentation.tables import TOTAL
 from registry.analysis.presentation.words import Words
@@ -124,6 +125,9 @@ def _title(table, language):
     code, _colon, value_set = table.partition(":")
     if code == "cohort":
         return tables.TITLES["flow"].in_language(language)
+    kind, _slash, entry = code.partition("/")
+    if kind in SECTIONS:
+        return f"{SECTIONS[kind].label.in_language(language)}: {entry}"
     title = tables.TITLES[code].in_language(language) if code in tables.TITLES else STAGES[code]
     return f"{title}: {value_set}" if value_set else title
 

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from registry.analysis.design import groupings, methods, named_groups
+from registry.analysis.design.sections import SECTIONS
 from registry.instruments import levels, timepoints, value_sets, variables
 
 PARTS = {
@@ -31,6 +32,10 @@ PARTS = {
     "second_before_after_categorical": _("Beside it, before and after, categorical"),
     "alpha": _("Level of significance"),
     "note": _("Note"),
+    "reports": _("Reports"),
+    "variables": _("Variables of the plan"),
+    "visits": _("Visits of the plan"),
+    "as_of": _("Visits are due by"),
 }
 RULES = {
     "segment_rule": _("A lesion of several segments"),
@@ -59,11 +64,19 @@ def in_words(part, value, language):
         return [choice.label.in_language(language) for choice in groupings.arms_from_json(value).grouping.groups]
     if part == "named":
         return [group.label.in_language(language) for group in named_groups.from_json(value).groups]
+    if part in ("variables", "visits"):
+        return [_text(member["label"], language) for member in value]
+    if part in SECTIONS:
+        return [_text(member.get("title") or SECTIONS[part].label.en, language) for member in value]
     if part == "segment_rule":
         return [f"{RULES[option]}: {RULE_CHOICES.get(code, code)}" for option, code in value.items()]
     if isinstance(value, list):
         return [_one(part, member, language) for member in value]
     return _one(part, value, language)
+
+
+def _text(label, language):
+    return label if isinstance(label, str) else label.get("ja" if language.startswith("ja") else "en", "")
 
 
 def _one(part, code, language):

@@ -3,7 +3,10 @@
 from math import ceil
 
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+from registry.analysis.design.sections import SECTIONS
 
 STAGES = {
     "reading": _("Reading the registry"),
@@ -24,6 +27,8 @@ STAGES = {
 def stage_label(run):
     if run.status == run.Status.QUEUED:
         return _("Waiting for a worker")
+    if run.stage in SECTIONS:
+        return SECTIONS[run.stage].label.in_language(get_language() or "en")
     return STAGES.get(run.stage, _("Starting"))
 
 

@@ -3,6 +3,7 @@
 from django.utils.translation import get_language, gettext
 
 from registry.analysis.design import cohorts, plans
+from registry.analysis.design.sections import SECTIONS
 from registry.instruments import timepoints
 
 
@@ -22,10 +23,13 @@ def described(run):
             name: run.plan.get(name, "") for name in ("grouping", "baseline", "followups", "value_sets", "note")
         } | {"cohort": run.cohort.get("name", "")}
     times = [timepoints.timepoint(code).label.in_language(language) for code in plan.timepoints]
+    kinds = [SECTIONS[code].label.in_language(language) for code, _entries in plan.sections]
     return {
         "cohort": cohort.label.in_language(language),
         "grouping": plan.grouped_by.label.in_language(language),
-        "baseline": times[0],
+        "plan": "" if plan.name in plans.LABELS else f"{plan.name} · {plan.version}",
+        "sections": kinds,
+        "baseline": times[0] if times else "",
         "followups": times[1:],
         "value_sets": plan.value_sets,
         "note": plan.note,

@@ -44,6 +44,7 @@ NAVIGATION = (
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
     Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
+    Entry("system", _("System"), (Can.ADMINISTER,), icon="admin"),
     Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )
 

@@ -229,7 +229,8 @@ def done(person, asked, address):
 
 
 COUNT = (
-    "from sites.scope import everything; from django.db import transaction; from registry.models import Patient\n"
+    "from sites.tenancy.scope import everything; from django.db import transaction\n"
+    "from registry.models import Patient\n"
     "with everything(), transaction.atomic(): print(Patient.objects.count())"
 )
 
@@ -243,6 +244,10 @@ def backed_up_and_restored(containers):
     with step("backed up"):
         before = patients(containers)
         containers.once("operator", "python", "manage.py", "backup", file)
+    with step("backed up by the schedule, and restored as a drill"):
+        said = containers.once("backup", "python", "manage.py", "keep_backups", "--once", both=True)
+        if "backup metaspine-" not in said or "drill metaspine-" not in said:
+            raise Failed(f"the service for backups says: {said[-1000:]}")
     with step("restored into an empty volume"):
         empty_database(containers)
         containers.once("operator", "python", "manage.py", "restore", file)

@@ -86,9 +86,10 @@ class Containers:
         self.running.add(PREFIX + name)
         podman("run", "--detach", "--name", PREFIX + name, *self.options(name), *(command or self.command(name)))
 
-    def once(self, name, *command, environment=None):
-        """Run a command in a fresh container of a service to its end; returns what it printed."""
-        return podman("run", "--rm", *self.options(name, environment), *command).stdout
+    def once(self, name, *command, environment=None, both=False):
+        """Run a command in a fresh container of a service to its end; returns what it printed, `both` with its log."""
+        done = podman("run", "--rm", *self.options(name, environment), *command)
+        return done.stdout + done.stderr if both else done.stdout
 
     def inside(self, name, *command, check=True, **more):
         """Run a command in a running service."""

@@ -1,0 +1,404 @@
+"""Quality of life over time: QALYs, utilities with and without the dead, and responders to treatment.
+
+{"code": "qaly", "title": {"en": "QALYs in the first year", "ja": "1年間のQALY"}, "measure": "qaly",
+ "variable": "hsuv", "visits": ["preop", "1m", "3m", "6m", "12m"], "horizon": 12, "gaps": "linear"}
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.analysis.design.errors import refusal
+from registry.analysis.sections import declared
+from registry.analysis.sections.covariates import group_column
+from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
+from registry.instruments.base import Label
+from registry.instruments.timepoints import DAYS_A_MONTH
+from registry.stats.arrays import REASONS, Moments, NotEstimable, differences
+from registry.stats.describe import describe
+from registry.stats.effects.proportions import risk_difference
+from registry.stats.fisher import fisher
+from registry.stats.quality.change import responders, worst_rank
+from registry.stats.quality.qaly import GAPS, qaly
+from registry.stats.rank import kruskal_wallis, mann_whitney
+from registry.stats.ttest import welch_t
+
+KIND = "qol"
+MEASURES = ("qaly", "course", "responders")
+EMPTY = NOT_ESTIMABLE.format(REASONS["empty"])
+
+
+@dataclass(frozen=True)
+class Quality(declared.Section):
+    """A measure of quality of life over time. Refused says what is wrong.
+
+    measure    `qaly`        area under the utility curve from the first visit to the horizon (months), death = 0
+               `course`      means at each visit of those with a value, and with the dead at `dead` (0 of a utility)
+               `responders`  change from the first visit by `threshold` or more, at each later visit
+    gaps       rule of `qaly` for values that are lacking: `linear`, `carried`, `complete`
+    """
+
+    code: str
+    title: Label
+    measure: str
+    variable: str
+    visits: tuple
+    horizon: float | None = None
+    gaps: str = "linear"
+    threshold: float | None = None
+    dead: float = 0
+    matched: str = ""
+
+    def __post_init__(self):
+        declared.check_code(KIND, self.code)
+        declared.one_of(KIND, "measure", self.measure, MEASURES)
+        declared.one_of(KIND, "gaps", self.gaps, GAPS)
+        declared.some(KIND, "visits", self.visits, 1 if self.measure == "course" else 2)
+        declared.number(KIND, "dead", self.dead)
+        if self.measure == "qaly":
+            declared.number(KIND, "horizon", self.horizon, above=0)
+        if self.measure == "responders":
+            declared.number(KIND, "threshold", self.threshold, above=0)
+
+    def variables(self):
+        return tuple((self.variable, visit) for visit in self.visits)
+
+
+def from_json(data):
+    return declared.read(KIND, Quality, data)
+
+
+@dataclass(frozen=True)
+class Years:
+    """QALYs of a group up to the horizon; unknown: whom the rule for gaps leaves without; died before the horizon."""
+
+    group: str
+    n: int
+    unknown: int
+    died: int
+    mean: float | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    median: float | None = None
+    q1: float | None = None
+    q3: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A pair of groups, later minus earlier: of mean QALYs, of means with the dead, of shares of responders."""
+
+    group: str
+    visit: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    test: str = ""
+    n: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class At:
+    """A visit of a group: who has a value, lacks one, or died before it; the mean without and with the dead."""
+
+    group: str
+    visit: str
+    n: int
+    missing: int
+    died: int
+    mean: float | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mean_with_dead: float | None = None
+    low_with_dead: float | None = None
+    high_with_dead: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Responder:
+    """Of a group at a visit: improved, same, worse by the threshold; the share improved with Wilson's interval."""
+
+    group: str
+    visit: str
+    n: int
+    missing: int
+    improved: int
+    same: int
+    worse: int
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class WorstRank:
+    """Test of all groups at a visit in which the dead rank below everybody alive, the earlier dead the lower."""
+
+    visit: str
+    test: str
+    n: int
+    dead: int
+    p: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    kind: str
+    code: str
+    title: Label
+    measure: str
+    variable: str
+    visits: list
+    horizon: float | None
+    gaps: str
+    threshold: float | None
+    dead_at: float
+    higher_is: str
+    matched: str
+    years: list
+    course: list
+    responders: list
+    differences: list
+    worst_rank: list
+
+
+def estimate(section, patients):
+    """QualityResult of a Quality for Patients."""
+    patients = patients.of(section.matched)
+    columns = [numeric(section, patients, visit) for visit in section.visits]
+    parts = {"years": [], "course": [], "responders": [], "differences": [], "worst_rank": []}
+    return QualityResult(
+        KIND,
+        section.code,
+        section.title,
+        section.measure,
+        section.variable,
+        list(section.visits),
+        section.horizon,
+        section.gaps,
+        section.threshold,
+        section.dead,
+        columns[0].higher_is,
+        section.matched,
+        **(parts | MEASURED[section.measure](section, patients, columns)),
+    )
+
+
+def numeric(section, patients, visit):
+    column = patients.column(section.variable, visit)
+    if column.categories:
+        raise refusal(
+            "{kind}: {variable} has categories; quality of life over time takes a number",
+            "{kind}：{variable}はカテゴリ変数です。数値の変数を指定してください",
+            kind=KIND,
+            variable=section.variable,
+        )
+    return column
+
+
+# QALYs
+
+
+def of_qalys(section, patients, columns):
+    values = qalys(section, patients, columns)
+    horizon = section.horizon * DAYS_A_MONTH
+    rows, known = [], []
+    for place, group in enumerate(patients.codes):
+        mine = patients.members(place)
+        here = values[mine]
+        found = here[np.isfinite(here)]
+        known.append(found)
+        died = int((np.isfinite(here) & (patients.death_day[mine] <= horizon)).sum())
+        size = (group, found.size, int(here.size - found.size), died)
+        rows.append(Years(*size, **told(found)) if found.size else Years(*size, reason=EMPTY))
+    return {"years": rows, "differences": [difference(pair, "", known[a], known[b]) for pair, a, b in patients.pairs()]}
+
+
+def told(values):
+    """Mean with its interval, and quartiles."""
+    said = describe(values)
+    limits = mean_limits(values)
+    names = {"mean": said.mean, "sd": said.sd, "median": said.median, "q1": said.first_quartile}
+    return names | {"q3": said.third_quartile, "low": limits[0], "high": limits[1]}
+
+
+def mean_limits(values):
+    """The interval of a mean by the t distribution; (None, None) of one value."""
+    from registry.stats.tails import t_quantile
+
+    moments = Moments.of(values)
+    if moments.n < 2:
+        return None, None
+    margin = t_quantile(0.975, moments.n - 1) * moments.sd / moments.n**0.5
+    return moments.mean - margin, moments.mean + margin
+
+
+def qalys(section, patients, columns):
+    """(n,) QALYs. Values are on the days of the visits, the first on day 0; a value after death is not used."""
+    days, values = timed(section, patients, columns)
+    horizon = section.horizon * DAYS_A_MONTH
+    died = patients.death_day
+    undated = (patients.died == 1) & np.isnan(died)
+    found = qaly(days, values, horizon, np.where(died <= 0, np.nan, died), section.gaps).qaly
+    return np.where(undated | (died <= 0) | (patients.group < 0), np.nan, found)
+
+
+def timed(section, patients, columns):
+    """Days (n, visits), ascending, and values (n, visits), NaN where out of order or from after death."""
+    values = np.column_stack([column.values for column in columns])
+    days = np.column_stack([patients.visit_day(visit) for visit in section.visits]).astype(float)
+    days[:, 0] = np.where(np.isfinite(values[:, 0]), 0.0, np.nan)
+    late = days > patients.death_day[:, None]
+    values = np.where(np.isfinite(days) & ~late, values, np.nan)
+    days = np.where(np.isfinite(values), days, np.nan)
+    latest = np.fmax.accumulate(np.where(np.isfinite(days), days, -np.inf), axis=1)
+    before = np.column_stack([np.full(len(days), -np.inf), latest[:, :-1]])
+    usable = days > before
+    values = np.where(usable, values, np.nan)
+    planned = np.where(usable, days, np.nan)
+    return filled(planned, values), values
+
+
+def filled(days, values):
+    """Days that ascend even where a value is lacking; such a day is never used, it only has to be in order."""
+    days = days.copy()
+    for place in range(1, days.shape[1]):
+        gap = ~np.isfinite(days[:, place])
+        days[gap, place] = days[gap, place - 1] + 1e-6
+    return days
+
+
+def difference(pair, visit, first, second):
+    """Later minus earlier, by Welch's test."""
+
+    def done():
+        found = welch_t(second, first)
+        return Difference(pair, visit, found.estimate, found.low, found.high, found.p, "welch_t", found.n)
+
+    return attempted(done, lambda why: Difference(pair, visit, test="welch_t", n=first.size + second.size, reason=why))
+
+
+# The course with and without the dead
+
+
+def of_course(section, patients, columns):
+    rows, pairs, ranks = [], [], []
+    for visit, column in zip(section.visits, columns, strict=True):
+        dead = died_before(patients, visit, column)
+        samples = []
+        for place, group in enumerate(patients.codes):
+            mine = patients.members(place)
+            rows.append(at_visit(section, group, visit, column.values[mine], dead[mine]))
+            values = np.where(dead, section.dead, column.values)[mine]
+            samples.append(values[np.isfinite(values)])
+        pairs += [difference(pair, visit, samples[a], samples[b]) for pair, a, b in patients.pairs()]
+        ranks.append(worst(patients, visit, column, dead))
+    return {"course": rows, "differences": pairs, "worst_rank": ranks}
+
+
+def died_before(patients, visit, column):
+    """(n,) bool: dead when the visit was due, or without a value and known to be dead on a day not known."""
+    due = patients.visit_day(visit)
+    known = np.isfinite(due)
+    on_time = np.where(known, due, np.nanmedian(due[known]) if known.any() else 0.0)
+    dead = (patients.death_day <= on_time) | ((patients.died == 1) & np.isnan(patients.death_day))
+    return dead & ~column.known
+
+
+def at_visit(section, group, visit, values, dead):
+    known = values[np.isfinite(values)]
+    size = (group, visit, known.size, int(values.size - known.size - dead.sum()), int(dead.sum()))
+    with_dead = np.append(known, np.full(int(dead.sum()), float(section.dead)))
+    if not with_dead.size:
+        return At(*size, reason=EMPTY)
+    alive = told(known) if known.size else {}
+    low, high = mean_limits(with_dead)
+    names = {name: alive.get(name) for name in ("mean", "sd", "low", "high")}
+    return At(*size, **names, mean_with_dead=Moments.of(with_dead).mean, low_with_dead=low, high_with_dead=high)
+
+
+def worst(patients, visit, column, dead):
+    """Rank test with the dead lowest: Mann-Whitney of two groups, Kruskal-Wallis of more."""
+    ranks = worst_rank(column.values, dead, patients.death_day, column.higher_is != "worse")
+    samples = [ranks[patients.members(place)] for place in range(len(patients.groups))]
+    test = "mann_whitney" if len(samples) == 2 else "kruskal_wallis"
+    mine = patients.group >= 0
+    size = int(np.isfinite(ranks[mine]).sum()), int(dead[mine].sum())
+
+    def done():
+        found = mann_whitney(*samples) if len(samples) == 2 else kruskal_wallis(samples)
+        return WorstRank(visit, test, *size, found.p)
+
+    if len(samples) < 2:
+        return WorstRank(visit, test, *size, reason=NOT_ESTIMABLE.format(REASONS["one_group"]))
+    return attempted(done, lambda why: WorstRank(visit, test, *size, reason=why))
+
+
+# Responders
+
+
+def of_responders(section, patients, columns):
+    first, rows, pairs = columns[0], [], []
+    for visit, column in zip(section.visits[1:], columns[1:], strict=True):
+        table = []
+        for place, group in enumerate(patients.codes):
+            mine = patients.members(place)
+            changes = differences(first.values[mine], column.values[mine])
+            row = responder(section, group, visit, changes, column.higher_is != "worse")
+            rows.append(row)
+            table.append((row.improved, row.n - row.improved))
+        pairs += [shares(pair, visit, table[a], table[b]) for pair, a, b in patients.pairs()]
+    return {"responders": rows, "differences": pairs}
+
+
+def responder(section, group, visit, changes, higher_is_better):
+    def done():
+        found = responders(changes, section.threshold, higher_is_better)
+        counts = (found.n, found.missing, found.improved, found.same, found.worse)
+        return Responder(group, visit, *counts, found.share.estimate, found.share.low, found.share.high)
+
+    return attempted(done, lambda why: Responder(group, visit, 0, changes.missing, 0, 0, 0, reason=why))
+
+
+def shares(pair, visit, first, second):
+    """Difference of the shares of responders, later minus earlier, with Newcombe's interval and Fisher's P."""
+    n = sum(first) + sum(second)
+
+    def done():
+        if not sum(first) or not sum(second):
+            raise NotEstimable("empty_group")
+        table = np.array([second, first])
+        found = risk_difference(table)
+        p = fisher(table).p if table.sum(axis=0).all() else 1.0
+        return Difference(pair, visit, found.estimate, found.low, found.high, p, "fisher_exact", n)
+
+    return attempted(done, lambda why: Difference(pair, visit, test="fisher_exact", n=n, reason=why))
+
+
+MEASURED = {"qaly": of_qalys, "course": of_course, "responders": of_responders}
+
+
+def dataset(section, patients):
+    """Values as used, days, and death: QALYs are computed again from them."""
+    patients = patients.of(section.matched)
+    columns = [numeric(section, patients, visit) for visit in section.visits]
+    told = {"group": group_column(patients), "death_day": patients.death_day, "died": patients.died}
+    for visit, column in zip(section.visits, columns, strict=True):
+        told[f"y.{visit}"] = column
+        told[f"dead.{visit}"] = died_before(patients, visit, column).astype(float)
+    if section.measure == "qaly":
+        days, values = timed(section, patients, columns)
+        for place, visit in enumerate(section.visits):
+            told[f"day.{visit}"], told[f"u.{visit}"] = (
+                np.where(np.isfinite(values[:, place]), days[:, place], np.nan),
+                values[:, place],
+            )
+    return told

@@ -1,0 +1,155 @@
+"""Figures of endpoints: survival and cumulative incidence with those at risk, and a forest of subgroups."""
+
+from registry.analysis.figures.canvas import color, dash, note, wrapped
+from registry.analysis.figures.chart import Chart, Column, numeric, sentence
+from registry.analysis.presentation.numbers import p_phrase
+from registry.analysis.sections.showing import forest
+from registry.analysis.sections.showing.texts import TEST_NAMES, Names
+from registry.instruments.base import Label
+
+CODE = Column("group", Label("Group", "群"), lambda code, words: words.groups.get(code, code))
+RATES = (
+    CODE,
+    numeric("time", Label("Months", "月"), 0),
+    Column("at_risk", Label("At risk", "リスク集合")),
+    numeric("estimate", Label("Share", "割合"), 3),
+    numeric("low", Label("95% CI from", "95%CI下限"), 3),
+    numeric("high", Label("95% CI to", "95%CI上限"), 3),
+)
+TITLES = {
+    "survival": Label("{title}: free of the event", "{title}：イベントなしの割合"),
+    "incidence": Label("{title}: cumulative incidence", "{title}：累積発生率"),
+}
+Y = {
+    "survival": Label("Free of the event, %", "イベントなし（%）"),
+    "incidence": Label("Cumulative incidence, %", "累積発生率（%）"),
+}
+NOTES = {
+    "survival": Label(
+        "Kaplan–Meier estimates with 95% confidence limits (log scale); ticks: censored.",
+        "Kaplan-Meier推定値と95%信頼区間（対数変換）。縦線は打ち切り。",
+    ),
+    "incidence": Label(
+        "Aalen–Johansen estimates with 95% confidence limits (log-log scale); competing events are not censored.",
+        "Aalen-Johansen推定値と95%信頼区間（二重対数変換）。競合イベントは打ち切りとしない。",
+    ),
+}
+X = Label("Months after surgery", "術後月数")
+X_FROM = Label("Months from day {days} after surgery", "術後{days}日からの月数")
+AT_RISK = Label("At risk", "リスク集合")
+LEGEND = Label("{group} (n = {n})", "{group}（n = {n}）")
+ALT = Label("{group} (n = {n}): {events} events; {points}", "{group}（n = {n}）：イベント{events}件、{points}")
+POINT = Label("{percent}% at month {time}", "{time}か月で{percent}%")
+COMMA = Label(", ", "、")
+FEW_BANDS = 4  # curves; the confidence bands of more would cover each other
+SHOWN_TEST = {"survival": "log_rank", "incidence": "gray"}
+
+
+def charts(told, words):
+    names = Names(told, words)
+    found = [curves(told, names, estimator) for estimator in TITLES if has(told, estimator)]
+    if told["subgroups"]:
+        found.append(forest.of_subgroups(told, names))
+    return found
+
+
+def has(told, estimator):
+    return any(row["estimator"] == estimator for row in told["steps"])
+
+
+def curves(told, names, estimator):
+    words = names.words
+    rates = [row for row in told["rates"] if row["estimator"] == estimator]
+    rows = tuple(tuple(row.get(column.name) for column in RATES) for row in rates)
+    parts = [spoken(told, names, row, rates) for row in told["followed"] if row["n"]]
+    return Chart(
+        code=f"endpoints-{told['code']}-{estimator}",
+        title=words(TITLES[estimator], title=names.title),
+        alt=sentence([*parts, tested(told, names, estimator)], words),
+        columns=RATES,
+        rows=rows,
+        draw=lambda w: draw(told, Names(told, w), estimator),
+    )
+
+
+def spoken(told, names, row, rates):
+    points = [
+        names.words(POINT, percent=f"{100 * one['estimate']:.0f}", time=f"{one['time']:g}")
+        for one in rates
+        if one["group"] == row["group"] and one["estimate"] is not None
+    ]
+    return names.words(
+        ALT,
+        group=names.group(row["group"]),
+        n=row["n"],
+        events=row["events"],
+        points=names.words(COMMA).join(points) or "–",
+    )
+
+
+def tested(told, names, estimator):
+    row = next((one for one in told["tests"] if one["test"] == SHOWN_TEST[estimator] and not one["group"]), None)
+    if row is None or row["p"] is None:
+        return ""
+    return f"{names.words(TEST_NAMES[row['test']])} {p_phrase(row['p'])}"
+
+
+def draw(told, names, estimator):
+    from matplotlib.figure import Figure
+
+    words = names.words
+    steps = [row for row in told["steps"] if row["estimator"] == estimator]
+    under = 0.3 + 0.17 * len(told["at_risk"])
+    figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
+    axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
+    places = {row["group"]: place for place, row in enumerate(told["at_risk"])}
+    sizes = {row["group"]: row["n"] for row in told["followed"]}
+    for row in steps:
+        label = words(LEGEND, group=names.group(row["group"]), n=sizes[row["group"]])
+        step(axis, row, places[row["group"]], label, estimator, banded=len(steps) <= FEW_BANDS)
+    day = told["landmark_day"]
+    axis.set(ylim=(0, 103), ylabel=words(Y[estimator]), xlabel=words(X_FROM, days=day) if day else words(X))
+    axis.set_xlim(0, told["ticks"][-1] or 1)
+    axis.set_xticks(told["ticks"])
+    axis.tick_params(labelbottom=True)
+    axis.set_yticks([0, 25, 50, 75, 100])
+    axis.grid(axis="y")
+    axis.legend(loc="lower left" if estimator == "survival" else "upper left")
+    place = ("right", 0.97, "top") if estimator == "survival" else ("right", 0.03, "bottom")
+    axis.text(0.99, place[1], tested(told, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
+    at_risk(table, told, names)
+    note(figure, words(NOTES[estimator]))
+    return figure
+
+
+def step(axis, row, place, label, estimator, banded):
+    start = 100 if estimator == "survival" else 0
+    time = [0, *row["time"]]
+    course = [start, *(100 * one for one in row["estimate"])]
+    look = {"color": color(place), "linestyle": dash(place), "linewidth": 1.8}
+    axis.step(time, course, where="post", label=label, **look)
+    if banded:
+        ends = [[start, *filled(row[side], course[1:])] for side in ("low", "high")]
+        axis.fill_between(time, *ends, step="post", color=color(place), alpha=0.13, linewidth=0)
+    left = [(t, s) for t, s, c in zip(time[1:], course[1:], row["censored"], strict=True) if c]
+    if left and estimator == "survival":
+        axis.plot(*zip(*left, strict=True), linestyle="none", marker="|", markersize=5, color=color(place), alpha=0.8)
+
+
+def filled(limits, course):
+    """Limits in percent; where there is none, the curve itself."""
+    return [value if limit is None else 100 * limit for limit, value in zip(limits, course, strict=True)]
+
+
+def at_risk(axis, told, names):
+    labels = [wrapped(names.group(row["group"]), 24).replace("\n", "") for row in told["at_risk"]]
+    for place, row in enumerate(told["at_risk"]):
+        for tick, count in zip(told["ticks"], row["at_risk"], strict=True):
+            axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)
+    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    axis.set_ylim(len(labels) - 0.5, -0.5)
+    axis.set_title(names.words(AT_RISK), loc="left", fontsize=7.5)
+    axis.tick_params(length=0, labelbottom=False)
+    axis.tick_params(axis="y", pad=14)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_visible(False)

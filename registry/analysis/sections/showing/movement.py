@@ -1,0 +1,107 @@
+"""The transition diagram: patients of each grade before, drawn as bands to their grade after, a panel a group."""
+
+from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.figures.canvas import INK, MUTED, group_panels, note
+from registry.analysis.figures.chart import Chart, Column, numeric, sentence
+from registry.analysis.sections.showing.texts import Names
+from registry.instruments.base import Label
+
+TITLE = Label("{title}: transitions", "{title}：推移")
+SPOKEN = Label("{group}: {before} to {after} {count}", "{group}：{before}から{after}へ{count}例")
+NOTE = Label(
+    "Width: patients. Colour: the grade before; known at both visits.",
+    "幅は患者数、色は前のグレード。両時点の値がある患者。",
+)
+PANEL = Label("{group} (n = {n})", "{group}（n = {n}）")
+COLUMNS = (
+    Column("group", Label("Group", "群"), lambda code, words: words.groups.get(code, code)),
+    Column("before", Label("Before", "前")),
+    Column("after", Label("After", "後")),
+    Column("count", Label("Patients", "患者数")),
+    numeric("percent", Label("% of those before", "前の群に対する%"), 0),
+)
+SHADES = ("#08519c", "#4292c6", "#9ecae1", "#E69F00", "#D55E00", "#8a5a00", "#55636f", "#CC79A7")
+GAP, BAR = 0.06, 0.07  # of the panel's height, between grades; of its width, of a grade's bar
+
+
+def charts(told, words):
+    if not any(row["n"] for row in told["moved"]):
+        return []
+    names = Names(told, words)
+    cells = [row for row in told["cells"] if row["count"]]
+    rows = tuple(
+        (row["group"], names.grade(row["before"]), names.grade(row["after"]), row["count"], hidden(row))
+        for row in cells
+    )
+    parts = [words(SPOKEN, group=names.group(row[0]), before=row[1], after=row[2], count=row[3]) for row in rows]
+    return [
+        Chart(
+            code=f"transitions-{told['code']}-diagram",
+            title=words(TITLE, title=names.title),
+            alt=sentence(parts, words),
+            columns=COLUMNS,
+            rows=rows,
+            draw=lambda w: draw(told, Names(told, w)),
+        )
+    ]
+
+
+def hidden(row):
+    return None if isinstance(row["count"], Few) else row["percent"]
+
+
+def draw(told, names):
+    groups = [row["group"] for row in told["moved"]]
+    figure, placed, _ = group_panels(groups, [""], (2.9, 3.0))
+    for row in told["moved"]:
+        axis = placed["", row["group"]]
+        axis.set_title(names.words(PANEL, group=names.group(row["group"]), n=row["n"]))
+        axis.axis("off")
+        panel(axis, [cell for cell in told["cells"] if cell["group"] == row["group"] and cell["count"]], told, names)
+    note(figure, names.words(NOTE))
+    return figure
+
+
+def panel(axis, cells, told, names):
+    grades = [one["code"] for one in told["grades"]]
+    total = sum(int(cell["count"]) for cell in cells) or 1
+    used = {side: [g for g in grades if any(cell[side] == g for cell in cells)] for side in ("before", "after")}
+    heights = {}
+    for side in ("before", "after"):
+        free = 1 - GAP * (max(map(len, used.values())) - 1)
+        top = 1.0
+        for grade in used[side]:
+            height = free * sum(int(cell["count"]) for cell in cells if cell[side] == grade) / total
+            heights[side, grade] = [top, height, top]
+            top -= height + GAP
+    shade = {grade: SHADES[place % len(SHADES)] for place, grade in enumerate(grades)}
+    for cell in sorted(cells, key=lambda one: (grades.index(one["before"]), grades.index(one["after"]))):
+        band(axis, cell, heights, total, shade, used)
+    for (side, grade), (top, height, _) in heights.items():
+        left = 0.0 if side == "before" else 1 - BAR
+        axis.bar(left, height, BAR, top - height, align="edge", color=shade[grade] if side == "before" else MUTED)
+        x, side_of = (-0.03, "right") if side == "before" else (1.03, "left")
+        axis.text(x, top - height / 2, names.grade(grade), ha=side_of, va="center", fontsize=7.5, color=INK)
+    axis.set_xlim(-0.35, 1.35)
+    axis.set_ylim(-0.05, 1.05)
+
+
+def band(axis, cell, heights, total, shade, used):
+    """One band, as wide as its patients, by a smooth curve; ends are stacked in the order of the grades."""
+    import numpy as np
+
+    free = 1 - GAP * (max(map(len, used.values())) - 1)
+    width = free * int(cell["count"]) / total
+    tops = []
+    for side in ("before", "after"):
+        slot = heights[side, cell[side]]
+        tops.append(slot[2])
+        slot[2] -= width
+    t = np.linspace(0, 1, 40)
+    course = tops[0] + (tops[1] - tops[0]) * t * t * (3 - 2 * t)
+    x = BAR + t * (1 - 2 * BAR)
+    axis.fill_between(x, course - width, course, color=shade[cell["before"]], alpha=0.55, linewidth=0)
+
+
+def ends(row):
+    return row["before"], row["after"]

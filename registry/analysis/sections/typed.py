@@ -1,0 +1,40 @@
+"""Typed rows of results, and how they write themselves to JSON: NaN and numpy's numbers become None and plain ones."""
+
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+
+from registry.instruments.base import Label
+from registry.stats.arrays import NotEstimable
+
+NOT_ESTIMABLE = "not estimable because {}"
+
+
+def plain(value):
+    """A result as dicts, lists, texts and numbers, ready for JSON. A row's `reason` stands only where there is one."""
+    if is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, Label):
+            return {"en": value.en, "ja": value.ja}
+        told = {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+        return {name: part for name, part in told.items() if name != "reason" or part}
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, np.ndarray):
+        return [plain(part) for part in value.tolist()]
+    if isinstance(value, (np.bool_, bool)):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def attempted(make, otherwise):
+    """What `make()` gives; `otherwise(reason)` where the data do not determine it."""
+    try:
+        return make()
+    except NotEstimable as why:
+        return otherwise(NOT_ESTIMABLE.format(why))

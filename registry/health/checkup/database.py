@@ -1,0 +1,93 @@
+"""Checks of the database: versions, migrations, guards, roles, connections, time limits, pooler, replica."""
+
+import platform
+
+import django
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from registry import __version__
+from registry.guards import checking
+from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
+from registry.health.waiting import known
+from sites.tenancy.checks import application_role_is_bound_by_policies, application_role_owns_no_table
+
+SUPPORTED = range(16, 19)  # major versions of PostgreSQL that the tests run on
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "log_min_duration_statement")
+CROWDED = 0.8  # of the connections that the server allows
+
+
+def versions(looking):
+    (number,) = looking.ask("SELECT current_setting('server_version_num')::int")
+    major, minor = divmod(number, 10_000)
+    lines = (
+        f"Metaspine {__version__}",
+        f"Python {platform.python_version()}, Django {django.get_version()}",
+        f"PostgreSQL {major}.{minor}",
+        f"Redis {cache.version_of_server() or '–'}",
+    )
+    if major not in SUPPORTED:
+        said = _("PostgreSQL %(major)s is not one of %(first)s to %(last)s, which are tested.")
+        words = said % {"major": major, "first": SUPPORTED[0], "last": SUPPORTED[-1]}
+        return Finding(FAILED if major < SUPPORTED[0] else WARNING, words, lines)
+    return Finding(OK, ", ".join(lines))
+
+
+def migrations(looking):
+    applied = {tuple(row) for row in looking.rows("SELECT app, name FROM django_migrations")}
+    lacking = sorted(".".join(one) for one in known() - applied)
+    if lacking:
+        return Finding(
+            FAILED, _("%(n)s migrations are not applied: run migrate.") % {"n": len(lacking)}, tuple(lacking)
+        )
+    return Finding(OK, _("All %(n)s are applied.") % {"n": len(known())})
+
+
+def guards(looking):
+    if found := checking.differences():
+        return Finding(FAILED, checking.sentence(found), tuple(found))
+    return Finding(OK, _("Policies, triggers, functions and rights are as declared."))
+
+
+def roles(looking):
+    errors = [
+        one
+        for check in (application_role_is_bound_by_policies, application_role_owns_no_table)
+        for one in check(None, ["default"])
+    ]
+    if errors:
+        return Finding(FAILED, errors[0].msg, tuple(f"{one.id}: {one.hint}" for one in errors))
+    (role,) = looking.ask("SELECT current_user")
+    return Finding(OK, _("%(role)s owns nothing and bypasses nothing.") % {"role": role})
+
+
+def connections(looking):
+    used, allowed = looking.ask(
+        "SELECT (SELECT sum(numbackends) FROM pg_stat_database)::int, current_setting('max_connections')::int"
+    )
+    words = _("%(used)s of %(allowed)s connections are in use.") % {"used": used, "allowed": allowed}
+    return Finding(WARNING if used > CROWDED * allowed else OK, words)
+
+
+def time_limits(looking):
+    values = looking.ask("SELECT " + ", ".join(f"current_setting('{one}')" for one in LIMITS))
+    lines = tuple(f"{name} = {value}" for name, value in zip(LIMITS, values, strict=True))
+    without = [name for name, value in zip(LIMITS, values, strict=True) if value in ("0", "-1")]
+    if without:
+        return Finding(NOTE, _("Not limited: %(names)s.") % {"names": ", ".join(without)}, lines)
+    return Finding(OK, "; ".join(lines))
+
+
+def pooler(looking):
+    """A pooler gives its clients numbers of its own, so that the one which cancels is another than the server's."""
+    (number,) = looking.ask("SELECT pg_backend_pid()")
+    between = number != connection.connection.info.backend_pid
+    if between and not settings.DATABASE_POOLER:
+        return Finding(FAILED, _("A pooler stands before the database: set METASPINE_DATABASE_POOLER=1."))
+    if between:
+        return Finding(OK, _("In transaction mode, without prepared statements."))
+    if settings.DATABASE_POOLER:
+        return Finding(NOTE, _("METASPINE_DATABASE_POOLER is set, and there is none: saves are slower than need be."))
+    return Finding(OFF, _("None."))

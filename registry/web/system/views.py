@@ -1,0 +1,108 @@
+"""The system page: the check-up of `manage.py doctor`, what waits in the background, and what failed."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from registry import tasks
+from registry.health import background_jobs
+from registry.health.checkup.declared import CHECKS
+from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, examine, worst
+from registry.health.checkup.work import recurring
+from registry.models import BackupRecord
+from sites import audit
+from sites.confirming import confirmed
+from sites.tenancy.access import Can, access_of
+from sites.tenancy.scope import current, everything
+
+WORDS = {
+    OK: gettext_lazy("In order"),
+    NOTE: gettext_lazy("Worth knowing"),
+    WARNING: gettext_lazy("Look at this"),
+    FAILED: gettext_lazy("Wrong"),
+    OFF: gettext_lazy("Not in use"),
+}
+SHAPES = {OK: "verified", NOTE: "due", WARNING: "draft", FAILED: "query", OFF: "empty"}  # of static/states.svg
+KINDS = {
+    "comparison": gettext_lazy("Comparison"),
+    "export": gettext_lazy("Export"),
+    "import": gettext_lazy("Import"),
+}
+SHOWN = 50
+
+
+@require_safe
+def system_page(request):
+    """Every part of the installation, for administrators. Of jobs who asked and when, never what is in them."""
+    request.access.require(Can.ADMINISTER)
+    examined = examine(CHECKS, request)
+    with everything(user_id=current().user_id), transaction.atomic():
+        waiting, failed = background_jobs.waiting(), background_jobs.failed()
+        backups = list(BackupRecord.objects.order_by("-began_at")[:10])
+    context = {
+        "lines": [(check, finding, WORDS[finding.state], SHAPES[finding.state]) for check, finding, _took in examined],
+        "worst": worst(examined),
+        "queues": cache.lengths(settings.QUEUES) or {},
+        "waiting": _worded(waiting),
+        "failed": _worded(failed),
+        "backups": backups,
+        "tasks": sorted(recurring()),
+    }
+    return render(request, "system/system.html", context)
+
+
+def _worded(jobs):
+    return [(KINDS[one.kind], one) for one in jobs[:SHOWN]]
+
+
+@require_POST
+@confirmed
+def system_retry(request):
+    """A failed comparison or export is carried out once more for whoever asked, or a recurring task runs now."""
+    request.access.require(Can.ADMINISTER)
+    kind, key = request.POST.get("kind", ""), request.POST.get("key", "")
+    if kind == "task":
+        _run_now(key)
+    elif kind in _AGAIN:
+        try:
+            _again(kind, key)
+        except PermissionDenied:
+            messages.error(request, _("Whoever asked for this may no longer do it."))
+            return redirect("system")
+    else:
+        raise Http404
+    messages.success(request, _("Sent to a worker."))
+    return redirect("system")
+
+
+_AGAIN = {
+    "comparison": lambda access, job: tasks.repeat_comparison(access=access, run=job),
+    "export": lambda access, job: tasks.repeat_export(access=access, export=job),
+}
+
+
+def _again(kind, key):
+    model = background_jobs.KINDS[kind]
+    with everything(user_id=current().user_id, reason="retry"), transaction.atomic():
+        try:
+            job = model.objects.select_related("requested_by").get(pk=key, status="failed")
+        except (model.DoesNotExist, ValidationError):
+            raise Http404 from None
+        if job.requested_by is None:
+            raise PermissionDenied
+        _AGAIN[kind](access_of(job.requested_by), job)
+        audit.record("job_retried", table=model._meta.db_table, row_id=job.pk)
+
+
+def _run_now(name):
+    if name not in recurring():
+        raise Http404
+    getattr(tasks, name).delay()
+    audit.record("task_started", detail={"task": name})
