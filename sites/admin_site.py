@@ -90,7 +90,7 @@ def is_referred_to(row):
     """
     from sites.tenancy.scope import current, everything
 
-    with everything(user_id=current().user_id):
+    with everything(user_id=current().user_id, in_error=True):
         return any(
             relation.related_model._base_manager.filter(**{relation.field.name: row}).exists()
             for relation in row._meta.related_objects

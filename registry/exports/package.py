@@ -164,6 +164,7 @@ def _manifest(selected, package, who, tables):
             "exported": selected.exported,
             "excluded": [{"reason": step["reason"], "n": step["excluded"]} for step in selected.flow[1:]],
             "erased": selected.erased,
+            "entered_in_error": selected.in_error,
         },
         "rows": {name: rows for name, (rows, _) in package.written.items()},
         "columns": {dataset.name: [variable.name for variable in written] for dataset, written in tables},

@@ -15,6 +15,7 @@ from registry.exports.datasets import PATIENTS_OF_EXPORT, datasets
 from registry.instruments.base import Choice, Label
 from registry.instruments.keys import TIMEPOINT
 from registry.models import Erasure
+from registry.services.entry import entered_in_error
 from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE, Source
 from registry.services.files.data_use import WITHDRAWN
@@ -40,6 +41,7 @@ class Selected:
     cohort    as it was applied: with a step of its own for those whose data must not be used
     sites     site id to code, of those that have patients
     flow      the cohort's steps with counts, `enrolled` first
+    in_error  how many patients of the sites were entered in error: none of them is in `enrolled`
     erased    how many patients of the sites were erased whole until then: none of them is in `enrolled`
     snapshot  the Snapshot that the rows are of; None for the registry as it is
     tick      called with the number of rows written so far; may raise to stop
@@ -51,6 +53,7 @@ class Selected:
     sites: dict
     flow: list
     erased: int
+    in_error: int = 0
     snapshot: object = None
     tick: Callable = lambda rows: None
 
@@ -115,7 +118,8 @@ def _selected(choices, source, snapshot, site_ids, tick):
                 _fill(cursor, (patient_id for (patient_id,) in cursor.fetchall()), choices)
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
     erased = Erasure.objects.filter(site_id__in=site_ids, extent=Erasure.Extent.EVERYTHING).count()
-    return Selected(choices, cohort, source, sites, flow, erased, snapshot, tick)
+    in_error = sum(entered_in_error.patients_by_site(site_ids).values())
+    return Selected(choices, cohort, source, sites, flow, erased, in_error, snapshot, tick)
 
 
 def _some_stopped(cursor):

@@ -18,6 +18,7 @@ FUNCTIONS = (
     "kept",
     "patient_links",
     "erasure",
+    "in_error",
     "protocol",
 )
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:

@@ -39,6 +39,18 @@ def policy(table, name, command="ALL", *, using="", check="", role="PUBLIC"):
     return f"CREATE POLICY {name} ON {table} FOR {command} TO {role}{using}{check};"
 
 
+def hides_errors(table):
+    """Rows of `table` that were entered in error are there for no query, unless its transaction asks for them.
+
+    Restrictive: whatever else lets a row be seen. PostgreSQL asks the setting once, and only where a row has the mark.
+    """
+    asked = "(SELECT current_setting('app.in_error', true)) = 'on'"
+    return (
+        f"CREATE POLICY not_in_error ON {table} AS RESTRICTIVE FOR SELECT TO PUBLIC "
+        f"USING (in_error IS NULL OR {asked});"
+    )
+
+
 def by_site(table, *, read=READ, write=WRITE, update=None):
     """Rows of `table` exist only for sites in scope; they are updated in the scope of `update` where it is another."""
     updated = f"site_id = {update or write}"

@@ -16,6 +16,7 @@ APPEND_ONLY = {
     "registry_querymessage": "UPDATE, DELETE",
     "registry_signature": "UPDATE, DELETE",
     "registry_query": "DELETE",
+    "registry_enteredinerror": "DELETE",
     "registry_protocolversion": "UPDATE, DELETE",
 }
 

@@ -13,6 +13,7 @@ from registry.guards.policies import (
     WRITE,
     by_site,
     forced,
+    hides_errors,
     kept,
     own_rows,
     policy,
@@ -271,4 +272,45 @@ PROTOCOL = [
     ),
 ]
 
-EVERYTHING = [*PLATFORM, *TRAIL, *RECORDS, *ERASURE, *SCHEDULE, *REVIEWS, *LINKS, *ANALYSIS, *IMPORTS, *PROTOCOL]
+# What a mark on a record takes with it: tables of a patient's with the same mark.
+MARKED = (
+    "registry_patient",
+    "registry_assessment",
+    "registry_adverseevent",
+    "registry_ownrecord",
+    "registry_followupend",
+    "registry_query",
+    "registry_patientlink",
+)
+
+ERRORS = [
+    *kept("registry_enteredinerror", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    *audited("registry_enteredinerror"),
+    trigger("registry_enteredinerror", "keep_error", "BEFORE UPDATE", "keep_error"),
+    *(hides_errors(table) for table in MARKED),
+    *(
+        trigger(
+            table,
+            "error_spreads",
+            "AFTER UPDATE",
+            "error_spreads",
+            *(MARKED[1:] if table == "registry_patient" else ()),
+            having="OLD.in_error IS DISTINCT FROM NEW.in_error",
+        )
+        for table in ("registry_patient", "registry_assessment", "registry_adverseevent")
+    ),
+]
+
+EVERYTHING = [
+    *PLATFORM,
+    *TRAIL,
+    *RECORDS,
+    *ERASURE,
+    *SCHEDULE,
+    *REVIEWS,
+    *LINKS,
+    *ANALYSIS,
+    *IMPORTS,
+    *PROTOCOL,
+    *ERRORS,
+]

@@ -5,6 +5,7 @@ from registry.models.drafts import Draft
 from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
+from registry.models.in_error import EnteredInError
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
 from registry.models.plans import SavedPlan
@@ -23,6 +24,7 @@ __all__ = [
     "Change",
     "ComparisonRun",
     "Draft",
+    "EnteredInError",
     "Erasure",
     "Export",
     "FollowUpEnd",

@@ -32,6 +32,14 @@ def state_constraint(name, field):
     return models.CheckConstraint(condition=Q(**{f"{field}__in": State.values}), name=name)
 
 
+def in_error_field():
+    """The mark of a record that was entered in error: the number of its `EnteredInError`, null for one that counts.
+
+    A policy hides marked rows from every query whose scope does not ask for them (registry/guards).
+    """
+    return models.BigIntegerField(_("entered in error"), null=True, editable=False)
+
+
 class Record(models.Model):
     """What every clinical record has. `version`, `updated_at` and `updated_by_id` are set by a trigger.
 
@@ -46,6 +54,7 @@ class Record(models.Model):
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)
+    in_error = in_error_field()
 
     class Meta:
         abstract = True
@@ -243,7 +252,10 @@ class Assessment(Record):
         ordering = ["patient", "timepoint__position"]
         indexes = [models.Index(fields=["site", "patient"], name="assessment_by_site")]
         constraints = [
-            models.UniqueConstraint(fields=["patient", "timepoint"], name="assessment_once_a_timepoint"),
+            # Of those entered in error there may be any number.
+            models.UniqueConstraint(
+                fields=["patient", "timepoint", "in_error"], name="assessment_once_a_timepoint", nulls_distinct=False
+            ),
             models.CheckConstraint(condition=Q(assessment_date__gte=build.EARLIEST), name="assessment_date_accepted"),
             state_constraint("assessment_state_known", "state"),
             *filter(
@@ -275,7 +287,9 @@ class AdverseEvent(Record):
         ordering = ["patient", "onset_date", "kind"]
         indexes = [models.Index(fields=["site", "patient"], name="adverse_event_by_site")]
         constraints = [
-            models.UniqueConstraint(fields=["patient", "kind", "onset_date"], name="adverse_event_once"),
+            models.UniqueConstraint(
+                fields=["patient", "kind", "onset_date", "in_error"], name="adverse_event_once", nulls_distinct=False
+            ),
             models.CheckConstraint(
                 condition=Q(kind__isnull=False, onset_date__isnull=False), name="adverse_event_named"
             ),

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.extra.respondent import RESPONDENTS, SELF
-from registry.models.clinical import Patient, site_of_patient
+from registry.models.clinical import Patient, in_error_field, site_of_patient
 
 
 class PatientLink(models.Model):
@@ -43,6 +43,7 @@ class PatientLink(models.Model):
     settled_at = models.DateTimeField(null=True)
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     refusal = models.CharField(_("reason"), max_length=300, blank=True)
+    in_error = in_error_field()  # that of the patient or visit it is for
 
     class Meta:
         verbose_name = _("patient link")

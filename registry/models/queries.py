@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from registry.models.clinical import Patient, site_of_patient
+from registry.models.clinical import Patient, in_error_field, site_of_patient
 
 
 class QueryState(models.TextChoices):
@@ -70,6 +70,7 @@ class Query(models.Model):
     )
     raised_at = models.DateTimeField(_("raised"), db_default=Now())
     changed_at = models.DateTimeField(_("last message"), db_default=Now())
+    in_error = in_error_field()  # that of the record it is about
 
     objects = QueryQuerySet.as_manager()
 
@@ -94,7 +95,7 @@ class Query(models.Model):
             ),
             models.CheckConstraint(condition=Q(rule__isnull=False) | ~Q(text=""), name="query_asks_something"),
             models.UniqueConstraint(
-                fields=["patient", "form", "timepoint", "event", "rule"],
+                fields=["patient", "form", "timepoint", "event", "rule", "in_error"],
                 condition=Q(rule__isnull=False),
                 nulls_distinct=False,
                 name="query_once_a_rule",

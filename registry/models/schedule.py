@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.core import follow_up_end as end
 from registry.models import columns as build
-from registry.models.clinical import Patient, Timepoint, site_of_patient
+from registry.models.clinical import Patient, Timepoint, in_error_field, site_of_patient
 from sites.models import User
 
 
@@ -68,6 +68,7 @@ class FollowUpEnd(models.Model):
     version = models.IntegerField(default=1, db_default=1, editable=False)
     updated_at = models.DateTimeField(null=True, editable=False)
     updated_by_id = models.BigIntegerField(null=True, editable=False)
+    in_error = in_error_field()
 
     class Meta:
         verbose_name = _("end of follow-up")

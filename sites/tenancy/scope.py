@@ -23,6 +23,7 @@ class Scope:
     verify      forms may be marked as verified against source
     sign        forms may be signed, and unlocked again
     adjudicate  a patient's segment group may be decided
+    `in_error` shows what was entered in error too: without it no row of that kind exists for any query.
     `administers` opens the part of the audit trail that belongs to no site. `link` is the hash of a patient's link: it
     opens that one row, and nothing else, to somebody who is not signed in.
     """
@@ -35,6 +36,7 @@ class Scope:
     sign: tuple[int, ...] = ()
     adjudicate: tuple[int, ...] = ()
     administers: bool = False
+    in_error: bool = False
     link: str = ""
     user_id: int | None = None
     request_id: str = ""
@@ -46,7 +48,7 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 
 # The settings that hold site ids, each named after its part of the scope.
 SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
-_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", "administers", "link")
+_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", "administers", "in_error", "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 # Session-wide: no scope, and no temporary table in the place of one of ours.
@@ -75,6 +77,7 @@ def execute(cursor, scope):
             scope.request_id,
             scope.reason,
             "on" if scope.administers else "off",
+            "on" if scope.in_error else "off",
             scope.link,
         ],
     )
@@ -112,15 +115,23 @@ def all_site_ids(using=DEFAULT_DB_ALIAS):
         return tuple(pk for (pk,) in cursor.fetchall())
 
 
-def everything(*, user_id=None, reason="", using=DEFAULT_DB_ALIAS):
+def everything(*, user_id=None, reason="", in_error=False, using=DEFAULT_DB_ALIAS):
     """The scope of all sites, for commands, tasks and the coordinating centre's own jobs; a context manager.
 
+    in_error  whether what was entered in error is there as well: for what keeps records, and never for what counts
     Site ids are read when it is entered: enter it again after creating a site.
     """
     ids = all_site_ids(using)
     every = dict.fromkeys(SITES, ids)
-    scope = Scope(**every, administers=True, user_id=user_id, request_id=current().request_id, reason=reason)
+    scope = Scope(
+        **every, administers=True, in_error=in_error, user_id=user_id, request_id=current().request_id, reason=reason
+    )
     return entered(scope, using)
+
+
+def with_errors(using=DEFAULT_DB_ALIAS):
+    """The same scope, in which what was entered in error is there as well; a context manager."""
+    return entered(replace(current(), in_error=True), using)
 
 
 def because(reason, using=DEFAULT_DB_ALIAS):

@@ -76,11 +76,23 @@ def test_a_snapshot_taken_before_the_withdrawal_is_analysed_without_the_patient_
 
 @pytest.mark.parametrize("dates", ["dates", "shifted"])
 def test_an_export_leaves_out_and_counts_whose_data_must_not_be_used(registry, north, tmp_path, dates):
-    assert exported(tmp_path / "all.zip", dates=dates)[1] == {"enrolled": 4, "exported": 4, "excluded": [], "erased": 0}
+    assert exported(tmp_path / "all.zip", dates=dates)[1] == {
+        "enrolled": 4,
+        "exported": 4,
+        "excluded": [],
+        "erased": 0,
+        "entered_in_error": 0,
+    }
     withdraw("N01-0002", north, STOPPED)
     ids, told = exported(tmp_path / "permitted.zip", dates=dates)
     assert ids == ["N01-0001", "N01-0003", "S01-0001"]
-    assert told == {"enrolled": 4, "exported": 3, "excluded": [{"reason": REASON, "n": 1}], "erased": 0}
+    assert told == {
+        "enrolled": 4,
+        "exported": 3,
+        "excluded": [{"reason": REASON, "n": 1}],
+        "erased": 0,
+        "entered_in_error": 0,
+    }
 
 
 def test_the_registrys_own_files_hold_the_patient_only_for_the_site(registry, north):

@@ -335,6 +335,8 @@ ACTS = {
         lambda values, *_: {"extent": "everything", "typed": values["patient_id"], "reason": "letter of 3 May"},
         before=withdrawn,
     ),
+    "mark_in_error": Act({"reason": "entered twice"}),
+    "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),
     "patient_surgery": Act({"blood_loss_ml": "300"}),
     "patient_follow_up": Act({"vital_status": "alive", "last_contact_date": "2026-03-01"}),

@@ -16,7 +16,7 @@ from registry.api.schema.docs import described
 from registry.imports import jobs as imports
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
 from registry.services import current_protocol as protocol
-from registry.services.entry import patient_links, patients
+from registry.services.entry import entered_in_error, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.files import snapshots
 from registry.services.review import queries
@@ -93,6 +93,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 raw={"kind": "csf_leak", "onset_date": "2026-03-11", "detail": f"told by {initials}-witness"},
                 today=TODAY,
             )
+            wrong = patients.save_adverse_event(
+                access=access, patient=patient, raw={"kind": "pneumonia", "onset_date": "2026-03-12"}, today=TODAY
+            )
+            entry = entered_in_error.mark(access=access, row=wrong, version=None, reason="another patient's")
             link, token = patient_links.create(
                 access=access, patient=patient, timepoint="preop", language="en", respondent="self", valid="1d"
             )
@@ -113,6 +117,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "patient_id": patient.pk,
             "timepoint": "preop",
             "event_id": event.pk,
+            "entry_id": entry.pk,
             "query_id": query.pk,
             "link_id": link.pk,
             "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",
@@ -157,6 +162,7 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
     found.values["ghost"] = found.values["other"] | {
         "patient_id": "S01-0999",
         "event_id": 999_999,
+        "entry_id": 999_999,
         "query_id": 999_999,
         "link_id": 999_999,
     }

@@ -42,6 +42,7 @@ KEPT = {
     "registry_query": "arw",
     "registry_querymessage": "ar",
     "registry_signature": "ar",
+    "registry_enteredinerror": "arw",
     "registry_patientlink": "arw",
     "registry_erasure": "ar",
     "study_sites_invitation": "*",  # administrators alone

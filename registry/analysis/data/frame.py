@@ -24,6 +24,7 @@ from registry.analysis.data.columns import EPOCH, MISSING, Column
 from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events, eq5d5l
+from registry.services.entry import entered_in_error
 from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE
 from registry.services.files.data_use import WITHDRAWN
@@ -281,6 +282,7 @@ class Frame:
     site_codes: dict
     regions: dict
     hashed: Callable
+    in_error: int = 0  # patients of the sites who were entered in error: nobody among the rows
 
     @property
     def snapshot(self):
@@ -363,7 +365,9 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
             declared = (*(ASSESSMENT_COLUMNS if whole else ()), *singles)
             named = (*(at_timepoint(code) if whole else ()), *singles)
             _add(data, finder, source.reading(assessments_sql(code, seed, declared)), declared, named, on_rows)
-    return frame_of(data, wanted, places, keep_key)
+        in_error = sum(entered_in_error.patients_by_site([pk for pk, _, _ in places]).values())
+    # A snapshot is what was frozen: who was found to be an error since is in it.
+    return replace(frame_of(data, wanted, places, keep_key), in_error=in_error if source is LIVE else 0)
 
 
 def require(wanted, lacking):

@@ -32,6 +32,7 @@ class Flow:
     steps     (remaining, excluded) of each step, in order
     by_site   rows of `cohorts.Selection.by_site`
     at        when it was counted, None for now
+    in_error  patients of the sites who were entered in error, who are not among the enrolled
     """
 
     cohort: Cohort
@@ -39,6 +40,7 @@ class Flow:
     steps: tuple
     by_site: list
     at: datetime | None = None
+    in_error: int = 0
 
     @property
     def is_old(self):
@@ -50,7 +52,7 @@ def count(cohort):
     frame = frames.read(cohorts.timepoints_needed(cohort))
     selection = cohorts.select(cohort, frame)
     steps = tuple((step["n"], step["excluded"]) for step in selection.flow[1:])
-    return Flow(selection.cohort, frame.n, steps, selection.by_site)
+    return Flow(selection.cohort, frame.n, steps, selection.by_site, in_error=frame.in_error)
 
 
 def kept(cohort):

@@ -145,6 +145,8 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
     inside = np.ones(frame.n, bool)
     left_at = np.full(frame.n, -1, np.int16)
     flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
+    if frame.in_error:
+        flow[0]["in_error"] = frame.in_error
     for place, step in enumerate(cohort.steps):
         leaving = inside & ~step.keep(frame, rule)
         left_at[leaving] = place
@@ -185,6 +187,13 @@ def with_permission(cohort):
 
 
 ENROLLED = Label("Enrolled", "登録")
+NOT_IN_ERROR = Label("Enrolled (another {n} entered in error: not counted)", "登録（ほかに誤登録{n}例：集計外）")
+
+
+def enrolled(in_error=0):
+    """What a flow begins with, with how many more patients were entered in error."""
+    return NOT_IN_ERROR.format(n=in_error) if in_error else ENROLLED
+
 
 # Steps
 

@@ -108,7 +108,7 @@ class Words:
         steps = (None, *cohorts.from_json(cohort).steps)
         for step_counts, step in zip(cohort["flow"], steps, strict=True):
             yield step_counts | {
-                "label": self(step.label if step else cohorts.ENROLLED),
+                "label": self(step.label if step else cohorts.enrolled(step_counts.get("in_error"))),
                 "reason": self(step.reason) if step else "",
             }
 

@@ -13,6 +13,9 @@ BEGIN
         NEW.state := 'open';
         RETURN NEW;
     END IF;
+    IF in_scope('write', OLD.site_id) THEN
+        may_change := may_change || ARRAY['in_error'];  -- it follows the record that it is about
+    END IF;
     IF to_jsonb(NEW) - may_change IS DISTINCT FROM to_jsonb(OLD) - may_change THEN
         RAISE EXCEPTION 'the question of a query never changes'
             USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'query_question';

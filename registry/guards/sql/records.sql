@@ -38,6 +38,18 @@ BEGIN
        AND coalesce(current_setting('app.administers', true), '') <> 'on' THEN
         RAISE EXCEPTION 'a record stays with its site, patient and timepoint' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    IF 'in_error' = ANY (changed) THEN
+        IF reason = '' THEN
+            RAISE EXCEPTION 'an entry in error is marked, and taken back, with a reason'
+                USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'reason_for_change';
+        END IF;
+        FOR i IN 0 .. TG_NARGS - 2 BY 2 LOOP
+            IF before ->> TG_ARGV[i] = 'locked' THEN
+                RAISE EXCEPTION 'a signed form does not change'
+                    USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'form_signed';
+            END IF;
+        END LOOP;
+    END IF;
     IF 'segment_adjudicated' = ANY (changed) AND NOT in_scope('adjudicate', OLD.site_id) THEN
         RAISE EXCEPTION 'segment groups are adjudicated by others' USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -145,6 +145,26 @@ def find_wrong_sites(cursor, errors):
     errors.extend(findings, total)
 
 
+IN_ERROR = Label(
+    "The patient “{v}” is marked as entered in error: take that back first.",
+    "患者「{v}」は誤登録とされています。先に誤登録を取り消してください。",
+)
+
+
+def find_in_error(cursor, errors):
+    """Patients whose number is that of somebody entered in error: the number stays theirs."""
+    file = file_formats.PATIENTS
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, s.patient_id FROM {stage(file)} AS s
+        JOIN registry_enteredinerror AS e ON e.form = 'patient' AND e.record = s.patient_id AND e.taken_back_at IS NULL
+        ORDER BY s.line
+        """,
+    )
+    errors.extend([_named(file, "patient_id", line, value, IN_ERROR) for line, value in rows], total)
+
+
 ALIKE = Label(
     "may be the same person as row {n}: the same sex, day of birth and day of consent or surgery",
     "{n}行目と同一人物の可能性があります（性別・生年月日・同意日または手術日が同じ）",

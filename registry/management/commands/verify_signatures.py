@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         counts = dict.fromkeys((signing.VALID, signing.UNLOCKED, signing.BROKEN), 0)
         unkeyed = 0
-        with everything(reason="verify_signatures"), transaction.atomic():
+        with everything(reason="verify_signatures", in_error=True), transaction.atomic():
             for signature in signing.verify_all():
                 counts[signature.status] += 1
                 unkeyed += not signature.keyed

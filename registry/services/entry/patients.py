@@ -21,6 +21,7 @@ from registry.services.records.storing import (
 )
 from registry.services.review.queries import settle
 from sites.tenancy.access import Can
+from sites.tenancy.scope import with_errors
 
 # The forms of a patient: which instruments they show and which column holds their state (follow-up has none: it is
 # never finished).
@@ -57,8 +58,9 @@ def _next_patient_id(site):
     with connection.cursor() as cursor:
         # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
-    # A number is never given twice, though its patient be erased.
-    taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
+    # A number is never given twice, though its patient be erased or was entered in error.
+    with with_errors():
+        taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
     last = max((int(patient_id.rsplit("-", 1)[1]) for patient_id in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 

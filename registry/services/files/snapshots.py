@@ -28,7 +28,7 @@ from sites.tenancy.scope import everything
 PART = 8_000_000  # bytes of CSV in one part, about
 LONGEST_LABEL = Snapshot._meta.get_field("label").max_length
 # How a row came to be stored is not what was found: two registries with the same answers freeze to the same hash.
-NOT_FROZEN = {"id", "site_id", "version", "updated_at", "updated_by_id"}
+NOT_FROZEN = {"id", "site_id", "version", "updated_at", "updated_by_id", "in_error"}
 
 
 @dataclass(frozen=True)

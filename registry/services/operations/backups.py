@@ -117,7 +117,11 @@ def known_migrations():
 def _refuse_patients(connection):
     if "registry_patient" not in connection.introspection.table_names():
         return
-    with everything(using="owner", reason="restore"), transaction.atomic("owner"), connection.cursor() as cursor:
+    with (
+        everything(using="owner", reason="restore", in_error=True),
+        transaction.atomic("owner"),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT count(*) FROM registry_patient")
         if count := cursor.fetchone()[0]:
             raise BackupError(f"The database has {count} patients: restore only into one without.")
@@ -179,7 +183,7 @@ def _open_everything(reader):
     """
     reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     ids = reader.execute("SELECT coalesce(array_agg(id), '{}')::text FROM study_sites_site").fetchone()[0]
-    scope = {f"app.{site}_sites": ids for site in SITES} | {"app.administers": "on"}
+    scope = {f"app.{site}_sites": ids for site in SITES} | {"app.administers": "on", "app.in_error": "on"}
     for name, value in scope.items():
         reader.execute("SELECT set_config(%s, %s, true)", [name, value])
     return scope

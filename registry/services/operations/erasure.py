@@ -70,7 +70,7 @@ def erase(*, access, patient, extent, typed, reason):
     if not errors and not reason:
         raise ReasonRequired
     user_id = access.user_id if access is not None else None
-    with everything(user_id=user_id, reason=reason):
+    with everything(user_id=user_id, reason=reason, in_error=True):
         Patient.objects.select_for_update().only("pk").filter(pk=patient.pk).first()  # two at once: one after the other
         if not errors and (hindrance := obstacle(patient, extent)):
             errors["extent"] = [hindrance]

@@ -85,7 +85,7 @@ def verify():
 
     One state of the database, whatever is saved meanwhile. Each iterator ends with the next table.
     """
-    with everything(reason="verify_records"), one_moment():
+    with everything(reason="verify_records", in_error=True), one_moment():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
             cursor.execute(LAID_OVER)

@@ -27,7 +27,7 @@ from sites import audit
 from sites.audit import alerts
 from sites.models import AuditEvent, User
 from sites.tenancy.access import Can
-from sites.tenancy.scope import because, current
+from sites.tenancy.scope import because, current, with_errors
 
 MEANING = Label(
     "I confirm these data are complete and accurate",
@@ -243,10 +243,10 @@ class Checked:
 def check(signature, rows, event):
     """Whether a signature still holds.
 
-    rows      the patient's FormRows by code
+    rows      the patient's FormRows by code; those entered in error since, by code and the row's key
     event     what the trail says of the signature's making (`recorded`), or None
     """
-    signed = [rows.get(entry["form"]) for entry in signature.forms]
+    signed = [rows.get((entry["form"], entry["row"])) or rows.get(entry["form"]) for entry in signature.forms]
     unlocked = tuple(
         entry["form"]
         for entry, form in zip(signature.forms, signed, strict=True)
@@ -299,6 +299,7 @@ def checked(patient, rows=None):
     if not signatures:
         return []
     by_code = {form.form.code: form for form in (forms_of(patient) if rows is None else rows)}
+    by_code |= _in_error(patient)
     states = recorded(signatures)
     looked_at = [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
     for broken in looked_at:
@@ -322,6 +323,25 @@ def _put_on_record(broken):
         audit.record("signature_broken", detail={"why": broken.fault}, **about)
 
 
+def _in_error(patient):
+    """FormRows of a patient's that were entered in error, by code and key: another form may have their code by now."""
+    with with_errors():
+        return _by_row(patient, [row for model in OF_PATIENT for row in _records(model, patient) if row.in_error])
+
+
+OF_PATIENT = (Assessment, AdverseEvent)
+
+
+def _records(model, patient):
+    return model.objects.filter(site_id=patient.site_id, patient_id=patient.pk)
+
+
+def _by_row(patient, rows):
+    assessments = [row for row in rows if isinstance(row, Assessment)]
+    forms = forms_of(patient, assessments, [row for row in rows if isinstance(row, AdverseEvent)])
+    return {(form.form.code, str(form.row.pk)): form for form in forms if form.row is not patient}
+
+
 CHUNK = 500
 
 
@@ -338,6 +358,7 @@ def verify_all():
                 rows.setdefault(row.patient_id, []).append(row)
         for signature in batch:
             key = signature.patient_id
-            forms = forms_of(patients[key], assessments.get(key, []), events.get(key, []))
-            yield check(signature, {form.form.code: form for form in forms}, states.get(signature.pk))
+            own, of_events = assessments.get(key, []), events.get(key, [])
+            rows = {form.form.code: form for form in forms_of(patients[key], own, of_events)}
+            yield check(signature, rows | _by_row(patients[key], [*own, *of_events]), states.get(signature.pk))
         last = batch[-1].pk

@@ -17,6 +17,7 @@ from registry.web.audit.history import ROW_ACTIONS, records_of
 from sites.audit import sealing
 from sites.models import AuditEvent, Site, User
 from sites.tenancy.access import Can
+from sites.tenancy.scope import with_errors
 
 ACTS = "acts"  # any of them
 UNRECORDED = (Change, Utility, Watermark, Heartbeat, Postponed)  # computed again, or of no record: not in the trail
@@ -149,7 +150,8 @@ def _midnight(day):
 
 def _of_row(access, row):
     """A patient's number stands for all of the patient's records; anything else for the row of that key."""
-    patient = Patient.objects.visible_to(access).filter(pk=row.upper()).first()
+    with with_errors():
+        patient = Patient.objects.visible_to(access).filter(pk=row.upper()).first()
     if patient is None:
         return Q(row_id=row)
     condition = Q()

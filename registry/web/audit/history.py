@@ -22,6 +22,7 @@ from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
 from sites.models import AuditEvent
 from sites.tenancy.access import Can
+from sites.tenancy.scope import with_errors
 
 # What columns are called that no model names; those that neither names are of the machinery, and told in a number.
 COLUMNS = {
@@ -113,15 +114,32 @@ def records_of(patient):
         "patient": (_("Patient, baseline, surgery, follow-up"), "registry_patient", patient.pk),
         "identifiers": (_("Identifiers"), "registry_identity", patient.pk),
     }
-    own = Assessment.objects.filter(patient=patient, site_id=patient.site_id).order_by("timepoint__position")
-    for code, label, label_ja, pk in own.values_list("timepoint_id", "timepoint__label", "timepoint__label_ja", "pk"):
-        records[code] = (wording.words(Label(label, label_ja)), "registry_assessment", str(pk))
-    records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-    kind = catalogue.item("kind")
+    with with_errors():
+        records |= _visits_of(patient)
+        records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
+        return records | _events_of(patient)
+
+
+def _visits_of(patient):
+    own = Assessment.objects.filter(patient=patient, site_id=patient.site_id).order_by("timepoint__position", "pk")
+    names = ("timepoint_id", "timepoint__label", "timepoint__label_ja", "pk", "in_error")
+    records = {}
+    for code, label, label_ja, pk, in_error in own.values_list(*names):
+        key = f"{code}-{pk}" if in_error else code
+        records[key] = (_marked(wording.words(Label(label, label_ja)), in_error), "registry_assessment", str(pk))
+    return records
+
+
+def _events_of(patient):
+    kind, records = catalogue.item("kind"), {}
     for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
         label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
-        records[f"event-{event.pk}"] = (label, "registry_adverseevent", str(event.pk))
+        records[f"event-{event.pk}"] = (_marked(label, event.in_error), "registry_adverseevent", str(event.pk))
     return records
+
+
+def _marked(label, in_error):
+    return _("%(record)s (entered in error)") % {"record": label} if in_error else label
 
 
 # What is on record about changes of rows, and the acts that change none, in the order of a list to choose from.
@@ -281,6 +299,8 @@ def _value(name, item, value, column):
         return ", ".join(_label("", code) for code in sorted(value, key=_place)) or "–"
     if name in ("segment_group", "segment_adjudicated"):
         return wording.segment(value)
+    if name == "in_error":
+        return _("Yes")
     if item is None:
         return _derived(name, value, column)
     return wording.shown(item, from_mask(value) if item.kind == "levels" else value)

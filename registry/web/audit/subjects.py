@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
-from registry.models import AdverseEvent, Assessment, PatientLink, Query, QueryMessage, Signature
+from registry.models import AdverseEvent, Assessment, EnteredInError, PatientLink, Query, QueryMessage, Signature
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
 from sites.models import Membership
+from sites.tenancy.scope import with_errors
 
 # Rows of a patient's that have a number of their own, with where their patient and timepoint stand.
 NUMBERED = {
     AdverseEvent: ("patient_id", None),
     Assessment: ("patient_id", "timepoint_id"),
+    EnteredInError: ("patient_id", None),
     PatientLink: ("patient_id", "timepoint"),
     Query: ("patient_id", "timepoint_id"),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),
@@ -35,6 +37,11 @@ NOBODY = Subject()
 
 def subjects_of(events):
     """(table, row id) of each event to its Subject, in as many statements as there are kinds of rows."""
+    with with_errors():  # the trail tells of what was entered in error too
+        return _subjects_of(events)
+
+
+def _subjects_of(events):
     keys = {}
     for event in events:
         keys.setdefault(event.table_name, set()).add(event.row_id)
@@ -67,9 +74,11 @@ def _people(keys):
 
 def rows_of(patient):
     """Table to the keys (text) of a patient's rows that have a number of their own."""
-    return {
-        table: [str(pk) for pk in _of(model, patient).values_list("pk", flat=True)] for table, model in TABLES.items()
-    }
+    with with_errors():
+        return {
+            table: [str(pk) for pk in _of(model, patient).values_list("pk", flat=True)]
+            for table, model in TABLES.items()
+        }
 
 
 def _of(model, patient):

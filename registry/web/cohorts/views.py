@@ -18,7 +18,7 @@ from registry import tasks
 from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans, saved_cohorts
 from registry.analysis.design import errors as design_errors
-from registry.analysis.design.cohorts import ALL, ENROLLED, Cohort
+from registry.analysis.design.cohorts import ALL, ENROLLED, Cohort, enrolled
 from registry.instruments.base import Label
 from registry.instruments.levels import DEFAULT_RULE
 from registry.models import ComparisonRun, SavedCohort
@@ -101,7 +101,7 @@ def _preview(request, cohort, query):
     counted = tasks.cohort_flow(cohort, access=request.access)
     if counted is None:
         return {"query": query, "counting": True}
-    flow = [{"place": 0, "label": _told(ENROLLED), "n": counted.enrolled}]
+    flow = [{"place": 0, "label": _told(enrolled(counted.in_error)), "n": counted.enrolled}]
     for place, (step, (n, excluded)) in enumerate(zip(counted.cohort.steps, counted.steps, strict=True), 1):
         flow.append(
             {"place": place, "n": n, "excluded": excluded, "label": _told(step.label), "reason": _told(step.reason)}

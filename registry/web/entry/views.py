@@ -370,10 +370,19 @@ def _page(
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
             "kept": _kept(sheet, row),
+            "error_record": _record_in_address(row) if may_enter and sheet.state != State.LOCKED else "",
             "live": forms.live(sheet.instruments, local_values, known),
         },
         status=status,
     )
+
+
+def _record_in_address(row):
+    """How an address names a record that may be marked as entered in error; the forms of a patient's row are none."""
+    if isinstance(row, Assessment):
+        return row.timepoint_id
+    kinds = {AdverseEvent: "event", OwnRecord: "own"}
+    return f"{kinds[type(row)]}-{row.pk}" if type(row) in kinds else ""
 
 
 def _known(sheet):

@@ -19,7 +19,7 @@ from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services.entry import own_records, patients
+from registry.services.entry import entered_in_error, own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -30,6 +30,7 @@ from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
 from registry.web.patients import extra_answers, next_step, timeline
+from registry.web.patients.entered_in_error import titles_of as record_titles
 from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
@@ -142,6 +143,7 @@ def patient_list(request):
             "first_row": (number - 1) * PAGE + 1 if rows else 0,
             "last_row": (number - 1) * PAGE + len(rows),
             "legend": LEGEND,
+            "in_error": entered_in_error.patient_marked(query) if query and not rows else None,
             "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },
     )
@@ -338,8 +340,16 @@ def patient_page(request, patient_id):
             "own_forms": own_forms,
             "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
             "own_drafts": drafts.codes_of(request.access, patient),
+            "in_error": _in_error(patient),
         },
     )
+
+
+def _in_error(patient):
+    """(entry, what it is called) of the patient's records that were entered in error."""
+    entries = entered_in_error.of_patient(patient)
+    titles = record_titles(entries)
+    return [(entry, titles[entry.pk]) for entry in entries]
 
 
 def _own_records(instrument, rows):
