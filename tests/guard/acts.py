@@ -280,7 +280,7 @@ CODED = b"patient_id,site_code,sex,birth_date,consent_date\nN01-0009,N01,m,1950-
 FILED = {
     "site": b"code,name,name_ja,region,enrolment_target\nZ01,Zone,,,\n",
     "user": b"email,name,language\nkana@example.org,Kana,en\n",
-    "membership": b"email,role,site,starts_on\nalice@example.org,monitor,S01,2026-01-01\n",
+    "membership": b"person,role,site,starts_on\nalice@example.org,monitor,S01,2026-01-01\n",
 }
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
+from sites import request_id
 from sites.tenancy.scope import everything
 from tests.guard import permissions
 
@@ -185,6 +186,7 @@ class Asker:
             with connection.execute_wrapper(writes):
                 response = getattr(self.client, method)(url, sent, **more)
                 told = f"{response.headers} {response.cookies} {body_of(response)}"
+                told = told.replace(response.headers.get(request_id.HEADER) or "\0", "")
             came = self._came() if writes.seen else {}
             answer = Answer(response.status_code, _CHANCE.sub("", told), came)
         self.client.cookies = cookies
