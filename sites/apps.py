@@ -13,6 +13,7 @@ class SitesConfig(AppConfig):
 
     def ready(self):
         from sites.people import signals  # noqa: F401  registers them
+        from sites.tenancy import checks  # noqa: F401  registers them
 
         redaction.install()
 

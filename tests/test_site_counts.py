@@ -76,3 +76,19 @@ def test_people_see_counts_of_their_own_sites_alone(both, large, alice):
     client.force_login(alice)
     page = client.get("/")
     assert [line["site"].code for line in page.context["sites"]["lines"]] == ["N01"]
+
+
+def test_enrolment_by_site_is_kept_and_equals_what_is_counted(both, enrolled, alice, bob, monkeypatch):
+    client = Client()
+    client.force_login(bob)
+    counted = client.get("/enrolment/").context["enrolment"]
+    assert [(line.site.code, line.n, sum(line.months)) for line in counted.sites] == [("N01", 2, 2), ("S01", 1, 1)]
+    assert counted.at is None
+    monkeypatch.setattr(site_counts, "is_large", lambda: True)
+    cache.clear()
+    kept = client.get("/enrolment/").context["enrolment"]
+    assert (kept.sites, kept.months) == (counted.sites, counted.months)
+    enrolled(alice)
+    page = client.get("/enrolment/")
+    assert page.context["enrolment"].sites == counted.sites
+    assert b"Counted " in page.content

@@ -8,6 +8,7 @@ from django.core.checks import Error, Tags, register
 from django.db import OperationalError, connections
 
 from registry.guards import checking
+from sites.tenancy import checks
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def serve_guarded():
     while True:
         try:
             checking.require()
+            if faults := checks.faults():
+                raise checking.Unguarded(f"{faults[0].msg} {faults[0].hint}")
         except checking.Unguarded as error:
             log.critical("Not serving. %s", str(error).strip())
             sys.exit(3)  # what gunicorn takes for "do not try again"

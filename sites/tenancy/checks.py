@@ -23,6 +23,27 @@ def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs)
     ]
 
 
+OLDEST = 16  # major version of PostgreSQL that the tests run on
+
+
+@register(Tags.database)
+def database_is_new_enough(app_configs, databases=None, **kwargs):
+    """PostgreSQL 15 and older are refused: no test runs on them."""
+    return [error for alias in databases or () for error in _too_old(alias)]
+
+
+def _too_old(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
+        (major,) = cursor.fetchone()
+    if major < OLDEST:
+        yield Error(
+            f"PostgreSQL {major} is too old: {OLDEST} or newer is needed.",
+            hint="Upgrade the server (pg_upgrade, or a backup restored into a newer one), then run migrate.",
+            id="study_sites.E003",
+        )
+
+
 @register(Tags.database)
 def application_role_owns_no_table(app_configs, databases=None, **kwargs):
     """Whoever owns a table, also as a member of another role, may switch its policies off and rewrite the trail."""
@@ -43,3 +64,9 @@ def application_role_owns_no_table(app_configs, databases=None, **kwargs):
             id="study_sites.E002",
         )
     ]
+
+
+def faults():
+    """Every Error of these checks, for servers to refuse to serve."""
+    every = (application_role_is_bound_by_policies, database_is_new_enough, application_role_owns_no_table)
+    return [error for check in every for error in check(None, ["default"])]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from registry.analysis.data import frame as frames
-from registry.analysis.design import plans
+from registry.analysis.design import cohorts, plans
 from registry.analysis.design.variables import columns, declared, sources
 from registry.analysis.design.variables import visits as plan_visits
 from registry.instruments import catalogue
@@ -221,3 +221,27 @@ def test_a_plan_with_variables_goes_to_json_and_back(four):
     plan = plans.from_json(data)
     assert (plan.characteristics, plan.reports) == ((), ())
     assert plans.from_json(plan.to_json()) == plan
+
+
+def test_cohorts_and_groups_ask_own_items(four, publish, dose, south):  # noqa: F811
+    with pytest.raises(ValueError, match="srs_dose_gy"):
+        cohorts.Step("at_least", {"variable": "srs_dose_gy", "minimum": 20, "timepoint": "1m"})
+    publish(dose)
+    catalogue.current()
+    with everything(reason="test"):
+        for number, gray in ((1, "24.0"), (4, "8.0")):
+            row = Assessment.objects.get(patient_id=f"N01-000{number}", timepoint_id="1m")
+            row.srs_dose_gy, row.srs_intent = gray, "cure"
+            row.save()
+    steps = (
+        cohorts.Step("at_least", {"variable": "srs_dose_gy", "minimum": 20, "timepoint": "1m"}),
+        cohorts.Step("category", {"variable": "srs_intent", "values": ["cure"], "timepoint": "1m"}),
+        cohorts.Step("measured", {"variable": "srs_dose_gy", "timepoint": "1m"}),
+    )
+    cohort = cohorts.Cohort("own", "1", cohorts.ALL.label, steps)
+    assert cohorts.from_json(cohort.to_json()).steps == steps
+    assert steps[1].label.en == "Intent (1 month): Cure"
+    with everything(reason="test"):
+        frame = frames.read(cohorts.timepoints_needed(cohort))
+        selection = cohorts.select(cohort, frame)
+    assert [step["n"] for step in selection.flow] == [4, 1, 1, 1]

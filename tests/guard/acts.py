@@ -39,6 +39,7 @@ from sites.people import tokens
 from sites.people.invitations import invite
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
+from tests.analysis.test_plan_pages import CHOICES as PLAN
 from tests.conftest import PASSWORD, TODAY
 from tests.fhir.test_sent_again import PATIENT as PATIENT_RESOURCE
 from tests.fhir.test_server import frankel as frankel_of
@@ -410,6 +411,8 @@ ACTS = {
     "import_undo": Act({"reason": "wrong file"}, before=stored_import),
     # Comparison
     "comparison_new": Act(),
+    "comparison_plan_new": Act(PLAN | {"act": "lock"}, on=""),
+    "comparison_plan_run": Act(on=""),
     "comparison_cancel": Act(on="", before=queued_run, stores=False),
     "comparison_again": Act(on=""),
     "cohort_new": Act({"name": "Men"}, query="?step=sex"),

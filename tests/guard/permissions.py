@@ -470,6 +470,10 @@ RULES = {
     "comparison": page(CENTRAL, refused=404),
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_compare": page(CENTRAL, refused=404, opened=302),  # to the list, to choose two
+    "comparison_plans": page(CENTRAL, refused=404),
+    "comparison_plan_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
+    "comparison_plan": page(CENTRAL, refused=404),
+    "comparison_plan_run": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),
     "comparison_run": page(CENTRAL, refused=404),
     "comparison_progress": page(CENTRAL, refused=404),
     "comparison_cancel": Rule(CENTRAL, CENTRAL, opened=405, acted=(302,), refused=404),

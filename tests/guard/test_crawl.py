@@ -14,7 +14,7 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner
 from registry.api.schema.docs import described
 from registry.imports import jobs as imports
-from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, ScheduleVersion
+from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, SavedPlan, ScheduleVersion
 from registry.services import current_protocol as protocol
 from registry.services.entry import entered_in_error, patient_links, patients
 from registry.services.entry.assessments import save_assessment
@@ -146,11 +146,15 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
         saved = SavedCohort.objects.create(
             name="Lung", version=1, steps=[{"step": "primary_tumour", "values": ["lung"]}], created_by=bob
         )
+        plan = SavedPlan.objects.create(
+            name="Crawled", version=1, plan=plans.SEGMENT_COMPARISON.to_json(), cohort=cohorts.ALL.to_json()
+        )
         assert (Assessment.objects.count(), AdverseEvent.objects.count()) == (2, 2)
         for place in ("own", "other"):
             found.values[place]["import_id"] = imported.pk
             found.values[place]["run_id"] = run.pk
             found.values[place]["cohort_id"] = saved.pk
+            found.values[place]["plan_id"] = plan.pk
             found.values[place]["version_id"] = ScheduleVersion.objects.get().pk
             found.values[place]["snapshot_id"] = snapshot.pk
             events = AuditEvent.objects.filter(site_id=found.values[place]["site_id"])

@@ -1,10 +1,13 @@
 """What `check` refuses, and whom a request is counted for behind proxies."""
 
 import pytest
+from django.core.checks.registry import registry
 from django.db import connection, connections
 from django.test import RequestFactory
 
 from registry.api.shared.throttles import address_of
+from registry.guards import checks as guards
+from sites.tenancy import checks
 from sites.tenancy.checks import application_role_owns_no_table
 
 
@@ -14,6 +17,27 @@ def test_a_role_that_owns_the_tables_is_refused_and_the_applications_is_not(comm
     monkeypatch.setattr("sites.tenancy.checks.connections", {"default": connections["owner"]})
     assert connections["owner"].settings_dict["NAME"] == connection.settings_dict["NAME"]
     assert [one.id for one in application_role_owns_no_table(None, ["default"])] == ["study_sites.E002"]
+
+
+def test_every_check_is_one_that_django_knows():
+    """A check that nothing imports is never asked."""
+    known = {(check.__module__, check.__name__) for check in registry.get_checks(include_deployment_checks=True)}
+    for module in (checks, guards):
+        declared = {name for name, check in vars(module).items() if hasattr(check, "tags")}
+        assert declared and {(module.__name__, name) for name in declared} <= known
+
+
+def test_a_server_that_does_not_bind_its_role_does_not_serve(committed, monkeypatch):
+    guards.serve_guarded()
+    monkeypatch.setattr(checks, "connections", {"default": connections["owner"]})
+    with pytest.raises(SystemExit):
+        guards.serve_guarded()
+
+
+def test_a_server_that_is_too_old_is_refused(db, monkeypatch):
+    assert checks.database_is_new_enough(None, ["default"]) == []
+    monkeypatch.setattr(checks, "OLDEST", 99)
+    assert [error.id for error in checks.database_is_new_enough(None, ["default"])] == ["study_sites.E003"]
 
 
 @pytest.mark.parametrize(

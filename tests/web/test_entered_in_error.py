@@ -152,9 +152,14 @@ def test_what_is_signed_or_changed_meanwhile_stays(patient, ivo, alice, as_perso
         visit = Assessment.objects.get(timepoint="preop")
         with pytest.raises(Conflict):
             entered_in_error.mark(access=access, row=visit, version=visit.version - 1, reason="x")
-    with as_person(alice), with_errors(), pytest.raises(DatabaseError, match="signed form"), transaction.atomic():
-        with because("past the service"):
-            Patient.objects.filter(pk=patient.pk).update(in_error=1)
+    with (
+        as_person(alice),
+        with_errors(),
+        pytest.raises(DatabaseError, match="signed form"),
+        transaction.atomic(),
+        because("past the service"),
+    ):
+        Patient.objects.filter(pk=patient.pk).update(in_error=1)
 
 
 def test_the_database_asks_why_and_keeps_what_was_said(patient, at_north, alice, as_person):

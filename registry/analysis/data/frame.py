@@ -392,7 +392,7 @@ LACKING = Label(
 
 NO_REPEATS = Label(
     "A snapshot holds no repeating forms of the study's own: compare the registry as it is.",
-    "スナップショットには独自の繰り返しフォームが含まれません。現在の登録データで比較してください。",
+    "スナップショットには独自の繰り返し調査票が含まれません。現在の登録データで比較してください。",
 )
 
 

@@ -15,6 +15,8 @@ from registry.analysis.data import frame as frames
 from registry.analysis.data.coded_columns import coded
 from registry.analysis.design.errors import Refused, listed, refusal
 from registry.analysis.design.groupings import SEGMENTS
+from registry.analysis.design.variables import columns as variable_columns
+from registry.analysis.design.variables import declared, sources
 from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
 
@@ -93,7 +95,7 @@ class Step:
         if name == "timepoint":
             return timepoints.timepoint(value).label
         if name == "variable":
-            return variables.get(value).label
+            return variable_of(value).label
         if isinstance(value, (list, tuple)):
             known = self.kind.words(**self.parameters)
             labels = [known.get(code, Label(str(code), str(code))) for code in value]
@@ -299,11 +301,19 @@ def _between(days, first, last):
 
 
 def _dated_from(frame, rule, variable, first):
-    return _between(frame[variable], date.fromisoformat(first), date.max)
+    return _between(_days(frame, variable), date.fromisoformat(first), date.max)
 
 
 def _dated_until(frame, rule, variable, last):
-    return _between(frame[variable], date.min, date.fromisoformat(last))
+    return _between(_days(frame, variable), date.min, date.fromisoformat(last))
+
+
+def _days(frame, variable):
+    """(n,) days since 2000-01-01, MISSING for none."""
+    if variable in _OF_PRODUCT:
+        return frame[variable]
+    values = _columns(frame, variable, None).values
+    return np.where(np.isnan(values), frames.MISSING, values).astype(np.int32)
 
 
 def _two_dates(first, last):
@@ -329,11 +339,13 @@ def _age(minimum):
 
 
 def _has(frame, rule, variable, timepoint):
+    if variable not in _OF_PRODUCT:
+        return _columns(frame, variable, timepoint).known
     return coded(variable, frame, timepoint).codes >= 0
 
 
 def _measured(variable, timepoint):
-    if variable not in {outcome.name for outcome in MEASURED}:
+    if variable not in {outcome.name for outcome in MEASURED} and not _is_own(variable, at_visit=True):
         raise refusal(
             "“{variable}” is not assessed at a timepoint; one of {fits}",
             "「{variable}」は評価時点をもつ項目ではありません。使えるもの：{fits}",
@@ -344,7 +356,9 @@ def _measured(variable, timepoint):
 
 
 def _known_timepoint(code):
-    known = [timepoint.code for timepoint in timepoints.SCHEDULE]
+    if timepoints.is_visit(code):
+        return
+    known = [timepoint.code for timepoint in timepoints.planned()]
     if code not in known:
         raise refusal(
             "“{code}” is no timepoint; one of {fits}",
@@ -393,8 +407,36 @@ def _operated_until(frame, rule, last):
     return _operated_between(frame, rule, date.min.isoformat(), last)
 
 
+KINDS_OF_STEPS = {
+    sources.CONTINUOUS: "continuous",
+    sources.DATE: "date",
+    **dict.fromkeys((sources.ORDINAL, sources.NOMINAL, sources.BINARY), "categorical"),
+}
+
+
+def _is_own(variable, at_visit, kind=None):
+    """Whether the study itself collects this, of the patient or at visits, and of a kind of steps where it is given."""
+    if not isinstance(variable, str) or variable in _OF_PRODUCT:
+        return False
+    source = sources.offered().get(variable)
+    return bool(source) and source.at_visit == at_visit and kind in (None, KINDS_OF_STEPS[source.kind])
+
+
+def _columns(frame, variable, timepoint):
+    """The Columns of something that the study itself collects."""
+    names = declared.Variables()
+    return variable_columns.variable_columns(frame, names.get(variable), timepoint or "", names)
+
+
+def variable_of(name):
+    """The product's variable of this name, or what the study itself collects under it."""
+    return variables.get(name) if name in _OF_PRODUCT else declared.of_source(sources.get(name))
+
+
 def _values(frame, variable, timepoint):
     """(n,) values of a continuous variable, NaN for none."""
+    if variable not in _OF_PRODUCT:
+        return _columns(frame, variable, timepoint).values
     column = coded(variable, frame, timepoint)
     values = np.append(np.asarray(column.values, float), np.nan)
     return values[np.where(column.codes < 0, values.size - 1, column.codes)]
@@ -409,6 +451,10 @@ def _at_most(frame, rule, variable, maximum, timepoint=None):
 
 
 def _in_categories(frame, rule, variable, values, timepoint=None):
+    if variable not in _OF_PRODUCT:
+        columns = _columns(frame, variable, timepoint)
+        codes = [choice.code for choice in columns.variable.categories]
+        return np.isin(columns.codes, [codes.index(value) for value in values])
     column = coded(variable, frame, timepoint)
     return np.isin(column.codes, [column.values.index(value) for value in values])
 
@@ -420,13 +466,15 @@ BASELINE_CHARACTERISTICS = (
 OF_PATIENT = (*BASELINE_CHARACTERISTICS, *variables.FURTHER_OF_PATIENT)
 MEASURED = (*variables.OUTCOMES, *variables.DOMAINS, *variables.FURTHER_OF_ASSESSMENT)
 ASSESSED = (*MEASURED, *variables.GRADES)
+_OF_PRODUCT = {variable.name for variable in (*OF_PATIENT, *ASSESSED)}
 KINDS_JA = {"continuous": "連続変数", "categorical": "カテゴリ変数", "date": "日付"}
 
 
 def _of_kind(kind, variable, timepoint):
     """Check a variable's kind, and that it has a timepoint where it is assessed at one."""
     offered = OF_PATIENT if timepoint is None else ASSESSED
-    if variable not in {variable.name for variable in offered if variable.kind == kind}:
+    fits = {variable.name for variable in offered if variable.kind == kind}
+    if variable not in fits and not _is_own(variable, at_visit=timepoint is not None, kind=kind):
         when = Label("of the patient", "患者の") if timepoint is None else Label("assessed then", "評価時点の")
         raise refusal(
             f"“{{variable}}” is no {kind} variable {when.en}; one of {{fits}}",
@@ -469,7 +517,7 @@ def _latest(variable, last):
 
 def _categories(variable, values, timepoint=None):
     _of_kind("categorical", variable, timepoint)
-    _known([choice.code for choice in variables.get(variable).categories])(values)
+    _known([choice.code for choice in variable_of(variable).categories])(values)
 
 
 _KINDS = (
@@ -605,7 +653,7 @@ _KINDS = (
         reason=Label("another {variable}, or not known", "{variable}が該当しない、または不明"),
         keep=_in_categories,
         check=_categories,
-        words=lambda variable, **more: {choice.code: choice.label for choice in variables.get(variable).categories},
+        words=lambda variable, **more: {choice.code: choice.label for choice in variable_of(variable).categories},
     ),
     StepKind(
         code="data_use_permitted",
@@ -666,5 +714,8 @@ def timepoints_needed(cohort):
 def _needed(variable=None, timepoint=None, **more):
     if variable in frames.SINGLES:
         yield f"{variable}@{timepoint}" if timepoint else variable
+    elif variable is not None and variable not in _OF_PRODUCT:
+        names = declared.Variables()
+        yield from variable_columns.needed(names.get(variable), timepoint or "", names)
     elif timepoint:
         yield timepoint

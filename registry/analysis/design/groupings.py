@@ -135,6 +135,18 @@ def arms_from_json(data):
         ) from None
 
 
+EVERYBODY = "everybody"
+_EVERYBODY = (Choice(EVERYBODY, Label("All patients", "全患者")),)
+ONE_GROUP = Grouping(  # of a study of before and after
+    EVERYBODY,
+    Label("One group", "1群"),
+    _EVERYBODY,
+    lambda frame, rule: (_EVERYBODY, np.zeros(frame.n, np.int16)),
+)
+
+
 def of(code, arms=None):
     """The Grouping of this code, of Arms where it is that."""
+    if code == EVERYBODY:
+        return ONE_GROUP
     return arms.grouping if code == ARMS else GROUPINGS[code]

@@ -352,7 +352,7 @@ class _Visits:
 _TIMES = _Visits()
 _SETS = tuple(value_set.code for value_set in value_sets.ALL)
 _CHECKS = {
-    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED)),
+    "grouping": _one_of((*groupings.GROUPINGS, groupings.ARMS, named_groups.NAMED, groupings.EVERYBODY)),
     "baseline": _one_of(_TIMES),
     "followups": _some_of(_TIMES, least=1),
     "reports": _some_of(REPORTS),

@@ -30,6 +30,8 @@ class Section:
     figures  (entry's result, Words) -> figures, as `registry.analysis.figures` has them
     answers  (entry's result, Words) -> what came out, in sentences: no equality is concluded from a large P
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
+    analysed (data, entry) -> (settings, columns) of the data set behind the entry, for the bundle: settings are texts,
+             numbers and lists by name, columns arrays or `analysis.sections.columns.Column`s of as many patients
     uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
@@ -43,6 +45,7 @@ class Section:
     answers: Callable = _nothing
     methods: Callable = _nothing
     uses: Callable = _nothing
+    analysed: Callable | None = None
 
 
 SECTIONS: dict[str, Section] = {}

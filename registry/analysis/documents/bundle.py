@@ -24,7 +24,7 @@ from registry.analysis.data.frame import EQ5D_BASE, EQ5D_CODES
 from registry.analysis.design import cohorts, plans, sections
 from registry.analysis.design.groupings import ARM_CODES
 from registry.analysis.design.variables import columns as variable_columns
-from registry.analysis.documents import verification_numbers
+from registry.analysis.documents import section_data, verification_numbers
 from registry.analysis.presentation import tables
 from registry.analysis.running import runner
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
@@ -112,6 +112,7 @@ def write(file, result, frame, plan, patient_ids=None):
     if plan.sections:
         contents["texts.csv"] = [_csv(verification_numbers.TEXT_COLUMNS, verification_numbers.texts(result))]
         contents |= {path.name: [path.read_text(encoding="utf-8")] for path in sorted(VERIFY.parent.glob("verify_*.R"))}
+        contents |= section_data.files(runner.data_of(plan, frame, cohorts.from_json(result["cohort"])))
     with zipfile.ZipFile(file, "w") as archive:
         for name, texts in contents.items():
             entry = zipfile.ZipInfo(name, MOMENT)

@@ -38,7 +38,7 @@ read_table <- function(folder, name) {
   read.csv(file.path(folder, name), colClasses = "character", na.strings = "", check.names = FALSE, encoding = "UTF-8")
 }
 read_bundle <- function(folder) {
-  b <- new.env()
+  b <- new.env(); b$folder <- folder
   for (name in c("data", "codebook", "expected", "value_sets")) b[[name]] <- read_table(folder, paste0(name, ".csv"))
   for (name in names(b$expected)) b$expected[[name]][is.na(b$expected[[name]])] <- ""
   for (name in names(b$codebook)) b$codebook[[name]][is.na(b$codebook[[name]])] <- ""
@@ -431,7 +431,8 @@ VERTEBRAE <- c(paste0("C", 1:7), paste0("T", 1:12), paste0("L", 1:5), "S")
 
 is_setting <- function(table, statistic) {
   table == "figures/thresholds" | statistic %in% c("step", "threshold", "days_in_unit", "landmark_day") | grepl("^ticks/", statistic) |
-    grepl("^landmarks/[0-9]+/time$", statistic) | grepl("(^|/)(decimals|confidence|resamples|seed)$", statistic)
+    grepl("^landmarks/[0-9]+/time$", statistic) | grepl("(^|/)(decimals|confidence|resamples|seed|iterations)$", statistic) |
+    any(vapply(section_settings, grepl, TRUE, x = table[1]))
 }
 people <- function(b, group) if (group == "all") unlist(b$members, use.names = FALSE) else b$members[[group]]
 at <- function(b, line, variable, timepoint, value_set = "") {
@@ -664,6 +665,13 @@ report <- list(
       counted_rows(list(unname((first - 1) %/% step), unname((second - 1) %/% step))))
   }
 )
+# How near numbers are asked to be: what is fitted by iteration less so. A file beside this one says of which tables.
+fitted_tables <- character(0)
+is_fitted <- function(table) any(vapply(fitted_tables, grepl, TRUE, x = table))
+relative_of <- function(table) if (is_fitted(table)) FITTED else RELATIVE
+absolute_of <- function(table) if (is_fitted(table)) NEAR_ZERO else 10 * ROUNDING
+LEFT_OUT <- -1e308  # a number that needs a package which is not installed
+section_settings <- character(0)  # patterns of tables that hold what was declared
 # Sections of a plan: code of the section to a function as those of `report`, in a file verify_<code>.R beside this one.
 # `claim("*")` are all claims of the row; `text` gives a text of the row, or of its entry, by its path: result.csv.
 of_section <- list()
@@ -696,8 +704,9 @@ compare_report <- function(b, of) {
   setting <- is_setting(line$table, every); computed <- every %in% names(made); claimed <- every %in% names
   apart <- abs(ours - theirs)
   agree <- ifelse(is.na(ours) | is.na(theirs), is.na(ours) & !is.finite(theirs),
-                  apart <= pmax(RELATIVE * pmax(abs(ours), abs(theirs)), 10 * ROUNDING))
+                  apart <= pmax(relative_of(line$table) * pmax(abs(ours), abs(theirs)), absolute_of(line$table)))
   verdict <- ifelse(setting, "setting", ifelse(!claimed, "NOT CLAIMED", ifelse(!computed, "NOT COMPUTED", ifelse(agree, "ok", "DIFFERS"))))
+  verdict[computed & theirs %in% LEFT_OUT] <- "skipped"; theirs[theirs %in% LEFT_OUT] <- NA
   text <- function(x) ifelse(is.na(x), "not estimable", sprintf("%.15g", x))
   relative <- sprintf("%.1e", apart / pmax(abs(ours), abs(theirs)))
   cat(sprintf(FORMAT, verdict, line$table, line$variable, line$group, line$timepoint, every,

@@ -224,6 +224,11 @@ def _data(plan, frame, selection, moving=False):
     return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, cutoff, labels)
 
 
+def data_of(plan, frame, cohort):
+    """The Data of a cohort of a frame, as `run` computes from it."""
+    return _data(plan, frame, cohorts.select(cohort, frame, plan.rule))
+
+
 def as_of(plan, frame):
     """The day by which visits are due: the plan's, or the last that the registry knows anything of."""
     if plan.as_of:

@@ -139,3 +139,13 @@ def some(kind, place, values, least=0):
             place=place,
             least=least,
         )
+
+
+def reference(given):
+    """(variable, visit) of what a section names: a name, or an object with variable and perhaps visit."""
+    return (given["variable"], given.get("visit", "")) if isinstance(given, dict) else (given, "")
+
+
+def key(given):
+    """A name of a variable at a visit as one text: `age_at_surgery`, `kps@1m`."""
+    return "@".join(filter(None, reference(given)))

@@ -79,7 +79,7 @@ class Endpoint(declared.Section):
 
     def variables(self):
         """What is read of the patients: (variable, visit)."""
-        return tuple((name, "") for name in (*self.strata, *self.covariates, *self.subgroups))
+        return tuple(map(declared.reference, (*self.strata, *self.covariates, *self.subgroups)))
 
 
 def from_json(data):
@@ -449,8 +449,8 @@ def strata_of(endpoint, patients):
     if "stratified" not in endpoint.tests:
         return None
     if not endpoint.strata:
-        return patients.sets
-    columns = [patients.column(name, "") for name in endpoint.strata]
+        return None if patients.sets is None or (patients.sets < 0).all() else patients.sets
+    columns = [patients.column(*declared.reference(one)) for one in endpoint.strata]
     known = np.logical_and.reduce([column.known for column in columns])
     place = np.unique(np.column_stack([column.values for column in columns]), axis=0, return_inverse=True)[1]
     return np.where(known, place.reshape(-1), -1)
@@ -513,10 +513,12 @@ def cox_models(endpoint, patients, found):
     group = group_column(patients)
     hazards, fits = fitted("group", endpoint, patients, found, [group])
     if endpoint.covariates:
-        more = [patients.column(name, "") for name in endpoint.covariates if name not in endpoint.strata]
+        strata = {declared.key(one) for one in endpoint.strata}
+        asked = [declared.reference(one) for one in endpoint.covariates]
+        more = [patients.column(*at) for at in asked if "@".join(filter(None, at)) not in strata]
         also = fitted("adjusted", endpoint, patients, found, [group, *more])
-        shared = [name for name in endpoint.covariates if name in endpoint.strata]
-        gone = [Hazard("adjusted", name, "", "", reason=IN_STRATA) for name in shared]
+        shared = [at for at in asked if "@".join(filter(None, at)) in strata]
+        gone = [Hazard("adjusted", name, "", "", visit, reason=IN_STRATA) for name, visit in shared]
         hazards, fits = hazards + gone + also[0], fits + also[1]
     return hazards, fits
 
@@ -607,8 +609,8 @@ def said(error, terms):
 def subgroups(endpoint, patients, found):
     """For each category that somebody has the hazard ratio of each later group against the first."""
     rows = []
-    for name in endpoint.subgroups:
-        column = patients.column(name, "")
+    for one in endpoint.subgroups:
+        column = patients.column(*declared.reference(one))
         for place in range(1, len(patients.groups)):
             rows += of_subgroups(endpoint, patients, found, column, place)
     return rows
@@ -666,10 +668,14 @@ def dataset(endpoint, patients):
     patients = patients.of(endpoint.matched)
     found = times(endpoint, patients)
     told = {"group": group_column(patients), "months": found.months, "cause": found.cause}
-    for name in dict.fromkeys((*endpoint.strata, *endpoint.covariates, *endpoint.subgroups)):
-        told[f"x.{name}"] = patients.column(name, "")
+    for one in (*endpoint.strata, *endpoint.covariates, *endpoint.subgroups):
+        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
     if patients.sets is not None:
         told |= {"set": clusters(patients).astype(float), "weight": patients.weights}
+        told["matched_set"] = np.where(patients.sets >= 0, patients.sets, np.nan).astype(float)
     for name in ("undated", "before_landmark", "before_start"):
         told[name] = getattr(found, name).astype(float)
-    return told
+    return told, {part: [declared.key(one) for one in getattr(endpoint, part)] for part in KEYED}
+
+
+KEYED = ("strata", "covariates", "subgroups")

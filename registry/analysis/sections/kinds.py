@@ -1,5 +1,7 @@
 """The kinds of sections as a plan knows them: each module here, what it reads, and how it is shown."""
 
+from dataclasses import fields
+
 from registry.analysis.design.sections import Section
 from registry.analysis.sections import endpoints, models, propensity, quality, reading, transitions
 from registry.analysis.sections.showing import course, curves, love, movement, tables, texts
@@ -19,6 +21,10 @@ def kind(module, label, figures):
         patients = reading.read_of(data)
         return plain(estimated(module, entry, patients)) | {"names": reading.names(patients, entry)}
 
+    def analysed(data, entry):
+        patients = reading.read_of(data)
+        return set_of(module, entry, patients)
+
     return Section(
         code=module.KIND,
         label=label,
@@ -28,6 +34,7 @@ def kind(module, label, figures):
         tables=tables.tables,
         figures=figures,
         methods=texts.methods,
+        analysed=analysed,
     )
 
 
@@ -35,6 +42,17 @@ def estimated(module, entry, read):
     if module is not propensity:
         return module.estimate(entry, read.patients)
     return module.estimate(entry, read.patients, read.patients.matched.made(entry))
+
+
+def set_of(module, entry, read):
+    """(settings, columns) of an entry's analysis data set: texts and lists; arrays and Columns by name."""
+    patients = read.patients
+    if module is propensity:
+        columns, more = module.dataset(entry, patients, patients.matched.made(entry))
+    else:
+        columns, more = module.dataset(entry, patients)
+    declared = {part.name: getattr(entry, part.name) for part in fields(entry) if part.name not in ("title", *more)}
+    return declared | more | {"adjust_tests": patients.adjust}, columns
 
 
 ENDPOINTS = kind(endpoints, Label("Endpoints", "エンドポイント"), curves.charts)

@@ -11,7 +11,6 @@ import numpy as np
 from registry.analysis.design.errors import listed, refusal
 from registry.analysis.sections import declared
 from registry.analysis.sections.covariates import covariates, group_column, named
-from registry.analysis.sections.propensity import reference
 from registry.analysis.sections.typed import NOT_ESTIMABLE, attempted
 from registry.instruments.base import Label
 from registry.stats.arrays import NotEstimable
@@ -83,7 +82,7 @@ class Model(declared.Section):
 
     def variables(self):
         visits = (*filter(None, (self.baseline,)), *(self.visits or ("",)))
-        return (*((self.outcome, visit) for visit in visits), *map(reference, self.covariates))
+        return (*((self.outcome, visit) for visit in visits), *map(declared.reference, self.covariates))
 
 
 def from_json(data):
@@ -236,7 +235,7 @@ def number(section, patients, visit):
 
 
 def asked(section, patients):
-    return [patients.column(*reference(name)) for name in section.covariates]
+    return [patients.column(*declared.reference(name)) for name in section.covariates]
 
 
 def gone(ready):
@@ -267,6 +266,7 @@ def ancova(section, patients):
         }
         terms = [(name,) for name in variables]
         fit = linear(np.where(ready.rows, y.values, np.nan), Design(variables, terms, ready.rows))
+        means = least_squares_means(fit, ["group"])
     except NotEstimable as error:
         why = failed(error, ready.terms)
         empty = [Mean(code, visit, 0, reason=why) for code in patients.codes]
@@ -278,7 +278,7 @@ def ancova(section, patients):
     return {
         "fits": [Fit(fit.n, missing=missing, spread=fit.residual_sd, r_squared=fit.r_squared)],
         "coefficients": gone(ready) + [linear_row(term, fit, place) for place, term in enumerate(ready.terms)],
-        "means": adjusted_means(patients, fit, levels, ready, visit),
+        "means": adjusted_means(patients, means, levels, ready, visit),
         "contrasts": pair_rows(patients, fit, levels, section.adjust, visit),
         "terms": [
             attempted(lambda: term_row("group", term_test(fit, ("group",))), lambda why: TermTest("group", reason=why)),
@@ -303,9 +303,8 @@ def linear_row(term, fit, place):
     return Coefficient(term.variable, term.level, term.reference, term.visit, *told)
 
 
-def adjusted_means(patients, fit, levels, ready, visit):
+def adjusted_means(patients, means, levels, ready, visit):
     rows = []
-    means = least_squares_means(fit, ["group"])
     for place, code in enumerate(patients.codes):
         n = int((ready.rows & patients.members(place)).sum())
         if place not in levels:
@@ -321,8 +320,12 @@ EMPTY = NOT_ESTIMABLE.format("a group has no observations")
 
 def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
     """Contrasts of all pairs of groups in the order of the tables; of groups without anybody the row says so."""
+    try:
+        made = contrasts(fit, "group", within=within, adjust=adjust)
+    except NotEstimable as error:
+        return [Contrast(pair, visit, reason=failed(error)) for pair, *_ in patients.pairs()]
     found = {}
-    for told in contrasts(fit, "group", within=within, adjust=adjust):
+    for told in made:
         settings = dict(told.first), dict(told.second)
         if within is None or settings[0][within] == place:
             found[levels[settings[1]["group"]], levels[settings[0]["group"]]] = told
@@ -421,12 +424,13 @@ def repeated(section, patients):
     missing = int((patients.group >= 0).sum() - ready.rows.sum())
     try:
         fit, levels, visits = fitted(section, outcome, ready, group)
+        made = least_squares_means(fit, ["visit", "group"])
     except NotEstimable as error:
         why = failed(error)
         means = [Mean(patients.codes[place], visit, n, reason=why) for (place, visit), n in counts.items()]
         return {"fits": [Fit(missing=missing, reason=why)], "means": means, "coefficients": gone(ready)}
     means = {}
-    for told in least_squares_means(fit, ["visit", "group"]):
+    for told in made:
         at = dict(told.settings)
         means[levels[at["group"]], visits[at["visit"]]] = told
     pairs = []
@@ -514,6 +518,6 @@ def dataset(section, patients):
         told[f"y.{visit}"] = patients.column(section.outcome, visit)
     if section.baseline:
         told["baseline"] = patients.column(section.outcome, section.baseline)
-    for name in dict.fromkeys(map(reference, section.covariates)):
-        told["x." + "@".join(filter(None, name))] = patients.column(*name)
-    return told
+    for one in section.covariates:
+        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    return told, {}

@@ -20,7 +20,7 @@ from registry.stats.arrays import Moments, NotEstimable
 from registry.stats.effects.shift import pseudomedian
 from registry.stats.exact.ranks import mcnemar_by_size, wilcoxon_signed_rank_by_size
 from registry.stats.matching.balance import balance
-from registry.stats.matching.nearest import CALIPERS, ORDERS, nearest
+from registry.stats.matching.nearest import CALIPERS, ORDERS, nearest, ordered
 from registry.stats.matching.paired import pair_differences, pair_risk_difference, pair_table
 from registry.stats.matching.score import propensity
 from registry.stats.matching.weights import ESTIMANDS, propensity_weights, weighted_difference
@@ -101,15 +101,10 @@ class Propensity(declared.Section):
 
     def variables(self):
         outcomes = ((one["variable"], one.get("visit", "")) for one in self.outcomes)
-        return (*((reference(one)) for one in (*self.covariates, *self.exact)), *outcomes)
+        return (*map(declared.reference, (*self.covariates, *self.exact)), *outcomes)
 
 
 OUTCOME = {"variable", "visit", "test"}
-
-
-def reference(given):
-    """(variable, visit) of a covariate: a name, or an object with variable and visit."""
-    return (given["variable"], given.get("visit", "")) if isinstance(given, dict) else (given, "")
 
 
 def from_json(data):
@@ -262,7 +257,7 @@ class Made:
 def made(section, patients):
     """The Made of a section; nobody is used where the score or the matching is not estimable, and `reason` says why."""
     inside, treated = sides(section, patients)
-    columns = [patients.column(*reference(name)) for name in section.covariates]
+    columns = [patients.column(*declared.reference(name)) for name in section.covariates]
     ready = covariates(columns, inside)
     blank = {"weights": np.zeros(patients.n), "sets": np.full(patients.n, -1), "matched": None}
     score = np.full(patients.n, np.nan)
@@ -321,7 +316,7 @@ def grouped(section, patients, inside, treated, scale):
 
 def strata(section, patients):
     """(n,) a number for each combination of the exact variables; unknown is a value of its own."""
-    columns = [np.nan_to_num(patients.column(*reference(name)).values, nan=-1.0) for name in section.exact]
+    columns = [np.nan_to_num(patients.column(*declared.reference(name)).values, nan=-1.0) for name in section.exact]
     return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].reshape(-1)
 
 
@@ -375,7 +370,7 @@ def settings(section):
     told = {
         name: getattr(section, name) for name in (*shared, *(own if section.method == "matching" else ("estimand",)))
     }
-    listed = ", ".join(reference(one)[0] for one in section.exact)
+    listed = ", ".join(declared.reference(one)[0] for one in section.exact)
     return told | ({"exact": listed} if listed else {})
 
 
@@ -418,7 +413,7 @@ def balances(section, patients, done):
     asked, columns = [], []
     rows = done.ready.rows
     for name in section.covariates:
-        column = patients.column(*reference(name))
+        column = patients.column(*declared.reference(name))
         held = set(column.codes[rows].tolist())
         places = [(place, code) for place, (code, _) in enumerate(column.categories) if place in held]
         levels = [(str(code), column.values == place) for place, code in places]
@@ -589,9 +584,27 @@ def dataset(section, patients, done=None):
     """For R: treatment, covariates and outcomes, and the sets and weights that were found, which R finds again."""
     done = done or made(section, patients)
     told = {"treated": np.where(done.inside, done.treated, np.nan).astype(float)}
-    for name in dict.fromkeys(map(reference, (*section.covariates, *section.exact))):
-        told["x." + "@".join(filter(None, name))] = patients.column(*name)
+    for one in (*section.covariates, *section.exact):
+        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    tests = []
     for one in section.outcomes:
-        at = (one["variable"], one.get("visit", ""))
-        told["y." + "@".join(filter(None, at))] = patients.column(*at)
-    return told | {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
+        column = told["y." + declared.key(one)] = patients.column(*declared.reference(one))
+        tests.append(one.get("test") or default_test(section, column))
+    told |= {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
+    told["turn"] = turns(section, done)
+    settings = {
+        "asked": [declared.key(one) for one in section.covariates],
+        "matched_on": [declared.key(one) for one in section.exact],
+        "outcome_columns": [declared.key(one) for one in section.outcomes],
+        "outcome_tests": tests,
+    }
+    return told, settings
+
+
+def turns(section, done):
+    """(n,) whose turn it was to choose, NaN for who chose nobody: R follows the same order."""
+    turn = np.full(done.inside.size, np.nan)
+    if done.model is not None and section.method == "matching":
+        choosers = np.flatnonzero(done.inside & done.treated & np.isfinite(done.score))
+        turn[choosers[ordered(done.score[choosers], section.order, section.seed)]] = np.arange(choosers.size)
+    return turn

@@ -401,4 +401,4 @@ def dataset(section, patients):
                 np.where(np.isfinite(values[:, place]), days[:, place], np.nan),
                 values[:, place],
             )
-    return told
+    return told, {"higher_is": columns[0].higher_is}

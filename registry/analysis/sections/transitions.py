@@ -190,4 +190,4 @@ def between(patients, changes):
 def dataset(transition, patients):
     patients = patients.of(transition.matched)
     before, after = both(transition, patients)
-    return {"group": group_column(patients), "before": before, "after": after}
+    return {"group": group_column(patients), "before": before, "after": after}, {}

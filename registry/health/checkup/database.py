@@ -12,9 +12,9 @@ from registry import __version__
 from registry.guards import checking
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.health.waiting import known
-from sites.tenancy.checks import application_role_is_bound_by_policies, application_role_owns_no_table
+from sites.tenancy import checks
 
-SUPPORTED = range(16, 19)  # major versions of PostgreSQL that the tests run on
+SUPPORTED = range(checks.OLDEST, 19)  # major versions of PostgreSQL
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "log_min_duration_statement")
 CROWDED = 0.8  # of the connections that the server allows
 
@@ -52,11 +52,7 @@ def guards(looking):
 
 
 def roles(looking):
-    errors = [
-        one
-        for check in (application_role_is_bound_by_policies, application_role_owns_no_table)
-        for one in check(None, ["default"])
-    ]
+    errors = checks.faults()
     if errors:
         return Finding(FAILED, errors[0].msg, tuple(f"{one.id}: {one.hint}" for one in errors))
     (role,) = looking.ask("SELECT current_user")

@@ -5,12 +5,14 @@ large one the worker counts them every few minutes (`keep`), and pages show what
 """
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from registry.models import Assessment, Patient, State
@@ -31,6 +33,17 @@ def _enrolled(site_ids, plans, today):
     return {site_id: numbers for site_id, *numbers in counted}
 
 
+def _consented(site_ids, plans, today):
+    """(patients, first day of consent, last, {first day of a month: patients})."""
+    rows = Patient.objects.filter(site_id__in=site_ids).order_by().values_list("site_id")
+    by_month = defaultdict(dict)
+    months = rows.exclude(consent_date=None).annotate(month=TruncMonth("consent_date"))
+    for site_id, month, n in months.values_list("site_id", "month").annotate(Count("pk")):
+        by_month[site_id][month] = n
+    spans = rows.annotate(Count("pk"), Min("consent_date"), Max("consent_date"))
+    return {site_id: (n, first, last, by_month[site_id]) for site_id, n, first, last in spans}
+
+
 def _drafts(site_ids, plans, today):
     rows = Assessment.objects.order_by().filter(site_id__in=site_ids, state=State.DRAFT)
     return dict(rows.values_list("site_id").annotate(Count("pk")))
@@ -39,6 +52,7 @@ def _drafts(site_ids, plans, today):
 # What is counted, each by a function of (site ids, plans, day) that gives {site id: what was counted}.
 KINDS = {
     "enrolled": _enrolled,  # [patients, of them operated, of them died]
+    "consented": _consented,  # (patients, first day, last day, {month: patients})
     "waiting": visits.awaited_by_site,  # (visits due, visits overdue)
     "drafts": _drafts,
     "queries": lambda site_ids, plans, today: form_states.open_queries_by_site(site_ids),

@@ -75,6 +75,7 @@ def contrasts(model, factor, within=None, adjust="none", confidence=0.95):
     """Differences of all pairs of a factor's levels, at each level of another factor; later level minus earlier one,
     in R's order: 1 - 0, 2 - 0, 2 - 1, …
 
+    Raises NotEstimable: `singular`; `too_few` for Tukey's adjustment below two degrees of freedom.
     within  the name of that other factor; the family of an adjustment is the pairs at one of its levels
     adjust  `none`, `bonferroni`, `holm` or `tukey` (alike for two levels)
     R: pairs(emmeans::emmeans(fit, ~ factor | within), adjust = …, reverse = TRUE)
@@ -134,6 +135,9 @@ def plain(adjust):
 
 
 def tukey_p(estimates, groups):
+    """Raises NotEstimable(`too_few`) below two degrees of freedom, where the studentized range is not known."""
+    if any(df < 2 for *_, df in estimates):
+        raise NotEstimable("too_few")
     return [studentized_range.upper(abs(e / error) * sqrt(2), groups, df) for e, error, df in estimates]
 
 

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from registry.web.comparison import differences, views
+from registry.web.comparison import differences, plan_pages, views
 
 urlpatterns = [
     path("comparison/", views.run_list, name="comparison"),
     path("comparison/new/", views.new, name="comparison_new"),
+    path("comparison/plans/", plan_pages.plan_list, name="comparison_plans"),
+    path("comparison/plans/new/", plan_pages.plan_new, name="comparison_plan_new"),
+    path("comparison/plans/<int:plan_id>/", plan_pages.plan, name="comparison_plan"),
+    path("comparison/plans/<int:plan_id>/run/", plan_pages.plan_run, name="comparison_plan_run"),
     path("comparison/compare/", differences.compare, name="comparison_compare"),
     path("comparison/<uuid:run_id>/", views.run, name="comparison_run"),
     path("comparison/<uuid:run_id>/progress/", views.progress, name="comparison_progress"),

@@ -1,14 +1,16 @@
 """Counts for the pages on people and enrolment. Nothing here returns a row of a patient."""
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import date
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 
-from django.db.models import Count, Max, Min
-from django.db.models.functions import TruncMonth
+from django.db.models import Count
+from django.utils.timezone import localdate
 
 from registry.models import AdverseEvent, Assessment, Identity, Patient, Timepoint
+from registry.services.follow_up import schedule
+from registry.services.operations import site_counts
 from sites.models import Site
 
 
@@ -59,7 +61,8 @@ class SiteEnrolment:
 @dataclass(frozen=True)
 class Enrolment:
     sites: tuple[SiteEnrolment, ...]
-    months: tuple[date, ...] = field(default=())
+    months: tuple[date, ...] = ()
+    at: datetime | None = None  # when it was counted, None for now
 
     @cached_property
     def n(self):
@@ -95,27 +98,15 @@ class Enrolment:
 
 
 def enrolment(sites):
-    """The enrolment of `sites` (an iterable of Site) under the scope of the moment; two queries over patients."""
+    """The enrolment of `sites` (an iterable of Site) under the scope of the moment, as kept in a large registry."""
     sites = tuple(sites)
-    patients = Patient.objects.order_by().filter(site__in=sites)
-    spans = {
-        site_id: (n, first, last)
-        for site_id, n, first, last in patients.values_list("site_id").annotate(
-            Count("pk"), Min("consent_date"), Max("consent_date")
-        )
-    }
-    by_month = defaultdict(Counter)
-    counted = patients.exclude(consent_date=None).annotate(month=TruncMonth("consent_date"))
-    for site_id, month, n in counted.values_list("site_id", "month").annotate(Count("pk")):
-        by_month[site_id][month] = n
-    months = _months(month for counts in by_month.values() for month in counts)
-    return Enrolment(
-        tuple(
-            SiteEnrolment(site, *spans.get(site.pk, (0, None, None)), tuple(by_month[site.pk][m] for m in months))
-            for site in sites
-        ),
-        months,
-    )
+    kept = site_counts.counts("consented", [site.pk for site in sites], schedule.plans(), localdate())
+    months = _months(month for *_, by_month in kept.by_site.values() for month in by_month)
+    lines = []
+    for site in sites:
+        n, first, last, by_month = kept.by_site.get(site.pk, (0, None, None, {}))
+        lines.append(SiteEnrolment(site, n, first, last, tuple(by_month.get(month, 0) for month in months)))
+    return Enrolment(tuple(lines), months, kept.at)
 
 
 def _months(some):

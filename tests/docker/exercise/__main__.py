@@ -114,6 +114,8 @@ def variables():
             "METASPINE_FIELD_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "METASPINE_SYNTHETIC": "1",
             "METASPINE_SECOND_FACTOR": "none",
+            "METASPINE_PROXIES": "2",  # the visitor is one himself
+            "METASPINE_TRUSTED_PROXIES": "127.0.0.1/32",
             "POSTGRES_SHARED_BUFFERS": "128MB",
         }
     )
@@ -202,6 +204,12 @@ def used(containers):
             with zipfile.ZipFile(io.BytesIO(statistician.get(f"/api/v1/exports/{export}/file"))) as package:
                 if package.testzip() or not any(name.endswith(f".{kind}") for name in package.namelist()):
                     raise Failed(f"the package holds {package.namelist()}")
+    with step("the check-up counts two proxies, and finds nothing wrong"):
+        page = signed_in(containers, "admin").get("/system/").decode()
+        if "METASPINE_PROXIES is 2, and this request came with 2 addresses." not in page:
+            raise Failed(f"proxies: {page[page.index('check-proxies') :][:400]}")
+        if "note-error" in page:
+            raise Failed(f"the check-up: {page[page.index('check-versions') :][:6000]}")
     with step("FHIR"):
         if coordinator.read("/api/fhir/R4/metadata")["software"]["version"] != __version__:
             raise Failed("the capability statement tells another version")

@@ -313,7 +313,7 @@ def _of_repeat(name, of, known):
     if form is None:
         raise refusal(
             "variables: {name}: no repeating form “{form}” in this registry; it has {fits}",
-            "変数：{name}：繰り返しフォーム「{form}」はこの登録にありません。使えるもの：{fits}",
+            "変数：{name}：繰り返し調査票「{form}」はこの登録にありません。使えるもの：{fits}",
             name=name,
             form=of["repeat"],
             fits=listed(one.code for one in catalogue.current().repeats) or "–",
