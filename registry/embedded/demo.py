@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from registry.embedded import PROJECT, CannotStart
 from registry.embedded.place import default_data
@@ -90,7 +91,7 @@ class Demo:
             "METASPINE_SYNTHETIC": "1",
             "METASPINE_SECOND_FACTOR": "none",  # a password opens every login that the summary prints
         }
-        os.makedirs(f"{self.data}/logs", mode=0o700, exist_ok=True)
+        Path(self.data, "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
         open(f"{self.data}/{MARK}", "a").close()  # bin/manage tells by it that the patients do not exist
 
     def manage(self, *arguments):
@@ -122,7 +123,7 @@ class Demo:
         setpriv = shutil.which("setpriv")
         tell = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
         with contextlib.ExitStack() as stack:
-            output = stack.enter_context(open(self.log(name), "ab")) if log else None  # noqa: SIM115
+            output = stack.enter_context(open(self.log(name), "ab")) if log else None
             process = subprocess.Popen(
                 [*tell, sys.executable, *arguments],
                 cwd=PROJECT,

@@ -1,6 +1,8 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from registry.instruments import spelling
 from registry.instruments.base import Item, Label
@@ -11,7 +13,7 @@ from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTE
 class Number(Item):
     """What names a row: in its one spelling, and refused where a character only looks like another or is not seen."""
 
-    def clean(self, raw, *, today=None):
+    def clean(self, raw: Any, *, today: date | None = None) -> Any:
         value = super().clean(raw, today=today)
         return value if value is None else spelling.number(value)
 
@@ -20,7 +22,7 @@ class Number(Item):
 class LocalNumber(Item):
     """What a hospital calls a patient, in its one spelling: ASCII and the scripts of East Asia."""
 
-    def clean(self, raw, *, today=None):
+    def clean(self, raw: Any, *, today: date | None = None) -> Any:
         value = super().clean(raw, today=today)
         return value if value is None else spelling.local_number(value) or None
 

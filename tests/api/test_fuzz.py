@@ -192,7 +192,7 @@ def check(operation, case, who, response):
 
 
 def test_the_fuzz_would_see_a_leak(registry, as_system):
-    known, tokens = registry
+    _known, tokens = registry
     case = SCHEMA["/api/v1/patients"]["GET"].Case()
     response = case.call(app=application, headers={"Authorization": f"Bearer {tokens['dana']}"})
     assert OTHER in response.content.decode()

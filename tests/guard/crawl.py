@@ -134,7 +134,7 @@ _CHANCE = re.compile(
 
 
 # A statement that may write; after one that only reads, or keeps a session, the rows of every table need no count.
-_MAY_WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|COPY|CREATE|TRUNCATE|audit_act|nextval)\b", re.I)
+_MAY_WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|COPY|CREATE|TRUNCATE|audit_act|nextval)\b", re.IGNORECASE)
 
 
 class _Writes:

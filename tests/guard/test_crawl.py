@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import os
 from datetime import timedelta
 
 import pytest
@@ -250,7 +249,7 @@ def tells_of(nothing, ghost, answer, url, asked):
     """A record that is not theirs is answered as one that there is not."""
     told, of_none = answer.told.replace(url, ""), nothing.told.replace(ghost, "")
     if (answer.status, told) != (nothing.status, of_none):
-        same = len(os.path.commonprefix([told, of_none]))
+        same = next((n for n, pair in enumerate(zip(told, of_none, strict=False)) if len(set(pair)) > 1), 0)
         differs = f"{told[same : same + 80]!r} beside {of_none[same : same + 80]!r}"
         yield f"{asked}: tells that there is such a record: {answer.status} {differs} beside {nothing.status}"
 
@@ -351,7 +350,7 @@ def faults_of_methods(asking, world, who, address, place):
     rule = RULES[address.name]
     taken = {method: OPERATIONS[name] for name, _path, method in NAMED if name == f"{address.name[4:]}_{method}"}
     once = who == "admin" and place == "own"
-    if not (once or address.of_the_api and (place == "own" or taken or rule.replacers)):
+    if not (once or (address.of_the_api and (place == "own" or taken or rule.replacers))):
         return
     url = address.url(world.arguments(rule, place))
     for method in OTHER_METHODS:
@@ -415,9 +414,7 @@ def faults_of(asking, world, who, every, reading, name, path, method):
                     yield f"{asked} stored {answer.stored}"
                 told = answer.told.replace(url, "")
                 unseen = hidden if headers is every else {*hidden, *world.secrets["own"], *world.secrets["other"]}
-                for text in unseen:
-                    if text in told and text not in str(sent):
-                        yield f"{asked} tells {text}"
+                yield from (f"{asked} tells {text}" for text in unseen if text in told and text not in str(sent))
                 if wanted == 404 and place == "other":
                     nothing = api(asking, method, ghost, sent, headers)
                     if (answer.status, told) != (nothing.status, nothing.told.replace(ghost, "")):

@@ -65,16 +65,16 @@ class Patients:
     groups: tuple
     group: np.ndarray
     column: Callable
-    event: Callable = None
-    visit_day: Callable = None
-    followed: np.ndarray = None
-    died: np.ndarray = None
-    death_day: np.ndarray = None
+    event: Callable | None = None
+    visit_day: Callable | None = None
+    followed: np.ndarray | None = None
+    died: np.ndarray | None = None
+    death_day: np.ndarray | None = None
     landmark: int = 0
     alpha: float = 0.05
     adjust: str = "none"
-    sets: np.ndarray = None
-    weights: np.ndarray = None
+    sets: np.ndarray | None = None
+    weights: np.ndarray | None = None
     matched: dict = field(default_factory=dict)
 
     @property

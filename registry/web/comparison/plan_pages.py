@@ -215,7 +215,7 @@ def _instruments(offered, counts, ticked):
     columns = [code for code, _label in plan_builder.visits()]
     by_title = {}
     for source in offered.values():
-        if source.name in ("assessment_date",):
+        if source.name == "assessment_date":
             continue
         cells = [_cell(source, code, counts, ticked) for code in columns] if source.at_visit else []
         one = None if source.at_visit else _cell(source, "", counts, ticked)

@@ -18,7 +18,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
-from registry.models import AdverseEvent, Assessment, Patient, State
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
 from registry.services.entry import entered_in_error, own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
@@ -34,7 +35,7 @@ from registry.web.patients.entered_in_error import titles_of as record_titles
 from registry.web.shared import questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
-from registry.web.shared.patient_head import OWN_FORMS, facts
+from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -118,7 +119,7 @@ def patient_list(request):
         recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
     for row in rows:
         planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
-        own = [form_state(row, "baseline"), form_state(row, "surgery")]
+        own = [form_state(row, form) for form in FINISHED_FORMS]
         row.states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
 
     parameters = chosen | ({"q": query} if query else {})
@@ -301,12 +302,12 @@ def patient_page(request, patient_id):
     own_forms = [
         {
             "form": form,
-            "label": label,
+            "label": QueryForm(form).label,
             "state": form_state(patient, form),
             "url": f"patient_{form}",
             "queries": unsettled.get(form, 0),
         }
-        for form, label in OWN_FORMS
+        for form in PATIENT_FORMS
     ]
     may_enter = request.access.may(Can.ENTER, patient.site_id)
     return render(

@@ -68,7 +68,7 @@ def says_code(item):
 
 def shown(item, value):
     """A stored value in words, as a table or a history prints it. A date may be text as JSON has it."""
-    if value is None or value == "" or value == ():
+    if value is None or value in ("", ()):
         return NOTHING
     if item.kind == "levels":
         return levels.in_runs(value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from registry.web.account.session import seconds_left
@@ -20,7 +21,7 @@ class Entry:
     """
 
     url_name: str
-    label: str
+    label: str | Promise
     abilities: tuple[Can, ...] = tuple(Can)
     icon: str = ""
     count: Callable | None = None

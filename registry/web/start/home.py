@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
-from registry.models import Assessment, Patient, State
+from registry.instruments.patient_forms import FINISHED_FORMS
+from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import site_counts
@@ -167,12 +168,12 @@ def _drafts(sites, labels):
     ]
     own = Patient.objects.filter(site_id__in=sites).filter(Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT))
     for patient in own.order_by("-updated_at")[: SHOWN + 1]:
-        for form, label in (("baseline", _("Baseline")), ("surgery", _("Surgery"))):
+        for form in FINISHED_FORMS:
             if (state := form_state(patient, form)) in ("draft", "empty"):
                 lines.append(
                     {
                         "patient_id": patient.pk,
-                        "label": label,
+                        "label": QueryForm(form).label,
                         "address": reverse(f"patient_{form}", args=[patient.pk]),
                         "state": state,
                         "at": patient.updated_at,
