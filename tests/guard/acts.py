@@ -336,6 +336,7 @@ ACTS = {
         lambda values, *_: {"extent": "everything", "typed": values["patient_id"], "reason": "letter of 3 May"},
         before=withdrawn,
     ),
+    "show_identifiers": Act({"on": "1"}, on=""),
     "mark_in_error": Act({"reason": "entered twice"}),
     "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),

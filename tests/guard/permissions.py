@@ -395,6 +395,8 @@ RULES = {
     "history": record(),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
     "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,), bodies=({"extent": "everything", "typed": ""},)),
+    "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),
+    "identification_log": page(ENTRY, refused=404),
     "erasures": page(DATA_MANAGER, refused=404),
     "mark_in_error": record(ENTRY, ENTRY, acted=(409,), arguments={"record": "preop"}),
     "entered_in_error": page(READERS),

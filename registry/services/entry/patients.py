@@ -10,6 +10,7 @@ from registry.instruments.base import Label
 from registry.instruments.core.patient import age_on
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State
+from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import broken, cleaned_and_checked
@@ -49,10 +50,14 @@ def answers_of(patient: Patient, identifiers: Any = None) -> dict[str, Any | Non
     return answers
 
 
-def _next_patient_id(site: Any) -> str:
+def _wait_for_others(site: Any) -> None:
+    """Two enrolments at one site wait for each other here, until the transaction ends."""
     with connection.cursor() as cursor:
-        # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
+
+
+def _next_patient_id(site: Any) -> str:
+    _wait_for_others(site)  # so that none gets a number twice
     # A number is never given twice, though its patient be erased or was entered in error.
     with with_errors():
         taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
@@ -92,6 +97,14 @@ def with_hospital_number(*, access: Access, site: Any, number: Any) -> list:
     ]
 
 
+class AlreadyEnrolled(Exception):
+    """Somebody at the site may be this person: `known` (known_patients.Known) says who, and by what."""
+
+    def __init__(self, known: list[known_patients.Known]) -> None:
+        self.known = known
+        super().__init__("already enrolled?")
+
+
 @transaction.atomic
 def enrol(
     *,
@@ -103,21 +116,32 @@ def enrol(
     hospital_number: str = "",
     initials: str = "",
     today: Any = None,
+    other_than: Any = None,
 ) -> Any:
     """Enrol a patient at `site` and return the Patient, with the site's next number.
 
     raw       the enrolment form: sex, birth_date, consent_date
     consented that consent was given and the eligibility criteria were checked
-    Raises InvalidAnswers, PermissionDenied.
+    other_than  numbers of patients alike who are known to be other persons; None where nobody can be asked
+    Raises InvalidAnswers, PermissionDenied, and AlreadyEnrolled if there is somebody else to ask about.
     """
     require(access, Can.ENTER, site.pk)
     answers = may_be_enrolled(raw, missing, consented, hospital_number, initials, today)
     born = answers.values["birth_date"]
+    if other_than is not None:
+        _ask_who(access, site, born, answers.values["sex"], hospital_number, other_than)
     values = {name: value for name, value in answers.values.items() if name != "birth_date"}
     patient = Patient.objects.create(patient_id=_next_patient_id(site), site=site, missing=answers.missing, **values)
     identity.write(patient, birth_date=born, hospital_number=hospital_number.strip(), initials=initials.strip())
     patient.refresh_from_db()
     return patient
+
+
+def _ask_who(access: Access, site: Any, born: Any, sex: Any, hospital_number: str, other_than: Any) -> None:
+    _wait_for_others(site)  # so that nobody is enrolled between the question and the answer
+    known = known_patients.alike(access=access, site=site, born=born, sex=sex, hospital_number=hospital_number)
+    if asked := [patient for patient in known if patient.patient_id not in other_than]:
+        raise AlreadyEnrolled(asked)
 
 
 def may_be_enrolled(

@@ -21,7 +21,7 @@ from registry.services.operations import site_counts
 from registry.services.review import form_states
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
-from registry.web.shared import wording
+from registry.web.shared import identified, wording
 from registry.web.shared.lookup import form_state
 from sites.audit import alerts
 from sites.models import Membership, Site, User
@@ -48,8 +48,16 @@ def home(request):
             "arrived": _arrived(enters),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
+            "identified_on": identified.is_shown(request),
         }
+        context["identified"] = identified.beside(request, _named(context))
     return render(request, "start/home.html", context)
+
+
+def _named(context):
+    """The numbers of the patients whom the page names."""
+    lines = [*context["drafts"]["lines"], *context["queries"], *context["arrived"]]
+    return [line["patient_id"] for line in lines] + [line.visit.patient_id for line in context["work"]["lines"]]
 
 
 # -- Visits that wait ------------------------------------------------------------------------------------------------
