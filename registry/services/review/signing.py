@@ -323,8 +323,13 @@ def _put_on_record(broken: Checked) -> None:
         return
     row, since = str(signature.pk), timezone.now() - alerts.PAUSE
     if not of_site.filter(action="signature_broken", row_id=row, at__gt=since).exists():
-        about = {"site_id": signature.site_id, "table": Signature._meta.db_table, "row_id": row}
-        audit.record("signature_broken", detail={"why": broken.fault}, **about)
+        audit.record(
+            "signature_broken",
+            site_id=signature.site_id,
+            table=Signature._meta.db_table,
+            row_id=row,
+            detail={"why": broken.fault},
+        )
 
 
 def _in_error(patient: Patient) -> Any:
