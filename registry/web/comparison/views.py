@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -30,6 +31,7 @@ from registry.tasks import repeat_comparison, start_comparison
 from registry.web.cohorts.forms import address_of
 from registry.web.comparison.figure_sections import sections
 from registry.web.comparison.forms import ComparisonForm
+from registry.web.comparison.plan_builder import is_of_sections
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.flow_diagram import diagram, lists
@@ -58,6 +60,8 @@ def run_list(request):
 def new(request):
     """The form of a new comparison; a run named by `from` fills it in."""
     earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
+    if request.method != "POST" and earlier and is_of_sections(earlier.plan):
+        return redirect(f"{reverse('comparison_plan_new')}?run={earlier.pk}")
     form = ComparisonForm(
         request.POST or None,
         earlier=earlier,
