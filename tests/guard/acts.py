@@ -206,11 +206,11 @@ def own_export(world, place):
         return {"export_id": exports.request(access=access, choices=Choices()).pk}
 
 
-def queued_run(world, place):
+def queued_run(world, place, status="queued"):
     with everything():
         run = ComparisonRun.objects.get(pk=world.values["own"]["run_id"])
         again = ComparisonRun.objects.create(
-            status="queued", plan=run.plan, cohort=run.cohort, requested_by=world.people["statistician"]
+            status=status, plan=run.plan, cohort=run.cohort, requested_by=world.people["statistician"]
         )
     return {"run_id": again.pk}
 
@@ -434,6 +434,10 @@ ACTS = {
     "membership": Act({"ends_on": "2030-12-31"}),
     "enrolment": Act(on="", done=200, stores=False),
     "audit_csv": Act(on="", done=200),
+    "system_retry": Act(
+        lambda values, *_: {"kind": "comparison", "key": str(values["run_id"])},
+        on="", before=lambda world, place: queued_run(world, place, "failed"),
+    ),
     # Screens of administration
     "admin:logout": Act(on=""),
     "admin:password_change": Act(
