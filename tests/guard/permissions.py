@@ -429,6 +429,7 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "to_sign": page(frozenset({"investigator"}), refused=404),
     "signatures": record(
         writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
     ),
