@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from registry.instruments import spelling
-from registry.instruments.base import Item, Label
-from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN
+from registry.instruments.base import InvalidValue, Item, Label
+from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN, is_visit, planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,26 @@ INITIALS = LocalNumber(
     name="initials", label=Label("Initials", "イニシャル"), kind="text", max_length=10, identifying=True
 )
 LOCAL_NUMBERS = {item.name: item for item in (HOSPITAL_NUMBER, INITIALS)}
-TIMEPOINT = Item(
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitCode(Item):
+    """What names a visit: any that a version of the schedule plans, or one outside the plan."""
+
+    def clean(self, raw, *, today=None):
+        code = raw.strip() if isinstance(raw, str) else raw
+        if isinstance(code, str) and is_visit(code):
+            return code
+        try:
+            return super().clean(raw, today=today)
+        except InvalidValue as error:
+            planned_codes = ", ".join(visit.code for visit in planned())
+            own = ", ".join(choice.code for choice in self.choices)
+            reason = Label(error.reason.en.replace(own, planned_codes), error.reason.ja.replace(own, planned_codes))
+            raise InvalidValue(reason) from None
+
+
+TIMEPOINT = VisitCode(
     name="timepoint",
     label=Label("Timepoint", "時期"),
     kind="code",
