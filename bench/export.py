@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import Visitor, person, serving  # noqa: E402
+from bench.scratch import registry_of
+from bench.server import Visitor, person, serving
 
 ASSESSMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 ROUNDS = 3

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.run_page import measured  # noqa: E402
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import Visitor, person, serving  # noqa: E402
+from bench.run_page import measured
+from bench.scratch import registry_of
+from bench.server import Visitor, person, serving
 
 REQUESTS, WARM_UP = 60, 8
 LIMIT = 4.0

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.run_page import alternately  # noqa: E402
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import Visitor, person, serving  # noqa: E402
+from bench.run_page import alternately
+from bench.scratch import registry_of
+from bench.server import Visitor, person, serving
 
 GRID, EMPTY = "/grid/", "/bench/empty/"
 LIMIT = 1.5

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of  # noqa: E402
+from bench.scratch import registry_of
 
 STORED = 20_000  # patients
 SAVES = 300  # in each of the rounds
@@ -63,10 +63,10 @@ def saves():
     scope = Scope(sites, sites, sites, user_id=1, request_id="bench", reason="")
     seconds = {"guarded": [], "bare": []}
     for _round in range(ROUNDS):
-        for name in seconds:
+        for name, timed in seconds.items():
             chosen, patients = patients[:SAVES], patients[SAVES:]
             switch(name == "guarded")
-            seconds[name].append(seconds_a_save(chosen, "24m", scope if name == "guarded" else None))
+            timed.append(seconds_a_save(chosen, "24m", scope if name == "guarded" else None))
     switch(True)
     best = {name: min(found) * 1000 for name, found in seconds.items()}
     print(f"{stored:,} assessments stored, {SAVES * ROUNDS} inserts and as many corrections each")

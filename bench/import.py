@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of  # noqa: E402
+from bench.scratch import registry_of
 
 ASSESSMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
 SAMPLE = 2_000

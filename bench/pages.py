@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.run_page import measured  # noqa: E402
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import Visitor, person, serving  # noqa: E402
+from bench.run_page import measured
+from bench.scratch import registry_of
+from bench.server import Visitor, person, serving
 
 EMPTY = "/bench/empty/"
 ROLES = ("coordinator", "investigator", "monitor", "data_manager", "statistician", "admin")
@@ -109,10 +109,10 @@ def of_role(port, role, site, paths):
             continue
         times = {EMPTY: [], path: []}
         for turn in range(WARM_UP + REQUESTS):
-            for address in times:
+            for address, timed in times.items():
                 taken = measured(visitor, address)
                 if turn >= WARM_UP:
-                    times[address].append(taken)
+                    timed.append(taken)
         ms = 1000 * statistics.median(times[path])
         page_seconds[path] = [ms / (1000 * statistics.median(times[EMPTY])), ms, len(body)]
         print(f"{role} {path} {page_seconds[path]}", file=sys.stderr, flush=True)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import Visitor, person, serving  # noqa: E402
+from bench.scratch import registry_of
+from bench.server import Visitor, person, serving
 
 STORED = 100_000
 CONNECTIONS = 4

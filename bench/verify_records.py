@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import TABLES, registry_of  # noqa: E402
+from bench.scratch import TABLES, registry_of
 
 ASSESSMENTS = 1_000_000
 A_PATIENT = 1.87  # assessments that bench/scratch.py makes of each

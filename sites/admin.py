@@ -1,5 +1,7 @@
 """Administration of sites, people and memberships."""
 
+from typing import TYPE_CHECKING, Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -33,31 +35,41 @@ from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 class PlainExportForm(ExportForm):
     """Without the default form's tick boxes, which need inline scripts that the pages forbid; CSV unless changed."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["format"].initial = "0"
 
 
-class Screen(Administered):
+if TYPE_CHECKING:
+
+    class ScreenBase(ImportExportMixin, admin.ModelAdmin):
+        """What a Screen is mixed with."""
+
+    ChoicesBase = admin.options.BaseModelAdmin
+else:
+    ScreenBase = ChoicesBase = object
+
+
+class Screen(Administered, ScreenBase):
     """What the screens have in common: titles, history from the audit trail, files in and out."""
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
         return super().changelist_view(
             request, {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {})
         )
 
-    def get_action_choices(self, request, default_choices=None):
-        return super().get_action_choices(request, [("", _("Choose…"))])
+    def get_action_choices(self, request: Any, default_choices: Any = None) -> list[tuple[str, str]]:
+        return super().get_action_choices(request, [("", str(_("Choose…")))])
 
-    def history_view(self, request, object_id, extra_context=None):
+    def history_view(self, request: Any, object_id: Any, extra_context: Any = None) -> Any:
         """The audit trail instead of Django's log, which knows only what was done on these screens."""
         row = {"table": self.opts.db_table, "row": unquote(object_id)}
         return redirect(f"{reverse('audit')}?{urlencode(row)}")
 
-    def get_import_form_initial(self, request):
+    def get_import_form_initial(self, request: Any) -> dict[str, Any | str]:
         return super().get_import_form_initial(request) | {"format": "0"}
 
-    def get_export_data(self, file_format, request, queryset, **kwargs):
+    def get_export_data(self, file_format: Any, request: Any, queryset: Any, **kwargs: Any) -> str | bytes:
         """What leaves is on record, as it is for patients' data."""
         audit.record("admin_export", table=self.opts.db_table, detail={"rows": len(queryset)})
         return super().get_export_data(file_format, request, queryset, **kwargs)
@@ -67,7 +79,7 @@ class Screen(Administered):
     tmp_storage_class = CacheStorage  # the file between check and import: any web process may be asked next
     skip_admin_log = True  # the audit trail has every row
 
-    def process_result(self, result, request):
+    def process_result(self, result: Any, request: Any) -> Any:
         """The data may have changed since the preview: what fails now is said, not reported as imported."""
         if not (result.has_errors() or result.has_validation_errors()):
             return super().process_result(result, request)
@@ -75,12 +87,12 @@ class Screen(Administered):
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
 
 
-class PlainChoices:
+class PlainChoices(ChoicesBase):
     """Choosing a person or a site without the buttons that would change it on the way."""
 
-    def formfield_for_dbfield(self, db_field, request, **kwargs):
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if isinstance(field and field.widget, RelatedFieldWidgetWrapper):
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget
         return field
 
@@ -100,7 +112,7 @@ class MembershipOfPersonInline(MembershipInline):
 class MembershipOfSiteInline(MembershipInline):
     autocomplete_fields = ("user",)
 
-    def formfield_for_choice_field(self, db_field, request, **kwargs):
+    def formfield_for_choice_field(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "role":  # a central role has no site
             kwargs["choices"] = [
                 ("", "---------"),
@@ -113,10 +125,10 @@ class RunningFilter(admin.SimpleListFilter):
     title = _("running")
     parameter_name = "running"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: Any, model_admin: Any) -> Any:
         return [("now", _("Today")), ("future", _("Not yet begun")), ("past", _("Ended"))]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: Any, queryset: Any) -> Any:
         today = timezone.localdate()
         match self.value():
             case "now":
@@ -139,13 +151,13 @@ class MembershipAdmin(PlainChoices, Screen, ImportExportMixin, admin.ModelAdmin)
     autocomplete_fields = ("user", "site")
     ordering = ("user__name", "role", "site__code", "starts_on")
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: Any, obj: Any = None) -> Any:
         """Only what has not begun: what once gave access ends, and stays on record."""
         return self.has_change_permission(request) and obj is not None and obj.starts_on > timezone.localdate()
 
 
 class SiteForm(forms.ModelForm):
-    def clean_code(self):
+    def clean_code(self) -> str:
         """In its one spelling: full width becomes half width, and what only looks like a letter is refused."""
         try:
             return spelling.code(self.cleaned_data["code"])
@@ -164,24 +176,24 @@ class SiteAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     fields = ("code", ("name", "name_ja"), "region", "enrolment_target", "value_set")
     inlines = [MembershipOfSiteInline]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: Any) -> Any:
         running = Membership.objects.running(timezone.localdate())
         people = Count("memberships__user", filter=Q(memberships__in=running), distinct=True)
         return super().get_queryset(request).annotate(people_today=people)
 
     @admin.display(description=_("people"), ordering="people_today")
-    def people_today(self, site):
+    def people_today(self, site: Any) -> Any:
         return site.people_today
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple:
         """The code starts every patient's number: it stays once a patient or a person is there."""
         return ("code",) if obj and is_referred_to(obj) else ()
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: Any, obj: Any = None) -> Any:
         return self.has_change_permission(request) and obj is not None and not is_referred_to(obj)
 
 
-def explain_password_choice(form):
+def explain_password_choice(form: Any) -> None:
     """In the words of this registry: there is no other way to sign in that Django's own words speak of."""
     field = form.fields["usable_password"]
     field.label, field.help_text = _("Password"), _("Without one nobody can sign in as this person.")
@@ -189,13 +201,13 @@ def explain_password_choice(form):
 
 
 class PasswordForm(AdminPasswordChangeForm):
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         explain_password_choice(self)
 
 
 class NewPersonForm(AdminUserCreationForm):
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         explain_password_choice(self)
 
@@ -210,7 +222,7 @@ class PersonForm(forms.ModelForm):
         fields = ("email", "name", "language", "is_active")
         help_texts = {"is_active": _("Without the tick this person can no longer sign in. People are never deleted.")}
 
-    def clean_is_active(self):
+    def clean_is_active(self) -> Any:
         active = self.cleaned_data["is_active"]
         if not active and none_would_last(timezone.localdate(), without=Q(user=self.instance)):
             raise ValidationError(LAST_ADMINISTRATOR)
@@ -221,10 +233,10 @@ class RoleFilter(admin.SimpleListFilter):
     title = _("role today")
     parameter_name = "role"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: Any, model_admin: Any) -> Any:
         return [*((role.value, label) for role, label in ROLE_LABELS.items()), ("none", _("None"))]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: Any, queryset: Any) -> Any:
         running = Membership.objects.running(timezone.localdate())
         if self.value() == "none":
             return queryset.exclude(pk__in=running.values("user"))
@@ -253,22 +265,22 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
         (_("Sign-in"), {"fields": ("usable_password", "password1", "password2")}),
     ]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: Any) -> Any:
         running = Membership.objects.running(timezone.localdate()).select_related("site").order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("memberships", running, to_attr="running"))
 
-    def get_inlines(self, request, obj):
+    def get_inlines(self, request: Any, obj: Any) -> Any:
         return [MembershipOfPersonInline] if obj else []
 
     @admin.display(description=_("roles today"))
-    def roles_today(self, user):
+    def roles_today(self, user: Any) -> str:
         return ", ".join(
             str(ROLE_LABELS[Role(membership.role)]) + (f" {membership.site.code}" if membership.site else "")
             for membership in user.running
         )
 
     @admin.display(description=_("password"))
-    def password_state(self, user):
+    def password_state(self, user: Any) -> Any:
         text, act = (
             (_("Set."), _("Change it")) if user.has_usable_password() else (_("None: cannot sign in."), _("Set one"))
         )
@@ -280,15 +292,15 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
 class AuditEventAdmin(Screen, admin.ModelAdmin):
     """The trail has a page of its own, which says in words what happened: these addresses lead there."""
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
         query = request.GET.urlencode()
         return redirect(f"{reverse('audit')}?{query}" if query else reverse("audit"))
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(self, request: Any, object_id: Any, form_url: str = "", extra_context: Any = None) -> Any:
         return redirect("audit")
 
-    def has_add_permission(self, request, obj=None):
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
         return False

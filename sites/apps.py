@@ -11,7 +11,7 @@ class SitesConfig(AppConfig):
     label = "study_sites"  # `sites` is the label of django.contrib.sites
     verbose_name = _("Sites and people")
 
-    def ready(self):
+    def ready(self) -> None:
         from sites.people import signals  # noqa: F401  registers them
         from sites.tenancy import checks  # noqa: F401  registers them
 
@@ -33,5 +33,5 @@ class SingleSignOnConfig(social_apps.SocialAccountConfig):
 
     default = False
 
-    def ready(self):
+    def ready(self) -> None:
         from allauth.socialaccount import checks  # noqa: F401  registers them

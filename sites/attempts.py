@@ -10,6 +10,7 @@ import ipaddress
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import parse_rates
@@ -35,15 +36,15 @@ class Taken:
     ids: tuple[int, ...]
 
     @property
-    def new(self):
+    def new(self) -> bool:
         return bool(self.ids)
 
-    def undo(self):
+    def undo(self) -> None:
         """Take them back: the guess was right."""
         Attempt.objects.filter(pk__in=self.ids).delete()
 
 
-def take(kind, request, *, person=None, user=None, guess=""):
+def take(kind: Any, request: Any, *, person: Any = None, user: Any = None, guess: str = "") -> Taken:
     """Count one attempt at a secret of this kind and return it as Taken. Raises TooMany: then it is not looked at.
 
     kind    a key of settings.ACCOUNT_RATE_LIMITS, whose value says how many are let through: by `ip`, the network
@@ -52,7 +53,7 @@ def take(kind, request, *, person=None, user=None, guess=""):
     user    the User, where there is one: a lockout is on record with the person
     guess   the text itself where a repetition of it is no further guess, as of a token
     """
-    ids = []
+    ids: list[int] = []
     for rate in _rates(kind, person):
         of = f"{kind}/{rate.per}"
         name = _network(get_adapter().get_client_ip(request)) if rate.per == "ip" else str(person)
@@ -65,13 +66,13 @@ def take(kind, request, *, person=None, user=None, guess=""):
     return Taken(tuple(filter(None, ids)))
 
 
-def _rates(kind, person):
+def _rates(kind: Any, person: Any) -> Any:
     """The person's rate first, so that whoever waits for the same person holds nothing else meanwhile."""
     rates = parse_rates(settings.ACCOUNT_RATE_LIMITS[kind])
     return sorted((rate for rate in rates if rate.per == "ip" or person is not None), key=lambda rate: rate.per == "ip")
 
 
-def _count(kind, name, guess, most, window):
+def _count(kind: Any, name: Any, guess: Any, most: Any, window: Any) -> Any:
     """Id of the new Attempt, 0 for the same guess again, None at the limit."""
     subject, guess = _hashed(f"{kind} {name}"), guess and hashlib.sha256(guess.encode()).hexdigest()
     if kind.endswith("/key"):
@@ -84,24 +85,24 @@ def _count(kind, name, guess, most, window):
     return Attempt.objects.create(kind=kind, subject=subject, guess=guess).pk
 
 
-def _one_at_a_time(subject):
+def _one_at_a_time(subject: Any) -> None:
     """Guesses at one person's secret wait for each other; those of a hospital, which shares an address, do not."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"attempt {subject}"])
 
 
-def _locked(kind, name, user, window):
+def _locked(kind: Any, name: Any, user: Any, window: Any) -> None:
     """Put a lockout on record, once for as long as it lasts, with the person where there is one."""
     if _count("locked", f"{kind} {name}", "once", 1, window):
         detail = {"kind": kind.partition("/")[0], "by": "address" if kind.endswith("/ip") else "person"}
         audit.record("sign_in_locked", table="study_sites_user", row_id=user.pk if user else "", detail=detail)
 
 
-def _hashed(name):
+def _hashed(name: Any) -> str:
     return salted_hmac("sites.attempts", name, algorithm="sha256").hexdigest()
 
 
-def _network(address):
+def _network(address: Any) -> Any:
     """An address as it counts: of IPv6 the network, of which one customer has every address."""
     with suppress(ValueError):
         network = ipaddress.ip_address(address)
@@ -110,6 +111,6 @@ def _network(address):
     return address
 
 
-def forget():
+def forget() -> None:
     """Delete the attempts that count no more."""
     Attempt.objects.filter(at__lt=timezone.now() - LONGEST).delete()

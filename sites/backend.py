@@ -1,5 +1,7 @@
 """Who a session belongs to."""
 
+from typing import Any
+
 from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 from django.utils import timezone
@@ -15,7 +17,7 @@ PERSON = f"SELECT {rows_of(User).sql}, {RUNNING} FROM {User._meta.db_table} WHER
 class Backend(ModelBackend):
     """Django's, but every request of a session asks for its person and their roles: one statement answers both."""
 
-    def get_user(self, user_id):
+    def get_user(self, user_id: Any) -> Any:
         day = timezone.localdate()
         with connection.cursor() as cursor:
             cursor.execute(PERSON, {"user": user_id, "day": day})
@@ -23,6 +25,6 @@ class Backend(ModelBackend):
         if row is None:
             return None
         *columns, running = row
-        user = rows_of(User).instance(columns)
+        user: Any = rows_of(User).instance(columns)
         read_beside(user, day, running)
         return user if self.user_can_authenticate(user) else None

@@ -1,6 +1,7 @@
 """Confirming who one is: before an act that gives or takes rights, unless one has just signed in or confirmed."""
 
 from functools import wraps
+from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import (
@@ -16,7 +17,7 @@ from django.http import HttpResponseRedirect
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def require_confirmation(request):
+def require_confirmation(request: Any) -> None:
     """Go on only for somebody who has signed in or confirmed who they are in the last minutes; otherwise ask.
 
     What was sent waits in the session and is carried out afterwards, but for files and passwords: they are sent again.
@@ -32,7 +33,7 @@ def require_confirmation(request):
     raise ReauthenticationRequired
 
 
-def _sign_in_again(request):
+def _sign_in_again(request: Any) -> None:
     """Somebody of the single sign-on alone has neither password nor second factor here: their provider asks them."""
     if get_adapter().is_reauthentication_required(app="registry"):
         here = request.get_full_path()
@@ -40,11 +41,11 @@ def _sign_in_again(request):
         raise ImmediateHttpResponse(redirect_to_login(here))
 
 
-def confirmed(view):
+def confirmed(view: Any) -> Any:
     """A view whose unsafe methods ask who one is."""
 
     @wraps(view)
-    def asking(request, *args, **kwargs):
+    def asking(request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.method not in SAFE:
             require_confirmation(request)
         return view(request, *args, **kwargs)

@@ -5,6 +5,8 @@ database refuses any other (`ONE_SPELLING`), so that two addresses which a perso
 the same are the same text.
 """
 
+from typing import Any
+
 import idna
 from django import forms
 from django.core.exceptions import ValidationError
@@ -24,7 +26,7 @@ ONE_SPELLING = Q(email__regex=SHAPE)
 NOT_AN_ADDRESS = _("Enter an e-mail address, such as name@hospital.example.")
 
 
-def canonical(text):
+def canonical(text: str) -> str:
     """The address in its one spelling. Raises ValidationError, which names a character that does not belong there."""
     try:
         address = spelling.folded(str(text)).replace("。", ".")
@@ -44,7 +46,7 @@ def canonical(text):
     return address
 
 
-def _domain(domain):
+def _domain(domain: Any) -> Any:
     """A domain as its ASCII labels. One that is ASCII already stays, whether or not IDNA would give it out today."""
     if domain.isascii():
         return spelling.ascii_only(domain)
@@ -54,7 +56,7 @@ def _domain(domain):
         raise ValidationError(NOT_AN_ADDRESS, code="invalid") from None
 
 
-def canonical_or_none(text):
+def canonical_or_none(text: str) -> str | None:
     """As `canonical`, for look-ups: None for what is no address, and so nobody's."""
     try:
         return canonical(text)
@@ -65,7 +67,7 @@ def canonical_or_none(text):
 class EmailAddressFormField(forms.EmailField):
     """An e-mail address as somebody types it, in its one spelling from there on."""
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> str | None:
         value = super().to_python(value)
         return value if value in self.empty_values else canonical(value)
 
@@ -73,11 +75,11 @@ class EmailAddressFormField(forms.EmailField):
 class EmailAddressField(models.EmailField):
     """An e-mail address in its one spelling: whatever is stored or looked up by it is brought into that first."""
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         value = super().to_python(value)
         return value if value in self.empty_values else canonical(value)
 
-    def pre_save(self, instance, add):
+    def pre_save(self, instance: Any, add: Any) -> Any:
         """Raises ValidationError for what is no address."""
         value = getattr(instance, self.attname)
         if isinstance(value, str):
@@ -85,15 +87,15 @@ class EmailAddressField(models.EmailField):
             setattr(instance, self.attname, value)
         return value
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> Any:
         """What is no address stays as it is: no row has it, and the database takes none."""
         value = models.Field.get_prep_value(self, value)
         return canonical_or_none(value) or value if isinstance(value, str) else value
 
-    def formfield(self, **kwargs):
+    def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": EmailAddressFormField} | kwargs)
 
-    def deconstruct(self):
+    def deconstruct(self) -> Any:
         """Migrations need only the column."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.EmailField", args, kwargs

@@ -6,13 +6,14 @@ Secrets are taken out as in every log. Further facts of a record (`extra={"facts
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from sites import request_id
 from sites.redaction import redacted
 
 
 class Formatter(logging.Formatter):
-    def format(self, record):
+    def format(self, record: Any) -> str:
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -26,5 +27,5 @@ class Formatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def _where():
+def _where() -> dict[str, str]:
     return {"request": request_id.current(), "task": request_id.current_task()}

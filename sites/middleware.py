@@ -1,5 +1,7 @@
 """What every request goes through: the scope of the person who made it, and text that a database can hold."""
 
+from typing import Any
+
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
@@ -16,10 +18,10 @@ class ScopeMiddleware:
     A request of the API may name its person by a token: then access and scope are what the token leaves of them.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> Any:
         request.id = getattr(request, "id", "") or request_id.new()
         tokens.identify(request)
         if request.token is not None:
@@ -41,10 +43,10 @@ class PageMethods:
     METHODS = ("GET", "HEAD", "POST")
     API = "/api/"
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> Any:
         if request.method not in self.METHODS and not request.path.startswith(self.API):
             return HttpResponseNotAllowed(self.METHODS, b"", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
@@ -53,13 +55,13 @@ class PageMethods:
 class NullByteMiddleware:
     """Refuses text with a null byte, which no person types and PostgreSQL does not take: 400 rather than a failure."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> Any:
         return self.get_response(request)
 
-    def process_view(self, request, view, args, kwargs):
+    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> None:
         sent = (value for data in (request.GET, request.POST) for _name, values in data.lists() for value in values)
         if "\x00" in request.path or any("\x00" in value for value in sent):
             raise BadRequest("null byte")

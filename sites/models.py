@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from datetime import date
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -22,17 +24,17 @@ from sites.moments import minute_of
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
-class UserManager(BaseUserManager):
-    def get_by_natural_key(self, email):
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email=email)
 
-    def create_user(self, email, password=None, **fields):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=canonical(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email, password=None, **fields):
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Someone who may open the admin screens; still without clinical data."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
@@ -64,15 +66,15 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=ONE_SPELLING, name="user_email_one_spelling"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return self.name or self.email
 
     @property
-    def sign_in_state(self):
+    def sign_in_state(self) -> str:
         """A hash that is another once the password is another or the person was signed out everywhere."""
         return hashlib.sha256(f"{self.sign_in_epoch}:{self.password}".encode()).hexdigest()
 
-    def _get_session_auth_hash(self, secret=None):
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
         """A session holds this hash and ends where it differs: with the password, and with `sign_in_epoch`."""
         return salted_hmac(
             "sites.models.User.session", f"{self.sign_in_epoch}:{self.password}", secret=secret, algorithm="sha256"
@@ -82,13 +84,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 class DeclaredCodeField(models.CharField):
     """A code whose choices a declaration has: to migrations it is its text, so that a new choice is none."""
 
-    def deconstruct(self):
+    def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()
         kwargs.pop("choices", None)
         return name, "django.db.models.CharField", args, kwargs
 
 
-def value_set_choices():
+def value_set_choices() -> list[tuple[str, str]]:
     return [(value_set.code, f"{value_set.country} ({value_set.code})") for value_set in value_sets.ALL]
 
 
@@ -119,13 +121,13 @@ class Site(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Code and name, in the language of the page."""
         return f"{self.code} {Label(self.name, self.name_ja or self.name).in_language(get_language() or 'en')}"
 
 
 class MembershipQuerySet(models.QuerySet):
-    def running(self, day):
+    def running(self, day: date) -> Any:
         return self.filter(Q(starts_on__lte=day), Q(ends_on=None) | Q(ends_on__gte=day))
 
 
@@ -174,8 +176,8 @@ class Membership(models.Model):
             ),
         ]
 
-    def __str__(self):
-        return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site_id else "")
+    def __str__(self) -> str:
+        return f"{self.user} · {ROLE_LABELS[Role(self.role)]}" + (f" · {self.site.code}" if self.site else "")
 
 
 class Digest(models.Model):
@@ -191,7 +193,7 @@ class Digest(models.Model):
         verbose_name = _("daily e-mail")
         verbose_name_plural = _("daily e-mails")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user_id} · {self.last_on}"
 
 
@@ -231,11 +233,11 @@ class Invitation(models.Model):
             models.CheckConstraint(condition=ONE_SPELLING, name="invitation_email_one_spelling"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return self.email
 
     @property
-    def state(self):
+    def state(self) -> str:
         """`accepted`, `revoked`, `expired` or `open`."""
         if self.accepted_at:
             return "accepted"
@@ -247,12 +249,12 @@ class Invitation(models.Model):
 class ValuesField(models.JSONField):
     """Columns and their values. The trigger `audit_rows` keeps those of many rows at once as text inside the JSON."""
 
-    def deconstruct(self):
+    def deconstruct(self) -> Any:
         """To migrations it is the JSON that it is stored as: they import nothing of ours."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         value = super().from_db_value(value, expression, connection)
         return json.loads(value) if isinstance(value, str) and not isinstance(expression, KeyTransform) else value
 
@@ -290,7 +292,7 @@ class AuditEvent(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.action} {self.table_name} {self.row_id}"
 
 
@@ -299,6 +301,8 @@ class ApiToken(models.Model):
 
     Only a hash of the token is kept; whoever reads this table can sign in with nothing.
     """
+
+    running: list[tuple[int, str, int | None]]  # of one that signed somebody in: memberships that run today
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", verbose_name=_("person"))
     name = models.CharField(_("name"), max_length=80)
@@ -318,7 +322,7 @@ class ApiToken(models.Model):
         verbose_name_plural = _("API tokens")
         ordering = ["-created_at", "-pk"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user} · {self.name}"
 
 
@@ -343,7 +347,7 @@ class ApiAnswer(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="api_answer_once")]
         indexes = [models.Index(fields=["answered_at"], name="api_answer_by_time")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user_id} · {self.key}"
 
 
@@ -364,7 +368,7 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         indexes = [models.Index(fields=["kind", "subject", "at"], name="attempt_by_subject")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.kind} {minute_of(self.at)}"
 
 
@@ -379,5 +383,5 @@ class Alert(models.Model):
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return self.kind

@@ -7,6 +7,7 @@ address with a secret that is not here.
 import logging
 import re
 import traceback
+from typing import Any
 
 TAKEN_OUT = "[redacted]"
 # The beginnings of addresses whose rest is a secret, or as good as one.
@@ -32,7 +33,7 @@ _PATTERNS = tuple(
 _SHAPE = re.compile(r"(?:(?<=%2[Ff])|(?<![\w-]))(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])", re.ASCII)
 
 
-def redacted(text):
+def redacted(text: str) -> str:
     """`text` without the secrets that it may hold."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
@@ -42,17 +43,17 @@ def redacted(text):
 class Record(logging.LogRecord):
     """A log record that no handler can read a secret from: message, texts among its arguments, traceback."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.args = _each(self.args)
         if self.exc_info and self.exc_info[0]:
             self.exc_text = redacted("".join(traceback.format_exception(*self.exc_info)).rstrip("\n"))
 
-    def getMessage(self):
+    def getMessage(self) -> str:
         return redacted(super().getMessage())
 
 
-def _each(arguments):
+def _each(arguments: Any) -> Any:
     if isinstance(arguments, tuple):
         return tuple(redacted(argument) if isinstance(argument, str) else argument for argument in arguments)
     if type(arguments) is dict:
@@ -65,10 +66,10 @@ def _each(arguments):
 class Formatter(logging.Formatter):
     """Takes secrets out of the whole line, traceback included, for processes that have not set up Django yet."""
 
-    def format(self, record):
+    def format(self, record: Any) -> str:
         return redacted(super().format(record))
 
 
-def install():
+def install() -> None:
     """Have every logger of this process make records of this kind."""
     logging.setLogRecordFactory(Record)

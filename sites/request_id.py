@@ -5,6 +5,7 @@ Ours alone: an id that a client sends would let anybody write one into the trail
 
 import uuid
 from contextvars import ContextVar
+from typing import Any
 
 HEADER = "X-Request-ID"
 
@@ -12,22 +13,22 @@ _request = ContextVar("request_id", default="")
 _task = ContextVar("task", default="")
 
 
-def new():
+def new() -> str:
     """A new id, 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
-def current():
+def current() -> str:
     """The id of the request that this code serves; "" where there is none."""
     return _request.get()
 
 
-def current_task():
+def current_task() -> str:
     """The name of the task that this code carries out; "" where there is none."""
     return _task.get()
 
 
-def begin(request, task=""):
+def begin(request: Any, task: str = "") -> None:
     """From now on this context works for that request, or carries out that task because of it."""
     _request.set(request)
     _task.set(task)

@@ -8,7 +8,7 @@ from django.test import Client
 CONFIRMING = re.compile(
     r"/(patients/[^/]+/(verify/[^/]+|signatures|unlock|erase)|queries/\d+|queries/many|patient-links/\d+|import/[0-9a-f-]{36})/"
 )
-FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.S)
+FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
 ACTION = re.compile(r'action="([^"?]*)')
 SEEN = re.compile(r'name="seen" value="([^"]*)"')
 

@@ -80,8 +80,10 @@ def test_the_application_role_owns_nothing_and_bypasses_nothing(db):
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO study_sites_auditevent (table_name, row_id, action, "
-        "transaction_id, request_id, reason) VALUES ('x', 'x', 'x', 1, '', '')",
+        (
+            "INSERT INTO study_sites_auditevent (table_name, row_id, action, "
+            "transaction_id, request_id, reason) VALUES ('x', 'x', 'x', 1, '', '')"
+        ),
         "UPDATE study_sites_auditevent SET reason = 'x'",
         "DELETE FROM study_sites_auditevent",
         "TRUNCATE study_sites_auditevent",

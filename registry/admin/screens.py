@@ -1,5 +1,7 @@
 """Administration of the visit schedule, and clinical tables to look at for those who may also read them."""
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -81,8 +83,8 @@ class Clinical(Screen, ImportsWireFile, admin.ModelAdmin):
 
     search_fields = ("patient_id",)
     search_help_text = _("Search by the beginning of the patient ID.")
-    list_filter = (("site", admin.RelatedOnlyFieldListFilter),)
-    list_select_related = ("site",)
+    list_filter: ClassVar[Any] = (("site", admin.RelatedOnlyFieldListFilter),)
+    list_select_related: ClassVar[Any] = ("site",)
     list_per_page = 50
     show_full_result_count = False
     identifying = frozenset(item.name for item in catalogue.items(catalogue.INSTRUMENTS) if item.identifying)

@@ -26,7 +26,7 @@ from registry.embedded import PROJECT
 LOCKED = ("requirements.txt", "requirements-embedded.txt")
 SECONDS = 50  # for everything: whoever waits is told within a minute
 OLDEST = 30  # days after which kept answers say nothing any more
-PINNED = re.compile(r"^[A-Za-z0-9][^#\\\n]*==[^#\\\n]*", re.M)
+PINNED = re.compile(r"^[A-Za-z0-9][^#\\\n]*==[^#\\\n]*", re.MULTILINE)
 
 
 def locked():

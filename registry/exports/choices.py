@@ -193,7 +193,7 @@ def from_json(data):
     unknown = set(data) - set(_names())
     if unknown:
         raise InvalidChoices(
-            sorted(unknown)[0],
+            min(unknown),
             Label("there is no such choice; one of {names}", "その選択肢はありません（{names}）").format(
                 names=", ".join(_names())
             ),

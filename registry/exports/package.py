@@ -197,8 +197,10 @@ def _readme(choices, manifest, note):
     lines += [f"  excluded, {step['reason']}: {step['n']}" for step in patients["excluded"]]
     lines += [
         "",
-        f"Format: {choices.kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of "
-        "every file.",
+        (
+            f"Format: {choices.kind.label.en}; UTF-8. codebook.* explains every column, manifest.json has the hash of "
+            "every file."
+        ),
         "De-identified: age_at_surgery (completed years) instead of the date of birth; no free text.",
         "It is still personal data: keep it as your protocol says.",
     ]

@@ -34,7 +34,7 @@ def _term(term, column):
 
 
 def _cases(value, points):
-    whens = " ".join(f"WHEN {repr(code)} THEN {point}" for code, point in points.items())
+    whens = " ".join(f"WHEN {code!r} THEN {point}" for code, point in points.items())
     return f"CASE {value} {whens} END"
 
 

@@ -21,7 +21,8 @@ from registry.guards.policies import (
 from registry.guards.triggers import audited, record, trigger
 from registry.instruments import catalogue
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.models.clinical import ADVERSE_EVENT_ITEMS, BASELINE, SURGERY
+from registry.instruments.patient_forms import FINISHED_FORMS, STATE_COLUMNS
+from registry.models.clinical import ADVERSE_EVENT_ITEMS
 from registry.models.columns import stored_items
 
 STAMPS = ("version", "updated_at", "updated_by_id")
@@ -94,9 +95,11 @@ RECORDS = [
     *own_rows("registry_draft", owner="person_id"),
     *record(
         "registry_patient",
-        ("baseline_state", "surgery_state"),
-        baseline_state=_with_extras("baseline", *stored_items(BASELINE)),
-        surgery_state=_with_extras("surgery", *stored_items(SURGERY)),
+        tuple(STATE_COLUMNS.values()),
+        **{
+            column: _with_extras(code, *stored_items(FINISHED_FORMS[code].instruments))
+            for code, column in STATE_COLUMNS.items()
+        },
     ),
     *record(
         "registry_assessment",
@@ -264,8 +267,10 @@ PROTOCOL = [
             having=f"NEW.{state} <> 'draft' AND NEW.{asked_by} IS NOT NULL",
         )
         for table, form, state, asked_by in (
-            ("registry_patient", "baseline", "baseline_state", "baseline_asked_by"),
-            ("registry_patient", "surgery", "surgery_state", "surgery_asked_by"),
+            *(
+                ("registry_patient", code, form.state_column, form.asked_by_column)
+                for code, form in FINISHED_FORMS.items()
+            ),
             ("registry_assessment", "assessment", "state", "asked_by"),
             ("registry_ownrecord", "repeat", "state", "asked_by"),
         )

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 15  # seconds
 _last = 0.0
-_began = {}  # id of a task that runs in this process: when it began
+_began: dict[str, float] = {}  # id of a task that runs in this process: when it began
 
 
 @heartbeat_sent.connect

@@ -142,24 +142,29 @@ class _Work:
             elif patients_known:
                 comparing.find_without_patient(cursor, file, self.report.errors)
 
+    def _compare(self, cursor, file, stage):
+        """Count what of a file is new or changed, and find what may not be."""
+        report = self.report
+        new, changed = comparing.find_touched(cursor, file, stage)
+        report.counts[file.name] = Counts(new, changed, stage.rows - new - changed)
+        if self.dry_run or self.seen is not None:
+            report.seen += comparing.hash_of_touched(cursor, file)
+        if changed:
+            comparing.list_differences(cursor, file, report.differences)
+            comparing.find_forbidden_changes(cursor, file, report.errors)
+        if file == file_formats.PATIENTS:
+            comparing.find_alike(cursor, stage.alike, report.alike)
+            if self.partial:
+                merged.find_broken(cursor, stage.absent, report.errors, self.identifies)
+        follow_up_rules.find_impossible(cursor, file, report.errors)
+        extras.find_switched_off(cursor, file, report.errors)
+        comparing.find_not_asked(cursor, file, report.errors)
+        self.look(cursor, file)
+
     def _store(self, cursor, staged):
         report = self.report
         for file in self.files:
-            new, changed = comparing.find_touched(cursor, file, staged[file.name])
-            report.counts[file.name] = Counts(new, changed, staged[file.name].rows - new - changed)
-            if self.dry_run or self.seen is not None:
-                report.seen += comparing.hash_of_touched(cursor, file)
-            if changed:
-                comparing.list_differences(cursor, file, report.differences)
-                comparing.find_forbidden_changes(cursor, file, report.errors)
-            if file == file_formats.PATIENTS:
-                comparing.find_alike(cursor, staged[file.name].alike, report.alike)
-            if file == file_formats.PATIENTS and self.partial:
-                merged.find_broken(cursor, staged[file.name].absent, report.errors)
-            follow_up_rules.find_impossible(cursor, file, report.errors)
-            extras.find_switched_off(cursor, file, report.errors)
-            comparing.find_not_asked(cursor, file, report.errors)
-            self.look(cursor, file)
+            self._compare(cursor, file, staged[file.name])
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:
             report.errors.add(Finding("", None, "", "", CHANGED_SINCE))

@@ -22,13 +22,13 @@ class Label:
     en: str
     ja: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.en
 
-    def format(self, **values):
+    def format(self, **values: Any) -> "Label":
         return Label(self.en.format(**values), self.ja.format(**values))
 
-    def in_language(self, code):
+    def in_language(self, code: Any) -> str:
         """The text for a language code such as `en`, `ja` or `ja-jp`; English for any other."""
         return self.ja if (code or "").startswith("ja") else self.en
 
@@ -46,7 +46,7 @@ MISSING_LABELS = {
 class InvalidValue(ValueError):
     """A value that an item does not accept. `reason` says what would be right, in both languages."""
 
-    def __init__(self, reason: Label):
+    def __init__(self, reason: Label) -> None:
         super().__init__(reason.en)
         self.reason = reason
 
@@ -93,22 +93,22 @@ class Item:
     required_if: str = ""  # the same: where it is true, a complete form needs a value or a reason
 
     @cached_property
-    def codes(self):
+    def codes(self) -> tuple[int | str, ...]:
         return tuple(choice.code for choice in self.choices)
 
     @property
-    def form_choices(self):
+    def form_choices(self) -> tuple[Choice, ...]:
         """The choices that a form offers."""
         return tuple(choice for choice in self.choices if choice.code not in self.hidden_codes)
 
-    def choice(self, code):
+    def choice(self, code: Any) -> Choice:
         """The `Choice` with this code; KeyError if there is none."""
         for choice in self.choices:
             if choice.code == code:
                 return choice
         raise KeyError(code)
 
-    def clean(self, raw: Any, *, today: date | None = None):
+    def clean(self, raw: Any, *, today: date | None = None) -> Any:
         """The value to store for what was typed or read: `None` for an empty one. Idempotent.
 
         Raises InvalidValue with what would be right.
@@ -124,7 +124,7 @@ class Item:
 _HALF_WIDTH = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 
 
-def _half_width(raw):
+def _half_width(raw: Any) -> Any:
     return raw.translate(_HALF_WIDTH) if isinstance(raw, str) and not raw.isascii() else raw
 
 
@@ -132,7 +132,7 @@ def _half_width(raw):
 IN_THOUSANDS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+"
 
 
-def half_width_number(text):
+def half_width_number(text: str) -> Any:
     """A typed number in half width and without thousands separators: “１，２００” and “1,200” are “1200”.
 
     Any other text comes back in half width, for its reader to refuse. 、 is what the key of the comma gives while a
@@ -142,7 +142,7 @@ def half_width_number(text):
     return plain.replace(",", "") if re.fullmatch(IN_THOUSANDS + r"(\.[0-9]+)?", plain) else plain
 
 
-def _typed(raw):
+def _typed(raw: Any) -> str:
     """What was typed, short enough to be repeated in a message, and fit to be encoded."""
     text = str(raw).encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= 40 else f"{text[:40]}…"
@@ -151,7 +151,7 @@ def _typed(raw):
 _WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
 
 
-def _clean_integer(item, raw, today):
+def _clean_integer(item: Any, raw: Any, today: date | None) -> int:
     text = half_width_number(raw) if isinstance(raw, str) else raw
     if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, str) and _WHOLE.fullmatch(text))):
         raise InvalidValue(_expected(item, raw))
@@ -164,7 +164,7 @@ def _clean_integer(item, raw, today):
     return value
 
 
-def _clean_decimal(item, raw, today):
+def _clean_decimal(item: Any, raw: Any, today: date | None) -> Decimal:
     text = half_width_number(raw) if isinstance(raw, str) else str(raw)
     if (
         isinstance(raw, bool)
@@ -179,12 +179,12 @@ def _clean_decimal(item, raw, today):
     return stored
 
 
-def within(item, value):
+def within(item: Any, value: Any) -> Any:
     """Whether a number is between the item's minimum and maximum, of which either may be open."""
     return (item.minimum is None or item.minimum <= value) and (item.maximum is None or value <= item.maximum)
 
 
-def _clean_code(item, raw, today):
+def _clean_code(item: Any, raw: Any, today: date | None) -> str:
     value = _half_width(raw)
     if not isinstance(value, str) or not (
         value in item.codes or (item.further_codes and re.fullmatch(item.further_codes, value))
@@ -193,7 +193,7 @@ def _clean_code(item, raw, today):
     return value
 
 
-def _clean_date(item, raw, today):
+def _clean_date(item: Any, raw: Any, today: date | None) -> date:
     if isinstance(raw, datetime):
         value = raw.date()  # a moment is a date too for Python, yet the two do not compare
     elif isinstance(raw, date):
@@ -222,7 +222,7 @@ def _clean_date(item, raw, today):
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def _clean_text(item, raw, today):
+def _clean_text(item: Any, raw: Any, today: date | None) -> str:
     if not isinstance(raw, str):
         raise InvalidValue(
             Label("must be text; got “{v}”", "文字で入力してください（入力値「{v}」）").format(v=_typed(raw))
@@ -239,7 +239,7 @@ def _clean_text(item, raw, today):
     return value
 
 
-def _clean_levels(item, raw, today):
+def _clean_levels(item: Any, raw: Any, today: date | None) -> tuple[str, ...]:
     codes = item.codes
     if isinstance(raw, str):
         parts = [part.strip() for part in _half_width(raw).split(";")]
@@ -260,7 +260,7 @@ def _clean_levels(item, raw, today):
     return tuple(sorted(parts, key=codes.index))
 
 
-def _clean_codes(item, raw, today):
+def _clean_codes(item: Any, raw: Any, today: date | None) -> tuple[str, ...] | None:
     parts = [part.strip() for part in _half_width(raw).split(";")] if isinstance(raw, str) else list(_listed(raw))
     parts = [str(part) for part in parts if part != ""]
     unknown = [part for part in parts if part not in item.codes]
@@ -269,7 +269,7 @@ def _clean_codes(item, raw, today):
             Label(
                 "must be codes among {c}, separated by “;”; got “{v}”",
                 "{c} のうちから「;」で区切って入力してください（入力値「{v}」）",
-            ).format(c=", ".join(item.codes), v=_typed(";".join(unknown)))
+            ).format(c=", ".join(map(str, item.codes)), v=_typed(";".join(unknown)))
         )
     if len(set(parts)) != len(parts):
         raise InvalidValue(
@@ -278,11 +278,11 @@ def _clean_codes(item, raw, today):
     return tuple(sorted(parts, key=item.codes.index)) or None
 
 
-def _listed(raw):
+def _listed(raw: Any) -> list | tuple:
     return raw if isinstance(raw, (list, tuple)) else [raw]
 
 
-def _clean_partial_date(item, raw, today):
+def _clean_partial_date(item: Any, raw: Any, today: date | None) -> str:
     text = raw.isoformat() if isinstance(raw, date) else str(_half_width(raw)).replace("/", "-")
     try:
         if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?", text):
@@ -302,7 +302,7 @@ def _clean_partial_date(item, raw, today):
     return text
 
 
-def _clean_time(item, raw, today):
+def _clean_time(item: Any, raw: Any, today: date | None) -> time:
     match = (
         raw if isinstance(raw, time) else re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:00)?", str(_half_width(raw)))
     )
@@ -316,7 +316,7 @@ def _clean_time(item, raw, today):
     return match.replace(second=0, microsecond=0) if isinstance(match, time) else time(int(match[1]), int(match[2]))
 
 
-def _expected(item, raw):
+def _expected(item: Any, raw: Any) -> Label:
     """“must be one of A, B, C” or “must be 0 to 100 mm”, with what was typed."""
     unit = f" {item.unit}" if item.unit else ""
     if item.choices:
@@ -337,7 +337,7 @@ def _expected(item, raw):
     return Label("must be a whole number; got “{v}”", "整数を入力してください（入力値「{v}」）").format(v=_typed(raw))
 
 
-def _expected_decimal(item, raw):
+def _expected_decimal(item: Any, raw: Any) -> Label:
     if item.minimum is None or item.maximum is None:
         least = "" if item.minimum is None else f" ≥ {item.minimum}"
         most = "" if item.maximum is None else f" ≤ {item.maximum}"
@@ -378,17 +378,20 @@ class Derived:
     minimum: int | None = None
     maximum: int | None = None
 
-    def compute(self, answers: Mapping[str, Any]):
+    def compute(self, answers: Mapping[str, Any]) -> Any:
         """The value for `answers` (item name to value); None while an item is missing."""
         values = [answers.get(name) for name in self.items]
         return None if None in values else self._compute(values)
+
+    def _compute(self, values: list[Any]) -> Any:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Total(Derived):
     """The sum of the items, e.g. the Barthel total."""
 
-    def _compute(self, values):
+    def _compute(self, values: Any) -> int:
         return sum(values)
 
 
@@ -396,7 +399,7 @@ class Total(Derived):
 class Digits(Derived):
     """The items written one after the other as a number, e.g. the EQ-5D state 21232."""
 
-    def _compute(self, values):
+    def _compute(self, values: Any) -> int:
         return int("".join(str(value) for value in values))
 
 
@@ -406,12 +409,12 @@ class Bands(Derived):
 
     bands: tuple[tuple[int, Choice], ...]
 
-    def _compute(self, values):
+    def _compute(self, values: Any) -> int | str:
         total = sum(values)
         return next(choice.code for upper, choice in self.bands if total <= upper)
 
     @property
-    def choices(self):
+    def choices(self) -> tuple[Choice, ...]:
         return tuple(choice for _, choice in self.bands)
 
 
@@ -437,5 +440,14 @@ class Instrument:
     visits: tuple[str, ...] = ()  # of an own one: the visits that ask it; none: all
     checks: tuple = ()  # of an own one: soft checks (registry.protocol.definitions.Check)
 
-    def item(self, name):
+    @property
+    def parts(self) -> "tuple[Item | Derived, ...]":
+        """Its items, then its derived values."""
+        return (*self.items, *self.derived)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.parts)
+
+    def item(self, name: str) -> Item:
         return next(item for item in self.items if item.name == name)

@@ -32,6 +32,7 @@ from registry.instruments.extra.radiotherapy import RADIOTHERAPY
 from registry.instruments.extra.respondent import RESPONDENT
 from registry.instruments.extra.sosg_oq import SOSG_OQ
 from registry.instruments.keys import ADVERSE_EVENT_KEYS, ASSESSMENT_KEYS, FOLLOW_UP_END_KEYS, PATIENT_KEYS
+from registry.instruments.patient_forms import PATIENT_FORMS
 
 PATIENT = (ENROLMENT, DISEASE, SURGERY, TOKUHASHI, SINS, FOLLOW_UP)
 ASSESSMENT = (FRANKEL, ECOG_PS, PAIN_VAS, BARTHEL, EQ5D5L, EQ_VAS)
@@ -43,12 +44,10 @@ EXTRAS = {
     "follow_up": (LOCAL_RECURRENCE, RADIOTHERAPY),
     "assessment": (RESPONDENT, KPS, AIS, ESCC, COBB, SOSG_OQ),
 }
-PATIENT_EXTRAS = EXTRAS["baseline"] + EXTRAS["follow_up"]
+PATIENT_EXTRAS = tuple(instrument for form in PATIENT_FORMS for instrument in EXTRAS.get(form, ()))
 ASSESSMENT_EXTRAS = EXTRAS["assessment"]
 
-EXTRA_NAMES = frozenset(
-    part.name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for part in (*extra.items, *extra.derived)
-)
+EXTRA_NAMES = frozenset(name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for name in extra.part_names)
 
 # Not of the contract and on no form of the protocol: it has a table, a form and a file of its own.
 FOLLOW_UP_ENDS = (FOLLOW_UP_END,)
@@ -107,52 +106,50 @@ class Catalogue:
     @cached_property
     def extras(self) -> dict[str, tuple[Instrument, ...]]:
         """What a form may ask beside the core: the product's extras, then the study's own."""
-        return {form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*EXTRAS, "surgery", "repeat")}
+        return {
+            form: EXTRAS.get(form, ()) + self.own.get(form, ()) for form in (*PATIENT_FORMS, "assessment", "repeat")
+        }
 
     @cached_property
-    def own_instruments(self):
+    def own_instruments(self) -> tuple[Instrument, ...]:
         return tuple(instrument for some in self.own.values() for instrument in some)
 
     @cached_property
-    def own_names(self):
+    def own_names(self) -> frozenset[str]:
         """Names of own items: columns that the protocol brought."""
         return frozenset(item.name for item in items(self.own_instruments))
 
     @cached_property
-    def patient_extras(self):
-        return self.extras["baseline"] + self.extras["surgery"] + self.extras["follow_up"]
+    def patient_extras(self) -> tuple[Instrument, ...]:
+        return tuple(instrument for form in PATIENT_FORMS for instrument in self.extras[form])
 
     @cached_property
-    def assessment_extras(self):
+    def assessment_extras(self) -> tuple[Instrument, ...]:
         return self.extras["assessment"]
 
     @cached_property
-    def repeats(self):
+    def repeats(self) -> tuple[Instrument, ...]:
         """Own instruments that are filled in as often as there is something to tell."""
         return self.own.get("repeat", ())
 
     @cached_property
-    def extra_names(self):
-        return frozenset(
-            part.name
-            for extra in self.patient_extras + self.assessment_extras
-            for part in (*extra.items, *extra.derived)
-        )
+    def extra_names(self) -> frozenset[str]:
+        return frozenset(name for extra in self.patient_extras + self.assessment_extras for name in extra.part_names)
 
     @cached_property
-    def of_patient(self):
+    def of_patient(self) -> Any:
         return PATIENT + self.patient_extras
 
     @cached_property
-    def of_assessment(self):
+    def of_assessment(self) -> Any:
         return ASSESSMENT + self.assessment_extras
 
     @cached_property
-    def instruments(self):
+    def instruments(self) -> Any:
         return (*self.of_patient, *self.of_assessment, *ADVERSE_EVENTS, *self.repeats)
 
     @cached_property
-    def all_items(self):
+    def all_items(self) -> Any:
         """Keys and every item that there is, extras and own ones included."""
         return (
             *PATIENT_ITEMS,
@@ -164,24 +161,20 @@ class Catalogue:
         )
 
     @cached_property
-    def _instruments(self):
+    def _instruments(self) -> dict[str, Instrument]:
         return {instrument.code: instrument for instrument in self.instruments}
 
     @cached_property
-    def _items(self):
+    def _items(self) -> Any:
         return {item.name: item for item in self.all_items + FOLLOW_UP_END_ITEMS}
 
     @cached_property
-    def _derived(self):
+    def _derived(self) -> dict[str, Derived]:
         return {derived.name: derived for instrument in self.instruments for derived in instrument.derived}
 
     @cached_property
-    def _instrument_of(self):
-        return {
-            part.name: instrument
-            for instrument in self.instruments + FOLLOW_UP_ENDS
-            for part in (*instrument.items, *instrument.derived)
-        }
+    def _instrument_of(self) -> dict[str, Instrument]:
+        return {part.name: instrument for instrument in self.instruments + FOLLOW_UP_ENDS for part in instrument.parts}
 
     def how(self, code: str, visit: str = "") -> str:
         """How the protocol asks the instrument (ASKED), at `visit` where one is given."""
@@ -225,7 +218,7 @@ def current() -> Catalogue:
     return _read_current()
 
 
-def _looked_up(kinds: tuple[str, ...], name: str):
+def _looked_up(kinds: tuple[str, ...], name: str) -> Any:
     """What the product declares needs no look at the protocol: own names are never the same."""
     for kind in kinds:
         if name in getattr(BUILT_IN, kind):

@@ -92,7 +92,7 @@ class OnlyWith:
         return answers.get(self.item) is not None and answers.get(self.other) != self.value
 
 
-def _inside(text):
+def _inside(text: str) -> Any:
     """A label as it reads inside a sentence."""
     return text[0].lower() + text[1:]
 
@@ -119,7 +119,7 @@ PATIENT_CHECKS = (
 )
 
 
-def hard_errors(answers: Mapping[str, Any], checks=PATIENT_CHECKS) -> tuple[DateOrder | OnlyWith, ...]:
+def hard_errors(answers: Mapping[str, Any], checks: Any = PATIENT_CHECKS) -> tuple[DateOrder | OnlyWith, ...]:
     """The hard checks that `answers` (item name to clean value) break."""
     return tuple(check for check in checks if check.is_broken(answers))
 
@@ -146,7 +146,7 @@ KATAGIRI_GROWTH = Label(
 )
 
 
-def _is_the_other_growth(item, detail, answer, growth):
+def _is_the_other_growth(item: Any, detail: Any, answer: Any, growth: Any) -> bool:
     """Whether the primary may grow so, yet not with this answer to `item`: hormone-dependent, breast is slow."""
     primary = scores.KATAGIRI_PRIMARY
     published = primary.of_code({primary.item: detail, item: answer})
@@ -156,7 +156,7 @@ def _is_the_other_growth(item, detail, answer, growth):
 _WHEN = {"before": Label("before surgery", "術前"), "after": Label("after surgery", "術後")}
 
 
-def _without_radiotherapy(when, what):
+def _without_radiotherapy(when: Any, what: Any) -> SoftCheck:
     """A day, a dose or fractions of radiotherapy where there was none."""
     name, words = f"rt_{when}_{what}", _WHEN[when]
     label = catalogue.item(name).label
@@ -450,7 +450,7 @@ SOFT_CHECKS = (
 def outside_window(schedule: tuple[Timepoint, ...] | Plans) -> SoftCheck:
     """The check that an assessment falls in the window of its timepoint, for one plan or a registry's own `Plans`."""
 
-    def is_outside(code, day, surgery):
+    def is_outside(code: Any, day: Any, surgery: Any) -> bool:
         plan = schedule.on(surgery) if isinstance(schedule, Plans) else schedule
         return any(visit.code == code and not visit.is_in_window(day, surgery) for visit in plan)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from registry.instruments import catalogue
 from registry.instruments.base import Instrument, Label
@@ -22,12 +23,12 @@ class Switch:
     licence: str
 
 
-def _of(instrument, form):
+def _of(instrument: Instrument, form: Any) -> Switch:
     names = frozenset(item.name for item in instrument.items)
     return Switch(instrument.code, instrument.title, (form,), names, instrument.citation, instrument.licence)
 
 
-def _of_score(score):
+def _of_score(score: Any) -> Switch:
     names = frozenset(score.inputs) & {item.name for item in PROGNOSIS.items}
     return Switch(score.code, score.title, ("baseline",), names, score.citation, score.licence)
 

@@ -7,6 +7,7 @@ so C1 is bit 0 and a run of adjacent levels is a run of adjacent bits.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count, groupby
+from typing import Any
 
 from registry.instruments.base import Choice, Label
 
@@ -78,7 +79,7 @@ class SegmentRule:
     tl_starts_at: str = "T11"
     majority_tie: str = "away_from_thoracic"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, allowed in OPTIONS.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
@@ -147,7 +148,7 @@ class SegmentRule:
             ),
         }[group]
 
-    def _majority(self, counts):
+    def _majority(self, counts: Any) -> Any:
         most = max(counts.values())
         tied = [group for group, count in counts.items() if count == most]  # rostral to caudal
         if self.majority_tie == "away_from_thoracic":

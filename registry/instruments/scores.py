@@ -16,7 +16,12 @@ from registry.instruments.base import Label
 class _Term:
     """What terms have in common: unless they say otherwise, every answer that they name counts."""
 
-    def used(self, answers):
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the answers that the points are made of."""
+        raise NotImplementedError
+
+    def used(self, answers: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the answers that the points came from, or would come from."""
         return self.inputs
 
@@ -30,14 +35,14 @@ class Points(_Term):
     points: Mapping[Any, int] | None = field(default=None, hash=False)
 
     @property
-    def inputs(self):
+    def inputs(self) -> tuple[str]:
         return (self.item,)
 
-    def compute(self, answers):
+    def compute(self, answers: Mapping[str, Any]) -> Any:
         value = answers.get(self.item)
         return value if self.points is None else self.points.get(value)
 
-    def missing(self, answers):
+    def missing(self, answers: Mapping[str, Any]) -> tuple:
         return () if self.compute(answers) is not None else (self.item,)
 
 
@@ -55,33 +60,35 @@ class Depending(_Term):
     overrules: bool = False
 
     @property
-    def inputs(self):
+    def inputs(self) -> tuple[str, ...]:
         further = dict.fromkeys(point[0] for point in self.points.values() if isinstance(point, tuple))
         return (self.item, self.other, *further)
 
-    def of_code(self, answers):
+    def of_code(self, answers: Mapping[str, Any]) -> Any:
         """The points that the code has, whatever `other` says; None where it has none or waits for an answer."""
-        point = self.points.get(answers.get(self.item))
+        code: Any = answers.get(self.item)
+        point = self.points.get(code)
         return point[1].get(answers.get(point[0])) if isinstance(point, tuple) else point
 
-    def possible(self, code):
+    def possible(self, code: Any) -> frozenset:
         """Every number of points that a code can have of itself; none of a code that is not in the table."""
         point = self.points.get(code)
         return frozenset() if point is None else frozenset(point[1].values() if isinstance(point, tuple) else (point,))
 
-    def _is_other(self, answers):
+    def _is_other(self, answers: Mapping[str, Any]) -> bool:
         return answers.get(self.other) is not None and (self.overrules or self.of_code(answers) is None)
 
-    def compute(self, answers):
+    def compute(self, answers: Mapping[str, Any]) -> Any:
         return answers[self.other] if self._is_other(answers) else self.of_code(answers)
 
-    def used(self, answers):
+    def used(self, answers: Mapping[str, Any]) -> tuple:
         if self._is_other(answers):
             return (self.item, self.other)
-        point = self.points.get(answers.get(self.item))
+        code: Any = answers.get(self.item)
+        point = self.points.get(code)
         return (self.item, point[0]) if isinstance(point, tuple) else (self.item,)
 
-    def missing(self, answers):
+    def missing(self, answers: Mapping[str, Any]) -> tuple:
         if self.compute(answers) is not None:
             return ()
         if answers.get(self.item) is None:
@@ -90,7 +97,7 @@ class Depending(_Term):
         return (point[0] if isinstance(point, tuple) else self.other,)
 
 
-def _exact(limit):
+def _exact(limit: Any) -> Decimal:
     return Decimal(str(limit))  # 0.4 as a float is a little more than a measured 0.4
 
 
@@ -102,17 +109,17 @@ class Condition:
     at_least: float | None = None
     under: float | None = None
 
-    def holds(self, answers):
+    def holds(self, answers: Mapping[str, Any]) -> Any:
         value = self.of.compute(answers) if isinstance(self.of, Score) else answers.get(self.of)
         if value is None:
             return None
         return value >= _exact(self.at_least) if self.under is None else value < _exact(self.under)
 
     @property
-    def inputs(self):
+    def inputs(self) -> tuple:
         return self.of.inputs if isinstance(self.of, Score) else (self.of,)
 
-    def missing(self, answers):
+    def missing(self, answers: Mapping[str, Any]) -> tuple:
         if isinstance(self.of, Score):
             return self.of.missing(answers)
         return () if answers.get(self.of) is not None else (self.of,)
@@ -129,10 +136,10 @@ class Rungs(_Term):
     rungs: tuple[tuple[int, tuple[Condition, ...]], ...]
 
     @property
-    def inputs(self):
+    def inputs(self) -> tuple[str | Any, ...]:
         return tuple(dict.fromkeys(name for _, some in self.rungs for condition in some for name in condition.inputs))
 
-    def compute(self, answers):
+    def compute(self, answers: Mapping[str, Any]) -> int | None:
         for points, conditions in self.rungs:
             held = [condition.holds(answers) for condition in conditions]
             if True in held:
@@ -141,7 +148,7 @@ class Rungs(_Term):
                 return None
         return 0
 
-    def missing(self, answers):
+    def missing(self, answers: Mapping[str, Any]) -> tuple:
         if self.compute(answers) is not None:
             return ()
         return tuple(

@@ -6,6 +6,7 @@ hyphen. What cannot be seen, or only looks like another character, is never gues
 
 import re
 import unicodedata
+from typing import Any
 
 from registry.instruments.base import InvalidValue, Label
 
@@ -20,7 +21,7 @@ _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {chr(
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "HANGUL")
 
 
-def named(character):
+def named(character: str) -> str:
     """A character as a message names it: “ı” (U+0131 LATIN SMALL LETTER DOTLESS I)."""
     point = f"U+{ord(character):04X}"
     name = unicodedata.name(character, "")
@@ -28,7 +29,7 @@ def named(character):
     return f"{shown}({point}{f' {name}' if name else ''})"
 
 
-def folded(text):
+def folded(text: str) -> str:
     """`text` in its one spelling: NFKC, hyphens for dashes, without blanks around it.
 
     Raises InvalidValue for a character that cannot be seen.
@@ -40,7 +41,7 @@ def folded(text):
     return unicodedata.normalize("NFKC", _LONG_VOWEL.sub("-", text).translate(_DASHES)).strip()
 
 
-def code(text):
+def code(text: str) -> str:
     """A patient number or the code of a site: letters A to Z in upper case, digits, hyphens.
 
     Raises InvalidValue with the first character that is none of these.
@@ -50,7 +51,7 @@ def code(text):
     return text.upper()
 
 
-def number(text):
+def number(text: str) -> str:
     """A patient number or the code of a site in a file or a body: as `folded`, of ASCII alone, its case as it is.
 
     Raises InvalidValue with the first character that is not.
@@ -58,7 +59,7 @@ def number(text):
     return ascii_only(folded(text))
 
 
-def local_number(text):
+def local_number(text: str) -> str:
     """A hospital number or initials: printable ASCII, and the scripts of East Asia, in which one letter is no other.
 
     Raises InvalidValue with the first character that is none of these.
@@ -68,13 +69,13 @@ def local_number(text):
     return text
 
 
-def ascii_only(text):
+def ascii_only(text: str) -> Any:
     """`text`, if all of it is printable ASCII without a blank. Raises InvalidValue with the first other character."""
     _require(text, lambda character: character.isascii() and character.isprintable() and character != " ")
     return text
 
 
-def as_code(text):
+def as_code(text: str) -> Any:
     """As `code`, for what is looked up and not stored: a text that is no code stays as it is, and nothing has it."""
     try:
         return code(text)
@@ -82,7 +83,7 @@ def as_code(text):
         return text
 
 
-def as_number(text):
+def as_number(text: str) -> Any:
     """As `number`, for what is looked up and not stored."""
     try:
         return number(text)
@@ -90,21 +91,21 @@ def as_number(text):
         return text
 
 
-def _is_unseen(character):
+def _is_unseen(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN or character in _FILLERS
 
 
-def _is_east_asian(character):
+def _is_east_asian(character: str) -> bool:
     return unicodedata.name(character, "").startswith(_EAST_ASIAN)
 
 
-def _require(text, fits):
+def _require(text: str, fits: Any) -> None:
     for character in text:
         if not fits(character):
             raise _refusal(character)
 
 
-def _refusal(character):
+def _refusal(character: str) -> InvalidValue:
     return InvalidValue(
         Label(
             "has a character that does not belong there: {c}",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from registry.instruments.base import Choice, Label
 
@@ -128,13 +129,13 @@ class Plans:
             self.versions[0].plan,
         )
 
-    def of(self, patient, today: date) -> tuple[Timepoint, ...]:
+    def of(self, patient: Any, today: date) -> tuple[Timepoint, ...]:
         """A patient's own plan: the one in force on the day of surgery; before that is known, today's."""
         return self.on(patient.surgery_date or today)
 
     def spans(self) -> list[tuple[date | None, date | None, tuple[Timepoint, ...]]]:
         """(first day, day after the last, plan) of each version that is ever in force; None where there is no end."""
-        periods = []
+        periods: list[tuple[date | None, None, tuple[Timepoint, ...]]] = []
         for version in self.versions:
             if periods and periods[-1][0] == version.effective_from:
                 periods.pop()

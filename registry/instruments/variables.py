@@ -3,7 +3,7 @@
 Label, unit and direction are those of the instrument wherever the variable is an item or a derived value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Recode:
     groups: Mapping[Any, str]
     missing: Mapping[Any, str]
 
-    def __call__(self, code):
+    def __call__(self, code: Any) -> str | None:
         """The group of a code; None for a missing one. KeyError for a code that the item does not have."""
         return None if code is None or code in self.missing else self.groups[code]
 
@@ -65,7 +65,7 @@ class Variable:
         )
 
 
-def _continuous(name, **more):
+def _continuous(name: str, **more: Any) -> Variable:
     part = catalogue.part(name)
     return Variable(
         name=name,
@@ -77,18 +77,18 @@ def _continuous(name, **more):
     )
 
 
-def _categorical(name):
+def _categorical(name: str) -> Variable:
     part = catalogue.part(name)
     return Variable(
         name=name,
         label=part.label,
         kind="categorical",
-        categories=part.choices,
+        categories=getattr(part, "choices", ()),
         higher_is="" if isinstance(part, Bands) else catalogue.instrument_of(name).higher_is,
     )
 
 
-def _recoded(name, label, *, source, groups, missing=None):
+def _recoded(name: str, label: Any, *, source: Any, groups: Any, missing: Any = None) -> Variable:
     """`groups` is a category to the codes that it holds."""
     return Variable(
         name=name,
@@ -158,7 +158,7 @@ CHARACTERISTICS = (
 DOMAINS = tuple(_categorical(item.name) for item in DIMENSIONS)
 
 
-def _graded(instrument, item):
+def _graded(instrument: Any, item: Any) -> Variable:
     """An item as a categorical variable of its own, its codes as text."""
     own = instrument.items == (item,)
     return Variable(
@@ -204,7 +204,7 @@ EVENTS = (
 VARIABLES = (*CHARACTERISTICS, *OUTCOMES, *DOMAINS, *EVENTS, *GRADES, *COMPONENTS)
 
 
-def _asked_by_cohorts(part):
+def _asked_by_cohorts(part: Any) -> str | None:
     """The kind of a variable that patients may be chosen by; None for what names them, for texts, sets of levels and
     EQ-5D states."""
     if isinstance(part, Derived):
@@ -216,13 +216,13 @@ def _asked_by_cohorts(part):
     return "date" if part.kind == "date" else "continuous"
 
 
-def _further(instruments, but, titled=False):
+def _further(instruments: Any, but: Any, titled: bool = False) -> Iterator[Variable]:
     """Variables of everything that these instruments declare and no variable asks yet.
 
     titled  each label says its instrument, where that has several items
     """
     for instrument in instruments:
-        for part in (*instrument.items, *instrument.derived):
+        for part in instrument.parts:
             if part.name not in but and (kind := _asked_by_cohorts(part)):
                 several = titled and len(instrument.items) > 1
                 yield Variable(

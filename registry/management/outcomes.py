@@ -1,5 +1,7 @@
 """What the commands that compute outcomes have in common."""
 
+from collections.abc import Callable
+
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
@@ -9,7 +11,7 @@ from sites.tenancy.scope import everything
 
 
 class OutcomesCommand(BaseCommand):
-    compute = None
+    compute: Callable[..., int]
     what = ""
 
     def add_arguments(self, parser):

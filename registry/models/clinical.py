@@ -3,13 +3,17 @@
 Every table carries `site`, the column that row-level security hangs on. Columns come from the instruments.
 """
 
+from datetime import date
+from typing import TYPE_CHECKING, Any, cast
+
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast, NullIf
 from django.db.models.lookups import GreaterThan, In
 from django.utils.translation import gettext_lazy as _
 
-from registry.instruments import catalogue, checks, levels
+from registry.instruments import catalogue, checks, levels, spelling
+from registry.instruments.patient_forms import BASELINE, SURGERY_FORM
 from registry.models import columns as build
 from sites.database.fast_rows import rows_of
 from sites.models import Site
@@ -56,6 +60,11 @@ class Record(models.Model):
     updated_by_id = models.BigIntegerField(null=True, editable=False)
     in_error = in_error_field()
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Columns that the instruments declare, in the classes below."""
+
     class Meta:
         abstract = True
 
@@ -66,7 +75,9 @@ def segment_group():
     One run of at most three levels, divided by its lowest bit, is 1, 3 or 7; such a run cannot join cervical with TLS.
     """
     mask = Cast(F("lesion_levels"), models.IntegerField())
-    run = mask / NullIf(mask.bitand(Value(0, models.IntegerField()) - mask), Value(0, models.IntegerField()))
+    run = mask / NullIf(
+        mask.bitand(cast("int", Value(0, models.IntegerField()) - mask)), Value(0, models.IntegerField())
+    )
     cervical, tls = levels.mask(levels.CERVICAL), levels.mask(levels.DEFAULT_RULE.tls)
     return models.GeneratedField(
         expression=Case(
@@ -84,7 +95,6 @@ def segment_group():
 
 PATIENT_ITEMS = build.stored_items(catalogue.PATIENT)
 PATIENT_EXTRAS = build.stored_items(catalogue.PATIENT_EXTRAS)
-BASELINE = (catalogue.ENROLMENT, catalogue.DISEASE, catalogue.TOKUHASHI, catalogue.SINS)
 SURGERY = (catalogue.SURGERY,)
 
 
@@ -103,16 +113,17 @@ class PatientQuerySet(models.QuerySet):
         return self.filter(site_id__in=access.scope().read)
 
     def one_visible_to(self, access, patient_id):
-        """The patient with this id, if `access` may read the site; DoesNotExist otherwise.
+        """The patient with this id, in whatever spelling, if `access` may read the site; DoesNotExist otherwise.
 
         Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
         PostgreSQL to answer it.
         """
-        rows = rows_of(self.model)
-        sql = f"SELECT {rows.sql} FROM {self.model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
-        row = rows.read(sql, [patient_id, list(access.scope().read)])
+        model: Any = self.model
+        rows = rows_of(model)
+        sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
+        row = rows.read(sql, [spelling.as_number(patient_id), list(access.scope().read)])
         if not row:
-            raise self.model.DoesNotExist(patient_id)
+            raise model.DoesNotExist(patient_id)
         return row[0]
 
 
@@ -175,10 +186,16 @@ class Patient(Record):
             *build.missing_constraints("patient", PATIENT_ITEMS),
             *build.missing_constraints("patient", PATIENT_EXTRAS, "extra_or_reason"),
             build.complete_constraint(
-                "patient_baseline", build.stored_items(BASELINE), "baseline_state", "baseline_asked_by"
+                "patient_baseline",
+                build.stored_items(BASELINE.instruments),
+                BASELINE.state_column,
+                BASELINE.asked_by_column,
             ),
             build.complete_constraint(
-                "patient_surgery", build.stored_items(SURGERY), "surgery_state", "surgery_asked_by"
+                "patient_surgery",
+                build.stored_items(SURGERY_FORM.instruments),
+                SURGERY_FORM.state_column,
+                SURGERY_FORM.asked_by_column,
             ),
         ]
 
@@ -234,6 +251,8 @@ ASSESSMENT_EXTRAS = build.stored_items(catalogue.ASSESSMENT_EXTRAS)
 class Assessment(Record):
     """What was assessed at one timepoint: one row a patient and timepoint, one column an item."""
 
+    may_leave_queries: bool  # of a row that was just saved: whether a query of a rule is open about it
+
     patient = of_patient("assessments")
     site = site_of_patient()
     # A trigger knows the timepoints of a statement's rows at once; those that there are never go.
@@ -275,6 +294,9 @@ ADVERSE_EVENT_ITEMS = catalogue.items(catalogue.ADVERSE_EVENTS)
 
 class AdverseEvent(Record):
     """One adverse event of a patient. It is stored whole, so it is complete from the beginning."""
+
+    kind: str
+    onset_date: date
 
     patient = of_patient("adverse_events")
     site = site_of_patient()

@@ -5,6 +5,7 @@ A column is named after its item, so that a form, a file and a query speak of th
 
 from functools import reduce
 from operator import add
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -44,12 +45,13 @@ class LevelsField(models.IntegerField):
         return value if value is None or isinstance(value, int) else levels.mask(value)
 
     def value_to_string(self, obj):
-        return ";".join(self.value_from_object(obj) or ())
+        value: Any = self.value_from_object(obj)
+        return ";".join(value or ())
 
 
 def field_for(item):
     """The nullable model field that stores one item. Labels stay with the item: rewording one is no migration."""
-    common = {"null": True, "blank": True}
+    common: dict[str, Any] = {"null": True, "blank": True}
     if item.kind == "integer":
         big = item.maximum is not None and item.maximum > 32_767
         return (models.IntegerField if big else models.SmallIntegerField)(**common)
@@ -67,6 +69,8 @@ def field_for(item):
 
 def generated_for(derived):
     """The stored generated column of a derived value: null unless every item is there."""
+    output: models.Field
+    expression: Any
     items = [F(name) for name in derived.items]
     total = reduce(add, items)
     if isinstance(derived, Bands):
@@ -75,7 +79,7 @@ def generated_for(derived):
             *(When(LessThanOrEqual(total, upper), then=Value(choice.code)) for upper, choice in derived.bands),
             default=Value(None),
         )
-        output = models.CharField(max_length=max(len(choice.code) for choice in derived.choices), null=True)
+        output = models.CharField(max_length=max(len(str(choice.code)) for choice in derived.choices), null=True)
     elif isinstance(derived, Digits):
         places = reversed(range(len(items)))
         # A smallint times a literal stays a smallint and would overflow.

@@ -5,13 +5,15 @@ that has it. A statement names its columns, so a process that has not read it ye
 """
 
 from threading import Lock
+from typing import Any
 
 from django.db import models
 
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models.clinical import Assessment, Patient
 from registry.models.protocol import OwnRecord
 
-MODELS = {"baseline": Patient, "surgery": Patient, "follow_up": Patient, "assessment": Assessment, "repeat": OwnRecord}
+MODELS = {**dict.fromkeys(PATIENT_FORMS, Patient), "assessment": Assessment, "repeat": OwnRecord}
 _changing = Lock()
 
 
@@ -30,12 +32,12 @@ class CodesField(models.TextField):
         return value if value is None or isinstance(value, str) else ";".join(value)
 
     def value_to_string(self, obj):
-        return ";".join(self.value_from_object(obj) or ())
+        return self.get_prep_value(self.value_from_object(obj)) or ""
 
 
 def field_for(item):
     """The model field of an own item. What it accepts is a constraint that publishing makes of the declaration."""
-    common = {"null": True, "blank": True}
+    common: dict[str, Any] = {"null": True, "blank": True}
     kinds = {
         "integer": models.IntegerField,
         "date": models.DateField,

@@ -70,6 +70,9 @@ class FollowUpEnd(models.Model):
     updated_by_id = models.BigIntegerField(null=True, editable=False)
     in_error = in_error_field()
 
+    end_kind: str
+    end_data_use: str | None
+
     class Meta:
         verbose_name = _("end of follow-up")
         verbose_name_plural = _("ends of follow-up")

@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Any
 
 from registry.instruments.base import Choice, Derived, Instrument, Item, Label
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.protocol import evaluate, naming, sql
 from registry.protocol.expressions import InvalidExpression, Typed, closest, compiled, items_in, names
 
 FORMAT = 1
-RECORDS = ("baseline", "surgery", "follow_up", "assessment", "repeat")  # what an own instrument is asked with
+RECORDS = (*PATIENT_FORMS, "assessment", "repeat")  # what an own instrument is asked with
 KINDS = {
     "whole": "integer",
     "decimal": "decimal",
@@ -47,7 +48,7 @@ class Fault:
     value: str
     reason: Label
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"row {self.row}, {self.column}: {self.reason.en}"
 
 
@@ -66,10 +67,10 @@ class Calculated(Derived):
     section: Label | None = None
     show_if: str = ""
 
-    def compute(self, answers: Mapping[str, Any]):
+    def compute(self, answers: Mapping[str, Any]) -> Any:
         return self._shown(evaluate.value(self.tree, answers))
 
-    def _shown(self, match):
+    def _shown(self, match: Any) -> Any:
         if match is None or self.kind == "text":
             return match
         if self.kind == "date":
@@ -79,7 +80,7 @@ class Calculated(Derived):
         rounded = evaluate.value(("round", ("number", match), self.places), {})
         return int(rounded) if self.places == 0 else Decimal(f"{rounded:.{self.places}f}")
 
-    def sql(self, column):
+    def sql(self, column: Any) -> Any:
         """SQL of the value; `column` gives the SQL of an item by name."""
         expression = sql.expression(self.tree, column)
         if self.kind == "date":
@@ -101,7 +102,7 @@ class Check:
     says: Label
 
     @property
-    def items(self):
+    def items(self) -> tuple[str, ...]:
         return tuple(sorted(items_in(self.tree)))
 
 
@@ -124,12 +125,12 @@ def read(
     return _Reader(document, version, frozenset(taken), dict(known or {})).read()
 
 
-def _mappings(raw):
+def _mappings(raw: Any) -> list[Mapping]:
     """The mappings of what should be a list of them."""
     return [member for member in raw if isinstance(member, Mapping)] if isinstance(raw, (list, tuple)) else []
 
 
-def _label(raw, fallback=""):
+def _label(raw: Any, fallback: str = "") -> Label:
     """A Label of {"en": …, "ja": …} or of a plain text; what a language lacks is taken from the other."""
     if isinstance(raw, str):
         raw = {"en": raw}
@@ -139,17 +140,18 @@ def _label(raw, fallback=""):
 
 
 class _Reader:
-    def __init__(self, document, version, taken, known):
+    def __init__(self, document: Mapping, version: str, taken: Any, known: Any) -> None:
         self.document, self.version, self.taken, self.known = document, version, taken, known
-        self.faults = []
-        self.items, self.calculated = {}, {}  # name to (row, Item), to (row, raw)
-        self.trees = {}  # name of a calculation to its Typed, None where it has a fault
+        self.faults: list[Fault] = []
+        self.items: dict[str, tuple[int, Item]] = {}
+        self.calculated: dict[str, tuple[int, Any]] = {}
+        self.trees: dict[str, Typed | None] = {}  # name of a calculation to its Typed, None where it has a fault
 
-    def fault(self, row, column, value, en, ja, **values):
+    def fault(self, row: Any, column: Any, value: Any, en: str, ja: str, **values: Any) -> None:
         text = str(value if value is not None else "")[:80]
         self.faults.append(Fault(row, column, text, Label(en, ja).format(v=text, **values)))
 
-    def read(self):
+    def read(self) -> Reading:
         if not isinstance(self.document, Mapping):
             self.fault(0, "", "", "is no declaration of an instrument", "尺度の定義ではありません")
             return Reading(None, self.faults)
@@ -169,7 +171,7 @@ class _Reader:
             return Reading(None, sorted(self.faults, key=lambda fault: fault.row))
         return Reading(self._instrument(items, derived, checks), [])
 
-    def _instrument(self, items, derived, checks):
+    def _instrument(self, items: Any, derived: Any, checks: Any) -> Instrument:
         document = self.document
         by = {"patient": Label("Patient", "患者"), "staff": Label("Site staff", "施設スタッフ")}
         return Instrument(
@@ -180,7 +182,7 @@ class _Reader:
             derived=derived,
             how_to=_label(document["how_to"]) if document.get("how_to") else None,
             higher_is=document.get("higher_is") or "",
-            completed_by=by.get(document.get("completed_by")),
+            completed_by=by.get(str(document.get("completed_by"))),
             citation=str(document.get("citation") or ""),
             licence=str(document.get("licence") or ""),
             optional=True,
@@ -191,7 +193,7 @@ class _Reader:
 
     # The form itself
 
-    def _head(self):
+    def _head(self) -> None:
         document = self.document
         code = str(document.get("code") or "")
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,19}", code):
@@ -207,7 +209,7 @@ class _Reader:
         self._among(0, "higher_is", document.get("higher_is") or "", ("", "better", "worse"))
         self._among(0, "completed_by", document.get("completed_by") or "", ("", "staff", "patient"))
 
-    def _among(self, row, column, value, known):
+    def _among(self, row: Any, column: Any, value: Any, known: Any) -> bool:
         if value in known:
             return True
         near = closest(str(value), [code for code in known if code])
@@ -219,7 +221,7 @@ class _Reader:
 
     # Items
 
-    def _row(self, row, raw):
+    def _row(self, row: Any, raw: Any) -> None:
         name = str(raw.get("name") or "")
         if not self._name(row, name) or not self._among(row, "kind", raw.get("kind"), tuple(KINDS)):
             return
@@ -230,7 +232,7 @@ class _Reader:
         else:
             self.items[name] = (row, self._item(row, name, raw))
 
-    def _name(self, row, name):
+    def _name(self, row: Any, name: Any) -> bool:
         before = self.items.get(name) or self.calculated.get(name)
         others = self.taken | self.items.keys() | self.calculated.keys()
         if before:
@@ -246,7 +248,7 @@ class _Reader:
             return True
         return False
 
-    def _item(self, row, name, raw):
+    def _item(self, row: Any, name: Any, raw: Any) -> Item:
         kind = raw["kind"]
         choices = NO_YES if kind == "yes_no" else self._choices(row, raw) if kind in ("code", "codes") else ()
         stored = KINDS[kind]
@@ -278,9 +280,9 @@ class _Reader:
             required_if=str(raw.get("required_if") or "").strip(),
         )
 
-    def _choices(self, row, raw):
+    def _choices(self, row: Any, raw: Any) -> tuple[Choice, ...]:
         given = _mappings(raw.get("choices"))
-        choices = {}
+        choices: dict[str, Choice] = {}
         if not given:
             self.fault(row, "choices", "", "has no code; at least one is needed", "コードがありません")
         if len(given) > MOST_CODES:
@@ -304,7 +306,7 @@ class _Reader:
                 choices[code] = Choice(int(code) if whole else code, _label(choice.get("label"), code))
         return tuple(choices.values())
 
-    def _range(self, row, raw, kind):
+    def _range(self, row: Any, raw: Any, kind: str) -> tuple[None, None] | list[int | Decimal | None]:
         if kind not in ("whole", "decimal"):
             for column in ("minimum", "maximum"):
                 if raw.get(column) not in (None, ""):
@@ -313,7 +315,7 @@ class _Reader:
                         "この種類では使いません（空欄にしてください）",
                     )  # fmt: skip
             return None, None
-        limits = [self._limit(row, raw, column, kind) for column in ("minimum", "maximum")]
+        limits: list[Any] = [self._limit(row, raw, column, kind) for column in ("minimum", "maximum")]
         if None not in limits and limits[0] > limits[1]:
             self.fault(
                 row, "minimum", limits[0], "is above the maximum {m}; {m} to {v} would fit",
@@ -321,7 +323,7 @@ class _Reader:
             )  # fmt: skip
         return limits
 
-    def _limit(self, row, raw, column, kind):
+    def _limit(self, row: Any, raw: Any, column: Any, kind: str) -> int | Decimal | None:
         value = raw.get(column)
         if value in (None, ""):
             return None
@@ -337,7 +339,7 @@ class _Reader:
             return None
         return int(number) if number == number.to_integral_value() else number
 
-    def _places(self, row, raw, kind, default):
+    def _places(self, row: Any, raw: Any, kind: str, default: Any) -> Any:
         value = raw.get("places")
         value = default if value in (None, "") else value
         if not (isinstance(value, int) or str(value).isdecimal()) or not 0 <= int(value) <= 6:
@@ -345,7 +347,7 @@ class _Reader:
             return default
         return int(value)
 
-    def _max_length(self, row, raw):
+    def _max_length(self, row: Any, raw: Any) -> int:
         value = raw.get("max_length")
         value = 200 if value in (None, "") else value
         if not (isinstance(value, int) or str(value).isdecimal()) or not 1 <= int(value) <= 5000:
@@ -356,11 +358,11 @@ class _Reader:
     # Expressions
 
     @cached_property
-    def scope(self):
+    def scope(self) -> Any:
         """Items that an expression may name: the form's own before those of the patient."""
         return self.known | {name: item for name, (_, item) in self.items.items()}
 
-    def _compiled(self, row, column, text, wanted, scope=None):
+    def _compiled(self, row: Any, column: Any, text: str, wanted: Any, scope: Any = None) -> Typed | None:
         try:
             if scope is None:
                 expression = compiled_over(text, self.scope, self.trees, wanted)
@@ -377,7 +379,7 @@ class _Reader:
             return None
         return expression
 
-    def _with_expressions(self, row, item):
+    def _with_expressions(self, row: Any, item: Any) -> Any:
         for column in ("show_if", "required_if"):
             text = getattr(item, column)
             if text:
@@ -386,16 +388,17 @@ class _Reader:
                 self._compiled(row, column, text, "boolean")
         return item
 
-    def _check(self, number, raw):
+    def _check(self, number: Any, raw: Any) -> Check | None:
         row, name = number, str(raw.get("name") or f"check_{number}")
         if not _label(raw.get("says")).en:
             self.fault(row, "checks", name, "says nothing; a sentence for the reader is needed", "説明文がありません")
         expression = self._compiled(row, "checks", str(raw.get("when") or ""), "boolean")
         return Check(name, raw["when"], expression.tree, _label(raw["says"])) if expression else None
 
-    def _calculations(self):
+    def _calculations(self) -> tuple[Calculated, ...]:
         """The calculated values, each with the calculations that it names put in their place."""
-        trees, states = self.trees, {}
+        trees: dict[str, Typed | None] = self.trees
+        states: dict[str, str] = {}
         for name in self.calculated:
             self._calculation(name, trees, states, [])
         return tuple(
@@ -404,7 +407,7 @@ class _Reader:
             if trees.get(name)
         )
 
-    def _calculation(self, name, trees, states, path):
+    def _calculation(self, name: Any, trees: Any, states: Any, path: Any) -> None:
         """Fill `trees[name]` (Typed, or None where there is a fault)."""
         row, raw = self.calculated[name]
         if states.get(name) == "open":
@@ -430,16 +433,15 @@ class _Reader:
             trees[name] = None
             return
         scope = self.scope | {other: _stand_in(other, trees[other]) for other in used}
-        expression = self._compiled(row, "formula", text, "", scope) if text else self._no_formula(row)
+        if not text:
+            self.fault(row, "formula", "", "must not be empty", "空欄にできません")
+        expression = self._compiled(row, "formula", text, "", scope) if text else None
         trees[name] = expression and replace(expression, tree=_put(expression.tree, trees))
         if trees[name] and len(sql.expression(trees[name].tree, lambda name: name)) > LONGEST_SQL:
             self.fault(row, "formula", text, "is too complicated", "複雑すぎます")
             trees[name] = None
 
-    def _no_formula(self, row):
-        self.fault(row, "formula", "", "must not be empty", "空欄にできません")
-
-    def _derived(self, name, row, raw, typed):
+    def _derived(self, name: Any, row: Any, raw: Any, typed: Any) -> Calculated:
         kind = {"null": "text", "time": "number"}.get(typed.type, typed.type)
         show_if = str(raw.get("show_if") or "").strip()
         tree = typed.tree
@@ -459,20 +461,20 @@ class _Reader:
         )
 
 
-def _names(text):
+def _names(text: str) -> frozenset[str] | frozenset:
     try:
         return names(text) if text else frozenset()
     except InvalidExpression:
         return frozenset()
 
 
-def _stand_in(name, typed: Typed):
+def _stand_in(name: Any, typed: Typed) -> Item:
     """An item of the type of a calculation, for what names it."""
     kind = {"number": "decimal", "boolean": "integer", "null": "text"}.get(typed.type, typed.type)
     return Item(name=name, label=Label(name, name), kind=kind)
 
 
-def _put(tree, trees):
+def _put(tree: Any, trees: Any) -> Any:
     """The tree with each calculation that it names in the place of its name."""
     if tree[0] == "item" and tree[1] in trees and trees[tree[1]]:
         typed = trees[tree[1]]
@@ -480,14 +482,14 @@ def _put(tree, trees):
     return tuple(_put(node, trees) if isinstance(node, tuple) else node for node in tree)
 
 
-def compiled_over(text, items, trees, wanted=""):
+def compiled_over(text: str, items: Any, trees: Any, wanted: str = "") -> Typed:
     """The Typed of an expression that may name calculations beside items. `trees`: their names to Typed."""
     known = {name: typed for name, typed in trees.items() if typed}
     expression = compiled(text, dict(items) | {name: _stand_in(name, typed) for name, typed in known.items()}, wanted)
     return replace(expression, tree=_put(expression.tree, known))
 
 
-def _free_code(codes, whole):
+def _free_code(codes: Any, whole: Any) -> str:
     numbers = [int(code) for code in codes if _WHOLE.fullmatch(code)]
     return str(max(numbers, default=0) + 1) if whole else f"{next(reversed(codes))}2"
 
@@ -495,14 +497,14 @@ def _free_code(codes, whole):
 # What is asked
 
 
-def items_of(document):
+def items_of(document: Mapping) -> tuple:
     """The stored items of a document as far as they can be read: what expressions of other forms may name."""
     bare = [
         {key: value for key, value in item.items() if key not in ("show_if", "required_if")}
         for item in document["items"]
         if item.get("kind") != "calculated"
     ]
-    reading = read(document | {"items": bare, "checks": []})
+    reading = read({**document, "items": bare, "checks": []})
     return reading.instrument.items if reading.instrument else ()
 
 
@@ -513,7 +515,9 @@ def expressions_of(instruments: Iterable[Instrument], known: Mapping[str, Item] 
         scope = dict(known or {}) | {item.name: item for item in instrument.items}
         kinds = {"boolean": "boolean", "date": "date", "text": "text"}
         calculated = {
-            derived.name: Typed(derived.tree, kinds.get(derived.kind, "number")) for derived in instrument.derived
+            derived.name: Typed(derived.tree, kinds.get(derived.kind, "number"))
+            for derived in instrument.derived
+            if isinstance(derived, Calculated)
         }
         for item in instrument.items:
             trees = {

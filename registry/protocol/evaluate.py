@@ -1,16 +1,18 @@
 """Evaluation of a typed expression in Python: the reference for the browser's and PostgreSQL's (`expressions`)."""
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from statistics import median
+from typing import Any
 
 from registry.protocol.expressions import EPOCH
 
 SMALLEST = 1e-9  # a division by less is none
 
 
-def value(tree, answers, today=None):
+def value(tree: Any, answers: Mapping[str, Any], today: Any = None) -> Any:
     """The value of a typed tree: float, text, bool or None; a date is its days since 1970-01-01.
 
     answers  item name to clean value; what is not there is null
@@ -18,7 +20,7 @@ def value(tree, answers, today=None):
     return _Run(answers, today or date.today()).value(tree)
 
 
-def as_number(raw):
+def as_number(raw: Any) -> Any:
     """An answer as the language sees it: numbers as float, dates as days, times as minutes, text as it is."""
     if raw is None or raw == "":
         return None
@@ -29,25 +31,25 @@ def as_number(raw):
     return float(raw) if isinstance(raw, (int, float, Decimal)) else raw
 
 
-def as_date(days):
+def as_date(days: Any) -> Any:
     """The date of a number of days since 1970-01-01; None of None."""
     return None if days is None else EPOCH + timedelta(days=int(days))
 
 
-def snap(number):
+def snap(number: Any) -> Any:
     """The number to nine decimals."""
     return None if number is None else math.floor(number * 1e9 + 0.5) / 1e9
 
 
-def _ascii_lower(text):
+def _ascii_lower(text: str) -> str:
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
 
 
 class _Run:
-    def __init__(self, answers, today):
+    def __init__(self, answers: Mapping[str, Any], today: Any) -> None:
         self.answers, self.today = answers, today
 
-    def value(self, tree):
+    def value(self, tree: Any) -> Any:
         name = tree[0]
         if name in _WITH_TREE:
             return _WITH_TREE[name](self, tree)
@@ -59,10 +61,10 @@ class _Run:
             return _TOTAL[name](*values)
         return None if None in values else _STRICT[name](*values)
 
-    def truth(self, tree):
+    def truth(self, tree: Any) -> bool:
         return self.value(tree) is True
 
-    def rounded(self, tree):
+    def rounded(self, tree: Any) -> float | None:
         number, scale = self.value(tree[1]), 10.0 ** tree[2]
         if number is None:
             return None
@@ -74,24 +76,24 @@ class _Run:
         }[tree[0]]
         return math.copysign(whole / scale, number) if whole else 0.0
 
-    def power(self, tree):
+    def power(self, tree: Any) -> float | None:
         base, exponent = self.value(tree[1]), tree[2]
         if base is None or (exponent < 0 and abs(base) < SMALLEST) or (exponent % 1 and base < 0):
             return None
         return math.pow(base, exponent)
 
-    def difference(self, tree):
+    def difference(self, tree: Any) -> Any:
         first, second = self.value(tree[1]), self.value(tree[2])
         if first is None or second is None:
             return None
         days = second - first
         return (days if tree[4] else abs(days)) / tree[3]
 
-    def ticked(self, tree):
+    def ticked(self, tree: Any) -> float:
         return 1.0 if tree[2] in [str(code) for code in self.answers.get(tree[1]) or ()] else 0.0
 
 
-_WITH_TREE = {
+_WITH_TREE: dict[str, Callable[[_Run, tuple], Any]] = {
     "number": lambda run, tree: float(tree[1]),
     "text": lambda run, tree: tree[1],
     "boolean": lambda run, tree: tree[1],
@@ -113,21 +115,21 @@ _WITH_TREE = {
 }
 
 
-def _stdev(known):
+def _stdev(known: Any) -> float | None:
     if len(known) < 2:
         return None
     mean = _sum(known) / len(known)
     return math.sqrt(_sum([(value - mean) * (value - mean) for value in known]) / (len(known) - 1))
 
 
-def _sum(known):
+def _sum(known: Any) -> Any:
     total = 0.0
     for value in known:
         total += value
     return total
 
 
-_PASSING = {
+_PASSING: dict[str, Callable[[list], Any]] = {
     "sum": _sum,
     "mean": lambda known: _sum(known) / len(known),
     "min": min,
@@ -145,7 +147,7 @@ _TOTAL = {
     "starts_with": lambda a, b: a is not None and b is not None and _ascii_lower(a).startswith(_ascii_lower(b)),
     "ends_with": lambda a, b: a is not None and b is not None and _ascii_lower(a).endswith(_ascii_lower(b)),
 }
-_STRICT = {
+_STRICT: dict[str, Callable[..., Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,

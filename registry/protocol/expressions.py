@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput
@@ -37,7 +37,7 @@ UNITS = {"y": 365.2425, "M": 30.44, "d": 1.0, "h": 1 / 24, "m": 1 / 1440, "s": 1
 class InvalidExpression(ValueError):
     """An expression that cannot be used. `column` (from 1) is where, `reason` why and what would fit."""
 
-    def __init__(self, reason: Label, column: int = 1):
+    def __init__(self, reason: Label, column: int = 1) -> None:
         super().__init__(f"character {column}: {reason.en}")
         self.reason, self.column = reason, column
 
@@ -52,16 +52,16 @@ class Typed:
 
 
 @lru_cache(maxsize=1)
-def _parser():
+def _parser() -> Lark:
     return Lark(Path(__file__).with_name("expressions.lark").read_text(), parser="lalr", propagate_positions=True)
 
 
-def _fail(en, ja, at=None, **values) -> NoReturn:
+def _fail(en: str, ja: str, at: Any = None, **values: Any) -> NoReturn:
     raise InvalidExpression(Label(en, ja).format(**values), getattr(at, "column", None) or 1)
 
 
 @lru_cache(maxsize=2048)
-def parse(text: str):
+def parse(text: str) -> Any:
     """The syntax tree (lark's) of an expression. Raises InvalidExpression."""
     if len(text) > LONGEST:
         _fail("is longer than {n} characters", "{n}文字を超えています", n=LONGEST)
@@ -71,11 +71,11 @@ def parse(text: str):
         raise _syntax(text, error) from None
 
 
-def _one_line(text):
+def _one_line(text: str) -> str:
     return re.sub(r"[\r\n\t]", " ", text)
 
 
-def _syntax(text, error):
+def _syntax(text: str, error: Any) -> InvalidExpression:
     column = error.column if error.column and error.column > 0 else len(text) + 1
     token = getattr(error, "token", None)
     rest = str(token) if token else text[column - 1 : column + 11]
@@ -99,14 +99,14 @@ def names(text: str) -> frozenset[str]:
     return frozenset(mentioned)
 
 
-def _name(token):
+def _name(token: Any) -> str:
     return str(token).removeprefix("[").strip()
 
 
 def renamed(text: str, new: Mapping[str, str]) -> str:
     """The expression with items under their `new` names; text that is not an item stays as it is."""
 
-    def change(match):
+    def change(match: Any) -> str:
         return f"[{new.get(match[1].lower(), match[1])}{match[2]}"
 
     return re.sub(r"\[\s*([A-Za-z][A-Za-z0-9_-]*)(\s*[\](])", change, text)
@@ -128,12 +128,12 @@ def compiled(text: str, items: Mapping[str, Item], wanted: str = "") -> Typed:
     return expression
 
 
-def _truth(typed):
+def _truth(typed: Any) -> Any:
     if typed.type == "boolean":
         return typed.tree
     if typed.type == "null":
         return ("boolean", False)
-    if typed.type in ("number",):
+    if typed.type == "number":
         return ("and", ("not", ("blank", typed.tree)), ("not", ("eq", typed.tree, ("number", 0.0))))
     return ("not", ("blank", typed.tree))
 
@@ -145,7 +145,7 @@ COMPUTED = frozenset(
 ORDERS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 
-def _snapped(typed):
+def _snapped(typed: Any) -> Any:
     if typed.type == "number" and typed.tree[0] in COMPUTED | {"if", "min", "max", "abs"}:
         return ("snap", typed.tree)
     return typed.tree
@@ -154,10 +154,10 @@ def _snapped(typed):
 class _Compiler:
     """Types for one expression; positions are those of `text`."""
 
-    def __init__(self, items, text):
+    def __init__(self, items: Any, text: str) -> None:
         self.items, self.text = items, text
 
-    def typed(self, node, depth):
+    def typed(self, node: Any, depth: int) -> Any:
         if depth > DEEPEST:
             _fail("is nested more than {n} deep", "入れ子が{n}段を超えています", n=DEEPEST)
         if isinstance(node, Token):  # pragma: no cover - the grammar names each of its atoms
@@ -173,13 +173,13 @@ class _Compiler:
 
     # Values
 
-    def _number(self, node, token):
+    def _number(self, node: Any, token: Any) -> Typed:
         value = float(token)
         if value > 1e15:
             _fail("is too large a number: {v}", "数値が大きすぎます：{v}", token, v=token)
         return Typed(("number", value), "number", value)
 
-    def _text(self, node, token):
+    def _text(self, node: Any, token: Any) -> Typed:
         text = str(token)[1:-1]
         if not text:
             return Typed(("null",), "null")
@@ -187,13 +187,13 @@ class _Compiler:
             return Typed(("today",), "date")
         return Typed(("text", text), "text")
 
-    def _true(self, node):
+    def _true(self, node: Any) -> Typed:
         return Typed(("boolean", True), "boolean")
 
-    def _false(self, node):
+    def _false(self, node: Any) -> Typed:
         return Typed(("boolean", False), "boolean")
 
-    def _elsewhere(self, node, event, *rest):
+    def _elsewhere(self, node: Any, event: Any, *rest: Any) -> Any:
         _fail(
             "[{e}][{n}] is an item of another visit, which this language does not reach; an item of this form or of "
             "the patient would fit",
@@ -203,7 +203,7 @@ class _Compiler:
             n=_name(rest[0]),
         )
 
-    def _item(self, node, token, tick=None):
+    def _item(self, node: Any, token: Any, tick: Any = None) -> Typed:
         name = _name(token)
         item = self.items.get(name)
         if item is None:
@@ -225,7 +225,7 @@ class _Compiler:
         kind = TYPES[item.kind]
         return Typed(("item", name, kind), kind, _largest(item))
 
-    def _ticked(self, item, token, tick):
+    def _ticked(self, item: Any, token: Any, tick: Any) -> Typed:
         if tick is None:
             return Typed(("any", item.name), "ticks")
         code = str(tick).strip("( )")
@@ -243,19 +243,19 @@ class _Compiler:
 
     # Logic
 
-    def _conjunction(self, node, *parts):
+    def _conjunction(self, node: Any, *parts: Any) -> Typed:
         return Typed(("and", *map(self._asked, parts)), "boolean")
 
-    def _disjunction(self, node, *parts):
+    def _disjunction(self, node: Any, *parts: Any) -> Typed:
         return Typed(("or", *map(self._asked, parts)), "boolean")
 
-    def _not_(self, node, part):
+    def _not_(self, node: Any, part: Any) -> Typed:
         return Typed(("not", self._asked(part)), "boolean")
 
-    def _asked(self, part):
+    def _asked(self, part: Any) -> Any:
         return _truth(part)
 
-    def _comparison(self, node, left, sign, right):
+    def _comparison(self, node: Any, left: Any, sign: Any, right: Any) -> Typed:
         sign = {"==": "=", "!=": "<>"}.get(str(sign), str(sign))
         if "null" in (left.type, right.type) or "ticks" in (left.type, right.type):
             return self._against_nothing(node, left, sign, right)
@@ -269,7 +269,7 @@ class _Compiler:
         equal = ("eq", _snapped(left), _snapped(right))
         return Typed(equal if sign == "=" else ("not", equal), "boolean")
 
-    def _against_nothing(self, node, left, sign, right):
+    def _against_nothing(self, node: Any, left: Any, sign: Any, right: Any) -> Typed:
         other = right if left.type == "null" else left
         if "null" not in (left.type, right.type):
             _fail(
@@ -284,7 +284,7 @@ class _Compiler:
             return Typed(("boolean", False), "boolean")
         return Typed(("boolean", True) if sign == ">=" else ("not", blank), "boolean")
 
-    def _alike(self, node, left, right):
+    def _alike(self, node: Any, left: Any, right: Any) -> tuple:
         """Both sides with one type: a literal takes the type of the other side."""
         if left.type == right.type:
             return left, right
@@ -299,7 +299,7 @@ class _Compiler:
             b=right.type,
         )
 
-    def _read_as(self, type_, literal):
+    def _read_as(self, type_: Any, literal: Any) -> Typed | None:
         kind = literal.tree[0]
         if type_ == "number" and kind == "text" and _is_number(literal.tree[1]):
             return Typed(("number", float(literal.tree[1])), "number", abs(float(literal.tree[1])))
@@ -313,7 +313,7 @@ class _Compiler:
             return Typed(("number", minutes), "time")
         return None
 
-    def _known_code(self, node, left, right):
+    def _known_code(self, node: Any, left: Any, right: Any) -> None:
         for side, other in ((left, right), (right, left)):
             if side.tree[0] != "item" or other.tree[0] not in ("number", "text"):
                 continue
@@ -332,7 +332,7 @@ class _Compiler:
 
     # Arithmetic
 
-    def _as_number(self, node, typed):
+    def _as_number(self, node: Any, typed: Any) -> Any:
         if typed.type in ("number", "null"):
             return typed
         if (read := self._read_as("number", typed)) is not None:
@@ -342,7 +342,7 @@ class _Compiler:
             t=typed.type,
         )  # fmt: skip
 
-    def _sum(self, node, kind, left, right):
+    def _sum(self, node: Any, kind: str, left: Any, right: Any) -> Typed:
         if {left.type, right.type} == {"date"} and kind == "subtract":
             return Typed(("-", left.tree, right.tree), "number", 1e7)
         if left.type == "date" and right.type == "number" and kind in ("add", "subtract"):
@@ -352,13 +352,13 @@ class _Compiler:
         bound = {"add": a + b, "subtract": a + b, "multiply": a * b, "divide": a * 1e9}[kind]
         return Typed((ARITHMETIC[kind], left.tree, right.tree), "number", bound)
 
-    def _negative(self, node, part):
+    def _negative(self, node: Any, part: Any) -> Typed:
         part = self._as_number(node, part)
         if part.tree[0] == "number":
             return Typed(("number", -part.tree[1]), "number", part.bound)
         return Typed(("negative", part.tree), "number", part.bound)
 
-    def _power(self, node, base, exponent):
+    def _power(self, node: Any, base: Any, exponent: Any) -> Typed:
         base = self._as_number(node, base)
         value = _constant(exponent.tree)
         if value is None or abs(value) > 10:
@@ -369,7 +369,7 @@ class _Compiler:
 
     # Functions
 
-    def _call(self, node, token, *given):
+    def _call(self, node: Any, token: Any, *given: Any) -> Any:
         name = FUNCTIONS.get(str(token).lower())
         if name is None:
             near = closest(str(token).lower(), FUNCTIONS)
@@ -380,19 +380,16 @@ class _Compiler:
                 n=token,
                 m=f"“{near}”" if near else ", ".join(sorted(FUNCTIONS)),
             )
-        return (
-            getattr(self, f"_call_{name}", None)(token, *given)
-            if hasattr(self, f"_call_{name}")
-            else self._plain(token, name, given)
-        )
+        special = getattr(self, f"_call_{name}", None)
+        return special(token, *given) if special else self._plain(token, name, given)
 
-    def _count(self, token, given, least, most):
+    def _count(self, token: Any, given: Any, least: Any, most: Any) -> None:
         if not least <= len(given) <= most:
             wanted = str(least) if least == most else f"{least}–{most}"
             _fail("“{n}” takes {w} values; got {g}", "「{n}」の引数は{w}個です（{g}個あります）", token,
                   n=token, w=wanted, g=len(given))  # fmt: skip
 
-    def _plain(self, token, name, given):
+    def _plain(self, token: Any, name: str, given: Any) -> Typed:
         """Functions of numbers that give a number: passing over nulls, or null where the number is."""
         several = name in ("sum", "mean", "min", "max", "median", "stdev")
         self._count(token, given, 1, 100 if several else 1)
@@ -407,7 +404,7 @@ class _Compiler:
             (name, *(argument.tree for argument in given)), "number", max(bound, 800.0 if name == "log" else 0.0)
         )
 
-    def _rounding(self, name, token, given):
+    def _rounding(self, name: str, token: Any, given: Any) -> Typed:
         self._count(token, given, 1, 2)
         places = 0.0 if len(given) == 1 else _constant(given[1].tree)
         if places is None or places not in range(10):
@@ -415,16 +412,16 @@ class _Compiler:
         part = self._as_number(_At(token), given[0])
         return Typed((name, part.tree, int(places)), "number", part.bound + 1)
 
-    def _call_round(self, token, *given):
+    def _call_round(self, token: Any, *given: Any) -> Typed:
         return self._rounding("round", token, given)
 
-    def _call_roundup(self, token, *given):
+    def _call_roundup(self, token: Any, *given: Any) -> Typed:
         return self._rounding("roundup", token, given)
 
-    def _call_rounddown(self, token, *given):
+    def _call_rounddown(self, token: Any, *given: Any) -> Typed:
         return self._rounding("rounddown", token, given)
 
-    def _call_if(self, token, *given):
+    def _call_if(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 3, 3)
         condition, yes, no = given
         if yes.type != no.type:
@@ -437,7 +434,7 @@ class _Compiler:
             type_ = yes.type
         return Typed(("if", _truth(condition), yes.tree, no.tree), type_, max(yes.bound, no.bound))
 
-    def _call_datediff(self, token, *given):
+    def _call_datediff(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 3, 5)
         days = [self._as_date(token, argument) for argument in given[:2]]
         unit = given[2].tree[1] if given[2].tree[0] == "text" else ""
@@ -446,7 +443,7 @@ class _Compiler:
         signed = any(argument.tree == ("boolean", True) for argument in given[3:])
         return Typed(("datediff", days[0].tree, days[1].tree, UNITS[unit], signed), "number", 1e13)
 
-    def _as_date(self, token, typed):
+    def _as_date(self, token: Any, typed: Any) -> Any:
         if typed.type in ("date", "null"):
             return typed
         if (read := self._read_as("date", typed)) is not None:
@@ -455,51 +452,51 @@ class _Compiler:
               "{t}型は日付ではありません（日付の項目、'today'、'2026-05-31'のような文字）", token,
               t=typed.type)  # fmt: skip
 
-    def _part_of_date(self, name, token, given):
+    def _part_of_date(self, name: str, token: Any, given: Any) -> Typed:
         self._count(token, given, 1, 1)
         return Typed((name, self._as_date(token, given[0]).tree), "number", 1e4)
 
-    def _call_year(self, token, *given):
+    def _call_year(self, token: Any, *given: Any) -> Typed:
         return self._part_of_date("year", token, given)
 
-    def _call_month(self, token, *given):
+    def _call_month(self, token: Any, *given: Any) -> Typed:
         return self._part_of_date("month", token, given)
 
-    def _call_day(self, token, *given):
+    def _call_day(self, token: Any, *given: Any) -> Typed:
         return self._part_of_date("day", token, given)
 
-    def _call_today(self, token, *given):
+    def _call_today(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 0, 0)
         return Typed(("today",), "date")
 
-    def _call_blank(self, token, *given):
+    def _call_blank(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 1, 1)
         part = given[0]
         return Typed(("not", part.tree) if part.type == "ticks" else ("blank", part.tree), "boolean")
 
-    def _call_isnumber(self, token, *given):
+    def _call_isnumber(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 1, 1)
         return Typed(("not", ("blank", self._as_number(_At(token), given[0]).tree)), "boolean")
 
-    def _text_test(self, name, token, given):
+    def _text_test(self, name: str, token: Any, given: Any) -> Typed:
         self._count(token, given, 2, 2)
         if any(argument.type not in ("text", "null") for argument in given):
             _fail("“{n}” takes two texts", "「{n}」の引数は文字2個です", token, n=token)
         return Typed((name, given[0].tree, given[1].tree), "boolean")
 
-    def _call_contains(self, token, *given):
+    def _call_contains(self, token: Any, *given: Any) -> Typed:
         return self._text_test("contains", token, given)
 
-    def _call_not_contain(self, token, *given):
+    def _call_not_contain(self, token: Any, *given: Any) -> Typed:
         return Typed(("not", self._text_test("contains", token, given).tree), "boolean")
 
-    def _call_starts_with(self, token, *given):
+    def _call_starts_with(self, token: Any, *given: Any) -> Typed:
         return self._text_test("starts_with", token, given)
 
-    def _call_ends_with(self, token, *given):
+    def _call_ends_with(self, token: Any, *given: Any) -> Typed:
         return self._text_test("ends_with", token, given)
 
-    def _call_length(self, token, *given):
+    def _call_length(self, token: Any, *given: Any) -> Typed:
         self._count(token, given, 1, 1)
         if given[0].type not in ("text", "null"):
             _fail("“{n}” takes a text", "「{n}」の引数は文字です", token, n=token)
@@ -509,7 +506,7 @@ class _Compiler:
 class _At:
     """Stands for a node where only a token with its position is at hand."""
 
-    def __init__(self, token):
+    def __init__(self, token: Any) -> None:
         self.meta = token
 
 
@@ -533,18 +530,18 @@ TYPES = {
 }
 
 
-def _largest(item):
+def _largest(item: Any) -> float:
     if TYPES[item.kind] != "number":
         return 1e7
     limits = [abs(float(bound)) for bound in (item.minimum, item.maximum) if bound is not None]
     return max(limits) if len(limits) == 2 else 1e12
 
 
-def _is_number(text):
+def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", text))
 
 
-def _constant(tree):
+def _constant(tree: Any) -> Any:
     """The value of a tree of numbers alone; None of any other."""
     if tree[0] == "number":
         return tree[1]
@@ -557,26 +554,26 @@ def _constant(tree):
     return None
 
 
-def _day(text):
+def _day(text: str) -> float | None:
     try:
         return float((date.fromisoformat(text) - EPOCH).days) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
     except ValueError:
         return None
 
 
-def _minutes(text):
+def _minutes(text: str) -> float | None:
     match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)
     return float(int(match[1]) * 60 + int(match[2])) if match else None
 
 
-def closest(name, known):
+def closest(name: str, known: Any) -> Any:
     """The known name most like `name`, or None."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
 
 
-def items_in(tree) -> frozenset[str]:
+def items_in(tree: Any) -> frozenset[str]:
     """Names of the items in a typed tree."""
     if tree[0] in ("item", "tick", "any"):
         return frozenset([tree[1]])

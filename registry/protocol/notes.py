@@ -1,6 +1,7 @@
 """Notes of an import: what of a foreign declaration was carried, changed or lost, with its place and the reason."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from registry.instruments.base import Label
 from registry.protocol.definitions import Fault
@@ -28,10 +29,10 @@ class Carried:
     faults: list[Fault] = field(default_factory=list)
     seen: int = 0  # fields of the file
 
-    def note(self, row, column, name, effect, en, ja, **values):
+    def note(self, row: Any, column: Any, name: Any, effect: Any, en: str, ja: str, **values: Any) -> None:
         self.notes.append(Note(row, column, name, effect, Label(en, ja).format(**values)))
 
     @property
-    def carried(self):
+    def carried(self) -> int:
         """How many items the documents have."""
         return sum(len(document["items"]) for document in self.documents.values())

@@ -1,5 +1,8 @@
 """FHIR R4 Questionnaire of an own instrument, in and out: types, answer options, enableWhen, ranges, translations."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from registry.instruments.base import Label
 from registry.protocol import definitions, naming
 from registry.protocol.definitions import Fault
@@ -18,19 +21,19 @@ KINDS = {
 OPERATORS = {"=": "=", "!=": "<>", ">": ">", "<": "<", ">=": ">=", "<=": "<="}
 
 
-def read(resource: dict, record: str = "assessment", taken=()) -> Carried:
+def read(resource: dict, record: str = "assessment", taken: Any = ()) -> Carried:
     """The document of a Questionnaire, with notes of what it says that cannot be carried."""
     return _Reader(resource, record, taken).read()
 
 
-def _extension(of, url):
+def _extension(of: Any, url: str) -> Any:
     for extension in of.get("extension") or ():
         if extension.get("url") == url:
             return next((value for key, value in extension.items() if key.startswith("value")), None)
     return None
 
 
-def _translated(of, key):
+def _translated(of: Any, key: Any) -> dict[str, str]:
     """{"en": …, "ja": …} of a text with its translations."""
     texts = {"en": str(of.get(key) or "").strip()}
     for extension in (of.get(f"_{key}") or {}).get("extension") or ():
@@ -41,13 +44,15 @@ def _translated(of, key):
 
 
 class _Reader:
-    def __init__(self, resource, record, taken):
+    def __init__(self, resource: Any, record: str, taken: Any) -> None:
         self.resource, self.record, self.taken = resource, record, set(taken)
         self.result, self.row = Carried(), 0
-        self.named, self.kinds = {}, {}
-        self.items, self.rows = [], []
+        self.named: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
+        self.items: list[dict] = []
+        self.rows: list[Any] = []
 
-    def read(self):
+    def read(self) -> Carried:
         resource = self.resource
         if not isinstance(resource, dict) or resource.get("resourceType") != "Questionnaire":
             reason = Label("is no FHIR Questionnaire", "FHIRのQuestionnaireではありません")
@@ -70,7 +75,7 @@ class _Reader:
             self.result.faults.append(Fault(row, fault.column, fault.value, fault.reason))
         return self.result
 
-    def _name_all(self, items, taken=None):
+    def _name_all(self, items: Any, taken: Any = None) -> None:
         taken = set(self.taken) if taken is None else taken
         for item in items:
             link = str(item.get("linkId") or "")
@@ -80,10 +85,10 @@ class _Reader:
                 self.named[link], self.kinds[link] = fitted, item.get("type")
             self._name_all(item.get("item") or (), taken)
 
-    def _note(self, name, column, effect, en, ja, **values):
+    def _note(self, name: Any, column: Any, effect: Any, en: str, ja: str, **values: Any) -> None:
         self.result.note(self.row, column, name, effect, en, ja, **values)
 
-    def _walk(self, items, conditions, section):
+    def _walk(self, items: Any, conditions: Any, section: Any) -> None:
         for item in items:
             self.row += 1
             self.result.seen += 1
@@ -101,10 +106,10 @@ class _Reader:
             section = self._item(item, own, section)
             self._walk(item.get("item") or (), own, None)
 
-    def _item(self, item_sent, conditions, section):
+    def _item(self, item_sent: dict, conditions: Any, section: Any) -> Any:
         """Add the item; the section that is still to be begun afterwards."""
         name = self.named[str(item_sent.get("linkId") or "")]
-        kind = KINDS.get(item_sent.get("type"))
+        kind = KINDS.get(str(item_sent.get("type")))
         if kind is None:
             self._note(name, "type", LOST, "an item of type “{v}”", "「{v}」型の項目", v=item_sent.get("type"))
             return section
@@ -131,7 +136,7 @@ class _Reader:
         self.rows.append(self.row)
         return None
 
-    def _limits(self, item_sent, item):
+    def _limits(self, item_sent: dict, item: Any) -> None:
         if item["kind"] in ("whole", "decimal"):
             for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
                 if (value := _extension(item_sent, url)) is not None:
@@ -146,7 +151,7 @@ class _Reader:
         if item["kind"] == "date":
             item["not_future"] = False
 
-    def _lost(self, item_sent, name):
+    def _lost(self, item_sent: dict, name: Any) -> None:
         if item_sent.get("type") in ("dateTime", "url", "quantity", "open-choice"):
             self._note(
                 name,
@@ -165,8 +170,8 @@ class _Reader:
             if url not in known and not url.startswith(OURS):
                 self._note(name, "extension", LOST, "the extension {v}", "拡張 {v}", v=url)
 
-    def _choices(self, item_sent, name):
-        choices = []
+    def _choices(self, item_sent: dict, name: Any) -> list[dict[str, Any]]:
+        choices: list[dict[str, Any]] = []
         for option in item_sent.get("answerOption") or self._value_set(item_sent, name):
             coding = option.get("valueCoding") or {}
             plain = next((option[key] for key in ("valueString", "valueInteger") if key in option), None)
@@ -181,7 +186,7 @@ class _Reader:
             choices.append({"code": fitted, "label": label if label["en"] else {"en": code}})
         return choices
 
-    def _value_set(self, item_sent, name):
+    def _value_set(self, item_sent: dict, name: Any) -> list[dict[str, Any]] | list:
         reference = str(item_sent.get("answerValueSet") or "")
         for contained in self.resource.get("contained") or ():
             if reference == f"#{contained.get('id')}":
@@ -194,13 +199,13 @@ class _Reader:
                        "{v}のコード（ファイルに含まれていません）", v=reference)  # fmt: skip
         return []
 
-    def _condition(self, item_sent):
+    def _condition(self, item_sent: dict) -> str:
         """The expression of an item's enableWhen; empty where it has none."""
         parts = [self._part(when) for when in item_sent.get("enableWhen") or ()]
         word = " and " if item_sent.get("enableBehavior") == "all" else " or "
         return word.join(f"({part})" if len(parts) > 1 else part for part in parts if part)
 
-    def _part(self, when):
+    def _part(self, when: Any) -> str:
         question = self.named.get(str(when.get("question") or ""))
         if question is None:
             self._note(
@@ -220,7 +225,7 @@ class _Reader:
             return f"[{question}({answer})] {operator} 1"
         return f"[{question}] {operator} '{answer}'" if isinstance(answer, str) else f"[{question}] {operator} {answer}"
 
-    def _repeats(self, link, items):
+    def _repeats(self, link: str, items: Any) -> bool:
         return any(
             (str(item.get("linkId")) == link and item.get("repeats")) or self._repeats(link, item.get("item") or ())
             for item in items
@@ -239,7 +244,8 @@ def write(document: dict, url: str = "") -> dict:
     """The Questionnaire of a document. What R4 cannot say stands in extensions of our own, which `read` understands."""
     instrument = definitions.read(document).instrument
     scope = {item.name: item for item in instrument.items} if instrument else {}
-    items, group = [], None
+    items: list[dict] = []
+    group: Any = None
     for item in document["items"]:
         if item.get("section"):
             group = {"linkId": f"section_{item['name']}", "type": "group", **_text(item["section"], "text"), "item": []}
@@ -256,7 +262,7 @@ def write(document: dict, url: str = "") -> dict:
     return resource
 
 
-def _text(label, key):
+def _text(label: Any, key: Any) -> dict[Any, Any | str]:
     label = label if isinstance(label, dict) else {"en": label}
     texts = {key: label.get("en") or label.get("ja") or ""}
     if label.get("ja") and label["ja"] != texts[key]:
@@ -265,7 +271,7 @@ def _text(label, key):
     return texts
 
 
-def _written(item, scope):
+def _written(item: Any, scope: Any) -> dict[str, Any]:
     kind = item["kind"]
     item_shown = {"linkId": item["name"], **_text(item["label"], "text"), "type": _TYPES[kind]}
     if kind == "calculated":
@@ -292,7 +298,7 @@ def _written(item, scope):
     return item_shown
 
 
-def _extensions(item, kind):
+def _extensions(item: Any, kind: str) -> Iterator[dict[str, Any]]:
     value = "valueInteger" if kind == "whole" else "valueDecimal"
     for column, url in (("minimum", MINIMUM), ("maximum", MAXIMUM)):
         if item.get(column) not in (None, ""):
@@ -307,7 +313,7 @@ def _extensions(item, kind):
             yield {"url": OURS + column, "valueString": item[column]}
 
 
-def _enable_when(text, scope):
+def _enable_when(text: str, scope: Any) -> dict[str, Any] | None:
     """enableWhen of an expression that is comparisons with constants, all joined by one word; None of any other."""
     try:
         tree = compiled(text, scope, "boolean").tree
@@ -317,7 +323,7 @@ def _enable_when(text, scope):
     parts = [_when(node, scope) for node in (tree[1:] if tree[0] in ("and", "or") else [tree])]
     if None in parts:
         return None
-    shown = {"enableWhen": parts}
+    shown: dict[str, Any] = {"enableWhen": parts}
     if len(parts) > 1:
         shown["enableBehavior"] = "all" if word == "and" else "any"
     return shown
@@ -326,7 +332,7 @@ def _enable_when(text, scope):
 _FHIR_OPERATORS = {"eq": "=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
-def _when(tree, scope):
+def _when(tree: Any, scope: Any) -> Any:
     negated = tree[0] == "not"
     tree = tree[1] if negated else tree
     if tree[0] == "blank" and tree[1][0] == "item":
@@ -339,7 +345,7 @@ def _when(tree, scope):
     return _against(tree, "!=" if negated else operator, scope)
 
 
-def _against(tree, operator, scope):
+def _against(tree: Any, operator: str, scope: Any) -> Any:
     item, value = scope.get(tree[1][1]), tree[2][1]
     if item is None or item.kind in ("date", "time"):
         return None

@@ -8,8 +8,10 @@ import csv
 import html
 import io
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from registry.instruments.base import Label
+from registry.instruments.base import Item, Label
 from registry.protocol import definitions, naming
 from registry.protocol.definitions import Fault
 from registry.protocol.expressions import InvalidExpression, names, renamed
@@ -44,12 +46,12 @@ COLUMN_OF = {
 }  # fmt: skip
 
 
-def read(content: bytes, record: str = "assessment", taken=()) -> Carried:
+def read(content: bytes, record: str = "assessment", taken: Any = ()) -> Carried:
     """The documents of a data dictionary's forms. `taken`: names of columns that exist already."""
     return _Reader(record, taken).read(content)
 
 
-def _decoded(content):
+def _decoded(content: Any) -> Any:
     for encoding in ("utf-8-sig", "cp932"):
         try:
             return content.decode(encoding)
@@ -58,20 +60,20 @@ def _decoded(content):
     return content.decode("latin-1")
 
 
-def plain(text):
+def plain(text: str) -> str:
     """A label without HTML, in one line."""
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text or ""))).strip()
 
 
 class _Reader:
-    def __init__(self, record, taken):
+    def __init__(self, record: str, taken: Any) -> None:
         self.record, self.taken = record, set(taken)
         self.result = Carried()
-        self.rows_of = {}  # code of a document to the file's row of each of its items
-        self.named = {}  # REDCap's name to the item's
-        self.known = {}
+        self.rows_of: dict[str, list[int]] = {}  # code of a document to the file's row of each of its items
+        self.named: dict[str, str] = {}  # REDCap's name to the item's
+        self.known: dict[str, Any] = {}
 
-    def read(self, content):
+    def read(self, content: Any) -> Carried:
         rows = self._rows(content)
         if rows is None:
             return self.result
@@ -81,14 +83,14 @@ class _Reader:
         self._check()
         return self.result
 
-    def _fault(self, row, column, value, en, ja, **values):
+    def _fault(self, row: Any, column: Any, value: Any, en: str, ja: str, **values: Any) -> None:
         reason = Label(en, ja).format(v=value[:80], **values)
         self.result.faults.append(Fault(row, self.header.get(column, column), value[:80], reason))
 
-    def _note(self, row, column, name, effect, en, ja, **values):
+    def _note(self, row: Any, column: Any, name: Any, effect: Any, en: str, ja: str, **values: Any) -> None:
         self.result.note(row, self.header.get(column, column), name, effect, en, ja, **values)
 
-    def _rows(self, content):
+    def _rows(self, content: Any) -> list[tuple[int, dict[str, str]]] | None:
         """[(row of the file, cells by our names)], or None where it is no dictionary."""
         text = _decoded(content).lstrip("\ufeff")
         first = text.split("\n", 1)[0]
@@ -114,7 +116,7 @@ class _Reader:
             )  # fmt: skip
             return None
 
-        def cell(cells, key, place):
+        def cell(cells: Any, key: Any, place: int | None) -> Any:
             text = cells[place].strip() if place is not None and place < len(cells) else ""
             return "" if text == "NA" and key not in ("name", "label") else text  # as R writes nothing
 
@@ -128,7 +130,7 @@ class _Reader:
         self.result.seen = len(rows)
         return rows
 
-    def _name_all(self, rows):
+    def _name_all(self, rows: Any) -> None:
         """An item's name for every field, before any expression is read."""
         taken = set(self.taken)
         for row, cells in rows:
@@ -146,7 +148,7 @@ class _Reader:
                 self._note(row, "name", fitted, CHANGED, "“{v}” is called “{f}” here",
                            "「{v}」は「{f}」という名前になります", v=name, f=fitted)  # fmt: skip
 
-    def _document(self, cells):
+    def _document(self, cells: Any) -> dict:
         title = cells["form"].replace("_", " ").strip().capitalize() or "Form"
         code = naming.fitting(cells["form"] or "form", (), 20)
         self.rows_of.setdefault(code, [])
@@ -158,7 +160,7 @@ class _Reader:
             },
         )  # fmt: skip
 
-    def _field(self, row, cells):
+    def _field(self, row: Any, cells: Any) -> None:
         name = self.named[cells["name"].lower()]
         if self._left_out(row, cells, name):
             return
@@ -190,7 +192,7 @@ class _Reader:
         document["items"].append(item)
         self.rows_of[document["code"]].append(row)
 
-    def _left_out(self, row, cells, name):
+    def _left_out(self, row: Any, cells: Any, name: Any) -> bool:
         if row == min(self.first_row, row):
             self.first_row = row
             if cells["type"] == "text" and re.search(r"(^|_)(id|no|number|record)$|^record", cells["name"].lower()):
@@ -212,7 +214,7 @@ class _Reader:
 
     # Types
 
-    def _text(self, row, cells, item):
+    def _text(self, row: Any, cells: Any, item: Any) -> None:
         validation = cells["validation"].lower()
         item["kind"] = "text"
         if validation in ("", "alpha_only"):
@@ -231,7 +233,7 @@ class _Reader:
                        "「{v}」は文字として取り込み、形式は確認しません", v=validation)  # fmt: skip
         self._limits(row, cells, item)
 
-    def _limits(self, row, cells, item):
+    def _limits(self, row: Any, cells: Any, item: Any) -> None:
         for column in ("minimum", "maximum"):
             raw = cells[column].replace(",", ".") if item["kind"] in ("decimal", "whole") else cells[column]
             if not raw:
@@ -241,16 +243,16 @@ class _Reader:
             else:
                 self._note(row, column, item["name"], LOST, "the limit {v}", "範囲の設定 {v}", v=cells[column])
 
-    def _notes(self, row, cells, item):
+    def _notes(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "text", "max_length": 5000}
 
-    def _coded(self, row, cells, item):
+    def _coded(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "code", "choices": self._choices(row, cells)}
 
-    def _checkbox(self, row, cells, item):
+    def _checkbox(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "codes", "choices": self._choices(row, cells)}
 
-    def _choices(self, row, cells):
+    def _choices(self, row: Any, cells: Any) -> list:
         choices = []
         for part in re.split(r"\s*\|\s*|\n", cells["choices"].strip()):
             if not part.strip():
@@ -265,33 +267,33 @@ class _Reader:
                 choices.append({"code": code.strip(), "label": {"en": plain(label) or code.strip()}})
         return choices
 
-    def _yesno(self, row, cells, item):
+    def _yesno(self, row: Any, cells: Any, item: Any) -> None:
         item["kind"] = "yes_no"
 
-    def _truefalse(self, row, cells, item):
+    def _truefalse(self, row: Any, cells: Any, item: Any) -> None:
         choices = [
             {"code": "1", "label": {"en": "True", "ja": "真"}},
             {"code": "0", "label": {"en": "False", "ja": "偽"}},
         ]
         item |= {"kind": "code", "choices": choices}
 
-    def _slider(self, row, cells, item):
+    def _slider(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "whole", "minimum": cells["minimum"] or 0, "maximum": cells["maximum"] or 100}
         if cells["choices"]:
             item["help"] = {"en": plain(cells["choices"].replace("|", "–"))}
         self._note(row, "type", item["name"], CHANGED, "a slider becomes a number", "スライダーは数値入力になります")
 
-    def _calc(self, row, cells, item):
+    def _calc(self, row: Any, cells: Any, item: Any) -> None:
         item |= {"kind": "calculated", "formula": renamed(cells["choices"], self.named), "places": 6}
         item.pop("required")
 
     # Beside the type
 
-    def _branching(self, row, cells, item):
+    def _branching(self, row: Any, cells: Any, item: Any) -> None:
         if cells["branching"]:
             item["show_if"] = renamed(cells["branching"], self.named)
 
-    def _layout(self, row, cells, name):
+    def _layout(self, row: Any, cells: Any, name: Any) -> None:
         if cells["annotation"].strip():
             self._note(row, "annotation", name, LOST, "the annotation {v}", "注釈 {v}", v=cells["annotation"][:60])
         for column, en, ja in (
@@ -304,7 +306,7 @@ class _Reader:
 
     # The whole
 
-    def _check(self):
+    def _check(self) -> None:
         """Read each document; an expression that reaches what was left out or another event is left out and noted."""
         documents = self.result.documents
         for code in [code for code, document in documents.items() if not document["items"]]:
@@ -319,7 +321,7 @@ class _Reader:
             rows = [row for row in self.rows_of[code] if row not in self.gone]
             self._read(document, rows)
 
-    def _drop_unreachable(self, row, item, have, left):
+    def _drop_unreachable(self, row: Any, item: Any, have: Any, left: Any) -> None:
         for column in ("show_if", "formula"):
             text = item.get(column)
             if not text:
@@ -335,11 +337,11 @@ class _Reader:
                     self.gone.add(row)
 
     @property
-    def gone(self):
+    def gone(self) -> Any:
         return self.__dict__.setdefault("_gone", set())
 
-    def _read(self, document, rows):
-        others = {}
+    def _read(self, document: Mapping, rows: Any) -> None:
+        others: dict[str, Item] = {}
         for other in self.result.documents.values():
             if other is not document:
                 others |= {item.name: item for item in definitions.items_of(other)}
@@ -355,7 +357,7 @@ _EVENT = re.compile(r"\[[^\]]+\]\s*\[[^\]]+\]")
 _SMART = re.compile(r"\[([a-z]+-[a-z-]+)[\]:]")
 
 
-def _unreachable(text, have):
+def _unreachable(text: str, have: Any) -> Label | None:
     """Why an expression cannot be carried at all: it needs what no form here has. None where it may."""
     if _EVENT.search(text):
         return Label("reaches another event", "別のイベントを参照しています")
@@ -402,7 +404,7 @@ _WRITTEN = {
 }
 
 
-def write(documents, language="en") -> tuple[bytes, list]:
+def write(documents: Any, language: str = "en") -> tuple[bytes, list]:
     """(the data dictionary, notes of what it cannot say) of some documents, in one language."""
     carried = Carried()
     out = io.StringIO()
@@ -420,15 +422,15 @@ def write(documents, language="en") -> tuple[bytes, list]:
     return out.getvalue().encode("utf-8"), carried.notes
 
 
-def _cells(**values):
+def _cells(**values: Any) -> list[str]:
     return [str(values.get(key) or "") for key in COLUMNS]
 
 
-def _text(label, language):
+def _text(label: Any, language: str) -> Any:
     return label if isinstance(label, str) else (label or {}).get(language) or (label or {}).get("en") or ""
 
 
-def _written(document, item, language):
+def _written(document: Mapping, item: Any, language: str) -> list[str]:
     kind, validation = _WRITTEN[item["kind"]]
     if item["kind"] == "text" and int(item.get("max_length") or 200) > 200:
         kind = "notes"
@@ -453,7 +455,7 @@ def _written(document, item, language):
     )
 
 
-def _note_lost(carried, row, item):
+def _note_lost(carried: Any, row: Any, item: Any) -> None:
     if item.get("required_if"):
         carried.note(
             row, "required_if", item["name"], LOST, "required only if {v}", "条件付き必須 {v}", v=item["required_if"]

@@ -8,10 +8,12 @@ import json
 import time
 from dataclasses import replace
 from threading import Lock
+from typing import Any
 
 from django.db import connection
 
 from registry.instruments import catalogue
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import own
 from registry.protocol import definitions
 from sites.database.per_request_cache import once_a_request
@@ -22,7 +24,7 @@ _built = {0: catalogue.BUILT_IN}
 _building = Lock()
 
 
-def _newest():
+def _newest() -> Any:
     now = time.monotonic()
     if now - _known["at"] > FRESH or not _known["at"]:
         with connection.cursor() as cursor:
@@ -33,23 +35,23 @@ def _newest():
 
 
 @once_a_request
-def version():
+def version() -> Any:
     """The number of the protocol's newest version; 0 where none was published."""
     return _newest()
 
 
-def forget():
+def forget() -> None:
     """Ask the database again: something was published, or taken back with a transaction."""
     _known["at"] = 0.0
     version.forget()
 
 
-def is_known():
+def is_known() -> Any:
     """Whether this process has built the catalogue of any version."""
     return len(_built) > 1 or _known["version"] > 0
 
 
-def forget_all():
+def forget_all() -> None:
     """Forget every version: the database is another, or was taken back to an earlier state."""
     forget()
     _known["version"] = _synced["version"] = 0
@@ -58,12 +60,12 @@ def forget_all():
     own.sync({})
 
 
-def current():
+def current() -> Any:
     """The Catalogue of the protocol that holds now."""
     return at(version())
 
 
-def at(number):
+def at(number: Any) -> Any:
     """The Catalogue of one version of the protocol."""
     protocol = _built.get(number)
     if protocol is None:
@@ -78,7 +80,7 @@ def at(number):
 _synced = {"version": 0}
 
 
-def _items_of(protocol, model):
+def _items_of(protocol: Any, model: Any) -> list:
     return [
         item
         for form, of_model in own.MODELS.items()
@@ -88,7 +90,7 @@ def _items_of(protocol, model):
     ]
 
 
-def document_of(number):
+def document_of(number: Any) -> Any:
     """The document of a version; the empty protocol for 0."""
     if not number:
         return {}
@@ -97,24 +99,24 @@ def document_of(number):
         return json.loads(cursor.fetchone()[0])
 
 
-def _build(number):
+def _build(number: Any) -> Any:
     if len(_built) > 20:
         _built.clear()
     _built[number] = build(document_of(number), number)
     return _built[number]
 
 
-def build(document, number=0):
+def build(document: Any, number: int = 0) -> Any:
     """The Catalogue of a protocol's document. ValueError where an instrument in it cannot be read."""
     declared = document.get("instruments") or []
-    of = {}
+    of: dict[str, list] = {}
     for entry in declared:
         reading = definitions.read(entry["document"], version=str(entry["version"]), known=known_to(entry, declared))
         if reading.faults:
             raise ValueError(f"{entry['document'].get('code')}: {reading.faults[0]}")
         of.setdefault(entry["document"]["record"], []).append(reading.instrument)
     instruments = [instrument for some in of.values() for instrument in some]
-    conditions = {}
+    conditions: dict[str, dict] = {}
     for entry, instrument in zip(
         sorted(declared, key=lambda entry: list(of).index(entry["document"]["record"])), instruments, strict=True
     ):
@@ -131,21 +133,18 @@ def build(document, number=0):
     )
 
 
-_OF_PATIENT = ("baseline", "surgery", "follow_up")
-
-
-def known_to(entry, declared=()):
+def known_to(entry: Any, declared: Any = ()) -> Any:
     """Items that the expressions of an instrument may name beside its own: of the patient, and of the same record."""
     record = entry["document"].get("record")
     known = {item.name: item for item in catalogue.items(catalogue.OF_PATIENT) if not item.identifying}
     if record == "assessment":
         known |= {item.name: item for item in catalogue.items(catalogue.OF_ASSESSMENT)}
-    beside = (record, *_OF_PATIENT) if record != "repeat" else _OF_PATIENT
+    beside = (*PATIENT_FORMS, *([] if record == "repeat" else [record]))
     for about in (other["document"] for other in declared):
         if about.get("code") != entry["document"].get("code") and about.get("record") in beside:
             known |= {item.name: item for item in _bare_items(about)}
     return known
 
 
-def _bare_items(document):
+def _bare_items(document: Any) -> list:
     return [replace(item, show_if="", required_if="") for item in definitions.items_of(document)]

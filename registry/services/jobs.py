@@ -10,6 +10,7 @@ import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error, connection, connections, models
 from django.db.models import F, Q
@@ -43,17 +44,17 @@ class Claim:
     began: datetime
 
     @property
-    def row(self):
+    def row(self) -> Any:
         """The row as a query; empty once the claim is lost."""
-        return self.model.objects.filter(pk=self.pk, status=Status.RUNNING, started_at=self.began)
+        return self.model._default_manager.filter(pk=self.pk, status=Status.RUNNING, started_at=self.began)
 
-    def end(self, status, **values):
+    def end(self, status: Any, **values: Any) -> bool:
         """End the job, unless it has meanwhile become somebody else's. Returns whether it was still ours."""
         now = timezone.now()
         return bool(self.row.update(status=status, finished_at=now, heartbeat_at=now, **values))
 
 
-def claim(model, pk, stale, **fresh):
+def claim(model: Any, pk: Any, stale: Any, **fresh: Any) -> Claim | None:
     """A Claim if the job waits, or ran and has been silent for `stale`; None if it is not to be had.
 
     fresh  values of the row's further columns for an attempt that begins
@@ -65,7 +66,7 @@ def claim(model, pk, stale, **fresh):
     return Claim(model, pk, now) if taken else None
 
 
-def requeue(model, pk, **fresh):
+def requeue(model: Any, pk: Any, **fresh: Any) -> bool:
     """Have a job that failed or was cancelled carried out once more; whoever calls sends it. Returns whether it was so.
 
     fresh  values of the row's further columns
@@ -75,7 +76,7 @@ def requeue(model, pk, **fresh):
     return bool(ended.update(**beginning, started_at=None, finished_at=None, **fresh))
 
 
-def cancel(rows):
+def cancel(rows: Any) -> None:
     """Stop the jobs of a query: at once where no worker has them, within about a second otherwise."""
     if not rows.filter(status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=timezone.now()):
         rows.filter(status=Status.RUNNING).update(cancel_requested=True)
@@ -87,35 +88,35 @@ class Heartbeat:
     They are seen while the job is still inside its transaction, and go on while one long step is computed.
     """
 
-    def __init__(self, claimed):
+    def __init__(self, claimed: Any) -> None:
         self.claim = claimed
-        self.values = {}
-        self.stop_with = None
+        self.values: dict[str, Any] = {}
+        self.stop_with: Exception | None = None
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._keep_writing, name=f"job {claimed.pk}", daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.thread.start()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.ended.set()
         self.thread.join()
 
-    def tell(self, **values):
+    def tell(self, **values: Any) -> None:
         """How far the job is, as values of its columns. Raises Cancelled or ClaimLost when it is to stop."""
         self.values = values
         if self.stop_with is not None:
             raise self.stop_with
 
-    def _keep_writing(self):
+    def _keep_writing(self) -> None:
         try:
             while not self.ended.wait(HEARTBEAT):
                 self._write()
         finally:
             connections.close_all()
 
-    def _write(self):
+    def _write(self) -> None:
         try:
             if not self.claim.row.update(heartbeat_at=timezone.now(), **self.values):
                 self.stop_with = ClaimLost()
@@ -126,7 +127,9 @@ class Heartbeat:
             connection.close()  # it may be broken; the next one opens another
 
 
-def carry_out(claimed, work, explained, *, finish=None, reporting=True, foreseen=()):
+def carry_out(
+    claimed: Any, work: Any, explained: Any, *, finish: Any = None, reporting: bool = True, foreseen: Any = ()
+) -> None:
     """Do the work of a claimed job and end it as done, cancelled or failed: every outcome is in the row.
 
     work       called with a function that takes how far it is, as values of the row's columns, and raises to stop;
@@ -153,11 +156,11 @@ def carry_out(claimed, work, explained, *, finish=None, reporting=True, foreseen
         claimed.end(Status.FAILED, error=explained(error))
 
 
-def _untold(**values):
+def _untold(**values: Any) -> None:
     """Progress that nobody waits for."""
 
 
-def recover(model, stale, error):
+def recover(model: Any, stale: Any, error: Any) -> list:
     """Jobs to be sent (again): those that lost their worker, and those that were never claimed. Returns their ids.
 
     One that lost its worker too often fails with `error`, and one that was to be cancelled is cancelled.

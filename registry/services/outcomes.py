@@ -8,6 +8,7 @@ import hashlib
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -47,7 +48,7 @@ SOURCES = ("registry_assessment",)
 
 
 @transaction.atomic
-def compute_utilities(value_set, patients=None):
+def compute_utilities(value_set: Any, patients: Any = None) -> Any:
     """Bring the HSUV of every assessment in scope, or of some patients', up to date; returns how many were computed.
 
     patients  ids; None for everybody. Raises KeyError for an unknown value set.
@@ -56,7 +57,7 @@ def compute_utilities(value_set, patients=None):
 
 
 @transaction.atomic
-def compute_changes(value_set, patients=None):
+def compute_changes(value_set: Any, patients: Any = None) -> Any:
     """Bring the changes from the preoperative assessment up to date; returns how many were computed.
 
     Needs the utilities of the same value set. patients  ids; None for everybody. Raises KeyError for an unknown value
@@ -65,7 +66,7 @@ def compute_changes(value_set, patients=None):
     return _bring_up_to_date("registry_change", FROM_BASELINE, tuple(DELTAS), value_set, patients)
 
 
-def compute_outcomes(patients):
+def compute_outcomes(patients: Any) -> None:
     """Utilities and changes of some patients, each by the value set of the patient's site: four statements a set."""
     by_value_set = Patient.objects.order_by().filter(pk__in=patients).values_list("site__value_set", "pk")
     for value_set, some in groupby(sorted(by_value_set), key=itemgetter(0)):
@@ -75,7 +76,7 @@ def compute_outcomes(patients):
 
 
 @transaction.atomic
-def compute_changed(value_set, *, anew=False):
+def compute_changed(value_set: Any, *, anew: bool = False) -> None:
     """Utilities and changes, by one value set, of whoever has a form that was stored since this was last done.
 
     The first time, after a value set was revised, and `anew`, that is everybody.
@@ -87,7 +88,7 @@ def compute_changed(value_set, *, anew=False):
 
 
 @transaction.atomic
-def compute_lately():
+def compute_lately() -> bool:
     """Utilities and changes of whoever had a form stored since this was last done; False where it was not done yet."""
     with watermarks.since_last("outcomes lately", "", SOURCES, lately=True) as changed:
         if changed.patients:
@@ -96,17 +97,17 @@ def compute_lately():
 
 
 @cache
-def _values(value_set):
+def _values(value_set: Any) -> str:
     """The HSUV of every state in ascending order as PostgreSQL reads an array: written once, not at each save."""
     valued = value_sets.get(value_set).table()
     return "{" + ",".join(repr(float(valued[state])) for state in sorted(valued)) + "}"
 
 
-def _fingerprint(value_set):
+def _fingerprint(value_set: Any) -> str:
     return hashlib.sha256((_values(value_set) + FROM_BASELINE).encode()).hexdigest()
 
 
-def _bring_up_to_date(table, select, columns, value_set, patients):
+def _bring_up_to_date(table: Any, select: Any, columns: Any, value_set: Any, patients: Any) -> Any:
     parameters = {
         "value_set": value_set,
         "values": _values(value_set),
@@ -143,7 +144,7 @@ def _bring_up_to_date(table, select, columns, value_set, patients):
         return cursor.rowcount
 
 
-def _wait_for_others(table, patients):
+def _wait_for_others(table: Any, patients: Any) -> None:
     """One computation of everything, or many of some patients, at a time; of one patient one at a time.
 
     patients  ids in order, so that two computations never wait for each other; None for everybody

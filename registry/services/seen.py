@@ -11,6 +11,7 @@ nothing stands in nobody's way.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,12 @@ class Unseen(Exception):
     differences  what changed; empty where no page of theirs has shown this at all
     """
 
-    def __init__(self, differences=()):
+    def __init__(self, differences: Any = ()) -> None:
         self.differences = tuple(differences)
         super().__init__("what is stored is not what was shown")
 
 
-def note(act, about, parts):
+def note(act: Any, about: Any, parts: Any) -> str:
     """The text for the hidden field of a page: what it shows to the person of the current scope.
 
     act    word for what would be confirmed; about: key of the record that this is about
@@ -58,7 +59,7 @@ def note(act, about, parts):
     return signing.dumps(shown, salt=SALT, compress=True)
 
 
-def check(text, act, about, parts):
+def check(text: Any, act: Any, about: Any, parts: Any) -> None:
     """Raise Unseen unless `text` is the note of the current person's page about this, and showed these `parts`."""
     try:
         shown = signing.loads(text or "", salt=SALT)
@@ -70,12 +71,12 @@ def check(text, act, about, parts):
         raise Unseen(differences)
 
 
-def _plain(parts):
+def _plain(parts: Any) -> Any:
     """As it is after a journey through JSON, so that equal things compare equal."""
     return json.loads(json.dumps(parts))
 
 
-def _differences(shown, stored):
+def _differences(shown: Any, stored: Any) -> Iterator[Difference]:
     for part in (*shown, *(part for part in stored if part not in shown)):
         if part not in stored or part not in shown:
             yield Difference(part, "", part in shown or None, part in stored or None)
@@ -86,17 +87,19 @@ def _differences(shown, stored):
                 yield Difference(part, name, was.get(name), now.get(name))
 
 
-def of_forms(forms, names=lambda form: form.columns):
+def of_forms(
+    forms: Any, names: Any = lambda form: form.columns
+) -> dict[Any, dict[Any, dict[str, Any] | str | float | int | Any]]:
     """The parts that `FormRow`s show: code of the form → {column: value or {"missing": reason}}."""
     return {form.form.code: {name: _answer(form.row, name) for name in names(form)} for form in forms}
 
 
-def _answer(row, name):
+def _answer(row: Any, name: str) -> Any:
     reason = row.missing.get(name)
     return {MISSING: reason} if reason else as_json(getattr(row, name))
 
 
-def of_queries(queries):
+def of_queries(queries: Any) -> dict[str, dict[str, Any]]:
     """The parts that queries show: the state of each, and which step was the last."""
     prefetch_related_objects(queries, "messages")
     return {

@@ -6,9 +6,11 @@ began is older, and every row that was written since has a younger `xmin`. So no
 is compared, and a long transaction that ends late is still seen.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -23,7 +25,7 @@ class Changed:
 
     patients: tuple[str, ...] | None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.patients is None or bool(self.patients)
 
 
@@ -38,7 +40,9 @@ LATELY = timedelta(minutes=5)
 
 
 @contextmanager
-def since_last(name, fingerprint, tables, *, lately=False, anew=False):
+def since_last(
+    name: str, fingerprint: Any, tables: Any, *, lately: bool = False, anew: bool = False
+) -> Iterator[Changed]:
     """The `Changed` patients since the computation `name` last ended well; it counts as done when the block ends.
 
     name         of the computation, which others wait for
@@ -58,7 +62,7 @@ def since_last(name, fingerprint, tables, *, lately=False, anew=False):
         Watermark.objects.update_or_create(pk=name, defaults=defaults)
 
 
-def _written_since(cursor, mark, now, tables, lately):
+def _written_since(cursor: Any, mark: Any, now: datetime, tables: Any, lately: Any) -> tuple | None:
     if now - mark.xid >= 2**31:  # the ids of rows are the last 32 bits: half of them are older
         return None
     # An id of a row counts backwards from the next one, as age() does; one that is long frozen may look young, which

@@ -1,11 +1,13 @@
 """P-values adjusted for several comparisons, as R's p.adjust does it."""
 
+from typing import Any
+
 import numpy as np
 
 METHODS = ("none", "bonferroni", "holm", "benjamini_hochberg")
 
 
-def adjust(p_values, method="benjamini_hochberg"):
+def adjust(p_values: Any, method: str = "benjamini_hochberg") -> list[float | None]:
     """Adjusted P-values, in the order given.
 
     p_values  sequence of numbers in [0, 1]. None or NaN stands for a test that could not be done: it comes back as None
@@ -21,13 +23,13 @@ def adjust(p_values, method="benjamini_hochberg"):
     p = given[known]
     if ((p < 0) | (p > 1)).any():
         raise ValueError("P-values lie between 0 and 1")
-    result = [None] * given.size
-    for place, value in zip(known, adjusted(p, method), strict=True):
+    result: list[float | None] = [None] * given.size
+    for place, value in zip(known.tolist(), adjusted(p, method), strict=True):
         result[place] = float(value)
     return result
 
 
-def adjusted(p, method):
+def adjusted(p: Any, method: str) -> Any:
     """The same for an (m,) array without gaps."""
     m = p.size
     if method == "none" or m < 2:

@@ -6,6 +6,7 @@ A group is whatever `Moments.of` takes: an array of values, Counts, a mapping va
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 from registry.stats import studentized_range
 from registry.stats.arrays import Moments, NotEstimable
@@ -26,7 +27,7 @@ class Anova:
     method: str = "anova"
 
     @property
-    def df(self):
+    def df(self) -> tuple[float, float]:
         return self.df_between, self.df_within
 
 
@@ -55,13 +56,13 @@ class Tukey:
     confidence: float
     method: str = "tukey_hsd"
 
-    def pair(self, first, second):
+    def pair(self, first: Any, second: Any) -> Any:
         """The pair of these two group positions, in either order of asking."""
         wanted = tuple(sorted((first, second)))
         return next(pair for pair in self.pairs if (pair.first, pair.second) == wanted)
 
 
-def anova(groups):
+def anova(groups: Any) -> Anova:
     """One-way ANOVA with pooled variance.
 
     groups  sequence of groups. Empty ones are dropped, as R drops unused levels; groups of one count.
@@ -79,7 +80,7 @@ def anova(groups):
     return Anova(f, df_between, df_within, f_upper(f, df_between, df_within), n, len(groups), mean_square)
 
 
-def welch_anova(groups):
+def welch_anova(groups: Any) -> Anova:
     """One-way ANOVA without the assumption of equal variances.
 
     Empty groups are dropped. Raises NotEstimable: `one_group`; `too_few` when a group has one observation; `constant`
@@ -101,7 +102,7 @@ def welch_anova(groups):
     return Anova(f, k - 1, df_within, f_upper(f, k - 1, df_within), n, k, None, "welch_anova")
 
 
-def tukey_hsd(groups, confidence=0.95):
+def tukey_hsd(groups: Any, confidence: float = 0.95) -> Tukey:
     """Tukey's honest significant difference, by Kramer's formula where the groups differ in size.
 
     groups  sequence of groups, at least two. A group of one is fine while the residual degrees of freedom reach 2.
@@ -115,7 +116,7 @@ def tukey_hsd(groups, confidence=0.95):
     df, mean_square = pooled_variance(present, least_df=2)
     critical = studentized_range.quantile(confidence, len(present), df)
 
-    def compare(first, second):
+    def compare(first: Any, second: Any) -> TukeyPair:
         a, b = every[first], every[second]
         if a.n == 0 or b.n == 0:
             return TukeyPair(first, second)
@@ -129,7 +130,7 @@ def tukey_hsd(groups, confidence=0.95):
     return Tukey(pairs, df, sum(group.n for group in present), len(present), mean_square, confidence)
 
 
-def occupied(groups):
+def occupied(groups: Any) -> list[Moments]:
     """Moments of the groups that have observations. Raises NotEstimable(`one_group`) below two."""
     present = [group for group in map(Moments.of, groups) if group.n]
     if len(present) < 2:
@@ -137,7 +138,7 @@ def occupied(groups):
     return present
 
 
-def pooled_variance(groups, least_df=1):
+def pooled_variance(groups: Any, least_df: int = 1) -> tuple[int, float]:
     """Residual degrees of freedom and mean square. Raises NotEstimable: `too_few`, `constant`."""
     df = sum(group.n for group in groups) - len(groups)
     if df < least_df:

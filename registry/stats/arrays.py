@@ -7,6 +7,7 @@ rows become a hundred counts, and no test below loops over rows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +40,11 @@ class NotEstimable(ValueError):
     where  positions, as of covariates, that the reason is about; empty where it is about the whole
     """
 
-    def __init__(self, reason, where=()):
+    def __init__(self, reason: Any, where: Any = ()) -> None:
         super().__init__(REASONS[reason])
         self.reason, self.where = reason, tuple(int(place) for place in where)
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return NotEstimable, (self.reason, self.where)
 
 
@@ -63,7 +64,7 @@ class Counts:
     counts: np.ndarray
     missing: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         values, counts = one_dimensional(self.values), whole_numbers(self.counts)
         if values.shape != counts.shape:
             raise ValueError("values and counts must have the same length")
@@ -72,7 +73,7 @@ class Counts:
         else:
             self._merge(values, counts)
 
-    def _merge(self, values, counts):
+    def _merge(self, values: Any, counts: Any) -> None:
         absent = np.isnan(values)
         missing = int(self.missing) + int(counts[absent].sum())
         present = ~absent & (counts > 0)
@@ -81,18 +82,18 @@ class Counts:
         np.add.at(merged, place, counts[present])
         self._keep(values, merged, missing)
 
-    def _keep(self, values, counts, missing):
+    def _keep(self, values: Any, counts: Any, missing: Any) -> None:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "missing", missing)
 
     @property
-    def n(self):
+    def n(self) -> int:
         """How many observations have a value."""
         return int(self.counts.sum())
 
 
-def tabulate(sample):
+def tabulate(sample: Any) -> Counts:
     """Counts of a sample.
 
     sample  Counts (returned as they are), a mapping value -> count, or an (n,) array or list of numbers in which NaN
@@ -101,7 +102,7 @@ def tabulate(sample):
     if isinstance(sample, Counts):
         return sample
     if isinstance(sample, Mapping):
-        return Counts(list(sample.keys()), list(sample.values()))
+        return Counts(np.asarray(list(sample.keys())), np.asarray(list(sample.values())))
     raw = np.asarray(sample)
     tabulated = Counts.__new__(Counts)
     if raw.ndim == 1 and raw.size and raw.dtype.kind in "biu" and int(raw.max()) - int(raw.min()) < SMALL_RANGE:
@@ -117,7 +118,7 @@ def tabulate(sample):
     return tabulated
 
 
-def one_dimensional(values):
+def one_dimensional(values: Any) -> np.ndarray:
     """values as an (n,) float array; None becomes NaN. Raises ValueError for other shapes and infinite values."""
     values = np.asarray(values, dtype=float)
     if values.ndim != 1:
@@ -127,7 +128,7 @@ def one_dimensional(values):
     return values
 
 
-def whole_numbers(counts):
+def whole_numbers(counts: Any) -> np.ndarray:
     """counts as int64 of the same shape. Raises ValueError for negative, broken or non-finite ones."""
     given = np.asarray(counts)
     if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
@@ -138,7 +139,7 @@ def whole_numbers(counts):
     return whole
 
 
-def contingency(table):
+def contingency(table: Any) -> np.ndarray:
     """A table of counts as an (r, c) int64 array, r and c at least 2. Raises ValueError otherwise."""
     table = whole_numbers(table)
     if table.ndim != 2 or min(table.shape) < 2:
@@ -146,7 +147,7 @@ def contingency(table):
     return table
 
 
-def differences(before, after, decimals=9):
+def differences(before: Any, after: Any, decimals: int = 9) -> Counts:
     """Counts of after - before over complete pairs; `missing` counts the incomplete ones.
 
     before, after  (n,) numbers of the same length, NaN where missing
@@ -159,7 +160,7 @@ def differences(before, after, decimals=9):
     return rounded(tabulate(after - before), decimals)
 
 
-def rounded(sample, decimals=9):
+def rounded(sample: Any, decimals: int = 9) -> Counts:
     """Counts with values rounded to so many places, equal ones joined; None changes nothing."""
     sample = tabulate(sample)
     if decimals is None:
@@ -167,7 +168,7 @@ def rounded(sample, decimals=9):
     return Counts(np.round(sample.values, decimals), sample.counts, sample.missing)
 
 
-def joined(samples):
+def joined(samples: Any) -> Any:
     """Several Counts on one common axis: distinct values (k,), and a (groups, k) int64 matrix of counts."""
     values = np.concatenate([sample.values for sample in samples])
     order = np.argsort(values, kind="stable")  # which merges what is ascending already
@@ -183,7 +184,7 @@ def joined(samples):
     return values[first], matrix
 
 
-def weighted_sum(values, counts):
+def weighted_sum(values: Any, counts: Any) -> float:
     """Sum of values (k,) as often as counts (k,) say. Pairwise, and without waking the threads of a BLAS for it."""
     return float((values * counts).sum())
 
@@ -197,7 +198,7 @@ class Moments:
     squares: float
 
     @classmethod
-    def of(cls, group):
+    def of(cls, group: Any) -> Any:
         """Moments of a group: Moments (as they are), Counts, a mapping value -> count, or an array of values."""
         if isinstance(group, Moments):
             return group
@@ -213,19 +214,19 @@ class Moments:
         return cls(n, float(origin) + mean, squares)
 
     @classmethod
-    def summary(cls, n, mean, sd):
+    def summary(cls, n: Any, mean: Any, sd: Any) -> Any:
         """Moments from what papers print: n, mean and standard deviation (divisor n - 1; ignored when n is 1)."""
         if n < 0 or (n > 1 and not sd >= 0):
             raise ValueError("n and sd must not be negative")
         return cls(int(n), float(mean), float(sd) ** 2 * (n - 1) if n > 1 else 0.0)
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         """Sample variance. Raises NotEstimable below two observations."""
         if self.n < 2:
             raise NotEstimable("too_few")
         return self.squares / (self.n - 1)
 
     @property
-    def sd(self):
+    def sd(self) -> float:
         return sqrt(self.variance)

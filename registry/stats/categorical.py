@@ -1,6 +1,7 @@
 """Tests of tables of counts other than Fisher's."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class TableTest:
     least_expected: float | None = None
 
 
-def chi_square(table, correct=False):
+def chi_square(table: Any, correct: bool = False) -> TableTest:
     """Pearson's chi-square test of independence.
 
     table    (r, c) counts
@@ -43,7 +44,7 @@ def chi_square(table, correct=False):
     return TableTest("chi_square", statistic, df, chi_square_upper(statistic, df), n, float(expected.min()))
 
 
-def mcnemar(table, correct=True):
+def mcnemar(table: Any, correct: bool = True) -> TableTest:
     """McNemar's test of a k x k table of pairs (rows before, columns after); Bowker's test when k > 2.
 
     correct  continuity correction for 2 x 2; none when both kinds of change are equally frequent, where the statistic
@@ -63,7 +64,7 @@ def mcnemar(table, correct=True):
     return TableTest("mcnemar", statistic, away.size, chi_square_upper(statistic, away.size), int(table.sum()))
 
 
-def mcnemar_exact(table):
+def mcnemar_exact(table: Any) -> TableTest:
     """Exact McNemar test of a 2 x 2 table of pairs: the binomial test of the two kinds of change.
 
     Raises NotEstimable(`no_discordant_pairs`).
@@ -78,7 +79,7 @@ def mcnemar_exact(table):
     return TableTest("mcnemar_exact", None, None, binomial_half_two_sided(forth, forth + back), int(table.sum()))
 
 
-def square(table):
+def square(table: Any) -> np.ndarray:
     table = contingency(table)
     if table.shape[0] != table.shape[1]:
         raise ValueError("a table of pairs is square")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Description:
     kurtosis: float | None = None
 
 
-def describe(sample, confidence=0.95):
+def describe(sample: Any, confidence: float = 0.95) -> Description:
     """Describe a sample (array, Counts or mapping value -> count).
 
     sd              divisor n - 1; None for fewer than two. R: sd(x)
@@ -61,7 +62,7 @@ def describe(sample, confidence=0.95):
     )
 
 
-def spread(moments, confidence):
+def spread(moments: Any, confidence: float) -> dict | dict[str, Any]:
     if moments.n < 2:
         return {}
     error = moments.sd / sqrt(moments.n)
@@ -74,7 +75,7 @@ def spread(moments, confidence):
     }
 
 
-def shape(sample, moments):
+def shape(sample: Any, moments: Any) -> dict | dict[str, Any]:
     if moments.squares == 0:
         return {}
     away = sample.values - moments.mean
@@ -83,7 +84,7 @@ def shape(sample, moments):
     return {"skewness": m3 / m2**1.5, "kurtosis": m4 / m2**2}
 
 
-def quantiles(sample, probabilities):
+def quantiles(sample: Any, probabilities: Any) -> tuple[float, ...]:
     """Quantiles of a sample by linear interpolation. R: quantile(x, probabilities), type 7.
 
     Raises NotEstimable(`empty`).
@@ -93,7 +94,7 @@ def quantiles(sample, probabilities):
         raise NotEstimable("empty")
     reached = np.cumsum(sample.counts)  # the order statistics up to this 1-based position have this value
 
-    def at(probability):
+    def at(probability: Any) -> float:
         position = (sample.n - 1) * probability
         lower = int(position)
         values = sample.values[np.searchsorted(reached, [lower, min(lower + 1, sample.n - 1)], side="right")]

@@ -11,6 +11,7 @@ P is the probability, given the margins, of a table no more probable than the ob
 
 from dataclasses import dataclass, replace
 from math import lgamma, log, log1p, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class Fisher:
     why: str = ""
 
 
-def fisher(table, seconds=60.0, memory_mb=500, resamples=200_000, seed=20241):
+def fisher(
+    table: Any, seconds: float = 60.0, memory_mb: float = 500, resamples: int = 200_000, seed: int | None = 20241
+) -> Fisher:
     """Fisher's exact test where it can be computed within the limits, Monte Carlo otherwise.
 
     Whether it can be depends on the table and on the limits alone, so a table has the same method on every machine;
@@ -59,7 +62,7 @@ def fisher(table, seconds=60.0, memory_mb=500, resamples=200_000, seed=20241):
         return replace(fisher_monte_carlo(table, resamples, seed), why=str(why))
 
 
-def fisher_exact(table, seconds=60.0, memory_mb=500):
+def fisher_exact(table: Any, seconds: float = 60.0, memory_mb: float = 500) -> Fisher:
     """Fisher's exact test.
 
     seconds, memory_mb  limits on the work, as what a modest machine does in that time (`fisher_network.Budget`), and on
@@ -71,7 +74,7 @@ def fisher_exact(table, seconds=60.0, memory_mb=500):
     return Fisher("fisher_exact", exact_p(table, n, seconds, memory_mb), n)
 
 
-def exact_p(table, n, seconds, memory_mb):
+def exact_p(table: Any, n: Any, seconds: float, memory_mb: float) -> float:
     if min(table.shape) < 2:
         return 1.0
     if table.shape[0] > table.shape[1]:
@@ -88,7 +91,7 @@ def exact_p(table, n, seconds, memory_mb):
     return fisher_network.tail_probability(table, TIE, seconds, memory_mb)
 
 
-def fisher_monte_carlo(table, resamples=200_000, seed=20241):
+def fisher_monte_carlo(table: Any, resamples: int = 200_000, seed: int | None = 20241) -> Fisher:
     """Fisher's test by sampling tables with the observed margins.
 
     resamples       tables drawn; the time does not depend on the number of observations
@@ -103,7 +106,7 @@ def fisher_monte_carlo(table, resamples=200_000, seed=20241):
     return Fisher("fisher_monte_carlo", p, n, sqrt(p * (1 - p) / resamples), resamples, seed)
 
 
-def sampled_p(table, resamples, seed):
+def sampled_p(table: Any, resamples: int, seed: int | None) -> Any:
     if table.shape[0] < table.shape[1]:
         table = table.T
     limit = log_factorials(table).sum() - TIE
@@ -112,13 +115,13 @@ def sampled_p(table, resamples, seed):
     return (1 + extreme) / (1 + resamples)
 
 
-def two_by_two(table, n):
+def two_by_two(table: Any, n: Any) -> float:
     """Exact P of a 2 x 2 table by its hypergeometric distribution."""
     low, p = hypergeometric(int(table[0].sum()), int(table[:, 0].sum()), n)
     return min(1.0, float(p[p <= TIED * probability_at(table[0, 0] - low, p)].sum()))
 
 
-def two_by_three(table, n):
+def two_by_three(table: Any, n: Any) -> float:
     """Exact P of a 2 x 3 table: its first cell is hypergeometric, and so is the second given the first.
 
     Where even the likeliest first cell is no more probable than the observed table, all its tables count and none is
@@ -144,19 +147,19 @@ def two_by_three(table, n):
     return min(1.0, p)
 
 
-def probability_at(place, p):
+def probability_at(place: Any, p: Any) -> Any:
     """That of a place in a window of probabilities (k,); 0 beyond it."""
     return p[place] if 0 <= place < p.size else 0.0
 
 
-def hypergeometric(successes, draws, n):
+def hypergeometric(successes: Any, draws: Any, n: Any) -> tuple[int, Any]:
     """The distribution of the successes drawn: a first value, and the probabilities (k,) from there on; beyond them
     they are zero in double precision."""
     low, p = windows(np.array([[successes]]), draws, n, window_width(successes, draws, n, -NO_DOUBLE))
     return int(low[0, 0]), p[0]
 
 
-def window_width(successes, draws, n, reach):
+def window_width(successes: Any, draws: Any, n: Any, reach: Any) -> int:
     """An odd width such that a hypergeometric variable strays from it with probability below exp(-reach).
 
     Source: Serfling 1974, Ann Stat 2:39: P(|X - mean| >= d) <= 2 exp(-2 d^2 / (m (1 - (m - 1) / n))), where m may be
@@ -166,7 +169,7 @@ def window_width(successes, draws, n, reach):
     return 2 * int(sqrt(m * (1 - (m - 1) / n) * (reach + 1) / 2) + 2) + 1
 
 
-def windows(successes, draws, n, width, mass=1.0):
+def windows(successes: Any, draws: Any, n: Any, width: Any, mass: float = 1.0) -> tuple[Any, Any]:
     """Hypergeometric distributions around their means.
 
     successes  (m, 1) of n; draws, n  numbers; width  odd; mass  (m, 1) that each distribution adds up to
@@ -189,7 +192,7 @@ def windows(successes, draws, n, width, mass=1.0):
     return middle - half, p
 
 
-def occupied(table):
+def occupied(table: Any) -> tuple[np.ndarray, int]:
     """The table without its empty rows and columns, and its n. Raises NotEstimable(`empty`)."""
     table = contingency(table)
     n = int(table.sum())
@@ -198,16 +201,16 @@ def occupied(table):
     return table[table.any(axis=1)][:, table.any(axis=0)], n
 
 
-def log_probability(table):
+def log_probability(table: Any) -> float:
     """To the digits a refusal needs, which must not wait for SciPy to be imported."""
 
-    def log_factorial_sum(counts):
+    def log_factorial_sum(counts: Any) -> float:
         return sum(lgamma(count + 1) for count in counts.ravel().tolist())
 
     margins = log_factorial_sum(table.sum(axis=0)) + log_factorial_sum(table.sum(axis=1))
     return margins - log_factorial_sum(table) - lgamma(int(table.sum()) + 1)
 
 
-def log_number_of_tables(rows, columns):
+def log_number_of_tables(rows: Any, columns: np.ndarray) -> float:
     """An upper bound: each free cell by itself."""
     return float(np.log(np.minimum.outer(np.sort(rows)[:-1], np.sort(columns)[:-1]) + 1.0).sum())

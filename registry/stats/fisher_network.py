@@ -12,8 +12,11 @@ Costs are integers (log factorials rounded to 2^-36 or a little coarser), so equ
 64-bit code, state above cost: one sort of codes orders both.
 """
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log, prod
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +88,7 @@ class Passage:
     begin: np.ndarray
     length: np.ndarray
 
-    def part(self, first, last):
+    def part(self, first: Any, last: Any) -> "Passage":
         """The same for the targets at these positions alone."""
         states = slice(first, last)
         moves = slice(*np.searchsorted(self.target, [self.states[first], self.states[last - 1] + 1]))
@@ -99,20 +102,20 @@ class Budget:
     The unit is a walk taken through a column; what else is done counts as so many walks as it takes the time of.
     """
 
-    def __init__(self, seconds, memory_mb):
+    def __init__(self, seconds: float, memory_mb: float) -> None:
         self.walks, self.bytes = seconds * WALKS_A_SECOND, memory_mb * 2**20
 
-    def spend(self, walks):
+    def spend(self, walks: Any) -> None:
         self.walks -= walks
         if self.walks < 0:
             raise TooLarge("the time would not suffice")
 
-    def check_memory(self, walks):
+    def check_memory(self, walks: Any) -> None:
         if walks * BYTES_A_WALK > self.bytes:
             raise TooLarge("the memory would not suffice")
 
 
-def tail_probability(table, tie, seconds, memory_mb):
+def tail_probability(table: Any, tie: Any, seconds: float, memory_mb: float) -> float:
     """Probability of all tables with the margins of `table` whose log probability is at most its own plus `tie`.
 
     table    (k, c) counts, k <= c, without empty rows and columns
@@ -126,7 +129,7 @@ def tail_probability(table, tie, seconds, memory_mb):
     return network.tail()
 
 
-def refuse_hopeless(rows, columns, seconds, memory_mb):
+def refuse_hopeless(rows: Any, columns: np.ndarray, seconds: float, memory_mb: float) -> None:
     """Raise TooLarge where looking at each state once per filled column would already take too long."""
     states = prod(int(r) + 1 for r in rows[:-1])
     ways = [prod(min(int(c), int(r)) + 1 for r in rows[:-1]) for c in columns]
@@ -137,7 +140,7 @@ def refuse_hopeless(rows, columns, seconds, memory_mb):
 
 
 class Network:
-    def __init__(self, table, tie, budget):
+    def __init__(self, table: Any, tie: Any, budget: Any) -> None:
         self.budget = budget
         self.rows, self.n = table.sum(axis=1), int(table.sum())
         self.shape = tuple(int(r) + 1 for r in self.rows[:-1])
@@ -150,7 +153,7 @@ class Network:
         self.columns = {int(c): self.column(int(c)) for c in table.sum(axis=0)}
         self.totals = [int(c) for c in table.sum(axis=0)]
 
-    def scale_costs(self, table, tie):
+    def scale_costs(self, table: Any, tie: Any) -> None:
         """Choose the digits of a cost so that state and cost fit one code, and set the limit."""
         cost = -(self.log_multinomial(table) + (table.T @ self.log_share).sum())
         room = 62 - self.states.bit_length() - max(0, int(cost) + 1).bit_length()
@@ -167,20 +170,20 @@ class Network:
         )  # any shares will do; those that were rounded are the consistent ones
         self.limit = int(sum(self.integer_costs(column[None])[0] for column in table.T)) - int(tie * self.unit)
 
-    def log_multinomial(self, table):
+    def log_multinomial(self, table: Any) -> Any:
         return self.log_factorial[table.sum(axis=0)].sum() - self.log_factorial[table].sum()
 
-    def integer_costs(self, cells):
+    def integer_costs(self, cells: Any) -> Any:
         """(m,) costs of (m, k) columns."""
         spread = self.int_factorial[cells].sum(axis=1) - self.int_factorial[cells.sum(axis=1)]
         return spread - cells @ self.int_share
 
-    def column(self, total):
+    def column(self, total: Any) -> Column:
         cells = compositions(total, self.rows)
         costs = self.integer_costs(cells)
         return Column(total, cells, cells[:, :-1] @ self.radix, costs, np.exp(-costs / self.unit))
 
-    def tail(self):
+    def tail(self) -> float:
         """P: the joined weight of both halves, over the weight of all tables."""
         left, right = self.split()
         best_left, best_right = self.cheapest(left, self.start()), self.cheapest(right, self.start())
@@ -191,10 +194,10 @@ class Network:
         weight = self.join(a, self.columns[left[-1]], bounds_left[-1], b, self.columns[right[-1]], bounds_right[-1])
         return float(min(1.0, weight / np.exp(self.log_weight_of_all())))
 
-    def log_weight_of_all(self):
+    def log_weight_of_all(self) -> Any:
         return self.log_factorial[self.n] - self.log_factorial[self.rows].sum() + self.rows @ self.log_share
 
-    def split(self):
+    def split(self) -> tuple[list[int], list[int]]:
         """Two lists of column totals, each ascending: the smaller columns, and the larger ones with as many fillings.
 
         Of the splits tried on the study's tables this one makes the fewest walks: many small columns share their states
@@ -205,13 +208,13 @@ class Network:
         middle = 1 + int(np.argmin(np.abs(2 * fillings[:-1] - fillings[-1])))
         return totals[:middle], totals[middle:]
 
-    def start(self):
+    def start(self) -> Any:
         """Costs of the walks that have not begun: zero at the origin."""
         costs = np.full(self.shape, FAR)
         costs.flat[0] = 0
         return costs
 
-    def cheapest(self, totals, costs):
+    def cheapest(self, totals: Any, costs: Any) -> list:
         """Cheapest cost of reaching each state, after each further column: a list, one (states,) array a column."""
         bounds = []
         for total in totals:
@@ -225,16 +228,16 @@ class Network:
             bounds.append(costs.ravel())
         return bounds
 
-    def bounds(self, totals, best_of_other_half):
+    def bounds(self, totals: Any, best_of_other_half: Any) -> list:
         """For each column: the cost in each state from which every completion counts."""
         completions = [best_of_other_half, *self.cheapest(totals[:0:-1], best_of_other_half.reshape(self.shape))]
         return [self.limit - best[self.mirror()] for best in completions[::-1]]
 
-    def mirror(self):
+    def mirror(self) -> np.ndarray:
         """For each state the state that completes it."""
         return np.arange(self.states)[::-1]
 
-    def enumerate(self, totals, bounds):
+    def enumerate(self, totals: Any, bounds: Any) -> Layer:
         """The layer after these columns."""
         layer = Layer(np.zeros(1, np.int64), np.ones(1), np.ones(1), np.zeros(self.states), 0)
         for total, bound in zip(totals, bounds, strict=False):
@@ -243,12 +246,12 @@ class Network:
             layer = self.grow(layer, column, bound, targets)
         return layer
 
-    def reachable(self, used):
+    def reachable(self, used: Any) -> Any:
         """States that hold so many observations: the last row takes what the others leave."""
         last = used - self.position.sum(axis=1)
         return np.flatnonzero((last >= 0) & (last <= self.rows[-1]))
 
-    def grow(self, layer, column, bound, targets):
+    def grow(self, layer: Any, column: Any, bound: Any, targets: Any) -> Layer:
         """The next layer, in these states alone."""
         cut, codes, masses, walks = np.zeros(self.states), [], [], 0
         for passage in self.passages(layer, column, bound, targets):
@@ -264,11 +267,11 @@ class Network:
             masses.append(np.add.reduceat(mass[order], first))
             walks += first.size
             self.budget.check_memory(walks)
-        codes = np.concatenate(codes or [np.zeros(0, np.int64)])
+        joined = np.concatenate(codes or [np.zeros(0, np.int64)])
         mass = np.concatenate(masses or [np.zeros(0)])
-        return Layer(codes, mass, self.beyond(codes, mass), cut, layer.used + column.total)
+        return Layer(joined, mass, self.beyond(joined, mass), cut, layer.used + column.total)
 
-    def beyond(self, codes, mass):
+    def beyond(self, codes: Any, mass: Any) -> Any:
         """Sums from the far end within each state, small to large, so that small tails keep their digits."""
         total = np.empty_like(mass)
         edges = np.flatnonzero(np.diff(codes >> self.shift)) + 1
@@ -276,19 +279,19 @@ class Network:
             np.cumsum(mass[start:end][::-1], out=total[start:end][::-1])
         return total
 
-    def passages(self, layer, column, bound, targets):
+    def passages(self, layer: Any, column: Any, bound: Any, targets: Any) -> Iterator[Passage]:
         """How the walks of a layer pass through a column into the target states, in parts that fit the cache."""
         for whole in self.crossings(layer, column, bound, targets):
             for first, last in portions(np.searchsorted(whole.states, whole.target), whole.length, whole.states.size):
                 yield whole.part(first, last)
 
-    def forecast(self, layer, column, bound, targets):
+    def forecast(self, layer: Any, column: Any, bound: Any, targets: Any) -> None:
         """Count the walks that `passages` will hold. Raises TooLarge if they are too many to walk."""
         for crossing in self.crossings(layer, column, bound, targets):
             scanned = 2 * crossing.states.size * column.steps.size  # here, and again by `passages`
             self.budget.spend(int(crossing.length.sum()) + scanned / SCANS_A_WALK)
 
-    def crossings(self, layer, column, bound, targets):
+    def crossings(self, layer: Any, column: Any, bound: Any, targets: Any) -> Iterator[Passage]:
         """The same in larger parts, before anything is walked."""
         edges = np.searchsorted(layer.codes, np.arange(self.states + 1) << self.shift)
         beyond = np.append(layer.beyond, 0.0)
@@ -306,14 +309,14 @@ class Network:
             to, way, source, begin = to[walked], way[walked], source[walked], begin[walked]
             yield Passage(states, cut, states[to], way, source, begin, stop[walked] - begin)
 
-    def transitions(self, targets, column):
+    def transitions(self, targets: Any, column: Any) -> tuple[np.ndarray, ...]:
         """Pairs (target, way to fill the column) whose source is a state, ordered by target."""
         fits = np.ones((targets.size, column.steps.size), bool)
         for row, cells in zip(self.position[targets].T, column.cells.T, strict=False):
             fits &= row[:, None] >= cells
         return np.nonzero(fits)
 
-    def join(self, a, column_a, bound_a, b, column_b, bound_b):
+    def join(self, a: Any, column_a: Any, bound_a: Any, b: Any, column_b: Any, bound_b: Any) -> float:
         """Weight of the pairs of half walks that meet in a state and together reach the limit.
 
         The last layers of both halves would be by far the largest; they are made a few states at a time, never stored.
@@ -330,7 +333,7 @@ class Network:
             weight += self.meet(met, states, b, column_b, bound_b)
         return weight
 
-    def meet(self, met, states, layer, column, bound):
+    def meet(self, met: Any, states: Any, layer: Any, column: Any, bound: Any) -> float:
         """The part of `join` for walks of the first half that were not cut, in some middle states."""
         # A last entry for each state, costlier than the limit and without mass, ends every search in its state.
         ends = (states << self.shift) + self.below
@@ -352,7 +355,7 @@ class Network:
             weight += float(np.add.reduceat(joined, starts) @ column.weight[passage.way])
         return weight
 
-    def weight_of_state(self, used):
+    def weight_of_state(self, used: Any) -> np.ndarray:
         """(states,) weight of all walks that reach each state with columns of this total."""
         last = used - self.position.sum(axis=1)
         valid = (last >= 0) & (last <= self.rows[-1])
@@ -361,15 +364,15 @@ class Network:
         return np.exp(np.where(valid, log_weight, -np.inf))
 
 
-def portions(to, length, targets):
+def portions(to: Any, length: Any, targets: Any) -> Any:
     """Ranges of targets that receive about WALKS walks each. to (m,) ascending targets, length (m,) walks."""
     received = np.cumsum(np.bincount(to, length, targets))
     ends = np.searchsorted(received, np.arange(WALKS, received[-1], WALKS)) + 1
     edges = np.unique(np.concatenate([[0], ends, [targets]]).astype(int)).tolist()
-    return zip(edges[:-1], edges[1:], strict=True)
+    return itertools.pairwise(edges)
 
 
-def compositions(total, most):
+def compositions(total: Any, most: Any) -> np.ndarray:
     """All ways to write total as a sum of k parts, part i from 0 to most[i]: (m, k)."""
     axes = [np.arange(min(total, int(m)) + 1) for m in most[:-1]]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
@@ -378,13 +381,13 @@ def compositions(total, most):
     return np.column_stack([grid, last])[fits].astype(np.int64)
 
 
-def log_factorial_table(n):
+def log_factorial_table(n: Any) -> Any:
     from scipy.special import gammaln
 
     return gammaln(np.arange(n + 1) + 1.0)
 
 
-def ragged(begin, length):
+def ragged(begin: Any, length: Any) -> np.ndarray:
     """Indices begin[0], begin[0] + 1, …, length[0] of them, then those from begin[1], …"""
     ends = np.cumsum(length)
     return np.arange(ends[-1] if ends.size else 0) + np.repeat(begin - ends + length, length)

@@ -6,6 +6,7 @@ a fourth of the time: the hypergeometric numbers that a table drawn cell by cell
 """
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ WHOLE = 1 << 17  # of whole tables
 DRAWN = 1 << 20  # one by one
 
 
-def log_factorial_sums(generator, rows, columns, size):
+def log_factorial_sums(generator: Any, rows: Any, columns: np.ndarray, size: Any) -> Any:
     """(size,) sums of log x! over the cells of random tables with these margins, in independent draws.
 
     generator  a numpy Generator
@@ -32,7 +33,7 @@ def log_factorial_sums(generator, rows, columns, size):
     return np.concatenate(chunks)
 
 
-def _whole_tables(generator, rows, columns, expected, size):
+def _whole_tables(generator: Any, rows: Any, columns: np.ndarray, expected: Any, size: Any) -> Any:
     """Rejection from a normal distribution with the tables' mean and 1.04 times their standard deviations.
 
     A table is the rounded normal vector, so its probability is a density that is constant around each table. In the
@@ -55,13 +56,13 @@ def _whole_tables(generator, rows, columns, expected, size):
     return np.concatenate(tables)
 
 
-def _root(shares):
+def _root(shares: Any) -> np.ndarray:
     """Lower triangular root of the covariance of shares that add up to one, without the last."""
     free = shares[:-1]
     return np.linalg.cholesky(np.diag(free) - np.outer(free, free))
 
 
-def _mixed(mixing, normal):
+def _mixed(mixing: Any, normal: Any) -> Any:
     """mixing @ normal, in this thread alone: a BLAS would wake others for it."""
     mixed = np.empty_like(normal)
     for place, weights in enumerate(mixing):
@@ -72,7 +73,7 @@ def _mixed(mixing, normal):
     return mixed
 
 
-def _completed(expected, rows, columns, away):
+def _completed(expected: Any, rows: Any, columns: np.ndarray, away: Any) -> Any:
     """(m,) sums of log x! of tables whose free cells lie so far `away` from what is expected ((r - 1) (c - 1), m)."""
     total = np.zeros(away.shape[1])
     last_row = np.repeat(columns[:, None], total.size, axis=1)
@@ -90,7 +91,7 @@ def _completed(expected, rows, columns, away):
     return total
 
 
-def _cell_by_cell(generator, rows, columns, size):
+def _cell_by_cell(generator: Any, rows: Any, columns: np.ndarray, size: Any) -> Any:
     """Cells are drawn one by one, each hypergeometric given the cells before it, for all tables at once."""
     total = np.zeros(size)
     left = np.repeat(rows[:, None], size, axis=1)  # of each row, not yet placed in a column
@@ -108,7 +109,7 @@ def _cell_by_cell(generator, rows, columns, size):
     return total + log_factorials(left).sum(axis=0)
 
 
-def log_factorials(x):
+def log_factorials(x: Any) -> Any:
     """log x! of numbers >= 0, an array of any shape; those of many whole numbers near each other are looked up."""
     from scipy.special import gammaln
 

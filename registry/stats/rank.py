@@ -7,6 +7,7 @@ values, so a million observations on a discrete scale cost as much as a hundred.
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +47,13 @@ class Dunn:
     adjust: str
     method: str = "dunn"
 
-    def pair(self, first, second):
+    def pair(self, first: Any, second: Any) -> Any:
         """The pair of these two group positions, in either order of asking."""
         wanted = tuple(sorted((first, second)))
         return next(pair for pair in self.pairs if (pair.first, pair.second) == wanted)
 
 
-def wilcoxon_signed_rank(differences, decimals=9, correct=True):
+def wilcoxon_signed_rank(differences: Any, decimals: int = 9, correct: bool = True) -> RankTest:
     """Wilcoxon's signed-rank test, normal approximation, with continuity correction unless told otherwise.
 
     differences  after - before of complete pairs (`arrays.differences` makes them), rounded to `decimals` places before
@@ -79,7 +80,7 @@ def wilcoxon_signed_rank(differences, decimals=9, correct=True):
     return RankTest("wilcoxon_signed_rank", v, normal_two_sided(z), int(n), z)
 
 
-def mann_whitney(x, y, correct=True):
+def mann_whitney(x: Any, y: Any, correct: bool = True) -> RankTest:
     """Mann-Whitney test (Wilcoxon's rank sum), normal approximation, with continuity correction unless told otherwise.
 
     statistic  W, the number of pairs with x above y, ties counting half
@@ -102,7 +103,7 @@ def mann_whitney(x, y, correct=True):
     return RankTest("mann_whitney", w, normal_two_sided(z), int(n), z)
 
 
-def kruskal_wallis(groups):
+def kruskal_wallis(groups: Any) -> RankTest:
     """Kruskal-Wallis test.
 
     Empty groups are dropped. Raises NotEstimable: `one_group`; `constant` when all values are equal (R prints NaN).
@@ -119,7 +120,7 @@ def kruskal_wallis(groups):
     return RankTest("kruskal_wallis", h, chi_square_upper(h, df), int(n), df=df)
 
 
-def dunn(groups, adjust_method="holm"):
+def dunn(groups: Any, adjust_method: str = "holm") -> Dunn:
     """Dunn's test of all pairs after Kruskal-Wallis, two-sided, with correction for ties.
 
     groups         sequence of samples; pairs of an empty group hold None and leave the family
@@ -134,7 +135,7 @@ def dunn(groups, adjust_method="holm"):
     mean_rank = {i: rank_sum / samples[i].n for i, rank_sum in zip(present, rank_sums, strict=True)}
     variance = n * (n + 1) / 12 * tie_factor
 
-    def compare(first, second):
+    def compare(first: Any, second: Any) -> Any:
         if first not in mean_rank or second not in mean_rank:
             return None
         error = sqrt(variance * (1 / samples[first].n + 1 / samples[second].n))
@@ -148,7 +149,7 @@ def dunn(groups, adjust_method="holm"):
     return Dunn(pairs_tested, int(n), len(present), adjust_method)
 
 
-def pooled_ranks(samples):
+def pooled_ranks(samples: Any) -> tuple[Any, float, float]:
     """Rank sums of samples ranked together, their total n, and the factor by which ties shrink the ranks' variance."""
     if len(samples) < 2:
         raise NotEstimable("one_group")
@@ -160,18 +161,18 @@ def pooled_ranks(samples):
     return (matrix @ mid_ranks(ties)).tolist(), n, 1 - tie_sum(ties) / (n**3 - n)
 
 
-def mid_ranks(ties):
+def mid_ranks(ties: Any) -> Any:
     """(k,) mean rank of each distinct value, given how often each occurs in ascending order."""
     return np.cumsum(ties) - (ties - 1) / 2
 
 
-def tie_sum(ties):
+def tie_sum(ties: Any) -> float:
     """Sum of t^3 - t, in floating point: t^3 of a few million overflows 64-bit integers."""
     ties = ties.astype(float)
     return float((ties**3 - ties).sum())
 
 
-def corrected(distance, correct):
+def corrected(distance: Any, correct: Any) -> Any:
     """A distance from the expected rank sum, half a unit nearer to it; zero stays zero."""
     if not correct:
         return distance

@@ -6,6 +6,7 @@ fixed Gauss-Legendre nodes give 12 digits in milliseconds.
 
 from functools import cache
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ NODES, PANELS = 48, 4
 LARGE_DF = 25_000  # from here on R takes the variance as known; so do we (the difference is below 1e-5)
 
 
-def upper(q, groups, df):
+def upper(q: float, groups: Any, df: Any) -> float:
     """P(Q >= q) for the studentized range of `groups` means with `df` degrees of freedom.
 
     R: ptukey(q, groups, df, lower.tail = FALSE), which is itself good to about 1e-10.
@@ -27,7 +28,7 @@ def upper(q, groups, df):
     return float(min(1.0, weight @ range_upper(q * s, groups)))
 
 
-def quantile(p, groups, df):
+def quantile(p: Any, groups: Any, df: Any) -> Any:
     """The q with P(Q <= q) = p. R: qtukey(p, groups, df), which stops at a step of 1e-4: good to about 1e-6."""
     if not 0 < p < 1:
         raise ValueError("p must lie between 0 and 1")
@@ -35,7 +36,7 @@ def quantile(p, groups, df):
 
 
 @cache
-def _quantile(p, groups, df):
+def _quantile(p: Any, groups: Any, df: Any) -> Any:
     """Regula falsi, Illinois: as few steps as Brent's method takes, without importing SciPy's optimizers for it."""
     low, high = 0.0, 8.0
     below, above = p, upper(high, groups, df) - (1 - p)
@@ -57,7 +58,7 @@ def _quantile(p, groups, df):
     return (low + high) / 2
 
 
-def range_upper(w, groups):
+def range_upper(w: Any, groups: Any) -> Any:
     """P(range of `groups` standard normals >= w), for (m,) w >= 0.
 
     One minus the usual integral, rewritten: with a = Phi(z) and b = Phi(z) - Phi(z - w), the difference of the powers
@@ -75,7 +76,7 @@ def range_upper(w, groups):
 
 
 @cache
-def scale_nodes(df):
+def scale_nodes(df: Any) -> tuple:
     """Nodes and weights for the density of s = sqrt(chi-square / df)."""
     if df > LARGE_DF:
         return np.ones(1), np.ones(1)
@@ -85,7 +86,7 @@ def scale_nodes(df):
     return s, weight / weight.sum()
 
 
-def panels(low, high):
+def panels(low: Any, high: Any) -> tuple:
     """Composite Gauss-Legendre nodes and weights on an interval."""
     x, weight = legendre()
     edges = np.linspace(low, high, PANELS + 1)
@@ -95,5 +96,5 @@ def panels(low, high):
 
 
 @cache
-def legendre():
+def legendre() -> Any:
     return np.polynomial.legendre.leggauss(NODES)

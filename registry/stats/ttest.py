@@ -5,6 +5,7 @@ A group is whatever `Moments.of` takes: an array, Counts, a mapping value -> cou
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 from registry.stats.arrays import Moments, NotEstimable
 from registry.stats.tails import t_quantile, t_two_sided
@@ -28,7 +29,7 @@ class TTest:
     confidence: float
 
 
-def student_t(x, y, confidence=0.95):
+def student_t(x: Any, y: Any, confidence: float = 0.95) -> TTest:
     """Two-sample t test with pooled variance.
 
     Raises NotEstimable: `empty_group`; `too_few` when both groups have one observation; `constant` when neither
@@ -43,7 +44,7 @@ def student_t(x, y, confidence=0.95):
     return tested("student_t", x, y, error, df, confidence)
 
 
-def welch_t(x, y, confidence=0.95):
+def welch_t(x: Any, y: Any, confidence: float = 0.95) -> TTest:
     """Two-sample t test without the assumption of equal variances.
 
     Raises NotEstimable: `empty_group`; `too_few` when a group has one observation; `constant` when neither varies.
@@ -57,7 +58,7 @@ def welch_t(x, y, confidence=0.95):
     return tested("welch_t", x, y, sqrt(a + b), df, confidence)
 
 
-def paired_t(differences, confidence=0.95):
+def paired_t(differences: Any, confidence: float = 0.95) -> TTest:
     """Paired t test on the differences after - before of complete pairs (`arrays.differences` makes them).
 
     Raises NotEstimable: `empty`; `too_few` with one pair; `constant` when all differences are equal.
@@ -69,14 +70,14 @@ def paired_t(differences, confidence=0.95):
     return tested("paired_t", d, Moments(0, 0.0, 0.0), d.sd / sqrt(d.n), d.n - 1, confidence)
 
 
-def two_groups(x, y):
+def two_groups(x: Any, y: Any) -> tuple[Moments, Moments]:
     x, y = Moments.of(x), Moments.of(y)
     if x.n == 0 or y.n == 0:
         raise NotEstimable("empty_group")
     return x, y
 
 
-def tested(method, x, y, error, df, confidence):
+def tested(method: str, x: Any, y: Any, error: Any, df: Any, confidence: float) -> TTest:
     # As R: a scatter that is all rounding of the means is no scatter.
     if error <= 10 * EPSILON * max(abs(x.mean), abs(y.mean)):
         raise NotEstimable("constant")

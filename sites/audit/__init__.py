@@ -1,11 +1,12 @@
 """Acts that are not changes of a row: sign-ins, exports, views of identifiers."""
 
 import json
+from typing import Any
 
 from django.db import connection
 
 
-def record(action, *, site_id=None, table="", row_id="", detail=None):
+def record(action: Any, *, site_id: Any = None, table: str = "", row_id: Any = "", detail: Any = None) -> None:
     """Append one act to the audit trail, by whom and in which request the scope says.
 
     `detail` must hold no identifiers and no clinical values: only what was done, such as a count or a file name.
@@ -16,7 +17,7 @@ def record(action, *, site_id=None, table="", row_id="", detail=None):
         )
 
 
-def record_for_sites(action, site_ids, *, detail=None, **about):
+def record_for_sites(action: Any, site_ids: Any, *, detail: Any = None, **about: Any) -> None:
     """As `record`, of an act on the data of some sites: an event for each, so that its own people see it.
 
     An act on several has another of no site, which administrators see; numbers over all of them stand there alone.

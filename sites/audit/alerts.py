@@ -7,6 +7,7 @@ at what is new (`due`); nothing is asked of the request that was refused. 21 CFR
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -25,6 +26,8 @@ KINDS = {
     "unlocking_refused": _("Unlockings that were refused"),
     "token_refused": _("API tokens that were refused"),
     "verification_failed": _("Verifications that failed"),
+    "signature_broken": _("Broken signatures that somebody came upon"),
+    "downloads_limited": _("Downloads that were stopped: too many in an hour"),
     "sealing_stopped": _("The sealing of the audit trail stopped"),
     "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
     "guards_changed": _("Guards of the database were changed"),
@@ -44,19 +47,19 @@ class Due:
     about: tuple[tuple[str, int], ...]
 
 
-def administrators():
+def administrators() -> Any:
     """The active people who administer today."""
     running = Membership.objects.running(timezone.localdate()).filter(role=Role.ADMIN)
     return User.objects.filter(is_active=True, pk__in=running.values("user"))
 
 
-def verification_failed(what, findings):
+def verification_failed(what: Any, findings: Any) -> None:
     """Put a verification on record that found something. `what` was verified, such as `audit trail`."""
     with everything(user_id=current().user_id, reason="verification"), transaction.atomic():
         audit.record("verification_failed", detail={"what": what, "findings": findings})
 
 
-def sealing_stopped(why=""):
+def sealing_stopped(why: str = "") -> None:
     """Put on record that events are not sealed, once an hour; `why` is the name of a fault, where there was one."""
     with everything(reason="sealing"), transaction.atomic():
         lately = AuditEvent.objects.filter(action="sealing_stopped", at__gt=timezone.now() - PAUSE)
@@ -64,7 +67,7 @@ def sealing_stopped(why=""):
             audit.record("sealing_stopped", table="study_sites_auditseal", detail={"why": why} if why else {})
 
 
-def is_sealing_behind():
+def is_sealing_behind() -> bool:
     """Whether events have waited for their seal for longer than they may."""
     with everything(user_id=current().user_id), transaction.atomic():
         with connection.cursor() as cursor:
@@ -76,13 +79,13 @@ def is_sealing_behind():
         return (old.filter(at__gt=sealed_at) if sealed_at else old).exists()
 
 
-def due(settled=SETTLED):
+def due(settled: Any = SETTLED) -> list[Due]:
     """The Due of this moment, each told now and not again. Call it in the scope of `everything`, in a transaction."""
     upto = AuditEvent.objects.filter(at__lte=timezone.now() - settled).aggregate(last=Max("pk"))["last"] or 0
     return [alert for alert in (_due(kind, upto) for kind in KINDS) if alert]
 
 
-def _due(kind, upto):
+def _due(kind: Any, upto: Any) -> Due | None:
     """The Due of a kind, or None; only events after those that were looked at before are looked at."""
     Alert.objects.get_or_create(kind=kind, defaults={"event_id": upto})
     alert = Alert.objects.select_for_update(skip_locked=True).filter(kind=kind).first()
@@ -98,7 +101,7 @@ def _due(kind, upto):
     return Due(kind, len(events), _about(events)) if events else None
 
 
-def _about(events):
+def _about(events: Any) -> tuple[tuple[str, int], ...]:
     """Whom or where events are about: the person whose secret it was, else who acted, and the site."""
     users = dict(User.objects.filter(pk__in={_person(event) for event in events}).values_list("pk", "name"))
     sites = dict(Site.objects.values_list("pk", "code"))
@@ -107,12 +110,12 @@ def _about(events):
     return tuple((name, n) for name, n in counted.most_common() if name)
 
 
-def _person(event):
+def _person(event: Any) -> Any:
     of_person = event.table_name == User._meta.db_table and event.row_id.isdecimal()
     return int(event.row_id) if of_person else event.user_id
 
 
-def lately(since):
+def lately(since: Any) -> Any:
     """How many of each kind there were since a moment: [(kind, words, count)], for administrators; counts alone."""
     with everything(user_id=current().user_id), transaction.atomic():
         counted = Counter(AuditEvent.objects.filter(action__in=KINDS, at__gt=since).values_list("action", flat=True))

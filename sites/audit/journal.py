@@ -19,6 +19,7 @@ import json
 import os
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -44,30 +45,30 @@ class Contents:
     damage: list = field(default_factory=list)
 
     @property
-    def last(self):
+    def last(self) -> Any:
         return self.seals[max(self.seals)] if self.seals else None
 
 
-def path(using=DEFAULT_DB_ALIAS):
+def path(using: str = DEFAULT_DB_ALIAS) -> Any:
     """The journal of a database. The name follows from the address that the application connects to."""
     return settings.SEAL_FOLDER / f"{connections[using].settings_dict['NAME']}.seals"
 
 
-def _keys():
+def _keys() -> list[bytes]:
     return [hmac.digest(urlsafe_b64decode(key), b"metaspine seal journal", "sha256") for key in settings.FIELD_KEYS]
 
 
-def _mac(key, before, line):
+def _mac(key: Any, before: Any, line: Any) -> str:
     return hmac.digest(key, before.encode() + json.dumps(line, sort_keys=True).encode(), hashlib.sha256).hex()
 
 
-def _is_ours(before, line):
+def _is_ours(before: Any, line: Any) -> bool:
     rest = {name: value for name, value in line.items() if name != "mac"}
     return any(hmac.compare_digest(_mac(key, before, rest), str(line.get("mac"))) for key in _keys())
 
 
 @contextlib.contextmanager
-def opened(using=DEFAULT_DB_ALIAS):
+def opened(using: str = DEFAULT_DB_ALIAS) -> Any:
     """The journal, to be added to, with nobody else adding meanwhile. OSError where it cannot be written."""
     where = path(using)
     where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,10 +82,10 @@ class Damaged(Exception):
 
 
 class Journal:
-    def __init__(self, file):
+    def __init__(self, file: Any) -> None:
         self._file = file
 
-    def append(self, kind, **values):
+    def append(self, kind: Any, **values: Any) -> None:
         """Add a line and wait until the disk has it."""
         line = {"kind": kind, "at": timezone.now().isoformat(timespec="seconds"), **values}
         line["mac"] = _mac(_keys()[0], self._end(), line)
@@ -96,7 +97,7 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _end(self):
+    def _end(self) -> Any:
         """The HMAC of the last line, whatever it is worth: "" where there is none."""
         try:
             last = self._last(lambda line: True)
@@ -104,14 +105,14 @@ class Journal:
             return "damaged"
         return last["mac"] if last else ""
 
-    def last_seal(self):
+    def last_seal(self) -> dict | None:
         """The line of the newest seal that the database must have, or None."""
         return self._last(lambda line: line["kind"] in ("seal", "accepted"))
 
-    def last_stamp(self):
+    def last_stamp(self) -> dict | None:
         return self._last(lambda line: line["kind"] == "stamped")
 
-    def _last(self, wanted):
+    def _last(self, wanted: Any) -> dict | None:
         """The last line that is `wanted`, looked for from the end. Damaged where it is not ours."""
         end = self._file.seek(0, os.SEEK_END)
         length = TAIL
@@ -130,7 +131,7 @@ class Journal:
             length *= 8
 
 
-def _parsed(text):
+def _parsed(text: str) -> dict | None:
     with contextlib.suppress(ValueError):
         line = json.loads(text)
         if isinstance(line, dict) and {"kind", "mac"} <= line.keys():
@@ -138,7 +139,7 @@ def _parsed(text):
     return None
 
 
-def read(using=DEFAULT_DB_ALIAS):
+def read(using: str = DEFAULT_DB_ALIAS) -> Contents:
     """The Contents of a database's journal; empty where there is none."""
     contents = Contents()
     before = ""
@@ -162,7 +163,7 @@ def read(using=DEFAULT_DB_ALIAS):
     return contents
 
 
-def _take(last, line):
+def _take(last: Any, line: Any) -> None:
     kind = line["kind"]
     if kind == "seal":
         last.seals[line["number"]] = line

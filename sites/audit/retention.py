@@ -5,6 +5,7 @@ The audit trail is not among them: the application has no right to remove anythi
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -24,7 +25,7 @@ class Old:
     before: datetime
 
 
-def old_access(now=None):
+def old_access(now: datetime | None = None) -> list[Old]:
     """What is old among the records of access: an Old each."""
     now = now or timezone.now()
     before = now - settings.ACCESS_RECORDS_KEPT
@@ -39,7 +40,7 @@ def old_access(now=None):
     ]
 
 
-def purge(rows, dry_run=False):
+def purge(rows: Any, dry_run: bool = False) -> dict:
     """Delete the rows of some Olds, each on record as an act; returns name of table to number of rows.
 
     Call it in the system's scope, in a transaction.

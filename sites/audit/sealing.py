@@ -16,8 +16,10 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -55,18 +57,18 @@ class Finding:
     last_at: datetime | None = None
     detail: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = f"seal {self.seal}" if self.seal is not None else "the trail"
         if self.ids:
             where += f", events {_in_words(self.ids)}"
         if self.detail:
             where += f", {self.detail}"
-        if self.first_at:
+        if self.first_at and self.last_at:
             where += f", {self.first_at.isoformat(timespec='seconds')} to {self.last_at.isoformat(timespec='seconds')}"
         return f"{where}: {MEANING[self.kind]}"
 
 
-def _in_words(ids):
+def _in_words(ids: Any) -> str:
     """A multirange of ids as PostgreSQL writes it, as people do: `{[5,6),[8,11)}` is 5, 8 to 10."""
     pairs = [(int(first), int(beyond) - 1) for first, beyond in re.findall(r"(\d+),(\d+)", ids)]
     ranges = [str(first) if first == last else f"{first} to {last}" for first, last in pairs]
@@ -102,28 +104,28 @@ class Report:
     given_up: list = field(default_factory=list)  # sentences about seals whose loss was accepted
 
 
-def _signing_keys():
+def _signing_keys() -> list[bytes]:
     return [
         hmac.digest(urlsafe_b64decode(key), b"metaspine audit seal", "sha256") for key in settings.FIELD_KEYS
     ]  # a key of its own, so that a signature says nothing about the ciphertexts
 
 
-def tokens():
+def tokens() -> list[bytes]:
     """What the database's sealing functions ask for; it knows their hashes alone."""
     return [hmac.digest(urlsafe_b64decode(key), b"metaspine may seal", "sha256") for key in settings.FIELD_KEYS]
 
 
-def _signature(key, seal_hash):
+def _signature(key: Any, seal_hash: Any) -> bytes:
     return hmac.digest(key, seal_hash, hashlib.sha256)
 
 
-def _is_signed(seal_hash, signature):
+def _is_signed(seal_hash: Any, signature: Any) -> bool:
     return signature is not None and any(
         hmac.compare_digest(_signature(key, seal_hash), signature) for key in _signing_keys()
     )
 
 
-def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
+def seal(using: str = DEFAULT_DB_ALIAS, at_most: Any = AT_MOST) -> list:
     """Seal every event that is committed and in no seal yet; returns the new seals, each of at most `at_most` events.
 
     Two at once wait for each other. Nothing happens where the only new events tell of seals. Raises HistoryLost where
@@ -141,7 +143,7 @@ def seal(using=DEFAULT_DB_ALIAS, at_most=AT_MOST):
     return seals
 
 
-def _seal_once(using, at_most):
+def _seal_once(using: str, at_most: Any) -> Seal | None:
     with transaction.atomic(using), connections[using].cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '60s'")  # whoever holds the lock for ever must not stop us unnoticed
         cursor.execute("SELECT number, events, hash FROM audit_seal(%s, %s)", [at_most, tokens()])
@@ -157,13 +159,13 @@ ROW = f"""SELECT number, events, previous, content, hash, signature, first_at, l
 FROM {SEALS}"""
 
 
-def _row(using, condition, *values):
+def _row(using: str, condition: Any, *values: Any) -> Any:
     with connections[using].cursor() as cursor:
         cursor.execute(f"{ROW} WHERE {condition} ORDER BY number DESC LIMIT 1", values)
         return next(iter(_dicts(cursor)), None)
 
 
-def _keep(journal_file, using, number):
+def _keep(journal_file: Any, using: str, number: Any) -> None:
     seal = _row(using, "number = %s", number)
     journal_file.append(
         "seal",
@@ -175,7 +177,7 @@ def _keep(journal_file, using, number):
     )
 
 
-def _catch_up(journal_file, using):
+def _catch_up(journal_file: Any, using: str) -> None:
     """Keep seals that were made and not kept yet, if they are ours. Raises HistoryLost where kept ones are lacking."""
     last = journal_file.last_seal()
     newest = _row(using, "true")
@@ -193,7 +195,7 @@ def _catch_up(journal_file, using):
         _keep(journal_file, using, number)
 
 
-def _lost(last, newest, same):
+def _lost(last: Any, newest: Any, same: Any) -> str:
     ends = f"ends at seal {newest['number']} of {minute_of(newest['last_at'])}" if newest else "has no seal"
     what = "has another" if same else "lacks it"
     return (
@@ -203,7 +205,7 @@ def _lost(last, newest, same):
     )
 
 
-def accept_loss(reason, using=DEFAULT_DB_ALIAS):
+def accept_loss(reason: Any, using: str = DEFAULT_DB_ALIAS) -> tuple[Any | int, list]:
     """Go on from what the database has, though it lacks what is kept outside: the journal says so for ever.
 
     Returns (number of the seal from which it goes on, numbers of seals that are given up). ValueError without a reason,
@@ -231,7 +233,7 @@ def accept_loss(reason, using=DEFAULT_DB_ALIAS):
     return number, given_up
 
 
-def _refuse_removed_seals(lost, using):
+def _refuse_removed_seals(lost: Any, using: str) -> None:
     """ValueError where events are there that seals were made of, and the seals are not: that is no older backup.
 
     A backup that was made while events waited for the first of the `lost` seals has events of that one's time.
@@ -251,20 +253,20 @@ def _refuse_removed_seals(lost, using):
         )
 
 
-def _has(using, line):
+def _has(using: str, line: Any) -> Any:
     seal = _row(using, "number = %s", line["number"])
     return seal is not None and seal["hash"].hex() == line["hash"]
 
 
-def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
+def verify(using: str = DEFAULT_DB_ALIAS, expect: str = "", new_only: bool = False) -> Report:
     """Recompute seals and return a Report.
 
     expect    the hash of a seal that must be there (hexadecimal), beside those that are kept outside
     new_only  only what came since the trail held last, by what is kept outside; that it held is kept there then
     """
     contents = journal.read(using)
-    start = _row(using, "number = %s", contents.verified["number"]) if new_only and contents.verified else None
-    if start is not None and start["hash"].hex() != contents.verified["hash"]:
+    start: Any = _row(using, "number = %s", contents.verified["number"]) if new_only and contents.verified else None
+    if start is not None and contents.verified and start["hash"].hex() != contents.verified["hash"]:
         start = None  # the seal from which to begin is another: look at everything
     since, settled = (start["number"], start["settled_id"]) if start else (0, 0)
     with transaction.atomic(using), connections[using].cursor() as cursor:
@@ -298,7 +300,7 @@ def verify(using=DEFAULT_DB_ALIAS, expect="", new_only=False):
     return report
 
 
-def _keep_verified(using, newest, whole):
+def _keep_verified(using: str, newest: Any, whole: Any) -> None:
     try:
         with journal.opened(using) as journal_file:
             journal_file.append("verified", number=newest["number"], hash=newest["hash"].hex(), whole=whole)
@@ -306,18 +308,18 @@ def _keep_verified(using, newest, whole):
         pass  # who may only look does not need to write: the next one looks at more
 
 
-def _expected(using, expect):
+def _expected(using: str, expect: Any) -> Any:
     with connections[using].cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT FROM {SEALS} WHERE encode(hash, 'hex') = %s)", [expect.lower()])
         return cursor.fetchone()[0]
 
 
-def _hashes(cursor, numbers):
+def _hashes(cursor: Any, numbers: Any) -> dict:
     cursor.execute(f"SELECT number, encode(hash, 'hex') FROM {SEALS} WHERE number = ANY (%s)", [numbers])
     return dict(cursor.fetchall())
 
 
-def _against_journal(journal_file, hashes):
+def _against_journal(journal_file: Any, hashes: Any) -> Iterator[Finding]:
     """What the database lacks of what is kept: one finding for the seals at its end, one for each other."""
     for number in sorted(journal_file.keys() & hashes.keys()):
         if journal_file[number]["hash"] != hashes[number]:
@@ -326,7 +328,7 @@ def _against_journal(journal_file, hashes):
         yield Finding("lacking", lacking[0], detail=_said(lacking, [journal_file[number] for number in lacking]))
 
 
-def _said(numbers, lines):
+def _said(numbers: Any, lines: Any) -> str:
     known = [line for line in lines if "events" in line]
     text = f"{len(numbers)} seals, {numbers[0]} to {numbers[-1]}"
     if known:
@@ -335,12 +337,12 @@ def _said(numbers, lines):
     return text
 
 
-def _given_up(acceptance, lost):
+def _given_up(acceptance: Any, lost: Any) -> str:
     what = _said([line["number"] for line in lost], lost) if lost else "no seals"
     return f"{acceptance['at']}: {what} are not in the database; accepted: {acceptance.get('reason', '')}"
 
 
-def _dicts(cursor):
+def _dicts(cursor: Any) -> list[dict[str, Any]]:
     names = [column.name for column in cursor.description]
     return [
         {name: bytes(value) if isinstance(value, memoryview) else value for name, value in zip(names, row, strict=True)}
@@ -348,7 +350,7 @@ def _dicts(cursor):
     ]
 
 
-def _recomputed(cursor, beyond):
+def _recomputed(cursor: Any, beyond: Any) -> Any:
     """Every seal after `beyond` with what its events and it hash to now."""
     cursor.execute(
         f"""SELECT s.*, now.hash_now, now.found, now.content_now FROM ({ROW} WHERE number > %s) AS s
@@ -358,20 +360,20 @@ def _recomputed(cursor, beyond):
     return _dicts(cursor)
 
 
-def _broken_chain(seals, expected, previous):
+def _broken_chain(seals: Any, expected: Any, previous: Any) -> Iterator[Finding]:
     """Findings of seals whose first should be number `expected` and refer to the hash `previous`."""
     for seal in seals:
         number = seal["number"]
         for missing in range(expected, number):
             yield Finding("seal_missing", missing)
-        if number == expected and seal["previous"] != previous or seal["hash"] != seal["hash_now"]:
+        if (number == expected and seal["previous"] != previous) or seal["hash"] != seal["hash_now"]:
             yield Finding("seal_changed", number, seal["ids"], seal["first_at"], seal["last_at"])
         elif not _is_signed(seal["hash"], seal["signature"]):
             yield Finding("signature", number, seal["ids"], seal["first_at"], seal["last_at"])
         expected, previous = number + 1, seal["hash"]
 
 
-def _broken_batch(cursor, seal):
+def _broken_batch(cursor: Any, seal: Any) -> Iterator[Finding]:
     if seal["content_now"] == seal["content"]:
         return
     when = seal["first_at"], seal["last_at"]

@@ -1,13 +1,15 @@
 """Reading much at once: COPY, and several statements' worth of one moment of the registry."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from django.db import connection, transaction
 
 
 @contextmanager
-def one_moment():
+def one_moment() -> Iterator[None]:
     """A transaction that sees the registry as it is at one moment, whatever others write meanwhile."""
     if connection.in_atomic_block:
         yield  # somebody else's transaction: its isolation cannot be changed any more
@@ -22,7 +24,7 @@ def one_moment():
             connection.connection.isolation_level = None
 
 
-def blocks(cursor, statement, size=1 << 16):
+def blocks(cursor: Any, statement: Any, size: Any = 1 << 16) -> Iterator[bytes]:
     """What a COPY … TO STDOUT sends: bytes of whole rows, at least `size` of them but in the last block.
 
     psycopg waits for each row anew, which costs as much as the row. Here it waits for the first only, and what has
@@ -45,7 +47,7 @@ def blocks(cursor, statement, size=1 << 16):
             yield bytes(block)
 
 
-def _finish(server):
+def _finish(server: Any) -> None:
     """Take the end of a COPY from the connection; raise what the server says went wrong on the way."""
     results = []
     while (result := server.get_result()) is not None:

@@ -3,11 +3,13 @@ run it. What is read are instances of the model, as with the ORM.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 from django.db import connection
-from django.db.models import JSONField
+from django.db.models import JSONField, Model
 
 from sites.tenancy.scope import current
 
@@ -16,59 +18,59 @@ from sites.tenancy.scope import current
 class Rows:
     """The columns of a model's table for a statement of one's own: `sql` for SELECT and RETURNING, in this order."""
 
-    model: type
+    model: type[Model]
     fields: tuple
 
     @cached_property
-    def sql(self):
+    def sql(self) -> Any:
         return ", ".join(field.column for field in self.fields)
 
-    def of(self, alias):
+    def of(self, alias: Any) -> str:
         """The same of a table that a statement calls by another name."""
         return ", ".join(f"{alias}.{field.column}" for field in self.fields)
 
     @cached_property
-    def names(self):
+    def names(self) -> list:
         return [field.attname for field in self.fields]
 
     @cached_property
-    def converters(self):
+    def converters(self) -> list[tuple[int, Any]]:
         """How those are read that need it: (place, converter)."""
         return [
             (place, field.from_db_value) for place, field in enumerate(self.fields) if hasattr(field, "from_db_value")
         ]
 
-    def converted(self, row):
+    def converted(self, row: Any) -> list:
         row = list(row)
         for place, convert in self.converters:
             row[place] = convert(row[place], None, connection)
         return row
 
-    def instance(self, row):
+    def instance(self, row: Any) -> Model:
         return self.model.from_db(connection.alias, self.names, self.converted(row))
 
-    def read(self, sql, parameters):
+    def read(self, sql: str, parameters: Any) -> list[Model]:
         """Instances of what `sql` selects."""
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return [self.instance(row) for row in cursor.fetchall()]
 
 
-def rows_of(model):
+def rows_of(model: Any) -> Rows:
     return _rows_of(model, model._meta.concrete_fields)
 
 
 @cache
-def _rows_of(model, fields):
+def _rows_of(model: Any, fields: Any) -> Rows:
     return Rows(model, tuple(fields))
 
 
-def insert(instance, names):
+def insert(instance: Any, names: Any) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, rows = _insertion(type(instance), names, instance._meta.concrete_fields)
+    statement, put, rows = _insertion(instance._meta.model, names, instance._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
@@ -80,19 +82,19 @@ def insert(instance, names):
     return True
 
 
-def lock(model, condition, parameters):
+def lock(model: Any, condition: Any, parameters: Any) -> Any:
     """The row that `condition` (SQL) finds, locked until the end of the transaction; None where there is none."""
     rows = rows_of(model)
     sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE {condition} FOR UPDATE"
     return next(iter(rows.read(sql, parameters)), None)
 
 
-def update(instance, names, reason):
+def update(instance: Any, names: Any, reason: Any) -> bool:
     """Write the fields `names` (a tuple) of a stored row for a reason; what the database makes of the row it has then.
 
     The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
     """
-    statement, put, rows = _change(type(instance), names, instance._meta.concrete_fields)
+    statement, put, rows = _change(instance._meta.model, names, instance._meta.concrete_fields)
     values = [write(getattr(instance, name)) for name, write in put]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])
@@ -106,7 +108,7 @@ def update(instance, names, reason):
 
 
 @cache
-def _change(model, names, known):
+def _change(model: Any, names: Any, known: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
     """(statement, [(name, how its value is written)], Rows of all columns). `known`: the fields that the model has now,
     which a protocol's own items change."""
     fields = {field.attname: field for field in known}
@@ -122,7 +124,7 @@ def _change(model, names, known):
 
 
 @cache
-def _insertion(model, names, known):
+def _insertion(model: Any, names: Any, known: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
     """(statement, [(name, how its value is written)], Rows of all columns)."""
     fields = {field.attname: field for field in known}
     given = [fields[name] for name in names]
@@ -134,7 +136,7 @@ def _insertion(model, names, known):
     return statement, [(field.attname, _writer(field)) for field in given], rows
 
 
-def _writer(field):
+def _writer(field: Any) -> Callable[..., str | None]:
     """How a value is sent: as text without a type, so that one prepared statement serves every row."""
     prepared = json.dumps if isinstance(field, JSONField) else field.get_prep_value
     return lambda value: None if value is None else str(prepared(value))

@@ -1,29 +1,38 @@
 """What a request asks more than once is read once."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from functools import wraps
+from functools import update_wrapper
+from typing import Generic, TypeVar
 
 from sites.tenancy.scope import current
 
+T = TypeVar("T")
 
-def once_a_request(read):
+
+class ReadOnce(Generic[T]):
     """A function without arguments whose answer is kept for the length of a request; elsewhere it reads every time.
 
     `forget()` drops the answer, for who changes what was read; `now()` reads whatever is kept.
     """
-    cached = ContextVar(read.__name__, default=None)
 
-    @wraps(read)
-    def asked():
+    def __init__(self, read: Callable[[], T]) -> None:
+        self.now = read
+        self.cached: ContextVar[tuple[object, T] | None] = ContextVar(read.__name__, default=None)
+        update_wrapper(self, read)
+
+    def __call__(self) -> T:
         request = current().request_id
         if not request:
-            return read()
-        known = cached.get()
+            return self.now()
+        known = self.cached.get()
         if known is None or known[0] != request:
-            known = request, read()
-            cached.set(known)
+            known = request, self.now()
+            self.cached.set(known)
         return known[1]
 
-    asked.now = read
-    asked.forget = lambda: cached.set(None)
-    return asked
+    def forget(self) -> None:
+        self.cached.set(None)
+
+
+once_a_request = ReadOnce

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from functools import cached_property, wraps
+from typing import Any, cast
 
 from django.core.cache.backends import redis
 from django.core.cache.backends.locmem import LocMemCache
@@ -24,12 +25,12 @@ CONNECTING, ANSWERING = 0.25, 1.0  # seconds
 class Circuit:
     """Whether Redis is asked. After a failure not for `PAUSE` seconds; then one attempt decides."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.open_until = 0.0
         self.lock = threading.Lock()
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """True while Redis is not to be asked. After a pause one caller is told False, and tries."""
         if not self.open_until:
             return False
@@ -39,12 +40,12 @@ class Circuit:
             self.open_until = time.monotonic() + PAUSE
             return False
 
-    def failed(self, error):
+    def failed(self, error: Any) -> None:
         if not self.open_until:
             log.warning("Redis does not answer (%s): going on without it", error)
         self.open_until = time.monotonic() + PAUSE
 
-    def answered(self):
+    def answered(self) -> bool:
         """Returns whether it had been away."""
         if not self.open_until:
             return False
@@ -60,19 +61,19 @@ class Client(redis.RedisCacheClient):
     """Making a client of redis-py takes longer than Redis takes to answer; its connections are kept by its pool."""
 
     @cached_property
-    def kept(self):
+    def kept(self) -> Any:
         return super().get_client(write=True)
 
-    def get_client(self, key=None, *, write=False):
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
         return self.kept  # there is one server
 
 
-def _or_alone(name):
+def _or_alone(name: Any) -> Any:
     """A method of the cache that does the same with the process's own where Redis does not answer."""
     method = getattr(redis.RedisCache, name)
 
     @wraps(method)
-    def call(self, *args, **kwargs):
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not circuit.is_open:
             try:
                 answer = method(self, *args, **kwargs)
@@ -88,7 +89,7 @@ def _or_alone(name):
 
 
 class RedisCache(redis.RedisCache):
-    def __init__(self, server, params):
+    def __init__(self, server: Any, params: Any) -> None:
         limits = {"socket_connect_timeout": CONNECTING, "socket_timeout": ANSWERING, "retry": Retry(NoBackoff(), 1)}
         params = params | {"OPTIONS": limits | params.get("OPTIONS", {})}
         super().__init__(server, params)
@@ -96,16 +97,20 @@ class RedisCache(redis.RedisCache):
         alone = {name: value for name, value in params.items() if name != "OPTIONS"}
         self.alone = LocMemCache(f"without {server}", alone | {"OPTIONS": {"MAX_ENTRIES": 5000}})
 
-    def push(self, key, text):
+    @property
+    def client(self) -> Client:
+        return cast("Client", self._cache)
+
+    def push(self, key: Any, text: str) -> Any:
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
 
-    def count(self, key, seconds):
+    def count(self, key: Any, seconds: Any) -> Any:
         """Count one more under `key`, which is forgotten after so many seconds; returns how many by now."""
         if not circuit.is_open:
             stored = self.make_and_validate_key(key)
             try:
-                counted, _ = self._cache.kept.pipeline(transaction=False).incr(stored).expire(stored, seconds).execute()
+                counted, _ = self.client.kept.pipeline(transaction=False).incr(stored).expire(stored, seconds).execute()
             except (ConnectionError, TimeoutError) as error:
                 circuit.failed(error)
             else:
@@ -114,42 +119,42 @@ class RedisCache(redis.RedisCache):
         self.alone.add(key, 0, seconds)
         return self.alone.incr(key)
 
-    def take(self, key, most):
+    def take(self, key: Any, most: Any) -> list[Any]:
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""
         return [text.decode() for text in self._of_list("lpop", key, most) or ()]
 
-    def _of_list(self, command, key, value):
+    def _of_list(self, command: Any, key: Any, value: Any) -> Any:
         if circuit.is_open:
             return None
         try:
-            answer = getattr(self._cache.kept, command)(self.make_and_validate_key(key), value)
+            answer = getattr(self.client.kept, command)(self.make_and_validate_key(key), value)
         except (ConnectionError, TimeoutError) as error:
             circuit.failed(error)
             return None
         circuit.answered()
         return answer
 
-    def lengths(self, names):
+    def lengths(self, names: Any) -> dict[Any, Any] | None:
         """{name of a queue: messages that wait in it}; None with Redis away. To Celery each is a list of its name."""
         try:
-            with self._cache.kept.pipeline(transaction=False) as asked:
+            with self.client.kept.pipeline(transaction=False) as asked:
                 for name in names:
                     asked.llen(name)
                 return dict(zip(names, asked.execute(), strict=True))
         except RedisError:
             return None
 
-    def version_of_server(self):
+    def version_of_server(self) -> Any:
         """What Redis says it is; empty where it does not answer."""
         try:
-            return self._cache.kept.info("server").get("redis_version", "")
+            return self.client.kept.info("server").get("redis_version", "")
         except RedisError:
             return ""
 
-    def answers(self):
+    def answers(self) -> bool:
         """Whether Redis answers now, asked whatever the circuit says."""
         try:
-            answer = bool(self._cache.kept.ping())
+            answer = bool(self.client.kept.ping())
         except RedisError:
             return False
         circuit.answered()

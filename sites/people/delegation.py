@@ -7,11 +7,12 @@ log of a site.
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.utils import timezone
 
 from sites.models import AuditEvent, Membership, Site, User
-from sites.tenancy.access import ROLE_LABELS, Can, Role
+from sites.tenancy.access import ROLE_LABELS, Access, Can, Role
 from sites.tenancy.scope import current, everything
 
 
@@ -31,14 +32,14 @@ class Delegation:
     ended_at: datetime | None
 
 
-def sites_for(access):
+def sites_for(access: Access) -> list[Site]:
     """The sites whose log this person may read: administrators all, monitors and investigators their own."""
     if access.may(Can.ADMINISTER):
         return list(Site.objects.all())
     return list(Site.objects.filter(pk__in=access.sites_for(Can.VERIFY, Can.SIGN)))
 
 
-def delegations(site):
+def delegations(site: Any) -> list:
     """Every `Delegation` of a site (None: the central roles), those of today first."""
     today = timezone.localdate()
     rows = list(Membership.objects.filter(site=site).select_related("user"))
@@ -51,7 +52,7 @@ def delegations(site):
             Delegation(
                 row.user.name,
                 row.user.email,
-                ROLE_LABELS[Role(row.role)],
+                str(ROLE_LABELS[Role(row.role)]),
                 row.starts_on,
                 row.ends_on,
                 _state(row, today),
@@ -65,13 +66,13 @@ def delegations(site):
     return sorted(log, key=lambda delegation: (order.index(delegation.state), delegation.person, delegation.starts_on))
 
 
-def _state(membership, today):
+def _state(membership: Any, today: Any) -> str:
     if membership.starts_on > today:
         return "future"
     return "past" if membership.ends_on and membership.ends_on < today else "running"
 
 
-def _acts(ids):
+def _acts(ids: Any) -> tuple[dict, dict]:
     """Membership to (name, time) of who granted it, and of who last set its end."""
     with everything(user_id=current().user_id, reason="delegation log"):
         events = list(
@@ -85,7 +86,7 @@ def _acts(ids):
     names = dict(User.objects.filter(pk__in={event.user_id for event in events}).values_list("pk", "name"))
     granted, ended = {}, {}
     for event in events:
-        who = (names.get(event.user_id, ""), event.at)
+        who = (names.get(event.user_id or 0, ""), event.at)
         if event.action == "insert":
             granted[int(event.row_id)] = who
         if "ends_on" in (event.new or {}):

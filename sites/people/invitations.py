@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sites import audit
 from sites.models import Invitation, Membership, User
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import Scope, current, entered, everything
 
 
@@ -20,7 +21,7 @@ class NotInvited(Exception):
     """The link is of no invitation that can still be accepted: unknown, used, revoked, replaced or too old."""
 
 
-def invite(invitation, *, access):
+def invite(invitation: Any, *, access: Access) -> str:
     """Store a new `Invitation` and return the token of its link, which is nowhere else. Raises PermissionDenied."""
     access.require(Can.ADMINISTER)
     if User.objects.filter(email=invitation.email).exists():
@@ -29,7 +30,7 @@ def invite(invitation, *, access):
     return _with_new_token(invitation)
 
 
-def renew(invitation, *, access):
+def renew(invitation: Any, *, access: Access) -> str:
     """Give an invitation another link and another while; the link before it no longer works. Returns the token."""
     access.require(Can.ADMINISTER)
     if invitation.state in ("accepted", "revoked"):
@@ -37,7 +38,7 @@ def renew(invitation, *, access):
     return _with_new_token(invitation)
 
 
-def _with_new_token(invitation):
+def _with_new_token(invitation: Any) -> str:
     token = secrets.token_urlsafe(32)
     invitation.token_hash = _hash(token)
     invitation.expires_at = timezone.now() + timedelta(days=settings.INVITATION_DAYS)
@@ -45,12 +46,12 @@ def _with_new_token(invitation):
     return token
 
 
-def _hash(token):
+def _hash(token: Any) -> str:
     # The token is 256 bits of chance: nothing slower is needed to keep it.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def revoke(invitation, *, access):
+def revoke(invitation: Any, *, access: Access) -> None:
     """The link no longer works. Nothing happens to an account that came of it already."""
     access.require(Can.ADMINISTER)
     if invitation.state in ("open", "expired"):
@@ -58,7 +59,7 @@ def revoke(invitation, *, access):
         invitation.save(update_fields=["revoked_at"])
 
 
-def invited(token, *, lock=False):
+def invited(token: Any, *, lock: bool = False) -> Invitation:
     """The invitation that this link is of. Raises NotInvited. Call it in the scope of `everything`."""
     invitations = Invitation.objects.select_for_update(of=("self",)) if lock else Invitation.objects.all()
     invitation = invitations.select_related("site", "invited_by").filter(token_hash=_hash(token)).first()
@@ -70,7 +71,7 @@ def invited(token, *, lock=False):
 
 
 @transaction.atomic
-def accept(token, *, name, language, password):
+def accept(token: Any, *, name: Any, language: str, password: str) -> User:
     """The new User, with the membership that the invitation gives; the link is used up. Raises NotInvited."""
     with everything(reason="invitation accepted"):
         invitation = invited(token, lock=True)

@@ -1,5 +1,7 @@
 """What is done about a person's sessions and second factors, by themselves or by an administrator."""
 
+from typing import Any
+
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -8,10 +10,10 @@ from django.utils import timezone
 
 from sites import audit
 from sites.models import ApiToken, User
-from sites.tenancy.access import CENTRAL_ROLES, Can
+from sites.tenancy.access import CENTRAL_ROLES, Access, Can
 
 
-def needs_second_factor(access):
+def needs_second_factor(access: Access) -> Any:
     """Whether people with this access must have a second factor, as settings.SECOND_FACTOR has it."""
     of_central_role = bool(access.roles & CENTRAL_ROLES)
     match settings.SECOND_FACTOR:
@@ -24,16 +26,16 @@ def needs_second_factor(access):
     return of_central_role or access.may(Can.IDENTIFY) or len(access.sites_for(*Can)) > 1
 
 
-def second_factors(user_id):
+def second_factors(user_id: Any) -> Any:
     """The Authenticators of a person, of which each is a second factor; recovery codes alone are none."""
     return Authenticator.objects.filter(user_id=user_id).exclude(type=Authenticator.Type.RECOVERY_CODES)
 
 
-def has_second_factor(user):
+def has_second_factor(user: Any) -> bool:
     return second_factors(user.pk).exists()
 
 
-def end_sessions(user):
+def end_sessions(user: Any) -> None:
     """End every session and API token of a person at once, wherever it is; a new sign-in is all that helps."""
     User.objects.filter(pk=user.pk).update(sign_in_epoch=F("sign_in_epoch") + 1)
     for session in UserSession.objects.filter(user_id=user.pk):
@@ -42,7 +44,7 @@ def end_sessions(user):
     audit.record("sessions_ended", table="study_sites_user", row_id=user.pk)
 
 
-def reset_second_factor(user):
+def reset_second_factor(user: Any) -> None:
     """Take away every second factor of a person, for somebody who lost theirs, and end their sessions."""
     Authenticator.objects.filter(user_id=user.pk).delete()
     audit.record("second_factor_reset", table="study_sites_user", row_id=user.pk)

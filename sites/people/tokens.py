@@ -9,8 +9,9 @@ out everywhere, and with the second factor that identifiers ask for.
 import hashlib
 import secrets
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -23,9 +24,10 @@ from django.utils.translation import gettext_lazy as _
 
 from sites import attempts, audit
 from sites.database.fast_rows import rows_of
+from sites.database.longest import longest
 from sites.models import ApiAnswer, ApiToken, Membership, User
 from sites.people.sign_ins import has_second_factor, needs_second_factor
-from sites.tenancy.access import Can, Grant, Role, access_of, read_beside, running_beside
+from sites.tenancy.access import Access, Can, Grant, Role, access_of, read_beside, running_beside
 from sites.tenancy.scope import Scope, entered
 
 PREFIX = "msp_"  # so that a token is recognised where it should not be, such as in a repository
@@ -66,7 +68,7 @@ SCOPE_LABELS = {
 class InvalidToken(Exception):
     """Why a token signs nobody in, for the trail. `owner_id` where the token is known. Who asks is told one thing."""
 
-    def __init__(self, why, owner_id=None):
+    def __init__(self, why: Any, owner_id: Any = None) -> None:
         super().__init__(why)
         self.owner_id = owner_id
 
@@ -83,12 +85,12 @@ class Issued:
     text: str
 
 
-def _digest(text):
+def _digest(text: str) -> str:
     # A plain hash is enough for 256 random bits: there is nothing to guess, as there is in a password.
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def issue(*, access, user, name, scopes, expires_at, site_ids=None):
+def issue(*, access: Access, user: Any, name: Any, scopes: Any, expires_at: Any, site_ids: Any = None) -> Issued:
     """A new token of `user`, who issues it: `Issued`. Reading is part of every token.
 
     site_ids  sites to which it is limited, among those where the person works; None for all of them
@@ -97,7 +99,7 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
     if access.user_id != user.pk or not access.grants:
         raise PermissionDenied
     name, now = " ".join(name.split()), timezone.now()
-    if not 0 < len(name) <= ApiToken._meta.get_field("name").max_length:
+    if not 0 < len(name) <= longest(ApiToken, "name"):
         raise ValueError("a token needs a name")
     if not now < expires_at <= now + LONGEST:
         raise ValueError("a token expires within a year")
@@ -124,18 +126,18 @@ def issue(*, access, user, name, scopes, expires_at, site_ids=None):
     return Issued(token, text)
 
 
-def _identifies(scopes):
+def _identifies(scopes: Any) -> Any:
     """Whether scopes ask for a second factor: those that read identifiers, unless nobody is asked for one here."""
     return TokenScope.IDENTIFY in {TokenScope(scope) for scope in scopes} and settings.SECOND_FACTOR != "none"
 
 
-def _running(user, day):
+def _running(user: Any, day: date) -> Any:
     """[id, role, site id] of each membership that runs on a day."""
     memberships = Membership.objects.running(day).filter(user_id=user.pk).order_by("pk")
     return [list(membership) for membership in memberships.values_list("pk", "role", "site_id")]
 
 
-def state_of(token):
+def state_of(token: Any) -> str:
     """`running`, `revoked`, `expired`, or `ended` with what its owner was when it was issued; `token.user` is read."""
     if token.revoked_at is not None:
         return "revoked"
@@ -144,14 +146,14 @@ def state_of(token):
     return "running" if token.user.is_active and token.owner_state == token.user.sign_in_state else "ended"
 
 
-def revoke(*, access, token):
+def revoke(*, access: Access, token: Any) -> None:
     """End a token for good: its owner may, and an administrator. PermissionDenied for everybody else."""
     if access.user_id != token.user_id:
         access.require(Can.ADMINISTER)
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def signed_in(text):
+def signed_in(text: str) -> ApiToken:
     """The running ApiToken with this text, its owner at `token.user`. InvalidToken if there is none."""
     day, now = timezone.localdate(), timezone.now()
     token, running = _read(text, day)
@@ -176,7 +178,7 @@ _TOKEN = f"""
 """
 
 
-def _read(text, day):
+def _read(text: str, day: date) -> tuple:
     """The ApiToken with this text, with `user` and `has_second_factor`, and its owner's memberships that run on a day,
     as texts; (None, ()) where there is none."""
     tokens, users = rows_of(ApiToken), rows_of(User)
@@ -187,13 +189,13 @@ def _read(text, day):
     if row is None:
         return None, ()
     *columns, has_second_factor, running = row
-    token = tokens.instance(columns[: len(tokens.fields)])
+    token: Any = tokens.instance(columns[: len(tokens.fields)])
     token.user = users.instance(columns[len(tokens.fields) :])
     token.has_second_factor = has_second_factor
     return token, running
 
 
-def _fault(token):
+def _fault(token: Any) -> str:
     """Why a token that there is signs nobody in; empty where it does."""
     now = timezone.now()
     faults = {
@@ -206,7 +208,7 @@ def _fault(token):
     return next((why for why, holds in faults.items() if holds), "")
 
 
-def identify(request):
+def identify(request: Any) -> None:
     """Sets `request.token`, `request.token_fault` and, where there is a token, `request.user`.
 
     A token that does not hold signs in nobody, not even the person whose session comes with it.
@@ -226,7 +228,7 @@ def identify(request):
         request.token_fault = _refused(request, text.strip(), error)
 
 
-def _refused(request, text, error):
+def _refused(request: Any, text: str, error: Any) -> str:
     """Put a refused token on record, once for as long as the same one counts; returns REFUSED or TOO_OFTEN."""
     with entered(Scope(request_id=request.id)), transaction.atomic():
         try:
@@ -238,7 +240,7 @@ def _refused(request, text, error):
     return REFUSED
 
 
-def narrowed(access, token):
+def narrowed(access: Access, token: Any) -> Any:
     """What the owner's `access` leaves to a token."""
     within = frozenset().union(*(ABILITIES[TokenScope(scope)] for scope in token.scopes))
     # What was granted after the token was issued, or in place of what was, is no part of it.
@@ -255,6 +257,6 @@ def narrowed(access, token):
     return replace(access, grants=grants, within=within - OF_ALL_SITES)
 
 
-def forget_answers():
+def forget_answers() -> None:
     """Delete the answers to idempotent requests that are too old to be given again. Call it in the system's scope."""
     ApiAnswer.objects.filter(answered_at__lt=timezone.now() - ANSWERS_KEPT).delete()

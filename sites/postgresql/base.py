@@ -4,6 +4,8 @@
 their own. The start of a transaction is the one place none of them can go around.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db.backends.postgresql import base
 
@@ -12,12 +14,12 @@ from sites.tenancy import scope
 LIMITS = "SELECT set_config('statement_timeout', %s, {local}), set_config('lock_timeout', %s, {local})"
 
 
-def _limits():
+def _limits() -> list[str]:
     return [f"{settings.STATEMENT_SECONDS}s", f"{settings.LOCK_SECONDS}s"]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    def init_connection_state(self):
+    def init_connection_state(self) -> None:
         """A new connection begins with no scope and with our tables first, whatever defaults its role has.
 
         Any role may give itself defaults, and those of a scope would outlive whoever slipped them in.
@@ -27,8 +29,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.execute(scope.NONE)
             cursor.execute(LIMITS.format(local="false"), _limits())
 
-    def _set_autocommit(self, autocommit):
-        super()._set_autocommit(autocommit)
+    def _set_autocommit(self, autocommit: Any) -> None:
+        super()._set_autocommit(autocommit)  # type: ignore[misc] # private to Django: its stubs do not know it
         current = scope.current()
         pooled = settings.DATABASE_POOLER
         if not autocommit and (pooled or current is not scope.NOTHING):

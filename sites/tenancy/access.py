@@ -7,6 +7,7 @@ the row-level-security scope of a request is computed from the same object.
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -85,48 +86,48 @@ class Grant:
 class Access:
     """What one person may do today. Build it with `access_of(user)`."""
 
-    user_id: int | None
+    user_id: Any  # None for the system itself
     grants: tuple[Grant, ...]
     all_site_ids: tuple[int, ...]
     within: frozenset[Can] = frozenset(Can)  # an API token leaves its owner only some abilities
 
-    def _abilities(self, grant):
+    def _abilities(self, grant: Any) -> set[Can]:
         return PERMISSIONS[grant.role] & self.within
 
-    def sites_for(self, *abilities):
+    def sites_for(self, *abilities: Any) -> tuple[int, ...]:
         """Ids of the sites where the person may do at least one of `abilities`, ascending."""
-        ids = set()
+        ids: set[int] = set()
         for grant in self.grants:
             if self._abilities(grant).intersection(abilities):
                 ids.update(self.all_site_ids if grant.site_id is None else (grant.site_id,))
         return tuple(sorted(ids))
 
-    def may(self, ability, site_id=None):
+    def may(self, ability: Any, site_id: Any = None) -> bool:
         """Whether the person may do this, anywhere or at one site."""
         return any(
             ability in self._abilities(grant) and (site_id is None or grant.site_id in (None, site_id))
             for grant in self.grants
         )
 
-    def require(self, ability, site_id=None):
+    def require(self, ability: Any, site_id: Any = None) -> None:
         """Raise PermissionDenied unless the person may do this."""
         if not self.may(ability, site_id):
             raise PermissionDenied(f"needs the permission “{ability}”")
 
     @property
-    def of_owner(self):
+    def of_owner(self) -> Any:
         """What a token's owner may do at the sites that the token reaches; the same access where there is no token."""
         return replace(self, within=frozenset(Can))
 
     @property
-    def is_central(self):
+    def is_central(self) -> bool:
         return any(grant.site_id is None and grant.role != Role.ADMIN for grant in self.grants)
 
     @property
-    def roles(self):
+    def roles(self) -> frozenset[Role]:
         return frozenset(grant.role for grant in self.grants)
 
-    def scope(self, request_id=""):
+    def scope(self, request_id: str = "") -> Scope:
         """The row-level-security scope of this person's requests."""
         return Scope(
             read=self.sites_for(Can.READ),
@@ -153,17 +154,17 @@ _RUNNING = """
 RUNNING = _RUNNING.format(columns="role, site_id", user="%(user)s")
 
 
-def running_beside(columns, user):
+def running_beside(columns: Any, user: Any) -> str:
     """SQL of the same as one value beside a row, for who reads both: an array of the columns, which are text."""
     return f"ARRAY({_RUNNING.format(columns=f'ARRAY[{columns}]', user=user)})"
 
 
-def read_beside(user, day, running):
+def read_beside(user: Any, day: date, running: Any) -> None:
     """Note with a person what was read with them by `running_beside`; `access_of` takes it, once."""
     user.grants_read = day, tuple(Grant(Role(role), site and int(site)) for role, site in running)
 
 
-def _grants(user, day):
+def _grants(user: Any, day: date) -> Any:
     known, grants = getattr(user, "grants_read", (None, ()))
     if known is not None:
         del user.grants_read  # whoever asks again is told what holds then
@@ -174,7 +175,7 @@ def _grants(user, day):
         return tuple(Grant(Role(role), site_id) for role, site_id in cursor.fetchall())
 
 
-def access_of(user, today: date | None = None):
+def access_of(user: Any, today: date | None = None) -> Access:
     """What `user` may do today; nothing for someone who is not signed in or no longer active."""
     if not user.is_authenticated or not user.is_active:
         return NOBODY

@@ -1,11 +1,13 @@
 """System checks that fail a deployment whose database would not guard the tenancy."""
 
+from typing import Any
+
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
 
 @register(Tags.database)
-def application_role_is_bound_by_policies(app_configs, databases=None, **kwargs):
+def application_role_is_bound_by_policies(app_configs: Any, databases: Any = None, **kwargs: Any) -> list | list[Error]:
     """The application's role must neither be a superuser nor bypass row-level security."""
     if not databases or "default" not in databases:
         return []
@@ -27,12 +29,12 @@ OLDEST = 16  # major version of PostgreSQL that the tests run on
 
 
 @register(Tags.database)
-def database_is_new_enough(app_configs, databases=None, **kwargs):
+def database_is_new_enough(app_configs: Any, databases: Any = None, **kwargs: Any) -> list:
     """PostgreSQL 15 and older are refused: no test runs on them."""
     return [error for alias in databases or () for error in _too_old(alias)]
 
 
-def _too_old(alias):
+def _too_old(alias: str) -> Any:
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
         (major,) = cursor.fetchone()
@@ -45,7 +47,7 @@ def _too_old(alias):
 
 
 @register(Tags.database)
-def application_role_owns_no_table(app_configs, databases=None, **kwargs):
+def application_role_owns_no_table(app_configs: Any, databases: Any = None, **kwargs: Any) -> list | list[Error]:
     """Whoever owns a table, also as a member of another role, may switch its policies off and rewrite the trail."""
     if not databases or "default" not in databases:
         return []
@@ -66,7 +68,7 @@ def application_role_owns_no_table(app_configs, databases=None, **kwargs):
     ]
 
 
-def faults():
+def faults() -> list:
     """Every Error of these checks, for servers to refuse to serve."""
     every = (application_role_is_bound_by_policies, database_is_new_enough, application_role_owns_no_table)
     return [error for check in every for error in check(None, ["default"])]

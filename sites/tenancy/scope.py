@@ -4,9 +4,11 @@ The database backend (`sites.postgresql`) hands the scope to PostgreSQL at the s
 row-level-security policies and the audit triggers read it. Outside `scope()` no clinical row exists.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.pq import TransactionStatus
@@ -59,15 +61,15 @@ NONE = "SELECT set_config('search_path', 'public, pg_temp', false), " + ", ".joi
 NONE_HERE = "SELECT set_config('search_path', 'public, pg_temp', true)"
 
 
-def current():
+def current() -> Scope:
     return _current.get()
 
 
-def _array(ids):
+def _array(ids: Any) -> str:
     return "{" + ",".join(str(int(number)) for number in ids) + "}"
 
 
-def execute(cursor, scope):
+def execute(cursor: Any, scope: Any) -> None:
     """Tell PostgreSQL the scope for the rest of the transaction that `cursor` is in."""
     cursor.execute(
         _APPLY,
@@ -83,13 +85,13 @@ def execute(cursor, scope):
     )
 
 
-def _apply(connection, scope):
+def _apply(connection: Any, scope: Any) -> None:
     with connection.cursor() as cursor:
         execute(cursor, scope)
 
 
 @contextmanager
-def entered(scope, using=DEFAULT_DB_ALIAS):
+def entered(scope: Any, using: str = DEFAULT_DB_ALIAS) -> Iterator[Any]:
     """Everything inside runs under `scope`, also when a transaction is already open."""
     connection = connections[using]
     token = _current.set(scope)
@@ -108,32 +110,32 @@ def entered(scope, using=DEFAULT_DB_ALIAS):
             _apply(connection, _current.get())
 
 
-def all_site_ids(using=DEFAULT_DB_ALIAS):
+def all_site_ids(using: str = DEFAULT_DB_ALIAS) -> tuple[Any, ...]:
     """Ids of every site, ascending. Written out: the models ask this module for what their roles are."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT id FROM study_sites_site ORDER BY id")
         return tuple(pk for (pk,) in cursor.fetchall())
 
 
-def everything(*, user_id=None, reason="", in_error=False, using=DEFAULT_DB_ALIAS):
+def everything(*, user_id: Any = None, reason: str = "", in_error: bool = False, using: str = DEFAULT_DB_ALIAS) -> Any:
     """The scope of all sites, for commands, tasks and the coordinating centre's own jobs; a context manager.
 
     in_error  whether what was entered in error is there as well: for what keeps records, and never for what counts
     Site ids are read when it is entered: enter it again after creating a site.
     """
     ids = all_site_ids(using)
-    every = dict.fromkeys(SITES, ids)
+    every: dict[str, Any] = dict.fromkeys(SITES, ids)
     scope = Scope(
         **every, administers=True, in_error=in_error, user_id=user_id, request_id=current().request_id, reason=reason
     )
     return entered(scope, using)
 
 
-def with_errors(using=DEFAULT_DB_ALIAS):
+def with_errors(using: str = DEFAULT_DB_ALIAS) -> Any:
     """The same scope, in which what was entered in error is there as well; a context manager."""
     return entered(replace(current(), in_error=True), using)
 
 
-def because(reason, using=DEFAULT_DB_ALIAS):
+def because(reason: Any, using: str = DEFAULT_DB_ALIAS) -> Any:
     """The same scope with a reason for change, which the audit trail keeps; a context manager."""
     return entered(replace(current(), reason=reason), using)

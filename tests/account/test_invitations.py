@@ -89,7 +89,7 @@ def test_a_link_works_once(invitation):
 
 
 def test_a_link_that_is_too_old_replaced_or_revoked_does_not_work(client, invitation, as_system, as_person, ada):
-    one, token = invitation()
+    _one, token = invitation()
     assert client.get(f"/invitation/{token}/").status_code == 200
     with as_system():
         Invitation.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))

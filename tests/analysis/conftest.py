@@ -110,8 +110,19 @@ def random_visit(generate, better):
 
 def random_patient(generate):
     lesion = generate.choice(
-        [("C3",), ("C7", "T1"), ("T1", "T2"), ("T6",), ("T9", "T10"), ("T10", "T11"), ("L1",), ("L4", "L5", "S")]
-        + [("T2", "T4"), ("T3", "T4", "T5", "T6"), None]
+        [
+            ("C3",),
+            ("C7", "T1"),
+            ("T1", "T2"),
+            ("T6",),
+            ("T9", "T10"),
+            ("T10", "T11"),
+            ("L1",),
+            ("L4", "L5", "S"),
+            ("T2", "T4"),
+            ("T3", "T4", "T5", "T6"),
+            None,
+        ]
     )
     dead = generate.random() < 0.2
     end = SURGERY + dt.timedelta(days=generate.choice([5, 29, 30, 31, 100, 400, 700]))

@@ -1,5 +1,6 @@
 """The comparison against the slow obvious version, row by row, and against the contract, key by key."""
 
+import itertools
 import json
 
 import pytest
@@ -46,7 +47,7 @@ def test_the_flow_adds_up_and_equals_a_recount(compared_patients, patients, resu
     flow = result["cohort"]["flow"]
     assert flow[0] == {"step": "enrolled", "label": "Enrolled", "n": len(compared_patients)}
     assert flow[-1]["n"] == result["cohort"]["n"] == len(patients) == sum(result["cohort"]["groups"].values())
-    for before, step in zip(flow, flow[1:], strict=False):
+    for before, step in itertools.pairwise(flow):
         assert before["n"] == step["n"] + step["excluded"]
         assert step["reason"]
     assert result["cohort"]["groups"] == {group: len(ones) for group, ones in grouped(patients).items()}

@@ -126,6 +126,13 @@ def test_words_name_the_population_the_tests_and_what_was_missing(result):
     assert titles[1:] == ["術前", "術後", "前後 (探索的)"]
 
 
+def test_tables_count_each_reason_by_itself(result):
+    table = next(table for table in tables.tables(result) if table.code == "comparisons_after")
+    row = rows_of(result, "after")["pain_vas_mm", "1m"]
+    assert ("unknown: Died before the visit", "1", "3") in [(line.label, *line.cells[:2]) for line in table.rows]
+    assert [group["why"]["died_before"] for group in row["groups"].values()] == [1, 3]
+
+
 def test_small_expected_counts_are_warned_of(stored):
     who = [("lung", "male")] * 9 + [("lung", "female")] + [("breast", "female")] * 3 + [("breast", "male")]
     stored([patient(primary_tumour=tumour, sex=sex) for tumour, sex in who])

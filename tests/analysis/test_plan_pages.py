@@ -75,3 +75,12 @@ def test_one_group_before_and_after(opened):
     assert opened.post(reverse("comparison_plan_new"), choices).status_code == 302
     plan = plans.from_json(ComparisonRun.objects.get().plan)
     assert [entry.kind for entry in plan.entries("comparisons")] == ["within"]
+
+
+def test_a_run_of_sections_is_asked_again_on_the_plans_page(opened):
+    opened.post(reverse("comparison_plan_new"), CHOICES | {"act": "run"})
+    run = ComparisonRun.objects.get()
+    answer = opened.get(reverse("comparison_new"), {"from": run.pk})
+    assert answer["Location"] == f"{reverse('comparison_plan_new')}?run={run.pk}"
+    content = opened.get(answer["Location"]).content.decode()
+    assert 'value="hsuv@last" checked' in content and 'value="Two arms"' in content

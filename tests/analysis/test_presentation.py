@@ -181,7 +181,7 @@ def sheets(content):
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_workbook_has_a_sheet_for_each_table_and_every_number_as_a_number(result, language):
-    book, told = sheets(files.to_xlsx(result, language))
+    _book, told = sheets(files.to_xlsx(result, language))
     tables = presentation.tables(result, language)
     names = list(told)
     assert names[1:3] == (["Table 1", "Table 2"] if language == "en" else ["表1", "表2"])

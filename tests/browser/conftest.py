@@ -6,6 +6,7 @@ tests are committed once for a module, and removed by the owner afterwards.
 
 import datetime as dt
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,7 @@ SIZES = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (360, 740)}
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.is_relative_to(os.path.dirname(__file__)):
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
 
 

@@ -47,7 +47,7 @@ def resources(found):
 def bare(resource, **without):
     """A response without what belongs to one patient and one moment."""
     kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "subject")}
-    kept["item"] = [one for one in kept["item"] if one["linkId"] not in ("birth_date",)]
+    kept["item"] = [one for one in kept["item"] if one["linkId"] != "birth_date"]
     return kept
 
 

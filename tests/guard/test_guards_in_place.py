@@ -116,8 +116,10 @@ def test_harm_is_named_and_mended(migrated, harm, named):
 ALTERED = {
     "a constraint dropped": (
         "ALTER TABLE registry_assessment DROP CONSTRAINT assessment_eq_vas_accepted",
-        "ALTER TABLE registry_assessment "
-        "ADD CONSTRAINT assessment_eq_vas_accepted CHECK (eq_vas >= 0 AND eq_vas <= 100)",
+        (
+            "ALTER TABLE registry_assessment "
+            "ADD CONSTRAINT assessment_eq_vas_accepted CHECK (eq_vas >= 0 AND eq_vas <= 100)"
+        ),
         "constraint registry_assessment.assessment_eq_vas_accepted is not there",
     ),
     "a total that is no longer generated": (

@@ -121,29 +121,43 @@ def post(machine, session, patient_id, timepoint):
         web.close()
 
 
+class Answers:
+    """Forms by what the server said of them: stored, nothing that counts, or something else."""
+
+    def __init__(self):
+        self.acknowledged, self.unanswered, self.odd = [], [], []
+
+    def sort(self, patient_id, timepoint, status, address):
+        if status == 302 and address.startswith(f"/patients/{patient_id}/"):
+            self.acknowledged.append((patient_id, timepoint))
+        elif status is None or status >= 500:
+            self.unanswered.append((patient_id, timepoint))
+            if status:
+                time.sleep(0.3)  # PostgreSQL is being started
+        else:
+            self.odd.append((patient_id, timepoint, status, address))
+
+
+def answered(machine, key, patient_id, timepoint):
+    """(status, address) of a save; no status where nobody answered."""
+    try:
+        return post(machine, key, patient_id, timepoint)
+    except (OSError, http.client.HTTPException):
+        return None, ""
+
+
 def test_a_thousand_saves_among_kills(machine):
     """Each acknowledged save is stored once with its audit row; each other one is absent or whole, and on record."""
     chance = random.Random(20)
     cast = ask(machine, "cast", SITES, PATIENTS)
     mine = [[(key, patient, at) for patient in patients for at in TIMEPOINTS] for key, patients in cast]
     assert sum(map(len, mine)) >= SAVES
-    acknowledged, unanswered, odd = [], [], []
+    answers_of = Answers()
     turns, ended = threading.Semaphore(0), threading.Event()
 
     def save(forms):
         for key, patient_id, timepoint in forms:
-            try:
-                status, address = post(machine, key, patient_id, timepoint)
-            except (OSError, http.client.HTTPException):
-                unanswered.append((patient_id, timepoint))
-            else:
-                if status == 302 and address.startswith(f"/patients/{patient_id}/"):
-                    acknowledged.append((patient_id, timepoint))
-                elif status >= 500:
-                    unanswered.append((patient_id, timepoint))
-                    time.sleep(0.3)  # PostgreSQL is being started
-                else:
-                    odd.append((patient_id, timepoint, status, address))
+            answers_of.sort(patient_id, timepoint, *answered(machine, key, patient_id, timepoint))
             turns.release()
 
     def kill():
@@ -160,16 +174,16 @@ def test_a_thousand_saves_among_kills(machine):
     with ThreadPoolExecutor(SITES + 1) as pool:
         killing = pool.submit(kill)
         try:
-            for one in [pool.submit(save, forms) for forms in mine]:
-                one.result()
+            for saving in [pool.submit(save, forms) for forms in mine]:
+                saving.result()
         finally:
             ended.set()
         killing.result()
 
     assert sorted(machine.deaths) == sorted(["web", "worker", "postgres"] * (KILLS // 3))
-    assert odd == []
-    assert len(acknowledged) > SAVES / 2 and unanswered
-    for once, on_record, answers in ask(machine, "look", forms=acknowledged):
-        assert (once, on_record, answers) == (1, 1, ANSWERS)
-    for found in ask(machine, "look", forms=unanswered):
-        assert found in ([1, 1, ANSWERS], [0, 0, None])
+    assert answers_of.odd == []
+    assert len(answers_of.acknowledged) > SAVES / 2 and answers_of.unanswered
+    for rows, on_record, answers in ask(machine, "look", forms=answers_of.acknowledged):
+        assert (rows, on_record, answers) == (1, 1, ANSWERS)
+    for state in ask(machine, "look", forms=answers_of.unanswered):
+        assert state in ([1, 1, ANSWERS], [0, 0, None])

@@ -1,3 +1,4 @@
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_window_is_counted_in_days_from_surgery_and_includes_both_ends(code, f
 
 def test_windows_do_not_overlap():
     windows = [visit.window(SURGERY) for visit in SCHEDULE]
-    assert all(earlier[1] < later[0] for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(windows))
 
 
 def test_an_unknown_timepoint_is_refused():

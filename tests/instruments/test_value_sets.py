@@ -189,7 +189,7 @@ def test_a_set_without_a_needed_term_or_with_an_unknown_one_is_refused():
         with pytest.raises(ValueError, match=term):
             build({name: value for name, value in terms.items() if name != term})
     with pytest.raises(ValueError, match="UA6"):
-        build({**terms, "UA6": Decimal("-1")})
+        build({**terms, "UA6": Decimal(-1)})
 
 
 def test_the_table_is_a_copy():

@@ -204,7 +204,7 @@ class Random:
         pick, chance = self.dice.choice, self.dice.random
 
         def day():
-            return pick([date(2024, 2, 29), date(1969, 7, 20), date(2000, 1, 1) + timedelta(self.dice.randrange(9999))])  # noqa: E731
+            return pick([date(2024, 2, 29), date(1969, 7, 20), date(2000, 1, 1) + timedelta(self.dice.randrange(9999))])
 
         full = {
             "a": self.dice.randrange(-100, 101), "b": Decimal(self.dice.randrange(-5000, 5001)) / 100,

@@ -1,7 +1,5 @@
 """REDCap data dictionaries: what is carried, what is noted, and what is wrong with a row and a column."""
 
-# ruff: noqa: E501 - a table of cases reads best with one case a line
-
 import csv
 import io
 

@@ -51,8 +51,10 @@ CLINICAL = [
     "DELETE FROM registry_adverseevent",
     "DELETE FROM registry_patient",
     "DELETE FROM registry_identity",
-    "INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, assessment_date) "
-    "SELECT patient_id, site_id, '24m', '2026-05-01' FROM registry_patient",
+    (
+        "INSERT INTO registry_assessment (patient_id, site_id, timepoint_id, assessment_date) "
+        "SELECT patient_id, site_id, '24m', '2026-05-01' FROM registry_patient"
+    ),
 ]
 
 

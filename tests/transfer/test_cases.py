@@ -21,7 +21,7 @@ from tests.transfer.test_import_flow import (
     store,
     values_of,
     warnings,
-)  # noqa: F401
+)
 
 CASES = Path(__file__).parent / "cases"
 

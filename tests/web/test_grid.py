@@ -44,7 +44,7 @@ def recorded(alice, as_person):
 
 def shown(response):
     """Patient's number to the states of the cells in its row."""
-    rows = re.findall(r"<tr>(.*?)</tr>", response.content.decode(), re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", response.content.decode(), re.DOTALL)
     found = {}
     for row in rows:
         if number := re.search(r'/patients/([^/"]+)/"', row):

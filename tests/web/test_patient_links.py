@@ -389,7 +389,7 @@ def test_everything_is_on_record_but_the_token(linked, as_person, alice):
     link, token = sent(linked)
     with as_person(alice):
         events = AuditEvent.objects.filter(table_name="registry_patientlink", row_id=str(link.pk)).order_by("pk")
-        assert [(event.action, event.user_id) for event in events][0] == ("insert", alice.pk)
+        assert next((event.action, event.user_id) for event in events) == ("insert", alice.pk)
         assert {event.user_id for event in events[1:]} == {None} and {event.reason for event in events[1:]} == {
             "patient link"
         }

@@ -143,7 +143,10 @@ def test_sending_twice_enrols_once(alice, browse, as_person):
     assert client.post("/patients/new/", form).url == client.post("/patients/new/", form).url
     with as_person(alice):
         assert Patient.objects.count() == 1
-    assert client.post("/patients/new/", sent()).url == "/patients/N01-0002/"
+    again = client.post("/patients/new/", sent())
+    assert again.status_code == 422 and again.context["alike"][0].patient_id == "N01-0001"
+    another = sent() | {"another_person": "on", "alike": "N01-0001"}
+    assert client.post("/patients/new/", another).url == "/patients/N01-0002/"
 
 
 def test_the_page_of_a_patient_shows_the_course(enrolled, alice, as_person, browse, text):

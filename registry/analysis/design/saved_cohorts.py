@@ -5,9 +5,10 @@ from django.db import connection, transaction
 from registry.analysis.design import cohorts
 from registry.analysis.design.errors import refusal
 from registry.models import SavedCohort
+from sites.database.longest import longest
 from sites.tenancy.access import Can
 
-LONGEST_NAME = SavedCohort._meta.get_field("name").max_length
+LONGEST_NAME = longest(SavedCohort, "name")
 
 
 def save(*, access, name, steps, note=""):

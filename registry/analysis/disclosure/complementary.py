@@ -178,19 +178,24 @@ def _of_row(row):
     if row.get("at_risk_at_ticks"):
         yield Relation([Cell(row["at_risk_at_ticks"], 0)], n)
     for names in WHOLES:
-        if all(name in row for name in names):
+        if row.keys() >= set(names):
             yield Relation([Cell(row, name) for name in names], n)
     for name in ("counts", "classes"):
         if isinstance(row.get(name), dict):
             yield from _of_counts(row, row[name])
     if "any_problem" in row:
         yield Relation([Cell(row["counts"], "1"), Cell(row, "any_problem")], n)
-    if {"counts", "classes"} <= row.keys():  # SINS: a class is the sum of its scores
-        first = 0
-        for last, choice in sins.STABILITY:
-            scores = [Cell(row["counts"], str(score)) for score in range(first, last + 1)]
-            yield Relation(scores, Cell(row["classes"], choice.code))
-            first = last + 1
+    if {"counts", "classes"} <= row.keys():
+        yield from _of_classes(row)
+
+
+def _of_classes(row):
+    """SINS: a class is the sum of its scores."""
+    first = 0
+    for last, choice in sins.STABILITY:
+        scores = [Cell(row["counts"], str(score)) for score in range(first, last + 1)]
+        yield Relation(scores, Cell(row["classes"], choice.code))
+        first = last + 1
 
 
 def _of_counts(row, counts):

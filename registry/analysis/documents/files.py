@@ -87,8 +87,8 @@ def html_table(table):
 
 def html_figure(chart, svg):
     """A Chart as a figure: its drawing inside the page, what it shows in words, and its title."""
-    drawing = re.sub(r"^.*?(?=<svg)", "", svg.decode(), count=1, flags=re.S)
-    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.S)
+    drawing = re.sub(r"^.*?(?=<svg)", "", svg.decode(), count=1, flags=re.DOTALL)
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
     # Several drawings on one page: each with identifiers of its own.
     drawing = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{chart.code}-", drawing)
     alt = escape(chart.alt, quote=True)

@@ -667,4 +667,4 @@ section_row <- function(b, line, claim, text) {
 }
 for (kind in SECTION_KINDS) of_section[[kind]] <- section_row
 fitted_tables <- c("^endpoints/.*/(hazards|fits|subgroups)$", "^models/", "^propensity/")
-section_settings <- "^(endpoints|models|propensity|qol|transitions)/[^/]+(/settings)?$"
+section_settings <- "^(endpoints|models|propensity|qol|transitions)/[^/]+(/settings|/definition)?$"

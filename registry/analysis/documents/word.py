@@ -79,7 +79,7 @@ def _prepare(document, title, mark):
 def _table(document, table):
     """A table between three rules, its heading row on every page, no row across two pages."""
     from docx.enum.table import WD_TABLE_ALIGNMENT
-    from docx.shared import Cm, Pt
+    from docx.shared import Pt
 
     heading = document.add_heading(table.title, 2)
     heading.paragraph_format.keep_with_next = True
@@ -87,32 +87,10 @@ def _table(document, table):
     heading.paragraph_format.page_break_before = columns > WIDE  # such a table is as long as a page too
     grid = document.add_table(rows=0, cols=columns)
     grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.LEFT, False
-    first = 7.0 if columns <= 8 else 5.6 if columns <= WIDE else 3.4
-    widths = [Cm(first)] + [Cm(min(3.2, (WIDTH - first) / max(columns - 1, 1)))] * (columns - 1)
     texts_end = table.code == "flow"  # its last column is words: wide, and from the left
-    if texts_end:
-        widths[-1] = Cm(WIDTH - first - 3.2 * (columns - 2))
-    size = Pt(8 if columns <= WIDE else 6.5)
-    heads = 0
-    if table.spans:
-        row, at = grid.add_row(), 0
-        for text, width in table.spans:
-            _cell(row.cells[at].merge(row.cells[at + width - 1]), text, size, centred=True)
-            at += width
-        heads += 1
-    lines = [(table.header, False), *(((row.label, *row.cells), row.indent) for row in table.rows)]
-    for texts, indent in lines:
-        row = grid.add_row()
-        for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
-            words_only = texts_end and place == columns - 1
-            _cell(cell, text, size, right=place > 0 and not words_only, indent=indent and place == 0)
-    heads += 1
-    for column, width in zip(grid.columns, widths, strict=True):
-        column.width = width
-    for place, row in enumerate(grid.rows):
-        for cell, width in zip(row.cells, widths, strict=True):
-            cell.width = width
-        _whole(row, repeated=place < heads)
+    _fill(grid, table, Pt(8 if columns <= WIDE else 6.5), texts_end)
+    heads = 2 if table.spans else 1
+    _measure(grid, _widths(columns, texts_end), heads)
     for place, edge in ((0, "top"), (heads - 1, "bottom"), (len(grid.rows) - 1, "bottom")):
         for cell in grid.rows[place].cells:
             _rule(cell, edge)
@@ -123,6 +101,42 @@ def _table(document, table):
         paragraph.paragraph_format.space_after = Pt(2)
         for run in paragraph.runs:
             run.font.size = Pt(8)
+
+
+def _widths(columns, texts_end):
+    from docx.shared import Cm
+
+    first = 7.0 if columns <= 8 else 5.6 if columns <= WIDE else 3.4
+    widths = [Cm(first)] + [Cm(min(3.2, (WIDTH - first) / max(columns - 1, 1)))] * (columns - 1)
+    if texts_end:
+        widths[-1] = Cm(WIDTH - first - 3.2 * (columns - 2))
+    return widths
+
+
+def _fill(grid, table, size, texts_end):
+    """Spans, where there are any, the header, and the rows."""
+    if table.spans:
+        row, at = grid.add_row(), 0
+        for text, width in table.spans:
+            _cell(row.cells[at].merge(row.cells[at + width - 1]), text, size, centred=True)
+            at += width
+    lines = [(table.header, False), *(((row.label, *row.cells), row.indent) for row in table.rows)]
+    last = len(table.header) - 1
+    for texts, indent in lines:
+        row = grid.add_row()
+        for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
+            words_only = texts_end and place == last
+            _cell(cell, text, size, right=place > 0 and not words_only, indent=indent and place == 0)
+
+
+def _measure(grid, widths, heads):
+    """Widths of columns and cells; the first `heads` rows are repeated on every page."""
+    for column, width in zip(grid.columns, widths, strict=True):
+        column.width = width
+    for place, row in enumerate(grid.rows):
+        for cell, width in zip(row.cells, widths, strict=True):
+            cell.width = width
+        _whole(row, repeated=place < heads)
 
 
 def _cell(cell, text, size, right=False, centred=False, indent=False):

@@ -89,12 +89,12 @@ def _settings(language):
 @contextmanager
 def drawing(language):
     """matplotlib with the product's settings, for one thread at a time."""
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg", force=False)
+    mpl.use("Agg", force=False)
     for noisy in ("matplotlib.font_manager", "fontTools"):  # families that are absent, and each glyph put into a PDF
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    with _DRAWING, matplotlib.rc_context(_settings(language)):
+    with _DRAWING, mpl.rc_context(_settings(language)):
         yield
 
 

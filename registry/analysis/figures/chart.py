@@ -59,7 +59,7 @@ class Chart(Numbers):
 class Part(NamedTuple):
     """A count out of n: on a page with its percentage, in CSV alone."""
 
-    count: int
+    count: int  # type: ignore[assignment] # a tuple has a method of this name, which nobody asks a Part for
     n: int
 
 

@@ -357,14 +357,19 @@ def methods(result, language="en"):
 
 OF_SECTIONS = Label(
     "{frozen}Population: {cohort}. Groups: {grouping}. {sentences} A value counts as missing by the reason recorded; "
-    "who died before a visit and whose visit was not yet due by {as_of} are told apart from it. {deaths}No value was "
-    "imputed. A P-value of {alpha} or more does not show that groups are alike. {software}.",
+    "who died before a visit and whose visit was not yet due by {as_of} are told apart from it. {deaths}{imputed} "
+    "A P-value of {alpha} or more does not show that groups are alike. {software}.",
     "{frozen}対象：{cohort}。群：{grouping}。{sentences}欠測は記録された理由別に数え、来院前の死亡と{as_of}時点で時期未到来の来院は"
-    "欠測と区別した。{deaths}補完は行っていない。P ≥ {alpha}は同等であることを示すものではない。{software}。",
+    "欠測と区別した。{deaths}{imputed}P ≥ {alpha}は同等であることを示すものではない。{software}。",
 )
 DEATHS = Label(
     "Of {n} deaths the day is not known, so that no visit could be placed before or after them. ",
     "死亡日不明の死亡が{n}例あり、来院との前後は判定できない。",
+)
+NOT_IMPUTED = Label("No value was imputed.", "補完は行っていない。")
+INTERPOLATED = Label(
+    "No value was imputed but as said of QALYs, whose area needs one between visits.",
+    "QALYについて述べた来院間の補間を除き、補完は行っていない。",
 )
 CRITERIA = Label("{name} ({steps})", "{name}（{steps}）")
 
@@ -378,6 +383,7 @@ def _methods_of_sections(result, words):
         cohort=_criteria(result, words),
         grouping=words(JOIN).join(words.groups.values()) or words(named_groups.of_method(method).label),
         sentences=words(Label(" ", "")).join(sections.methods_of(result, words)),
+        imputed=words(INTERPOLATED if any(one["years"] for one in result.get("qol", ())) else NOT_IMPUTED),
         as_of=method["as_of"],
         deaths=words(DEATHS, n=dead) if dead else "",
         alpha=method["alpha"],

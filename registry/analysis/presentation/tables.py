@@ -422,16 +422,7 @@ def numbers(result):
     """Every number of the tables, one a line, with the columns of CSV_HEADER."""
     if mark := narrative.mark(result):
         yield "method", "synthetic", "", "", "", "text", mark
-    for step in result["cohort"]["flow"]:
-        yield "cohort", step["step"], "", "", "", "n", step["n"]
-        if "excluded" in step:
-            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
-    codes = [step["step"] for step in result["cohort"]["flow"][1:]]
-    for row in result["cohort"].get("by_site", ()):
-        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
-        for code, excluded in zip(codes, row["excluded"], strict=True):
-            yield "cohort", code, row["site"], "", "", "excluded", excluded
-        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
+    yield from _flow_lines(result["cohort"])
     for name in ("value_set", "segment_rule", "snapshot", "software"):
         yield "method", name, "", "", "", "text", result["method"][name]
     for table in ("characteristics", "recovery", "adverse_events", "between_groups", "eq5d_domains"):
@@ -440,12 +431,16 @@ def numbers(result):
     for code, part in (("lesion_levels", "groups"), ("sins_by_procedure", "rows")):
         for row in result.get(code, {}).get(part, ()):
             yield from _told_lines((code, row.get("procedure", code), row["group"], ""), _without_names(row))
+    yield from _sensitivity_lines(result)
+    for table, row in sections.rows_of(result):
+        yield from _section_lines(table, row)
+
+
+def _sensitivity_lines(result):
     for entry in result.get("sensitivity", ()):
         for table in ("recovery", "between_groups"):
             for row in entry[table]:
                 yield from _row_lines(f"{table}:{entry['value_set']}", row, result["method"]["baseline"])
-    for table, row in sections.rows_of(result):
-        yield from _section_lines(table, row)
 
 
 def _section_lines(table, row):
@@ -465,6 +460,19 @@ def _section_lines(table, row):
 
 
 _SAID = ("test", "estimator", "model", "reason", "reference", "term")  # texts of a section's row that are no place
+
+
+def _flow_lines(cohort):
+    for step in cohort["flow"]:
+        yield "cohort", step["step"], "", "", "", "n", step["n"]
+        if "excluded" in step:
+            yield "cohort", step["step"], "", "", "", "excluded", step["excluded"]
+    codes = [step["step"] for step in cohort["flow"][1:]]
+    for row in cohort.get("by_site", ()):
+        yield "cohort", "enrolled", row["site"], "", "", "n", row["enrolled"]
+        for code, excluded in zip(codes, row["excluded"], strict=True):
+            yield "cohort", code, row["site"], "", "", "excluded", excluded
+        yield "cohort", "analysed", row["site"], "", "", "n", row["analysed"]
 
 
 def _row_lines(table, row, baseline):

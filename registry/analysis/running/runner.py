@@ -40,6 +40,7 @@ REPORTS = {  # each a key of the result
 }
 if tuple(REPORTS) != plans.REPORTS:
     raise RuntimeError("the reports that a plan may name are not those of the runner")
+PAIRED = "propensity"  # the section whose entries have matched pairs
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
 
@@ -114,7 +115,18 @@ def compare(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
 def compare_and_tell(plan, cohort, on_progress=lambda share, stage: None, snapshot=None):
     """The result of `compare`, and the IDs of the patients analysed, ascending."""
     result, keys = _compared(plan, cohort, on_progress, snapshot, keep_key=True)
-    return result, packed_snapshots.patient_ids(snapshot, keys)
+    patients = packed_snapshots.patient_ids(snapshot, keys)
+    _place_pairs(result, keys, patients)
+    return result, patients
+
+
+def _place_pairs(result, keys, patients):
+    """Matched pairs as places in the list of patients: a result names nobody, and the run knows who they are."""
+    if not result.get(PAIRED):
+        return
+    places = {frames.key_of(patient): place for place, patient in enumerate(patients)}
+    for entry in result[PAIRED]:
+        entry["pairs"] = [[places[int(keys[one])] for one in pair] for pair in entry["pairs"]]
 
 
 def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
@@ -123,8 +135,11 @@ def _compared(plan, cohort, on_progress, snapshot, keep_key=False):
     needed = timepoints_needed(plan, cohort)
     frame = packed_snapshots.read(snapshot, needed, lambda count: on_progress(0.05, "reading"), keep_key)
     selection = cohorts.select(cohort, frame, plan.rule)
-    keys = frame["key"][selection.chosen] if keep_key else None
+    keys = frame["key"] if keep_key else None
     data = _data(plan, frame, selection, moving=True)
+    if keep_key:  # of those in a group, as the data stand, then of the others
+        grouped = data.frame["key"]
+        keys = np.append(grouped, np.setdiff1d(keys[selection.chosen], grouped))
     result = _results(data, lambda share, stage: on_progress(0.3 + 0.7 * share, stage))
     if standing := saved_plans.standing(plan, cohort, snapshot):
         result["method"]["locked_plan"] = standing

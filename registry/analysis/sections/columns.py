@@ -15,6 +15,7 @@ class Column:
     values      (n,) numbers, or places in `categories`; NaN where unknown
     categories  (code, Label) pairs of a categorical variable in their order; () of a number
     higher_is   `better`, `worse` or ""
+    dead        (n,) bool, unknown because the patient died before the visit's window ended; None where nobody says
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     decimals: int = 1
     higher_is: str = ""
     visit: str = ""
+    dead: np.ndarray | None = None
 
     @property
     def known(self):
@@ -37,7 +39,7 @@ class Column:
         return np.where(self.known, self.values, -1).astype(np.int64)
 
     def taken(self, rows):
-        return replace(self, values=self.values[rows])
+        return replace(self, values=self.values[rows], dead=None if self.dead is None else self.dead[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +67,16 @@ class Patients:
     groups: tuple
     group: np.ndarray
     column: Callable
-    event: Callable = None
-    visit_day: Callable = None
-    followed: np.ndarray = None
-    died: np.ndarray = None
-    death_day: np.ndarray = None
+    event: Callable | None = None
+    visit_day: Callable | None = None
+    followed: np.ndarray | None = None
+    died: np.ndarray | None = None
+    death_day: np.ndarray | None = None
     landmark: int = 0
     alpha: float = 0.05
     adjust: str = "none"
-    sets: np.ndarray = None
-    weights: np.ndarray = None
+    sets: np.ndarray | None = None
+    weights: np.ndarray | None = None
     matched: dict = field(default_factory=dict)
 
     @property

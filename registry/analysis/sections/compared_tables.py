@@ -4,7 +4,7 @@ from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.variables.columns import WHY_LABELS
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
-from registry.analysis.presentation.words import why_not
+from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
 from registry.analysis.sections import comparison_tests as tests
 from registry.instruments.base import Label
 
@@ -14,7 +14,9 @@ SMD = Label("SMD", "標準化差")
 P, P_OVERALL = Label("P", "P値"), Label("P, all groups", "P値（全群）")
 N_COMPARED = Label("n compared", "比較例数")
 KNOWN = Label("n known (unknown)", "既知例数（不明）")
-WHY = Label("Why unknown", "不明の理由")
+AT_VISIT = Label("{name}, {visit}", "{name}、{visit}")
+INTERVAL = Label("{estimate} ({low} to {high})", "{estimate}（{low}～{high}）")
+UNKNOWN = Label("unknown: {why}", "不明：{why}")
 BEFORE, AFTER, CHANGE = Label("Before", "前"), Label("After", "後"), Label("Change", "変化")
 BASELINE_OF_COMPARED = Label("Before surgery, of those compared", "術前値（比較対象例）")
 BASELINE_OF_ALL = Label("Before surgery, of all", "術前値（全例）")
@@ -60,8 +62,9 @@ def row_name(row, words):
     """“KPS, 1 month”, with its unit."""
     name = words(_label(row["label"]))
     if row["unit"]:
-        name = f"{name}, {row['unit']}" if not words.language.startswith("ja") else f"{name}（{row['unit']}）"
-    return f"{name}, {words.visit(row['timepoint'])}" if row["timepoint"] else name
+        unit = words(UNITS.get(row["unit"], Label(row["unit"], row["unit"])))
+        name = words(LABEL_UNIT, name=name, unit=unit)
+    return words(AT_VISIT, name=name, visit=words.visit(row["timepoint"])) if row["timepoint"] else name
 
 
 def choice_name(choice, row, words):
@@ -122,8 +125,9 @@ def _lines(row, words, pairs):
 
 
 def _further(row, words, groups, blank):
-    if any(group["why"] for group in groups):
-        yield Row(words(WHY), (*(_reasons(group["why"], words) for group in groups), *blank), indent=True)
+    for code in _reasons_of(groups):
+        counts = (str(group["why"].get(code, 0)) for group in groups)
+        yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), (*counts, *blank), indent=True)
     for part, label in (("baseline_of_compared", BASELINE_OF_COMPARED), ("baseline_of_all", BASELINE_OF_ALL)):
         if part in row:
             cells = (_brief(row, row[part][code], words) for code in words.groups)
@@ -135,8 +139,9 @@ def _further(row, words, groups, blank):
             yield Row(text, (*(f"n = {n}" if n != "" else "" for n in counted), *blank), indent=True)
 
 
-def _reasons(why, words):
-    return "; ".join(f"{words(WHY_LABELS[code])} {count}" for code, count in why.items()) or ABSENT
+def _reasons_of(groups):
+    """Codes of the reasons that any of the groups has, in the order of WHY_LABELS."""
+    return [code for code in WHY_LABELS if any(code in group["why"] for group in groups)]
 
 
 def _brief(row, group, words):
@@ -168,7 +173,7 @@ def _p_of_pair(effect, row):
 def _effect(effect, row, words):
     if not effect.get("measure"):
         return ABSENT
-    return interval(effect, _decimals(effect["measure"], row), _scale(effect["measure"]))
+    return interval(effect, words, _decimals(effect["measure"], row), _scale(effect["measure"]))
 
 
 def _decimals(measure, row):
@@ -179,14 +184,14 @@ def _scale(measure):
     return 100 if measure == "risk_difference" else 1
 
 
-def interval(effect, decimals, scale=1):
+def interval(effect, words, decimals, scale=1):
     """“−4.2 (−8.1 to −0.3)”; ∞ where an end does not exist."""
     if effect["estimate"] is None and effect["low"] is None and effect["high"] is None:
         return ABSENT
     estimate, low, high = (
         "∞" if effect[name] is None else number(scale * effect[name], decimals) for name in ("estimate", "low", "high")
     )
-    return f"{estimate} ({low} to {high})"
+    return words(INTERVAL, estimate=estimate, low=low, high=high)
 
 
 def _within(entry, words, title):
@@ -205,7 +210,7 @@ def _paired_lines(row, words):
     name = f"{row_name(row | {'timepoint': ''}, words)}, {words.visit(row['from'])} → {words.visit(row['timepoint'])}"
     cells = []
     for group in groups:
-        change = interval(group, row["decimals"]) if group.get("measure") else _changed(group)
+        change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
         before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
         cells += [before, after, change, p_value(group["p"])]
     yield Row(name, tuple(cells))
@@ -219,9 +224,9 @@ def _paired_lines(row, words):
     yield Row(words(KNOWN), tuple(counted), indent=True)
     whole = [cell for group in groups for cell in (_value(row, group["baseline_of_all"]), "", "", "")]
     yield Row(words(BASELINE_OF_ALL), tuple(whole), indent=True)
-    if any(group["why"] for group in groups):
-        reasons = [cell for group in groups for cell in ("", _reasons(group["why"], words), "", "")]
-        yield Row(words(WHY), tuple(reasons), indent=True)
+    for code in _reasons_of(groups):
+        counts = [cell for group in groups for cell in ("", str(group["why"].get(code, 0)), "", "")]
+        yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), tuple(counts), indent=True)
 
 
 def _changed(group):
@@ -365,7 +370,7 @@ def _of_pairs(row, words, alpha):
 def _of_changes(row, words, alpha):
     for code, group in row["groups"].items():
         if group["p"] is not None and group["p"] < alpha:
-            change = interval(group, row["decimals"]) if group.get("measure") else _changed(group)
+            change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
             yield words(
                 CHANGED,
                 what=row_name(row, words),

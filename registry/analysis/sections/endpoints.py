@@ -235,6 +235,7 @@ class EndpointResult:
     kind: str
     code: str
     title: Label
+    definition: dict
     landmark_day: int
     competing: bool
     matched: str
@@ -325,6 +326,7 @@ def estimate(endpoint, patients):
         KIND,
         endpoint.code,
         endpoint.title,
+        {"event": list(endpoint.event), "competing": list(endpoint.competing)},
         max(endpoint.landmark, patients.landmark),
         bool(endpoint.competing),
         endpoint.matched,

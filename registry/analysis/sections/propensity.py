@@ -213,7 +213,7 @@ class Category:
 
 @dataclass(frozen=True)
 class PropensityResult:
-    """pairs: places among the analysed patients (of the run's list, once the runner has said who they are)."""
+    """pairs: places among the patients, treated first: of the run's list of patients, where a run is stored."""
 
     kind: str
     code: str
@@ -325,9 +325,9 @@ def restricted(section, done):
 
     def of(patients):
         used = done.weights > 0
-        places = {patients.codes.index(section.control): 0, patients.codes.index(section.treated): 1}
+        places = [patients.codes.index(code) for code in (section.control, section.treated)]
         groups = tuple(patients.groups[place] for place in places)
-        group = np.array([places.get(int(place), -1) for place in patients.group])
+        group = np.select([patients.group == place for place in places], [0, 1], -1)
         return patients.taken(used, groups=groups, group=group[used], sets=done.sets[used], weights=done.weights[used])
 
     return of

@@ -12,6 +12,7 @@ An event of an endpoint is one of
 
 from functools import cached_property
 from threading import RLock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,7 +36,7 @@ EVENTS = {
 }
 LIMITS = ("at_least", "at_most", "in")
 
-_KEPT = WeakKeyDictionary()  # what was read of a run's data, for all of its sections
+_KEPT: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # what was read of a run's data, for all of its sections
 _LOCK = RLock()
 
 
@@ -197,12 +198,18 @@ class Reader:
         if variable == SITE:
             return self._site()
         told = self.column_of(variable, visit)
-        categories = tuple((str(one.code), one.label) for one in variable.categories)
-        values = np.asarray(told.values, float)
         return Column(
-            variable.name, variable.label, values, categories, variable.kind, variable.unit, variable.decimals,
-            variable.higher_is, visit,
-        )  # fmt: skip
+            variable.name,
+            variable.label,
+            np.asarray(told.values, float),
+            tuple((str(choice.code), choice.label) for choice in variable.categories),
+            variable.kind,
+            variable.unit,
+            variable.decimals,
+            variable.higher_is,
+            visit,
+            told.why == reader.WHY.index(reader.DIED_BEFORE),
+        )
 
     def _site(self):
         numbers = self.frame["site"]
@@ -294,12 +301,13 @@ class _Matched:
 def names(read, entry):
     """What the variables and visits of an entry are called, kept with its result so that it reads by itself."""
     told = {}
-    for name, visit in entry.variables():
+    asked = [(one, visit) for one, visit in everything(entry, read.plan) if isinstance(one, str)]
+    for name, visit in asked:
         column = read.column(name, visit)
-        levels = {code: {"en": label.en, "ja": label.ja} for code, label in column.categories}
-        told[column.name] = {
-            "label": {"en": column.label.en, "ja": column.label.ja},
-            "unit": column.unit,
-            "levels": levels,
-        }
+        levels = {code: both(label) for code, label in column.categories}
+        told[column.name] = {"label": both(column.label), "unit": column.unit, "levels": levels}
     return told
+
+
+def both(label):
+    return {"en": label.en, "ja": label.ja}

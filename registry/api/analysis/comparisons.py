@@ -63,7 +63,7 @@ RunShown = serializer(
         "plan": Declared({"type": "object"}),
         "cohort": Declared({"type": "object"}),
         "snapshot": Declared({"type": "string", "description": "SHA-256 of the data that went in."}),
-        "frozen": serializers.UUIDField(source="frozen_id", allow_null=True, help_text=FROZEN["description"]),
+        "frozen": serializers.UUIDField(source="frozen_id", allow_null=True, help_text=str(FROZEN["description"])),
         "requested_at": serializers.DateTimeField(),
         "finished_at": serializers.DateTimeField(allow_null=True),
     },

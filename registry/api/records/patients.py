@@ -26,6 +26,7 @@ from registry.api.shared.item_fields import (
 from registry.api.shared.resource import Resource
 from registry.instruments import catalogue, levels
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import Identity, Patient, State
 from registry.models.clinical import PATIENT_EXTRAS, PATIENT_ITEMS
 from registry.services.entry import patients as service
@@ -88,10 +89,10 @@ FORM_SENT = {
     form: serializer(
         "".join(part.capitalize() for part in form.split("_")) + "Change",
         # Own items are added to the published schema (registry/api/schema/openapi.py): they are not known yet.
-        request_body.sent_fields(catalogue.items(service.FORMS[form][0] + catalogue.EXTRAS.get(form, ()))),
+        request_body.sent_fields(catalogue.items(PATIENT_FORMS[form].instruments + catalogue.EXTRAS.get(form, ()))),
         "Only what changes need be sent. A value sent ends the reason for its being missing.",
     )
-    for form in service.FORMS
+    for form in PATIENT_FORMS
 }
 IDENTIFIERS = (BIRTH_DATE, HOSPITAL_NUMBER, INITIALS)
 IdentifiersShown = serializer(
@@ -117,7 +118,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return represent(PatientShown, patient) | own_shown(patient, "baseline", "surgery", "follow_up")
+    return represent(PatientShown, patient) | own_shown(patient, *PATIENT_FORMS)
 
 
 class Patients(Resource):

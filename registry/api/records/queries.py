@@ -1,5 +1,8 @@
 """Queries: read, raised, answered, opened again and closed, by the same steps as on the pages."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import get_language
@@ -261,7 +264,7 @@ class _Step(_Queries):
     """One step of a query: `take` is the service's function, `needs` who may take it."""
 
     may_match = True
-    take = None
+    take: Callable[..., Any]
 
     def step(self, request, query_id):
         query = self.of(query_id)

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from rest_framework.response import Response
 
 from registry.api.shared.problems import Problem
+from sites.database.longest import longest
 from sites.models import ApiAnswer
 from sites.people.tokens import ANSWERS_KEPT
 
-LONGEST_KEY = ApiAnswer._meta.get_field("key").max_length
+LONGEST_KEY = longest(ApiAnswer, "key")
 REPLAYED = "Idempotent-Replayed"
 
 

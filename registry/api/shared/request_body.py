@@ -100,9 +100,9 @@ def store(sent, save):
         errors = error.errors | errors
     except ReasonRequired:
         errors["reason"] = [_("is needed: this form is complete, so say why it is corrected")]
-    except Conflict as error:
+    except Conflict:
         if not errors:
-            raise error
+            raise
     except IntegrityError as error:
         if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
             raise

@@ -1,10 +1,14 @@
 """What every operation of the API has in common."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework.exceptions import Throttled, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.views import APIView
 
 from registry.api.shared import throttles
@@ -24,14 +28,14 @@ class Resource(APIView):
     versioned  whether it shows one record with its version: ETag, If-None-Match, If-Match
     """
 
-    renderer_classes = (JSONRenderer,)
-    parser_classes = (JSONObject,)
+    renderer_classes: Sequence[type[BaseRenderer]] = (JSONRenderer,)
+    parser_classes: Sequence[type[BaseParser]] = (JSONObject,)
     media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
     throttle_classes = (throttles.ByToken,)
     http_method_names = ("get", "head", "post", "patch")
-    needs = {}
-    scopes = {}
+    needs: Mapping[str, Any] = {}
+    scopes: Mapping[str, Any] = {}
     tag = ""
     versioned = False
     may_match = False

@@ -9,9 +9,10 @@ from registry.fhir.server.resource import Refused
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, State, Timepoint
 from registry.services.entry.assessments import save_assessment
-from registry.services.entry.patients import FORMS, items_of, save_adverse_event, save_form
+from registry.services.entry.patients import items_of, save_adverse_event, save_form
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import REQUIRED, InvalidAnswers
 from registry.services.records.storing import Conflict
@@ -38,7 +39,7 @@ def shown_of(row, instrument, base):
         parts = {"timepoint": row.timepoint_id, "day": row.assessment_date}
     elif isinstance(row, AdverseEvent):
         parts = {"event": row.pk}
-    names = [item.name for item in (*instrument.items, *instrument.derived)]
+    names = instrument.part_names
     identifying = {item.name for item in instrument.items if item.identifying}
     values = {name: getattr(row, name, None) for name in names if name not in identifying}
     masked = {name for name in identifying if getattr(row, name, None)}
@@ -107,8 +108,8 @@ def _require_own(response, items):
 
 
 def _store_form(access, patient, response, version):
-    form = next(name for name in FORMS if set(response.instrument.items) <= set(items_of(name)))
-    items = catalogue.items(FORMS[form][0] + extras.shown(form))
+    form = next(name for name in PATIENT_FORMS if set(response.instrument.items) <= set(items_of(name)))
+    items = catalogue.items(PATIENT_FORMS[form].instruments + extras.shown(form))
     _require_own(response, items)
     _checked(patient, response, version)
     raw, missing = _merged(patient, items, response, identity.read(patient) or {})

@@ -4,8 +4,10 @@ Who asks, by token or session, and how often one may, is as in the rest of the A
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -13,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
@@ -96,10 +99,10 @@ class Resource(APIView):
 
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
-    permission_classes = (Allowed,)
+    permission_classes: Sequence[type[BasePermission]] = (Allowed,)
     throttle_classes = (throttles.ByToken,)
-    needs = {}
-    scopes = {}
+    needs: Mapping[str, Any] = {}
+    scopes: Mapping[str, Any] = {}
     http_method_names = ("get", "head", "post", "put")
     schema = None  # FHIR describes itself: /metadata
 
@@ -151,7 +154,22 @@ def _handled(error, context):
     return Response(outcome(faults, get_language()), status=status, headers=headers)
 
 
+# What is said of faults that say nothing themselves: kind to (status, path, code of the issue, Label).
+PLAIN = {
+    Conflict: (412, "", "conflict", CONFLICT),
+    Locked: (409, "", "business-rule", LOCKED),
+    ReasonRequired: (422, "QuestionnaireResponse.extension", "business-rule", NEEDS_REASON),
+    Http404: (404, "", "not-found", NOT_FOUND),
+    PermissionDenied: (403, "", "forbidden", FORBIDDEN),
+    exceptions.PermissionDenied: (403, "", "forbidden", FORBIDDEN),
+}
+
+
 def _told(error):
+    """(status, Faults, headers) of an error; no status where it is a fault of our own."""
+    for kind, (status, *fault) in PLAIN.items():
+        if isinstance(error, kind):
+            return status, [Fault(*fault)], {}
     match error:
         case Refused():
             return error.status, error.faults, {}
@@ -166,23 +184,18 @@ def _told(error):
                 for reason in reasons
             ]
             return 422, faults, {}
-        case Conflict():
-            return 412, [Fault("", "conflict", CONFLICT)], {}
-        case Locked():
-            return 409, [Fault("", "business-rule", LOCKED)], {}
-        case ReasonRequired():
-            return 422, [Fault("QuestionnaireResponse.extension", "business-rule", NEEDS_REASON)], {}
-        case Http404():
-            return 404, [Fault("", "not-found", NOT_FOUND)], {}
-        case PermissionDenied() | exceptions.PermissionDenied():
-            return 403, [Fault("", "forbidden", FORBIDDEN)], {}
+        case exceptions.APIException():
+            return _told_by_rest_framework(error)
+    return None, [], {}
+
+
+def _told_by_rest_framework(error):
+    match error:
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             challenge = getattr(error, "auth_header", None)
             return 401, [Fault("", "login", SIGN_IN)], {"WWW-Authenticate": challenge} if challenge else {}
         case exceptions.Throttled():
             headers = {"Retry-After": str(ceil(error.wait or 0))}
             return 429, [Fault("", "throttled", Label("Too Many Requests", "リクエストが多すぎます"))], headers
-        case exceptions.APIException():
-            phrase = HTTPStatus(error.status_code).phrase
-            return error.status_code, [Fault("", "processing", Label(phrase, phrase))], {}
-    return None, [], {}
+    phrase = HTTPStatus(error.status_code).phrase
+    return error.status_code, [Fault("", "processing", Label(phrase, phrase))], {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.http import HttpRequest
+from django.utils.functional import Promise
 
 from registry.health import heartbeats
 from sites.redaction import redacted
@@ -36,7 +37,7 @@ class Check:
     """A part of the installation: `name` is a word for programs, `title` for people (lazy), `look` finds how it is."""
 
     name: str
-    title: str
+    title: str | Promise
     look: Callable[["Looking"], Finding]
 
 

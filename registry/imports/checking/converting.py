@@ -163,10 +163,7 @@ class _Conversion:
             cell = cells[place]
             if not cell or cell.isspace():
                 continue
-            key = target, cell
-            understood = self.done.get(key)
-            if understood is None:
-                understood = self.done[key] = self._understood(target, cell)
+            understood = self._understood_before(target, cell)
             if understood.fault is not None or understood.note is not None:
                 self._tell(row, column, target, cell, understood)
             if understood.fault is not None:
@@ -186,6 +183,13 @@ class _Conversion:
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
         return values, visits
+
+    def _understood_before(self, target, cell):
+        """What a cell says; the same text under the same column is read once."""
+        key = target, cell
+        if key not in self.done:
+            self.done[key] = self._understood(target, cell)
+        return self.done[key]
 
     def _tell(self, row, column, target, cell, understood):
         hidden = ":" not in target and mapped.catalogue_item(target).identifying

@@ -58,7 +58,7 @@ def text_for(item, cell, *, numbers=False):
         return shows
     if kind == "t" and (item is None or item.kind != "text"):
         raise InvalidValue(IS_TIME)
-    if kind == "b" and not (item is not None and (item.kind == "text" and not names_patient or item.choices)):
+    if kind == "b" and not (item is not None and ((item.kind == "text" and not names_patient) or item.choices)):
         raise InvalidValue(IS_LOGICAL)
     return text
 

@@ -352,17 +352,13 @@ def faults(mapping):
         elif target:
             by_target[target] = column
     files = mapping.files()
-    if not files:
-        reasons[""] = NOTHING_MAPPED
     for file in files:
-        for name in file.mandatory:
-            if name == SITE:  # of patients who are stored it is known; of others the check says so
-                continue
+        # Of stored patients the site is known; of others the check says so.
+        for name in (name for name in file.mandatory if name != SITE):
             if name not in mapping.targets or (name == TIMEPOINT and _lacks_timepoint(mapping)):
                 reasons.setdefault(name, REQUIRED_EMPTY.format(file=file.filename))
-    for code in mapping.fixed.values():
-        if not code.strip():
-            reasons[""] = NOTHING_MAPPED
+    if not files or not all(code.strip() for code in mapping.fixed.values()):
+        reasons[""] = NOTHING_MAPPED
     return reasons
 
 

@@ -56,7 +56,9 @@ EITHER_NUMBER = Label(
     "may be {a} or {b}: say whether a point or a comma stands before decimals",
     "{a}とも{b}とも読めます。小数点がピリオドかコンマかを指定してください",
 )
-_VAGUE = re.compile(r"[<>≦≧≤≥±≒~?]|\d\s*-\s*\d|約|程度|以上|以下|未満|超|前後|少量|多量|微量|about|approx", re.I)
+_VAGUE = re.compile(
+    r"[<>≦≧≤≥±≒~?]|\d\s*-\s*\d|約|程度|以上|以下|未満|超|前後|少量|多量|微量|about|approx", re.IGNORECASE
+)
 _DIGITS = r"[+-]?\d"
 
 
@@ -87,7 +89,9 @@ def _without_unit(item, text):
 def _minutes(text):
     if re.fullmatch(r"\d{1,3}:\d{2}(:\d{2})?", text):
         raise InvalidValue(CLOCK)
-    hours = re.fullmatch(r"(\d{1,2}) ?(?:h|hr|hrs|hours?|時間) ?(?:(\d{1,2}) ?(?:m|min|minutes?|分)?)?", text, re.I)
+    hours = re.fullmatch(
+        r"(\d{1,2}) ?(?:h|hr|hrs|hours?|時間) ?(?:(\d{1,2}) ?(?:m|min|minutes?|分)?)?", text, re.IGNORECASE
+    )
     return str(int(hours[1]) * 60 + int(hours[2] or 0)) if hours else None
 
 
@@ -181,21 +185,22 @@ _DATES = {
     "dmy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
     "mdy": re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})"),
     "era": re.compile(
-        r"(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])[. ]?(\d{1,2}|元)[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?", re.I
+        r"(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])[. ]?(\d{1,2}|元)[-/.年] ?(\d{1,2})[-/.月] ?(\d{1,2})日?",
+        re.IGNORECASE,
     ),
     "excel": re.compile(r"(\d{5})"),  # from 1927: four digits would be years
 }
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _NAMED = (
-    re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/. ]+([a-z]{3,9})\.?,?[-/. ]+(\d{4}|\d{2})", re.I),
-    re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.I),
+    re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-/. ]+([a-z]{3,9})\.?,?[-/. ]+(\d{4}|\d{2})", re.IGNORECASE),
+    re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE),
 )
 _CLOCK_BEHIND = re.compile(
     r"(?:T| )? ?(?:午前|午後)?(\d{1,2})(?::|時)(\d{2})(?:分)?(?:(?::)?(\d{2})(?:\.\d+)?秒?)? "
     r"?(am|pm)?(?:Z| ?[+-]\d{2}:?\d{2})?$",
-    re.I,
+    re.IGNORECASE,
 )
-_WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.I)
+_WEEKDAY = re.compile(r"[(（][月火水木金土日a-z]{1,3}[)）]", re.IGNORECASE)
 # Name and letter of an era → its first and last day.
 _ERAS = {
     ("明治", "明", "M"): (date(1868, 1, 25), date(1912, 7, 29)),
@@ -222,7 +227,7 @@ _PARTIAL = re.compile(
     r"\d{4}([-/.年] ?(\d{1,2}|[?x]+|不明) ?月?)?年?|\d{4}[-/.年] ?(\d{1,2}|[?x]+|不明)[-/.月] "
     r"?([?x]+|不明|00?|上旬|中旬|下旬|頃|ごろ)日?|\d{1,2}/\d{4}"
     r"|(明治|大正|昭和|平成|令和|[MTSHR])\.?(\d{1,2}|元)[-/.年] ?\d{0,2}月?",
-    re.I,
+    re.IGNORECASE,
 )
 
 

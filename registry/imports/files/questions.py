@@ -277,4 +277,4 @@ def taken(column, value, code):
     if code is None:
         return value if value in column.fitting else None
     allowed = {code for code, _label in column.choices}
-    return code if code == LEFT_OUT or code in allowed or code[1:] in MISSING_REASONS and code[:1] == REASON else None
+    return code if code == LEFT_OUT or code in allowed or (code[1:] in MISSING_REASONS and code[:1] == REASON) else None

@@ -247,8 +247,5 @@ class _Writer:
     def _finish(self):
         layout = self.layout
         for name, seen in zip(layout.names, self.counts, strict=True):
-            values = {}
-            for cell, count in list(seen.items())[:REMEMBERED]:
-                values[cell] = count
-            layout.counts[name] = values
+            layout.counts[name] = dict(list(seen.items())[:REMEMBERED])
         layout.more = [layout.names[place] for place in range(len(layout.names)) if place not in self.counted]

@@ -141,7 +141,7 @@ class Inspection:
 
 
 def kind_of(head):
-    """ "workbook" or "text" for a file's first bytes. Raises Unreadable for what is no table at all."""
+    """The kind of a file by its first bytes: "workbook" or "text". Raises Unreadable for what is no table at all."""
     if head.startswith(SHEET_SIGNATURE):
         return "workbook"
     if head.startswith(OLD_SHEET):
@@ -174,7 +174,7 @@ def inspect_text(path):
     return Inspection(encodings=encodings, delimiters=_delimiters(lines), separator=own[1] if own else "")
 
 
-_SEPARATOR = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.I)
+_SEPARATOR = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?", re.IGNORECASE)
 
 
 def _encodings(content):

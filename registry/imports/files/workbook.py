@@ -226,9 +226,9 @@ _BUILT_IN = {
     57: "ge.m.d",
     58: 'ggge"年"m"月"d"日"',
 }
-_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.I)
-_DAY = re.compile(r"[ydge]", re.I)
-_CLOCK = re.compile(r"[hs]", re.I)
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
+_DAY = re.compile(r"[ydge]", re.IGNORECASE)
+_CLOCK = re.compile(r"[hs]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,8 @@ def _format(code):
     bare = re.sub(r"[eE][+-]", "", _LITERAL.sub("", section))
     if not bare or bare.casefold() in ("general", "標準", "@"):
         return _Format()
-    bare = re.sub(r"general|am/pm|a/p", "", bare, flags=re.I)
-    months = re.search(r"m", bare, re.I) and not re.search(r"[0#?]", bare)
+    bare = re.sub(r"general|am/pm|a/p", "", bare, flags=re.IGNORECASE)
+    months = re.search(r"m", bare, re.IGNORECASE) and not re.search(r"[0#?]", bare)
     if _DAY.search(bare) or (months and not _CLOCK.search(bare)):
         return _Format("d", section)
     if _CLOCK.search(bare):
@@ -276,10 +276,16 @@ def _formats(archive, part):
 # Values as the sheet means and shows them
 
 
-_ERAS = ((date(2019, 5, 1), "R", "令和"), (date(1989, 1, 8), "H", "平成"), (date(1926, 12, 25), "S", "昭和"))
-_ERAS += ((date(1912, 7, 30), "T", "大正"), (date(1868, 1, 25), "M", "明治"))
+_ERAS = (
+    (date(2019, 5, 1), "R", "令和"),
+    (date(1989, 1, 8), "H", "平成"),
+    (date(1926, 12, 25), "S", "昭和"),
+    (date(1912, 7, 30), "T", "大正"),
+    (date(1868, 1, 25), "M", "明治"),
+)
 _SHOWN = re.compile(
-    r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(yyyy|yy|y|ggg|gg|g|ee|e|mmmm|mmm|mm|m|dddd|ddd|dd|d|AM/PM|hh|h|ss|s)', re.I
+    r'"([^"]*)"|\\(.)|\[[^\]]*\]|_.|\*.|(yyyy|yy|y|ggg|gg|g|ee|e|mmmm|mmm|mm|m|dddd|ddd|dd|d|AM/PM|hh|h|ss|s)',
+    re.IGNORECASE,
 )
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -307,7 +313,7 @@ def shown_moment(moment, code):
     for match in _SHOWN.finditer(code):
         pieces.append(code[place : match.start()])
         place, token = match.end(), (match[3] or "").lower()
-        minutes = token in ("m", "mm") and (after_hours or re.match(r"[^a-z]*s", code[match.end() :], re.I))
+        minutes = token in ("m", "mm") and (after_hours or re.match(r"[^a-z]*s", code[match.end() :], re.IGNORECASE))
         values = {
             "yyyy": moment.year,
             "y": moment.year,
@@ -377,39 +383,46 @@ def _text(text):
 # Shared strings
 
 
-def _strings(archive, part):
+class _Strings:
     """The texts that cells name by number: rich text joined, without what is printed over the characters (rPh)."""
-    strings, pieces, state = [], [], {"text": False, "over": 0}
-    limit, longest = archive.limits.strings, archive.limits.text
 
-    def start(tag, attributes):
+    def __init__(self, limits):
+        self.limits, self.whole, self.pieces = limits, [], []
+        self.is_text, self.over = False, 0
+
+    def start(self, tag, attributes):
         if tag == "t":
-            state["text"] = not state["over"]
+            self.is_text = not self.over
         elif tag == "si":
-            pieces.clear()
+            self.pieces.clear()
         elif tag == "rPh":
-            state["over"] += 1
+            self.over += 1
 
-    def end(tag):
+    def end(self, tag):
         if tag == "t":
-            state["text"] = False
+            self.is_text = False
         elif tag == "rPh":
-            state["over"] -= 1
+            self.over -= 1
         elif tag == "si":
-            whole = _text("".join(pieces))
-            if len(whole) > longest:
-                raise Refused("text", longest)
-            strings.append(whole)
-            if len(strings) > limit:
-                raise Refused("strings", limit)
+            self.take(_text("".join(self.pieces)))
 
-    def text(characters):
-        if state["text"]:
-            pieces.append(characters)
+    def take(self, text):
+        if len(text) > self.limits.text:
+            raise Refused("text", self.limits.text)
+        self.whole.append(text)
+        if len(self.whole) > self.limits.strings:
+            raise Refused("strings", self.limits.strings)
 
+    def text(self, characters):
+        if self.is_text:
+            self.pieces.append(characters)
+
+
+def _strings(archive, part):
+    strings = _Strings(archive.limits)
     if part and archive.has(part):
-        _parse(archive, part, start, end, text)
-    return strings
+        _parse(archive, part, strings.start, strings.end, strings.text)
+    return strings.whole
 
 
 # Sheets
@@ -455,7 +468,7 @@ class _Reader:
     def start(self, tag, attributes):
         if tag == "c":
             self._start_cell(attributes)
-        elif tag == "v" or tag == "t":
+        elif tag in {"v", "t"}:
             self.in_value = self.in_cell and not self.over
         elif tag == "row":
             self._start_row(attributes)
@@ -510,7 +523,7 @@ class _Reader:
             self.formula.append(characters)
 
     def end(self, tag):
-        if tag == "v" or tag == "t":
+        if tag in {"v", "t"}:
             self.in_value = False
         elif tag == "c":
             self._end_cell()
@@ -549,7 +562,7 @@ class _Reader:
                 return self.strings[int(raw)]
             except (ValueError, IndexError):
                 raise Refused("broken") from None
-        if kind == "n" or kind == "":
+        if kind in {"n", ""}:
             known = self.numbers.get((raw, self.style))
             if known is None:
                 known = self.numbers[raw, self.style] = self._number(raw)
@@ -590,7 +603,7 @@ class _Reader:
 
     def _iso(self, raw):
         try:
-            moment = datetime.fromisoformat(raw.strip().replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(raw.strip())
         except ValueError:
             return _text(raw)
         bare = moment.time() == moment.min.time()

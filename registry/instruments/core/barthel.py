@@ -3,10 +3,12 @@
 Codes are points. Not to be mixed with the 0–20 version or with Shah's modified points.
 """
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label, Total
 
 
-def _item(name, label, *levels):
+def _item(name: str, label: Any, *levels: Any) -> Item:
     """An item whose levels rise in steps of five points from zero."""
     choices = tuple(Choice(5 * step, level) for step, level in enumerate(levels))
     return Item(name=f"barthel_{name}", label=label, choices=choices)

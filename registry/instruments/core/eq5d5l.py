@@ -4,6 +4,8 @@ Only dimension names and short level labels are here. The questionnaire belongs 
 and a site that holds a licence brings its wording. The health state's value is in `value_sets`.
 """
 
+from typing import Any
+
 from registry.instruments.base import Choice, Digits, Instrument, Item, Label
 
 NO, SLIGHT, MODERATE, SEVERE = (
@@ -16,7 +18,7 @@ UNABLE = Label("unable", "できない")
 EXTREME = Label("extreme", "極度")
 
 
-def _dimension(name, label, worst):
+def _dimension(name: str, label: Any, worst: Any) -> Item:
     levels = (NO, SLIGHT, MODERATE, SEVERE, worst)
     choices = tuple(Choice(code, level) for code, level in enumerate(levels, start=1))
     return Item(name=f"eq5d_{name}", label=label, choices=choices)

@@ -1,9 +1,11 @@
 """Spinal Instability Neoplastic Score: mechanical instability caused by a tumour. Codes are points."""
 
+from typing import Any
+
 from registry.instruments.base import Bands, Choice, Instrument, Item, Label, Total
 
 
-def _item(name, label, *levels, hint=None):
+def _item(name: str, label: Any, *levels: Any, hint: Label | None = None) -> Item:
     """A component whose choices are (points, label), most severe last."""
     choices = tuple(Choice(points, level) for points, level in levels)
     return Item(name=f"sins_{name}", label=label, choices=choices, hint=hint)
@@ -72,7 +74,7 @@ _LOCATION = {
 }
 
 
-def location_points(levels):
+def location_points(levels: Any) -> set[int]:
     """The points that the location of a lesion with these levels may score: a set, one for each vertebra."""
     return {points for points, vertebrae in _LOCATION.items() if set(levels) & set(vertebrae)}
 

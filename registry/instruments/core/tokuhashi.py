@@ -1,9 +1,11 @@
 """Revised Tokuhashi score: life expectancy before treatment of a spinal metastasis. Codes are points."""
 
+from typing import Any
+
 from registry.instruments.base import Bands, Choice, Instrument, Item, Label, Total
 
 
-def _item(name, label, *levels, hint=None):
+def _item(name: str, label: Any, *levels: Any, hint: Label | None = None) -> Item:
     """A component whose levels score 0, 1, 2, …"""
     choices = tuple(Choice(points, level) for points, level in enumerate(levels))
     return Item(name=f"tokuhashi_{name}", label=label, choices=choices, hint=hint)

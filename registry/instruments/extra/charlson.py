@@ -4,17 +4,19 @@ Nearly everybody here has a metastatic solid tumour (6 points), so that a total 
 full one; the total with age points is in `scores`, for it needs the age at surgery.
 """
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label, Total
 
 ABSENT = Choice(0, Label("absent", "なし"))
 
 
-def _disease(name, en, ja, points=1):
+def _disease(name: str, en: str, ja: str, points: int = 1) -> Item:
     present = Choice(points, Label("present", "あり"))
     return Item(name=f"cci_{name}", label=Label(en, ja), choices=(ABSENT, present))
 
 
-def _graded(name, en, ja, *grades):
+def _graded(name: str, en: str, ja: str, *grades: Any) -> Item:
     choices = (ABSENT, *(Choice(points, Label(*words)) for points, words in grades))
     return Item(name=f"cci_{name}", label=Label(en, ja), choices=choices)
 

@@ -1,6 +1,7 @@
 """Segmental kyphosis: the Cobb angle from the vertebra above the lesion to the one below, kyphosis positive."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from registry.instruments.base import Choice, Instrument, Item, Label
 from registry.instruments.levels import LEVEL_CHOICES
@@ -68,7 +69,7 @@ class Difference:
     of: str
     minus: str
 
-    def compute(self, angles):
+    def compute(self, angles: Any) -> Any:
         """The degrees; None unless both are known and measured in one posture. `angles`: (degrees, posture) of each."""
         (degrees, posture), (other, other_posture) = angles[self.of], angles[self.minus]
         if None in (degrees, posture, other, other_posture) or posture != other_posture:

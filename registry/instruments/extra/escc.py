@@ -1,5 +1,7 @@
 """Epidural spinal cord compression by Bilsky: grades are strings, in an order, and never averaged."""
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 GRADES = (
@@ -33,6 +35,6 @@ ESCC = Instrument(
 )
 
 
-def is_high(grade):
+def is_high(grade: Any) -> bool | None:
     """Whether the cord is compressed: grades 2 and 3; None for no grade."""
     return None if grade is None else grade in HIGH

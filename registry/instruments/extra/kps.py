@@ -1,6 +1,7 @@
 """Karnofsky performance status, and the ECOG grades published for it. A mapped grade replaces no measured one."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from registry.instruments.base import Choice, Instrument, Item, Label
 
@@ -58,11 +59,11 @@ class Mapping:
     citation: str
     ranges: dict[int, tuple[int, int]]
 
-    def grades(self, kps):
+    def grades(self, kps: Any) -> tuple[int, ...]:
         """The ECOG grades published for a KPS of 10 to 100, ascending; none for death and for no value."""
         return tuple(grade for grade, (low, high) in self.ranges.items() if low <= (kps or DEAD) <= high)
 
-    def kps(self, ecog):
+    def kps(self, ecog: Any) -> tuple[int, int] | None:
         """(lowest, highest) KPS published for an ECOG grade from 0 to 4; None for death and for no value."""
         return self.ranges.get(ecog)
 
@@ -85,13 +86,13 @@ BUCCHERI_1996 = Mapping(
 MAPPINGS = (MA_2010, PRASAD_2018, BUCCHERI_1996)
 
 
-def agree(kps, ecog):
+def agree(kps: Any, ecog: Any) -> Any:
     """Whether any published mapping gives this ECOG grade for this KPS; dead agrees with dead."""
     if not kps or ecog == 5:
         return (kps == DEAD) == (ecog == 5)
     return any(ecog in mapping.grades(kps) for mapping in MAPPINGS)
 
 
-def tokuhashi(kps):
+def tokuhashi(kps: Any) -> Any:
     """The Tokuhashi points of the general condition for a KPS: poor to 40, moderate to 70, then good."""
     return (kps > 40) + (kps > 70)

@@ -1,5 +1,7 @@
 """What the prognostic scores beside Tokuhashi's ask. Each question is asked once, whichever scores need it."""
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 NO_YES = (Choice(0, Label("no", "いいえ")), Choice(1, Label("yes", "はい")))
@@ -27,8 +29,8 @@ PRIMARIES = (
     Choice("other", Label("other", "その他")),
 )
 
-# The tumour of the enrolment (`primary_tumour`) that each belongs to: the nine of the segment study,
-# doi:10.1177/21925682241297948.
+# The tumour of the enrolment (`primary_tumour`) that each belongs to, of the nine of the segment study
+# (doi 10.1177/21925682241297948).
 TUMOUR_OF = {
     "lung": "lung",
     "stomach": "digestive",
@@ -56,7 +58,7 @@ TUMOURS_OF = {
 }
 
 
-def fits(detail, tumour):
+def fits(detail: Any, tumour: str) -> bool:
     """Whether the detailed primary belongs to the tumour of the enrolment, as the segment study groups them."""
     return tumour in TUMOURS_OF.get(detail, (TUMOUR_OF.get(detail),))
 
@@ -64,18 +66,18 @@ def fits(detail, tumour):
 # The points of the primary site in the revised Tokuhashi score (doi:10.1097/01.brs.0000180401.06919.a5) that each may
 # have: of sarcomas the osteosarcoma has none, of neuroendocrine tumours the carcinoid has five; others count as other.
 TOKUHASHI_PRIMARY = {
-    **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "bladder"), {0}),
-    **dict.fromkeys(("liver", "gallbladder", "unknown"), {1}),
-    **dict.fromkeys(("colon", "myeloma_lymphoma", "melanoma", "other"), {2}),
-    **dict.fromkeys(("kidney", "uterus"), {3}),
-    "rectum": {4},
-    **dict.fromkeys(("thyroid", "breast", "prostate"), {5}),
-    "sarcoma": {0, 2},
-    "neuroendocrine": {2, 5},
+    **dict.fromkeys(("lung", "stomach", "oesophagus_pancreas", "bladder"), frozenset({0})),
+    **dict.fromkeys(("liver", "gallbladder", "unknown"), frozenset({1})),
+    **dict.fromkeys(("colon", "myeloma_lymphoma", "melanoma", "other"), frozenset({2})),
+    **dict.fromkeys(("kidney", "uterus"), frozenset({3})),
+    "rectum": frozenset({4}),
+    **dict.fromkeys(("thyroid", "breast", "prostate"), frozenset({5})),
+    "sarcoma": frozenset({0, 2}),
+    "neuroendocrine": frozenset({2, 5}),
 }
 
 
-def _laboratory(name, en, ja, unit, minimum, maximum, places):
+def _laboratory(name: str, en: str, ja: str, unit: str, minimum: Any, maximum: Any, places: Any) -> Item:
     kind = "decimal" if places else "integer"
     return Item(name=name, label=Label(en, ja), kind=kind, places=places, minimum=minimum, maximum=maximum, unit=unit)
 

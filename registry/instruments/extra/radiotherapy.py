@@ -1,5 +1,7 @@
 """Radiotherapy of the operated levels, before and after surgery. Doses are those prescribed, in gray."""
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 NONE = "none"
@@ -10,7 +12,7 @@ KINDS = (
 )
 
 
-def _course(when, kind, day, dose, fractions):
+def _course(when: Any, kind: Any, day: Any, dose: Any, fractions: Any) -> tuple[Item, Item, Item, Item]:
     """The items of one course: its kind, and a day, a dose and fractions where there was one."""
     return (
         Item(name=f"rt_{when}", label=kind, kind="code", choices=KINDS),

@@ -4,10 +4,12 @@ No wording of the questionnaire is here, and nothing is computed from its items:
 it in opposite directions, so that version and direction are stored with the scores.
 """
 
+from typing import Any
+
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 
-def _domain(name, en, ja, **more):
+def _domain(name: str, en: str, ja: str, **more: Any) -> Item:
     return Item(name=f"sosg_{name}", label=Label(en, ja), kind="decimal", places=1, minimum=0, maximum=100, **more)
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from registry.instruments.base import Label
 
@@ -22,7 +23,7 @@ DEFAULT = "JP"
 MAIN_TERMS = tuple(f"{dimension}{level}" for dimension in DIMENSIONS for level in LEVELS[1:])
 
 
-def _above(level, levels):
+def _above(level: Any, levels: Any) -> int:
     return sum(value > level for value in levels)
 
 
@@ -56,7 +57,7 @@ class ValueSet:
     pubmed: str
     terms: Mapping[str, Decimal]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         missing = REQUIRED_TERMS - self.terms.keys()
         unknown = self.terms.keys() - REQUIRED_TERMS - INTERACTIONS.keys()
         if missing or unknown:
@@ -78,23 +79,23 @@ class ValueSet:
         return dict(self._values)
 
     @cached_property
-    def _values(self):
+    def _values(self) -> dict[int, float]:
         return {int("".join(map(str, levels))): float(self._sum(levels)) for levels in product(LEVELS, repeat=5)}
 
-    def _sum(self, levels):
+    def _sum(self, levels: Any) -> Any:
         terms = self.terms
         main = (terms[f"{dimension}{level}"] for dimension, level in zip(DIMENSIONS, levels, strict=True) if level > 1)
         further = (terms[name] * count(levels) for name, count in INTERACTIONS.items() if name in terms)
         return sum((*main, *further), start=terms["full_health"])
 
 
-def _read(name):
+def _read(name: str) -> list[dict[str | Any, str | Any]]:
     with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _load():
-    terms = {}
+def _load() -> tuple[ValueSet, ...]:
+    terms: dict[str, dict[str, Decimal]] = {}
     for row in _read("coefficients.csv"):
         terms.setdefault(row["value_set"], {})[row["term"]] = Decimal(row["coefficient"])
     return tuple(

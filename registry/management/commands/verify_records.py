@@ -27,7 +27,7 @@ class Command(BaseCommand):
         for table, rows, cells in record_replay.verify():
             started = time.perf_counter()
             count = 0
-            for count, cell in enumerate(cells, 1):  # noqa: B007 - counted to the end
+            for count, cell in enumerate(cells, 1):
                 if count <= most:
                     self.stderr.write(self.style.ERROR(str(cell)))
             if count > most:

@@ -1,9 +1,11 @@
 """Recording and correcting assessments."""
 
+from typing import Any
+
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.models import Assessment, State
+from registry.models import Assessment, Patient, State
 from registry.services.follow_up.schedule import ensure_timepoint
 from registry.services.records import extras
 from registry.services.records.cleaning import cleaned_and_checked
@@ -18,7 +20,7 @@ from registry.services.records.storing import (
 )
 from registry.services.review.queries import weigh
 from sites.database.fast_rows import insert, lock
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
 KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
@@ -28,8 +30,18 @@ DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力し�
 
 
 def save_assessment(
-    *, access, patient, timepoint, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
-):
+    *,
+    access: Access,
+    patient: Patient,
+    timepoint: Any,
+    raw: Any,
+    missing: Any = None,
+    complete: bool = False,
+    version: Any = None,
+    reason: str = "",
+    said: Any = None,
+    today: Any = None,
+) -> Any:
     """Save the assessment of `patient` at `timepoint` (a code) and return it.
 
     raw, missing  item name to what was typed, and to reason code; `assessment_date` is in raw
@@ -47,7 +59,17 @@ def save_assessment(
 
 
 @in_a_transaction
-def _correct(patient, timepoint, raw, missing, complete, version, reason, said, today):
+def _correct(
+    patient: Patient,
+    timepoint: Any,
+    raw: Any,
+    missing: Any,
+    complete: bool,
+    version: Any,
+    reason: Any,
+    said: Any,
+    today: Any,
+) -> Any:
     # As with a new one, whatever refuses does so before anything is written.
     row = lock(Assessment, "patient_id = %s AND timepoint_id = %s", [patient.pk, timepoint])
     if row is None or row.version != version:
@@ -67,7 +89,7 @@ def _correct(patient, timepoint, raw, missing, complete, version, reason, said, 
     return row
 
 
-def _derive(row):
+def _derive(row: Any) -> None:
     """Give a record that is not stored yet what the database will compute of it."""
     answers = {name: getattr(row, name) for name in _names()}
     for derived in DERIVED:
@@ -75,7 +97,9 @@ def _derive(row):
 
 
 @in_a_transaction
-def _record(patient, timepoint, raw, missing, complete, said, today):
+def _record(
+    patient: Patient, timepoint: Any, raw: Any, missing: Any, complete: bool, said: Any, today: Any
+) -> Assessment:
     # Whatever refuses does so before anything is written, so that there is nothing for a savepoint to undo.
     answers = _clean(None, patient, timepoint, raw, missing, complete, today)
     row = Assessment(
@@ -97,15 +121,15 @@ def _record(patient, timepoint, raw, missing, complete, said, today):
     return row
 
 
-def known_items():
+def known_items() -> Any:
     return catalogue.items(catalogue.current().of_patient)
 
 
-def _names():
+def _names() -> Any:
     return (ASSESSMENT_DATE.name, *(item.name for item in catalogue.items(catalogue.current().of_assessment)))
 
 
-def _clean(row, patient, timepoint, raw, missing, complete, today):
+def _clean(row: Any, patient: Patient, timepoint: Any, raw: Any, missing: Any, complete: bool, today: Any) -> Any:
     completing = row is None or extras.is_completing(row.state)
     asked_by = None if completing else row.asked_by or 0
     core = extras.core_items(catalogue.ASSESSMENT, row, raw, missing, visit=timepoint, asked_by=asked_by)
@@ -113,7 +137,7 @@ def _clean(row, patient, timepoint, raw, missing, complete, today):
         "assessment", row, raw, missing, completing=completing, visit=timepoint, asked_by=asked_by
     )
 
-    def check(read, unread):
+    def check(read: Any, unread: Any) -> dict | dict[str, list[Label]]:
         errors = _codes_of_death(patient, read, row)
         if read.values.get("assessment_date") is None and "assessment_date" not in unread:
             errors["assessment_date"] = [DATE_REQUIRED]
@@ -130,7 +154,7 @@ def _clean(row, patient, timepoint, raw, missing, complete, today):
     )
 
 
-def _codes_of_death(patient, answers, row=None):
+def _codes_of_death(patient: Patient, answers: Any, row: Any = None) -> dict | dict[str, list[Label]]:
     """No form offers ECOG 5 or KPS 0: they are for patients whose death is on record; what a file brought may stay."""
     if patient.vital_status == "dead":
         return {}
@@ -143,5 +167,5 @@ def _codes_of_death(patient, answers, row=None):
     }
 
 
-def _not_offered(label):
+def _not_offered(label: Any) -> Label:
     return Label(NOT_OFFERED.en.format(v=label.en), NOT_OFFERED.ja.format(v=label.ja))

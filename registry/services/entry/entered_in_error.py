@@ -4,7 +4,9 @@ Nothing is deleted. The mark hides the record, and what hangs on it, from every 
 (`hides_errors` in registry/guards): no list, count, file, comparison or program sees it, whatever their code forgets.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count
@@ -20,7 +22,7 @@ from registry.services.records.storing import (
     require,
     store_update,
 )
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import with_errors
 
 Kind = EnteredInError.Kind
@@ -52,7 +54,7 @@ class HangsOn:
     signed: int = 0
 
 
-def hangs_on(row):
+def hangs_on(row: Any) -> HangsOn:
     """The `HangsOn` of a record that is to be marked; only a patient has records of its own."""
     if not isinstance(row, Patient):
         return HangsOn(signed=int(row.state == State.LOCKED))
@@ -67,10 +69,11 @@ def hangs_on(row):
         )
         signed += states.get(State.LOCKED, 0)
         counts.append(sum(states.values()))
-    return HangsOn(*counts, signed=signed)
+    assessments, events, records = counts
+    return HangsOn(assessments, events, records, signed)
 
 
-def _said(reason):
+def _said(reason: Any) -> str:
     reason = " ".join(reason.split())[:LONGEST]
     if not reason:
         raise ReasonRequired
@@ -78,7 +81,7 @@ def _said(reason):
 
 
 @transaction.atomic
-def mark(*, access, row, version, reason):
+def mark(*, access: Access, row: Any, version: Any, reason: Any) -> EnteredInError:
     """Mark a Patient, Assessment, AdverseEvent or OwnRecord as entered in error, and return the EnteredInError.
 
     version  of the record as it was seen
@@ -102,7 +105,7 @@ def mark(*, access, row, version, reason):
             patient_id=patient_id,
             form=kind,
             record=str(row.pk),
-            code=getattr(row, "timepoint_id", None) or getattr(row, "form", ""),
+            code=str(getattr(row, "timepoint_id", None) or getattr(row, "form", "")),
             reason=reason,
             marked_by_id=access.user_id if access is not None else None,
         )
@@ -112,7 +115,7 @@ def mark(*, access, row, version, reason):
 
 
 @transaction.atomic
-def take_back(*, access, entry, reason):
+def take_back(*, access: Access, entry: Any, reason: Any) -> EnteredInError:
     """Let a marked record count again, with all that went with it, and return its EnteredInError.
 
     Raises InvalidAnswers where something stands in its place, Conflict where it was taken back already,
@@ -137,7 +140,7 @@ def take_back(*, access, entry, reason):
     return entry
 
 
-def _obstacle(entry, row):
+def _obstacle(entry: Any, row: Any) -> Label | None:
     """Why a record cannot count again, a Label; None if nothing stands against it."""
     if entry.form == Kind.PATIENT:
         return None
@@ -152,19 +155,19 @@ def _obstacle(entry, row):
     return AGAIN if same[entry.form]().exists() else None
 
 
-def of_patient(patient):
+def of_patient(patient: Patient) -> list[EnteredInError]:
     """The marks on single records of a patient that hold now, newest first."""
     held = EnteredInError.objects.filter(site_id=patient.site_id, patient_id=patient.pk, taken_back_at=None)
     return list(held.exclude(form=Kind.PATIENT).select_related("marked_by"))
 
 
-def patient_marked(patient_id):
+def patient_marked(patient_id: str) -> EnteredInError | None:
     """The mark on the patient with this number, if there is one and the scope reaches it."""
     held = EnteredInError.objects.filter(form=Kind.PATIENT, record=patient_id, taken_back_at=None)
     return held.select_related("marked_by", "site").first()
 
 
-def patients_by_site(site_ids):
+def patients_by_site(site_ids: Iterable[int]) -> dict[Any, Any]:
     """Site id to how many of its patients are marked; sites without any are left out."""
     held = EnteredInError.objects.order_by().filter(form=Kind.PATIENT, taken_back_at=None, site_id__in=site_ids)
     return dict(held.values_list("site_id").annotate(Count("pk")))

@@ -1,10 +1,12 @@
 """Repeating forms of the study's own: as many records of a patient as there is something to tell."""
 
+from typing import Any
+
 from django.db import transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import Instrument
-from registry.models import OwnRecord, State
+from registry.models import OwnRecord, Patient, State
 from registry.services.entry.patients import answers_of
 from registry.services.records.cleaning import clean
 from registry.services.records.storing import (
@@ -15,7 +17,7 @@ from registry.services.records.storing import (
     set_values,
     store_update,
 )
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 
 def instrument(code: str) -> Instrument:
@@ -23,13 +25,13 @@ def instrument(code: str) -> Instrument:
     return next((repeat for repeat in catalogue.current().repeats if repeat.code == code), None) or _unknown(code)
 
 
-def _unknown(code):
+def _unknown(code: str) -> Any:
     raise KeyError(code)
 
 
-def records_of(patient):
+def records_of(patient: Patient) -> list[tuple[Instrument, list[OwnRecord]]]:
     """[(Instrument, [OwnRecord])] of a patient: forms that are asked, and others that have records."""
-    rows = {}
+    rows: dict[str, list[OwnRecord]] = {}
     for row in OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk).order_by("pk"):
         rows.setdefault(row.form, []).append(row)
     current = catalogue.current()
@@ -42,8 +44,18 @@ def records_of(patient):
 
 @transaction.atomic
 def save_own_record(
-    *, access, patient, form, raw, missing=None, complete=False, record=None, version=None, reason="", today=None
-):
+    *,
+    access: Access,
+    patient: Patient,
+    form: Any,
+    raw: Any,
+    missing: Any = None,
+    complete: bool = False,
+    record: Any = None,
+    version: Any = None,
+    reason: str = "",
+    today: Any = None,
+) -> OwnRecord:
     """Save a record of the repeating form `form` (a code), or correct `record` (its number); returns the OwnRecord.
 
     Raises KeyError, InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied.

@@ -6,19 +6,22 @@ draft of the form, and what is saved from there is the record.
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments import catalogue
+from registry.instruments.base import Item
 from registry.instruments.extra.respondent import RESPONDENT
 from registry.models import Assessment, Patient, PatientLink, State
 from registry.services.follow_up import ends, schedule
 from registry.services.records import drafts, extras
 from registry.services.records.storing import Locked, locked_for_update, require
 from sites.moments import day_of
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import Scope, current
 
 INSTRUMENTS = (catalogue.EQ5D5L, catalogue.EQ_VAS, catalogue.PAIN_VAS)
@@ -39,13 +42,15 @@ class AlreadySettled(Exception):
     """Somebody has taken the answers over, or refused them, already."""
 
 
-def hashed(token):
+def hashed(token: Any) -> str:
     """What is kept of a token. It is 256 bits of chance: nothing slower is needed to keep it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @transaction.atomic
-def create(*, access, patient, timepoint, language, respondent, valid):
+def create(
+    *, access: Access, patient: Patient, timepoint: Any, language: str, respondent: Any, valid: Any
+) -> tuple[PatientLink, str]:
     """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
 
     valid  a code of VALID
@@ -74,7 +79,7 @@ def create(*, access, patient, timepoint, language, respondent, valid):
     return link, token
 
 
-def revoke(*, access, link):
+def revoke(*, access: Access, link: Any) -> None:
     """The link no longer works. Nothing happens to answers that were sent already."""
     require(access, Can.ENTER, link.site_id)
     PatientLink.objects.filter(pk=link.pk, submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
@@ -83,12 +88,12 @@ def revoke(*, access, link):
 # Whoever holds the link
 
 
-def scope_of(token):
+def scope_of(token: Any) -> Scope:
     """The Scope that opens the row of this link and nothing else."""
     return Scope(link=hashed(token), request_id=current().request_id, reason="patient link")
 
 
-def usable(*, lock=False):
+def usable(*, lock: bool = False) -> PatientLink:
     """The PatientLink of the current scope. Raises NotUsable."""
     rows = PatientLink.objects.select_for_update() if lock else PatientLink.objects
     link = rows.filter(token_hash=current().link).first()
@@ -97,7 +102,7 @@ def usable(*, lock=False):
     return link
 
 
-def sent():
+def sent() -> PatientLink | None:
     """The PatientLink of the current scope if its answers were sent a moment ago, or None.
 
     For the second of two taps alone: later a used link is answered as an invented one is.
@@ -106,29 +111,29 @@ def sent():
     return PatientLink.objects.filter(token_hash=current().link, submitted_at__gt=moment_ago).first()
 
 
-def answer(link, item, raw):
+def answer(link: Any, item: Item, raw: Any) -> None:
     """Keep the answer to one item of ITEMS. Raises InvalidValue."""
     value = item.clean(raw)
     _keep(link, item, value)
 
 
-def decline(link, item):
+def decline(link: Any, item: Item) -> None:
     """The patient would rather not answer this one."""
     _keep(link, item, DECLINED)
 
 
-def _keep(link, item, value):
+def _keep(link: Any, item: Item, value: Any) -> None:
     link.answers = link.answers | {item.name: value}
     link.opened_at = link.opened_at or timezone.now()
     link.save(update_fields=["answers", "opened_at"])
 
 
-def unanswered(link):
+def unanswered(link: Any) -> Any:
     """The items that still have neither an answer nor a refusal."""
     return [item for item in ITEMS if link.answers.get(item.name) is None]
 
 
-def send(link):
+def send(link: Any) -> None:
     """The answers go to the site, and the link is used up. ValueError where an item is left."""
     if unanswered(link):
         raise ValueError("every question needs an answer or a refusal")
@@ -139,14 +144,14 @@ def send(link):
 # The site
 
 
-def arrived(site_ids):
+def arrived(site_ids: Iterable[int]) -> Any:
     """Answers that wait for somebody at these sites, the oldest first."""
     rows = PatientLink.objects.filter(site_id__in=site_ids, settled_at=None, submitted_at__isnull=False)
     return rows.order_by("submitted_at")
 
 
 @transaction.atomic
-def accept(*, access, link, version=None, kept=()):
+def accept(*, access: Access, link: Any, version: Any = None, kept: Any = ()) -> None:
     """Lay the answers into the person's draft of the form, where they can be looked at, completed and saved.
 
     version  of the form that the answers were looked at beside, None where there was none: what somebody saves after
@@ -174,14 +179,14 @@ def accept(*, access, link, version=None, kept=()):
 
 
 @transaction.atomic
-def refuse(*, access, link, reason):
+def refuse(*, access: Access, link: Any, reason: Any) -> None:
     """The answers are not used, and why. Raises PermissionDenied, AlreadySettled; ValueError without a reason."""
     if not reason.strip():
         raise ValueError("a reason is needed")
     _settle(access, _settling(access, link), reason.strip())
 
 
-def _form(patient_id, timepoint):
+def _form(patient_id: str, timepoint: Any) -> Assessment | None:
     """The assessment that the answers are for, None where there is none yet. Raises Locked for one that is signed."""
     row = Assessment.objects.filter(patient_id=patient_id, timepoint_id=timepoint).first()
     if row is not None and row.state == State.LOCKED:
@@ -189,7 +194,7 @@ def _form(patient_id, timepoint):
     return row
 
 
-def _settling(access, link):
+def _settling(access: Access, link: Any) -> PatientLink:
     require(access, Can.ENTER, link.site_id)
     locked = PatientLink.objects.select_for_update(of=("self",)).select_related("patient").get(pk=link.pk)
     if locked.state != "arrived":
@@ -197,6 +202,6 @@ def _settling(access, link):
     return locked
 
 
-def _settle(access, link, refusal):
+def _settle(access: Access, link: Any, refusal: Any) -> None:
     link.settled_at, link.settled_by_id, link.refusal = timezone.now(), access.user_id, refusal
     link.save(update_fields=["settled_at", "settled_by", "refusal"])

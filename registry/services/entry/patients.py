@@ -1,13 +1,16 @@
 """Enrolling patients and keeping their baseline, surgery, follow-up and adverse events."""
 
+from typing import Any
+
 from django.db import connection, transaction
 from django.db.models import Max
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.patient import age_on
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State
-from registry.models.clinical import BASELINE, SURGERY
+from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import broken, cleaned_and_checked
@@ -20,23 +23,16 @@ from registry.services.records.storing import (
     store_update,
 )
 from registry.services.review.queries import settle
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import with_errors
 
-# The forms of a patient: which instruments they show and which column holds their state (follow-up has none: it is
-# never finished).
-FORMS = {
-    "baseline": (BASELINE, "baseline_state"),
-    "surgery": (SURGERY, "surgery_state"),
-    "follow_up": ((catalogue.FOLLOW_UP,), None),
-}
 MINIMUM_AGE = 20
 ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 
-def items_of(form):
+def items_of(form: Any) -> Any:
     """Every item that a form may store, whatever is switched on."""
-    return catalogue.items(FORMS[form][0] + catalogue.current().extras.get(form, ()))
+    return catalogue.items(PATIENT_FORMS[form].instruments + catalogue.current().extras.get(form, ()))
 
 
 INELIGIBLE_AGE = Label(
@@ -47,17 +43,21 @@ NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない�
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
 
 
-def answers_of(patient, identifiers=None):
+def answers_of(patient: Patient, identifiers: Any = None) -> dict[str, Any | None]:
     """Every answer of a patient by item name; the birth date only where `identifiers` has it."""
     answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = (identifiers or {}).get("birth_date")
     return answers
 
 
-def _next_patient_id(site):
+def _wait_for_others(site: Any) -> None:
+    """Two enrolments at one site wait for each other here, until the transaction ends."""
     with connection.cursor() as cursor:
-        # Two enrolments at one site wait for each other here, so that none gets a number twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ENROLMENTS, site.pk])
+
+
+def _next_patient_id(site: Any) -> str:
+    _wait_for_others(site)  # so that none gets a number twice
     # A number is never given twice, though its patient be erased or was entered in error.
     with with_errors():
         taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
@@ -65,11 +65,11 @@ def _next_patient_id(site):
     return f"{site.code}-{last + 1:04d}"
 
 
-def _numbered(model, site):
+def _numbered(model: Any, site: Any) -> Any:
     return model.objects.filter(site=site, patient_id__regex=rf"^{site.code}-\d{{4,}}$")
 
 
-def _longest_last(patients):
+def _longest_last(patients: Any) -> list:
     """The last number, or all of them where their order as text is not that of the numbers: past 9999."""
     last = patients.aggregate(last=Max("patient_id"))["last"]
     return (
@@ -79,7 +79,7 @@ def _longest_last(patients):
     )
 
 
-def with_hospital_number(*, access, site, number):
+def with_hospital_number(*, access: Access, site: Any, number: Any) -> list:
     """Patients of a site with this hospital number, for who may see it there; enrolments at the site wait until the
     transaction ends, so that nobody is enrolled between the question and the answer.
     """
@@ -97,17 +97,39 @@ def with_hospital_number(*, access, site, number):
     ]
 
 
+class AlreadyEnrolled(Exception):
+    """Somebody at the site may be this person: `known` (known_patients.Known) says who, and by what."""
+
+    def __init__(self, known: list[known_patients.Known]) -> None:
+        self.known = known
+        super().__init__("already enrolled?")
+
+
 @transaction.atomic
-def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="", initials="", today=None):
+def enrol(
+    *,
+    access: Access,
+    site: Any,
+    raw: Any,
+    missing: Any = None,
+    consented: bool = False,
+    hospital_number: str = "",
+    initials: str = "",
+    today: Any = None,
+    other_than: Any = None,
+) -> Any:
     """Enrol a patient at `site` and return the Patient, with the site's next number.
 
     raw       the enrolment form: sex, birth_date, consent_date
     consented that consent was given and the eligibility criteria were checked
-    Raises InvalidAnswers, PermissionDenied.
+    other_than  numbers of patients alike who are known to be other persons; None where nobody can be asked
+    Raises InvalidAnswers, PermissionDenied, and AlreadyEnrolled if there is somebody else to ask about.
     """
     require(access, Can.ENTER, site.pk)
     answers = may_be_enrolled(raw, missing, consented, hospital_number, initials, today)
     born = answers.values["birth_date"]
+    if other_than is not None:
+        _ask_who(access, site, born, answers.values["sex"], hospital_number, other_than)
     values = {name: value for name, value in answers.values.items() if name != "birth_date"}
     patient = Patient.objects.create(patient_id=_next_patient_id(site), site=site, missing=answers.missing, **values)
     identity.write(patient, birth_date=born, hospital_number=hospital_number.strip(), initials=initials.strip())
@@ -115,7 +137,21 @@ def enrol(*, access, site, raw, missing=None, consented=False, hospital_number="
     return patient
 
 
-def may_be_enrolled(raw, missing=None, consented=False, hospital_number="", initials="", today=None):
+def _ask_who(access: Access, site: Any, born: Any, sex: Any, hospital_number: str, other_than: Any) -> None:
+    _wait_for_others(site)  # so that nobody is enrolled between the question and the answer
+    known = known_patients.alike(access=access, site=site, born=born, sex=sex, hospital_number=hospital_number)
+    if asked := [patient for patient in known if patient.patient_id not in other_than]:
+        raise AlreadyEnrolled(asked)
+
+
+def may_be_enrolled(
+    raw: Any,
+    missing: Any = None,
+    consented: bool = False,
+    hospital_number: str = "",
+    initials: str = "",
+    today: Any = None,
+) -> Any:
     """The clean `Answers` of an enrolment form, wherever it is to be. Raises InvalidAnswers with every fault."""
     misspelled = identity.misspelled({"hospital_number": hospital_number, "initials": initials})
     return cleaned_and_checked(
@@ -128,11 +164,11 @@ def may_be_enrolled(raw, missing=None, consented=False, hospital_number="", init
     )
 
 
-def _not_enrolled(values, unread, consented):
+def _not_enrolled(values: Any, unread: Any, consented: Any) -> dict[str, list[Label]]:
     """What stands against enrolling somebody with these values, by item; `unread` could not be read."""
     errors = broken(values)
     born, consent = values.get("birth_date"), values.get("consent_date")
-    if not consented or consent is None and "consent_date" not in unread:
+    if not consented or (consent is None and "consent_date" not in unread):
         errors.setdefault("consent_date", []).append(NO_CONSENT)
     elif born is not None and consent is not None and age_on(consent, born) < MINIMUM_AGE:
         errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))
@@ -141,16 +177,26 @@ def _not_enrolled(values, unread, consented):
 
 @transaction.atomic
 def save_form(
-    *, access, patient, form, raw, missing=None, complete=False, version=None, reason="", said=None, today=None
-):
-    """Save one form of a patient (a key of FORMS) and return the stored Patient.
+    *,
+    access: Access,
+    patient: Patient,
+    form: Any,
+    raw: Any,
+    missing: Any = None,
+    complete: bool = False,
+    version: Any = None,
+    reason: str = "",
+    said: Any = None,
+    today: Any = None,
+) -> Any:
+    """Save one form of a patient (a key of PATIENT_FORMS) and return the stored Patient.
 
     said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
     Raises InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is something
     to ask.
     """
     require(access, Can.ENTER, patient.site_id)
-    instruments, state_column = FORMS[form]
+    instruments, state_column = PATIENT_FORMS[form].instruments, PATIENT_FORMS[form].state_column
     row = locked_for_update(Patient, patient.pk, version)
     if state_column:
         check_not_signed(getattr(row, state_column))
@@ -163,7 +209,7 @@ def save_form(
     sent = [item for item in items if item.name in raw or item.name in missing]
     stored = answers_of(row, identity.read(row))
 
-    def check(read, unread):
+    def check(read: Any, unread: Any) -> dict:
         merged = stored | read.values | dict.fromkeys(unread)
         return {**broken_by_end(row, read.values), **broken(merged)}
 
@@ -196,13 +242,22 @@ def save_form(
     return row
 
 
-def _age(answers):
+def _age(answers: Any) -> int | None:
     born, operated = answers["birth_date"], answers["surgery_date"]
     return age_on(operated, born) if born and operated else None
 
 
 @transaction.atomic
-def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None, today=None):
+def save_adverse_event(
+    *,
+    access: Access,
+    patient: Patient,
+    raw: Any,
+    event: Any = None,
+    reason: str = "",
+    said: Any = None,
+    today: Any = None,
+) -> Any:
     """Record an adverse event of `patient`, or correct `event` (with a reason).
 
     event  as it was read: what somebody else changed since is a Conflict
@@ -212,10 +267,11 @@ def save_adverse_event(*, access, patient, raw, event=None, reason="", said=None
     """
     require(access, Can.ENTER, patient.site_id)
 
-    def check(read, unread):
+    def check(read: Any, unread: Any) -> dict[str, list[Label]]:
         day = {"kind": read.values.get("kind"), "onset_date": read.values.get("onset_date")}
-        twin = AdverseEvent.objects.filter(patient=patient, **day).exclude(pk=event.pk if event else None)
-        return {"kind": [ALREADY_RECORDED]} if not unread & day.keys() and twin.exists() else {}
+        twin = AdverseEvent.objects.filter(patient=patient, **day)
+        others = twin.exclude(pk=event.pk) if event else twin
+        return {"kind": [ALREADY_RECORDED]} if not unread & day.keys() and others.exists() else {}
 
     items = catalogue.items(catalogue.ADVERSE_EVENTS)
     answers = cleaned_and_checked(items, raw, {}, check, complete=True, today=today)

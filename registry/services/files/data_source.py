@@ -1,6 +1,7 @@
 """Where rows are read from: the registry as it is, or a snapshot of it that stands in tables of the transaction."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
 
@@ -19,7 +20,7 @@ class Source:
     ends: str = FollowUpEnd._meta.db_table
     lacking: frozenset = frozenset()
 
-    def reading(self, sql):
+    def reading(self, sql: str) -> Any:
         """The statement `sql`, written for the registry as it is, over the tables of this source."""
         for name in ("patients", "assessments", "events"):  # what analyses read; ends are nobody's answer
             sql = sql.replace(getattr(LIVE, name), getattr(self, name))

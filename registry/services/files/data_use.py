@@ -4,18 +4,20 @@ Comparisons and exports leave them out and count them; programs of the centre do
 keeps the record, and whoever erases it must see whom.
 """
 
+from typing import Any
+
 from django.db.models import Q
 
 from registry.instruments.core.follow_up_end import STOP
 from registry.models import Patient
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 # SQL of their numbers, within the scope. Never read from a snapshot: a frozen state holds who has withdrawn since.
 WITHDRAWN = f"""SELECT patient_id FROM registry_followupend WHERE end_data_use = '{STOP}'
     UNION SELECT patient_id FROM registry_erasure WHERE extent = 'everything'"""
 
 
-def of_use_to(access, rows, patient="patient__"):
+def of_use_to(access: Access, rows: Any, patient: str = "patient__") -> Any:
     """The rows of a queryset without such patients', but for whoever works at the patient's own site.
 
     patient  how the rows refer to their patient; "" for patients themselves
@@ -26,11 +28,11 @@ def of_use_to(access, rows, patient="patient__"):
     return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))
 
 
-def _own_sites(access):
+def _own_sites(access: Access) -> Any:
     return access.of_owner.sites_for(Can.ENTER, Can.VERIFY)
 
 
-def patient_of_use_to(access, patient_id):
+def patient_of_use_to(access: Access, patient_id: str) -> Any:
     """The patient with this id, as a program may see it; Patient.DoesNotExist otherwise."""
     patient = Patient.objects.one_visible_to(access, patient_id)
     if patient.site_id in _own_sites(access):

@@ -6,14 +6,15 @@ catalogue; reading and writing the files both ask here.
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.db.models import Model
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
 from registry.instruments.extras import COMPUTED
+from registry.instruments.patient_forms import PATIENT_FORMS, STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
-from registry.models.clinical import BASELINE, SURGERY
 
 MISSING_SUFFIX = "_missing"
 MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
@@ -47,24 +48,25 @@ class File:
     extra_forms: dict[str, str] = field(default_factory=dict)
     brought: tuple[Instrument, ...] = ()
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, File) and self.name == other.name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
     @property
-    def extras(self):
+    def extras(self) -> dict[str, tuple[Instrument, ...]]:
         """Column with the state of a form to the extra instruments of that form, the study's own among them."""
         of_form = catalogue.current().extras
         return {state: of_form[form] for state, form in self.extra_forms.items()}
 
-    def with_extras(self, header):
+    def with_extras(self, header: Any) -> Any:
         """This file with the extra instruments of which `header` names a column: whole, and with no item required."""
         if self.brought:
             return self
         named = {name.removesuffix(MISSING_SUFFIX) for name in header}
-        items, optional, forms, brought = self.items, self.optional, dict(self.forms), ()
+        items, optional, forms = self.items, self.optional, dict(self.forms)
+        brought: tuple[Instrument, ...] = ()
         for state, instruments in self.extras.items():
             extras = tuple(
                 instrument for instrument in instruments if named.intersection(item.name for item in instrument.items)
@@ -75,58 +77,58 @@ class File:
                 forms[state] += more
         return replace(self, items=items, optional=optional, forms=forms, brought=brought)
 
-    def passes_over(self, name):
+    def passes_over(self, name: str) -> bool:
         """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
         return bool(self.extra_forms) and (name in COMPUTED or name in calculated())
 
     @property
-    def filename(self):
+    def filename(self) -> str:
         return f"{self.name}.csv"
 
     @property
-    def table(self):
+    def table(self) -> str:
         return self.model._meta.db_table
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.items)
 
     @property
-    def later(self):
+    def later(self) -> tuple[str, ...]:
         """Columns of items that a later version of their instrument brought: a file of before need not have them."""
         return tuple(item.name for item in self.items if item.since)
 
     @property
-    def keeps_reasons(self):
+    def keeps_reasons(self) -> bool:
         """Whether its table has a column for the reasons of missing values."""
         return any(field.column == "missing" for field in self.model._meta.concrete_fields)
 
-    def missing_of(self, alias):
+    def missing_of(self, alias: Any) -> str:
         """SQL of the stored reasons of a row, as jsonb: none where the table keeps none."""
         return f"{alias}.missing" if self.keeps_reasons else "'{}'::jsonb"
 
     @property
-    def reasons(self):
+    def reasons(self) -> tuple[Item, ...]:
         """One item for each column with reasons for missing values."""
         return tuple(reason_item(item.name, item.label) for item in self.items if self.may_lack(item.name))
 
-    def may_lack(self, name):
+    def may_lack(self, name: str) -> bool:
         """Whether a reason may stand for a missing value of the column `name`."""
         return self.keeps_reasons and name not in self.mandatory
 
     @property
-    def stored(self):
+    def stored(self) -> tuple[Item, ...]:
         """Items that are columns of the file's own table, keys included."""
         return tuple(item for item in self.items if item.name not in NOT_IN_TABLE)
 
 
-def reason_item(name, label):
+def reason_item(name: str, label: Any) -> Item:
     """The column with the reasons why the column `name` has no value."""
     title = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
     return Item(name=name + MISSING_SUFFIX, label=title, kind="code", choices=MISSING_CHOICES, required=False)
 
 
-def column_of(name):
+def column_of(name: str) -> str:
     """The database column of the file's column `name`, quoted."""
     return f'"{STORED_AS.get(name, name)}"'
 
@@ -137,8 +139,8 @@ PATIENTS = File(
     items=catalogue.PATIENT_ITEMS,
     key=("patient_id",),
     mandatory=("patient_id", "site_code"),
-    forms={"baseline_state": catalogue.items(BASELINE), "surgery_state": catalogue.items(SURGERY)},
-    extra_forms={"baseline_state": "baseline", "surgery_state": "surgery", "": "follow_up"},
+    forms={column: PATIENT_FORMS[code].items for code, column in STATE_COLUMNS.items()},
+    extra_forms={form.state_column or "": code for code, form in PATIENT_FORMS.items()},
 )
 ASSESSMENTS = File(
     name="assessments",
@@ -170,12 +172,12 @@ CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
 FILES = (*CONTRACT, FOLLOW_UP_ENDS)
 
 
-def accepted():
+def accepted() -> tuple[File, ...]:
     """The files with everything that an import takes."""
     return tuple(file.with_extras(catalogue.current().extra_names) for file in FILES)
 
 
-def calculated():
+def calculated() -> frozenset[str]:
     """Names of what own instruments calculate."""
     return frozenset(
         derived.name for instrument in catalogue.current().own_instruments for derived in instrument.derived
@@ -189,17 +191,17 @@ GUARDED = "=+-@\t\r＝＋－＠'"
 _GUARDED_TEXT = re.compile(f"{GUARD}[{re.escape(GUARDED)}]")
 
 
-def guarded(text):
+def guarded(text: Any) -> Any:
     """A text that no spreadsheet runs as a formula."""
     return "'" + text if text and text[0] in GUARDED else text
 
 
-def unguarded(text):
+def unguarded(text: Any) -> Any:
     """What a guarded text was before `guarded_sql` wrote it; any other text unchanged."""
     return text[1:] if _GUARDED_TEXT.match(text) else text
 
 
-def guarded_sql(expression):
+def guarded_sql(expression: Any) -> str:
     """SQL of `expression` with the apostrophe where a spreadsheet needs it."""
     characters = GUARDED.replace("'", "''").replace("\\", "\\\\")
     begins = f"strpos('{characters}', left({expression}, 1)) > 0"

@@ -7,11 +7,14 @@ of the transaction, whose columns are called as the registry's own: every query 
 
 import hashlib
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 
 from registry.instruments import levels
 from registry.instruments.base import Label
@@ -21,12 +24,13 @@ from registry.services.files.data_use import WITHDRAWN
 from registry.services.files.file_formats import FILES
 from sites import audit
 from sites.database.copying import one_moment
+from sites.database.longest import longest
 from sites.models import Site
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import everything
 
 PART = 8_000_000  # bytes of CSV in one part, about
-LONGEST_LABEL = Snapshot._meta.get_field("label").max_length
+LONGEST_LABEL = longest(Snapshot, "label")
 # How a row came to be stored is not what was found: two registries with the same answers freeze to the same hash.
 NOT_FROZEN = {"id", "site_id", "version", "updated_at", "updated_by_id", "in_error"}
 
@@ -36,11 +40,11 @@ class Table:
     """A table that is frozen: its name in a snapshot, its model, what names a row."""
 
     name: str
-    model: type
+    model: type[Model]
     key: tuple[str, ...]
 
     @property
-    def live(self):
+    def live(self) -> str:
         return self.model._meta.db_table
 
 
@@ -60,7 +64,7 @@ ALTERED = Label(
 class NotIntact(Exception):
     """A snapshot that is not there, or not what it was when it was made; `reason` (a Label) says which."""
 
-    def __init__(self, reason):
+    def __init__(self, reason: Any) -> None:
         super().__init__(reason.en)
         self.reason = reason
 
@@ -72,7 +76,7 @@ class Lacking(NotIntact):
 class InvalidLabel(ValueError):
     """A label that is empty, too long or taken; `reason` (a Label) says which."""
 
-    def __init__(self, reason):
+    def __init__(self, reason: Any) -> None:
         super().__init__(reason.en)
         self.reason = reason
 
@@ -80,7 +84,7 @@ class InvalidLabel(ValueError):
 # Freezing
 
 
-def freeze(*, access, label, note=""):
+def freeze(*, access: Access, label: Any, note: str = "") -> Snapshot:
     """The Snapshot of the registry as it is at this moment. Raises PermissionDenied and InvalidLabel.
 
     access  None for the system itself
@@ -105,7 +109,7 @@ def freeze(*, access, label, note=""):
             ) from None
 
 
-def _frozen(label, note, user_id):
+def _frozen(label: Any, note: Any, user_id: Any) -> Snapshot:
     columns = {table.name: _columns(table) for table in TABLES}
     snapshot = Snapshot(label=label, note=note, columns=columns, created_by_id=user_id)
     digest, rows, parts = hashlib.sha256(), {}, []
@@ -127,7 +131,7 @@ def _frozen(label, note, user_id):
     return snapshot
 
 
-def _part(snapshot, table, site, position, text):
+def _part(snapshot: Any, table: Any, site: Any, position: Any, text: Any) -> SnapshotPart:
     return SnapshotPart(
         snapshot=snapshot,
         site=site,
@@ -138,7 +142,7 @@ def _part(snapshot, table, site, position, text):
     )
 
 
-def _columns(table):
+def _columns(table: Any) -> list[list[Any]]:
     """[name, type] of each column that is frozen, in the order of the table."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -149,7 +153,7 @@ def _columns(table):
         return [[name, kind] for name, kind in cursor.fetchall() if name not in NOT_FROZEN | _IDENTIFYING]
 
 
-def _texts(table, names, site_id):
+def _texts(table: Any, names: Any, site_id: Any) -> Iterator[bytes]:
     """The rows of one site as CSV, ordered by what names them, in texts of whole lines."""
     columns, order = ", ".join(f'"{name}"' for name in names), ", ".join(table.key)
     sql = f"SELECT {columns} FROM {table.live} WHERE site_id = {int(site_id)} ORDER BY {order}"
@@ -168,7 +172,7 @@ def _texts(table, names, site_id):
 # Reading
 
 
-def get(snapshot_id):
+def get(snapshot_id: Any) -> Snapshot:
     """The Snapshot with this id, which may be any text; NotIntact if there is none."""
     try:
         snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
@@ -180,7 +184,7 @@ def get(snapshot_id):
 
 
 @contextmanager
-def opened(snapshot):
+def opened(snapshot: Any) -> Any:
     """The Source of a snapshot, until the end of the transaction: the rows of the sites in scope.
 
     Needs a transaction. NotIntact if a part is not what was frozen.
@@ -189,17 +193,17 @@ def opened(snapshot):
         yield _source(snapshot)
 
 
-def source_of(snapshot):
+def source_of(snapshot: Any) -> Source:
     """The Source of a Snapshot, or of the registry as it is (None). As `opened`, within the caller's transaction."""
     return LIVE if snapshot is None else _source(snapshot)
 
 
-def _tables(snapshot):
+def _tables(snapshot: Any) -> list[Table]:
     """What a snapshot froze: one from before a table was frozen does without it."""
     return [table for table in TABLES if table.name in snapshot.columns]
 
 
-def _source(snapshot):
+def _source(snapshot: Any) -> Source:
     names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in _tables(snapshot)}
     with connection.cursor() as cursor:
         for table in _tables(snapshot):
@@ -209,7 +213,7 @@ def _source(snapshot):
     return Source(**{"ends": ""} | names, lacking=lacking(snapshot))
 
 
-def _restore(cursor, snapshot, table, name):
+def _restore(cursor: Any, snapshot: Any, table: Any, name: str) -> None:
     columns = snapshot.columns[table.name]
     declared = ", ".join(f'"{column}" {kind}{_collation(column)}' for column, kind in columns)
     cursor.execute(f"CREATE TEMPORARY TABLE {name} ({declared}, site_id bigint) ON COMMIT DROP")
@@ -228,24 +232,24 @@ def _restore(cursor, snapshot, table, name):
     cursor.execute(f"ANALYZE {name}")
 
 
-def _collation(column):
+def _collation(column: Any) -> str:
     return ' COLLATE "C"' if column == "patient_id" else ""
 
 
-def lacking(snapshot):
+def lacking(snapshot: Any) -> frozenset[Any]:
     """The columns that the registry has got since a Snapshot was frozen."""
     return frozenset(
         column for table in _tables(snapshot) for column in _newer_columns(table, snapshot.columns[table.name])
     )
 
 
-def _newer_columns(table, frozen):
+def _newer_columns(table: Any, frozen: Any) -> dict[Any, Any]:
     """Column to type: what the registry has got since these columns ([name, type], …) were frozen."""
     present = {column for column, _ in frozen}
     return {column: kind for column, kind in _columns(table) if column not in present}
 
 
-def verify(snapshot):
+def verify(snapshot: Any) -> Any:
     """Whether every cell is what was frozen: the hash of all parts again. Needs every site in scope."""
     digest = hashlib.sha256()
     codes = dict(Site.objects.order_by("code").values_list("pk", "code"))
@@ -278,11 +282,11 @@ class TableDifference:
     cells: tuple
 
     @property
-    def differs(self):
+    def differs(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
 
-def differences(before, after, most_cells=200):
+def differences(before: Any, after: Any, most_cells: int = 200) -> list[TableDifference]:
     """What changed between two Sources: a TableDifference for each table, for the sites in scope.
 
     Patients whose data must no longer be used are in none of them; a table that one of them did not freeze is left out.
@@ -291,7 +295,7 @@ def differences(before, after, most_cells=200):
     return [_difference(table, before, after, most_cells) for table in both]
 
 
-def _difference(table, before, after, most):
+def _difference(table: Any, before: Any, after: Any, most: Any) -> TableDifference:
     first, second = getattr(before, table.name), getattr(after, table.name)
     columns = [name for name, _ in _columns(table) if name not in table.key]
     using = ", ".join(table.key)
@@ -329,12 +333,12 @@ def _difference(table, before, after, most):
     return TableDifference(table.name, added, removed, changed, by_column, tuple(_told(row, table) for row in rows))
 
 
-def _told(row, table):
+def _told(row: Any, table: Any) -> tuple[tuple[str, ...], Any, str | Any | None, str | Any | None]:
     *key, name, old, new = row
     return tuple(str(part) for part in key), name, _shown(name, old), _shown(name, new)
 
 
-def _shown(name, text):
+def _shown(name: str, text: Any) -> Any:
     if text is not None and name == "lesion_levels":
         return ";".join(levels.from_mask(int(text)))
     return text

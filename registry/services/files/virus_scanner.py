@@ -1,4 +1,4 @@
-"""Virus scanner of uploads: a clamd that METASPINE_CLAMD names is asked about each file before anything is kept.
+r"""Virus scanner of uploads: a clamd that METASPINE_CLAMD names is asked about each file before anything is kept.
 
 Its protocol is INSTREAM: `zINSTREAM\\0`, then each piece with its length as four bytes, then four zero bytes; the
 answer is `stream: OK` or `stream: NAME FOUND`. Source: clamd(8). Without the setting no file is scanned; with it a file
@@ -8,6 +8,7 @@ that could not be scanned is refused.
 import logging
 import socket
 import struct
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -33,12 +34,12 @@ NOT_SCANNED = Label(
 class Refused(Exception):
     """A file may not come in; `reason` is a Label for whoever sent it."""
 
-    def __init__(self, reason):
+    def __init__(self, reason: Any) -> None:
         self.reason = reason
         super().__init__(reason.en)
 
 
-def scan(uploads):
+def scan(uploads: Any) -> None:
     """Ask about Django's uploaded files. Raises Refused about the first that may not come in."""
     if not settings.CLAMD:
         return
@@ -58,7 +59,7 @@ def scan(uploads):
             raise Refused(NOT_SCANNED.format(name=name[:120]))
 
 
-def _asked(upload):
+def _asked(upload: Any) -> str:
     """clamd's answer about one file."""
     with _connected(settings.CLAMD) as scanner:
         scanner.sendall(b"zINSTREAM\0")
@@ -73,7 +74,7 @@ def _asked(upload):
     return answer.rstrip(b"\0\n").decode("utf-8", "replace")
 
 
-def _connected(address):
+def _connected(address: Any) -> Any:
     """A socket to `tcp://host:port` or `unix:///path`; ValueError for another address."""
     parts = urlsplit(address)
     if parts.scheme == "unix" and parts.path:

@@ -1,5 +1,7 @@
 """Withdrawal of consent and loss to follow-up: entered, corrected, taken back; each with its day and its reason."""
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -9,7 +11,7 @@ from registry.models import FollowUpEnd, Patient, PatientLink
 from registry.models.clinical import records_of
 from registry.services.records.cleaning import REQUIRED, cleaned_and_checked
 from registry.services.records.storing import Conflict, ReasonRequired, require, store_update
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import because
 
 ITEMS = FOLLOW_UP_END.items
@@ -19,18 +21,20 @@ END_BEFORE = Label("is after the end of follow-up that is recorded", "登録済�
 END_AFTER = Label("is before the end of follow-up that is recorded", "登録済みの追跡終了日より前です")
 
 
-def end_of(patient):
+def end_of(patient: Patient) -> Any:
     """The patient's FollowUpEnd, or None while follow-up goes on."""
     return next(iter(records_of(FollowUpEnd, patient)), None)
 
 
-def ends_of(patient_ids):
+def ends_of(patient_ids: Any) -> dict[Any, FollowUpEnd]:
     """Patient id to FollowUpEnd, for those of some patients that have one."""
     return {end.patient_id: end for end in FollowUpEnd.objects.filter(pk__in=patient_ids)}
 
 
 @transaction.atomic
-def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
+def end_follow_up(
+    *, access: Access, patient: Patient, raw: Any, version: Any = None, reason: str = "", today: Any = None
+) -> FollowUpEnd:
     """Record that follow-up ended, or correct what is recorded (with a reason), and return the FollowUpEnd.
 
     version  of the record that was read, or None for a new one
@@ -56,7 +60,7 @@ def end_follow_up(*, access, patient, raw, version=None, reason="", today=None):
 
 
 @transaction.atomic
-def resume_follow_up(*, access, patient, version, reason):
+def resume_follow_up(*, access: Access, patient: Patient, version: Any, reason: Any) -> None:
     """Take back that follow-up ended: its visits wait again. The trail keeps what was recorded, and why it went.
 
     Raises Conflict, ReasonRequired, PermissionDenied.
@@ -70,7 +74,7 @@ def resume_follow_up(*, access, patient, version, reason):
             row.delete()
 
 
-def broken_by_end(patient, values):
+def broken_by_end(patient: Patient, values: Any) -> dict:
     """{column: [Label]} where the answers `values` of a patient contradict the end of follow-up that is recorded."""
     consent, death = values.get("consent_date"), values.get("death_date")
     if not (consent or death) or (end := end_of(patient)) is None:
@@ -83,13 +87,13 @@ def broken_by_end(patient, values):
     return errors
 
 
-def ask_no_more(patient):
+def ask_no_more(patient: Patient) -> None:
     """The patient's links that are still open no longer work."""
     links = PatientLink.objects.filter(patient_id=patient.pk, site_id=patient.site_id)
     links.filter(submitted_at=None, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _locked(patient, version):
+def _locked(patient: Patient, version: Any) -> FollowUpEnd | None:
     """The record, locked; Conflict unless it has `version` (None: unless there is none)."""
     Patient.objects.select_for_update().only("pk").get(pk=patient.pk)  # two that begin it at once wait for each other
     row = FollowUpEnd.objects.select_for_update().filter(pk=patient.pk).first()
@@ -98,7 +102,7 @@ def _locked(patient, version):
     return row
 
 
-def _errors(patient, values, unread):
+def _errors(patient: Patient, values: Any, unread: Any) -> dict:
     errors, ended = {}, values.get("end_date")
     if ended and patient.consent_date and ended < patient.consent_date:
         errors["end_date"] = [BEFORE_CONSENT]

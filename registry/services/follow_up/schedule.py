@@ -1,7 +1,9 @@
 """The schedule in versions: reading the plans, publishing another, and the codes of visits outside the plan."""
 
+import itertools
 import re
 from functools import lru_cache
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -11,7 +13,7 @@ from registry.models import Patient, ScheduledVisit, ScheduleVersion
 from registry.models import Timepoint as StoredTimepoint
 from registry.services.records.cleaning import InvalidAnswers
 from sites.database.per_request_cache import once_a_request
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
 # The protocol's own timepoints: analyses name them, so that every version plans them.
@@ -58,7 +60,7 @@ AFTER_SURGERY = Label("must end on the day of surgery or before", "許容期間�
 
 
 @once_a_request
-def plans():
+def plans() -> Plans:
     """The `Plans` of this registry. One query a request."""
     with connection.cursor() as cursor:  # plain SQL: nearly every page asks, and composing it takes the ORM longer
         cursor.execute(
@@ -71,16 +73,16 @@ def plans():
 
 
 @lru_cache(maxsize=4)
-def _plans(rows):
+def _plans(rows: Any) -> Plans:
     """What the rows say: the same rows are the same plans."""
-    versions = {}
+    versions: dict[tuple, list[Timepoint]] = {}
     for version, start, code, label, label_ja, day, before, after in rows:
         timepoint = Timepoint(code=code, label=Label(label, label_ja), day=day, before=before, after=after)
         versions.setdefault((version, start), []).append(timepoint)
     return Plans(tuple(Version(start, tuple(plan)) for (_, start), plan in versions.items()))
 
 
-def labels():
+def labels() -> dict[Any, Label]:
     """Code to `Label` of every timepoint there is, planned or not."""
     return {
         code: Label(label, label_ja)
@@ -88,12 +90,12 @@ def labels():
     }
 
 
-def next_unscheduled(recorded):
+def next_unscheduled(recorded: Any) -> int | str:
     """The code of a patient's next unscheduled visit; `recorded` are the codes of those that there are."""
     return unscheduled(1 + max((unscheduled_number(code) or 0 for code in recorded), default=0)).code
 
 
-def ensure_timepoint(code):
+def ensure_timepoint(code: str) -> None:
     """Make the row of an unscheduled visit's code, if nobody has needed it before; nothing for a planned one."""
     if number := unscheduled_number(code):
         timepoint = unscheduled(number)
@@ -106,7 +108,7 @@ def ensure_timepoint(code):
 
 
 @transaction.atomic
-def publish(*, access, effective_from, visits, note, today):
+def publish(*, access: Access, effective_from: Any, visits: Any, note: Any, today: Any) -> ScheduleVersion:
     """Publish the plan for patients operated from a day on, and return its ScheduleVersion.
 
     visits  a mapping for each visit with what was typed for VISIT_ITEMS, by item name
@@ -116,7 +118,7 @@ def publish(*, access, effective_from, visits, note, today):
         access.require(Can.ADMINISTER)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [0x5343])  # two that publish wait for each other here
-    errors = {}
+    errors: dict[str, list[Label]] = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
     known = plans.now()
@@ -134,7 +136,7 @@ def publish(*, access, effective_from, visits, note, today):
     return version
 
 
-def _store(version, timepoint):
+def _store(version: Any, timepoint: Any) -> Any:
     row, created = StoredTimepoint.objects.get_or_create(
         code=timepoint.code,
         defaults={"label": timepoint.label.en, "label_ja": timepoint.label.ja, "position": timepoint.day},
@@ -151,7 +153,7 @@ def _store(version, timepoint):
     )
 
 
-def _cleaned(item, raw, key, errors):
+def _cleaned(item: Item, raw: Any, key: Any, errors: Any) -> Any:
     try:
         value = item.clean(raw)
     except InvalidValue as error:
@@ -162,7 +164,7 @@ def _cleaned(item, raw, key, errors):
     return value
 
 
-def _visit(raw, place, errors):
+def _visit(raw: Any, place: Any, errors: Any) -> Timepoint | None:
     """What was typed for one visit as a `Timepoint`; None where something is wrong with it."""
     values = {item.name: _cleaned(item, raw.get(item.name), f"{item.name}-{place}", errors) for item in VISIT_ITEMS}
     if None in values.values():
@@ -176,7 +178,7 @@ def _visit(raw, place, errors):
     )
 
 
-def _check(rows, known, start, today, errors):
+def _check(rows: Any, known: Any, start: Any, today: Any, errors: Any) -> None:
     """What is wrong with a plan as a whole, into `errors`."""
     codes = [row.code for row in rows]
     stored = {timepoint.code for timepoint in known.timepoints}
@@ -196,22 +198,22 @@ def _check(rows, known, start, today, errors):
         errors[""] = [UNCHANGED]
 
 
-def _check_days(rows, errors):
+def _check_days(rows: Any, errors: Any) -> None:
     place_of = {row.code: place for place, row in enumerate(rows)}
     days = {row.code: row.day for row in rows}
-    for earlier, later in zip(PROTOCOL, PROTOCOL[1:], strict=False):
+    for earlier, later in itertools.pairwise(PROTOCOL):
         if days[later] <= days[earlier]:
             errors[f"day-{place_of[later]}"] = [PROTOCOL_ORDER.format(code=earlier)]
     if rows[place_of[BASELINE]].last_day > 0:
         errors[f"after-{place_of[BASELINE]}"] = [AFTER_SURGERY]
     ordered = sorted(rows, key=lambda timepoint: timepoint.day)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in itertools.pairwise(ordered):
         key = f"day-{place_of[later.code]}"
         if later.first_day <= earlier.last_day and key not in errors:
             errors[key] = [OVERLAP.format(day=later.first_day, code=earlier.code)]
 
 
-def _anybody_operated_since(day):
+def _anybody_operated_since(day: Any) -> bool:
     """Whether anybody's plan would change. An administrator's scope reaches no patient; only yes or no comes out."""
     with everything(user_id=current().user_id):
         return Patient.objects.filter(surgery_date__gte=day).exists()

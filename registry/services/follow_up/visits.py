@@ -3,15 +3,17 @@
 `visits` says it of one patient in Python, `awaited` of whole sites in SQL; a test holds the two together.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import get_language
 
 from registry.instruments.base import Choice
 from registry.instruments.timepoints import Timepoint, closes, unscheduled_number
-from registry.models import Assessment
+from registry.models import Assessment, Patient
 
 CLOSING_SOON = 7  # days left
 # States of a visit without a form that nobody waits for any more.
@@ -35,19 +37,19 @@ class Visit:
     assessment: Assessment | None = None
 
     @property
-    def code(self):
+    def code(self) -> str | int:
         return self.timepoint.code
 
     @property
-    def label(self):
+    def label(self) -> str:
         return self.timepoint.label.in_language(get_language())
 
     @property
-    def is_unscheduled(self):
-        return unscheduled_number(self.code) is not None
+    def is_unscheduled(self) -> bool:
+        return unscheduled_number(str(self.code)) is not None
 
 
-def visits(patient, plan, assessments, today, end=None):
+def visits(patient: Patient, plan: Any, assessments: Any, today: Any, end: Any = None) -> list[Visit]:
     """The planned `Visit`s of a patient in order.
 
     assessments  timepoint codes to what was recorded
@@ -60,7 +62,7 @@ def visits(patient, plan, assessments, today, end=None):
     ]
 
 
-def _visit(patient, timepoint, missed, assessment, today, end):
+def _visit(patient: Patient, timepoint: Any, missed: Any, assessment: Any, today: Any, end: Any) -> Visit:
     if patient.surgery_date is None:
         state = assessment.state if assessment else _ended(patient, end, None) or "empty"
         return Visit(timepoint, state, assessment=assessment)
@@ -71,7 +73,7 @@ def _visit(patient, timepoint, missed, assessment, today, end):
     return Visit(timepoint, state, first, target, last, missed_from, assessment)
 
 
-def _planned_state(patient, end, first, last, missed_from, today):
+def _planned_state(patient: Patient, end: Any, first: Any, last: Any, missed_from: Any, today: Any) -> Any:
     if closed := _ended(patient, end, last):
         return closed
     if today < first:
@@ -81,7 +83,7 @@ def _planned_state(patient, end, first, last, missed_from, today):
     return "overdue" if today < missed_from else "missed"
 
 
-def _ended(patient, end, last):
+def _ended(patient: Patient, end: Any, last: Any) -> Any:
     """What closed a visit before the last day of its window: `dead`, `withdrawn`, `lost`; None if nothing did."""
     reasons = []
     if patient.vital_status == "dead":
@@ -91,7 +93,7 @@ def _ended(patient, end, last):
     return next((state for day, state in sorted(reasons) if last is None or day < last), None)
 
 
-def others(plan, assessments, labels):
+def others(plan: Any, assessments: Any, labels: Any) -> list[Visit]:
     """`Visit`s that were recorded though the patient's plan has none of them: unscheduled ones, by number.
 
     labels  code to `Label`
@@ -122,12 +124,12 @@ WHEN = {
 }
 
 
-def when(state):
+def when(state: Any) -> str:
     """SQL: whether the visit `v` of the patient `p`, if nothing is recorded, is in a state on the day of `v`."""
     return WHEN[state]
 
 
-def visits_sql(plans, today):
+def visits_sql(plans: Any, today: Any) -> Any:
     """SQL of the rows `v`: every planned visit of every version, as it stands on the day `today`.
 
     starts, ends               dates of surgery from and before which the version counts
@@ -148,7 +150,7 @@ def visits_sql(plans, today):
     return f"(VALUES {', '.join(rows)}) AS v (starts, ends, code, first, last, missed, opens, closes, given_up)"
 
 
-def _awaited_sql(plans, today):
+def _awaited_sql(plans: Any, today: Any) -> str:
     return (
         f"FROM {visits_sql(plans, today)} JOIN registry_patient AS p ON {PLANNED} AND {when('awaited')} {ENDS} "
         f"WHERE p.site_id = ANY (%(sites)s) AND {OPEN} AND {NOT_RECORDED}"
@@ -166,15 +168,15 @@ class Awaited:
     last: date
     missed_from: date
 
-    def state(self, today):
+    def state(self, today: Any) -> str:
         return "due" if today <= self.last else "overdue"
 
-    def days_left(self, today):
+    def days_left(self, today: Any) -> Any:
         """Days until the window closes or, when it has, until the visit counts as missed: 0 on the last one."""
         return ((self.last if today <= self.last else self.missed_from - timedelta(days=1)) - today).days
 
 
-def awaited(site_ids, plans, today):
+def awaited(site_ids: Iterable[int], plans: Any, today: Any) -> list[Awaited]:
     """Every `Awaited` visit of some sites, in no order."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -185,7 +187,7 @@ def awaited(site_ids, plans, today):
         return [Awaited(*row) for row in cursor.fetchall()]
 
 
-def awaited_by_site(site_ids, plans, today):
+def awaited_by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, tuple[Any, Any]]:
     """Site id to (visits due, visits overdue); a site without any is left out."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -205,7 +207,7 @@ class Unknown:
     reached: int
 
     @property
-    def share(self):
+    def share(self) -> float:
         return self.unknown / self.reached if self.reached else 0
 
 
@@ -213,7 +215,7 @@ class Unknown:
 MEASURES = ("eq5d_state", "eq_vas", "pain_vas_mm", "barthel_total", "frankel", "ecog_ps")
 
 
-def known_by_site(site_ids, plans, today):
+def known_by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[str, tuple[int, list[int]]]]:
     """Site id to {timepoint code: (patients who reached it, [of whom each of MEASURES is known])}.
 
     Counted are patients whose window has opened, unless death or the end of follow-up closed it unrecorded.
@@ -227,18 +229,18 @@ def known_by_site(site_ids, plans, today):
             f"WHERE p.site_id = ANY (%(sites)s) AND (a.id IS NOT NULL OR ({OPEN})) GROUP BY p.site_id, v.code",
             {"sites": list(site_ids)},
         )
-        by_site = {}
+        by_site: dict[int, dict[str, tuple[int, list[int]]]] = {}
         for site_id, code, reached, *counts in cursor.fetchall():
             by_site.setdefault(site_id, {})[code] = reached, counts
         return by_site
 
 
-def least_known(known):
+def least_known(known: Any) -> Any:
     """Timepoint code to the `Unknown` of the measure that is known for the fewest at some sites.
 
     known  for each site, what `known_by_site` gives for it
     """
-    sums = {}
+    sums: dict[str, tuple[int, list[int]]] = {}
     for of_site in known:
         for code, (reached, counts) in of_site.items():
             before = sums.get(code, (0, [0] * len(MEASURES)))

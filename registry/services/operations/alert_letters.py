@@ -1,5 +1,8 @@
 """Letters to administrators about refusals: what, how often, of whom. Nothing of a patient, and no secret."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -9,7 +12,7 @@ from django.utils.translation import override
 from sites.audit import alerts
 
 
-def letters(due):
+def letters(due: Any) -> Iterator[tuple[Any, str, Any]]:
     """(subject, body, address) for each administrator about one alerts.Due, in that person's language."""
     where = f"{settings.ADDRESS}{reverse('audit')}?action={due.kind}"
     for person in alerts.administrators():

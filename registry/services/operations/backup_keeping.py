@@ -5,10 +5,12 @@ CREATEDB for it (docker/roles.sql). What came of each is a `BackupRecord`.
 """
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
@@ -27,19 +29,19 @@ TRIED = 10_000  # patients' keys that a drill opens, the newest
 Kind = BackupRecord.Kind
 
 
-def folder():
+def folder() -> Path:
     """Where backups lie. BackupError where the installation has none."""
     if not settings.BACKUP_FOLDER:
         raise backups.BackupError("Set METASPINE_BACKUPS to the folder of backups.")
     return Path(settings.BACKUP_FOLDER)
 
 
-def last(kind):
+def last(kind: Any) -> BackupRecord | None:
     """The newest BackupRecord of a kind that went well, or None."""
     return BackupRecord.objects.filter(kind=kind, error="").order_by("-began_at").first()
 
 
-def latest(kind):
+def latest(kind: Any) -> BackupRecord | None:
     """The newest BackupRecord of a kind, well or not, or None."""
     return BackupRecord.objects.filter(kind=kind).order_by("-began_at").first()
 
@@ -47,7 +49,7 @@ def latest(kind):
 # When
 
 
-def backup_is_due(now):
+def backup_is_due(now: datetime) -> Any:
     """Whether none was made since the last time that the schedule names."""
     local = timezone.localtime(now)
     moment = local.replace(hour=settings.BACKUP_HOUR, minute=0, second=0, microsecond=0)
@@ -55,20 +57,20 @@ def backup_is_due(now):
     return _is_due(Kind.BACKUP, moment, now)
 
 
-def drill_is_due(now):
+def drill_is_due(now: datetime) -> Any:
     """Whether no backup was restored for as many days as the setting names, and there is one."""
     if not settings.BACKUP_DRILL_DAYS or not last(Kind.BACKUP):
         return False
     return _is_due(Kind.DRILL, now - timedelta(days=settings.BACKUP_DRILL_DAYS), now)
 
 
-def _is_due(kind, since, now):
+def _is_due(kind: Any, since: Any, now: datetime) -> Any:
     good, newest = last(kind), latest(kind)
     tried = newest is not None and newest.error and newest.began_at >= now - PAUSE
     return not tried and (good is None or good.began_at < since)
 
 
-def overdue(now):
+def overdue(now: datetime) -> str:
     """What an alarm says of backups that are too old, or of a drill that failed; empty where all is well."""
     if not settings.BACKUP_MAX_AGE_HOURS:
         return ""
@@ -81,14 +83,14 @@ def overdue(now):
     return ""
 
 
-def _why(newest):
+def _why(newest: Any) -> str:
     return f"; the newest attempt failed: {newest.error}" if newest and newest.error else ""
 
 
 # Making and keeping
 
 
-def make(now):
+def make(now: datetime) -> BackupRecord:
     """Write one more backup into the folder and forget what is over; returns its BackupRecord."""
     name = f"metaspine-{now:%Y-%m-%dT%H%M%SZ}{ENDING}"
     with _recorded(Kind.BACKUP, now, name) as record:
@@ -103,7 +105,7 @@ def make(now):
 
 
 @contextmanager
-def _recorded(kind, now, name):
+def _recorded(kind: Any, now: datetime, name: str) -> Iterator[BackupRecord]:
     """A BackupRecord, stored when the block ends; what it could not do is in its `error`."""
     record, began = BackupRecord(kind=kind, began_at=now, file=name), time.monotonic()
     try:
@@ -114,12 +116,12 @@ def _recorded(kind, now, name):
     record.save(force_insert=True)
 
 
-def files():
+def files() -> list[Path]:
     """Backups in the folder, oldest first: their names begin with the moment they were made."""
     return sorted(folder().glob(f"metaspine-*{ENDING}"))
 
 
-def over(paths, now):
+def over(paths: Any, now: datetime) -> list:
     """Which of the files are kept no longer: older than all are kept, and not the first of a month.
 
     The newest stays, however old.
@@ -134,7 +136,7 @@ def over(paths, now):
 # The drill
 
 
-def drill(now, path=None):
+def drill(now: datetime, path: Any = None) -> BackupRecord:
     """Restore a backup (the newest) into an empty database and verify it there; returns the BackupRecord.
 
     Rows and seals are compared with what the backup says, and patients' keys are opened with the keys of this process:
@@ -153,7 +155,7 @@ def drill(now, path=None):
 
 
 @contextmanager
-def _empty_database():
+def _empty_database() -> Iterator[None]:
     """An empty database behind the connection `owner`, dropped afterwards."""
     owner = connections["owner"]
     own = owner.settings_dict["NAME"]
@@ -169,14 +171,14 @@ def _empty_database():
         _execute(owner, f'DROP DATABASE IF EXISTS "{name}"')
 
 
-def _execute(owner, *statements):
+def _execute(owner: Any, *statements: Any) -> None:
     with owner.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
     owner.close()
 
 
-def _opened():
+def _opened() -> int:
     """How many patients' keys this process can open, of the newest; BackupError where one cannot be."""
     with everything(using="owner", reason="drill"), transaction.atomic("owner"):
         rows = list(Identity.objects.using("owner").order_by("-pk").values_list("pk", "key")[:TRIED])

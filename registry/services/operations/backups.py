@@ -12,7 +12,9 @@ import struct
 import subprocess
 import tempfile
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, cast
 
 import psycopg
 from cryptography.exceptions import InvalidTag
@@ -41,7 +43,7 @@ class BackupError(Exception):
     """A backup cannot be made, read or restored; the text says why."""
 
 
-def write(path):
+def write(path: Any) -> dict[str, Any]:
     """Write an encrypted backup of the owner's database to `path`; returns its manifest. Raises BackupError."""
     path = Path(path)
     if path.exists():
@@ -58,7 +60,7 @@ def write(path):
     return manifest
 
 
-def read(path):
+def read(path: Any) -> Any:
     """The manifest of a backup of which every byte was checked. Raises BackupError."""
     digest = hashlib.sha256()
     manifest = None
@@ -67,12 +69,12 @@ def read(path):
             manifest = json.loads(content)
         else:
             digest.update(content)
-    if manifest["sha256"] != digest.hexdigest():
+    if manifest is None or manifest["sha256"] != digest.hexdigest():
         raise BackupError("The checksum of the dump is not the one in its manifest.")
     return manifest
 
 
-def restore(path):
+def restore(path: Any) -> Any:
     """Restore `path` into the owner's database, which has no patients; returns (manifest, report of the audit trail).
 
     A backup of an older version is migrated to this one once its rows are counted. Raises BackupError: before anything
@@ -82,7 +84,7 @@ def restore(path):
     manifest = read(path)
     unknown = {tuple(migration) for migration in manifest["migrations"]} - known_migrations()
     if unknown:
-        raise BackupError(f"The backup was made by a newer version: {sorted(unknown)[0]} is not known here.")
+        raise BackupError(f"The backup was made by a newer version: {min(unknown)} is not known here.")
     connection = connections["owner"]
     _refuse_patients(connection)
     connection.close()
@@ -91,10 +93,10 @@ def restore(path):
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=output, env=_environment(connection))
         try:
-            with process.stdin:
+            with cast("IO[bytes]", process.stdin) as program:
                 for last, content in _chunks(path):
                     if not last:
-                        process.stdin.write(content)
+                        program.write(content)
         except BrokenPipeError:
             pass  # its own words say more
         except BaseException:
@@ -106,7 +108,7 @@ def restore(path):
     return manifest, _verified(connection, manifest)
 
 
-def known_migrations():
+def known_migrations() -> set[tuple[str, str]]:
     """(app, name) of every migration of this version, and of those that its baselines stand for."""
     loader = MigrationLoader(None)
     return set(loader.disk_migrations) | {
@@ -114,7 +116,7 @@ def known_migrations():
     }
 
 
-def _refuse_patients(connection):
+def _refuse_patients(connection: Any) -> None:
     if "registry_patient" not in connection.introspection.table_names():
         return
     with (
@@ -127,7 +129,7 @@ def _refuse_patients(connection):
             raise BackupError(f"The database has {count} patients: restore only into one without.")
 
 
-def _verified(connection, manifest):
+def _verified(connection: Any, manifest: Any) -> Any:
     with psycopg.connect(**_parameters(connection)) as reader:
         _open_everything(reader)
         rows = _row_counts(reader)
@@ -142,7 +144,7 @@ def _verified(connection, manifest):
     return report
 
 
-def _bring_up_to_date(connection):
+def _bring_up_to_date(connection: Any) -> None:
     """Migrate what an older version saved: its tables and guards, with which the trail is then verified."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()) or checking.differences(connection.alias):
@@ -152,11 +154,11 @@ def _bring_up_to_date(connection):
             raise BackupError(f"Restored, but not brought to this version: {error}") from error
 
 
-def _dump(file):
+def _dump(file: Any) -> dict[str, Any]:
     connection = connections["owner"]
     with psycopg.connect(**_parameters(connection)) as reader:
         scope = _open_everything(reader)
-        snapshot = reader.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        (snapshot,) = reader.execute("SELECT pg_export_snapshot()").fetchall()[0]
         newest = reader.execute(f"SELECT encode(hash, 'hex') FROM {sealing.SEALS} ORDER BY number DESC LIMIT 1")
         manifest = {
             "made_at": timezone.now().isoformat(timespec="seconds"),
@@ -176,7 +178,7 @@ def _dump(file):
     return manifest
 
 
-def _open_everything(reader):
+def _open_everything(reader: Any) -> dict[str, Any | str]:
     """Open one snapshot in which policies, forced on the owner too, show every row; returns the settings that do it.
 
     The sites are read in the same snapshot: a site made meanwhile has no rows in it.
@@ -189,7 +191,7 @@ def _open_everything(reader):
     return scope
 
 
-def _row_counts(reader):
+def _row_counts(reader: Any) -> dict:
     tables = reader.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
     count = sql.SQL("SELECT count(*) FROM {}")
     return {
@@ -199,7 +201,7 @@ def _row_counts(reader):
     }
 
 
-def _encrypt(file, dump, manifest):
+def _encrypt(file: Any, dump: Any, manifest: Any) -> None:
     salt = os.urandom(16)
     cipher = AESGCM(_derived(settings.FIELD_KEYS[0], salt))
     file.write(MAGIC + salt)
@@ -212,12 +214,12 @@ def _encrypt(file, dump, manifest):
     _write_chunk(file, cipher, number, 1, json.dumps(manifest).encode())
 
 
-def _write_chunk(file, cipher, number, last, content):
+def _write_chunk(file: Any, cipher: Any, number: Any, last: Any, content: Any) -> None:
     sealed = cipher.encrypt(struct.pack(">IQ", last, number), content, MAGIC)
     file.write(_HEAD.pack(last, len(sealed)) + sealed)
 
 
-def _chunks(path):
+def _chunks(path: Any) -> Iterator[tuple[Any | int, bytes]]:
     """Yield (last, content) of each chunk; raises BackupError where the file is not whole or not ours."""
     with open(path, "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -238,7 +240,7 @@ def _chunks(path):
             raise BackupError(f"{path} is altered: something follows its end.")
 
 
-def _opened(ciphers, nonce, sealed, number):
+def _opened(ciphers: Any, nonce: Any, sealed: Any, number: Any) -> tuple[list, Any]:
     for cipher in ciphers:
         try:
             return [cipher], cipher.decrypt(nonce, sealed, MAGIC)
@@ -249,11 +251,11 @@ def _opened(ciphers, nonce, sealed, number):
     raise BackupError("The backup was made with a key that is not in METASPINE_FIELD_KEYS, or its start is altered.")
 
 
-def _derived(key, salt):
+def _derived(key: Any, salt: Any) -> bytes:
     return HKDF(SHA256(), 32, salt, b"metaspine backup").derive(urlsafe_b64decode(key))
 
 
-def _parameters(connection):
+def _parameters(connection: Any) -> dict[str, Any]:
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     given = {name: connection.settings_dict[key] for name, key in names.items()}
     return {name: value for name, value in given.items() if value} | {
@@ -261,13 +263,13 @@ def _parameters(connection):
     }
 
 
-def _environment(connection):
+def _environment(connection: Any) -> dict[str, str]:
     """The connection for PostgreSQL's programs: a password in their arguments would be in every list of processes."""
     names = {"dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD", "host": "PGHOST", "port": "PGPORT"}
     return os.environ | {names[name]: str(value) for name, value in _parameters(connection).items()}
 
 
-def _program(name, connection):
+def _program(name: str, connection: Any) -> str:
     """The first of PostgreSQL's programs of that name that is not older than the server: on the path, or Debian's.
 
     A machine may have several; pg_dump refuses a newer server.
@@ -281,14 +283,14 @@ def _program(name, connection):
     raise BackupError(f"No {name} of PostgreSQL {wanted} or newer is on the path.")
 
 
-def _major(program):
+def _major(program: Any) -> int:
     """The major version that one of PostgreSQL's programs says it has; 0 where it says none."""
-    output = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     number = re.search(r"\d+", output)
     return int(number[0]) if number else 0
 
 
-def _refuse_failure(name, process, output):
+def _refuse_failure(name: str, process: Any, output: Any) -> None:
     if process.returncode:
         output.seek(0)
         lines = output.read().decode(errors="replace").strip().splitlines()

@@ -7,6 +7,7 @@ others on its way.
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -23,7 +24,7 @@ from registry.models import Query, QueryState
 from registry.services.follow_up import schedule, visits
 from sites import audit
 from sites.models import Digest, Membership, Site, User
-from sites.tenancy.access import PERMISSIONS, Can, Role, access_of
+from sites.tenancy.access import PERMISSIONS, Access, Can, Role, access_of
 from sites.tenancy.scope import entered, everything
 
 SALT = "registry.services.digests.stop"
@@ -62,15 +63,15 @@ class Waiting:
     visits: tuple[VisitLine, ...] = ()
     queries: tuple[QueryLine, ...] = ()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.visits or self.queries)
 
-    def total(self, name):
+    def total(self, name: str) -> int:
         """The sum of `due`, `overdue` or `closing` over all lines."""
         return sum(getattr(visit, name) for visit in self.visits)
 
     @property
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """What is told, as numbers by name."""
         numbers = {name: self.total(name) for name in ("due", "overdue", "closing")}
         for state in (QueryState.OPEN, QueryState.ANSWERED):
@@ -78,7 +79,7 @@ class Waiting:
         return numbers
 
 
-def waiting(access, today):
+def waiting(access: Access, today: Any) -> Waiting:
     """What waits for a person on a day. Call it in a transaction under the scope of `access`."""
     sites = {
         site.pk: site for site in Site.objects.filter(pk__in=access.sites_for(Can.ENTER, Can.QUERY)).order_by("code")
@@ -86,15 +87,14 @@ def waiting(access, today):
     return Waiting(_visits(access.sites_for(Can.ENTER), sites, today), _queries(access, sites))
 
 
-def _visits(entered_at, sites, today):
+def _visits(entered_at: Any, sites: Any, today: Any) -> tuple:
     if not entered_at:
         return ()
     plans = schedule.plans()
-    counts = Counter()
+    counts: Counter[tuple[int, str, str]] = Counter()
     for visit in visits.awaited(entered_at, plans, today):
-        about = visit.site_id, visit.code
-        counts[*about, visit.state(today)] += 1
-        counts[*about, "closing"] += visit.days_left(today) <= visits.CLOSING_SOON
+        counts[visit.site_id, visit.code, visit.state(today)] += 1
+        counts[visit.site_id, visit.code, "closing"] += visit.days_left(today) <= visits.CLOSING_SOON
     order = [timepoint.code for timepoint in plans.timepoints]
     about = {key[:2] for key in counts}
     return tuple(
@@ -103,7 +103,7 @@ def _visits(entered_at, sites, today):
     )
 
 
-def _queries(access, sites):
+def _queries(access: Access, sites: Any) -> tuple[QueryLine, ...]:
     """As the number beside *Queries* in the navigation: open ones to answer at the site, answered ones to close."""
     now = timezone.now()
     rows = (
@@ -123,7 +123,7 @@ def _queries(access, sites):
 # -- The e-mail --------------------------------------------------------------------------------------------------------
 
 
-def letter(user, digest):
+def letter(user: Any, digest: Any) -> EmailMultiAlternatives:
     """The e-mail that tells `found`, as text and HTML, in the language of the person."""
     stop = settings.ADDRESS + reverse("digest_stop", args=[stop_token(user)])
     with override(user.language):
@@ -155,11 +155,11 @@ def letter(user, digest):
     return mail
 
 
-def _site_name(site):
+def _site_name(site: Any) -> str:
     return f"{site.code} {site.name_ja if get_language() == 'ja' and site.name_ja else site.name}"
 
 
-def _asked(line):
+def _asked(line: Any) -> str:
     """“3 queries to answer, 1 new; the oldest waits for 12 days”."""
     if line.state == QueryState.OPEN:
         text = ngettext("%(n)s query to answer", "%(n)s queries to answer", line.number) % {"n": line.number}
@@ -178,7 +178,7 @@ def _asked(line):
     return "; ".join(parts) if get_language() != "ja" else "、".join(parts)
 
 
-def _subject(digest):
+def _subject(digest: Any) -> str:
     parts = []
     waits = digest.total("due") + digest.total("overdue")
     if waits:
@@ -189,12 +189,12 @@ def _subject(digest):
     return _("Metaspine: %(what)s waiting for you") % {"what": between.join(parts)}
 
 
-def stop_token(user):
+def stop_token(user: Any) -> str:
     """What the link that stops a person's e-mails is signed with. It does nothing else, and does not expire."""
     return signing.dumps(user.pk, salt=SALT)
 
 
-def person_of(token):
+def person_of(token: Any) -> User | None:
     """The person whose e-mails a link stops, or None."""
     try:
         return User.objects.filter(pk=signing.loads(token, salt=SALT)).first()
@@ -205,11 +205,11 @@ def person_of(token):
 # -- Once a day --------------------------------------------------------------------------------------------------------
 
 
-def hour_has_come():
+def hour_has_come() -> Any:
     return timezone.localtime().hour >= settings.DIGEST_HOUR
 
 
-def recipients(today):
+def recipients(today: Any) -> Any:
     """Who may have something to be told and was not told today: active people who want it, with a running role."""
     running = Membership.objects.running(today).filter(role__in=sorted(TOLD))
     digests = Digest.objects.filter(last_on__gte=today)
@@ -217,14 +217,14 @@ def recipients(today):
     return people.exclude(pk__in=digests.values("user")).order_by("pk")
 
 
-def found_for(user, today):
+def found_for(user: Any, today: Any) -> Waiting:
     """What `waiting` finds, under the person's own scope."""
     access = access_of(user, today)
     with entered(access.scope()), transaction.atomic():
         return waiting(access, today)
 
 
-def deliver(user_id, today):
+def deliver(user_id: Any, today: Any) -> bool | None:
     """Send a person the e-mail of a day; None if that is done already, otherwise whether there was something to tell.
 
     The row stays locked until the e-mail is handed over: two workers send one. Raises OSError where it cannot be sent,
@@ -234,8 +234,7 @@ def deliver(user_id, today):
     with everything(reason="daily e-mail"), transaction.atomic():
         untold = Q(last_on=None) | Q(last_on__lt=today)
         mine = Digest.objects.select_for_update(skip_locked=True).filter(untold, user_id=user_id).first()
-        user = recipients(today).filter(pk=user_id).first() if mine else None
-        if user is None:
+        if mine is None or (user := recipients(today).filter(pk=user_id).first()) is None:
             return None
         digest = found_for(user, today)
         mine.last_on = today

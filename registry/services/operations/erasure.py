@@ -6,15 +6,17 @@ it has ciphertext alone, and the key of that ends with the patient's row in `Ide
 """
 
 import logging
+from typing import Any
 
 from django.db import connection, transaction
 
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
+from registry.instruments.patient_forms import STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Patient, State
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, require
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import everything
 
 log = logging.getLogger(__name__)
@@ -33,12 +35,12 @@ ALREADY = Label("This was erased before.", "すでに削除されています。
 UNKNOWN_EXTENT = Label("Choose what is erased.", "削除する範囲を選んでください。")
 
 
-def erased(patient_id):
+def erased(patient_id: str) -> list[Erasure]:
     """The Erasures of a patient that the scope shows, newest first."""
     return list(Erasure.objects.filter(patient_id=patient_id))
 
 
-def obstacle(patient, extent):
+def obstacle(patient: Patient, extent: Any) -> Label | None:
     """Why this patient cannot be erased to this extent, a Label; None if nothing stands against it."""
     end = FollowUpEnd.objects.filter(pk=patient.pk).first()
     if end is None or end.end_kind != WITHDRAWN:
@@ -51,7 +53,7 @@ def obstacle(patient, extent):
 
 
 @transaction.atomic
-def erase(*, access, patient, extent, typed, reason):
+def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: Any) -> Erasure:
     """Destroy a patient's identifiers or whole record for good, and return the Erasure.
 
     extent  a code of Extent
@@ -92,7 +94,7 @@ def erase(*, access, patient, extent, typed, reason):
     return row
 
 
-def _delete_record(patient_id):
+def _delete_record(patient_id: str) -> dict:
     """Delete every row of a patient; returns name of table to number of rows. The first go by cascade."""
     _unlock(patient_id)
     counts = {}
@@ -106,10 +108,10 @@ def _delete_record(patient_id):
     return counts
 
 
-def _unlock(patient_id):
+def _unlock(patient_id: str) -> None:
     """Signed forms are not removed, whoever asks (a trigger): they are unlocked first, with the reason on record."""
     for model, states in (
-        (Patient, ("baseline_state", "surgery_state")),
+        (Patient, STATE_COLUMNS.values()),
         (Assessment, ("state",)),
         (AdverseEvent, ("state",)),
     ):

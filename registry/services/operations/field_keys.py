@@ -5,8 +5,10 @@ that identifiers and files stay as they are. Backups and the signatures of audit
 need the key of their time for as long as they are kept.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -31,26 +33,26 @@ class Rotation:
     second_factors: int = 0
 
     @property
-    def total(self):
+    def total(self) -> int:
         return self.patients + self.imports + self.second_factors
 
 
-def deployment_cipher():
+def deployment_cipher() -> MultiFernet:
     """A Fernet key is what METASPINE_FIELD_KEYS holds, 32 bytes in urlsafe base64. The first encrypts, all decrypt."""
     return MultiFernet([_fernet(key) for key in settings.FIELD_KEYS])
 
 
 @cache
-def _fernet(key):
+def _fernet(key: Any) -> Fernet:
     return Fernet(key)
 
 
-def outdated():
+def outdated() -> Rotation:
     """How many rows still need a key other than the first."""
     return Rotation(_stale(Identity).count(), _stale(Import).count(), sum(map(_is_stale, _factors())))
 
 
-def rotate():
+def rotate() -> Rotation:
     """Encrypt everything with the first key, in transactions of its own; returns what was done.
 
     Interrupted, it has done what it did, and goes on when it is called again. Raises UnreadableIdentity or
@@ -63,13 +65,13 @@ def rotate():
     return done
 
 
-def _stale(model):
+def _stale(model: Any) -> Any:
     """Rows whose `key` does not begin with the first key's id."""
     newest = Func(Value(identity.newest_key_id().hex()), Value("hex"), function="decode")
     return model.objects.order_by("pk").annotate(key_id=Substr("key", 1, identity.KEY_ID)).exclude(key_id=newest)
 
 
-def _rotate(model):
+def _rotate(model: Any) -> int:
     done, stale = 0, _stale(model)
     while True:
         with transaction.atomic():
@@ -86,11 +88,11 @@ def _rotate(model):
 # -- Second factors: secrets inside a JSON object ---------------------------------------------------------------------
 
 
-def _factors():
+def _factors() -> Any:
     return Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk")  # public keys are no secret
 
 
-def _secrets(factor):
+def _secrets(factor: Any) -> Iterator[tuple[Any, str] | tuple[Any, int]]:
     """Path in the factor's data to each encrypted text: django-allauth keeps a secret, a seed, or a list of codes."""
     for name in ("secret", "seed"):
         if name in factor.data:
@@ -99,12 +101,12 @@ def _secrets(factor):
     yield from ((codes, place) for place in range(len(codes)))
 
 
-def _is_stale(factor):
+def _is_stale(factor: Any) -> bool:
     newest = _fernet(settings.FIELD_KEYS[0])
     return any(not _opens(newest, holder[place]) for holder, place in _secrets(factor))
 
 
-def _opens(cipher, token):
+def _opens(cipher: Any, token: Any) -> bool:
     try:
         cipher.decrypt(token)
     except InvalidToken:
@@ -113,7 +115,7 @@ def _opens(cipher, token):
 
 
 @transaction.atomic
-def _rotate_factors():
+def _rotate_factors() -> int:
     cipher, stale = deployment_cipher(), [factor for factor in _factors().select_for_update() if _is_stale(factor)]
     for factor in stale:
         for holder, place in _secrets(factor):

@@ -1,6 +1,7 @@
 """Postponed messages: what could not be sent to the workers is kept in the database until the broker answers again."""
 
 import json
+from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -11,13 +12,13 @@ from registry.models import Postponed
 BATCH = 100
 
 
-def keep(task, args, kwargs):
+def keep(task: Any, args: Any, kwargs: Any) -> None:
     """Keep a call of `task` (its full name) with plain values. It commits with the transaction that it is part of."""
     content = json.dumps([list(args or ()), dict(kwargs or {})]).encode()
     Postponed.objects.create(task=task, arguments=_cipher().encrypt(content))
 
 
-def send_all(send):
+def send_all(send: Any) -> int:
     """Send what was kept, oldest first: `send(task, args, kwargs)`, which raises where the broker is away again.
 
     Returns how many were sent. A message whose sending is interrupted is sent again: tasks may run twice.
@@ -35,5 +36,5 @@ def send_all(send):
             return sent
 
 
-def _cipher():
+def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])

@@ -5,8 +5,10 @@ for instance. Rows are compared in the database, in sets that spill to its disk;
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.apps import apps
 from django.db import connection
@@ -71,7 +73,7 @@ class Unexplained:
     column: str = ""
     at: datetime | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = f"{self.table} {self.row}"
         if self.what == "row":
             return f"{where}: no event tells of this row"
@@ -80,7 +82,7 @@ class Unexplained:
         return f"{where}, {self.column}: is not what the trail says since {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def verify():
+def verify() -> Any:
     """Compare every record with its events; yields (table name, rows, iterator of Unexplained) for each table.
 
     One state of the database, whatever is saved meanwhile. Each iterator ends with the next table.
@@ -102,7 +104,7 @@ def verify():
             cells.close()  # whoever has seen enough
 
 
-def _tables(cursor):
+def _tables(cursor: Any) -> list:
     cursor.execute(AUDITED)
     tables = []
     for name, (key, _site, *left_out) in cursor.fetchall():
@@ -118,7 +120,7 @@ def _tables(cursor):
     return tables
 
 
-def _defaults(table):
+def _defaults(table: Any) -> dict:
     """Column to the plain default (text, number, truth, empty list) that a migration gave rows from before the column.
 
     What a row was inserted with is in its event, all but nulls: the default speaks only where no event does.
@@ -131,7 +133,7 @@ def _defaults(table):
     return defaults
 
 
-def _unexplained(table):
+def _unexplained(table: Any) -> Any:
     row = f"r.{table.key}::text"
     # The schedule of the protocol came with the tables, before there was a trail.
     without_events = "false" if table.name in OF_THE_PROTOCOL else "true"
@@ -157,7 +159,7 @@ def _unexplained(table):
             yield Unexplained(table.name, row_id, "cell", column, at)
 
 
-def _differing(table):
+def _differing(table: Any) -> str:
     """SQL of the rows that are not what their events say. Most rows have one event, which is compared as it is."""
     pairs = [f"{json.dumps(column)}: {default}" for column, default in sorted(table.defaults.items())]
     before = "'{" + ", ".join(pairs).replace("'", "''") + "}'::jsonb"
@@ -181,12 +183,12 @@ def _differing(table):
     """
 
 
-def _differing_cells(table, stored, holds):
+def _differing_cells(table: Any, stored: Any, holds: Any) -> list:
     """Columns in which a row is not what its events say. A column that is no more is nobody's concern."""
     return sorted(column for column in table.columns if stored.get(column) != holds.get(column))
 
 
-def _read(sql, params=None):
+def _read(sql: str, params: Any = None) -> Iterator[Any]:
     """Rows of a query, a thousand at a time, through a cursor of the server."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql, params)

@@ -6,8 +6,10 @@ large one the worker counts them every few minutes (`keep`), and pages show what
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
@@ -26,17 +28,17 @@ KEPT = 24 * 3600  # seconds
 READ = ("registry_patient", "registry_assessment", "registry_query")  # what the counts are counted from
 
 
-def _enrolled(site_ids, plans, today):
+def _enrolled(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, list[Any]]:
     rows = Patient.objects.filter(site_id__in=site_ids).order_by().values_list("site_id")
     dead = Count("pk", filter=Q(vital_status="dead"))
     counted = rows.annotate(enrolled=Count("pk"), operated=Count("surgery_date"), died=dead)
     return {site_id: numbers for site_id, *numbers in counted}
 
 
-def _consented(site_ids, plans, today):
+def _consented(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, tuple[Any, Any, Any, dict]]:
     """(patients, first day of consent, last, {first day of a month: patients})."""
     rows = Patient.objects.filter(site_id__in=site_ids).order_by().values_list("site_id")
-    by_month = defaultdict(dict)
+    by_month: dict[int, dict] = defaultdict(dict)
     months = rows.exclude(consent_date=None).annotate(month=TruncMonth("consent_date"))
     for site_id, month, n in months.values_list("site_id", "month").annotate(Count("pk")):
         by_month[site_id][month] = n
@@ -44,13 +46,13 @@ def _consented(site_ids, plans, today):
     return {site_id: (n, first, last, by_month[site_id]) for site_id, n, first, last in spans}
 
 
-def _drafts(site_ids, plans, today):
+def _drafts(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, Any]:
     rows = Assessment.objects.order_by().filter(site_id__in=site_ids, state=State.DRAFT)
     return dict(rows.values_list("site_id").annotate(Count("pk")))
 
 
 # What is counted, each by a function of (site ids, plans, day) that gives {site id: what was counted}.
-KINDS = {
+KINDS: dict[str, Callable[..., dict]] = {
     "enrolled": _enrolled,  # [patients, of them operated, of them died]
     "consented": _consented,  # (patients, first day, last day, {month: patients})
     "waiting": visits.awaited_by_site,  # (visits due, visits overdue)
@@ -68,7 +70,7 @@ class Counted:
     at: datetime | None = None
 
 
-def counts(kind, site_ids, plans, today):
+def counts(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Counted:
     """The `Counted` of one of KINDS, for some sites."""
     site_ids = list(site_ids)
     if not is_large():
@@ -82,7 +84,7 @@ def counts(kind, site_ids, plans, today):
     return Counted(values, min((at for at, _value in stored.values()), default=None))
 
 
-def keep():
+def keep() -> None:
     """Count everything for every site in scope, unless nothing changed since; nothing in a small registry."""
     if not is_large():
         return
@@ -95,21 +97,21 @@ def keep():
                 _store(kind, site_ids, plans, today)
 
 
-def _store(kind, site_ids, plans, today):
+def _store(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Any:
     now, counted = timezone.now(), KINDS[kind](site_ids, plans, today)
     made = {_key(kind, site_id, today): (now, counted.get(site_id)) for site_id in site_ids}
     cache.set_many(made, KEPT)
     return made
 
 
-def _key(kind, site_id, today):
+def _key(kind: Any, site_id: Any, today: Any) -> str:
     return f"site_counts:{today}:{kind}:{site_id}"
 
 
 _asked = {"at": float("-inf"), "large": False}
 
 
-def is_large():
+def is_large() -> Any:
     """Whether there are so many patients that pages do not count them: an estimate that is asked for once a minute."""
     if time.monotonic() - _asked["at"] > 60:
         with connection.cursor() as cursor:

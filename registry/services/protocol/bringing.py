@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from registry.instruments.base import Label
 from registry.protocol import definitions, questionnaires, redcap
@@ -9,6 +10,7 @@ from registry.protocol.definitions import Fault
 from registry.protocol.notes import Carried
 from registry.services import current_protocol as current
 from registry.services.protocol import publishing
+from sites.tenancy.access import Access
 
 LARGEST = 5_000_000  # bytes of a file
 LIBRARY = Path(definitions.__file__).parent / "library"
@@ -31,11 +33,11 @@ def read(content: bytes, record: str) -> Carried:
     return _own(document)
 
 
-def _refused(reason, row=0):
+def _refused(reason: Any, row: int = 0) -> Carried:
     return Carried(faults=[Fault(row, "", "", reason)])
 
 
-def _own(entry):
+def _own(entry: Any) -> Carried:
     documents = entry if isinstance(entry, list) else entry.get("instruments", [entry])
     result = Carried()
     for document in documents if isinstance(documents, list) else [documents]:
@@ -53,7 +55,7 @@ def _own(entry):
     return result
 
 
-def bring(*, access, content, record):
+def bring(*, access: Access, content: Any, record: Any) -> Carried:
     """Keep each form of a file as a draft; what became of it. A file that is wrong as a whole leaves no draft."""
     carried = read(content, record)
     if not any(fault.row in (0, 1) and not fault.column for fault in carried.faults):
@@ -62,12 +64,12 @@ def bring(*, access, content, record):
     return carried
 
 
-def library():
+def library() -> dict[Any, Any]:
     """The documents that come with the product, by code, in the order of their titles."""
     documents = [json.loads(path.read_text()) for path in sorted(LIBRARY.glob("*.json"))]
     return {document["code"]: document for document in sorted(documents, key=lambda document: document["title"]["en"])}
 
 
-def published():
+def published() -> Any:
     """Entries of the protocol that holds: {"version", "document", "retired"}."""
     return current.document_of(current.version()).get("instruments") or []

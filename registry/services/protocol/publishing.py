@@ -4,20 +4,22 @@ What is published stands in the next version of the protocol; the database gets 
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import Instrument, Item, Label
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import OwnInstrument, ProtocolVersion
-from registry.models.clinical import BASELINE, SURGERY
 from registry.models.columns import stored_items
 from registry.models.own import MODELS
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current as scope
 from sites.tenancy.scope import everything
 
@@ -27,7 +29,7 @@ LOCK = 0x4D53_50  # one publishes at a time
 class InvalidDefinition(ValueError):
     """A declaration that cannot be published; `faults` say where and why."""
 
-    def __init__(self, faults):
+    def __init__(self, faults: Any) -> None:
         self.faults = list(faults)
         super().__init__("; ".join(map(str, self.faults)))
 
@@ -45,17 +47,17 @@ class Effect:
     stored: int = 0
 
 
-def _require(access):
+def _require(access: Access) -> None:
     if access is not None:
         access.require(Can.ADMINISTER)
 
 
-def _user_id(access):
+def _user_id(access: Access) -> Any:
     return access.user_id if access is not None else None
 
 
 @transaction.atomic
-def keep_draft(*, access, document, note=""):
+def keep_draft(*, access: Access, document: Any, note: str = "") -> OwnInstrument:
     """Store a document as the draft of its instrument, faulty or not, and return the row. Raises PermissionDenied."""
     _require(access)
     code = str(document.get("code") or "")[:20]
@@ -70,17 +72,17 @@ def keep_draft(*, access, document, note=""):
 
 
 @transaction.atomic
-def discard_draft(*, access, code):
+def discard_draft(*, access: Access, code: str) -> None:
     _require(access)
     OwnInstrument.objects.filter(code=code, is_draft=True).delete()
 
 
-def _lock():
+def _lock() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def read(document, protocol=None):
+def read(document: Any, protocol: Any = None) -> Any:
     """The `Reading` of a document within a protocol (its document): with the names that are taken and those known."""
     protocol = current.document_of(current.version()) if protocol is None else protocol
     declared = protocol.get("instruments") or []
@@ -88,7 +90,7 @@ def read(document, protocol=None):
     return definitions.read(document, taken=taken(others), known=current.known_to({"document": document}, others))
 
 
-def taken(declared=()):
+def taken(declared: Any = ()) -> frozenset[Any | str]:
     """Names that no item may have: the product's, its tables' columns, and those of other own instruments."""
     names = {item.name for item in catalogue.BUILT_IN.all_items} | set(catalogue.BUILT_IN._derived)
     for model in set(MODELS.values()):
@@ -124,7 +126,7 @@ def as_data(item: Item, record: str) -> dict:
     }
 
 
-def effects(instrument: Instrument, record: str, before: Instrument | None):
+def effects(instrument: Instrument, record: str, before: Instrument | None) -> list:
     """The `Effect`s of publishing an instrument over the version that holds, if there is one."""
     all_effects = []
     new = {item.name: item for item in instrument.items}
@@ -157,7 +159,7 @@ def effects(instrument: Instrument, record: str, before: Instrument | None):
     return all_effects
 
 
-def _narrowed(old, new, record):
+def _narrowed(old: Any, new: Any, record: Any) -> Iterator[Effect]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT own_accepted(%s), own_accepted(%s)", [json.dumps(as_data(item, record)) for item in (old, new)]
@@ -178,7 +180,7 @@ def _narrowed(old, new, record):
     yield Effect(new.name, what, count)
 
 
-def _count(item, record, condition):
+def _count(item: Item, record: Any, condition: Any) -> Any:
     """How many stored answers of an item meet an SQL condition, at all sites: only the number leaves this function."""
     table = MODELS[record]._meta.db_table
     with everything(user_id=scope().user_id), transaction.atomic(), connection.cursor() as cursor:
@@ -189,7 +191,7 @@ def _count(item, record, condition):
 
 
 @transaction.atomic
-def publish(*, access, code, note):
+def publish(*, access: Access, code: str, note: Any) -> ProtocolVersion:
     """Publish the draft of an instrument; returns the new ProtocolVersion.
 
     Raises PermissionDenied, KeyError where there is no draft, InvalidDefinition, Busy. Nothing is half-published.
@@ -214,7 +216,7 @@ def publish(*, access, code, note):
     return store(access, protocol | {"instruments": [*others, entry]}, note)
 
 
-def refuse_incompatible(instrument, record, protocol):
+def refuse_incompatible(instrument: Instrument, record: Any, protocol: Any) -> None:
     """Raise InvalidDefinition where stored answers stand against the new version, or a form against the old one's."""
     entry = next(
         (entry for entry in protocol.get("instruments") or [] if entry["document"]["code"] == instrument.code), None
@@ -237,7 +239,7 @@ def refuse_incompatible(instrument, record, protocol):
         )
 
 
-def _add_columns(instrument, record):
+def _add_columns(instrument: Instrument, record: Any) -> None:
     items = json.dumps([as_data(item, record) for item in instrument.items])
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -249,7 +251,7 @@ def _add_columns(instrument, record):
 
 
 @transaction.atomic
-def retire(*, access, code, note, back=False):
+def retire(*, access: Access, code: str, note: Any, back: bool = False) -> ProtocolVersion:
     """Ask an instrument no more, or again (`back`); its answers stay. Returns the new ProtocolVersion."""
     _require(access)
     _lock()
@@ -262,7 +264,7 @@ def retire(*, access, code, note, back=False):
     return store(access, protocol | {"instruments": entries}, note)
 
 
-def store(access, document, note):
+def store(access: Access, document: Any, note: Any) -> ProtocolVersion:
     """Store a protocol's document as its next version; for whoever has checked it. Returns the ProtocolVersion."""
     protocol = current.build(document)
     row = ProtocolVersion.objects.create(
@@ -276,14 +278,13 @@ def needed(protocol: catalogue.Catalogue) -> dict:
     """Names of the items that a complete form needs whatever is answered elsewhere, by form, and by visit or code."""
     visits = {visit for states in protocol.matrix.values() for visit in states}
 
-    def names(instruments, form, visit=""):
+    def names(instruments: Any, form: Any, visit: str = "") -> list[str]:
         own = [instrument for instrument in protocol.own.get(form, ()) if protocol.asks(instrument.code, visit)]
         asked = [*protocol.core(instruments, visit), *(protocol.as_asked(instrument, visit) for instrument in own)]
         return [item.name for item in stored_items(asked) if item.required and not item.show_if]
 
     return {
-        "baseline": names(BASELINE, "baseline"),
-        "surgery": names(SURGERY, "surgery"),
+        **{code: names(form.instruments, code) for code, form in FINISHED_FORMS.items()},
         "assessment": {
             visit or "*": names(catalogue.ASSESSMENT, "assessment", visit) for visit in ("", *sorted(visits))
         },

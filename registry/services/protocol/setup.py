@@ -5,7 +5,9 @@ comparisons and exports have them as they have everything else that is declared.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.catalogue import ASKED, NOT_ASKED, REQUIRED
+from registry.instruments.patient_forms import BASELINE
 from registry.models import ScheduleVersion
-from registry.models.clinical import BASELINE
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current
@@ -22,7 +24,7 @@ from registry.services.follow_up import schedule
 from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from sites.models import Membership, Site
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour")
 LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
@@ -43,12 +45,12 @@ class Step:
     note: str = ""
 
 
-def document():
+def document() -> Any:
     """The document of the protocol that holds."""
     return current.document_of(current.version())
 
 
-def steps(protocol=None):
+def steps(protocol: Any = None) -> list[Step]:
     """The steps of the set-up, in order."""
     protocol = document() if protocol is None else protocol
     about = protocol.get("study") or {}
@@ -56,7 +58,7 @@ def steps(protocol=None):
     sites, people = Site.objects.count(), Membership.objects.count()
     asked = [one for one in protocol.get("instruments") or [] if not one.get("retired")]
 
-    def lines(key):
+    def lines(key: Any) -> int:
         return len(about.get(key) or ())
 
     rows = [
@@ -78,12 +80,13 @@ def steps(protocol=None):
         ("target", _("Target"), "study_about", about.get("target"), _("how many patients are to be enrolled"), ""),
     ]  # fmt: skip
     return [
-        Step(code, title, url, "" if done else missing, str(note)) for code, title, url, done, missing, note in rows
+        Step(code, str(title), url, "" if done else str(missing), str(note))
+        for code, title, url, done, missing, note in rows
     ]
 
 
 @transaction.atomic
-def save_about(*, access, about, note):
+def save_about(*, access: Access, about: Any, note: Any) -> Any:
     """Store what the study is: names, numbers, lists. Returns the new ProtocolVersion.
 
     Raises PermissionDenied; InvalidDefinition where a list names something twice, or drops what patients have.
@@ -101,12 +104,12 @@ def save_about(*, access, about, note):
     return row
 
 
-def _differs(made):
+def _differs(made: Any) -> Any:
     entries = document().get("instruments") or []
     return next((entry["document"] for entry in entries if entry["document"]["code"] == made["code"]), None) != made
 
 
-def _faults(about):
+def _faults(about: Any) -> Iterator[Fault]:
     for key in LISTS:
         codes = [criterion["code"] for criterion in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
@@ -130,7 +133,7 @@ def _faults(about):
 _HEAD = {"metaspine": "instrument", "format": definitions.FORMAT, "record": "baseline", "checks": []}
 
 
-def _arms(about):
+def _arms(about: Any) -> Any:
     arms = about.get("arms") or ()
     return arms and _HEAD | {
         "code": "study_arm",
@@ -143,7 +146,7 @@ def _arms(about):
     }  # fmt: skip
 
 
-def _eligibility(about):
+def _eligibility(about: Any) -> dict[str, Any] | None:
     criteria = [("inclusion", criterion) for criterion in about.get("inclusion") or ()]
     criteria += [("exclusion", criterion) for criterion in about.get("exclusion") or ()]
     if not criteria:
@@ -170,7 +173,7 @@ def _eligibility(about):
     return _HEAD | {"code": "eligibility", "title": title, "items": items, "checks": [check]}
 
 
-def _consent(about):
+def _consent(about: Any) -> Any:
     versions = about.get("consent") or ()
     return versions and _HEAD | {
         "code": "consent_form",
@@ -198,21 +201,21 @@ def _consent(about):
 # The matrix
 
 
-def visits():
+def visits() -> list[tuple[str, Label]]:
     """Every visit that a version of the schedule plans, in order: (code, label)."""
-    known = {}
+    known: dict[str, tuple[int, Label]] = {}
     for version in schedule.plans().versions:
         for timepoint in version.plan:
             known.setdefault(timepoint.code, (timepoint.day, timepoint.label))
     return [(code, label) for code, (_day, label) in sorted(known.items(), key=lambda pair: pair[1][0])]
 
 
-def of_baseline():
+def of_baseline() -> Any:
     """Instruments of the patient's baseline that a protocol may leave out."""
-    return tuple(instrument for instrument in BASELINE if instrument.code not in ALWAYS)
+    return tuple(instrument for instrument in BASELINE.instruments if instrument.code not in ALWAYS)
 
 
-def of_visits():
+def of_visits() -> Any:
     protocol = catalogue.current()
     own = tuple(
         instrument for instrument in protocol.own.get("assessment", ()) if instrument.code not in protocol.retired
@@ -221,14 +224,14 @@ def of_visits():
 
 
 @transaction.atomic
-def save_matrix(*, access, off, states, note):
+def save_matrix(*, access: Access, off: Any, states: Any, note: Any) -> Any:
     """Store what is asked when. Returns the new ProtocolVersion.
 
     off     codes of instruments that are not asked at all
     states  (code, visit) to how it is asked there (ASKED)
     """
     access.require(Can.ADMINISTER)
-    matrix = {}
+    matrix: dict[str, dict[str, str]] = {}
     for (code, visit), state in states.items():
         if state in ASKED and state != REQUIRED:
             matrix.setdefault(code, {})[visit] = state

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from registry.instruments.base import Item
 from registry.instruments.levels import from_mask
 from registry.models import State
 from sites.models import AuditEvent
@@ -25,7 +26,7 @@ class Change:
     was_missing: str
 
 
-def since(row, version):
+def since(row: Any, version: Any) -> dict[str, Change]:
     """Item name to its `Change` since `version` of a record; None for version: since it was not there.
 
     An update that changed nothing is not in the trail, so that an answer changed shortly before may be among them.
@@ -34,7 +35,7 @@ def since(row, version):
     wanted = MOST if version is None else max(0, row.version - version)
     actions = ("insert", "update") if version is None else ("update",)
     newest = list(events.filter(action__in=actions).order_by("-pk")[: min(wanted, MOST)])
-    changes = {}
+    changes: dict[str, Change] = {}
     for event in reversed(newest):
         old, new = event.old or {}, event.new or {}
         was_missing, missing = old.get("missing") or {}, new.get("missing") or {}
@@ -46,7 +47,7 @@ def since(row, version):
     return changes
 
 
-def last_answered(row, names, state_column):
+def last_answered(row: Any, names: Any, state_column: Any) -> tuple | None:
     """(person's id, moment) of the last change of a form's answers, or of its completion; None where none is on record.
 
     Who signs, unlocks or verifies a form changes its row and none of its answers; forms of a patient share a row.
@@ -62,7 +63,7 @@ def last_answered(row, names, state_column):
     return None
 
 
-def _answers(old, new, names, state_column):
+def _answers(old: Any, new: Any, names: Any, state_column: Any) -> bool:
     """Whether a change of a row is one of some of its answers, or completes its form."""
     if any(old.get(name) != new.get(name) for name in names & {*old, *new}):
         return True
@@ -72,7 +73,7 @@ def _answers(old, new, names, state_column):
     return bool(state_column) and (old.get(state_column), new.get(state_column)) == (State.DRAFT, State.COMPLETE)
 
 
-def typed(item, value):
+def typed(item: Item, value: Any) -> Any:
     """A value of the trail as the field of a form holds it."""
     if value is None:
         return ""

@@ -1,9 +1,10 @@
 """Cleaning a form's answers: the one way from what was typed, sent or read to what is stored."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from registry.instruments import catalogue, checks
-from registry.instruments.base import MISSING_REASONS, InvalidValue, Label
+from registry.instruments.base import MISSING_REASONS, InvalidValue, Item, Label
 from registry.protocol import evaluate
 
 
@@ -13,7 +14,7 @@ class InvalidAnswers(ValueError):
     readable  the `Answers` that could be read, where it was cleaning that refused
     """
 
-    def __init__(self, errors, readable=None):
+    def __init__(self, errors: Any, readable: Any = None) -> None:
         self.errors, self.readable = errors, readable
         super().__init__("; ".join(f"{name}: {label}" for name, labels in errors.items() for label in labels))
 
@@ -34,7 +35,9 @@ NOT_ASKED = Label(
 BOTH = Label("has a value and a reason for having none", "値と欠測理由の両方が入力されています")
 
 
-def clean(items, raw, missing, *, complete, today=None, known=None, conditions=None):
+def clean(
+    items: Any, raw: Any, missing: Any, *, complete: bool, today: Any = None, known: Any = None, conditions: Any = None
+) -> Answers:
     """`Answers` for the raw values of `items` (name to text or value) and reasons (name to code).
 
     `complete` asks for a value or a reason in every required item that is asked. `known()` gives answers of the patient
@@ -42,6 +45,24 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
     `conditions` are those of the catalogue that holds, unless others are given. Raises InvalidAnswers naming every
     fault at once.
     """
+    answers, errors = _read(items, raw, missing, today)
+    asked = Asked(answers.values, known, today, conditions)
+    for item in items:
+        if item.name in errors:
+            continue
+        if not asked.is_shown(item):
+            answers.missing.pop(item.name, None)
+            if answers.values[item.name] is not None:
+                errors[item.name] = [NOT_ASKED]
+        elif complete and not is_answered(answers, item.name) and asked.is_required(item):
+            errors[item.name] = [REQUIRED]
+    if errors:
+        raise InvalidAnswers(errors, readable=_without(answers, errors))
+    return answers
+
+
+def _read(items: Any, raw: Any, missing: Any, today: Any) -> tuple[Answers, dict]:
+    """(Answers, errors) of each item by itself."""
     answers, errors = Answers(), {}
     for item in items:
         reason = missing.get(item.name) or None
@@ -59,22 +80,10 @@ def clean(items, raw, missing, *, complete, today=None, known=None, conditions=N
         answers.values[item.name] = value
         if reason:
             answers.missing[item.name] = reason
-    asked = Asked(answers.values, known, today, conditions)
-    for item in items:
-        if item.name in errors:
-            continue
-        if not asked.is_shown(item):
-            answers.missing.pop(item.name, None)
-            if answers.values[item.name] is not None:
-                errors[item.name] = [NOT_ASKED]
-        elif complete and not is_answered(answers, item.name) and asked.is_required(item):
-            errors[item.name] = [REQUIRED]
-    if errors:
-        raise InvalidAnswers(errors, readable=_without(answers, errors))
-    return answers
+    return answers, errors
 
 
-def _without(answers, errors):
+def _without(answers: Any, errors: Any) -> Answers:
     """The answers without those that are in error: no other rule says anything of these."""
     return Answers(
         {name: value for name, value in answers.values.items() if name not in errors},
@@ -82,7 +91,7 @@ def _without(answers, errors):
     )
 
 
-def cleaned_and_checked(items, raw, missing, check, **how):
+def cleaned_and_checked(items: Any, raw: Any, missing: Any, check: Any, **how: Any) -> Any:
     """`Answers` as `clean` gives them, if `check` has nothing against them either: every fault is named at once.
 
     check  takes the Answers that could be read, and the names of those that could not; gives errors by item name
@@ -98,7 +107,7 @@ def cleaned_and_checked(items, raw, missing, check, **how):
     return answers
 
 
-def is_answered(answers, name):
+def is_answered(answers: Any, name: str) -> bool:
     return answers.values[name] is not None or name in answers.missing
 
 
@@ -108,12 +117,12 @@ class Asked:
     answers  item name to clean value; `known()` gives more of them, of the patient, where a condition needs any
     """
 
-    def __init__(self, answers, known=None, today=None, conditions=None):
+    def __init__(self, answers: Any, known: Any = None, today: Any = None, conditions: Any = None) -> None:
         self.conditions = catalogue.current().conditions if conditions is None else conditions
         self.own, self.known, self.today = answers, known, today
-        self.merged = None
+        self.merged: dict[str, Any] | None = None
 
-    def _holds(self, item, column):
+    def _holds(self, item: Item, column: Any) -> Any:
         tree = self.conditions.get(item.name, {}).get(column)
         if tree is None:
             return None
@@ -121,16 +130,16 @@ class Asked:
             self.merged = {**(self.known() if self.known else {}), **self.own}
         return evaluate.value(tree, self.merged, self.today)
 
-    def is_shown(self, item):
+    def is_shown(self, item: Item) -> bool:
         return self._holds(item, "show_if") is not False
 
-    def is_required(self, item):
+    def is_required(self, item: Item) -> Any:
         return item.required or self._holds(item, "required_if") is True
 
 
-def broken(values):
+def broken(values: Any) -> dict[str, list[Label]]:
     """The hard checks that `values` break, as errors of the item that is to be mended."""
-    errors = {}
+    errors: dict[str, list[Label]] = {}
     for check in checks.hard_errors(values):
         item = check.later if isinstance(check, checks.DateOrder) else check.item
         errors.setdefault(item, []).append(check.message_about(values))

@@ -2,15 +2,16 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from registry.models import Draft
+from registry.models import Draft, Patient
 from registry.services.records.storing import require
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 
 NEW_EVENT = "event-new"
 # Names of a form's fields: items, `<item>_missing`, `<instrument>_not_done` and `reason`. What only steers the page is
@@ -27,7 +28,7 @@ class TooMuch(Exception):
     """More was typed than a draft may hold."""
 
 
-def fields_of(sent):
+def fields_of(sent: Any) -> dict:
     """The fields of a form in what was sent (a QueryDict): name to list of texts."""
     names = (name for name in sent if name not in STEERING and FIELD.fullmatch(name))
     return {name: sent.getlist(name) for name in names}
@@ -53,13 +54,13 @@ WHERE person_id = %(person)s AND patient_id = %(patient)s AND form = %(form)s AN
 """
 
 
-def mark(updated_at):
+def mark(updated_at: Any) -> Any:
     """What a page carries of the draft that it knows; "" for none. Any other window's typing makes another mark."""
     return updated_at.isoformat() if updated_at else ""
 
 
 @transaction.atomic
-def keep(*, access, patient, form, typed, version, known=""):
+def keep(*, access: Access, patient: Patient, form: Any, typed: Any, version: Any, known: str = "") -> Any:
     """Keep what was typed, beside what the person's draft of this form has already; returns the page's new mark.
 
     form     the form's code
@@ -83,14 +84,14 @@ def keep(*, access, patient, form, typed, version, known=""):
 OWN = """
 SELECT typed::text, based_on, updated_at, discarded_at FROM registry_draft
 WHERE person_id = %s AND patient_id = %s AND form = %s AND site_id = %s
-  AND (discarded_at IS NULL OR discarded_at > now() - %s)
+  AND (discarded_at IS NULL OR discarded_at > now() - make_interval(secs => %s))
 """
 
 
-def draft_of(access, patient, form):
+def draft_of(access: Access, patient: Patient, form: Any) -> Draft | None:
     """The person's own draft of a form, also one just discarded; None where there is none. One query."""
     with connection.cursor() as cursor:  # plain SQL: every form asks
-        cursor.execute(OWN, [access.user_id, patient.pk, form, patient.site_id, REMEMBERED])
+        cursor.execute(OWN, [access.user_id, patient.pk, form, patient.site_id, REMEMBERED.total_seconds()])
         row = cursor.fetchone()
     if row is None:
         return None
@@ -107,13 +108,13 @@ def draft_of(access, patient, form):
     )
 
 
-def drafts_of(access, most):
+def drafts_of(access: Access, most: Any) -> list[Draft]:
     """The person's drafts at the sites where they may enter, the last typed first."""
     own = Draft.objects.filter(person_id=access.user_id, site_id__in=access.sites_for(Can.ENTER), discarded_at=None)
     return list(own[:most])
 
 
-def codes_of(access, patient):
+def codes_of(access: Access, patient: Patient) -> frozenset | frozenset[Any]:
     """Codes of the forms of a patient of which the person has a draft. One query."""
     if not access.may(Can.ENTER, patient.site_id):
         return frozenset()
@@ -121,12 +122,12 @@ def codes_of(access, patient):
     return frozenset(own.filter(discarded_at=None).order_by().values_list("form", flat=True))
 
 
-def discard(access, patient, form):
+def discard(access: Access, patient: Patient, form: Any) -> None:
     """The author does not want the draft; for an hour it can be brought back."""
     _own(access, patient, form).filter(discarded_at=None).update(discarded_at=timezone.now())
 
 
-def bring_back(access, patient, form):
+def bring_back(access: Access, patient: Patient, form: Any) -> None:
     _own(access, patient, form).update(discarded_at=None)
 
 
@@ -136,7 +137,7 @@ RETURNING typed::text, based_on, updated_at, discarded_at
 """
 
 
-def forget(access, patient, form, sent, known):
+def forget(access: Access, patient: Patient, form: Any, sent: Any, known: Any) -> bool:
     """The form was saved: its author's draft has done its duty, but for what was typed in another window.
 
     sent   what was saved, as it was sent (a QueryDict)
@@ -160,16 +161,16 @@ def forget(access, patient, form, sent, known):
     return bool(typed)
 
 
-def _filled(texts):
+def _filled(texts: Any) -> list:
     return [text.strip() for text in texts if text.strip()]
 
 
-def _own(access, patient, form):
+def _own(access: Access, patient: Patient, form: Any) -> Any:
     require(access, Can.ENTER, patient.site_id)
     return Draft.objects.filter(person_id=access.user_id, patient_id=patient.pk, form=form).order_by()
 
 
-def forget_old(now=None):
+def forget_old(now: datetime | None = None) -> int:
     """Remove drafts that nobody went on with for `METASPINE_DRAFT_DAYS`, and discarded ones; returns how many.
 
     Call it in the scope of all sites.

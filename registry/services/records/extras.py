@@ -3,17 +3,18 @@
 from dataclasses import replace
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
 
 from registry.instruments import catalogue, extras
-from registry.instruments.base import InvalidValue, Label
+from registry.instruments.base import Instrument, InvalidValue, Item, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
 from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
 from sites.database.per_request_cache import once_a_request
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
 CORE = {"assessment": catalogue.ASSESSMENT}
@@ -21,7 +22,7 @@ SWITCHED_OFF = Label("is switched off in this registry", "本レジストリで�
 
 
 @once_a_request
-def switched_on():
+def switched_on() -> frozenset[Any]:
     """Codes of the switches that are on. They take effect with the next request."""
     with connection.cursor() as cursor:
         cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
@@ -29,7 +30,7 @@ def switched_on():
 
 
 @transaction.atomic
-def switch(*, access, code, on):
+def switch(*, access: Access, code: str, on: Any) -> bool:
     """Switch an extra (a code of `extras.SWITCHES`) on or off; whether that changed anything.
 
     Off hides it for new entry and keeps what is stored. Raises PermissionDenied, KeyError.
@@ -46,22 +47,24 @@ def switch(*, access, code, on):
     return True
 
 
-def shown(form, visit=""):
+def shown(form: Any, visit: str = "") -> Any:
     """The extra instruments that a form asks now, at `visit` where one is given."""
     return extras.shown(form, switched_on(), visit)
 
 
-def core(form, visit=""):
+def core(form: Any, visit: str = "") -> Any:
     """The core instruments that a form asks now, at `visit` where one is given."""
     return catalogue.current().core(CORE[form], visit)
 
 
-def core_of(instruments, visit=""):
+def core_of(instruments: Any, visit: str = "") -> Any:
     """Those of some core instruments that are asked now."""
     return catalogue.current().core(instruments, visit)
 
 
-def core_items(instruments, row, raw, missing, *, visit="", asked_by=None):
+def core_items(
+    instruments: Any, row: Any, raw: Any, missing: Any, *, visit: str = "", asked_by: Any = None
+) -> tuple[Item, ...]:
     """The items of a form's core, as the protocol asks them, to be cleaned.
 
     asked_by  the version of the protocol by which the form was completed; None for one that becomes complete now
@@ -76,7 +79,7 @@ def core_items(instruments, row, raw, missing, *, visit="", asked_by=None):
     return items
 
 
-def asked():
+def asked() -> Any:
     """Every instrument that some form asks now: the core and the extras that are on, in the order of the catalogue."""
     on = switched_on()
     current = catalogue.current()
@@ -89,13 +92,13 @@ def asked():
     ]
 
 
-def asked_among(instruments):
+def asked_among(instruments: Any) -> tuple:
     """Those of some extra instruments that a form asks now, with the items that it asks."""
     codes = {instrument.code for instrument in instruments}
     return tuple(instrument for instrument in asked() if instrument.code in codes) if codes else ()
 
 
-def kept(form, row, instruments):
+def kept(form: Any, row: Any, instruments: Any) -> list:
     """Extras that are not among `instruments`, with the items that `row` answers: [(Instrument, [Item])]."""
     asked = {item.name for item in catalogue.items(instruments)}
     stored = []
@@ -106,11 +109,13 @@ def kept(form, row, instruments):
     return stored
 
 
-def is_answered(row, name):
+def is_answered(row: Any, name: str) -> bool:
     return row is not None and (getattr(row, name) is not None or name in row.missing)
 
 
-def to_clean(form, row, raw, missing, *, completing, visit="", asked_by=None):
+def to_clean(
+    form: Any, row: Any, raw: Any, missing: Any, *, completing: Any, visit: str = "", asked_by: Any = None
+) -> tuple[tuple[Item, ...], dict[str, Any], dict[str, Any]]:
     """(items, raw, missing) of a form's extras, to be cleaned together with those of its core.
 
     row         the stored record, or None; what the request does not speak of stays as it is there
@@ -122,7 +127,7 @@ def to_clean(form, row, raw, missing, *, completing, visit="", asked_by=None):
     on = shown(form, visit)
     names = {item.name for item in catalogue.items(on)}
     refuse_off(form, row, raw, missing, names)
-    items = []
+    items: list[Item] = []
     for instrument in on:
         own = instrument.items if asked_by is None else _as_asked_by(asked_by, form, instrument, visit)
         begun = any(_is_sent(item.name, raw, missing) or is_answered(row, item.name) for item in own)
@@ -137,7 +142,7 @@ def to_clean(form, row, raw, missing, *, completing, visit="", asked_by=None):
     )
 
 
-def _as_asked_by(version, form, instrument, visit):
+def _as_asked_by(version: Any, form: Any, instrument: Instrument, visit: Any) -> Any:
     """The items of an instrument; an own one requires what the version of the protocol that asked it required."""
     if not instrument.own:
         return instrument.items
@@ -155,17 +160,17 @@ def _as_asked_by(version, form, instrument, visit):
     return tuple(replace(item, required=item.required and item.name in required) for item in instrument.items)
 
 
-def _is_sent(name, raw, missing):
+def _is_sent(name: str, raw: Any, missing: Any) -> bool:
     return raw.get(name) not in (None, "", (), []) or bool(missing.get(name))
 
 
-def refuse_off(form, row, raw, missing, names):
+def refuse_off(form: Any, row: Any, raw: Any, missing: Any, names: Any) -> None:
     """Refuse answers to extras of this form that are off, but not what says the same as is stored."""
     off = [item for item in catalogue.items(catalogue.current().extras.get(form, ())) if item.name not in names]
     _refuse(off, row, raw, missing)
 
 
-def _refuse(items, row, raw, missing):
+def _refuse(items: Any, row: Any, raw: Any, missing: Any) -> None:
     errors = {}
     for item in items:
         if not _is_sent(item.name, raw, missing):
@@ -182,12 +187,12 @@ def _refuse(items, row, raw, missing):
         raise InvalidAnswers(errors)
 
 
-def is_completing(state):
+def is_completing(state: Any) -> Any:
     """Whether a form in this state becomes complete when it is stored as complete; follow-up (None) always does."""
     return state is None or state == State.DRAFT
 
 
-def count_stored(code):
+def count_stored(code: str) -> int:
     """How many records answer an item of this switch, at all sites: only the number leaves this function."""
     items = extras.SWITCHES[code].items
     count = 0

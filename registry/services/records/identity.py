@@ -8,6 +8,7 @@ import os
 from base64 import urlsafe_b64decode
 from datetime import date
 from functools import cache
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.keys import LOCAL_NUMBERS
-from registry.models import Erasure, Identity
+from registry.models import Erasure, Identity, Patient
 from registry.services.records.cleaning import InvalidAnswers
 
 FIELDS = ("birth_date", "hospital_number", "initials")
@@ -32,7 +33,7 @@ class UnreadableIdentity(Exception):
 
 
 @cache
-def _deployment_keys(encoded):
+def _deployment_keys(encoded: Any) -> dict:
     """Key id to cipher; the first key encrypts, the others still decrypt."""
     keys = {}
     for key in encoded:
@@ -43,24 +44,24 @@ def _deployment_keys(encoded):
     return keys
 
 
-def _seal(cipher, text, bound_to):
+def _seal(cipher: Any, text: Any, bound_to: Any) -> Any:
     nonce = os.urandom(_NONCE)
     return nonce + cipher.encrypt(nonce, text, bound_to.encode())
 
 
-def _open(cipher, sealed, bound_to):
+def _open(cipher: Any, sealed: Any, bound_to: Any) -> Any:
     try:
         return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
     except InvalidTag as error:
         raise UnreadableIdentity(f"identifiers of {bound_to} cannot be decrypted") from error
 
 
-def _wrap(key, patient_id):
+def _wrap(key: Any, patient_id: str) -> Any:
     key_id, cipher = next(iter(_deployment_keys(tuple(settings.FIELD_KEYS)).items()))
     return key_id + _seal(cipher, key, patient_id)
 
 
-def _unwrap(wrapped, patient_id):
+def _unwrap(wrapped: Any, patient_id: str) -> Any:
     wrapped = bytes(wrapped)
     cipher = _deployment_keys(tuple(settings.FIELD_KEYS)).get(wrapped[:KEY_ID])
     if cipher is None:
@@ -68,28 +69,28 @@ def _unwrap(wrapped, patient_id):
     return _open(cipher, wrapped[KEY_ID:], patient_id)
 
 
-def wrapped_key(name):
+def wrapped_key(name: str) -> tuple[bytes, Any]:
     """(key, key encrypted with the deployment's): a new key for what is to be sealed under `name`."""
     key = AESGCM.generate_key(256)
     return key, _wrap(key, name)
 
 
-def unwrapped_key(wrapped, name):
+def unwrapped_key(wrapped: Any, name: str) -> Any:
     """The key that `wrapped_key` made; UnreadableIdentity where the deployment's key is gone."""
     return _unwrap(wrapped, name)
 
 
-def newest_key_id():
+def newest_key_id() -> Any:
     """What a key wrapped with the first of METASPINE_FIELD_KEYS begins with."""
     return next(iter(_deployment_keys(tuple(settings.FIELD_KEYS))))
 
 
-def rewrapped(wrapped, name):
+def rewrapped(wrapped: Any, name: str) -> Any:
     """A wrapped key, encrypted with the first of METASPINE_FIELD_KEYS instead; UnreadableIdentity as above."""
     return _wrap(_unwrap(wrapped, name), name)
 
 
-def sealed(patient_id, values, key=None):
+def sealed(patient_id: str, values: Any, key: Any = None) -> dict[str, Any]:
     """Columns of `Identity` for plain `values` (field of FIELDS to text, date or None), with a new key unless given.
 
     Returns {"key": wrapped key, field: ciphertext or None for each field in `values`}.
@@ -103,7 +104,7 @@ def sealed(patient_id, values, key=None):
     return columns
 
 
-def opened(patient_id, wrapped_key, ciphertexts):
+def opened(patient_id: str, wrapped_key: Any, ciphertexts: Any) -> Any:
     """Plain values for ciphertexts (field to bytes or None), the birth date as a date; or UnreadableIdentity."""
     cipher = AESGCM(_unwrap(wrapped_key, patient_id))
     values = {}
@@ -113,18 +114,18 @@ def opened(patient_id, wrapped_key, ciphertexts):
     return values
 
 
-def read(patient):
+def read(patient: Patient) -> Any:
     """The identifiers of a patient, or None where the scope does not reach them or there are none."""
     row = Identity.objects.filter(patient_id=patient.pk).first()
     return row and opened(patient.pk, row.key, {field: getattr(row, field) for field in FIELDS})
 
 
-def misspelled(values):
+def misspelled(values: Any) -> dict:
     """What is wrong with a number of the hospital or initials, by name."""
     return _spelling(values)[1]
 
 
-def _spelling(values):
+def _spelling(values: Any) -> tuple[dict, dict]:
     """(values in their one spelling, errors by name) of numbers of the hospital and initials."""
     errors, spelled = {}, dict(values)
     for name, item in LOCAL_NUMBERS.items():
@@ -136,7 +137,7 @@ def _spelling(values):
     return spelled, errors
 
 
-def _spelled(values):
+def _spelled(values: Any) -> dict:
     """Numbers of the hospital and initials in their one spelling. Raises InvalidAnswers."""
     spelled, errors = _spelling(values)
     if errors:
@@ -144,7 +145,7 @@ def _spelled(values):
     return spelled
 
 
-def write(patient, **values):
+def write(patient: Patient, **values: Any) -> None:
     """Store some identifiers of a patient, leaving the others as they are; what is equal is not written again.
 
     Raises InvalidAnswers for a patient whose identifiers were erased, and for a character that does not belong there.

@@ -3,18 +3,20 @@
 from datetime import date, time
 from decimal import Decimal
 from functools import wraps
+from typing import Any
 
 from django.db import connection, transaction
 
 from registry.instruments import levels
 from registry.models import State
 from sites.database.fast_rows import lock, update
+from sites.tenancy.access import Access
 
 
 class Conflict(Exception):
     """The record was changed by someone else since it was read. `current` is what is stored now."""
 
-    def __init__(self, current):
+    def __init__(self, current: Any) -> None:
         self.current = current
         super().__init__("this record was changed by someone else in the meantime")
 
@@ -27,14 +29,14 @@ class ReasonRequired(Exception):
     """A completed record changes only with a reason."""
 
 
-def in_a_transaction(function):
+def in_a_transaction(function: Any) -> Any:
     """Run it in the transaction that there is, or in one of its own, but without a savepoint.
 
     That is for what refuses before it writes: there is nothing to undo, and a savepoint takes two more statements.
     """
 
     @wraps(function)
-    def run(*args, **kwargs):
+    def run(*args: Any, **kwargs: Any) -> Any:
         if connection.in_atomic_block:
             return function(*args, **kwargs)
         with transaction.atomic():
@@ -43,7 +45,7 @@ def in_a_transaction(function):
     return run
 
 
-def locked_for_update(model, pk, version):
+def locked_for_update(model: Any, pk: Any, version: Any) -> Any:
     """The row, locked until the end of the transaction; Conflict unless it still has `version` (None: any).
 
     The rest of the transaction may rely on what it reads.
@@ -56,19 +58,19 @@ def locked_for_update(model, pk, version):
     return row
 
 
-def check_not_signed(state):
+def check_not_signed(state: Any) -> None:
     if state == State.LOCKED:
         raise Locked
 
 
-def check_may_change(state, reason):
+def check_may_change(state: Any, reason: Any) -> None:
     """Asked once the answers are clean, so that whoever gives no reason is told of every fault at once."""
     check_not_signed(state)
     if state != State.DRAFT and not reason.strip():
         raise ReasonRequired
 
 
-def set_values(row, answers):
+def set_values(row: Any, answers: Any) -> list:
     """Put cleaned answers into a row; returns the names of the columns that changed, `missing` among them."""
     changed = [name for name, value in answers.values.items() if getattr(row, name) != value]
     for name in changed:
@@ -80,20 +82,20 @@ def set_values(row, answers):
     return changed
 
 
-def store_update(row, changed, reason):
+def store_update(row: Any, changed: Any, reason: Any) -> Any:
     """Write the changed columns; the trigger raises the version, the audit trail keeps the reason."""
     if changed and not update(row, tuple(sorted(changed)), reason):
         raise Conflict(None)
     return row
 
 
-def require(access, ability, site_id):
+def require(access: Access, ability: Any, site_id: Any) -> None:
     """PermissionDenied unless `access` may do this at the site; `None` for access is the system itself."""
     if access is not None:
         access.require(ability, site_id)
 
 
-def as_json(value):
+def as_json(value: Any) -> Any:
     """A stored value as JSON has it: days as text, decimals as numbers, levels as their mask, codes joined by “;”."""
     if isinstance(value, date):
         return value.isoformat()

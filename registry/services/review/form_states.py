@@ -4,6 +4,9 @@ A form is named by `baseline`, `surgery`, `follow_up` or the code of a timepoint
 with the patient and belong to none of these.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
@@ -13,13 +16,13 @@ UNSCHEDULED = "u"
 OF_FORM = Coalesce(F("timepoint_id"), F("form"))
 
 
-def open_queries(patient_ids):
+def open_queries(patient_ids: Any) -> frozenset[Any]:
     """(patient id, form) of every form with an open query, for some patients. One query."""
     queries = Query.objects.filter(patient_id__in=patient_ids, state=QueryState.OPEN).order_by()
     return frozenset(queries.values_list("patient_id", OF_FORM))
 
 
-def open_query_sql(form=""):
+def open_query_sql(form: str = "") -> str:
     """SQL: whether the patient `p` has an open query, on the form that the parameter `form` names or on any.
 
     `u` is any unscheduled visit.
@@ -33,13 +36,13 @@ def open_query_sql(form=""):
     )
 
 
-def open_queries_by_site(site_ids):
+def open_queries_by_site(site_ids: Iterable[int]) -> dict[Any, Any]:
     """Site id to the number of its open queries."""
     queries = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN).order_by()
     return dict(queries.values_list("site_id").annotate(Count("pk")))
 
 
-def queries_to_answer(site_ids, limit):
+def queries_to_answer(site_ids: Iterable[int], limit: Any) -> Any:
     """The oldest open queries that wait for a site's answer."""
     queries = Query.objects.filter(site_id__in=site_ids, state=QueryState.OPEN)
     return queries.order_by("raised_at", "pk")[:limit]

@@ -4,27 +4,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.instruments import catalogue
-from registry.models import AdverseEvent, Assessment, QueryForm, State
-from registry.models.clinical import BASELINE, SURGERY
-from registry.services.review.soft_checks import OWN_FORMS, Form
-
-STATE_COLUMNS = {QueryForm.BASELINE: "baseline_state", QueryForm.SURGERY: "surgery_state"}
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.services.review.soft_checks import Form
 
 
-def _stored(instruments):
+def _stored(instruments: Any) -> tuple[str, ...]:
     return tuple(item.name for item in catalogue.items(instruments) if not item.identifying or item.kind == "text")
 
 
-COLUMNS = {
-    QueryForm.BASELINE: _stored(BASELINE),
-    QueryForm.SURGERY: _stored(SURGERY),
-    QueryForm.FOLLOW_UP: _stored(OWN_FORMS[QueryForm.FOLLOW_UP]),
+COLUMNS: dict[str, tuple[str, ...]] = {
+    **{code: _stored(form.instruments) for code, form in PATIENT_FORMS.items()},
     QueryForm.ASSESSMENT: ("assessment_date", *_stored(catalogue.ASSESSMENT)),
     QueryForm.ADVERSE_EVENT: _stored(catalogue.ADVERSE_EVENTS),
 }
 
 
-def _extra_columns(kind):
+def _extra_columns(kind: Any) -> tuple[str, ...]:
     return _stored(catalogue.current().extras.get(str(kind), ()))
 
 
@@ -36,7 +32,7 @@ class FormRow:
     row: Any
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
         extras = _extra_columns(self.form.kind)
         return COLUMNS[self.form.kind] + tuple(
@@ -44,41 +40,40 @@ class FormRow:
         )
 
     @property
-    def comparable(self):
+    def comparable(self) -> tuple[str, ...]:
         """Columns that a monitor compares with the source: those that name nobody."""
         return tuple(name for name in self.columns if not _is_identifying(name))
 
     @property
-    def state_column(self):
-        if self.form.kind == QueryForm.FOLLOW_UP:
-            return None
-        return STATE_COLUMNS.get(self.form.kind, "state")
+    def state_column(self) -> str | None:
+        own = PATIENT_FORMS.get(self.form.kind)
+        return own.state_column if own else "state"
 
     @property
-    def state(self):
+    def state(self) -> Any:
         return getattr(self.row, self.state_column) if self.state_column else None
 
     @property
-    def is_begun(self):
+    def is_begun(self) -> bool:
         """Whether anything was answered; an assessment or event exists only once it was begun."""
-        if self.form.kind not in OWN_FORMS:
+        if self.form.kind not in PATIENT_FORMS:
             return True
         names = [name for name in self.columns if name not in ENROLMENT]
         return any(getattr(self.row, name) is not None or name in self.row.missing for name in names)
 
     @property
-    def is_finished(self):
+    def is_finished(self) -> bool:
         return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
 
 
-def _is_identifying(name):
+def _is_identifying(name: str) -> Any:
     return name != "assessment_date" and catalogue.item(name).identifying
 
 
 ENROLMENT = frozenset(item.name for item in catalogue.ENROLMENT.items)
 
 
-def forms_of(patient, assessments=None, events=None):
+def forms_of(patient: Patient, assessments: Any = None, events: Any = None) -> list[FormRow]:
     """Every form of a patient that can be finished, in the order of the protocol. Rows may be given where known."""
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if assessments is None:
@@ -87,20 +82,21 @@ def forms_of(patient, assessments=None, events=None):
     if events is None:
         events = AdverseEvent.objects.filter(**of_patient).order_by("pk")
     return [
-        FormRow(Form(str(QueryForm.BASELINE)), patient),
-        FormRow(Form(str(QueryForm.SURGERY)), patient),
+        *(FormRow(Form(code), patient) for code in FINISHED_FORMS),
         *(FormRow(Form("assessment", timepoint=assessment.timepoint_id), assessment) for assessment in assessments),
         *(FormRow(Form("adverse_event", event=event.pk), event) for event in events),
     ]
 
 
-def form_row(patient, form):
+def form_row(patient: Patient, form: Any) -> FormRow | None:
     """The `FormRow` of a form, or None where the patient has no such form yet."""
-    if form.kind in OWN_FORMS:
+    if form.kind in PATIENT_FORMS:
         return FormRow(form, patient)
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if form.kind == QueryForm.ASSESSMENT:
-        row = Assessment.objects.filter(**of_patient, timepoint_id=form.timepoint).first()
+        row: Assessment | AdverseEvent | None = Assessment.objects.filter(
+            **of_patient, timepoint_id=form.timepoint
+        ).first()
     else:
         row = AdverseEvent.objects.filter(**of_patient, pk=form.event).first()
     return FormRow(form, row) if row else None

@@ -6,8 +6,9 @@ queries of rules that the data no longer meet. `reconcile` does the same for set
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -27,7 +28,7 @@ from registry.services.review.soft_checks import (
     form_of_record,
     items_of,
 )
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current
 
 TEXT = Item(name="text", label=Label("Text", "本文"), kind="text", max_length=2000)
@@ -49,7 +50,7 @@ class Said:
 class Unlikely(Exception):
     """Answers hardly go together and nobody was asked about it yet; nothing was stored."""
 
-    def __init__(self, findings):
+    def __init__(self, findings: Any) -> None:
         self.findings = findings
         super().__init__(", ".join(finding.key for finding in findings))
 
@@ -57,7 +58,7 @@ class Unlikely(Exception):
 class WrongState(Exception):
     """The query is not in a state for this: it was answered or closed in the meantime."""
 
-    def __init__(self, query):
+    def __init__(self, query: Any) -> None:
         self.query = query
         super().__init__(f"the query is {query.state}")
 
@@ -73,7 +74,7 @@ class Weighed:
     stored: Mapping
     right: Mapping
 
-    def settle(self):
+    def settle(self) -> bool:
         """Bring the rules' queries in line; returns whether one of them may be left open."""
         if not self.found and all(query.state == QueryState.CLOSED for query in self.stored.values()):
             return False
@@ -84,7 +85,7 @@ class Weighed:
         return True
 
 
-def settle(patient, *, record=None, about=(), said=None):
+def settle(patient: Patient, *, record: Any = None, about: Any = (), said: Any = None) -> None:
     """Bring the rules' queries of `patient` in line with what is stored now. Call it inside the saving transaction.
 
     The arguments are those of `weigh`. Raises Unlikely, which must undo what was stored.
@@ -92,7 +93,7 @@ def settle(patient, *, record=None, about=(), said=None):
     weigh(patient, record=record, about=about, said=said).settle()
 
 
-def weigh(patient, *, record=None, about=(), said=None):
+def weigh(patient: Patient, *, record: Any = None, about: Any = (), said: Any = None) -> Weighed:
     """What the soft checks find, as `Weighed`, if nothing has to be asked first.
 
     record  the assessment or event that is stored; None for one of the patient's own forms, which concerns them all
@@ -124,22 +125,22 @@ def weigh(patient, *, record=None, about=(), said=None):
     return Weighed(patient, form, every, findings, stored, right)
 
 
-def _is_known(finding, query):
+def _is_known(finding: Any, query: Any) -> Any:
     return query is not None and not query.mended and query.seen == finding.seen
 
 
-def _is_accepted(finding, query):
+def _is_accepted(finding: Any, query: Any) -> Any:
     return _is_known(finding, query) and query.state != QueryState.OPEN
 
 
-def unlikely(patient, form, answers):
+def unlikely(patient: Patient, form: Any, answers: Any) -> Any:
     """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
     findings = findings_if(patient, form, answers)
     stored = _of_rules(patient, form if form.timepoint or form.event else None) if findings else {}
     return [finding for finding in findings if not _is_known(finding, stored.get(finding.key))]
 
 
-def discussed(access):
+def discussed(access: Access) -> Any:
     """Ids of the sites whose queries the person takes part in: those of entry, and of raising queries.
 
     Taking part is the person's: a token that may only read reads them too.
@@ -147,7 +148,7 @@ def discussed(access):
     return access.of_owner.sites_for(Can.ENTER, Can.QUERY)
 
 
-def form_of(query):
+def form_of(query: Any) -> Form:
     return Form(query.form, query.timepoint_id, query.event_id)
 
 
@@ -164,7 +165,7 @@ OF_RULES = """SELECT form, timepoint_id, event_id, rule, state, mended, seen FRO
     WHERE patient_id = %s AND rule IS NOT NULL"""
 
 
-def _of_rules(patient, form):
+def _of_rules(patient: Patient, form: Any) -> Any:
     """The rules' queries of a patient, or of one form, by key. Plain SQL: every save asks."""
     sql, parameters = OF_RULES, [patient.pk]
     if form is not None:
@@ -211,7 +212,7 @@ SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM returned), (SELECT c
 """
 
 
-def reconcile(findings, which, parameters):
+def reconcile(findings: Any, which: Any, parameters: Any) -> Any:
     """Raise, raise again and close the queries of rules so that they are those of `found`.
 
     found  SQL that gives the findings, one row each, in the columns of FOUND
@@ -223,7 +224,7 @@ def reconcile(findings, which, parameters):
         return cursor.fetchone()
 
 
-def _reconcile_one(patient, findings, form, every):
+def _reconcile_one(patient: Patient, findings: Any, form: Any, every: Any) -> None:
     rows = [
         {
             "site_id": patient.site_id,
@@ -245,7 +246,7 @@ def _reconcile_one(patient, findings, form, every):
     reconcile(FOUND, which, parameters)
 
 
-def _confirm(patient, finding, note):
+def _confirm(patient: Patient, finding: Any, note: Any) -> None:
     query = Query.objects.select_for_update().get(
         patient_id=patient.pk,
         rule=finding.check.name,
@@ -258,7 +259,7 @@ def _confirm(patient, finding, note):
     _tell(query, QueryMessage.Kind.CONFIRMED, cleaned(note, required=False))
 
 
-def cleaned(text, *, required=True):
+def cleaned(text: Any, *, required: bool = True) -> Any:
     """What a person wrote, fit to be stored. Raises InvalidAnswers about the item `text`."""
     try:
         value = TEXT.clean(text) or ""
@@ -269,12 +270,12 @@ def cleaned(text, *, required=True):
     return value
 
 
-def _tell(query, kind, text):
+def _tell(query: Any, kind: Any, text: Any) -> None:
     QueryMessage.objects.create(site_id=query.site_id, query=query, kind=kind, text=text, by_id=current().user_id)
 
 
 @transaction.atomic
-def raise_query(*, access, patient, form, text, field=None):
+def raise_query(*, access: Access, patient: Patient, form: Any, text: Any, field: Any = None) -> Any:
     """Ask about a form, or about one of its items; the same question that is still open is not asked twice.
 
     form   a `Form` that exists for the patient. Raises InvalidAnswers, PermissionDenied.
@@ -305,7 +306,7 @@ _SHOWN = (
 ) - {"timepoint"}
 
 
-def answers_about(query, patient, row):
+def answers_about(query: Any, patient: Patient, row: Any) -> dict:
     """The answers that a query is about, as stored now: item name → value as JSON has it; nothing that identifies.
 
     row  the assessment or adverse event, where it is about one; `patient` for the patient's own forms
@@ -323,16 +324,16 @@ def answers_about(query, patient, row):
     return answers
 
 
-def note(query, patient, row):
+def note(query: Any, patient: Patient, row: Any) -> str:
     """The note of a page that shows a query's thread and the answers that it is about (`seen.note`)."""
     return shown.note("query", query.pk, _shown(query, patient, row))
 
 
-def _shown(query, patient, row):
+def _shown(query: Any, patient: Patient, row: Any) -> dict[str, dict[str, Any] | dict]:
     return shown.of_queries([query]) | {"answers": answers_about(query, patient, row)}
 
 
-def _check_seen(query, seen, kind):
+def _check_seen(query: Any, seen: Any, kind: Any) -> None:
     """Raise Unseen if the thread has gone on, or, for who judges the answers, if these are others by now."""
     patient = Patient.objects.get(pk=query.patient_id)
     try:
@@ -347,9 +348,10 @@ def _check_seen(query, seen, kind):
             raise shown.Unseen(matters) from unseen
 
 
-def row_of(query, *, lock=False):
+def row_of(query: Any, *, lock: bool = False) -> Any:
     """The record that a query is about, the patient's own row for own forms; None where there is none yet."""
-    model, key = Patient, {"pk": query.patient_id}
+    model: Any = Patient
+    key = {"pk": query.patient_id}
     if query.event_id is not None:
         model, key = AdverseEvent, {"pk": query.event_id}
     elif query.timepoint_id is not None:
@@ -358,7 +360,7 @@ def row_of(query, *, lock=False):
     return rows.filter(**key).first()
 
 
-def _stepped(query, kind, allowed, state, text, seen):
+def _stepped(query: Any, kind: Any, allowed: Any, state: Any, text: Any, seen: Any) -> Any:
     """One step of a query: the locked row in its new state; the same step sent twice is one."""
     if seen is not None:
         row_of(query, lock=True)  # before the query, as whoever saves the record does
@@ -377,7 +379,7 @@ def _stepped(query, kind, allowed, state, text, seen):
 
 
 @transaction.atomic
-def answer(*, access, query, text, seen=None):
+def answer(*, access: Access, query: Any, text: Any, seen: Any = None) -> Any:
     """Answer an open query, at the site. Raises InvalidAnswers, PermissionDenied, WrongState, Unseen.
 
     seen  `note` of the page that showed the query; None for however it stands
@@ -387,7 +389,7 @@ def answer(*, access, query, text, seen=None):
 
 
 @transaction.atomic
-def close(*, access, query, text="", seen=None):
+def close(*, access: Access, query: Any, text: str = "", seen: Any = None) -> Any:
     """Close a query, answered or not. `seen` and what it raises are those of `answer`."""
     require(access, Can.QUERY, query.site_id)
     before = (QueryState.OPEN, QueryState.ANSWERED)
@@ -395,7 +397,7 @@ def close(*, access, query, text="", seen=None):
 
 
 @transaction.atomic
-def reopen(*, access, query, text, seen=None):
+def reopen(*, access: Access, query: Any, text: Any, seen: Any = None) -> Any:
     """Ask again, saying why the answer does not do. `seen` and what it raises are those of `answer`."""
     require(access, Can.QUERY, query.site_id)
     before = (QueryState.ANSWERED, QueryState.CLOSED)
@@ -421,14 +423,14 @@ class Wanted:
     timepoint: str | None = None
     value: object = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if catalogue.item(self.field).identifying:
             raise ValueError(f"nobody is told which records have a certain {self.field}")
 
 
-def matching(access, wanted, site_ids):
+def matching(access: Access, wanted: Any, site_ids: Iterable[int]) -> Any:
     """Records that `wanted` is about, as (site id, patient id, event id), without those already asked about."""
-    model = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
+    model: Any = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
     rows = model.objects.filter(site_id__in=set(access.sites_for(Can.QUERY)).intersection(site_ids))
     if wanted.timepoint:
         rows = rows.filter(timepoint_id=wanted.timepoint)
@@ -451,21 +453,21 @@ def matching(access, wanted, site_ids):
     return [(site, patient, None) for site, patient in rows.values_list("site_id", "patient_id")]
 
 
-def bulk_note(wanted, rows):
+def bulk_note(wanted: Any, rows: Any) -> str:
     """The note of a page that shows which records would be asked about: `rows` of `matching` (`seen.note`)."""
     return shown.note("raise queries", _asked(wanted), _records(rows))
 
 
-def _asked(wanted):
+def _asked(wanted: Any) -> str:
     return f"{wanted.kind}:{wanted.timepoint}:{wanted.field}:{wanted.has}:{wanted.value}"
 
 
-def _records(rows):
+def _records(rows: Any) -> dict[str | Any, dict]:
     return {f"{patient}/event-{event}" if event else patient: {} for _site, patient, event in rows}
 
 
 @transaction.atomic
-def raise_many(*, access, wanted, text, site_ids, seen=None):
+def raise_many(*, access: Access, wanted: Any, text: Any, site_ids: Iterable[int], seen: Any = None) -> int:
     """Ask the same about every record that `wanted` names; returns how many queries were raised, at most AT_MOST.
 
     Doing it twice asks once.
@@ -491,18 +493,18 @@ def raise_many(*, access, wanted, text, site_ids, seen=None):
     return len(raised)
 
 
-def unsettled_by_form(patient):
+def unsettled_by_form(patient: Patient) -> dict[str, int]:
     """How many queries of a patient are not closed, by the code of their form."""
     rows = Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by()
     counts = Counter(Form(*about).code for about in rows.values_list("form", "timepoint_id", "event_id"))
     return dict(counts)
 
 
-def items_for(form_kind):
+def items_for(form_kind: Any) -> dict[Any, Item]:
     """Items that a query may be about, by name: those of the form that are no identifiers."""
     return {name: catalogue.item(name) for name in _in_order(items_of(form_kind))}
 
 
-def _in_order(names):
+def _in_order(names: Any) -> list:
     order = [item.name for item in catalogue.current().all_items]
     return sorted(names, key=order.index)

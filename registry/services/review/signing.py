@@ -10,22 +10,25 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments.base import Label
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
 from registry.services import seen as shown
 from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
-from registry.services.review.soft_checks import OWN_FORMS
 from sites import audit
+from sites.audit import alerts
 from sites.models import AuditEvent, User
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import because, current, with_errors
 
 MEANING = Label(
@@ -38,7 +41,7 @@ VALID, UNLOCKED, BROKEN = "valid", "unlocked", "broken"
 class NotReady(Exception):
     """There is nothing to sign, or something stands against it. `ready` is the `Ready` that says what."""
 
-    def __init__(self, ready):
+    def __init__(self, ready: Any) -> None:
         self.ready = ready
         super().__init__("the patient's forms cannot be signed as they are")
 
@@ -56,14 +59,14 @@ class Ready:
     queries: list
 
     @property
-    def is_ready(self):
+    def is_ready(self) -> bool:
         return bool(self.forms) and not self.unfinished
 
 
-def ready(patient):
+def ready(patient: Patient) -> Ready:
     """What could be signed of a patient now: finished forms that are not signed yet."""
     every = forms_of(patient)
-    begun = [form for form in every if form.is_begun or form.form.kind in OWN_FORMS]
+    begun = [form for form in every if form.is_begun or form.form.kind in PATIENT_FORMS]
     return Ready(
         [form for form in begun if form.state in (State.COMPLETE, State.VERIFIED)],
         [form for form in begun if not form.is_finished],
@@ -71,17 +74,19 @@ def ready(patient):
     )
 
 
-def note(patient, ready):
+def note(patient: Patient, ready: Any) -> str:
     """The note of a page that shows what a signature would cover (`seen.note`)."""
     return shown.note("sign", patient.pk, _shown(ready))
 
 
-def _shown(ready):
+def _shown(ready: Any) -> Any:
     return shown.of_forms(ready.forms) | shown.of_queries(ready.queries)
 
 
 @transaction.atomic
-def sign(*, access, patient, language="en", acknowledged=(), seen=None):
+def sign(
+    *, access: Access, patient: Patient, language: str = "en", acknowledged: Any = (), seen: Any = None
+) -> Signature:
     """Sign every finished form of a patient that is not signed yet, lock them, and return the Signature.
 
     The caller has asked for the password again. `acknowledged` are ids of the unsettled queries that the person saw.
@@ -97,7 +102,7 @@ def sign(*, access, patient, language="en", acknowledged=(), seen=None):
         raise NotReady(forms)
     if seen is not None:
         shown.check(seen, "sign", patient.pk, _shown(forms))
-    who = User.objects.get(pk=current().user_id)
+    who = User.objects.get(pk=current().user_id or 0)
     signature = Signature(
         site_id=patient.site_id,
         patient_id=patient.pk,
@@ -116,7 +121,7 @@ def sign(*, access, patient, language="en", acknowledged=(), seen=None):
     return signature
 
 
-def _entry(form):
+def _entry(form: Any) -> dict[str, Any]:
     return {
         "form": form.form.code,
         "kind": form.form.kind,
@@ -126,27 +131,27 @@ def _entry(form):
     }
 
 
-def _set_states(patient, states):
+def _set_states(patient: Patient, states: Any) -> None:
     """Give forms their new states, one update for each row."""
-    rows = {}
+    rows: dict[tuple, dict[str, str]] = {}
     for form, state in states:
         rows.setdefault((type(form.row), form.row.pk), {})[form.state_column] = state
     for (model, pk), columns in rows.items():
         model.objects.filter(pk=pk, site_id=patient.site_id).update(**columns)
 
 
-def unlocking_note(patient):
+def unlocking_note(patient: Patient) -> str:
     """The note of a page that shows which signatures a patient has (`seen.note`)."""
     return shown.note("unlock", patient.pk, _signatures_shown(patient))
 
 
-def _signatures_shown(patient):
+def _signatures_shown(patient: Patient) -> dict[str, dict[str, Any]]:
     rows = Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")
     return {f"signature-{row.pk}": {"name": row.name, "sha256": row.sha256} for row in rows}
 
 
 @transaction.atomic
-def unlock(*, access, patient, codes, reason, seen=None):
+def unlock(*, access: Access, patient: Patient, codes: Any, reason: Any, seen: Any = None) -> list | list[str]:
     """Open signed forms (by code) of a patient again, for a reason; returns the codes of those that were locked.
 
     They go back to what they were when they were signed.
@@ -162,7 +167,7 @@ def unlock(*, access, patient, codes, reason, seen=None):
     locked = [form for form in forms_of(patient) if form.state == State.LOCKED and form.form.code in set(codes)]
     if not locked:
         return []
-    before = {}
+    before: dict[str, str] = {}
     for signature in Signature.objects.filter(patient_id=patient.pk).order_by("pk"):
         before |= {entry["form"]: entry["state"] for entry in signature.forms}
     with because(reason.strip()):
@@ -178,7 +183,7 @@ def unlock(*, access, patient, codes, reason, seen=None):
     return opened
 
 
-def canonical(signature, rows):
+def canonical(signature: Any, rows: Any) -> str:
     """The text that is signed. `rows` are the FormRows of `signature.forms`, in that order; None where one is gone."""
     forms = [
         {
@@ -202,22 +207,22 @@ def canonical(signature, rows):
     return json.dumps(signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def sha256_of(text):
+def sha256_of(text: Any) -> str:
     """SHA-256 of the canonical text, in hexadecimal: anybody who has the data can compute it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _keys():
+def _keys() -> list[bytes]:
     return [hmac.digest(urlsafe_b64decode(key), b"metaspine signature", "sha256") for key in settings.FIELD_KEYS]
 
 
-def _macs(signature, text):
+def _macs(signature: Any, text: Any) -> list[str]:
     """HMAC of the canonical text and of the queries that were acknowledged, under each of the deployment's keys."""
     whole = json.dumps([text, signature.acknowledged], ensure_ascii=False).encode()
     return [hmac.digest(key, whole, hashlib.sha256).hex() for key in _keys()]
 
 
-def mac_of(signature, text):
+def mac_of(signature: Any, text: Any) -> str:
     """What binds a signature to the deployment's key, in hexadecimal: who owns the database cannot compute it."""
     return _macs(signature, text)[0]
 
@@ -239,7 +244,7 @@ class Checked:
     keyed: bool = True
 
 
-def check(signature, rows, event):
+def check(signature: Any, rows: Any, event: Any) -> Checked:
     """Whether a signature still holds.
 
     rows      the patient's FormRows by code; those entered in error since, by code and the row's key
@@ -256,7 +261,7 @@ def check(signature, rows, event):
     return Checked(signature, status, unlocked, fault, bool(signature.mac))
 
 
-def _fault(signature, text, event):
+def _fault(signature: Any, text: Any, event: Any) -> str:
     if sha256_of(text) != signature.sha256:
         return "data"
     if event is None or event != _as_recorded(signature):
@@ -266,11 +271,11 @@ def _fault(signature, text, event):
     return ""
 
 
-def _as_recorded(signature):
+def _as_recorded(signature: Any) -> tuple:
     return signature.sha256, signature.mac, signature.signed_by_id, signature.acknowledged
 
 
-def recorded(signatures):
+def recorded(signatures: Any) -> dict[int, tuple[Any, ...]]:
     """What the trail says of the making of some signatures: id to what `_as_recorded` is of the row."""
     events = AuditEvent.objects.filter(
         site_id__in={signature.site_id for signature in signatures},
@@ -287,8 +292,11 @@ def recorded(signatures):
     }
 
 
-def checked(patient, rows=None):
-    """Every signature of a patient, looked at again, newest first. `rows` are the FormRows, where they are known."""
+def checked(patient: Patient, rows: Any = None) -> list[Checked]:
+    """Every signature of a patient, looked at again, newest first: `Checked`. What nothing explains is put on record.
+
+    rows  the FormRows, where they are known
+    """
     signatures = list(
         Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("-signed_at", "-pk")
     )
@@ -297,10 +305,34 @@ def checked(patient, rows=None):
     by_code = {form.form.code: form for form in (forms_of(patient) if rows is None else rows)}
     by_code |= _in_error(patient)
     states = recorded(signatures)
-    return [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
+    looked_at = [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
+    for broken in looked_at:
+        if broken.status == BROKEN:
+            _put_on_record(broken)
+    return looked_at
 
 
-def _in_error(patient):
+def _put_on_record(broken: Checked) -> None:
+    """Put a broken signature that no unlocking explains on record, once an hour: administrators are told of it."""
+    signature = broken.signature
+    of_site = AuditEvent.objects.filter(site_id=signature.site_id)
+    if (
+        broken.fault == "data"
+        and of_site.filter(action="unlocked", row_id=signature.patient_id, at__gt=signature.signed_at).exists()
+    ):
+        return
+    row, since = str(signature.pk), timezone.now() - alerts.PAUSE
+    if not of_site.filter(action="signature_broken", row_id=row, at__gt=since).exists():
+        audit.record(
+            "signature_broken",
+            site_id=signature.site_id,
+            table=Signature._meta.db_table,
+            row_id=row,
+            detail={"why": broken.fault},
+        )
+
+
+def _in_error(patient: Patient) -> Any:
     """FormRows of a patient's that were entered in error, by code and key: another form may have their code by now."""
     with with_errors():
         return _by_row(patient, [row for model in OF_PATIENT for row in _records(model, patient) if row.in_error])
@@ -309,11 +341,11 @@ def _in_error(patient):
 OF_PATIENT = (Assessment, AdverseEvent)
 
 
-def _records(model, patient):
+def _records(model: Any, patient: Patient) -> Any:
     return model.objects.filter(site_id=patient.site_id, patient_id=patient.pk)
 
 
-def _by_row(patient, rows):
+def _by_row(patient: Patient, rows: Any) -> Any:
     assessments = [row for row in rows if isinstance(row, Assessment)]
     forms = forms_of(patient, assessments, [row for row in rows if isinstance(row, AdverseEvent)])
     return {(form.form.code, str(form.row.pk)): form for form in forms if form.row is not patient}
@@ -322,17 +354,18 @@ def _by_row(patient, rows):
 CHUNK = 500
 
 
-def verify_all():
+def verify_all() -> Iterator[Checked]:
     """Look at every signature in scope again; yields a `Checked` for each."""
     last = 0
     while batch := list(Signature.objects.filter(pk__gt=last).order_by("pk")[:CHUNK]):
         ids = {signature.patient_id for signature in batch}
         patients = {patient.pk: patient for patient in Patient.objects.filter(pk__in=ids)}
         states = recorded(batch)
-        assessments, events = {}, {}
-        for model, rows in ((Assessment, assessments), (AdverseEvent, events)):
+        assessments: dict[str, list] = {}
+        events: dict[str, list] = {}
+        for model, of_patient in ((Assessment, assessments), (AdverseEvent, events)):
             for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
-                rows.setdefault(row.patient_id, []).append(row)
+                of_patient.setdefault(row.patient_id, []).append(row)
         for signature in batch:
             key = signature.patient_id
             own, of_events = assessments.get(key, []), events.get(key, [])

@@ -1,36 +1,30 @@
 """What the soft checks find in a patient's forms, across all of them: for one patient here, for sets in `sweeping`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
+from typing import Any
 
 from registry.instruments import catalogue, checks, extras
-from registry.models import AdverseEvent, Assessment, QueryForm, State
-from registry.models.clinical import BASELINE, SURGERY
+from registry.instruments.patient_forms import PATIENT_FORMS
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
 from registry.protocol import evaluate
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
 from registry.services.records.storing import as_json
 
-OWN_FORMS = {
-    QueryForm.BASELINE: BASELINE,
-    QueryForm.SURGERY: SURGERY,
-    QueryForm.FOLLOW_UP: (catalogue.FOLLOW_UP,),
-}
 PATIENT_NAMES = frozenset(catalogue.PATIENT_COLUMNS) | {
-    part.name for instrument in catalogue.PATIENT_EXTRAS for part in (*instrument.items, *instrument.derived)
+    name for instrument in catalogue.PATIENT_EXTRAS for name in instrument.part_names
 }
 
 
-def patient_names():
+def patient_names() -> frozenset[str | Any]:
     """Names of everything that stands on the patient's own row, the study's own items included."""
     own = catalogue.current().own
-    return PATIENT_NAMES.union(
-        *({item.name for item in catalogue.items(own.get(form, ()))} for form in _OWN_OF_PATIENT)
-    )
+    return PATIENT_NAMES.union(*({item.name for item in catalogue.items(own.get(form, ()))} for form in PATIENT_FORMS))
 
 
-_OWN_OF_PATIENT = ("baseline", "surgery", "follow_up")
 _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
@@ -52,12 +46,12 @@ class Form:
     event: int | None = None
 
     @property
-    def code(self):
+    def code(self) -> str:
         """One word for it in addresses: baseline, 1m, event-17."""
         return self.timepoint or (f"event-{self.event}" if self.event is not None else self.kind)
 
     @classmethod
-    def of(cls, code, timepoints):
+    def of(cls, code: str, timepoints: Any) -> Any:
         """The form of a code; None where there is none of that name. `timepoints` are the codes of the schedule."""
         if code in (QueryForm.BASELINE, QueryForm.SURGERY, QueryForm.FOLLOW_UP):
             return cls(str(code))
@@ -79,27 +73,27 @@ class Finding:
     is_draft: bool = False
 
     @property
-    def key(self):
+    def key(self) -> str:
         return f"{self.form.code}:{self.check.name}"
 
     @property
-    def field(self):
+    def field(self) -> str | None:
         """The item to look at first: the last of the form's own that the check names."""
         return field_of(self.check)
 
 
-def every_check(plan):
+def every_check(plan: Any) -> Any:
     """The soft checks, that of the visits' windows by one plan or by the registry's `Plans`."""
     return (*checks.SOFT_CHECKS, checks.outside_window(plan))
 
 
-def soft_checks():
+def soft_checks() -> Any:
     """The soft checks that speak now: none about an extra that is switched off, which no form could mend."""
     return _of_what_is_on(switched_on()) + own_checks(catalogue.current())
 
 
 @lru_cache(maxsize=8)
-def own_checks(current):
+def own_checks(current: Any) -> Any:
     """The soft checks that own instruments declare, of those that are asked."""
     return tuple(
         checks.SoftCheck(
@@ -116,31 +110,31 @@ def own_checks(current):
     )
 
 
-def _unlikely(check):
+def _unlikely(check: Any) -> Callable[..., bool]:
     return lambda *values: evaluate.value(check.tree, dict(zip(check.items, values, strict=True))) is True
 
 
-def checks_asked(plan):
+def checks_asked(plan: Any) -> Any:
     """Those of `every_check` that speak now."""
     return (*soft_checks(), checks.outside_window(plan))
 
 
 @cache
-def _of_what_is_on(on):
+def _of_what_is_on(on: Any) -> Any:
     off = catalogue.EXTRA_NAMES.difference(*(extras.SWITCHES[code].items for code in on))
     return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
 
 
-def _kind(names):
+def _kind(names: Any) -> QueryForm:
     names, current = set(names), catalogue.current()
-    for form in ("assessment", "follow_up", "surgery", "baseline"):
+    for form in ("assessment", *reversed(PATIENT_FORMS)):
         if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
             return QueryForm(form)
     return _built_in_kind(frozenset(names))
 
 
 @cache
-def _built_in_kind(names):
+def _built_in_kind(names: Any) -> Any:
     if names & _EVENT:
         return QueryForm.ADVERSE_EVENT
     if names & _ASSESSMENT:
@@ -150,12 +144,12 @@ def _built_in_kind(names):
     return QueryForm.FOLLOW_UP if names & _FOLLOW_UP else QueryForm.BASELINE
 
 
-def kind_of(check):
+def kind_of(check: Any) -> QueryForm:
     """The kind of form that a check is about: the one that has the most specific of its items."""
     return _kind(check.items)
 
 
-def items_of(form_kind):
+def items_of(form_kind: Any) -> frozenset[str]:
     """Names of the items that a form of this kind shows."""
     if form_kind == QueryForm.ASSESSMENT:
         return frozenset(
@@ -163,18 +157,18 @@ def items_of(form_kind):
         )
     if form_kind == QueryForm.ADVERSE_EVENT:
         return frozenset(item.name for item in catalogue.items(catalogue.ADVERSE_EVENTS))
-    instruments = OWN_FORMS[form_kind] + catalogue.current().extras.get(form_kind, ())
+    instruments = PATIENT_FORMS[form_kind].instruments + catalogue.current().extras.get(form_kind, ())
     return frozenset(item.name for item in catalogue.items(instruments) if not item.identifying)
 
 
-def field_of(check):
+def field_of(check: Any) -> str | None:
     own = [name for name in expanded(check.items) if name in items_of(kind_of(check))]
     return own[-1] if own else None
 
 
-def expanded(names):
+def expanded(names: Any) -> list[str]:
     """The items behind some names: a derived value stands for the items that it is made of."""
-    items = []
+    items: list[str] = []
     for name in names:
         try:
             items += catalogue.derived(name).items
@@ -183,20 +177,20 @@ def expanded(names):
     return items
 
 
-def stand_in_birth_date(surgery, age):
+def stand_in_birth_date(surgery: Any, age: Any) -> date | None:
     """A birth date that gives this age at surgery: checks of the age need no real one, and none is ever kept."""
     if surgery is None or age is None:
         return None
     return date(surgery.year - age, surgery.month, min(surgery.day, 28))
 
 
-def patient_answers(patient):
+def patient_answers(patient: Patient) -> dict[str, Any | None]:
     answers = {item.name: getattr(patient, item.name, None) for item in catalogue.items(catalogue.current().of_patient)}
     answers["birth_date"] = stand_in_birth_date(patient.surgery_date, patient.age_at_surgery)
     return answers
 
 
-def findings_of(patient, records=None, every=None):
+def findings_of(patient: Patient, records: Any = None, every: Any = None) -> list:
     """The `Finding`s of a patient as stored now. `patient` must be.
 
     records  assessments and adverse events to look at, and nothing else; None for every form
@@ -227,7 +221,7 @@ def findings_of(patient, records=None, every=None):
     return findings
 
 
-def findings_if(patient, form, answers):
+def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     """The `Finding`s of one form, were it stored with `answers` (item name to clean value, None for no answer)."""
     known = patient_answers(patient) | answers
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
@@ -235,20 +229,20 @@ def findings_if(patient, form, answers):
     return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
 
 
-def _own_of_visits():
+def _own_of_visits() -> set[str]:
     return {item.name for item in catalogue.items(catalogue.current().own.get("assessment", ()))}
 
 
-def form_of_record(row):
+def form_of_record(row: Any) -> Form:
     if isinstance(row, AdverseEvent):
         return Form(QueryForm.ADVERSE_EVENT.value, event=row.pk)
     return Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id)
 
 
-def _met(form, own, answers, is_draft):
+def _met(form: Any, own: Any, answers: Any, is_draft: Any) -> list[Finding]:
     return [Finding(form, check, seen(check, answers), is_draft) for check in own if check.applies(answers)]
 
 
-def seen(check, answers):
+def seen(check: Any, answers: Any) -> dict[Any, str | float | int | Any]:
     """The answers that a check looked at, as JSON holds them; identifying ones left out."""
     return {name: as_json(answers[name]) for name in check.items if name != "birth_date"}

@@ -6,11 +6,13 @@ which are unlikely, and one statement brings the queries in line (`queries.recon
 
 import hashlib
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
 from registry import __version__
 from registry.instruments import catalogue, checks, levels
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule
@@ -36,7 +38,7 @@ READ = ("registry_patient", "registry_assessment", "registry_adverseevent", "reg
 NOTHING = (0, 0, 0)
 
 
-def sweep_changed():
+def sweep_changed() -> Any:
     """`sweep` over the forms of whoever has one, or a query, that was stored since this was last done.
 
     The first time, and where checks, schedule or version of the product are others, over every form.
@@ -45,13 +47,13 @@ def sweep_changed():
         return sweep(changed.patients) if changed else NOTHING
 
 
-def _fingerprint():
+def _fingerprint() -> str:
     asked = [check.name for check in soft_checks()], list(schedule.plans().spans()), __version__
     return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 @transaction.atomic
-def sweep(patients=None):
+def sweep(patients: Any = None) -> Any:
     """Bring the queries of rules in line with every form in scope; returns how many were raised, raised again, closed.
 
     Forms that are drafts are not asked about, but a query about them closes when they are mended.
@@ -82,21 +84,21 @@ def sweep(patients=None):
     return reconcile(query, which, {"rules": rules, "patients": some})
 
 
-def _column(kind, name):
+def _column(kind: Any, name: str) -> str:
     """SQL of an answer, as the checks take it: of the record itself, or of its patient."""
     if name in patient_names() or kind not in SOURCES:
         return f"p.{name}"
     return "r.timepoint_id" if name == "timepoint" else f"r.{name}"
 
 
-def _is_date(name):
+def _is_date(name: str) -> Any:
     return name != "timepoint" and name in _DATES
 
 
 _DATES = frozenset(item.name for item in catalogue.ALL_ITEMS if item.kind == "date")
 
 
-def _grouped(kind, check):
+def _grouped(kind: Any, check: Any) -> tuple:
     """(SQL expressions, function from a row of them to the check's values).
 
     Two dates are looked at by the days between them, and the date of birth by the age: a check means nothing else.
@@ -113,7 +115,7 @@ def _grouped(kind, check):
         first, second = dates if len(dates) == 2 else dates * 2  # of one date alone it counts that there is one
         expressions.append(f"{_column(kind, first)} - {_column(kind, second)}")
 
-    def values(row):
+    def values(row: Any) -> dict[Any, tuple[str, ...] | Any | str]:
         answers = {name: _read(name, value) for name, value in zip(others, row, strict=False)}
         if dates:
             answers |= {first: ANCHOR + timedelta(days=row[-1]), second: ANCHOR}
@@ -122,7 +124,7 @@ def _grouped(kind, check):
     return expressions, values
 
 
-def _read(name, value):
+def _read(name: str, value: Any) -> Any:
     if name == "lesion_levels":
         return levels.from_mask(value)
     # Several codes of an own item stand in one text.
@@ -131,7 +133,7 @@ def _read(name, value):
     return value
 
 
-def _find(cursor, check, start=None, end=None, patients=None):
+def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients: Any = None) -> None:
     """Add the forms that a check finds unlikely; of patients operated from `start` and before `end`, or of some, where
     given.
     """
@@ -170,10 +172,9 @@ def _find(cursor, check, start=None, end=None, patients=None):
     )
 
 
-def _draft(kind):
+def _draft(kind: Any) -> str:
     column = {
         QueryForm.ASSESSMENT: "r.state",
-        QueryForm.BASELINE: "p.baseline_state",
-        QueryForm.SURGERY: "p.surgery_state",
+        **{code: f"p.{form.state_column}" for code, form in FINISHED_FORMS.items()},
     }.get(kind)
     return f"{column} = '{State.DRAFT}'" if column else "false"

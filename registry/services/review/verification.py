@@ -4,6 +4,8 @@ What was compared is in the record's `verified`, column by column. The database 
 and takes a verified form back to complete (registry/guards).
 """
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,7 +13,7 @@ from registry.models import State
 from registry.services import seen as shown
 from registry.services.records.storing import Locked, locked_for_update, require
 from registry.services.review.forms import FormRow
-from sites.tenancy.access import Can
+from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current
 
 
@@ -20,7 +22,7 @@ class NotComplete(Exception):
 
 
 @transaction.atomic
-def verify(*, access, found, columns, seen=None):
+def verify(*, access: Access, found: Any, columns: Any, seen: Any = None) -> Any:
     """Mark columns of a form as compared with the source; returns the stored row.
 
     found    a `forms.FormRow`; columns: names of those that agree. With all of them the form itself is verified.
@@ -44,7 +46,7 @@ def verify(*, access, found, columns, seen=None):
 
 
 @transaction.atomic
-def withdraw(*, access, found, columns):
+def withdraw(*, access: Access, found: Any, columns: Any) -> Any:
     """Take marks away: the comparison was wrong, or is to be made again. Returns the stored row."""
     row = _open_row(access, found)
     gone = set(columns).intersection(found.columns)
@@ -58,7 +60,7 @@ def withdraw(*, access, found, columns):
     return row
 
 
-def _open_row(access, form_row):
+def _open_row(access: Access, form_row: Any) -> Any:
     require(access, Can.VERIFY, form_row.row.site_id)
     row = locked_for_update(type(form_row.row), form_row.row.pk, None)
     state = getattr(row, form_row.state_column) if form_row.state_column else State.COMPLETE
@@ -69,24 +71,24 @@ def _open_row(access, form_row):
     return row
 
 
-def note(form_row):
+def note(form_row: Any) -> str:
     """The note of a page that shows a form's answers to be compared (`seen.note`)."""
     return shown.note("verify", _key(form_row), _shown(form_row))
 
 
-def _key(form_row):
+def _key(form_row: Any) -> str:
     return f"{form_row.row._meta.db_table}:{form_row.row.pk}:{form_row.form.code}"
 
 
-def _shown(form_row):
+def _shown(form_row: Any) -> dict[Any, dict[Any, dict[str, Any] | str | float | int | Any]]:
     return shown.of_forms([form_row], lambda form: form.comparable)
 
 
-def is_verified(row, name):
+def is_verified(row: Any, name: str) -> bool:
     """Whether a column was compared with the source and has not changed since."""
     return name in row.verified and "changed_at" not in row.verified[name]
 
 
-def changed_since(row, columns):
+def changed_since(row: Any, columns: Any) -> list:
     """Names of the columns that changed after they had been verified, in order."""
     return [name for name in columns if "changed_at" in row.verified.get(name, {})]

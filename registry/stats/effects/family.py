@@ -1,6 +1,7 @@
 """Intervals of a family of comparisons: how wide each must be so that they hold together, as adjusted P-values do."""
 
 from dataclasses import dataclass
+from typing import Any
 
 METHODS = {
     # how P is adjusted -> how the intervals are. A step-down or step-up test has no interval of its own that is both
@@ -25,7 +26,7 @@ class FamilyInterval:
     method: str
 
 
-def family_interval(comparisons, adjust, confidence=0.95):
+def family_interval(comparisons: Any, adjust: str, confidence: float = 0.95) -> FamilyInterval:
     """The confidence for each of several intervals whose P-values are adjusted by `adjust`.
 
     Tukey's intervals come from the studentized range (`anova.tukey_hsd`): their `confidence` here is the family's.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import exp, inf, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Estimate:
     method: str
 
 
-def wilson(events, n, confidence=0.95):
+def wilson(events: Any, n: Any, confidence: float = 0.95) -> Estimate:
     """Proportion with Wilson's score interval.
 
     Raises NotEstimable(`empty`).
@@ -33,7 +34,7 @@ def wilson(events, n, confidence=0.95):
     return Estimate(events / n, low, high, n, confidence, "wilson")
 
 
-def clopper_pearson(events, n, confidence=0.95):
+def clopper_pearson(events: Any, n: Any, confidence: float = 0.95) -> Estimate:
     """Proportion with the exact interval of Clopper and Pearson.
 
     Raises NotEstimable(`empty`).
@@ -49,7 +50,7 @@ def clopper_pearson(events, n, confidence=0.95):
     return Estimate(events / n, low, high, n, confidence, "clopper_pearson")
 
 
-def risk_difference(table, confidence=0.95, interval="newcombe"):
+def risk_difference(table: Any, confidence: float = 0.95, interval: str = "newcombe") -> Estimate:
     """Difference of two risks, first row minus second.
 
     table     (2, 2) counts: groups in rows, the event in the first column
@@ -75,7 +76,7 @@ def risk_difference(table, confidence=0.95, interval="newcombe"):
     return Estimate(difference, low, high, n1 + n2, confidence, interval)
 
 
-def risk_ratio(table, confidence=0.95):
+def risk_ratio(table: Any, confidence: float = 0.95) -> Estimate:
     """Ratio of two risks, first row to second, with Wald's interval of its logarithm (Katz).
 
     table  as for risk_difference
@@ -91,7 +92,7 @@ def risk_ratio(table, confidence=0.95):
     return Estimate(ratio, ratio / margin, ratio * margin, n1 + n2, confidence, "wald_log")
 
 
-def odds_ratio(table, confidence=0.95):
+def odds_ratio(table: Any, confidence: float = 0.95) -> Estimate:
     """Odds ratio of a 2 x 2 table with Wald's interval of its logarithm (Woolf).
 
     Raises NotEstimable: `empty_group`; `zero_cell`, where `odds_ratio_exact` still has a limit.
@@ -107,7 +108,7 @@ def odds_ratio(table, confidence=0.95):
     return Estimate(ratio, ratio / margin, ratio * margin, n1 + n2, confidence, "wald_log")
 
 
-def odds_ratio_exact(table, confidence=0.95):
+def odds_ratio_exact(table: Any, confidence: float = 0.95) -> Estimate:
     """Conditional odds ratio of a 2 x 2 table with its exact interval, the one that belongs to Fisher's test.
 
     The estimate is 0 or infinite where a cell is empty; so is then the limit on that side.
@@ -124,11 +125,11 @@ def odds_ratio_exact(table, confidence=0.95):
     at_least, at_most = support >= a, support <= a
     lowest, highest = a == support[0], a == support[-1]
 
-    def probability(log_psi, chosen):
+    def probability(log_psi: Any, chosen: Any) -> Any:
         weight = np.exp(log_weight + support * log_psi - np.max(log_weight + support * log_psi))
         return weight[chosen].sum() / weight.sum()
 
-    def mean(log_psi):
+    def mean(log_psi: Any) -> Any:
         weight = np.exp(log_weight + support * log_psi - np.max(log_weight + support * log_psi))
         return (support * weight).sum() / weight.sum()
 
@@ -138,7 +139,7 @@ def odds_ratio_exact(table, confidence=0.95):
     return Estimate(estimate, low, high, n1 + n2, confidence, "conditional_exact")
 
 
-def counted(events, n):
+def counted(events: Any, n: Any) -> tuple[int, int]:
     if n == 0:
         raise NotEstimable("empty")
     if not 0 <= events <= n or events != int(events) or n != int(n):
@@ -146,7 +147,7 @@ def counted(events, n):
     return int(events), int(n)
 
 
-def risks(table):
+def risks(table: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     """((events, n), (events, n)) of a 2 x 2 table. Raises NotEstimable(`empty_group`)."""
     table = contingency(table)
     if table.shape != (2, 2):
@@ -157,7 +158,7 @@ def risks(table):
     return (int(table[0, 0]), int(sizes[0])), (int(table[1, 0]), int(sizes[1]))
 
 
-def wilson_limits(events, n, z):
+def wilson_limits(events: Any, n: Any, z: float) -> tuple[float | Any, float | Any]:
     p = events / n
     centre, margin = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
@@ -165,7 +166,7 @@ def wilson_limits(events, n, z):
     return low, 1.0 if events == n else (centre + margin) / scale
 
 
-def hypergeometric(n1, n2, events):
+def hypergeometric(n1: Any, n2: Any, events: Any) -> tuple[Any, Any]:
     """Possible counts of the first cell and the logarithms of their weights."""
     from scipy.special import gammaln
 
@@ -175,7 +176,7 @@ def hypergeometric(n1, n2, events):
     return support, log_weight
 
 
-def solved(increasing):
+def solved(increasing: Any) -> float:
     """exp of the root of an increasing function of a logarithm."""
     from scipy.optimize import brentq
 

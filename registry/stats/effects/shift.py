@@ -5,6 +5,7 @@ cost ten thousand pairs.
 """
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from registry.stats.tails import normal_quantile
 SMALL = 50  # observations in each group: below, and without ties, the interval is exact, as in R
 
 
-def hodges_lehmann(x, y, confidence=0.95):
+def hodges_lehmann(x: Any, y: Any, confidence: float = 0.95) -> Estimate:
     """Median of all differences x - y, with the interval that belongs to the Mann-Whitney test.
 
     method  `hodges_lehmann_exact` where both groups have fewer than SMALL observations and nothing ties, else
@@ -46,7 +47,7 @@ def hodges_lehmann(x, y, confidence=0.95):
     return Estimate(weighted_median(values, weight), low, high, x.n + y.n, confidence, method)
 
 
-def pseudomedian(differences, confidence=0.95, decimals=9):
+def pseudomedian(differences: Any, confidence: float = 0.95, decimals: int = 9) -> Estimate:
     """Median of all means of two differences, with the interval that belongs to the signed-rank test.
 
     differences, decimals  as for rank.wilcoxon_signed_rank; zeros are left out, as by R
@@ -77,20 +78,20 @@ def pseudomedian(differences, confidence=0.95, decimals=9):
     return Estimate(weighted_median(values, weight), low, high, n, confidence, method)
 
 
-def pairs_of(values, weight):
+def pairs_of(values: Any, weight: Any) -> Any:
     """Values ascending and distinct (to nine places), and how often each occurs."""
     values, place = np.unique(np.round(values, 9).ravel() + 0.0, return_inverse=True)
     return values, np.bincount(place.ravel(), weight.ravel())
 
 
-def weighted_median(values, weight):
+def weighted_median(values: Any, weight: Any) -> float:
     reached = np.cumsum(weight)
     total = reached[-1]
     lower, upper = np.searchsorted(reached, [(total - 1) // 2, total // 2], side="right")
     return float((values[lower] + values[upper]) / 2)
 
 
-def exact_limits(values, weight, statistics, probability, confidence):
+def exact_limits(values: Any, weight: Any, statistics: Any, probability: Any, confidence: float) -> tuple[float, float]:
     """The k-th pair from either end, k the quantile of the test's statistic."""
     tail = (1 - confidence) / 2
     reached = np.cumsum(probability)
@@ -99,7 +100,7 @@ def exact_limits(values, weight, statistics, probability, confidence):
     return float(every[k - 1]), float(every[every.size - k])
 
 
-def normal_limits(values, weight, variance, confidence):
+def normal_limits(values: Any, weight: Any, variance: Any, confidence: float) -> tuple[float, float]:
     """Where the standardised statistic, as the pairs above a shift count it, passes the normal quantiles."""
     total = weight.sum()
     above = total - np.cumsum(weight)  # pairs above each value
@@ -107,7 +108,7 @@ def normal_limits(values, weight, variance, confidence):
     z = (away - 0.5 * np.sign(away)) / sqrt(variance) if variance > 0 else np.sign(away) * np.inf
     quantile = normal_quantile((1 + confidence) / 2)
 
-    def passed(limit):
+    def passed(limit: Any) -> float:
         below = np.flatnonzero(z < limit)
         return float(values[below[0]] if below.size else values[-1])
 

@@ -5,6 +5,7 @@ A difference of 0.1 is the usual limit of balance. Unlike a P-value it does not 
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Standardised:
     method: str
 
 
-def smd(x, y):
+def smd(x: Any, y: Any) -> Standardised:
     """Standardised difference of means: over the root of the mean of both variances.
 
     x, y  groups as `Moments.of` takes them: arrays, Counts, or published numbers
@@ -37,7 +38,7 @@ def smd(x, y):
     return Standardised((x.mean - y.mean) / spread, x.n + y.n, "smd")
 
 
-def smd_categories(first, second):
+def smd_categories(first: Any, second: Any) -> Standardised:
     """Standardised difference of shares of categories: of one share if there are two, else Mahalanobis' distance.
 
     first, second  (k,) counts of the same categories; of two categories, the first is the one compared
@@ -62,7 +63,7 @@ def smd_categories(first, second):
     return Standardised(float(sqrt(away @ np.linalg.solve(covariance, away))), n, "smd_multinomial")
 
 
-def share_difference(p, q):
+def share_difference(p: Any, q: float) -> float:
     spread = sqrt((p * (1 - p) + q * (1 - q)) / 2)
     if spread == 0:
         raise NotEstimable("constant")

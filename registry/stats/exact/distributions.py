@@ -4,12 +4,14 @@ Mid-ranks are halves, so sums are kept as doubled whole numbers. Without ties th
 distributions; with ties, what package exactRankTests computes by the shift algorithm.
 """
 
+from typing import Any
+
 import numpy as np
 
 from registry.stats.rank import mid_ranks
 
 
-def rank_sums(ties, chosen):
+def rank_sums(ties: Any, chosen: Any) -> Any:
     """Doubled rank sums of `chosen` out of all, and their probabilities.
 
     ties  (k,) how often each distinct value occurs, ascending
@@ -31,7 +33,7 @@ def rank_sums(ties, chosen):
     return nonzero(ways[chosen])
 
 
-def signed_rank_sums(ties):
+def signed_rank_sums(ties: Any) -> Any:
     """Doubled sums of the ranks of positive differences, and their probabilities where either sign is as likely.
 
     ties  (k,) how often each distinct size of a difference occurs, ascending, zeros left out
@@ -50,10 +52,10 @@ def signed_rank_sums(ties):
     return nonzero(ways)
 
 
-def doubled_ranks(ties):
+def doubled_ranks(ties: Any) -> Any:
     return np.rint(2 * mid_ranks(ties)).astype(np.int64)
 
 
-def nonzero(ways):
+def nonzero(ways: Any) -> Any:
     possible = np.flatnonzero(ways)
     return possible, ways[possible] / ways.sum()

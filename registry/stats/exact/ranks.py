@@ -1,5 +1,7 @@
 """Exact Mann-Whitney and signed-rank tests, and the rule by which a sample is small enough for an exact test."""
 
+from typing import Any
+
 import numpy as np
 
 from registry.stats.arrays import Counts, NotEstimable, joined, rounded, tabulate, weighted_sum
@@ -11,7 +13,7 @@ SMALL = 50  # observations in each group: below, R's wilcox.test is exact where 
 FEW_CHANGES = 25  # pairs that changed: below, the chi-square approximation of McNemar's test is doubtful
 
 
-def mann_whitney_exact(x, y):
+def mann_whitney_exact(x: Any, y: Any) -> RankTest:
     """Exact Mann-Whitney test, conditional on ties: P of a rank sum as far from its mean as the observed one.
 
     Raises NotEstimable: `empty_group`; `constant`.
@@ -33,7 +35,7 @@ def mann_whitney_exact(x, y):
     return RankTest("mann_whitney_exact", w, min(1.0, p), x.n + y.n)
 
 
-def wilcoxon_signed_rank_exact(differences, decimals=9):
+def wilcoxon_signed_rank_exact(differences: Any, decimals: int = 9) -> RankTest:
     """Exact signed-rank test, conditional on ties; zeros are left out, as by R.
 
     differences, decimals  as for rank.wilcoxon_signed_rank
@@ -58,21 +60,21 @@ def wilcoxon_signed_rank_exact(differences, decimals=9):
     return RankTest("wilcoxon_signed_rank_exact", v, min(1.0, p), int(ties.sum()))
 
 
-def mann_whitney_by_size(x, y):
+def mann_whitney_by_size(x: Any, y: Any) -> RankTest:
     """The exact test where both groups have fewer than SMALL observations, else the approximation."""
     x, y = tabulate(x), tabulate(y)
     small = x.n < SMALL and y.n < SMALL
     return mann_whitney_exact(x, y) if small else mann_whitney(x, y)
 
 
-def wilcoxon_signed_rank_by_size(differences, decimals=9):
+def wilcoxon_signed_rank_by_size(differences: Any, decimals: int = 9) -> RankTest:
     """The exact test of fewer than SMALL differences other than zero, else the approximation."""
     sample = rounded(differences, decimals)
     small = int(sample.counts[sample.values != 0].sum()) < SMALL
     return (wilcoxon_signed_rank_exact if small else wilcoxon_signed_rank)(sample, decimals)
 
 
-def mcnemar_by_size(table):
+def mcnemar_by_size(table: Any) -> Any:
     """The exact test of a 2 x 2 table in which fewer than FEW_CHANGES pairs changed, else McNemar's chi-square."""
     table = np.asarray(table)
     small = table.shape == (2, 2) and table[0, 1] + table[1, 0] < FEW_CHANGES

@@ -1,6 +1,7 @@
 """Balance of covariates between treated patients and controls, as they are, matched or weighted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Balance:
     method: str = "balance"
 
 
-def balance(covariates, treated, weights=None, denominator="pooled"):
+def balance(covariates: Any, treated: Any, weights: Any = None, denominator: str = "pooled") -> Balance:
     """Balance of covariates (n, p); missing values are left out, column by column.
 
     weights      (n,) >= 0; ones unless given. Those of matching are zero for the unmatched
@@ -52,11 +53,11 @@ def balance(covariates, treated, weights=None, denominator="pooled"):
         difference = np.where(spread > 0, (mean1 - mean0) / np.sqrt(spread), np.nan)
         ratio = np.where(var0 > 0, var1 / var0, np.nan)
     sizes = tuple(effective(weights[side]) for side in (treated, ~treated))
-    counts = [int((weights[side] > 0).sum()) for side in (treated, ~treated)]
-    return Balance(mean1, mean0, difference, ratio, sizes, *counts, denominator)
+    n_treated, n_control = (int((weights[side] > 0).sum()) for side in (treated, ~treated))
+    return Balance(mean1, mean0, difference, ratio, sizes, n_treated, n_control, denominator)
 
 
-def weighted(columns, weights):
+def weighted(columns: np.ndarray, weights: Any) -> tuple:
     """Weighted means and unbiased weighted variances of columns (p, n), gaps left out."""
     known = ~np.isnan(columns)
     if not known.all():
@@ -69,6 +70,6 @@ def weighted(columns, weights):
         return mean, squares / (total - (weights**2).sum() / total)
 
 
-def effective(weights):
+def effective(weights: Any) -> float:
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0

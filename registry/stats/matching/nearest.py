@@ -7,6 +7,7 @@ taken are skipped by pointers that are shortened as they are used, so a match co
 import sys
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -42,16 +43,16 @@ class Matched:
 
 
 def nearest(
-    score,
-    treated,
-    ratio=1,
-    caliper=None,
-    caliper_unit="score",
-    order="largest",
-    seed=None,
-    exact=None,
-    replace=False,
-):
+    score: Any,
+    treated: Any,
+    ratio: int = 1,
+    caliper: Any = None,
+    caliper_unit: str = "score",
+    order: str = "largest",
+    seed: int | None = None,
+    exact: Any = None,
+    replace: bool = False,
+) -> Matched:
     """Match each treated patient with the nearest control, or `ratio` of them.
 
     score         (n,) propensity score or its logit, NaN where unknown: such patients are left out
@@ -93,7 +94,7 @@ def nearest(
     return Matched(pairs, sets, weights, widest, matched, taken, choosers.size - matched, ratio, order, replace)
 
 
-def ordered(score, order, seed):
+def ordered(score: Any, order: Any, seed: int | None) -> Any:
     if order == "data":
         return np.arange(score.size)
     if order == "random":
@@ -104,7 +105,7 @@ def ordered(score, order, seed):
 class Pool:
     """Sorted controls, and for each chooser where their own score would stand among those of their stratum."""
 
-    def __init__(self, scores, strata, wanted, of_wanted, widest):
+    def __init__(self, scores: Any, strata: Any, wanted: Any, of_wanted: Any, widest: Any) -> None:
         begins = np.searchsorted(strata, of_wanted, "left")
         ends = np.searchsorted(strata, of_wanted, "right")
         rank = np.unique(np.concatenate([scores, wanted]), return_inverse=True)[1]
@@ -114,11 +115,11 @@ class Pool:
         self.scores, self.wanted = scores.tolist(), wanted.tolist()
         self.widest = MOST if widest is None else widest
 
-    def once(self, ratio):
+    def once(self, ratio: Any) -> list:
         """Pairs of positions (chooser, control), each control at most once."""
         size = len(self.scores)
         below, above = list(range(size + 1)), list(range(size + 1))  # below is shifted by one: 0 is nobody
-        pairs, still = [], range(len(self.wanted))
+        pairs, still = [], list(range(len(self.wanted)))
         for _ in range(ratio):
             again = []
             for chooser in still:
@@ -134,7 +135,7 @@ class Pool:
             still = again
         return pairs
 
-    def nearer(self, chooser, lower, upper):
+    def nearer(self, chooser: Any, lower: Any, upper: Any) -> Any:
         """The nearer of two controls within stratum and caliper, or None."""
         wanted, scores = self.wanted[chooser], self.scores
         down = wanted - scores[lower] if lower >= self.begins[chooser] else inf
@@ -143,7 +144,7 @@ class Pool:
             return lower if down <= self.widest else None
         return upper if up <= self.widest else None
 
-    def again(self, ratio):
+    def again(self, ratio: Any) -> list:
         """Pairs of positions (chooser, control), controls as often as they are nearest."""
         pairs = []
         for chooser, place in enumerate(self.place):
@@ -157,7 +158,7 @@ class Pool:
         return pairs
 
 
-def free(pointers, place):
+def free(pointers: Any, place: Any) -> Any:
     """Where the pointers from a place lead, each shortened on the way."""
     while pointers[place] != place:
         pointers[place] = pointers[pointers[place]]
@@ -165,7 +166,7 @@ def free(pointers, place):
     return place
 
 
-def accounted(pairs, n):
+def accounted(pairs: Any, n: Any) -> Any:
     """Sets and weights of n patients, from pairs in the order of the treated."""
     sets, weights = np.full(n, -1), np.zeros(n)
     of_treated, number, size = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)

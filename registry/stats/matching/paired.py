@@ -1,6 +1,7 @@
 """Matched sets as the paired tests take them: differences, tables of pairs, and survival with errors by set."""
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from registry.stats.survival.log_rank import stratified_log_rank
 from registry.stats.tails import normal_quantile
 
 
-def pair_differences(values, matched, decimals=9):
+def pair_differences(values: Any, matched: Any, decimals: int = 9) -> Any:
     """Counts of treated minus control, the mean of the controls where a set has several: for paired_t and signed rank.
 
     values  (n,) NaN where unknown; a set with an unknown value counts as missing
@@ -24,7 +25,7 @@ def pair_differences(values, matched, decimals=9):
     return differences(controls, values[of_treated], decimals)
 
 
-def pair_table(codes, levels, matched):
+def pair_table(codes: Any, levels: Any, matched: Any) -> np.ndarray:
     """(levels, levels) counts of 1:1 pairs, the treated patient's category in rows: for McNemar and Bowker.
 
     codes  (n,) whole numbers 0 to levels - 1, anything else unknown: such pairs are left out
@@ -38,7 +39,7 @@ def pair_table(codes, levels, matched):
     return np.bincount(cells, minlength=levels * levels).reshape(levels, levels)
 
 
-def pair_risk_difference(table, confidence=0.95):
+def pair_risk_difference(table: Any, confidence: float = 0.95) -> Estimate:
     """Difference of two shares in the same pairs, rows' first category minus columns', with Wald's interval.
 
     table  (2, 2) counts of pairs
@@ -57,14 +58,14 @@ def pair_risk_difference(table, confidence=0.95):
     return Estimate(estimate, estimate - margin, estimate + margin, int(n), confidence, "wald_paired")
 
 
-def log_rank_by_set(time, event, treated, matched):
+def log_rank_by_set(time: Any, event: Any, treated: Any, matched: Any) -> Any:
     """Stratified log-rank test, each matched set a stratum. R: survdiff(Surv(time, event) ~ treated + strata(set))"""
     inside = matched.sets >= 0
     parts = (np.asarray(part)[inside] for part in (time, event, np.asarray(treated).astype(int), matched.sets))
     return stratified_log_rank(*parts)
 
 
-def cox_by_set(time, event, covariates, matched, confidence=0.95):
+def cox_by_set(time: Any, event: Any, covariates: Any, matched: Any, confidence: float = 0.95) -> Any:
     """Cox model of matched patients with robust errors by set.
 
     covariates  (n, p), the treatment among them
@@ -73,5 +74,5 @@ def cox_by_set(time, event, covariates, matched, confidence=0.95):
     """
     inside = matched.weights > 0
     weights = None if (matched.weights[inside] == 1).all() else matched.weights[inside]
-    given = (np.asarray(part)[inside] for part in (time, event, covariates))
-    return cox(*given, weights=weights, cluster=matched.sets[inside], confidence=confidence)
+    time, event, covariates = (np.asarray(part)[inside] for part in (time, event, covariates))
+    return cox(time, event, covariates, weights=weights, cluster=matched.sets[inside], confidence=confidence)

@@ -1,6 +1,7 @@
 """Propensity score: the probability of the treatment that a patient got, given what was known before."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Propensity:
     method: str = "propensity_logistic"
 
 
-def propensity(treated, covariates):
+def propensity(treated: Any, covariates: Any) -> Propensity:
     """Propensity score by logistic regression.
 
     treated     (n,) 1 or 0, NaN where unknown

@@ -1,6 +1,7 @@
 """Weights from the propensity score: inverse probability, for all or for the treated, and overlap."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Weights:
     method: str = "propensity_weights"
 
 
-def propensity_weights(score, treated, estimand="ate", normalised=True):
+def propensity_weights(score: Any, treated: Any, estimand: str = "ate", normalised: bool = True) -> Weights:
     """Weights of a propensity score in (0, 1).
 
     estimand    `ate` 1 / e and 1 / (1 - e): the effect in all; `att` 1 and e / (1 - e): in the treated; `atc`: in the
@@ -69,7 +70,7 @@ class WeightedDifference:
     method: str = "weighted_difference"
 
 
-def weighted_difference(values, treated, weights, confidence=0.95):
+def weighted_difference(values: Any, treated: Any, weights: Any, confidence: float = 0.95) -> WeightedDifference:
     """Difference of weighted means with its robust (sandwich) error, the weights taken as given.
 
     values, treated, weights  (n,); NaN values are missing
@@ -92,6 +93,15 @@ def weighted_difference(values, treated, weights, confidence=0.95):
     estimate, error = means[0] - means[1], variance**0.5
     margin, z = normal_quantile((1 + confidence) / 2) * error, estimate / error
     return WeightedDifference(
-        *means, estimate, error, estimate - margin, estimate + margin, z, normal_two_sided(z),
-        int(known.sum()), int((~known).sum()), confidence,
-    )  # fmt: skip
+        treated=means[0],
+        control=means[1],
+        estimate=estimate,
+        standard_error=error,
+        low=estimate - margin,
+        high=estimate + margin,
+        z=z,
+        p=normal_two_sided(z),
+        n=int(known.sum()),
+        missing=int((~known).sum()),
+        confidence=confidence,
+    )

@@ -1,6 +1,7 @@
 """Covariates as a model takes them: complete cases, checked, standardised, and the columns that say nothing named."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Columns:
     scale: np.ndarray
 
 
-def matrix(covariates, n):
+def matrix(covariates: Any, n: Any) -> np.ndarray:
     """Covariates (n, p) or (n,) as a (p, n) float array. Raises ValueError for other shapes and infinite values."""
     covariates = np.asarray(covariates, dtype=float)
     if covariates.ndim == 1:
@@ -30,7 +31,7 @@ def matrix(covariates, n):
     return covariates.T
 
 
-def standardised(columns, weights=None):
+def standardised(columns: np.ndarray, weights: Any = None) -> Columns:
     """Columns (p, n) moved and scaled. Raises NotEstimable: `constant_covariate`, `collinear`, with the positions."""
     if columns.shape[1] == 0:
         raise NotEstimable("empty")
@@ -45,10 +46,11 @@ def standardised(columns, weights=None):
     return Columns(centred, mean, scale)
 
 
-def refuse_dependent(columns):
+def refuse_dependent(columns: np.ndarray) -> None:
     """Raise NotEstimable(`collinear`) with the columns (p, n) that are sums of those before them."""
     gram = columns @ columns.T
-    dependent, basis = [], []
+    dependent: list[int] = []
+    basis: list[int] = []
     for place in range(len(gram)):
         if basis:
             within, across = gram[np.ix_(basis, basis)], gram[basis, place]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Linear:
     design: Design = field(repr=False)
     method: str = "linear"
 
-    def df_of(self, row):
+    def df_of(self, row: Any) -> int:
         return self.df_residual
 
 
@@ -54,7 +55,7 @@ class Ancova:
     method: str = "ancova"
 
 
-def linear(outcome, design, confidence=0.95):
+def linear(outcome: Any, design: Any, confidence: float = 0.95) -> Linear:
     """Linear model of an outcome (n,) by ordinary least squares.
 
     design  made of the same n people; whoever lacks the outcome is left out too
@@ -108,7 +109,15 @@ def linear(outcome, design, confidence=0.95):
     )
 
 
-def ancova(outcome, group, baseline, groups, covariates=(), adjust="none", confidence=0.95):
+def ancova(
+    outcome: Any,
+    group: Any,
+    baseline: Any,
+    groups: Any,
+    covariates: Any = (),
+    adjust: str = "none",
+    confidence: float = 0.95,
+) -> Ancova:
     """ANCOVA of a follow-up value on the baseline and the group.
 
     outcome, baseline  (n,) NaN where unknown
@@ -140,7 +149,7 @@ def ancova(outcome, group, baseline, groups, covariates=(), adjust="none", confi
     )
 
 
-def refuse_constant(centred, centre):
+def refuse_constant(centred: Any, centre: Any) -> None:
     """Raise NotEstimable(`constant_covariate`) with the positions of columns (n, p) that do not vary."""
     size = np.abs(centred).max(axis=0) if centred.size else np.zeros(0)
     constant = np.flatnonzero(size <= 1e-12 * np.maximum(1e-300, np.abs(centre)))

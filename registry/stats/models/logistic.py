@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Logistic:
     method: str = "logistic"
 
 
-def logistic(event, covariates, confidence=0.95):
+def logistic(event: Any, covariates: Any, confidence: float = 0.95) -> Logistic:
     """Logistic regression of an event on covariates.
 
     event       (n,) 0 or 1, NaN where unknown
@@ -110,7 +111,7 @@ def logistic(event, covariates, confidence=0.95):
     )
 
 
-def newton(x, y, beta):
+def newton(x: Any, y: Any, beta: np.ndarray) -> tuple[Any, int, float, int, float]:
     """Coefficients, information, deviance, iterations and the last step. x (p + 1, n), standardised."""
     beginning, before = None, np.inf
     for iteration in range(MOST_ITERATIONS):
@@ -130,7 +131,7 @@ def newton(x, y, beta):
     raise NotEstimable("not_converged")
 
 
-def sums(x, y, beta):
+def sums(x: Any, y: Any, beta: np.ndarray) -> tuple[Any, int, float]:
     """Score (p + 1,), information (p + 1, p + 1) and deviance at coefficients."""
     eta = beta @ x
     share = 1 / (1 + np.exp(-eta))

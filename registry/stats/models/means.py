@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class TermTest:
     method: str = "wald_f"
 
 
-def least_squares_means(model, factors, confidence=0.95, at=None):
+def least_squares_means(model: Any, factors: Any, confidence: float = 0.95, at: Any = None) -> tuple:
     """The means at each combination of the factors' levels.
 
     model    a fitted model: design, coefficient, covariance, df_of(row)
@@ -71,7 +72,7 @@ def least_squares_means(model, factors, confidence=0.95, at=None):
     return tuple(means)
 
 
-def contrasts(model, factor, within=None, adjust="none", confidence=0.95):
+def contrasts(model: Any, factor: Any, within: Any = None, adjust: str = "none", confidence: float = 0.95) -> tuple:
     """Differences of all pairs of a factor's levels, at each level of another factor; later level minus earlier one,
     in R's order: 1 - 0, 2 - 0, 2 - 1, …
 
@@ -89,29 +90,40 @@ def contrasts(model, factor, within=None, adjust="none", confidence=0.95):
     )
 
 
-def family(model, pairs, factor, place, adjust, confidence):
+def family(model: Any, pairs: Any, factor: Any, place: Any, adjust: str, confidence: float) -> list:
     settings = [[((factor, level), *place) for level in pair] for pair in pairs]
     rows = [np.subtract(*(model.design.reference_row(dict(chosen)) for chosen in both)) for both in settings]
     estimates = [of_row(model, row) for row in rows]
     raw = [two_sided(estimate / error, df) for estimate, error, df in estimates]
     groups = model.design.variables[factor].levels
-    p = tukey_p(estimates, groups) if adjust == "tukey" and groups > 2 else adjusted(raw, plain(adjust))
+    p: Any = tukey_p(estimates, groups) if adjust == "tukey" and groups > 2 else adjusted(raw, plain(adjust))
     interval = family_interval(len(pairs), adjust, confidence)
     comparisons = []
-    for both, (estimate, error, df), p_raw, p_adjusted in zip(settings, estimates, raw, p, strict=True):
+    for (first, second), (estimate, error, df), p_raw, p_adjusted in zip(settings, estimates, raw, p, strict=True):
         if interval.method == "tukey" and groups > 2:
             margin = studentized_range.quantile(confidence, groups, df) / sqrt(2) * error
         else:
             margin = quantile(interval.confidence, df) * error
-        limits = (estimate - margin, estimate + margin)
-        statistic = estimate / error
         comparisons.append(
-            Contrast(*both, estimate, error, df, statistic, p_raw, p_adjusted, *limits, adjust, interval.method)
+            Contrast(
+                first=tuple(first),
+                second=tuple(second),
+                estimate=estimate,
+                standard_error=error,
+                df=df,
+                statistic=estimate / error,
+                p_raw=p_raw,
+                p=p_adjusted,
+                low=estimate - margin,
+                high=estimate + margin,
+                adjust=adjust,
+                interval=interval.method,
+            )
         )
     return comparisons
 
 
-def term_test(model, term):
+def term_test(model: Any, term: Any) -> TermTest:
     """Wald's F test that all coefficients of a term are zero."""
     places = model.design.columns_of(term)
     if not places:
@@ -122,7 +134,7 @@ def term_test(model, term):
     return TermTest(f, len(places), df, f_upper(f, len(places), df))
 
 
-def of_row(model, row):
+def of_row(model: Any, row: Any) -> tuple[float, float, Any]:
     """Estimate, standard error and degrees of freedom of a combination of coefficients."""
     variance = float(row @ model.covariance @ row)
     if variance <= 0:
@@ -130,21 +142,21 @@ def of_row(model, row):
     return float(row @ model.coefficient), sqrt(variance), model.df_of(row)
 
 
-def plain(adjust):
+def plain(adjust: str) -> Any:
     return "none" if adjust == "tukey" else adjust
 
 
-def tukey_p(estimates, groups):
+def tukey_p(estimates: Any, groups: Any) -> list[float]:
     """Raises NotEstimable(`too_few`) below two degrees of freedom, where the studentized range is not known."""
     if any(df < 2 for *_, df in estimates):
         raise NotEstimable("too_few")
     return [studentized_range.upper(abs(e / error) * sqrt(2), groups, df) for e, error, df in estimates]
 
 
-def quantile(confidence, df):
+def quantile(confidence: float, df: Any) -> float:
     middle = (1 + confidence) / 2
     return normal_quantile(middle) if df == inf else t_quantile(middle, df)
 
 
-def two_sided(statistic, df):
+def two_sided(statistic: Any, df: Any) -> float:
     return normal_two_sided(statistic) if df == inf else t_two_sided(statistic, df)

@@ -6,6 +6,7 @@ for a hundred patients as for a hundred thousand.
 
 from dataclasses import dataclass, field
 from math import log, pi
+from typing import Any
 
 import numpy as np
 
@@ -53,23 +54,23 @@ class Repeated:
     confidence: float
     df_residual: int
     design: Design = field(repr=False)
-    moments: object = field(repr=False)
+    moments: "Moments" = field(repr=False)
     method: str = "repeated_measures"
 
-    def df_of(self, row):
+    def df_of(self, row: Any) -> float:
         return self.df_residual if self.degrees == "residual" else self.moments.satterthwaite(np.asarray(row))
 
 
 def repeated_measures(
-    outcome,
-    group,
-    baseline=None,
-    covariates=(),
-    groups=None,
-    structure="unstructured",
-    degrees="satterthwaite",
-    confidence=0.95,
-):
+    outcome: Any,
+    group: Any,
+    baseline: Any = None,
+    covariates: Any = (),
+    groups: Any = None,
+    structure: str = "unstructured",
+    degrees: str = "satterthwaite",
+    confidence: float = 0.95,
+) -> Repeated:
     """Mixed model for repeated measures of an outcome at several visits, by restricted maximum likelihood.
 
     outcome     (n, visits) NaN where unknown, which is taken for missing at random
@@ -93,7 +94,8 @@ def repeated_measures(
     if (np.isfinite(outcome).sum(axis=0) > 0).sum() < 2:
         raise NotEstimable("too_few_visits")
     groups = int(np.nanmax(group)) + 1 if groups is None else groups
-    variables, terms = {"visit": Factor(np.tile(np.arange(visits), n), visits)}, [("visit",)]
+    variables: dict[str, Factor | Number] = {"visit": Factor(np.tile(np.arange(visits), n), visits)}
+    terms: list[tuple[str, ...]] = [("visit",)]
     variables["group"] = Factor(np.repeat(group, visits), groups)
     terms.append(("group",))
     if baseline is not None:
@@ -111,18 +113,18 @@ def repeated_measures(
         raise NotEstimable("singular") from error
     moments.settle(theta)
     df_residual = int(design.rows.sum()) - design.matrix.shape[1]
-    error = np.sqrt(np.diag(state.covariance))
-    identity = np.eye(error.size)
-    df = np.full(error.size, float(df_residual))
+    standard_error = np.sqrt(np.diag(state.covariance))
+    identity = np.eye(standard_error.size)
+    df = np.full(standard_error.size, float(df_residual))
     if degrees == "satterthwaite":
         df = np.array([moments.satterthwaite(row) for row in identity])
-    t = state.coefficient / error
-    margin = np.array([t_quantile((1 + confidence) / 2, each) for each in df]) * error
+    t = state.coefficient / standard_error
+    margin = np.array([t_quantile((1 + confidence) / 2, each) for each in df]) * standard_error
     at_visit = design.rows.reshape(n, visits).sum(axis=0)
     patients = int(design.rows.reshape(n, visits).any(axis=1).sum())
     return Repeated(
         state.coefficient,
-        error,
+        standard_error,
         state.coefficient - margin,
         state.coefficient + margin,
         t,
@@ -146,7 +148,7 @@ def repeated_measures(
     )
 
 
-def repeated_variable(variable, visits):
+def repeated_variable(variable: Any, visits: Any) -> Factor | Number:
     if isinstance(variable, Factor):
         return Factor(np.repeat(variable.codes, visits), variable.levels)
     return Number(np.repeat(variable.values, visits))
@@ -167,7 +169,7 @@ class State:
 class Moments:
     """Cross products of design and outcome within patients, for each pattern of known visits."""
 
-    def __init__(self, outcome, design, structure):
+    def __init__(self, outcome: Any, design: Any, structure: str) -> None:
         n, self.visits = outcome.shape
         x, known = design.matrix, design.rows.reshape(n, self.visits)
         self.together = known.T.astype(np.int64) @ known  # patients known at each two visits
@@ -190,7 +192,7 @@ class Moments:
             shape = (held.size, self.size + 1) * 2
             self.patterns.append((held, int(chosen.sum()), (rows.T @ rows).reshape(shape)))
 
-    def choose(self, structure):
+    def choose(self, structure: str) -> None:
         """Set the basis of the covariance, a sum of matrices; its coefficients are the parameters."""
         used = np.diag(self.together) > 0
         if not used.all() or (structure == "unstructured" and (self.together < 2).any()):
@@ -203,20 +205,20 @@ class Moments:
         for matrix, (a, b) in zip(self.basis, pairs, strict=True):
             matrix[a, b] = matrix[b, a] = 1
 
-    def sigma(self, theta):
+    def sigma(self, theta: Any) -> np.ndarray:
         return np.tensordot(theta, self.basis, 1)
 
-    def start(self):
+    def start(self) -> np.ndarray:
         """Parameters for independent visits with the residual variance of least squares."""
         visits = np.eye(self.visits)
         initial = self.at(None, visits)
         variance = initial[4] / self.observations
         return np.linalg.lstsq(self.basis.reshape(len(self.basis), -1).T, (visits * variance).ravel(), rcond=None)[0]
 
-    def at(self, theta, sigma=None):
+    def at(self, theta: Any, sigma: Any = None) -> Any:
         """Inverse covariances by pattern, coefficients, their covariance, log determinants and the residual form."""
         sigma = self.sigma(theta) if sigma is None else sigma
-        inverses, total, log_det = [], 0.0, 0.0
+        inverses, total, log_det = [], np.zeros(()), 0.0
         for held, count, moments in self.patterns:
             lower = np.linalg.cholesky(sigma[np.ix_(held, held)])
             half = np.linalg.inv(lower)
@@ -231,7 +233,7 @@ class Moments:
         log_det_fixed = 2 * np.log(np.diag(lower)).sum()
         return inverses, coefficient, covariance, (log_det, log_det_fixed), float(c - coefficient @ b)
 
-    def deviance(self, theta):
+    def deviance(self, theta: Any) -> Any:
         """Minus twice the restricted log-likelihood, without its constant; infinite where no covariance."""
         try:
             *_, (log_det, log_det_fixed), form = self.at(theta)
@@ -239,7 +241,7 @@ class Moments:
             return np.inf
         return log_det + log_det_fixed + form
 
-    def state(self, theta):
+    def state(self, theta: Any) -> State:
         inverses, coefficient, covariance, (log_det, log_det_fixed), form = self.at(theta)
         slope, information = np.zeros((self.visits, self.visits)), np.zeros((len(self.basis),) * 2)
         outwards = np.append(-coefficient, 1.0)
@@ -257,7 +259,7 @@ class Moments:
         scaled = covariance / np.outer(self.scale, self.scale)
         return State(deviance, gradient, information, coefficient / self.scale, scaled, likelihood)
 
-    def settle(self, theta):
+    def settle(self, theta: Any) -> None:
         """Keep what Satterthwaite's degrees of freedom need: derivatives at the fitted covariance."""
         inverses, _, covariance, *_ = self.at(theta)
         derivative = np.zeros((len(self.basis), self.size, self.size))
@@ -270,7 +272,7 @@ class Moments:
         self.of_coefficients, self.slopes = unscaled, turned / self.scale[:, None] / self.scale
         self.of_parameters = 2 * np.linalg.inv(self.hessian(theta))
 
-    def hessian(self, theta):
+    def hessian(self, theta: Any) -> np.ndarray:
         """Observed second derivatives of minus twice the likelihood, from central differences of its gradient."""
         size = 1e-4 * np.sqrt(np.abs(np.diag(np.linalg.inv(self.state(theta).information))))
         columns = []
@@ -281,14 +283,14 @@ class Moments:
         hessian = np.array(columns)
         return (hessian + hessian.T) / 2
 
-    def satterthwaite(self, row):
+    def satterthwaite(self, row: Any) -> float:
         """Degrees of freedom of a combination of coefficients."""
         variance = float(row @ self.of_coefficients @ row)
         slope = np.einsum("p,kpq,q->k", row, self.slopes, row)
         return 2 * variance**2 / float(slope @ self.of_parameters @ slope)
 
 
-def fitted(moments):
+def fitted(moments: Any) -> tuple[Any, Any, int, float]:
     """Parameters, State, iterations and the last decrement: Fisher's scoring, halved where it would go astray."""
     theta = moments.start()
     state = moments.state(theta)

@@ -8,6 +8,7 @@ the first part's varying fastest, and follows the terms of its parts.
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,13 @@ class Number:
 
     values: np.ndarray
 
-    def columns(self, rows):
+    def columns(self, rows: Any) -> np.ndarray:
         return np.asarray(self.values, float)[rows][:, None]
 
-    def known(self):
+    def known(self) -> np.ndarray:
         return np.isfinite(np.asarray(self.values, float))
 
-    def names(self):
+    def names(self) -> tuple[str]:
         return ("",)
 
 
@@ -37,20 +38,20 @@ class Factor:
     codes: np.ndarray
     levels: int
 
-    def columns(self, rows):
+    def columns(self, rows: Any) -> Any:
         return (np.asarray(self.codes)[rows][:, None] == np.arange(1, self.levels)).astype(float)
 
-    def known(self):
+    def known(self) -> np.ndarray:
         codes = np.asarray(self.codes)
         return np.isin(codes, np.arange(self.levels))
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         return tuple(str(level) for level in range(1, self.levels))
 
-    def at(self, level):
+    def at(self, level: Any) -> Any:
         return (np.arange(1, self.levels) == level).astype(float)
 
-    def average(self):
+    def average(self) -> Any:
         return np.full(self.levels - 1, 1 / self.levels)
 
 
@@ -62,7 +63,7 @@ class Design:
     rows       (n,) bool: who is in the model; all who are known in every variable unless given
     """
 
-    def __init__(self, variables, terms, rows=None):
+    def __init__(self, variables: Any, terms: Any, rows: Any = None) -> None:
         self.variables, self.terms = dict(variables), [tuple(term) for term in terms]
         known = np.logical_and.reduce([variable.known() for variable in self.variables.values()])
         self.rows = known if rows is None else known & np.asarray(rows, bool)
@@ -80,14 +81,14 @@ class Design:
         self.matrix = np.concatenate(blocks, axis=1)
 
     @staticmethod
-    def _crossed(parts):
+    def _crossed(parts: Any) -> Any:
         """Products of columns (n, a), (n, b), …: (n, a b …), the first part's varying fastest."""
         crossed = parts[0]
         for part in parts[1:]:
             crossed = (part[:, :, None] * crossed[:, None, :]).reshape(len(crossed), -1)
         return crossed
 
-    def reference_row(self, settings):
+    def reference_row(self, settings: Any) -> np.ndarray:
         """The row (p,) of a least-squares mean: factors at their settings, else averaged evenly; numbers at their mean.
 
         settings  name -> level of a factor, or value of a number
@@ -101,6 +102,6 @@ class Design:
         crossed = [self._crossed([parts[name][None] for name in term])[0] for term in self.terms]
         return np.concatenate([[1.0], *crossed])
 
-    def columns_of(self, term):
+    def columns_of(self, term: Any) -> list[int]:
         """Positions of a term's columns."""
         return [place for place, name in enumerate(self.of_term) if name == tuple(term)]

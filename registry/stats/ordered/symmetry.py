@@ -1,5 +1,7 @@
 """Paired categories, such as a grade before and after: Bowker's symmetry and Stuart-Maxwell's marginal homogeneity."""
 
+from typing import Any
+
 import numpy as np
 
 from registry.stats.arrays import NotEstimable
@@ -7,7 +9,7 @@ from registry.stats.categorical import TableTest, square
 from registry.stats.tails import chi_square_upper
 
 
-def bowker(table):
+def bowker(table: Any) -> TableTest:
     """Bowker's test that changes there and back are equally frequent, for each pair of categories.
 
     table  (k, k) counts of pairs, rows before, columns after. Pairs of categories between which nobody changed say
@@ -27,7 +29,7 @@ def bowker(table):
     return TableTest("bowker", statistic, df, chi_square_upper(statistic, df), int(table.sum()))
 
 
-def marginal_homogeneity(table):
+def marginal_homogeneity(table: Any) -> TableTest:
     """Stuart-Maxwell test that the categories are as frequent after as before.
 
     table  (k, k) counts of pairs, rows before, columns after; categories that nobody left or entered are left out
@@ -51,7 +53,7 @@ def marginal_homogeneity(table):
     return TableTest("marginal_homogeneity", statistic, df, chi_square_upper(statistic, df), int(table.sum()))
 
 
-def connected(adjacent):
+def connected(adjacent: Any) -> list:
     """Positions of categories between which there were changes, part by part."""
     left, parts = set(range(len(adjacent))), []
     while left:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Trend:
     n: int
 
 
-def cochran_armitage(events, sizes, scores=None):
+def cochran_armitage(events: Any, sizes: Any, scores: Any = None) -> Trend:
     """Cochran-Armitage test for a trend of proportions over ordered groups; statistic is z squared.
 
     events, sizes  (g,) counts; scores (g,), 1, 2, … unless given. Empty groups are left out.
@@ -44,7 +45,7 @@ def cochran_armitage(events, sizes, scores=None):
     return Trend("cochran_armitage", z * z, z, chi_square_upper(z * z, 1), n)
 
 
-def jonckheere(groups):
+def jonckheere(groups: Any) -> Trend:
     """Jonckheere-Terpstra test for ordered alternatives, by the normal distribution, with correction for ties.
 
     groups     sequence of samples in their order. Empty ones are left out.
@@ -73,13 +74,13 @@ def jonckheere(groups):
     return Trend("jonckheere", j, z, normal_two_sided(z), int(n))
 
 
-def falling(count):
+def falling(count: Any) -> Any:
     return count * (count - 1) * (2 * count + 5)
 
 
-def triple(counts):
+def triple(counts: Any) -> float:
     return float((counts * (counts - 1) * (counts - 2)).sum())
 
 
-def double(counts):
+def double(counts: Any) -> float:
     return float((counts * (counts - 1)).sum())

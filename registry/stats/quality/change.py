@@ -1,6 +1,7 @@
 """Responders by a minimal important difference, transitions of a grade, and worst ranks for the dead."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,9 @@ class Transitions:
     method: str = "transitions"
 
 
-def responders(changes, threshold, higher_is_better=True, confidence=0.95, decimals=9):
+def responders(
+    changes: Any, threshold: Any, higher_is_better: bool = True, confidence: float = 0.95, decimals: int = 9
+) -> Responders:
     """Patients whose change reaches the minimal important difference.
 
     changes    sample of after - before, complete pairs (`arrays.differences`)
@@ -62,7 +65,7 @@ def responders(changes, threshold, higher_is_better=True, confidence=0.95, decim
     return Responders(improved, sample.n - improved - worse, worse, sample.n, sample.missing, threshold, share)
 
 
-def transitions(before, after, grades):
+def transitions(before: Any, after: Any, grades: Any) -> Transitions:
     """Table of a grade before and after in the same patients, with the tests of its margins.
 
     before, after  (n,) whole numbers 0 to grades - 1, anything else unknown: such patients are missing
@@ -80,7 +83,7 @@ def transitions(before, after, grades):
     return Transitions(table, n, int(before.size - n), up, n - up - down, down, *tests)
 
 
-def worst_rank(values, died, died_on=None, higher_is_better=True):
+def worst_rank(values: Any, died: Any, died_on: Any = None, higher_is_better: bool = True) -> Any:
     """Values as ranks in which the dead stand below all survivors, for rank tests that leave nobody out.
 
     values   (n,) of the survivors, NaN where unknown; died (n,) bool, dead before the value was due

@@ -1,6 +1,7 @@
 """Quality-adjusted life years: the area under a patient's utilities, zero from death on, gaps by a declared rule."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Qaly:
     method: str = "qaly_area"
 
 
-def qaly(days, utilities, horizon, died_on=None, gaps="linear"):
+def qaly(days: Any, utilities: Any, horizon: float, died_on: Any = None, gaps: str = "linear") -> Qaly:
     """QALYs from day 0 to a horizon.
 
     days       (visits,) or (n, visits) days of the values, ascending; the first is the start
@@ -54,7 +55,7 @@ def qaly(days, utilities, horizon, died_on=None, gaps="linear"):
     return Qaly(totals, int(whole.sum()), int((~whole).sum()), int(dead.sum()), float(horizon), gaps)
 
 
-def area(days, utilities, known, died, horizon, gaps):
+def area(days: Any, utilities: Any, known: Any, died: Any, horizon: float, gaps: Any) -> float:
     """One patient's QALYs, or NaN."""
     end = min(horizon, died) if np.isfinite(died) else horizon
     if not known[:1].all() or (gaps == "complete" and not known[days <= end].all()):

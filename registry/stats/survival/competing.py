@@ -5,6 +5,7 @@ will have it; the cumulative incidence does not.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,9 @@ class Gray:
     method: str = "gray"
 
 
-def cumulative_incidence(time, cause, confidence=0.95, interval="log_log"):
+def cumulative_incidence(
+    time: Any, cause: Any, confidence: float = 0.95, interval: str = "log_log"
+) -> CumulativeIncidence:
     """Cumulative incidence of the event with cause 1, where cause 2 competes.
 
     time      (n,) length of follow-up, >= 0; NaN where unknown
@@ -90,7 +93,7 @@ def cumulative_incidence(time, cause, confidence=0.95, interval="log_log"):
     )
 
 
-def incidence_at(curve, times):
+def incidence_at(curve: Any, times: Any) -> tuple[IncidenceAt, ...]:
     """The curve at given times: a tuple of IncidenceAt, with the number still at risk.
 
     R: cmprsk::timepoints(cuminc(time, cause), times)
@@ -98,7 +101,7 @@ def incidence_at(curve, times):
     return tuple(point(curve, float(t)) for t in times)
 
 
-def gray(groups):
+def gray(groups: Any) -> Gray:
     """Gray's test that the cumulative incidence of cause 1 is alike in two or more groups.
 
     groups  sequence of (time, cause) pairs of arrays, as for cumulative_incidence. Empty ones are dropped.
@@ -123,7 +126,7 @@ def gray(groups):
     return Gray(statistic, score.size, chi_square_upper(statistic, score.size), n, observed)
 
 
-def causes(time, cause):
+def causes(time: Any, cause: Any) -> tuple[np.ndarray, np.ndarray, int]:
     """Complete pairs of time and cause, and how many were incomplete."""
     time, cause = np.asarray(time, dtype=float), np.asarray(cause, dtype=float)
     if time.ndim != 1 or time.shape != cause.shape:
@@ -138,7 +141,7 @@ def causes(time, cause):
     return time, cause.astype(np.int8), missing
 
 
-def steps(time, cause, times=None):
+def steps(time: Any, cause: Any, times: Any = None) -> Any:
     """Distinct times, and how many leave, have the event and a competing one at each."""
     t = np.unique(time) if times is None else times
     place = np.searchsorted(t, time)
@@ -146,7 +149,7 @@ def steps(time, cause, times=None):
     return t, *count
 
 
-def state(at_risk, events, competing):
+def state(at_risk: Any, events: Any, competing: Any) -> Any:
     """Probability of being free of any event before and after each time, and the incidence after it. (..., k) each."""
     people = np.maximum(at_risk, 1)
     free_after = np.cumprod(1 - (events + competing) / people, axis=-1)
@@ -154,12 +157,12 @@ def state(at_risk, events, competing):
     return free, free_after, np.cumsum(free * events / people, axis=-1)
 
 
-def tied(count, people):
+def tied(count: Any, people: Any) -> np.ndarray:
     """The factor by which ties shrink a variance: 1 - (d - 1) / (n - 1) where d > 1."""
     return np.where(count > 1, 1 - (count - 1) / np.maximum(people - 1, 1), 1.0)
 
 
-def variance(at_risk, events, competing, free, free_after, incidence):
+def variance(at_risk: Any, events: Any, competing: Any, free: Any, free_after: Any, incidence: Any) -> np.ndarray:
     people = np.maximum(at_risk, 1).astype(float)
     with np.errstate(divide="ignore"):
         beyond = np.where(free_after > 0, 1 / free_after, 0.0)
@@ -174,7 +177,7 @@ def variance(at_risk, events, competing, free, free_after, incidence):
     return np.where(last >= 0, np.maximum(at_events[last], 0), 0.0)
 
 
-def limits(incidence, error, z, interval):
+def limits(incidence: Any, error: Any, z: float, interval: str) -> tuple[Any, Any]:
     if interval == "plain":
         return np.maximum(0, incidence - z * error), np.minimum(1, incidence + z * error)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -183,7 +186,7 @@ def limits(incidence, error, z, interval):
         return inner ** (1 / factor), inner**factor
 
 
-def point(curve, t):
+def point(curve: Any, t: Any) -> IncidenceAt:
     following = int(np.searchsorted(curve.time, t, side="left"))
     at_risk = int(curve.at_risk[following]) if following < curve.time.size else 0
     if t > curve.time[-1]:
@@ -195,7 +198,7 @@ def point(curve, t):
     return IncidenceAt(t, at_risk, *(None if np.isnan(column[step]) else float(column[step]) for column in columns))
 
 
-def on_common_times(groups):
+def on_common_times(groups: Any) -> Any:
     """At risk, events and competing events, (groups, k) each, at the times when anybody had either."""
     t = np.unique(np.concatenate([time[cause > 0] for time, cause in groups]))
     at_risk = np.array([time.size - np.searchsorted(np.sort(time), t) for time, _ in groups])
@@ -203,7 +206,7 @@ def on_common_times(groups):
     return at_risk, np.array([step[2] for step in curves]), np.array([step[3] for step in curves])
 
 
-def gray_score(at_risk, events, competing):
+def gray_score(at_risk: Any, events: Any, competing: Any) -> tuple[Any, Any]:
     """Gray's score of each group (g,) and its covariance (g, g). Letters as in the paper: h = y / S, R = h (1 - F)."""
     free, free_after, incidence = state(at_risk, events, competing)
     before = np.concatenate([np.zeros((len(at_risk), 1)), incidence[:, :-1]], axis=1)

@@ -1,6 +1,7 @@
 """Cox's proportional hazards model, and the test of its assumption."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,8 @@ class Cox:
     ties: str
     confidence: float
     method: str = "cox"
-    sets: RiskSets = field(default=None, repr=False)
-    people: tuple = field(default=None, repr=False)
+    sets: RiskSets | None = field(default=None, repr=False)
+    people: tuple | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,16 @@ class ProportionalHazards:
     method: str = "proportional_hazards"
 
 
-def cox(time, event, covariates, strata=None, weights=None, cluster=None, ties="efron", confidence=0.95):
+def cox(
+    time: Any,
+    event: Any,
+    covariates: Any,
+    strata: Any = None,
+    weights: Any = None,
+    cluster: Any = None,
+    ties: str = "efron",
+    confidence: float = 0.95,
+) -> Cox:
     """Cox regression by Newton's method on the partial likelihood.
 
     time, event  (n,) as for kaplan_meier
@@ -131,7 +141,7 @@ def cox(time, event, covariates, strata=None, weights=None, cluster=None, ties="
     )
 
 
-def proportional_hazards(model, transform="km", terms=None):
+def proportional_hazards(model: Any, transform: str = "km", terms: Any = None) -> ProportionalHazards:
     """Test of proportional hazards: a score test of each covariate's interaction with a function of time.
 
     This is the test by scaled Schoenfeld residuals as R has it since survival 3: exact where the older one took the
@@ -159,7 +169,7 @@ def proportional_hazards(model, transform="km", terms=None):
     return ProportionalHazards(statistic, df, p, overall, transform)
 
 
-def scaled_schoenfeld(model):
+def scaled_schoenfeld(model: Any) -> tuple:
     """Times of the deaths (d,) and their scaled Schoenfeld residuals (d, p): their course shows a coefficient's.
 
     R: residuals(fit, "scaledsch"), with the coefficient added
@@ -172,7 +182,7 @@ def scaled_schoenfeld(model):
     return model.sets.time[model.sets.at][model.sets.of], residuals
 
 
-def complete(time, event, covariates, strata, weights, cluster):
+def complete(time: Any, event: Any, covariates: Any, strata: Any, weights: Any, cluster: Any) -> Any:
     """What the model takes, of people of whom all is known; and how many were not."""
     time, event = np.asarray(time, float), np.asarray(event, float)
     if time.ndim != 1 or time.shape != event.shape:
@@ -199,7 +209,7 @@ def complete(time, event, covariates, strata, weights, cluster):
     return time, event.astype(bool), columns, strata, weights, cluster, missing
 
 
-def coded(labels, n):
+def coded(labels: Any, n: Any) -> Any:
     """Whole numbers 0, 1, … for labels (n,), -1 for NaN; None stays None."""
     if labels is None:
         return None
@@ -212,7 +222,7 @@ def coded(labels, n):
     return np.unique(labels, return_inverse=True)[1].reshape(n)
 
 
-def newton(sets):
+def newton(sets: Any) -> Any:
     """Coefficients, Sums at zero and at them, iterations, and the last step. Raises NotEstimable."""
     beta = np.zeros(len(sets.columns))
     null = now = sets.sums(beta)
@@ -232,7 +242,7 @@ def newton(sets):
     raise NotEstimable("not_converged")
 
 
-def halved(sets, beta, step, now):
+def halved(sets: Any, beta: np.ndarray, step: Any, now: Any) -> tuple:
     """The step, halved until the likelihood does not fall, and the Sums there."""
     for _ in range(30):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -243,14 +253,14 @@ def halved(sets, beta, step, now):
     raise NotEstimable("not_converged")
 
 
-def refuse_singular(information, beginning):
+def refuse_singular(information: Any, beginning: Any) -> None:
     """Raise NotEstimable where a coefficient's information has vanished, naming it."""
     lost = np.flatnonzero(~(np.diag(information) > 1e-10 * np.abs(np.diag(beginning)).max()))
     if lost.size:
         raise NotEstimable("monotone_likelihood", lost)
 
 
-def sandwich(sets, beta, inverse, cluster):
+def sandwich(sets: Any, beta: np.ndarray, inverse: Any, cluster: Any) -> np.ndarray:
     """Robust covariance: changes of the coefficients when a cluster leaves, squared and summed."""
     residual = sets.score_residuals(beta)
     if sets.weights is not None:
@@ -261,7 +271,7 @@ def sandwich(sets, beta, inverse, cluster):
     return summed @ summed.T
 
 
-def transformed(time, event, at, transform):
+def transformed(time: Any, event: Any, at: Any, transform: Any) -> Any:
     """A function of time at the times `at` of deaths."""
     if transform == "identity":
         return at
@@ -274,13 +284,13 @@ def transformed(time, event, at, transform):
     return 1 - np.append(1, curve.survival)[np.searchsorted(curve.time, at, "left")]
 
 
-def score_test(information, score, size, term):
+def score_test(information: Any, score: Any, size: Any, term: Any) -> ChiSquare:
     places = [*range(size), *(size + place for place in term)]
     part = score[places]
     return chi_square(part @ solved(information[np.ix_(places, places)], part), len(term))
 
 
-def solved(information, score):
+def solved(information: Any, score: Any) -> Any:
     """The step of a score. Raises NotEstimable(`singular`), as where all events fall on one time."""
     try:
         return np.linalg.solve(information, score)
@@ -288,11 +298,11 @@ def solved(information, score):
         raise NotEstimable("singular") from error
 
 
-def chi_square(statistic, df):
+def chi_square(statistic: Any, df: Any) -> ChiSquare:
     return ChiSquare(float(statistic), df, chi_square_upper(max(0.0, float(statistic)), df))
 
 
-def estimates(coefficient, covariance, confidence):
+def estimates(coefficient: Any, covariance: Any, confidence: float) -> dict[str, Any]:
     error = np.sqrt(np.diag(covariance))
     z = coefficient / error
     margin = normal_quantile((1 + confidence) / 2) * error

@@ -1,14 +1,16 @@
 """Follow-up times as survival statistics take them: checked, counted per distinct time, moved to a landmark."""
 
+from typing import Any
+
 import numpy as np
 
 
-def at_risk_before(left):
+def at_risk_before(left: Any) -> np.ndarray:
     """People still followed just before each time, from how many leave at each."""
     return np.cumsum(left[::-1])[::-1]
 
 
-def follow_up(time, event):
+def follow_up(time: Any, event: Any) -> tuple[np.ndarray, np.ndarray, int]:
     """Complete pairs as a float and a bool array, and how many were incomplete."""
     time, event = np.asarray(time, dtype=float), np.asarray(event, dtype=float)
     if time.ndim != 1 or time.shape != event.shape:
@@ -23,7 +25,7 @@ def follow_up(time, event):
     return time, event.astype(bool), missing
 
 
-def landmark(time, event, at):
+def landmark(time: Any, event: Any, at: Any) -> tuple[Any, np.ndarray, int]:
     """Follow-up from a landmark: those still followed at it, their times counted from there, and how many were not.
 
     Whoever is selected by what happens later (followed for at least 30 days, operated on again) cannot have died
@@ -42,7 +44,7 @@ def landmark(time, event, at):
     return time[reached] - at, event[reached], int(time.size - reached.sum())
 
 
-def cells(time, strata=None):
+def cells(time: Any, strata: Any = None) -> Any:
     """Order and cells of equal time within equal stratum.
 
     Returns (order, first, opens): the permutation that sorts by stratum and time; where in it each cell begins; and for
@@ -62,7 +64,7 @@ def cells(time, strata=None):
     return order, first, opens
 
 
-def sorting(time):
+def sorting(time: Any) -> np.ndarray:
     """A stable order of times (n,). Whole days are few: NumPy sorts small integers in one pass."""
     if time.size and time.min() >= 0 and time.max() < 1 << 16:
         days = time.astype(np.uint16)
@@ -71,7 +73,7 @@ def sorting(time):
     return np.argsort(time, kind="stable")
 
 
-def still_there(per_cell, opens):
+def still_there(per_cell: Any, opens: Any) -> np.ndarray:
     """Sums over each cell and those after it in its stratum: who is at risk. per_cell (..., cells), cells as above."""
     backward = np.cumsum(per_cell[..., ::-1], axis=-1)[..., ::-1]
     if opens.size == 0 or opens[-1] == 0:
@@ -82,7 +84,7 @@ def still_there(per_cell, opens):
     return backward - beyond[..., stratum]
 
 
-def until(per_cell, opens):
+def until(per_cell: Any, opens: Any) -> Any:
     """Sums over each cell and those before it in its stratum. per_cell (..., cells)."""
     forward = np.cumsum(per_cell, axis=-1)
     if opens.size == 0 or opens[-1] == 0:

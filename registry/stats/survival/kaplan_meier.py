@@ -4,6 +4,7 @@ Times are counted per distinct value, so a million patients followed for days co
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class SurvivalAt:
     high: float | None = None
 
 
-def kaplan_meier(time, event, confidence=0.95, interval="log"):
+def kaplan_meier(time: Any, event: Any, confidence: float = 0.95, interval: str = "log") -> KaplanMeier:
     """Kaplan-Meier estimate with Greenwood's standard error.
 
     time      (n,) length of follow-up, >= 0, in any unit; NaN where unknown
@@ -104,7 +105,7 @@ def kaplan_meier(time, event, confidence=0.95, interval="log"):
     )
 
 
-def limits(survival, relative_error, z, interval):
+def limits(survival: Any, relative_error: Any, z: float, interval: str) -> tuple[Any, Any]:
     """Pointwise confidence limits (k,), (k,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if interval == "plain":
@@ -119,7 +120,7 @@ def limits(survival, relative_error, z, interval):
         return inner ** (1 / factor), inner**factor
 
 
-def time_of_half(time, survival):
+def time_of_half(time: Any, survival: Any) -> float | None:
     """Where a curve crosses one half, or None."""
     reached = np.flatnonzero(survival <= HALF)
     if reached.size == 0:
@@ -131,7 +132,7 @@ def time_of_half(time, survival):
     return float((time[first] + time[below[0]]) / 2)
 
 
-def survival_at(curve, times):
+def survival_at(curve: Any, times: Any) -> tuple[SurvivalAt, ...]:
     """The curve at given times: a tuple of SurvivalAt, with the number still at risk.
 
     R: summary(survfit(Surv(time, event) ~ 1), times = times, extend = FALSE), which leaves out times after the last
@@ -139,7 +140,7 @@ def survival_at(curve, times):
     return tuple(point(curve, float(t)) for t in times)
 
 
-def point(curve, t):
+def point(curve: Any, t: Any) -> SurvivalAt:
     following = int(np.searchsorted(curve.time, t, side="left"))
     at_risk = int(curve.at_risk[following]) if following < curve.time.size else 0
     if t > curve.time[-1]:

@@ -1,6 +1,7 @@
 """Log-rank tests: of two or more groups, within strata, and for a trend over ordered groups."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class LogRank:
     method: str = "log_rank"
 
 
-def log_rank(groups):
+def log_rank(groups: Any) -> LogRank:
     """Log-rank (Mantel-Haenszel) test that two or more groups survive alike.
 
     groups  sequence of (time, event) pairs of arrays, as for kaplan_meier. Empty groups are dropped; so is, as in R,
@@ -32,10 +33,11 @@ def log_rank(groups):
     Source: Mantel 1966; Harrington and Fleming 1982, doi:10.1093/biomet/69.3.553.
     """
     followed = [follow_up(*group)[:2] for group in groups]
-    return omnibus(*counted(followed), sum(time.size for time, _ in followed), "log_rank")
+    events, at_risk = counted(followed)
+    return omnibus(events, at_risk, sum(time.size for time, _ in followed), "log_rank")
 
 
-def log_rank_trend(groups, scores=None):
+def log_rank_trend(groups: Any, scores: Any = None) -> LogRank:
     """Log-rank test for a trend over ordered groups (Tarone's), one degree of freedom.
 
     scores  a number for each group, 0, 1, 2, … unless given: any with the same distances give the same test
@@ -57,7 +59,7 @@ def log_rank_trend(groups, scores=None):
     return result(statistic, 1, events, expected, sum(time.size for time, _ in followed), "log_rank_trend")
 
 
-def stratified_log_rank(time, event, group, strata):
+def stratified_log_rank(time: Any, event: Any, group: Any, strata: Any) -> LogRank:
     """Log-rank test within strata (centres, matched pairs): groups are compared within each, and the sums tested.
 
     time, event  (n,) as for kaplan_meier
@@ -87,7 +89,7 @@ def stratified_log_rank(time, event, group, strata):
     return omnibus(events[:, died], at_risk[:, died], time.size, "stratified_log_rank")
 
 
-def counted(followed):
+def counted(followed: Any) -> Any:
     """Events and people at risk, (groups, k) each, at the k distinct times of events."""
     if sum(time.size > 0 for time, _ in followed) < 2:
         raise NotEstimable("one_group")
@@ -99,7 +101,7 @@ def counted(followed):
     return events, at_risk
 
 
-def expectation(events, at_risk):
+def expectation(events: Any, at_risk: Any) -> tuple:
     """Expected events (groups,) and their hypergeometric covariance (groups, groups)."""
     total, died = at_risk.sum(axis=0), events.sum(axis=0)
     share = at_risk / total
@@ -107,7 +109,7 @@ def expectation(events, at_risk):
     return share @ died.astype(float), np.diag(share @ spread) - (share * spread) @ share.T
 
 
-def omnibus(events, at_risk, n, method):
+def omnibus(events: Any, at_risk: Any, n: Any, method: str) -> LogRank:
     """The test of all groups at once."""
     expected, variance = expectation(events, at_risk)
     compared = expected > 0
@@ -121,6 +123,6 @@ def omnibus(events, at_risk, n, method):
     return result(statistic, away.size, events, expected, n, method)
 
 
-def result(statistic, df, events, expected, n, method):
+def result(statistic: Any, df: Any, events: Any, expected: Any, n: Any, method: str) -> LogRank:
     observed = tuple(events.sum(axis=1).tolist())
     return LogRank(statistic, df, chi_square_upper(statistic, df), n, observed, tuple(expected.tolist()), method)

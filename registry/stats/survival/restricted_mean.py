@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class RestrictedMeanDifference:
     method: str = "restricted_mean_difference"
 
 
-def restricted_mean(curve, horizon, confidence=0.95):
+def restricted_mean(curve: Any, horizon: float, confidence: float = 0.95) -> RestrictedMean:
     """Restricted mean survival time of a KaplanMeier curve.
 
     horizon  in the unit of time, above 0: a time that was chosen beforehand and at which people were still followed
@@ -65,7 +66,7 @@ def restricted_mean(curve, horizon, confidence=0.95):
     return RestrictedMean(float(horizon), mean, error, mean - margin, mean + margin, curve.n, confidence, reached)
 
 
-def restricted_mean_difference(first, second):
+def restricted_mean_difference(first: Any, second: Any) -> RestrictedMeanDifference:
     """Difference of two restricted means of unrelated people, first minus second, at one horizon.
 
     Raises ValueError where the horizons differ; NotEstimable(`no_events`) where neither mean has an error.

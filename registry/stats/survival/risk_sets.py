@@ -6,6 +6,7 @@ So an iteration costs a few passes over the data, whatever the number of deaths.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,9 @@ class RiskSets:
     ties  `efron` or `breslow`
     """
 
-    def __init__(self, time, event, columns, strata=None, weights=None, ties="efron"):
+    def __init__(
+        self, time: Any, event: Any, columns: np.ndarray, strata: Any = None, weights: Any = None, ties: str = "efron"
+    ) -> None:
         order, first, opens = cells(time, strata)
         self.order, self.first, self.opens = order, first, opens
         self.columns = np.take(columns, order, axis=1)
@@ -57,26 +60,26 @@ class RiskSets:
         self.columns_of_dead = np.take(self.columns, dead, axis=1)
         self.blocks = [slice(start, start + BLOCK) for start in range(0, time.size, BLOCK)]
 
-    def weight_of(self, place):
+    def weight_of(self, place: Any) -> Any:
         return np.ones(len(place)) if self.weights is None else self.weights[place]
 
-    def hazards(self, coefficients):
+    def hazards(self, coefficients: Any) -> tuple[Any, Any]:
         """Relative hazards (n,), weighted, and the log of the unweighted ones at deaths (d,)."""
         eta = coefficients @ self.columns
         hazard = np.exp(eta)
         return (hazard if self.weights is None else hazard * self.weights), eta[self.dead]
 
-    def denominators(self, hazard):
+    def denominators(self, hazard: Any) -> np.ndarray:
         """Sum of hazards at risk for each death (d,), the deaths' own share taken off as Efron does."""
         everybody = still_there(np.add.reduceat(hazard, self.first), self.opens)[self.at]
         dying = np.add.reduceat(hazard[self.dead], self.opening)
         return everybody[self.of] - self.share * dying[self.of]
 
-    def log_likelihood(self, coefficients):
+    def log_likelihood(self, coefficients: Any) -> float:
         hazard, eta = self.hazards(coefficients)
         return float(self.weight_of(self.dead) @ eta - self.mean_weight @ np.log(self.denominators(hazard)))
 
-    def sums(self, coefficients, multipliers=None):
+    def sums(self, coefficients: Any, multipliers: Any = None) -> Sums | list[Sums]:
         """Sums at coefficients (p,); with multipliers (m, deaths' cells) a Sums for each, its terms so often."""
         hazard, eta = self.hazards(coefficients)
         below = self.denominators(hazard)
@@ -84,7 +87,7 @@ class RiskSets:
         everybody, dying = self.moments(hazard)
         steps = self.mean_weight / below
 
-        def at(multiplier):
+        def at(multiplier: Any) -> Sums:
             part = steps if multiplier is None else steps * multiplier[self.of]
             residual = self.expected(hazard, part)
             information = self.crossed(residual)
@@ -98,7 +101,7 @@ class RiskSets:
 
         return at(None) if multipliers is None else [at(multiplier) for multiplier in multipliers]
 
-    def moments(self, hazard):
+    def moments(self, hazard: Any) -> tuple[np.ndarray, np.ndarray]:
         """Hazard times covariates of everybody at risk, and of those who die, at each time of a death: (p, k) each."""
         every = np.zeros((len(self.columns), self.first.size))
         for block in self.blocks:
@@ -109,23 +112,23 @@ class RiskSets:
         dying = np.add.reduceat(self.columns_of_dead * hazard[self.dead], self.opening, axis=1)
         return still_there(every, self.opens)[:, self.at], dying
 
-    def crossed(self, weight):
+    def crossed(self, weight: Any) -> int:
         """Cross product (p, p) of the covariates of all, weighted (n,)."""
         return sum((self.columns[:, block] * weight[block]) @ self.columns[:, block].T for block in self.blocks)
 
-    def expected(self, hazard, part):
+    def expected(self, hazard: Any, part: Any) -> Any:
         """Expected events (n,): hazard times the cumulative sum of part (d,), less what ties take off the dying."""
         cumulative = self.spread(np.add.reduceat(part, self.opening))
         own = np.add.reduceat(part * self.share, self.opening)
         return hazard * (cumulative - np.where(self.event, own[self.tied_cell], 0.0))
 
-    def spread(self, per_death_cell):
+    def spread(self, per_death_cell: Any) -> np.ndarray:
         """Sums up to and including each person's time, within the stratum: (..., deaths' cells) to (..., n)."""
         every = np.zeros((*per_death_cell.shape[:-1], self.first.size))
         every[..., self.at] = per_death_cell
         return until(every, self.opens)[..., self.cell]
 
-    def score_residuals(self, coefficients):
+    def score_residuals(self, coefficients: Any) -> Any:
         """Score residuals (p, n) in the order of the sorted people, unweighted; they sum, weighted, to the score."""
         hazard, _ = self.hazards(coefficients)
         below = self.denominators(hazard)
@@ -143,7 +146,7 @@ class RiskSets:
         residual[:, self.dead] += self.columns_of_dead - mean[:, self.of]
         return residual
 
-    def schoenfeld(self, coefficients):
+    def schoenfeld(self, coefficients: Any) -> np.ndarray:
         """Schoenfeld residuals (p, d): each death's covariates less their mean at risk, averaged over ties."""
         hazard, _ = self.hazards(coefficients)
         below = self.denominators(hazard)

@@ -1,5 +1,8 @@
 """The forms of signing in and of one's own account: django-allauth's, in the words and looks of this registry."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from allauth.account import forms as account
 from allauth.account.adapter import get_adapter
 from allauth.core import context
@@ -25,8 +28,8 @@ LENGTH = _(
 class Styled:
     """Bootstrap's classes on every field, the registry's labels, and no placeholders, which vanish when one types."""
 
-    labels = {}
-    helps = {}
+    labels: Mapping[str, Any] = {}
+    helps: Mapping[str, Any] = {}
     large = False
 
     def __init__(self, *args, **kwargs):
@@ -173,7 +176,7 @@ class InvitationForm(RoleInWords, Styled, forms.ModelForm):
 class AcceptForm(Styled, forms.Form):
     large = True
     name = forms.CharField(label=_("Your name"), max_length=120)
-    language = forms.ChoiceField(label=_("Language"), choices=User._meta.get_field("language").choices)
+    language = forms.ChoiceField(label=_("Language"), choices=User._meta.get_field("language").choices or ())
     password1 = forms.CharField(label=_("Password"), strip=False, widget=forms.PasswordInput)
     password2 = forms.CharField(label=_("Password, once more"), strip=False, widget=forms.PasswordInput)
     helps = {"password1": LENGTH}

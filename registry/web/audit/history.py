@@ -16,6 +16,7 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
+from registry.instruments.patient_forms import STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
@@ -47,7 +48,7 @@ SHOWN = 500
 # Every item and derived value, in the order of the forms.
 @lru_cache(maxsize=4)
 def _order(current):
-    every = (part for instrument in current.instruments for part in (*instrument.items, *instrument.derived))
+    every = (part for instrument in current.instruments for part in instrument.parts)
     return {part.name: place for place, part in enumerate(every)}
 
 
@@ -150,6 +151,8 @@ ROW_ACTIONS = {
 }
 ACTS = {
     "identifiers_viewed": gettext_lazy("Identifiers viewed"),
+    "identifiers_shown": gettext_lazy("Identifiers shown in lists"),
+    "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),
     "digest_sent": gettext_lazy("Daily e-mail sent"),
     "audit_exported": gettext_lazy("Audit trail downloaded"),
@@ -175,6 +178,7 @@ ACTS = {
     "queries_exported": gettext_lazy("Queries downloaded"),
     "signed": gettext_lazy("Forms signed"),
     "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
+    "signature_broken": gettext_lazy("Broken signature seen"),
     "signing_refused": gettext_lazy("Signing refused: wrong password"),
     "unlocked": gettext_lazy("Signed forms unlocked"),
     "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),
@@ -292,7 +296,7 @@ def _columns(table):
 def _value(name, item, value, column):
     if value is None:
         return "–"
-    if name in ("state", "baseline_state", "surgery_state"):
+    if name in ("state", *STATE_COLUMNS.values()):
         return str(STATES.get(value) or dict(QueryState.choices).get(value, value))
     if name == "verified":
         return ", ".join(_label("", code) for code in sorted(value, key=_place)) or "–"

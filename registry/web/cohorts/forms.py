@@ -114,7 +114,7 @@ class CohortForm(forms.Form):
         asked = {instrument.code for instrument in extras.asked()}
         spoken = "|".join((*self.data, *self.data.getlist("known"), *self.data.getlist("ask")))
         for instrument in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
-            parts = [part.name for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
+            parts = [part.name for part in instrument.parts if part.name in FURTHER]
             if parts and (instrument.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
                 yield instrument
 
@@ -123,7 +123,7 @@ class CohortForm(forms.Form):
         title = _in_words(instrument.title)
         if instrument in catalogue.current().of_assessment:
             title = _("{instrument}, before surgery").format(instrument=title)
-        parts = [FURTHER[part.name] for part in (*instrument.items, *instrument.derived) if part.name in FURTHER]
+        parts = [FURTHER[part.name] for part in instrument.parts if part.name in FURTHER]
         return title, [name for part in parts for name in self._questions(part)]
 
     # Questions; each gives the name of its field
@@ -227,7 +227,7 @@ class CohortForm(forms.Form):
 
     def _assessed(self, offered):
         """Those of the variables that this registry asks at its visits."""
-        further = {part.name for instrument in self.instruments for part in (*instrument.items, *instrument.derived)}
+        further = {part.name for instrument in self.instruments for part in instrument.parts}
         return [variable for variable in offered if variable.name not in FURTHER or variable.name in further]
 
     def _ask(self):
@@ -272,6 +272,23 @@ class CohortForm(forms.Form):
         return given
 
     def _steps(self, given):
+        yield from self._plain_steps(given)
+        asked = [
+            *((variable, None) for variable in OF_PATIENT),
+            *((variable, BASELINE) for variable in AT_BASELINE),
+            *self.later,
+        ]
+        for variable, timepoint in asked:
+            yield from self._of_variable(given, variable, timepoint)
+        if given["followed_at_least"] is not None:
+            yield Step("followed_at_least", {"days": given["followed_at_least"]})
+        for answer in given["known"]:
+            variable, when = answer.split("@")
+            yield Step("measured", {"variable": variable, "timepoint": when})
+
+    @staticmethod
+    def _plain_steps(given):
+        """Steps with a question of their own."""
         yield from (Step(code) for code in RULES[:1] if given[code])
         if given["vertebrae_min"]:
             ends = {"minimum": given["vertebrae_min"], "maximum": given["vertebrae_max"]}
@@ -285,17 +302,6 @@ class CohortForm(forms.Form):
         for name, parameter in (("operated_from", "first"), ("operated_until", "last")):
             if given[name]:
                 yield Step(name, {parameter: given[name].isoformat()})
-        for variable in OF_PATIENT:
-            yield from self._of_variable(given, variable, None)
-        for variable in AT_BASELINE:
-            yield from self._of_variable(given, variable, BASELINE)
-        for variable, timepoint in self.later:
-            yield from self._of_variable(given, variable, timepoint)
-        if given["followed_at_least"] is not None:
-            yield Step("followed_at_least", {"days": given["followed_at_least"]})
-        for one in given["known"]:
-            variable, when = one.split("@")
-            yield Step("measured", {"variable": variable, "timepoint": when})
 
     def _of_variable(self, given, variable, timepoint):
         name, about = _name(variable.name, timepoint), {"variable": variable.name}
@@ -320,21 +326,23 @@ def address_of(steps):
     return urlencode([pair for step in steps for pair in _pairs(step.code, dict(step.parameters))])
 
 
+# Steps with questions of their own: parameter of the step to name of the question.
+QUESTIONS = {
+    "consecutive_vertebrae": {"minimum": "vertebrae_min", "maximum": "vertebrae_max"},
+    "levels_within": {"first": "level_first", "last": "level_last"},
+    "operated_between": {"first": "operated_from", "last": "operated_until"},
+    "operated_from": {"first": "operated_from"},
+    "operated_until": {"last": "operated_until"},
+    "aged_at_least": {"minimum": "age_at_surgery_min"},
+    "followed_at_least": {"days": "followed_at_least"},
+}
+
+
 def _pairs(code, given):
     if code in RULES:
         return [(code, "on")]
-    if code == "consecutive_vertebrae":
-        return [("vertebrae_min", given["minimum"]), ("vertebrae_max", given["maximum"])]
-    if code == "levels_within":
-        return [("level_first", given["first"]), ("level_last", given["last"])]
-    if code == "operated_between":
-        return [("operated_from", given["first"]), ("operated_until", given["last"])]
-    if code in {"operated_from", "operated_until"}:
-        return [(code, *given.values())]
-    if code == "aged_at_least":
-        return [("age_at_surgery_min", given["minimum"])]
-    if code == "followed_at_least":
-        return [(code, given["days"])]
+    if code in QUESTIONS:
+        return [(name, given[parameter]) for parameter, name in QUESTIONS[code].items()]
     if code == "measured":
         return [("known", f"{given['variable']}@{given['timepoint']}")]
     name = _name(given.get("variable", code), given.get("timepoint"))

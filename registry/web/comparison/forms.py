@@ -102,8 +102,8 @@ class ComparisonForm(forms.Form):
             [*((grouping.code, grouping.label) for grouping in GROUPINGS.values()), (ARMS, ARM_LABEL)]
         ),
     )
-    arm_a = forms.MultipleChoiceField(label=_("Arm A"), choices=lambda: _levels_of_arms(), required=False)
-    arm_b = forms.MultipleChoiceField(label=_("Arm B"), choices=lambda: _levels_of_arms(), required=False)
+    arm_a = forms.MultipleChoiceField(label=_("Arm A"), choices=_levels_of_arms, required=False)
+    arm_b = forms.MultipleChoiceField(label=_("Arm B"), choices=_levels_of_arms, required=False)
     baseline = forms.ChoiceField(label=PARTS["baseline"], choices=_times)
     followups = forms.MultipleChoiceField(
         label=PARTS["followups"], choices=lambda: _times()[1:], widget=forms.CheckboxSelectMultiple

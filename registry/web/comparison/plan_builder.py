@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.analysis.design import cohorts, saved_cohorts
 from registry.analysis.design.groupings import EVERYBODY
 from registry.analysis.design.named_groups import NAMED
+from registry.analysis.design.sections import SECTIONS
 from registry.analysis.design.variables import sources
 from registry.instruments import timepoints
 from registry.instruments.base import Label
@@ -167,6 +168,11 @@ def _propensity(given, cells, named):
     if given.get("caliper"):
         entry |= {"caliper": float(given["caliper"]), "caliper_unit": "sd"}
     return entry
+
+
+def is_of_sections(plan):
+    """Whether a plan's JSON has more than the tables of the segment study, so that this page and no other asks it."""
+    return any(plan.get(part) for part in (*SECTIONS, "variables", "visits")) or plan.get("grouping") == EVERYBODY
 
 
 def choices_of(plan):

@@ -4,6 +4,7 @@ For those who may compare; to everyone else none of these addresses exists.
 """
 
 import json
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -20,8 +21,9 @@ from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.named_groups import NAMED
 from registry.analysis.design.sections import SECTIONS
 from registry.analysis.design.variables import known, sources
+from registry.analysis.presentation.words import cohort_label
 from registry.analysis.sections import comparison_tests
-from registry.models import Patient, SavedCohort, SavedPlan, Snapshot
+from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
 from registry.web.comparison import plan_builder
@@ -78,15 +80,29 @@ def _given(request):
         return given, request.POST.get("json", "") if request.POST.get("use_json") else ""
     if request.GET.get("from", "").isdecimal():
         saved = get_object_or_404(SavedPlan, pk=request.GET["from"])
-        choices = plan_builder.choices_of(saved.plan)
-        about = {"name": saved.name, "note": saved.note, "cohort_name": _cohort_choice(saved)}
-        return (choices or {}) | about, "" if choices else json.dumps(saved.plan, ensure_ascii=False, indent=1)
+        return _again(saved.plan, saved.cohort, {"name": saved.name, "note": saved.note})
+    if run := ComparisonRun.objects.filter(pk=_uuid(request.GET.get("run"))).first():
+        return _again(run.plan, run.cohort, {"name": run.plan["name"], "note": run.plan.get("note", "")})
     template = next((one for one in plan_builder.TEMPLATES if one.code == request.GET.get("template")), None)
     return dict(template.choices) if template else {"grouping": NAMED}, ""
 
 
-def _cohort_choice(saved):
-    name, version = saved.cohort["name"], str(saved.cohort["version"])
+def _uuid(text):
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _again(plan, cohort, about):
+    """The choices of a plan that was made before, or its JSON where the page does not ask all that is in it."""
+    choices = plan_builder.choices_of(plan)
+    about |= {"cohort_name": _cohort_choice(cohort)}
+    return (choices or {}) | about, "" if choices else json.dumps(plan, ensure_ascii=False, indent=1)
+
+
+def _cohort_choice(cohort):
+    name, version = cohort["name"], str(cohort["version"])
     row = SavedCohort.objects.filter(name=name, version=int(version)).first() if version.isdecimal() else None
     return name if name in cohorts.COHORTS or row is None else f"saved:{row.pk}"
 
@@ -215,7 +231,7 @@ def _instruments(offered, counts, ticked):
     columns = [code for code, _label in plan_builder.visits()]
     by_title = {}
     for source in offered.values():
-        if source.name in ("assessment_date",):
+        if source.name == "assessment_date":
             continue
         cells = [_cell(source, code, counts, ticked) for code in columns] if source.at_visit else []
         one = None if source.at_visit else _cell(source, "", counts, ticked)
@@ -280,6 +296,7 @@ def plan(request, plan_id):
         checked, error = None, design_errors.told(refused, get_language() or "en")
     versions = SavedPlan.objects.filter(name=saved.name).order_by("-version")
     context = {"saved": saved, "versions": versions, "checked": checked, "error": error}
+    context["cohort"] = _text(cohort_label(saved.cohort["name"]))
     return render(request, "comparison/plan.html", context | {"snapshots": Snapshot.objects.order_by("-created_at")})
 
 

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from registry.analysis.documents import bundle, files, rendered_cache
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation.words import Words
+from registry.analysis.reports import published_study
 from registry.analysis.running import runs
 from registry.analysis.running.versions import product_version
 from registry.models import ComparisonRun
@@ -30,6 +32,7 @@ from registry.tasks import repeat_comparison, start_comparison
 from registry.web.cohorts.forms import address_of
 from registry.web.comparison.figure_sections import sections
 from registry.web.comparison.forms import ComparisonForm
+from registry.web.comparison.plan_builder import is_of_sections
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.flow_diagram import diagram, lists
@@ -51,13 +54,17 @@ def run_list(request):
     without_results = ComparisonRun.objects.defer("result").select_related("requested_by", "frozen")
     page = Paginator(without_results.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = [(run, described(run)) for run in page]
-    return render(request, "comparison/list.html", {"page": page, "rows": rows})
+    return render(
+        request, "comparison/list.html", {"page": page, "rows": rows, "published": published_study.of_registry()}
+    )
 
 
 @for_comparing
 def new(request):
     """The form of a new comparison; a run named by `from` fills it in."""
     earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
+    if request.method != "POST" and earlier and is_of_sections(earlier.plan):
+        return redirect(f"{reverse('comparison_plan_new')}?run={earlier.pk}")
     form = ComparisonForm(
         request.POST or None,
         earlier=earlier,

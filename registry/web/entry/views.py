@@ -22,7 +22,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, value_sets
 from registry.instruments.base import Choice, Instrument, InvalidValue, Item
 from registry.instruments.keys import ASSESSMENT_DATE
-from registry.models import AdverseEvent, Assessment, OwnRecord, State
+from registry.instruments.patient_forms import PATIENT_FORMS
+from registry.models import AdverseEvent, Assessment, OwnRecord, QueryForm, State
 from registry.services.entry import own_records, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends, schedule, visits
@@ -43,7 +44,7 @@ from registry.web.shared.lookup import (
     patient_of,
     visit_label,
 )
-from registry.web.shared.patient_head import OWN_FORMS, facts
+from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 
 
@@ -499,7 +500,7 @@ def assessment(request, patient_id, timepoint):
 def own_form(request, patient_id, form):
     """Baseline, surgery or follow-up: the forms whose columns are the patient's own."""
     patient = patient_of(request, patient_id)
-    instruments, column = patients.FORMS[form]
+    instruments, column = PATIENT_FORMS[form].instruments, PATIENT_FORMS[form].state_column
     state = form_state(patient, form)
 
     def save(*, raw, missing, complete, **more):
@@ -526,7 +527,7 @@ def own_form(request, patient_id, form):
         request,
         Sheet(
             patient=patient,
-            title=str(dict(OWN_FORMS)[form]),
+            title=str(QueryForm(form).label),
             instruments=extras.core_of(instruments) + extras.shown(form),
             without=("birth_date",),
             row=patient,

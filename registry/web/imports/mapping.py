@@ -206,24 +206,33 @@ def _take(post, known, asked):
     elif asked.repeats:
         errors["repeats"] = True
     for column in asked.columns:
-        target, codes = column.target, {}
-        for place, (value, _rows, _code) in enumerate(column.values):
-            code = post.get(f"code-{target}-{place}", "")
-            code = {LEAVE_EMPTY: mapping.LEFT_OUT, AS_IT_IS: None}.get(code, code or "-")
-            taken = questions.taken(column, value, code)
-            if taken is not None:
-                codes[value] = taken
-            elif code is not None:
-                errors[target, place] = True
-        known.codes[target] = known.codes.get(target, {}) | codes
+        errors |= _take_codes(post, known, column)
         if column.formats:
-            keys = [key for key in post.getlist(f"date-{target}") if key in DATE_FORMATS]
-            if keys and not {"dmy", "mdy"} <= set(keys):
-                known.dates[target] = keys
-            else:
-                errors[target, "date"] = True
+            errors |= _take_dates(post, known, column.target)
     known.codes = {target: codes for target, codes in known.codes.items() if codes}
     return errors
+
+
+def _take_codes(post, known, column):
+    errors, codes, target = {}, {}, column.target
+    for place, (value, _rows, _code) in enumerate(column.values):
+        code = post.get(f"code-{target}-{place}", "")
+        code = {LEAVE_EMPTY: mapping.LEFT_OUT, AS_IT_IS: None}.get(code, code or "-")
+        taken = questions.taken(column, value, code)
+        if taken is not None:
+            codes[value] = taken
+        elif code is not None:
+            errors[target, place] = True
+    known.codes[target] = known.codes.get(target, {}) | codes
+    return errors
+
+
+def _take_dates(post, known, target):
+    keys = [key for key in post.getlist(f"date-{target}") if key in DATE_FORMATS]
+    if not keys or {"dmy", "mdy"} <= set(keys):
+        return {(target, "date"): True}
+    known.dates[target] = keys
+    return {}
 
 
 def _save(request, job, known, name):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.patients import entered_in_error, erasure, follow_up_end, views
+from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, views
 
 urlpatterns = [
     path("patients/", views.patient_list, name="patients"),
@@ -14,5 +14,7 @@ urlpatterns = [
     path("patients/<str:patient_id>/in-error/<str:record>/", entered_in_error.mark_in_error, name="mark_in_error"),
     path("entered-in-error/", entered_in_error.entries_in_error, name="entered_in_error"),
     path("entered-in-error/<int:entry_id>/", entered_in_error.take_back, name="take_back_error"),
+    path("show-identifiers/", identified.show_identifiers, name="show_identifiers"),
+    path("identification-log/", identified.identification_log, name="identification_log"),
     path("erasures/", erasure.erasures, name="erasures"),
 ]

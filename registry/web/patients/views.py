@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
-from registry.models import AdverseEvent, Assessment, Patient, State
-from registry.services.entry import entered_in_error, own_records, patients
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.services.entry import entered_in_error, known_patients, own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -31,10 +32,10 @@ from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
 from registry.web.patients import extra_answers, next_step, timeline
 from registry.web.patients.entered_in_error import titles_of as record_titles
-from registry.web.shared import questions, tags, wording
+from registry.web.shared import identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
-from registry.web.shared.patient_head import OWN_FORMS, facts
+from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -64,9 +65,10 @@ def _filters(request, sites):
     return [Filter(name, label, options, request.GET.get(name, "")) for name, label, options in offered]
 
 
-def _narrowed(rows, chosen, query):
+def _narrowed(rows, chosen, query, by_identifier):
+    """The rows that the filters let through, with `query` in their number or among those found `by_identifier`."""
     if query:
-        rows = rows.filter(patient_id__startswith=query)
+        rows = rows.filter(Q(patient_id__contains=query) | Q(pk__in=by_identifier))
     if code := chosen.get("site"):
         rows = rows.filter(site__code=code)
     if code := chosen.get("tumour"):
@@ -97,10 +99,12 @@ def patient_list(request):
     query = spelling.as_code(request.GET.get("q", "")).strip().upper()
     filters = _filters(request, sites)
     chosen = codes(filters)
-    matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query)
+    identified_on = identified.is_shown(request)
+    by_identifier = known_patients.search(request.access, request.GET.get("q", "").strip()) if identified_on else []
+    matching = _narrowed(Patient.objects.visible_to(request.access), chosen, query, by_identifier)
     count = matching.order_by()[: COUNTED + 1].count()
-    if count == 1 and query and matching.filter(pk=query).exists():
-        return redirect("patient", query)
+    if count == 1 and query and matching.filter(pk__in=[query, *by_identifier]).exists():
+        return redirect("patient", matching.get().pk)
 
     order = request.GET.get("sort", "patient_id")
     order = order if order.lstrip("-") in ORDERS else "patient_id"
@@ -116,9 +120,11 @@ def patient_list(request):
         site_id__in={row.site_id for row in rows}, patient_id__in=[row.pk for row in rows]
     ).only("id", "patient_id", "timepoint_id", "state"):
         recorded.setdefault(assessment.patient_id, {})[assessment.timepoint_id] = assessment
+    texts = identified.beside(request, [row.pk for row in rows])
     for row in rows:
+        row.identified = texts.get(row.pk, "")
         planned = visits.visits(row, plans.of(row, today), recorded.get(row.pk, {}), today, ends.get(row.pk))
-        own = [form_state(row, "baseline"), form_state(row, "surgery")]
+        own = [form_state(row, form) for form in FINISHED_FORMS]
         row.states = tags.state_cells(own + [visit and visit.state for visit in _in_columns(plans, planned)])
 
     parameters = chosen | ({"q": query} if query else {})
@@ -143,6 +149,7 @@ def patient_list(request):
             "first_row": (number - 1) * PAGE + 1 if rows else 0,
             "last_row": (number - 1) * PAGE + len(rows),
             "legend": LEGEND,
+            "identified_on": identified_on,
             "in_error": entered_in_error.patient_marked(query) if query and not rows else None,
             "page_query": urlencode(parameters | ({"sort": order} if order != "patient_id" else {})),
         },
@@ -210,6 +217,7 @@ def enrol(request):
             "initials": post.get("initials", ""),
             "local_errors": texts,
             "site_error": errors.get("site"),
+            "alike": errors.get("alike", []),
             "submission": post.get("submission") or uuid.uuid4().hex,
         },
         status=422 if errors else 200,
@@ -234,6 +242,8 @@ def _enrol_summary(errors, texts, post):
     lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in CRITERIA if name not in post]
     if "site" in errors:
         lines.append(("site", errors["site"]))
+    if "alike" in errors:
+        lines.append(("alike", _("Somebody at this hospital may be the same person: please look.")))
     return lines + [(name, text) for name, reasons in texts.items() for text in reasons]
 
 
@@ -265,7 +275,10 @@ def _try_to_enrol(request, sites):
         return patient, {}
     try:
         with transaction.atomic():
-            patient = patients.enrol(access=request.access, site=site, **sent)
+            others = post.getlist("alike") if "another_person" in post else []
+            patient = patients.enrol(access=request.access, site=site, other_than=others, **sent)
+    except patients.AlreadyEnrolled as exception:
+        return None, {"alike": exception.known}
     except InvalidAnswers as error:
         return None, _without_consent(error.errors, open_criteria, raw) or {"criteria": True}
     caches["durable"].set(submission, patient.pk, 3600)
@@ -301,12 +314,12 @@ def patient_page(request, patient_id):
     own_forms = [
         {
             "form": form,
-            "label": label,
+            "label": QueryForm(form).label,
             "state": form_state(patient, form),
             "url": f"patient_{form}",
             "queries": unsettled.get(form, 0),
         }
-        for form, label in OWN_FORMS
+        for form in PATIENT_FORMS
     ]
     may_enter = request.access.may(Can.ENTER, patient.site_id)
     return render(
@@ -341,6 +354,7 @@ def patient_page(request, patient_id):
             "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
             "own_drafts": drafts.codes_of(request.access, patient),
             "in_error": _in_error(patient),
+            "identified": identified.beside(request, [patient.pk]).get(patient.pk, ""),
         },
     )
 

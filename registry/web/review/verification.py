@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue
+from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
 from registry.services.records.storing import Locked
 from registry.services.review import verification
@@ -29,10 +30,11 @@ PAGE = 50
 COUNTED = 10_000
 # Forms that are complete and not verified, as (site, patient, form code, time of the last change, changed fields).
 LEFT = {
-    QueryForm.BASELINE: """SELECT site_id, patient_id, 'baseline' AS form, updated_at, verified FROM registry_patient
-        WHERE baseline_state = 'complete'""",
-    QueryForm.SURGERY: """SELECT site_id, patient_id, 'surgery', updated_at, verified FROM registry_patient
-        WHERE surgery_state = 'complete'""",
+    **{
+        QueryForm(code): f"""SELECT site_id, patient_id, '{code}' AS form, updated_at, verified FROM registry_patient
+        WHERE {form.state_column} = 'complete'"""
+        for code, form in FINISHED_FORMS.items()
+    },
     QueryForm.ASSESSMENT: """SELECT site_id, patient_id, timepoint_id::text, updated_at, verified
         FROM registry_assessment WHERE state = 'complete'""",
     QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified
@@ -102,7 +104,7 @@ def _left(sites, chosen, labels):
         "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
         "patient": chosen["patient"].upper()[:40],
         "timepoint": form,
-        "order": ["baseline", "surgery", *labels],
+        "order": [*FINISHED_FORMS, *labels],
     }
     parts = [LEFT[kind] + " AND site_id = ANY (%(sites)s)" for kind in kinds]
     if form in labels:

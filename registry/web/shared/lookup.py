@@ -1,14 +1,11 @@
 """Finding what a page is about. Another site's record does not exist: 404, never 403."""
 
-from functools import cache
-
 from django.http import Http404
 
-from registry.instruments import spelling
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Assessment, Patient, State
 from registry.models.clinical import records_of
-from registry.services.entry.patients import FORMS
 from registry.services.follow_up import schedule
 from sites.models import User
 from sites.tenancy.access import Can
@@ -17,7 +14,7 @@ from sites.tenancy.access import Can
 def patient_of(request, patient_id):
     """The patient in the address; Http404 for one that the person may not see."""
     try:
-        return Patient.objects.one_visible_to(request.access, spelling.as_number(patient_id))
+        return Patient.objects.one_visible_to(request.access, patient_id)
     except Patient.DoesNotExist:
         raise Http404 from None
 
@@ -52,18 +49,12 @@ def names_of(user_ids):
     return dict(User.objects.filter(pk__in={user_id for user_id in user_ids if user_id}).values_list("pk", "name"))
 
 
-@cache
-def own_items(form):
-    """The items that one of a patient's own forms begins with: enrolment has been answered before."""
-    return tuple(item for instrument in FORMS[form][0] if instrument.code != "enrolment" for item in instrument.items)
-
-
 def form_state(patient, form):
     """The state of one of a patient's own forms; `empty` for a draft in which nothing was answered yet."""
-    column = FORMS[form][1]
+    column = PATIENT_FORMS[form].state_column
     if column is not None and getattr(patient, column) != State.DRAFT:
         return getattr(patient, column)
-    names = [item.name for item in own_items(form)]
+    names = [item.name for item in PATIENT_FORMS[form].first_items]
     begun = any(getattr(patient, name) is not None or name in patient.missing for name in names)
     if column is None:
         return "complete" if begun else "empty"

@@ -1,16 +1,9 @@
-"""What stands above every page about a patient, and what a patient's own forms are called."""
+"""What stands above every page about a patient."""
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from registry.instruments import catalogue
 from registry.web.shared import wording
-
-OWN_FORMS = (
-    ("baseline", gettext_lazy("Baseline")),
-    ("surgery", gettext_lazy("Surgery")),
-    ("follow_up", gettext_lazy("Follow-up")),
-)
 
 
 def in_words(patient, name):

@@ -268,7 +268,7 @@ def reason_options(language, chosen):
         "",
         '<option value="{}"{}>{}</option>',
         (
-            (code, mark_safe(" selected") if code == chosen else "", words(label))  # noqa: S308 - a constant
+            (code, mark_safe(" selected") if code == chosen else "", words(label))
             for code, label in MISSING_LABELS.items()
         ),
     )

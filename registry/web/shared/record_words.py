@@ -3,15 +3,10 @@
 from django.urls import reverse
 
 from registry.instruments import catalogue
+from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import QueryForm
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
-
-OWN = {
-    QueryForm.BASELINE: "patient_baseline",
-    QueryForm.SURGERY: "patient_surgery",
-    QueryForm.FOLLOW_UP: "patient_follow_up",
-}
 
 
 def form_label(form, visit_labels):
@@ -22,8 +17,8 @@ def form_label(form, visit_labels):
 
 
 def form_url(patient_id, form):
-    if form.kind in OWN:
-        return reverse(OWN[form.kind], args=[patient_id])
+    if form.kind in PATIENT_FORMS:
+        return reverse(f"patient_{form.kind}", args=[patient_id])
     if form.kind == QueryForm.ASSESSMENT:
         return reverse("assessment", args=[patient_id, form.timepoint])
     return reverse("adverse_event", args=[patient_id, form.event])

@@ -31,6 +31,8 @@ STATES = {
 
 
 register.filter("words", wording.words)
+register.filter("short_visit", wording.short_visit)
+register.filter("of", lambda key, mapping: (mapping or {}).get(key, ""))
 register.filter("day", wording.day)
 register.filter("moment", wording.moment)
 register.filter("segment", wording.segment_of)

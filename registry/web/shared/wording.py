@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from registry.instruments import levels
 from registry.instruments.base import MISSING_LABELS, InvalidValue
+from registry.instruments.timepoints import SCHEDULE
 from registry.services.records.cleaning import REQUIRED
 from sites.moments import day_of
 
@@ -68,7 +69,7 @@ def says_code(item):
 
 def shown(item, value):
     """A stored value in words, as a table or a history prints it. A date may be text as JSON has it."""
-    if value is None or value == "" or value == ():
+    if value is None or value in ("", ()):
         return NOTHING
     if item.kind == "levels":
         return levels.in_runs(value)
@@ -105,6 +106,19 @@ def calculated(derived, value):
 def listed(texts):
     """Some words one after the other, as the language of the page lists them."""
     return ("、" if in_japanese() else ", ").join(texts)
+
+
+_UNITS = {"d": ("d", "日"), "w": ("wk", "週"), "m": ("mo", "か月"), "y": ("yr", "年")}
+
+
+def short_visit(code):
+    """A visit's code as a narrow column's heading says it: Pre, 1 mo, 術前, 1か月; any other code as it is."""
+    if code == SCHEDULE[0].code:
+        return _("Pre")
+    if code[-1:] not in _UNITS or not code[:-1].isdecimal():
+        return code.upper()
+    unit = _UNITS[code[-1]][in_japanese()]
+    return f"{code[:-1]}{unit}" if in_japanese() else f"{code[:-1]} {unit}"
 
 
 def utility(value):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from registry.web.account.session import seconds_left
@@ -20,7 +21,7 @@ class Entry:
     """
 
     url_name: str
-    label: str
+    label: str | Promise
     abilities: tuple[Can, ...] = tuple(Can)
     icon: str = ""
     count: Callable | None = None
@@ -30,6 +31,7 @@ NAVIGATION = (
     Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
+    Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),

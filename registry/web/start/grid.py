@@ -13,24 +13,23 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from registry.models import Assessment, Patient, State
-from registry.services.entry.patients import FORMS
+from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
+from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
 from registry.web.shared import tags, wording
 from registry.web.shared.filters import Filter, codes
-from registry.web.shared.lookup import form_state, own_items
+from registry.web.shared.lookup import form_state
 from sites.models import Site
 from sites.tenancy.access import Can
 
 PAGE = 50
 COUNTED = 10_000  # as in the list of patients: counting further takes longer than it helps
-OWN = {"baseline": gettext_lazy("Baseline"), "surgery": gettext_lazy("Surgery")}
 UNSCHEDULED = "u"  # the column of the visits outside a patient's plan
 LEGEND = tuple(tags.STATES)
 PLANNED_STATES = ("due", "overdue", "missed")  # what only the schedule says
@@ -90,7 +89,7 @@ def grid(request):
 
 
 def _columns(plans):
-    own = [Column(code, str(label), str(label)) for code, label in OWN.items()]
+    own = [Column(code, *[str(QueryForm(code).label)] * 2) for code in FINISHED_FORMS]
     planned = [Column(timepoint.code, wording.words(timepoint.label), timepoint.code) for timepoint in plans.timepoints]
     return [*own, *planned, Column(UNSCHEDULED, _("Unscheduled"), _("Unsch."))]
 
@@ -136,9 +135,9 @@ class _Search:
         if state == "query":
             return form_states.open_query_sql(form)
         if state in PLANNED_STATES:
-            return "false" if form in (*OWN, UNSCHEDULED) else self._waiting(state, form)
-        conditions = [_own_in_state(form_kind) for form_kind in OWN if form in ("", form_kind)]
-        if form not in OWN:
+            return "false" if form in (*FINISHED_FORMS, UNSCHEDULED) else self._waiting(state, form)
+        conditions = [_own_in_state(form_kind) for form_kind in FINISHED_FORMS if form in ("", form_kind)]
+        if form not in FINISHED_FORMS:
             conditions.append(self._recorded("a.state = %(state)s", form))
         return " OR ".join(conditions)
 
@@ -152,7 +151,7 @@ class _Search:
         )
 
     def _waiting(self, state, form):
-        of_form = "v.code = %(form)s" if form and form not in (*OWN, UNSCHEDULED) else "true"
+        of_form = "v.code = %(form)s" if form and form not in (*FINISHED_FORMS, UNSCHEDULED) else "true"
         return (
             f"EXISTS (SELECT FROM {visits.visits_sql(self.plans, self.today)} WHERE {visits.PLANNED} "
             f"AND {visits.when(state)} AND {of_form} AND {visits.OPEN} AND {visits.NOT_RECORDED})"
@@ -186,12 +185,11 @@ def _unmeant(query):
 @cache
 def _own_in_state(form):
     """SQL: one of the patient's own forms is in %(state)s. A draft in which nothing was answered is not begun."""
-    names = [item.name for item in own_items(form) if not item.identifying]
+    names = [item.name for item in PATIENT_FORMS[form].first_items if not item.identifying]
     begun = " OR ".join(f"p.{name} IS NOT NULL" for name in names)
     keys = ", ".join(f"'{name}'" for name in names)
-    return (
-        f"(p.{FORMS[form][1]} = %(state)s AND (%(state)s <> '{State.DRAFT}' OR {begun} OR p.missing ?| ARRAY[{keys}]))"
-    )
+    begun = f"({begun} OR p.missing ?| ARRAY[{keys}])"
+    return f"(p.{PATIENT_FORMS[form].state_column} = %(state)s AND (%(state)s <> '{State.DRAFT}' OR {begun}))"
 
 
 # -- What is in the cells ------------------------------------------------------------------------------------------
@@ -238,7 +236,7 @@ class _Form:
     def place(self):
         """(address, state, text that says more) of the form; None where the patient's plan has none."""
         code = self.column.code
-        if code in OWN:
+        if code in FINISHED_FORMS:
             return f"{self.address}{code}/", form_state(self.patient, code), ""
         if code == UNSCHEDULED:
             return self._unscheduled()

@@ -13,14 +13,15 @@ from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
-from registry.models import Assessment, Patient, State
+from registry.instruments.patient_forms import FINISHED_FORMS
+from registry.models import Assessment, Patient, QueryForm, State
 from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import site_counts
 from registry.services.review import form_states
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
-from registry.web.shared import wording
+from registry.web.shared import identified, wording
 from registry.web.shared.lookup import form_state
 from sites.audit import alerts
 from sites.models import Membership, Site, User
@@ -47,8 +48,16 @@ def home(request):
             "arrived": _arrived(enters),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
+            "identified_on": identified.is_shown(request),
         }
+        context["identified"] = identified.beside(request, _named(context))
     return render(request, "start/home.html", context)
+
+
+def _named(context):
+    """The numbers of the patients whom the page names."""
+    lines = [*context["drafts"]["lines"], *context["queries"], *context["arrived"]]
+    return [line["patient_id"] for line in lines] + [line.visit.patient_id for line in context["work"]["lines"]]
 
 
 # -- Visits that wait ------------------------------------------------------------------------------------------------
@@ -167,12 +176,12 @@ def _drafts(sites, labels):
     ]
     own = Patient.objects.filter(site_id__in=sites).filter(Q(baseline_state=State.DRAFT) | Q(surgery_state=State.DRAFT))
     for patient in own.order_by("-updated_at")[: SHOWN + 1]:
-        for form, label in (("baseline", _("Baseline")), ("surgery", _("Surgery"))):
+        for form in FINISHED_FORMS:
             if (state := form_state(patient, form)) in ("draft", "empty"):
                 lines.append(
                     {
                         "patient_id": patient.pk,
-                        "label": label,
+                        "label": QueryForm(form).label,
                         "address": reverse(f"patient_{form}", args=[patient.pk]),
                         "state": state,
                         "at": patient.updated_at,

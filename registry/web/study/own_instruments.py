@@ -98,7 +98,7 @@ def own_instruments(request):
             entry["version"],
             bool(entry.get("retired")),
             drafts.get(entry["document"]["code"]),
-        )  # fmt: skip
+        )
         for entry in bringing.published()
     }
     for code, draft in drafts.items():

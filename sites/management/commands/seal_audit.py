@@ -1,5 +1,7 @@
 """`seal_audit`: seal what is new in the audit trail now, instead of at the worker's next turn."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError
 
 from sites import audit
@@ -10,14 +12,14 @@ from sites.tenancy.scope import Scope, entered
 class Command(BaseCommand):
     help = "Seals the audit events that are committed and in no seal yet."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
             "--accept-loss",
             metavar="REASON",
             help="go on though the database lacks seals that are kept outside: after an older backup was restored",
         )
 
-    def handle(self, *args, accept_loss=None, **options):
+    def handle(self, *args: Any, accept_loss: Any = None, **options: Any) -> None:
         try:
             if accept_loss is not None:
                 self.accept(accept_loss)
@@ -31,7 +33,7 @@ class Command(BaseCommand):
         if not seals:
             self.stdout.write("Nothing new to seal.")
 
-    def accept(self, reason):
+    def accept(self, reason: Any) -> None:
         number, given_up = sealing.accept_loss(reason)
         with entered(Scope(administers=True, reason=reason)):
             audit.record("seals_lost", table=sealing.SEALS, row_id=number, detail={"seals": len(given_up)})

@@ -1,6 +1,7 @@
 """`verify_audit`: recompute every seal of the audit trail; exit status 1 where the trail is not what was sealed."""
 
 import sys
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -13,7 +14,7 @@ class Command(BaseCommand):
         "the trail was tampered with or what it lacks (exit status 1)."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
             "--new", action="store_true", help="only what came since the trail held last: in proportion to that"
         )
@@ -24,7 +25,7 @@ class Command(BaseCommand):
             help="hash of a seal that was noted elsewhere and must still be there",
         )
 
-    def handle(self, *args, expect, new=False, **options):
+    def handle(self, *args: Any, expect: Any, new: bool = False, **options: Any) -> None:
         report = sealing.verify(expect=expect, new_only=new)
         for finding in report.findings:
             self.stderr.write(self.style.ERROR(str(finding)))

@@ -180,7 +180,7 @@ def signed_in(containers, who):
     return Visitor(f"{who}@demo.example", output.strip())
 
 
-PASSWORD = "from registry.management.demonstration import password; print(password())"  # noqa: S105 - asks for it
+PASSWORD = "from registry.management.demonstration import password; print(password())"
 
 
 def used(containers):
@@ -205,16 +205,19 @@ def used(containers):
                 if package.testzip() or not any(name.endswith(f".{kind}") for name in package.namelist()):
                     raise Failed(f"the package holds {package.namelist()}")
     with step("the check-up counts two proxies, and finds nothing wrong"):
-        page = signed_in(containers, "admin").get("/system/").decode()
-        if "METASPINE_PROXIES is 2, and this request came with 2 addresses." not in page:
-            raise Failed(f"proxies: {page[page.index('check-proxies') :][:400]}")
-        if "note-error" in page:
-            raise Failed(f"the check-up: {page[page.index('check-versions') :][:6000]}")
+        examined(signed_in(containers, "admin").get("/system/").decode())
     with step("FHIR"):
         if coordinator.read("/api/fhir/R4/metadata")["software"]["version"] != __version__:
             raise Failed("the capability statement tells another version")
         if coordinator.read(f"/api/fhir/R4/Patient/{patient}")["resourceType"] != "Patient":
             raise Failed("no Patient by FHIR")
+
+
+def examined(page):
+    if "METASPINE_PROXIES is 2, and this request came with 2 addresses." not in page:
+        raise Failed(f"proxies: {page[page.index('check-proxies') :][:400]}")
+    if "note-error" in page:
+        raise Failed(f"the check-up: {page[page.index('check-versions') :][:6000]}")
 
 
 def enrolled(coordinator):

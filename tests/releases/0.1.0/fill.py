@@ -203,7 +203,7 @@ def queries_of(acting, made):
                 form=Form("assessment", timepoint="preop"),
                 field=field,
                 text=f"Is this right? (synthetic, {field})",
-            )  # fmt: skip
+            )
             for field in ("eq_vas", "ecog_ps", "frankel")
         ]
     with acting("Chika") as access:

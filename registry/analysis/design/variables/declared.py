@@ -15,6 +15,7 @@ A category `holds` codes, or is a range: `from` (inclusive) to `below` (exclusiv
 unknown for a reason of its own. A name alone in a list of variables stands for the item of that name as it is declared.
 """
 
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -461,7 +462,7 @@ def _cut(base, categories, kind):
         )
     ordered = base.kind in (ORDINAL, CONTINUOUS)
     made = BINARY if len(cut) == 2 else ORDINAL if ordered else NOMINAL
-    if kind in (CONTINUOUS, DATE) or (kind == BINARY) != (len(cut) == 2) and kind is not None:
+    if kind in (CONTINUOUS, DATE) or ((kind == BINARY) != (len(cut) == 2) and kind is not None):
         raise refusal(
             "variables: {name}: {n} categories are not {kind}",
             "変数：{name}：{n}個のカテゴリは{kind}ではありません",
@@ -535,4 +536,4 @@ def _overlap(cut):
         if one.is_range
     )
     empty = any(low >= high for low, high in ranges)
-    return empty or any(later < high for (_, high), (later, _) in zip(ranges, ranges[1:], strict=False))
+    return empty or any(later < high for (_, high), (later, _) in itertools.pairwise(ranges))

@@ -58,7 +58,7 @@ def chart(told, names, rows, columns, lines, small_print):
             mean=number(row["estimate"], 3),
             low=number(row["low"], 3),
             high=number(row["high"], 3),
-        )  # fmt: skip
+        )
         for row in rows
         if row["estimate"] is not None
     ]

@@ -90,6 +90,22 @@ def interval(name, low, high, label=ESTIMATE, decimals=2, scale=1):
     return Field(label, show)
 
 
+def median(name, label):
+    """“12.8 (8.9–not reached)” of a curve that stays above one half."""
+
+    def show(row, names):
+        if not row["n"]:
+            return ABSENT
+        parts = [row[name + end] for end in ("", "_low", "_high")]
+        told = [names.words(NOT_REACHED) if part is None else number(part, 1) for part in parts]
+        return told[0] if parts[0] is None and parts[1] is None else f"{told[0]} ({told[1]}–{told[2]})"
+
+    return Field(label, show)
+
+
+NOT_REACHED = Label("not reached", "未到達")
+
+
 def limits(value, low, high, decimals, names):
     if value is None:
         return ABSENT
@@ -160,16 +176,8 @@ LAYOUTS = {
                 count("competing", Label("Competing", "競合イベント")),
                 count("censored", Label("Censored", "打ち切り")),
                 count("undated", Label("Day not known", "日付不明")),
-                interval(
-                    "median", "median_low", "median_high", Label("Median, months (95% CI)", "中央値、月（95%CI）"), 1
-                ),
-                interval(
-                    "follow_up",
-                    "follow_up_low",
-                    "follow_up_high",
-                    Label("Follow-up, months (95% CI)", "追跡期間、月（95%CI）"),
-                    1,
-                ),
+                median("median", Label("Median, months (95% CI)", "中央値、月（95%CI）")),
+                median("follow_up", Label("Follow-up, months (95% CI)", "追跡期間、月（95%CI）")),
             ),
         ),
         Layout(

@@ -2,6 +2,7 @@
 
 from registry.instruments import timepoints
 from registry.instruments.base import Label
+from registry.instruments.core import adverse_events
 
 TEST_NAMES = {
     "log_rank": Label("log-rank test", "ログランク検定"),
@@ -131,24 +132,63 @@ def of_matched(told, names):
         )
 
 
+def events(declared, names):
+    """Events of an endpoint in words: “death from any cause or hardware failure”."""
+    return names.words(OR).join(EVENTS[event["kind"]](event, names) for event in declared)
+
+
+def adverse_event(event, names):
+    kinds = [names.words(one.label) for one in adverse_events.KINDS if one.code in event.get("of", ())]
+    what = names.words(Label(", ", "、")).join(kinds) or names.words(ANY_EVENT)
+    return names.words(OF_GRADE, what=what, grade=event["grade"]) if event.get("grade") else what
+
+
+def reached(event, names):
+    limit = next(name for name in LIMITS if name in event)
+    value = event[limit]
+    if limit == "in":
+        value = names.words(Label(", ", "、")).join(names.level(event["variable"], str(one)) for one in value)
+    visits = names.words(Label(", ", "、")).join(map(names.visit, event["visits"]))
+    return names.words(LIMITS[limit], variable=names.variable(event["variable"]), value=value, visits=visits)
+
+
+OR = Label(" or ", "または")
+ANY_EVENT = Label("any adverse event", "有害事象（種類を問わない）")
+OF_GRADE = Label("{what} of Clavien–Dindo grade {grade} or more", "{what}（Clavien-Dindo分類{grade}以上）")
+LIMITS = {
+    "at_least": Label("{variable} of {value} or more ({visits})", "{variable}が{value}以上（{visits}）"),
+    "at_most": Label("{variable} of {value} or less ({visits})", "{variable}が{value}以下（{visits}）"),
+    "in": Label("{variable}: {value} ({visits})", "{variable}：{value}（{visits}）"),
+}
+EVENTS = {
+    "death": lambda event, names: names.words(Label("death from any cause", "全死因死亡")),
+    "adverse_event": adverse_event,
+    "date": lambda event, names: names.variable(event["variable"]),
+    "days": lambda event, names: names.variable(event["variable"]),
+    "reached": reached,
+}
+
+
 def of_endpoints(told, names):
-    start = told["landmark_day"]
+    start, event = told["landmark_day"], events(told["definition"]["event"], names)
     if start:
         yield say(
             names,
-            "{title}: time ran from day {day} after surgery (landmark) to the event; patients whose follow-up ended "
-            "before it were counted and not analysed, so that no time is immortal.",
-            "{title}：術後{day}日（ランドマーク）からイベントまでを追跡期間とした。それ以前に追跡が終了した患者は計数のみとし"
-            "解析から除いた（不死時間バイアスを避けるため）。",
+            "{title}: time ran from day {day} after surgery (landmark) to the event, {event}; patients whose follow-up "
+            "ended before it were counted and not analysed, so that no time is immortal.",
+            "{title}：術後{day}日（ランドマーク）からイベント（{event}）までを追跡期間とした。それ以前に追跡が終了した患者は"
+            "計数のみとし解析から除いた（不死時間バイアスを避けるため）。",
             title=names.title,
             day=start,
+            event=event,
         )
     else:
         yield say(
             names,
-            "{title}: time ran from surgery to the event.",
-            "{title}：手術からイベントまでを追跡期間とした。",
+            "{title}: time ran from surgery to the event, {event}.",
+            "{title}：手術からイベント（{event}）までを追跡期間とした。",
             title=names.title,
+            event=event,
         )
     yield say(
         names,
@@ -161,9 +201,11 @@ def of_endpoints(told, names):
     if told["competing"]:
         yield say(
             names,
-            "Competing events were not censored: the cumulative incidence is that of Aalen and Johansen, compared by "
-            "Gray's test; hazard ratios are cause-specific.",
-            "競合イベントは打ち切りとせず、累積発生率をAalen-Johansen法で推定し、Gray検定で比較した。ハザード比は原因別である。",
+            "Competing events ({rivals}) were not censored in the cumulative incidence, which is that of Aalen and "
+            "Johansen, compared by Gray's test; curves and hazard ratios are cause-specific.",
+            "競合イベント（{rivals}）を打ち切りとせず、累積発生率をAalen-Johansen法で推定し、Gray検定で比較した。"
+            "生存曲線とハザード比は原因別である。",
+            rivals=events(told["definition"]["competing"], names),
         )
     undated = sum(row["undated"] for row in told["followed"])
     if undated:
