@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.scratch import registry_of  # noqa: E402
-from bench.server import PROJECT, Visitor, person, serving  # noqa: E402
+from bench.scratch import registry_of
+from bench.server import PROJECT, Visitor, person, serving
 
 PROBES, SAVES, WARM_UP = 300, 150, 10
 ANSWERS = {"frankel": "C", "ecog_ps": "2", "pain_vas_mm": "40", "eq_vas": "60", "version": ""}
