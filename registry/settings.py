@@ -137,11 +137,11 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "sites.apps.SingleSignOnConfig",
     "allauth.socialaccount.providers.openid_connect",
-    "import_export",
     "rest_framework",
     "drf_spectacular",
     "sites",
     "registry",
+    "import_export",  # after us: its commands are ours (registry/management/elsewhere.py)
 ]
 
 MIDDLEWARE = [

@@ -1,13 +1,19 @@
 """What the admin screens import and export, and how: natural keys, no passwords, no formulas for spreadsheets."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from import_export import fields, resources, widgets
 from import_export.formats import base_formats
 
+from registry.instruments import spelling
+from registry.instruments.base import InvalidValue
 from sites.email_addresses import canonical
 from sites.models import Membership, Site, User
 
@@ -83,7 +89,25 @@ class Checked(resources.ModelResource):
         use_transactions = True
 
 
+class CodeWidget(widgets.CharWidget):
+    """Codes of sites in their one spelling; what only looks like a letter, or is not seen, is refused by its name."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        return _code(super().clean(value, row, **kwargs))
+
+
+def _code(text: str) -> str:
+    """A code as `spelling.number` has it, its case as it is. Raises ValueError."""
+    try:
+        return spelling.number(text)
+    except InvalidValue as error:
+        why = error.reason.in_language(get_language() or "en")
+        raise ValueError(_("This code %(why)s.") % {"why": why}) from None
+
+
 class SiteResource(Checked):
+    code = fields.Field("code", "code", widget=CodeWidget())
+
     class Meta(Checked.Meta):
         model = Site
         import_id_fields = ("code",)
@@ -94,10 +118,34 @@ class EmailWidget(widgets.CharWidget):
     """E-mail addresses in their one spelling, so that one person is not two."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        return _address(super().clean(value, row, **kwargs))
+
+
+def _address(text: str) -> str:
+    """An address as `canonical` has it. Raises ValueError."""
+    try:
+        return canonical(text)
+    except ValidationError as error:
+        raise ValueError(error.messages[0]) from None
+
+
+class Known(widgets.ForeignKeyWidget):
+    """A row named by its natural key in whatever spelling; an error names the character, or what there is none of."""
+
+    def __init__(self, model: type[Model], field: str, spelled: Callable[[str], str]) -> None:
+        super().__init__(model, field)
+        self.spelled = spelled
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        if not value:
+            return None
+        text = self.spelled(str(value))
         try:
-            return canonical(super().clean(value, row, **kwargs))
-        except ValidationError as error:
-            raise ValueError(error.messages[0]) from None
+            return super().clean(text, row, **kwargs)
+        except self.model.DoesNotExist:
+            raise ValueError(
+                _("There is no %(what)s “%(text)s”.") % {"what": self.model._meta.verbose_name, "text": text}
+            ) from None
 
 
 class PersonResource(Checked):
@@ -119,8 +167,8 @@ class PersonResource(Checked):
 class MembershipResource(Checked):
     """Adds memberships; one that is already there stays as it is, so that a file ends nobody's access."""
 
-    person = fields.Field("user", "person", widget=widgets.ForeignKeyWidget(User, "email"))
-    site = fields.Field("site", "site", widget=widgets.ForeignKeyWidget(Site, "code"))
+    person = fields.Field("user", "person", widget=Known(User, "email", _address))
+    site = fields.Field("site", "site", widget=Known(Site, "code", _code))
 
     class Meta(Checked.Meta):
         model = Membership

@@ -24,8 +24,8 @@ def write_cohort(cohort, directory):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tables = {
-        "patients": (PATIENT_COLUMNS, cohort.patients),
-        "assessments": (ASSESSMENT_COLUMNS, cohort.assessments),
+        "patients": (getattr(cohort, "patient_columns", PATIENT_COLUMNS), cohort.patients),
+        "assessments": (getattr(cohort, "assessment_columns", ASSESSMENT_COLUMNS), cohort.assessments),
         "adverse_events": (ADVERSE_EVENT_COLUMNS, cohort.adverse_events),
         "sites": (SITE_COLUMNS, [asdict(site) for site in cohort.sites]),
     }
@@ -34,4 +34,5 @@ def write_cohort(cohort, directory):
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-    (directory / "README.txt").write_text(README.format(seed=cohort.seed), encoding="utf-8")
+    about = getattr(cohort, "about", None) or README.format(seed=cohort.seed)
+    (directory / "README.txt").write_text(about, encoding="utf-8")

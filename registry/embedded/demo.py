@@ -27,15 +27,16 @@ def main(arguments):
     options = parse(arguments)
     refuse_taken_port(options.port)
     say("Starting PostgreSQL and the broker ...")
-    with running(default_data()) as services, contextlib.ExitStack() as stack:
+    with running(data_of(options.study)) as services, contextlib.ExitStack() as stack:
         only_one(stack, services.environment["METASPINE_DATA"])
         demo = Demo(services, options.port)
         stack.callback(demo.stop)
         demo.manage("migrate", "--verbosity", "0")
-        demo.manage("load_demo")
+        demo.manage("load_demo", *(["--study", options.study] if options.study else []))
         demo.start_worker()
         demo.start_web()
-        demo.manage("demo_ready", "--wait")
+        if not options.study:  # a study is computed as it is asked for
+            demo.manage("demo_ready", "--wait")
         demo.wait_for_web()
         say(f"\n{demo.address}")
         demo.manage("demo_summary")
@@ -50,9 +51,18 @@ def parse(arguments):
         prog="bin/demo", description="The registry with synthetic patients, on this machine."
     )
     parser.add_argument("--once", action="store_true", help="do everything except serving, then stop")
+    parser.add_argument("--study", metavar="NAME", help="another published study: wang2025 or zheng2021")
     port = os.environ.get("METASPINE_PORT", "8000")
     parser.add_argument("--port", type=int, default=port, help="of the web address (METASPINE_PORT, or 8000)")
     return parser.parse_args(arguments)
+
+
+def data_of(study):
+    """The data folder: the one that was chosen, or one for each study beside the demonstration's own."""
+    place = default_data()
+    if not study or os.environ.get("METASPINE_DATA"):
+        return place
+    return place.with_name(f"{place.name}-{study}")
 
 
 def refuse_taken_port(port):

@@ -155,7 +155,7 @@ class _Work:
         if file == file_formats.PATIENTS:
             comparing.find_alike(cursor, stage.alike, report.alike)
             if self.partial:
-                merged.find_broken(cursor, stage.absent, report.errors)
+                merged.find_broken(cursor, stage.absent, report.errors, self.identifies)
         follow_up_rules.find_impossible(cursor, file, report.errors)
         extras.find_switched_off(cursor, file, report.errors)
         comparing.find_not_asked(cursor, file, report.errors)

@@ -62,12 +62,24 @@ def begin(*, access, files, answers=None):
     """
     access.require(Can.IMPORT)
     job = uploads.new_import(access.user_id, files)
-    for number in range(len(job.files)):
-        choice = _sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:8])
-        job.choices.append(choice | ({"wanted": answers} if answers else {}))
+    job.choices = [choice | ({"wanted": answers} if answers else {}) for choice in _unread(job)]
     _touch(job, "choices")
     if is_small(job) and not has_workbook(job):
         read_files(job)
+    return job
+
+
+def _unread(job):
+    """The choice of each file that nobody has looked into yet."""
+    return [_sniffed(next(uploads.kept(job, f"file:{number}"), b"")[:8]) for number in range(len(job.files))]
+
+
+def of_this_release(job):
+    """The job. Where an earlier release looked into files that are not stored yet, they are to be read again."""
+    earlier = any("read" not in choice and "unreadable" not in choice for choice in job.choices)
+    if earlier and job.status not in (Status.DONE, Status.DISCARDED):
+        job.status, job.choices, job.mapping, job.mapping_name = Status.OPEN, _unread(job), None, ""
+        _touch(job, "status", "choices", "mapping", "mapping_name")
     return job
 
 
@@ -200,7 +212,7 @@ def _write_packed(job, name, path):
 
 def inspection_of(choice):
     """The `Inspection` that a file's choice remembers; nothing of a file that nobody has read yet."""
-    if not choice["read"]:
+    if not choice.get("read"):
         return Inspection(workbook=choice["workbook"], encodings=(), delimiters=())
     sheets = tuple(Sheet(**sheet) for sheet in choice["sheets"])
     return Inspection(
@@ -388,7 +400,9 @@ def _perform(import_id):
     waiting = Import.objects.filter(pk=import_id, status=Status.QUEUED)
     if not waiting.update(status=Status.RUNNING, attempts=F("attempts") + 1, touched_at=timezone.now()):
         return None
-    job = Import.objects.get(pk=import_id)
+    job = of_this_release(Import.objects.get(pk=import_id))
+    if job.status == Status.OPEN:
+        return job
     try:
         with transaction.atomic():
             # `recover` may have taken it for lost before this lock was there.

@@ -1,12 +1,12 @@
 """The columns that say whose row it is and when: they belong to a record, not to an instrument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
 from registry.instruments import spelling
-from registry.instruments.base import InvalidValue, Item, Label
-from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN, is_visit, planned
+from registry.instruments.base import Choice, Item, Label
+from registry.instruments.timepoints import TIMEPOINT_CHOICES, UNSCHEDULED_PATTERN, planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,20 @@ class LocalNumber(Item):
         return value if value is None else spelling.local_number(value) or None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Visit(Item):
+    """A visit by its code: one that some version of the schedule plans, or one outside the plan."""
+
+    def as_planned(self) -> Item:
+        """A plain item with the visits of the schedule as it is; it asks the database, so not while rows are copied."""
+        choices = tuple(Choice(visit.code, visit.label) for visit in planned())
+        own: dict[str, Any] = {part.name: getattr(self, part.name) for part in fields(Item)}
+        return Item(**own | {"choices": choices})
+
+    def clean(self, raw: Any, *, today: date | None = None) -> Any:
+        return (super() if raw in self.codes else self.as_planned()).clean(raw, today=today)
+
+
 PATIENT_ID = Number(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)
 SITE_CODE = Number(name="site_code", label=Label("Site", "施設"), kind="text", max_length=20)
 HOSPITAL_NUMBER = LocalNumber(
@@ -40,26 +54,7 @@ INITIALS = LocalNumber(
     name="initials", label=Label("Initials", "イニシャル"), kind="text", max_length=10, identifying=True
 )
 LOCAL_NUMBERS = {item.name: item for item in (HOSPITAL_NUMBER, INITIALS)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisitCode(Item):
-    """What names a visit: any that a version of the schedule plans, or one outside the plan."""
-
-    def clean(self, raw, *, today=None):
-        code = raw.strip() if isinstance(raw, str) else raw
-        if isinstance(code, str) and is_visit(code):
-            return code
-        try:
-            return super().clean(raw, today=today)
-        except InvalidValue as error:
-            planned_codes = ", ".join(visit.code for visit in planned())
-            own = ", ".join(choice.code for choice in self.choices)
-            reason = Label(error.reason.en.replace(own, planned_codes), error.reason.ja.replace(own, planned_codes))
-            raise InvalidValue(reason) from None
-
-
-TIMEPOINT = VisitCode(
+TIMEPOINT = Visit(
     name="timepoint",
     label=Label("Timepoint", "時期"),
     kind="code",

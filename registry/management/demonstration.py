@@ -1,16 +1,23 @@
 """The demonstration registry: who can sign in, with which password, and whether this database is one."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.crypto import salted_hmac
 
+from registry.analysis.design import cohorts, plans
+from registry.analysis.reports import published_study
+from registry.demo.studies import make
 from sites.models import Site, User
 from sites.tenancy.access import Role
 
+PLANS = Path(plans.__file__).parent / "study_plans"
 STATISTICIAN = "statistician@demo.example"  # who asks for the comparison
 MONITOR = "monitor@demo.example"
+ADMINISTRATOR = "admin@demo.example"  # who publishes a study's protocol
 RECENT_AT = "S01"  # the site where something is to be done today
 QUESTION = "Is this ECOG the one in the patient's file? (A synthetic query of the demonstration.)"
 TARGETS = (10, 20, 40)  # patients a site: the least of these that its enrolment does not exceed
@@ -32,7 +39,7 @@ LOGINS = (
     Login(MONITOR, "Mio Monitor", Role.MONITOR, (RECENT_AT, "S02")),
     Login("data.manager@demo.example", "Daiki Data-Manager", Role.DATA_MANAGER),
     Login(STATISTICIAN, "Satomi Statistician", Role.STATISTICIAN),
-    Login("admin@demo.example", "Akira Administrator", Role.ADMIN),
+    Login(ADMINISTRATOR, "Akira Administrator", Role.ADMIN),
     Login("coordinator.s02@demo.example", "Saki Coordinator", Role.COORDINATOR, ("S02",)),
 )
 
@@ -46,6 +53,27 @@ def password():
 def is_loaded():
     """Whether this registry holds the demonstration."""
     return User.objects.filter(email=LOGINS[0].email).exists()
+
+
+def question(study):
+    """(Plan, Cohort) of the comparison that the demonstration of a study ("" for Segi 2025) asks for.
+
+    After its protocol was published: a plan names what the registry collects.
+    """
+    if not study:
+        return plans.SEGMENT_COMPARISON, cohorts.SEGI2024
+    return plans.from_json(json.loads((PLANS / f"{study}.json").read_text(encoding="utf-8"))), cohorts.ALL
+
+
+def require_study(wanted):
+    """Refuse, with exit code 2, to take another study's registry for the wanted one ("" for Segi 2025)."""
+    if (loaded := published_study.of_registry()) != wanted:
+        names = {"": "of Segi 2025"} | {name: f"of {name}" for name in make.MAKERS}
+        raise CommandError(
+            f"This registry is the demonstration {names[loaded]}, not {names[wanted]}: choose another folder, "
+            "METASPINE_DATA=/path/to/folder.",
+            returncode=2,
+        )
 
 
 def require_synthetic():

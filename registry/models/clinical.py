@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, NullIf
 from django.db.models.lookups import GreaterThan, In
 from django.utils.translation import gettext_lazy as _
 
-from registry.instruments import catalogue, checks, levels
+from registry.instruments import catalogue, checks, levels, spelling
 from registry.instruments.patient_forms import BASELINE, SURGERY_FORM
 from registry.models import columns as build
 from sites.database.fast_rows import rows_of
@@ -113,7 +113,7 @@ class PatientQuerySet(models.QuerySet):
         return self.filter(site_id__in=access.scope().read)
 
     def one_visible_to(self, access, patient_id):
-        """The patient with this id, if `access` may read the site; DoesNotExist otherwise.
+        """The patient with this id, in whatever spelling, if `access` may read the site; DoesNotExist otherwise.
 
         Every page about a patient begins here, and the ORM takes longer to compose a query of 40 columns than
         PostgreSQL to answer it.
@@ -121,7 +121,7 @@ class PatientQuerySet(models.QuerySet):
         model: Any = self.model
         rows = rows_of(model)
         sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE patient_id = %s AND site_id = ANY (%s)"
-        row = rows.read(sql, [patient_id, list(access.scope().read)])
+        row = rows.read(sql, [spelling.as_number(patient_id), list(access.scope().read)])
         if not row:
             raise model.DoesNotExist(patient_id)
         return row[0]

@@ -26,6 +26,8 @@ KINDS = {
     "unlocking_refused": _("Unlockings that were refused"),
     "token_refused": _("API tokens that were refused"),
     "verification_failed": _("Verifications that failed"),
+    "signature_broken": _("Broken signatures that somebody came upon"),
+    "downloads_limited": _("Downloads that were stopped: too many in an hour"),
     "sealing_stopped": _("The sealing of the audit trail stopped"),
     "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
     "guards_changed": _("Guards of the database were changed"),

@@ -1,5 +1,7 @@
 """Messages that a hospital's engine sends again: nobody is enrolled twice."""
 
+from urllib.parse import quote
+
 import pytest
 
 from registry.fhir.mapping import names
@@ -87,3 +89,44 @@ def test_a_search_for_an_identifier_heeds_its_system(send, ask, north):  # noqa:
 
     assert found(f"{names.PATIENT_ID}|N01-0001") == found("N01-0001") == [enrolled["id"]]
     assert found("urn:other|N01-0001") == found("|N01-0001") == []
+
+
+WIDE = NUMBER | {"value": "００１２３４５"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"If-None-Exist": f"identifier={names.PATIENT_ID}|N01-0099"},
+        {"If-None-Exist": f"identifier={names.HOSPITAL_NUMBER}|0099999"},
+    ],
+)
+def test_a_number_in_another_spelling_is_the_same_number(send, as_system, north, headers):
+    assert send(**CONDITION)[0] == 201
+    status, found, _ = send(PATIENT | {"identifier": [WIDE]}, **headers)
+    assert (status, found["issue"][0]["code"]) == (409, "duplicate")
+    known = quote(f"{names.HOSPITAL_NUMBER}|００１２３４５", safe=":|")
+    assert send(PATIENT | {"identifier": [WIDE]}, **{"If-None-Exist": f"identifier={known}"})[0] == 200
+    with as_system():
+        assert count() == 1
+
+
+@pytest.mark.parametrize("value", ["00\u200b12", "00\u041012", "1\u0301"])
+def test_a_number_with_a_character_that_only_looks_right_is_refused_by_its_name(send, as_system, north, value):
+    status, found, _ = send(PATIENT | {"identifier": [NUMBER | {"value": value}]})
+    assert (status, found["issue"][0]["expression"]) == (422, ["Patient.identifier[0]"])
+    assert "U+" in str(found["issue"][0])
+    asked = quote(f"{names.HOSPITAL_NUMBER}|{value}", safe=":|")
+    status, found, _ = send(**{"If-None-Exist": f"identifier={asked}"})
+    assert status == 400 and "U+" in str(found["issue"][0])
+    with as_system():
+        assert count() == 0
+
+
+def test_the_code_of_a_site_has_one_spelling(send, as_system, north):
+    organization = {"identifier": {"system": names.SITE_CODE, "value": "Ｎ０１"}}
+    assert send(PATIENT | {"managingOrganization": organization})[0] == 201
+    organization["identifier"]["value"] = "N\u200b01"
+    status, found, _ = send(PATIENT | {"managingOrganization": organization})
+    assert status == 422 and "ZERO WIDTH SPACE" in str(found["issue"])

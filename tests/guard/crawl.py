@@ -1,15 +1,18 @@
 """Every address of the product, found in the resolver, and a small world to ask for them in."""
 
+import copy
 import io
 import re
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
+from sites import request_id
+from sites.tenancy.scope import everything
 from tests.guard import permissions
 
 
@@ -52,12 +55,14 @@ def addresses(resolver=None, namespaces=(), route=""):
 class World:
     """Who asks (name to User; None is somebody not signed in), and what they ask for.
 
+    others   people of the other site, by role
     values   "own", "other" and "ghost" (there is none of it) to the arguments of addresses, by name
     secrets  "own" and "other" to direct identifiers, in every form that a page may show
     records  "own" and "other" to the numbers of the site's patients
     """
 
     people: dict
+    others: dict = field(default_factory=dict)
     values: dict = field(default_factory=dict)
     secrets: dict = field(default_factory=dict)
     records: dict = field(default_factory=dict)
@@ -65,6 +70,10 @@ class World:
     def arguments(self, rule, place):
         values = self.values[place]
         return values | {name: values.get(argument, argument) for name, argument in rule.arguments.items()}
+
+    def actor(self, role, place):
+        """Who acts with a role at a place."""
+        return self.others.get(role, self.people[role]) if place == "other" else self.people[role]
 
     def hidden_from(self, who):
         """Texts that no answer to this person may hold, whatever is asked."""
@@ -139,38 +148,54 @@ class _Writes:
         return execute(sql, params, many, context)
 
 
+@contextmanager
+def undone():
+    """Nothing of what is done within stays in the database."""
+    try:
+        with transaction.atomic():
+            yield
+            raise Undone
+    except Undone:
+        pass
+
+
 class Asker:
-    """Asks as one person; of no request does anything stay in the database."""
+    """Asks as one person; of no request does anything stay, neither in the database nor in the browser."""
 
-    def __init__(self, client, user, as_system):
-        self.client, self.user, self.as_system = client, user, as_system
-        self._sign_in()
-
-    def _sign_in(self):
-        if self.user is not None:
-            self.client.force_login(self.user)
-        with self.as_system():
-            self.before = stored()
+    def __init__(self, client, user):
+        self.client, self.before = client, None
+        if user is not None:
+            client.force_login(user)
+        rebase([self])
 
     def _came(self):
-        """What came or went since the person signed in: name of the table to the number of rows."""
-        with self.as_system():
+        """What came or went since `before`: name of the table to the number of rows."""
+        with everything():
             after = stored()
         return {name: count - self.before[name] for name, count in after.items() if count != self.before[name]}
 
+    def page(self, url, sent=None):
+        """(Text, address) of a page, or of its answer to what is sent; what it remembers stays until all is undone."""
+        response = self.client.get(url, follow=True) if sent is None else self.client.post(url, sent)
+        return body_of(response), response.request["PATH_INFO"]
+
     def __call__(self, method, url, sent, **more):
         """The `Answer` to one request; `more` goes to the test client."""
-        if self.user is not None and not self.client.cookies[settings.SESSION_COOKIE_NAME].value:
-            self._sign_in()  # after a request that signed out
-        self.client.cookies.pop("messages", None)  # what the request before had to say
-        answer, writes = None, _Writes()
-        try:
-            with transaction.atomic():
-                with connection.execute_wrapper(writes):
-                    response = getattr(self.client, method)(url, sent, **more)
-                    page_text = f"{response.headers} {response.cookies} {body_of(response)}"
-                came = self._came() if writes.seen else {}
-                answer = Answer(response.status_code, _CHANCE.sub("", page_text), came)
-                raise Undone
-        except Undone:
-            return answer
+        cookies, answer, writes = copy.deepcopy(self.client.cookies), None, _Writes()
+        with undone():
+            with connection.execute_wrapper(writes):
+                response = getattr(self.client, method)(url, sent, **more)
+                told = f"{response.headers} {response.cookies} {body_of(response)}"
+                told = told.replace(response.headers.get(request_id.HEADER) or "\0", "")
+            came = self._came() if writes.seen else {}
+            answer = Answer(response.status_code, _CHANCE.sub("", told), came)
+        self.client.cookies = cookies
+        return answer
+
+
+def rebase(askers):
+    """What is stored now is what each of their requests is compared with."""
+    with everything():
+        before = stored()
+    for asker in askers:
+        asker.before = before

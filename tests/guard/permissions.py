@@ -369,6 +369,8 @@ RULES = {
     "system_retry": Rule(ADMIN, ADMIN, opened=405, acted=(404,)),
     "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_load": Rule(ADMIN, ADMIN, acted=(422,)),
+    "study_file": page(ADMIN),
     "study_protocol": page(READERS | ADMIN),
     "study_versions": page(READERS | ADMIN),
     "own_instruments": page(ADMIN),
@@ -429,6 +431,7 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "to_sign": page(frozenset({"investigator"}), refused=404),
     "signatures": record(
         writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
     ),
@@ -472,6 +475,7 @@ RULES = {
     "comparison": page(CENTRAL, refused=404),
     "comparison_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_compare": page(CENTRAL, refused=404, opened=302),  # to the list, to choose two
+    "comparison_published": page(CENTRAL, refused=404, opened=404),  # of a published study's registry alone
     "comparison_plans": page(CENTRAL, refused=404),
     "comparison_plan_new": Rule(CENTRAL, CENTRAL, acted=(200, 302, 422), refused=404),
     "comparison_plan": page(CENTRAL, refused=404),

@@ -114,3 +114,13 @@ def test_nobody_but_administrators_is_told(ada, alice, dana, north):
     inactive.memberships.create(role="admin", starts_on="2020-01-01")
     with everything():
         assert list(alerts.administrators()) == [ada]
+
+
+def test_downloads_that_are_stopped_alert(told, ada, alice, client, settings):
+    told()
+    settings.DOWNLOADS_PER_HOUR = 1
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"download": "1/h/user"}
+    client.force_login(alice)
+    assert [client.post("/queries/csv/").status_code for _ in range(3)] == [200, 429, 429]
+    ((_to, body),) = told()
+    assert "Downloads that were stopped: too many in an hour: 1" in body and "Alice: 1" in body

@@ -194,6 +194,14 @@ def test_an_act_cannot_pass_for_a_change(db, action):
     rows("SELECT audit_act('noted', NULL, 't', 'r', '{}')")
 
 
+@pytest.mark.parametrize(
+    "action", ["Signed", "signed ", "s\u0131gned", "signed\u200b", "ｓｉｇｎｅｄ", "un\u00adlocked", ""]
+)
+def test_an_act_has_one_spelling(db, action):
+    with pytest.raises(DatabaseError, match="small letters"), transaction.atomic():
+        rows("SELECT audit_act(%s, NULL, 't', 'r', '{}')", action)
+
+
 MANY = 1000  # from here on the trail keeps the rows of one statement as text
 RECORDED = {
     "registry_patient": """INSERT INTO registry_patient (patient_id, site_id, sex, lesion_levels, missing)

@@ -63,6 +63,10 @@ def test_a_patient_is_found_in_every_spelling(client, alice, enrolled):
     client.force_login(alice)
     wide = "".join(chr(ord(one) + 0xFEE0) for one in patient.pk)
     assert client.get(f"/patients/{wide}/").status_code == 200
+    assert client.get(f"/api/v1/patients/{wide}").json()["patient_id"] == patient.pk
+    (entry,) = client.get(f"/api/fhir/R4/Patient?identifier={wide}").json()["entry"]
+    assert entry["resource"]["id"] == patient.pk
+    assert client.get(f"/api/v1/patients/{patient.pk[:-1]}\u0661").status_code == 404
     assert client.get("/patients/", {"q": wide}).url == f"/patients/{patient.pk}/"
     assert client.get("/patients/N01-\u0660001/").status_code == 404
 

@@ -7,8 +7,11 @@ import threading
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from registry.exports import jobs
+from registry.exports.choices import Choices
 from registry.models import Import
 from sites.models import AuditEvent
+from tests.api.conftest import Program, issued
 
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
@@ -112,3 +115,17 @@ def test_a_person_has_so_many_downloads_an_hour_and_the_next_is_on_record_once(c
     settings.DOWNLOADS_PER_HOUR = 0
     client.force_login(alice)
     assert client.post("/queries/csv/").status_code == 200
+
+
+def test_files_by_the_api_count_as_well(alice, settings, as_person, tmp_path):
+    settings.EXPORT_FOLDER, settings.DOWNLOADS_PER_HOUR = tmp_path, 2
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"download": "2/h/user"}
+    with as_person(alice) as access:
+        export = jobs.request(access=access, choices=Choices())
+        assert jobs.perform(export.pk, reporting=False)
+    program = Program(issued(alice))
+    answers = [program.get(f"exports/{export.pk}/file") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    refused = answers[-1]
+    assert (refused["Content-Type"], refused["Retry-After"]) == ("application/problem+json", "3600")
+    assert program.get("me").status_code == 200

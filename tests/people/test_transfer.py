@@ -91,3 +91,33 @@ def test_no_cell_is_a_formula_and_the_value_comes_back(db, begins):
 def test_no_file_holds_a_password(db):
     for resource in (SiteResource, PersonResource, MembershipResource):
         assert "password" not in resource().get_export_headers()
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "said"),
+    [
+        ("site", "code,name,value_set\n\u041207,East,JP\n", "CYRILLIC CAPITAL LETTER VE"),
+        ("site", "code,name,value_set\nE\u200b07,East,JP\n", "ZERO WIDTH SPACE"),
+        ("site", "code,name,value_set\nE\u030107,East,JP\n", "U+00C9"),
+        ("user", "email,name,language\nal\u0131ce@example.org,Alice,en\n", "DOTLESS I"),
+        (
+            "membership",
+            "person,role,site,starts_on\nalice@example.org,monitor,N\u200b01,2026-01-01\n",
+            "ZERO WIDTH SPACE",
+        ),
+        ("membership", "person,role,site,starts_on\n\u0430lice@example.org,monitor,N01,2026-01-01\n", "CYRILLIC SMALL"),
+        ("membership", "person,role,site,starts_on\nalice@example.org,monitor,X09,2026-01-01\n", "no site “X09”"),
+        ("membership", "person,role,site,starts_on\nnobody@example.org,monitor,N01,2026-01-01\n", "no person “nobody@"),
+    ],
+)
+def test_a_wrong_character_is_named(admin_client, alice, table, text, said):
+    page = upload(admin_client, table, text)
+    assert page.context["result"].has_errors() and said in page.content.decode()
+    assert (Site.objects.count(), Membership.objects.filter(user=alice).count()) == (1, 1)
+
+
+def test_full_width_codes_and_addresses_are_taken(admin_client, alice):
+    upload(admin_client, "site", "code,name,value_set\nＥ０７,East,JP\n")
+    sent = "ａｌｉｃｅ＠example.org,monitor,Ｅ０７,2026-01-01"
+    upload(admin_client, "membership", f"person,role,site,starts_on\n{sent}\n")
+    assert set(alice.memberships.values_list("role", "site__code")) == {("coordinator", "N01"), ("monitor", "E07")}

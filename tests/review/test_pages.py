@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.models import Assessment, Signature
 from registry.services.review import queries, signing
+from sites.audit import alerts
 from sites.models import AuditEvent
 from tests.conftest import PASSWORD
 from tests.review.conftest import PREOP, WALKS
@@ -278,6 +279,20 @@ def test_unlocking_by_the_page(finished, ivo, alice, browse, text, stored, sent,
     changed = ASSESSMENT | {"eq_vas": "61", "version": version, "reason": "misread", "complete": ""}
     assert browse(alice).post(f"/patients/{finished.pk}/assessments/preop/", changed).status_code == 302
     assert "Signature broken" in text(browse(alice).get(f"/patients/{finished.pk}/"))
+    assert stored(AuditEvent, action="signature_broken") == []  # it was unlocked before
+
+
+def test_a_broken_signature_that_no_unlocking_explains_is_on_record_once_and_alerts(
+    finished, ivo, mona, browse, text, stored, as_person, monkeypatch
+):
+    with as_person(ivo) as access:
+        signed = signing.sign(access=access, patient=finished)
+    monkeypatch.setattr(signing, "sha256_of", lambda _text: "0" * 64)  # as if an answer were another
+    for address in (f"/patients/{finished.pk}/", f"/patients/{finished.pk}/signatures/"):
+        assert "roken" in text(browse(mona).get(address))
+    (event,) = stored(AuditEvent, action="signature_broken")
+    assert (event.row_id, event.user_id, event.site_id) == (str(signed.pk), mona.pk, finished.site_id)
+    assert event.new == {"why": "data"} and event.action in alerts.KINDS
 
 
 def test_open_queries_are_acknowledged_or_settled(query, finished, ivo, browse, stored, sent):

@@ -4,6 +4,7 @@ import pytest
 import tablib
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command, get_commands
 from django.urls import reverse
 
 from registry.admin.resources import LARGEST, RESOURCES
@@ -203,3 +204,16 @@ def test_the_resource_takes_a_dataset_too(dana, alice):
         assert stored() == (0, 0, 0)
         assert resource.import_data(dataset, reason="from a script").stored
     assert stored() == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        (("import", "registry.Patient", "patients.csv"), "import_file"),
+        (("export", "CSV", "registry.Patient"), "export_data"),
+    ],
+)
+def test_no_command_goes_around_the_checks(command, instead):
+    with pytest.raises(CommandError, match=f"Nothing was done.*{instead}"):
+        call_command(*command)
+    assert get_commands()[command[0]] == "registry"

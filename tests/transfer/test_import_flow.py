@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
-from registry.imports import jobs
+from registry.imports import import_files, jobs
 from registry.imports.files import mapping, notations
 from registry.instruments.base import InvalidValue
 from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient
@@ -21,6 +21,7 @@ from registry.tasks import carry_out_import, run_import
 from sites.models import AuditEvent, Membership
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import entered, everything
+from tests.api.conftest import Program, issued
 from tests.conftest import person
 from tests.transfer.conftest import ASSESSMENT, PATIENT, write_csv
 
@@ -358,6 +359,29 @@ def test_nobody_finds_out_by_importing_what_only_the_site_may_know(browser, good
         assert AdverseEvent.objects.get().detail == LEAK["detail"]
         touched = ["registry_identity", "registry_patient", "registry_adverseevent"]
         assert not AuditEvent.objects.filter(action="update", table_name__in=touched).exists()
+
+
+@pytest.mark.parametrize("identifies", [(), None])
+@pytest.mark.parametrize("column", ["surgery_date", "consent_date"])
+def test_no_order_of_dates_tells_a_day_of_birth(good, bring_in, tmp_path, column, identifies, as_system):
+    """A file with one date of a stored patient is answered alike, whichever of two days they were born on."""
+    bring_in(good)
+    write_csv(tmp_path / "patients.csv", [{"patient_id": "N01-0001", column: "1950-06-30"}])
+    answers = []
+    for born in (dt.date(1950, 4, 3), dt.date(1950, 9, 30)):
+        with as_system():
+            identity.write(Patient.objects.get(pk="N01-0001"), birth_date=born)
+        report = import_files(
+            tmp_path,
+            dry_run=True,
+            update=True,
+            reason="guess",
+            partial=True,
+            identifies=identifies,
+            today=dt.date(2026, 6, 1),
+        )
+        answers.append([(one.row, one.column, one.reason.en) for one in report.errors.shown])
+    assert (answers[0] == answers[1]) is (identifies is not None)
 
 
 def test_who_may_see_them_compares_and_replaces_what_identifies(browser, good, bring_in, dana, north, as_system):
@@ -778,3 +802,39 @@ def test_mappings_are_removed_by_name(browser, north, as_system):
     assert "REDCap North" in browser.get("/import/mappings/").content.decode()
     browser.post("/import/mappings/", {"remove": mapping.pk})
     assert not ImportMapping.objects.exists()
+
+
+# An earlier release
+
+
+@pytest.mark.parametrize(
+    "status", [Import.Status.OPEN, Import.Status.CHECKED, Import.Status.FAILED, Import.Status.DONE]
+)
+def test_an_import_that_an_earlier_release_began_is_read_again(browser, dana, status):
+    """Release 0.1.0 kept of a file what it had found, with the sheets as lists, and neither table nor layout."""
+    job = jobs.begin(access=access_of(dana), files={"patients.csv": text([PATIENT]).encode()})
+    way = {"encoding": "utf-8-sig", "delimiter": ",", "sheets": None, "formulas": False}
+    earlier = {"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [["S", False, 0, []]]}
+    with everything():
+        job.parts.exclude(name__startswith="file:").delete()
+        counts = {"files": {"patients": {"new": 1, "changed": 0, "unchanged": 0}}, "errors": 0, "warnings": 0}
+        Import.objects.filter(pk=job.pk).update(status=status, choices=[earlier | {"way": way}], counts=counts)
+    address = f"/import/{job.pk}/"
+    assert follow(browser, address).status_code == 200
+    assert Program(issued(dana)).get("imports").status_code == 200
+    job.refresh_from_db()
+    assert job.status == (status if status == Import.Status.DONE else Import.Status.CHECKED)
+    if status != Import.Status.DONE:
+        assert store(browser, address).status_code == 302
+        with everything():
+            assert Patient.objects.filter(pk="N01-0001").exists()
+
+
+def test_a_queued_import_of_an_earlier_release_waits_for_the_person_again(dana):
+    job = jobs.begin(access=access_of(dana), files={"patients.csv": text([PATIENT]).encode()})
+    earlier = {"workbook": False, "encodings": ["utf-8-sig"], "delimiters": [","], "sheets": [], "way": {}}
+    with everything():
+        Import.objects.filter(pk=job.pk).update(status="queued", act="store", choices=[earlier])
+    assert jobs.perform(job.pk).status == Import.Status.OPEN
+    with everything():
+        assert not Patient.objects.exists()

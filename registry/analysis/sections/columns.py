@@ -15,6 +15,7 @@ class Column:
     values      (n,) numbers, or places in `categories`; NaN where unknown
     categories  (code, Label) pairs of a categorical variable in their order; () of a number
     higher_is   `better`, `worse` or ""
+    dead        (n,) bool, unknown because the patient died before the visit's window ended; None where nobody says
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     decimals: int = 1
     higher_is: str = ""
     visit: str = ""
+    dead: np.ndarray | None = None
 
     @property
     def known(self):
@@ -37,7 +39,7 @@ class Column:
         return np.where(self.known, self.values, -1).astype(np.int64)
 
     def taken(self, rows):
-        return replace(self, values=self.values[rows])
+        return replace(self, values=self.values[rows], dead=None if self.dead is None else self.dead[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -305,7 +305,10 @@ def of_course(section, patients, columns):
 
 
 def died_before(patients, visit, column):
-    """(n,) bool: dead when the visit was due, or without a value and known to be dead on a day not known."""
+    """(n,) bool: without a value because they had died before the visit, by its window where the schedule has one, else
+    by the usual day of those who came."""
+    if column.dead is not None:
+        return column.dead
     due = patients.visit_day(visit)
     known = np.isfinite(due)
     on_time = np.where(known, due, np.nanmedian(due[known]) if known.any() else 0.0)

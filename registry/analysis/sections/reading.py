@@ -198,12 +198,18 @@ class Reader:
         if variable == SITE:
             return self._site()
         told = self.column_of(variable, visit)
-        categories = tuple((str(one.code), one.label) for one in variable.categories)
-        values = np.asarray(told.values, float)
         return Column(
-            variable.name, variable.label, values, categories, variable.kind, variable.unit, variable.decimals,
-            variable.higher_is, visit,
-        )  # fmt: skip
+            variable.name,
+            variable.label,
+            np.asarray(told.values, float),
+            tuple((str(choice.code), choice.label) for choice in variable.categories),
+            variable.kind,
+            variable.unit,
+            variable.decimals,
+            variable.higher_is,
+            visit,
+            told.why == reader.WHY.index(reader.DIED_BEFORE),
+        )
 
     def _site(self):
         numbers = self.frame["site"]

@@ -109,9 +109,10 @@ class _Imports(Resource):
         job = self.mine().filter(pk=import_id).first()
         if job is None:
             raise Http404
-        return job
+        return jobs.of_this_release(job)
 
     def shown(self, job):
+        job = jobs.of_this_release(job)
         waits = unattended.waits_for(job)
         fields = {name: getattr(job, name, None) for name in ImportShown().fields}
         content = {

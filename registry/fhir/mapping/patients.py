@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from registry.fhir.mapping import names
 from registry.fhir.mapping.faults import Fault, InvalidResource
 from registry.fhir.mapping.responses import dictionaries, extension_of
-from registry.instruments.base import Label
+from registry.instruments.base import InvalidValue, Label
+from registry.instruments.keys import HOSPITAL_NUMBER, SITE_CODE
 
 PSEUDONYMISED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -69,6 +70,8 @@ def read(resource):
     )
     if not isinstance(site, str):
         faults.append(Fault("Patient.managingOrganization.identifier", "required", NO_SITE))
+    else:
+        site = _spelled(SITE_CODE, site, "Patient.managingOrganization.identifier", faults)
     hospital_number = _hospital_number(resource, faults)
     if faults:
         raise InvalidResource(faults)
@@ -93,8 +96,17 @@ def _hospital_number(resource, faults):
         elif system != names.HOSPITAL_NUMBER or not isinstance(value, str) or not value.strip() or number:
             faults.append(Fault(path, "not-supported", OTHER_SYSTEM))
         else:
-            number = value.strip()
+            number = _spelled(HOSPITAL_NUMBER, value, path, faults)
     return number
+
+
+def _spelled(item, value, path, faults):
+    """A value in the one spelling of its item; what it may not be is a fault, which names the character."""
+    try:
+        return item.clean(value) or ""
+    except InvalidValue as error:
+        faults.append(Fault(path, "value", error.reason))
+        return ""
 
 
 # Where a fault of an answer is in the resource.

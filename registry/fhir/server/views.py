@@ -13,8 +13,8 @@ from registry.fhir.mapping import capability, names, patients, questionnaires, r
 from registry.fhir.mapping.faults import Fault, InvalidResource
 from registry.fhir.server import answers
 from registry.fhir.server.resource import Refused, Resource, shown
-from registry.instruments import catalogue
-from registry.instruments.base import Label
+from registry.instruments import catalogue, spelling
+from registry.instruments.base import InvalidValue, Label
 from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.entry.patients import enrol, with_hospital_number
 from registry.services.files.data_use import of_use_to, patient_of_use_to
@@ -154,6 +154,7 @@ class Patients(OfPatients):
             rows = rows.filter(pk=_decoded(request.GET["_id"]))
         if "identifier" in request.GET:
             system, bar, value = request.GET["identifier"].rpartition("|")
+            value = spelling.as_number(value)
             # The value of a token is the number itself; without a system it may stand in any.
             rows = rows.filter(pk=value) if system in ("", names.PATIENT_ID) and (system or not bar) else rows.none()
         if after := request.GET.get("_after"):
@@ -201,26 +202,36 @@ class Patients(OfPatients):
         """The one patient that If-None-Exist names; None for nobody. Refused where it names several, and where the
         hospital's number is somebody's already and nothing was said of that.
         """
-        condition = request.headers.get("If-None-Exist")
-        if condition is None:
-            if asked.hospital_number and with_hospital_number(
-                access=self.access, site=site, number=asked.hospital_number
-            ):
-                raise Refused(409, NUMBER_KNOWN, "duplicate", "Patient.identifier")
-            return None
-        given = parse_qs(condition.lstrip("?"), keep_blank_values=True)
-        system, bar, value = given.get("identifier", [""])[0].rpartition("|")
-        if [*given] != ["identifier"] or len(given["identifier"]) != 1 or not bar or not value:
-            raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+        system, value = _condition(request)
         if system == names.HOSPITAL_NUMBER:
             patients = with_hospital_number(access=self.access, site=site, number=value)
-        elif system == names.PATIENT_ID:
-            patients = [*Patient.objects.filter(pk=value, site=site)]
         else:
-            raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+            patients = [*Patient.objects.filter(pk=value, site=site)] if value else []
         if len(patients) > 1:
             raise Refused(412, SEVERAL, "multiple-matches", "If-None-Exist")
+        number = asked.hospital_number
+        asked_about = not number or (system, value) == (names.HOSPITAL_NUMBER, number)
+        if not (patients or asked_about) and with_hospital_number(access=self.access, site=site, number=number):
+            raise Refused(409, NUMBER_KNOWN, "duplicate", "Patient.identifier")
         return patients[0] if patients else None
+
+
+def _condition(request):
+    """(system, value in its one spelling) of If-None-Exist; two empty texts where there is none."""
+    condition = request.headers.get("If-None-Exist")
+    if condition is None:
+        return "", ""
+    given = parse_qs(condition.lstrip("?"), keep_blank_values=True)
+    system, bar, value = given.get("identifier", [""])[0].rpartition("|")
+    if [*given] != ["identifier"] or len(given["identifier"]) != 1 or not bar or not value:
+        raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+    spelled = {names.HOSPITAL_NUMBER: spelling.local_number, names.PATIENT_ID: spelling.number}.get(system)
+    if spelled is None:
+        raise Refused(400, BAD_CONDITION, "not-supported", "If-None-Exist")
+    try:
+        return system, spelled(value)
+    except InvalidValue as error:
+        raise Refused(400, error.reason, "value", "If-None-Exist") from None
 
 
 def _decoded(text):

@@ -98,6 +98,10 @@ END $$;
 CREATE FUNCTION audit_act(act text, site bigint, of_table text, of_row text, detail jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    -- One spelling, so that no act only looks like another.
+    IF act !~ '^[a-z0-9_]+$' COLLATE "C" THEN
+        RAISE EXCEPTION 'an act is named in small letters' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF act IN ('insert', 'update', 'delete', 'signed') THEN
         RAISE EXCEPTION 'the act % is recorded by triggers only', act USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -339,12 +339,28 @@ def complete_sql(file, items, alias, missing):
     known = {item.name: f"({alias}.{column_of(item.name)} IS NOT NULL OR {missing} ? '{item.name}')" for item in items}
     current = catalogue.current()
     asked = {item.name for item in catalogue.items(current.core(tuple(current.instruments)))}
-    needed = [known[item.name] for item in items if item.required and (item.name in asked or item.name in KEYS)]
+    needed = [
+        _unless_not_asked(item, known[item.name], alias, current)
+        for item in items
+        if item.required and (item.name in asked or item.name in KEYS)
+    ]
     for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
         if own := [item for item in extra.items if item.name in known]:
             whole = " AND ".join(_answered_if_asked(item, known[item.name], alias) for item in own) or "true"
             needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
     return " AND ".join(needed)
+
+
+def _unless_not_asked(item, answered, alias, current):
+    """SQL that is true where an item has its answer, or its visit does not ask it or leaves it open."""
+    if item.name in KEYS:
+        return answered
+    of_visits = current.matrix.get(catalogue.instrument_of(item.name).code, {})
+    free = sorted(visit for visit, how in of_visits.items() if how != catalogue.REQUIRED)
+    if not free:
+        return answered
+    listed = ", ".join(f"'{visit}'" for visit in free)  # codes of visits are letters and digits
+    return f"({answered} OR {alias}.{column_of('timepoint')} IN ({listed}))"
 
 
 KEYS = frozenset(

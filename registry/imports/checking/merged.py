@@ -11,17 +11,22 @@ from registry.instruments.checks import PATIENT_CHECKS, DateOrder
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
 from registry.services.records.identity import opened
+from registry.services.review.soft_checks import stand_in_birth_date
 
 ENCRYPTED = "birth_date"
 
 
-def find_broken(cursor, absent, errors):
-    """Add to `errors` the new and changed patients that break a hard check. `absent`: columns that the file has not."""
+def find_broken(cursor, absent, errors, identifies=None):
+    """Add to `errors` the new and changed patients that break a hard check.
+
+    absent      columns that the file has not
+    identifies  ids of the sites whose identifiers may be told of; None for all
+    """
     for check in PATIENT_CHECKS:
         if ENCRYPTED not in check.items and not set(check.items) <= set(absent):
             _find(cursor, check, absent, errors)
     if {"birth_date", "consent_date", "surgery_date"} - set(absent):
-        _find_births(cursor, absent, errors)
+        _find_births(cursor, absent, errors, identifies)
     if "site_code" in absent:
         cursor.execute(
             f"SELECT count(*) OVER (), line FROM {stage(file_formats.PATIENTS)} WHERE site_code IS NULL ORDER BY "
@@ -70,26 +75,31 @@ def _find(cursor, check, absent, errors):
     errors.extend(findings, rows[0][0] if rows else 0)
 
 
-def _find_births(cursor, absent, errors):
-    """The same with the birth date, which only the program can read."""
+def _find_births(cursor, absent, errors, identifies):
+    """The same with the birth date, which only the program can read.
+
+    Where it is stored and not for the eyes of whoever brings the file, a date that follows from what everybody sees
+    (the age at surgery) stands in: whether a check holds would tell, file by file, on which day somebody was born.
+    """
     of_births = [check for check in PATIENT_CHECKS if ENCRYPTED in check.items]
     others = sorted({name for check in of_births for name in check.items} - {ENCRYPTED})
+    hidden = "FALSE" if identifies is None else "t.site_id <> ALL (%(sites)s) AND i.birth_date IS NOT NULL"
     cursor.execute(
-        f"SELECT c.line, s.patient_id, s.key, s.birth_date, {', '.join(f's.{name}' for name in others)} "
-        f"FROM {touched(file_formats.PATIENTS)} AS c "
-        f"JOIN {stage(file_formats.PATIENTS)} AS s USING (line) WHERE s.birth_date IS NOT NULL ORDER BY c.line"
+        f"SELECT c.line, s.patient_id, s.key, s.birth_date, coalesce({hidden}, FALSE), t.surgery_date, "
+        f"t.age_at_surgery, {', '.join(f's.{name}' for name in others)} FROM {touched(file_formats.PATIENTS)} AS c "
+        f"JOIN {stage(file_formats.PATIENTS)} AS s USING (line) "
+        "LEFT JOIN registry_patient AS t USING (patient_id) LEFT JOIN registry_identity AS i USING (patient_id) "
+        "WHERE s.birth_date IS NOT NULL ORDER BY c.line",
+        {"sites": list(identifies or ())},
     )
-    for line, patient_id, key, ciphertext, *dates in cursor.fetchall():
-        values = dict(zip(others, dates, strict=True)) | opened(patient_id, key, {ENCRYPTED: ciphertext})
+    for line, patient_id, key, ciphertext, is_hidden, operated, age, *dates in cursor.fetchall():
+        values = dict(zip(others, dates, strict=True))
+        if is_hidden:
+            values[ENCRYPTED] = stand_in_birth_date(operated, age)
+        else:
+            values |= opened(patient_id, key, {ENCRYPTED: ciphertext})
         for check in of_births:
             if check.is_broken(values):
                 column = _mended(check, absent)
-                errors.add(
-                    Finding(
-                        file_formats.PATIENTS.filename,
-                        line,
-                        column,
-                        HIDDEN if column == ENCRYPTED else str(values[column]),
-                        check.message,
-                    )
-                )
+                shown = HIDDEN if column == ENCRYPTED else str(values[column])
+                errors.add(Finding(file_formats.PATIENTS.filename, line, column, shown, check.message))

@@ -14,6 +14,7 @@ from registry.imports.report import Finding
 from registry.instruments import catalogue, checks, levels
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.core.patient import age_on
+from registry.instruments.keys import Visit
 from registry.models import Patient
 from registry.services.entry.patients import MINIMUM_AGE
 from registry.services.files import file_formats
@@ -44,6 +45,11 @@ def shape_of(model, constraint):
 
 
 PATIENT_ID_SHAPE = shape_of(Patient, "patient_id_shape")
+
+
+def _now(item):
+    """The item, with the visits that the schedule plans now: once rows are copied, nothing can be asked."""
+    return item.as_planned() if isinstance(item, Visit) else item
 
 
 class Cleaned(dict):
@@ -324,7 +330,7 @@ class _Reader:
         self.width = len(header)
         position = {name: index for index, name in enumerate(header)}
         # A column that may be left out is read from the empty cell that is put behind every row.
-        items = [(item, position.get(item.name, self.width)) for item in self.file.items]
+        items = [(_now(item), position.get(item.name, self.width)) for item in self.file.items]
         self.items = self.file.items
         self.names = [item.name for item in self.items]
         self.cleaned = [(Cleaned(item, self.today), index) for item, index in items]

@@ -5,15 +5,17 @@ from django.db import transaction
 
 from registry.analysis.design import cohorts, plans
 from registry.analysis.presentation.numbers import ABSENT, p_value
+from registry.analysis.reports import published_study
 from registry.demo import table6
 from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
-from sites.models import Site
+from sites.models import Site, User
 from sites.tenancy.access import PERMISSIONS, Can
 from sites.tenancy.scope import everything
 
+NUMBER = 34  # the widest cell of a study's numbers that stays on one line
 PAIR_TITLES = ("cervical–thoracic", "thoracic–TL/L/S", "cervical–TL/L/S")
 DIFFERS = "≠"
 
@@ -30,7 +32,9 @@ class Command(BaseCommand):
             raise CommandError("The demonstration is not loaded: manage.py load_demo does it.", returncode=2)
         if url:
             self.stdout.write(url)
-        self.stdout.write("\n".join([*contents(), "", *logins(), "", *comparison()]))
+        study = published_study.of_registry()
+        told = beside(study) if study else comparison()
+        self.stdout.write("\n".join([*contents(), "", *logins(), "", *told]))
 
 
 def contents():
@@ -39,7 +43,9 @@ def contents():
 
 
 def logins():
-    rows = [(person.role.replace("_", " "), person.email, place(person)) for person in demonstration.LOGINS]
+    there = set(User.objects.values_list("email", flat=True))
+    people = [person for person in demonstration.LOGINS if person.email in there]
+    rows = [(person.role.replace("_", " "), person.email, place(person)) for person in people]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return [f"Sign in with the password {demonstration.password()} as", *(line.rstrip() for line in lines)]
@@ -92,3 +98,49 @@ def verdict(lines):
     if not differing:
         return f"All {compared} P-values print as in the study."
     return f"{compared - differing} of {compared} P-values print as in the study; {DIFFERS} marks the others."
+
+
+def beside(study):
+    """Text: each number that the paper prints and this registry can compute, beside ours."""
+    with transaction.atomic(), everything():
+        lines = published_study.lines(study)
+    names = [one["code"] for one in published_study.document(study)["groups"]]
+    text = [
+        published_study.document(study)["paper"],
+        f"{' and '.join(names)}: as the paper prints it | as computed here",
+    ]
+    where = ""
+    for line in lines:
+        if line.where != where:
+            where = line.where
+            text += ["", where]
+        text += told(line)
+    agreeing, compared = published_study.agreement(lines)
+    text += [
+        "",
+        f"{agreeing} of {compared} numbers print as in the paper; {DIFFERS} marks the others, with the reason.",
+    ]
+    return text
+
+
+def told(line):
+    """The lines of text of one Line: groups and P on one where they fit."""
+    groups = [
+        f"{theirs} | {ours}" + (f" {DIFFERS}" if differs else "")
+        for theirs, ours, differs in zip(line.printed, line.ours, line.differing, strict=False)
+    ]
+    if line.p_printed:
+        test = f" {line.test.en}" if line.test else ""
+        groups.append(
+            f"P{test} {line.p_printed} | {line.p_ours or ABSENT}" + (f" {DIFFERS}" if line.differing[-1] else "")
+        )
+    text = [f"  {line.label.en} (n = {' and '.join(map(str, line.n))})"]
+    if all(len(one) <= NUMBER for one in groups):
+        text.append("    " + "   ".join(one.ljust(NUMBER) for one in groups).rstrip())
+    else:
+        text += [f"    {one}" for one in groups]
+    if line.reason:
+        text.append(f"    {DIFFERS} {line.reason.en}")
+    if line.note:
+        text.append(f"    {line.note.en}")
+    return text

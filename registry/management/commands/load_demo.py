@@ -10,12 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry import tasks
-from registry.analysis.design import cohorts, plans
 from registry.demo import make_cohort, write_cohort
 from registry.demo.recent import ASKED_ABOUT, with_recent_patients
+from registry.demo.studies import make
 from registry.imports import import_files
 from registry.management import demonstration
 from registry.models import ComparisonRun, Patient
+from registry.services.protocol import whole
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
 from sites.models import Membership, Site, User
@@ -28,14 +29,19 @@ REASON = "demonstration loaded"
 class Command(BaseCommand):
     help = "Load synthetic patients and one login for each role into an empty registry with METASPINE_SYNTHETIC=1."
 
-    def handle(self, **options):
+    def add_arguments(self, parser):
+        parser.add_argument("--study", choices=sorted(make.MAKERS), default="", help="instead of Segi 2025")
+
+    def handle(self, *, study, **options):
         demonstration.require_synthetic()
         with transaction.atomic(), entered(Scope(reason=REASON)):
-            if not demonstration.is_loaded():
+            if demonstration.is_loaded():
+                demonstration.require_study(study)
+            else:
                 demonstration.require_empty()
-                self.load()
+                self.load_study(study) if study else self.load()
             self.renew_passwords()
-            self.start_computing()
+            self.start_computing(study)
 
     def load(self):
         self.stdout.write("Making the synthetic patients ...")
@@ -51,15 +57,38 @@ class Command(BaseCommand):
             )
             for site in cohort.sites
         )
+        self._import(cohort)
+        for login in demonstration.LOGINS:
+            create(login)
+        ask_about(recent[ASKED_ABOUT])
+
+    def load_study(self, study):
+        """The study's protocol, published by the administrator, then its patients, through the import's guards."""
+        self.stdout.write(f"Making the synthetic patients of {study} ...")
+        cohort = make.make_study(study)
+        Site.objects.bulk_create(
+            Site(code=one.code, name=one.name, name_ja=one.name_ja, region=one.region) for one in cohort.sites
+        )
+        for login in demonstration.LOGINS:
+            if not login.sites or demonstration.RECENT_AT in login.sites:
+                create(login)
+        access = access_of(User.objects.get(email=demonstration.ADMINISTRATOR))
+        document = whole.come_along()[study]
+        ethics = [{"code": one.code, "label": {"en": "synthetic", "ja": "架空"}} for one in cohort.sites]
+        document["study"] |= {"ethics": ethics}
+        with entered(access.scope()):
+            whole.load(access=access, document=document, note=REASON)
+        self._import(cohort)
+
+    def _import(self, cohort):
         with TemporaryDirectory() as folder:
             write_cohort(cohort, Path(folder))
             report = import_files(Path(folder), reason=REASON)
         if not report.stored:
             first = report.errors.shown[0]
-            raise CommandError(f"The synthetic patients were refused: {first.file} row {first.row}: {first.reason}")
-        for login in demonstration.LOGINS:
-            create(login)
-        ask_about(recent[ASKED_ABOUT])
+            raise CommandError(
+                f"The synthetic patients were refused: {first.file} row {first.row}, {first.column}: {first.reason}"
+            )
         self.stdout.write(", ".join(f"{counts.new} {name}" for name, counts in report.counts.items()) + " loaded.")
 
     def renew_passwords(self):
@@ -71,12 +100,13 @@ class Command(BaseCommand):
         if len(known) != 1 or not check_password(password, known[0]):
             people.update(password=make_password(password))
 
-    def start_computing(self):
+    def start_computing(self, study=""):
         transaction.on_commit(tasks.start_all_outcomes, robust=True)  # without a broker, the hourly tasks do it
         wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
         if not wanted.exists():
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
-            tasks.start_comparison(access=access, plan=plans.SEGMENT_COMPARISON, cohort=cohorts.SEGI2024)
+            plan, cohort = demonstration.question(study)
+            tasks.start_comparison(access=access, plan=plan, cohort=cohort)
 
 
 def ask_about(patient_id):

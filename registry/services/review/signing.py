@@ -26,6 +26,7 @@ from registry.services import seen as shown
 from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
 from sites import audit
+from sites.audit import alerts
 from sites.models import AuditEvent, User
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import because, current, with_errors
@@ -291,8 +292,11 @@ def recorded(signatures: Any) -> dict[int, tuple[Any, ...]]:
     }
 
 
-def checked(patient: Patient, rows: Any = None) -> list | list[Checked]:
-    """Every signature of a patient, looked at again, newest first. `rows` are the FormRows, where they are known."""
+def checked(patient: Patient, rows: Any = None) -> list[Checked]:
+    """Every signature of a patient, looked at again, newest first: `Checked`. What nothing explains is put on record.
+
+    rows  the FormRows, where they are known
+    """
     signatures = list(
         Signature.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("-signed_at", "-pk")
     )
@@ -301,7 +305,31 @@ def checked(patient: Patient, rows: Any = None) -> list | list[Checked]:
     by_code = {form.form.code: form for form in (forms_of(patient) if rows is None else rows)}
     by_code |= _in_error(patient)
     states = recorded(signatures)
-    return [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
+    looked_at = [check(signature, by_code, states.get(signature.pk)) for signature in signatures]
+    for broken in looked_at:
+        if broken.status == BROKEN:
+            _put_on_record(broken)
+    return looked_at
+
+
+def _put_on_record(broken: Checked) -> None:
+    """Put a broken signature that no unlocking explains on record, once an hour: administrators are told of it."""
+    signature = broken.signature
+    of_site = AuditEvent.objects.filter(site_id=signature.site_id)
+    if (
+        broken.fault == "data"
+        and of_site.filter(action="unlocked", row_id=signature.patient_id, at__gt=signature.signed_at).exists()
+    ):
+        return
+    row, since = str(signature.pk), timezone.now() - alerts.PAUSE
+    if not of_site.filter(action="signature_broken", row_id=row, at__gt=since).exists():
+        audit.record(
+            "signature_broken",
+            site_id=signature.site_id,
+            table=Signature._meta.db_table,
+            row_id=row,
+            detail={"why": broken.fault},
+        )
 
 
 def _in_error(patient: Patient) -> Any:

@@ -178,6 +178,7 @@ ACTS = {
     "queries_exported": gettext_lazy("Queries downloaded"),
     "signed": gettext_lazy("Forms signed"),
     "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
+    "signature_broken": gettext_lazy("Broken signature seen"),
     "signing_refused": gettext_lazy("Signing refused: wrong password"),
     "unlocked": gettext_lazy("Signed forms unlocked"),
     "unlocking_refused": gettext_lazy("Unlocking refused: wrong password"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.comparison import differences, plan_pages, views
+from registry.web.comparison import differences, plan_pages, published, views
 
 urlpatterns = [
     path("comparison/", views.run_list, name="comparison"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("comparison/plans/<int:plan_id>/", plan_pages.plan, name="comparison_plan"),
     path("comparison/plans/<int:plan_id>/run/", plan_pages.plan_run, name="comparison_plan_run"),
     path("comparison/compare/", differences.compare, name="comparison_compare"),
+    path("comparison/published/", published.beside, name="comparison_published"),
     path("comparison/<uuid:run_id>/", views.run, name="comparison_run"),
     path("comparison/<uuid:run_id>/progress/", views.progress, name="comparison_progress"),
     path("comparison/<uuid:run_id>/cancel/", views.cancel, name="comparison_cancel"),

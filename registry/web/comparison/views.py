@@ -24,6 +24,7 @@ from registry.analysis.documents import bundle, files, rendered_cache
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation import tables as presentation
 from registry.analysis.presentation.words import Words
+from registry.analysis.reports import published_study
 from registry.analysis.running import runs
 from registry.analysis.running.versions import product_version
 from registry.models import ComparisonRun
@@ -53,7 +54,9 @@ def run_list(request):
     without_results = ComparisonRun.objects.defer("result").select_related("requested_by", "frozen")
     page = Paginator(without_results.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = [(run, described(run)) for run in page]
-    return render(request, "comparison/list.html", {"page": page, "rows": rows})
+    return render(
+        request, "comparison/list.html", {"page": page, "rows": rows, "published": published_study.of_registry()}
+    )
 
 
 @for_comparing

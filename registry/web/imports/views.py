@@ -51,7 +51,7 @@ def one_of(request, import_id):
     decided = job.status in (Status.DONE, Status.DISCARDED) or job.undoes_id
     if not decided and job.requested_by_id != request.user.pk:
         raise Http404
-    return job
+    return jobs.of_this_release(job)
 
 
 def open_one_of(request, import_id):

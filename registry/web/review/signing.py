@@ -5,23 +5,24 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.models import Query, Signature, State
 from registry.services.records.storing import ReasonRequired
-from registry.services.review import signing
+from registry.services.review import signing, to_sign
 from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
 from registry.web.review.query_words import lines
-from registry.web.shared import seen_words, wording
+from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, visit_labels
 from sites import audit
 from sites.tenancy.access import Can
 
+PAGE = 50
 STATUS_NOTES = {"valid": "note-success", "unlocked": "note-warning", "broken": "note-error"}
 
 
@@ -36,6 +37,28 @@ def _reauthenticated(request, password):
     if any(error.code == "too_many_login_attempts" for error in form.non_field_errors().as_data()):
         return [_("There were too many wrong passwords. Wait a quarter of an hour and try again.")]
     return [_("The password is not right.")]
+
+
+@require_safe
+def ready_to_sign(request):
+    """The patients of one's sites with forms to sign, fifty a page, and what stands against signing them."""
+    sites = request.access.sites_for(Can.SIGN)
+    if not sites:
+        raise Http404
+    page = request.GET.get("page", "1")
+    number = max(1, int(page)) if page.isdecimal() and len(page) < 6 else 1
+    found = to_sign.unsigned(sites, limit=PAGE, offset=(number - 1) * PAGE)
+    return render(
+        request,
+        "review/to_sign.html",
+        {
+            "found": found,
+            "number": number,
+            "more": found.total > number * PAGE,
+            "identified_on": identified.is_shown(request),
+            "identified": identified.beside(request, [line.patient_id for line in found.lines]),
+        },
+    )
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,7 +2,6 @@
 
 from django.http import Http404
 
-from registry.instruments import spelling
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.instruments.timepoints import unscheduled, unscheduled_number
 from registry.models import Assessment, Patient, State
@@ -15,7 +14,7 @@ from sites.tenancy.access import Can
 def patient_of(request, patient_id):
     """The patient in the address; Http404 for one that the person may not see."""
     try:
-        return Patient.objects.one_visible_to(request.access, spelling.as_number(patient_id))
+        return Patient.objects.one_visible_to(request.access, patient_id)
     except Patient.DoesNotExist:
         raise Http404 from None
 

@@ -34,7 +34,7 @@ class ScannedUploads:
 class LimitedDownloads:
     """Lets a person have so many files an hour, and puts on record, once an hour, that somebody wanted more.
 
-    A file is whatever a page sends as an attachment. The API has limits of its own (`API_RATES`).
+    A file is whatever a page or the API sends as an attachment, and each part of one that is asked for.
     """
 
     def __init__(self, get_response):
@@ -44,11 +44,14 @@ class LimitedDownloads:
         response = self.get_response(request)
         if not settings.DOWNLOADS_PER_HOUR or not request.user.is_authenticated:
             return response
-        if not response.get("Content-Disposition", "").startswith("attachment") or request.path.startswith("/api/"):
+        if not response.get("Content-Disposition", "").startswith("attachment"):
             return response
-        if ratelimit.consume(request, app="allauth.account", action="download", user=request.user):
+        if ratelimit.consume(request, action="download", user=request.user, limit_get=True, app="allauth.account"):
             return response
         if cache.add(f"downloads-limited:{request.user.pk}", 1, HOUR):
             with transaction.atomic():  # the view's own is over
                 audit.record("downloads_limited", table="study_sites_user", row_id=request.user.pk)
-        return render(request, "shared/downloads_limited.html", {"most": settings.DOWNLOADS_PER_HOUR}, status=429)
+        limited = {"most": settings.DOWNLOADS_PER_HOUR}
+        answer = render(request, "shared/downloads_limited.html", limited, status=429)
+        answer["Retry-After"] = str(HOUR)
+        return answer

@@ -31,6 +31,7 @@ NAVIGATION = (
     Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
+    Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from registry.web.study import extra_instruments, own_instruments, protocol
+from registry.web.study import extra_instruments, own_instruments, protocol, whole_protocol
 
 urlpatterns = [
     path("study/", protocol.guide, name="study"),
     path("study/about/", protocol.about, name="study_about"),
+    path("study/load/", whole_protocol.load, name="study_load"),
+    path("study/protocol.json", whole_protocol.file, name="study_file"),
     path("study/matrix/", protocol.matrix, name="study_matrix"),
     path("study/protocol/", protocol.printed, name="study_protocol"),
     path("study/versions/", protocol.versions, name="study_versions"),

@@ -1,0 +1,210 @@
+"""A whole protocol as one file: what the study is, its schedule, instruments, and what is asked when.
+
+The file is our own JSON (`"metaspine": "protocol"`): `study` as the page about the study keeps it, `schedule`, `extras`
+that are switched on, `library` (instruments that come along, by code), `instruments` (documents), `off` and `matrix`.
+It is published through the same services as a study that is set up page by page, in one transaction.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from registry.instruments import catalogue, extras
+from registry.instruments.base import Label
+from registry.models import ProtocolVersion
+from registry.protocol import definitions
+from registry.protocol.definitions import Fault
+from registry.protocol.expressions import closest
+from registry.services.follow_up import schedule
+from registry.services.protocol import bringing, publishing, setup
+from registry.services.protocol.publishing import InvalidDefinition
+from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.extras import switch, switched_on
+
+FORMAT = 1
+STUDIES = Path(definitions.__file__).parent / "studies"
+PARTS = {
+    "study": dict,
+    "schedule": dict,
+    "extras": list,
+    "library": list,
+    "instruments": list,
+    "off": list,
+    "matrix": dict,
+}
+VISIT = ("code", "label", "label_ja", "day", "before", "after")
+
+
+@dataclass
+class Reading:
+    """A file as a protocol's document, or the faults that keep it from being one."""
+
+    document: dict = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def come_along():
+    """The protocols that come with the product: name of the file to its document."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(STUDIES.glob("*.json"))}
+
+
+def read(content: bytes) -> Reading:
+    """What a file declares, with every fault of its shape; instruments are checked as they are published."""
+    if len(content) > bringing.LARGEST:
+        return _refused(Label("is larger than 5 MB", "5 MBを超えています"))
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        reason = Label(f"cannot be read as JSON: {error}", f"JSONとして読み取れません：{error}")
+        return _refused(reason, getattr(error, "lineno", 0))
+    if not isinstance(document, dict) or document.get("metaspine") != "protocol":
+        return _refused(
+            Label(
+                'is no protocol: "metaspine": "protocol" is not in it. An instrument is brought on the page of own '
+                "instruments",
+                'プロトコルの定義ではありません（"metaspine": "protocol"がありません）',
+            )
+        )
+    return Reading(document, [*_shape(document), *_references(document)])
+
+
+def _refused(reason, row=0):
+    return Reading(faults=[Fault(row, "", "", reason)])
+
+
+def _shape(document):
+    known = {"metaspine", "format", *PARTS}
+    for key in sorted(document.keys() - known):
+        reason = Label(
+            f"is no part of a protocol; one of {', '.join(PARTS)} would fit",
+            f"プロトコルにない項目です（{', '.join(PARTS)}のいずれか）",
+        )
+        yield Fault(0, key, "", reason)
+    if document.get("format", FORMAT) != FORMAT:
+        reason = Label(f"must be {FORMAT}", f"{FORMAT}としてください")
+        yield Fault(0, "format", str(document["format"])[:80], reason)
+    for key, kind in PARTS.items():
+        if key in document and not isinstance(document[key], kind):
+            wanted = Label("must be a list", "リストとしてください")
+            if kind is dict:
+                wanted = Label("must be an object", "オブジェクトとしてください")
+            yield Fault(0, key, str(document[key])[:80], wanted)
+
+
+def _references(document):
+    """Codes that name nothing."""
+    library = bringing.library()
+    own = [one.get("code") for one in _dicts(document.get("instruments"))]
+    named = {
+        "extras": set(extras.SWITCHES),
+        "library": set(library),
+        "off": {one.code for one in catalogue.BUILT_IN.instruments} - setup.ALWAYS,
+        "matrix": {one.code for one in catalogue.OF_ASSESSMENT} | {one for one in own if one} | set(library),
+    }
+    for key, codes in named.items():
+        given = document.get(key)
+        for row, code in enumerate(given if isinstance(given, (list, dict)) else (), start=1):
+            if code not in codes:
+                near = closest(str(code), sorted(codes))
+                hint = Label(f"; did you mean “{near}”?", f"（「{near}」でしょうか）") if near else Label("", "")
+                reason = Label(f"“{code}” is not there{hint.en}", f"「{code}」はありません{hint.ja}")
+                yield Fault(row, key, str(code)[:80], reason)
+
+
+def _dicts(raw):
+    return [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+
+
+@transaction.atomic
+def load(*, access, document, note, today=None):
+    """Publish a whole protocol. Returns the newest ProtocolVersion.
+
+    What the registry has already stays where the file does not say otherwise. Raises PermissionDenied, Busy, and
+    InvalidDefinition with every fault of the part that could not be published; nothing is half-published.
+    """
+    for code in document.get("extras") or ():
+        switch(access=access, code=code, on=True)
+    if plan := document.get("schedule"):
+        _publish_schedule(access, plan, today or timezone.localdate())
+    library = bringing.library()
+    own = [library[code] for code in document.get("library") or ()] + list(document.get("instruments") or ())
+    for one in own:
+        if _published(one):
+            continue
+        publishing.keep_draft(access=access, document=one)
+        try:
+            publishing.publish(access=access, code=str(one.get("code") or "")[:20], note=note)
+        except InvalidDefinition as error:
+            raise InvalidDefinition(
+                [Fault(f.row, f"{one.get('code')}: {f.column}", f.value, f.reason) for f in error.faults]
+            ) from error
+    if about := document.get("study"):
+        setup.save_about(access=access, about=about, note=note)
+    states = {
+        (code, visit): how for code, visits in (document.get("matrix") or {}).items() for visit, how in visits.items()
+    }
+    if states or document.get("off"):
+        setup.save_matrix(access=access, off=list(document.get("off") or ()), states=states, note=note)
+    return ProtocolVersion.objects.order_by("-pk").first()
+
+
+def _published(document):
+    return any(one["document"] == document and not one.get("retired") for one in bringing.published())
+
+
+def _publish_schedule(access, plan, today):
+    visits = [{name: str(one.get(name, "")) for name in VISIT} for one in _dicts(plan.get("visits"))]
+    start, note = str(plan.get("effective_from") or ""), str(plan.get("note") or "")
+    if visits == _visits(schedule.plans().versions[-1].plan):
+        return
+    try:
+        schedule.publish(access=access, effective_from=start, visits=visits, note=note, today=today)
+    except InvalidAnswers as error:
+        faults = []
+        for key, reasons in error.errors.items():
+            name, _, place = key.rpartition("-")
+            row = int(place) + 1 if place.isdecimal() else 0
+            value = visits[row - 1].get(name, "") if row else ""
+            faults += [Fault(row, f"schedule: {name or key}", value, reason) for reason in reasons]
+        raise InvalidDefinition(faults) from error
+
+
+def _visits(plan):
+    return [
+        dict(
+            zip(
+                VISIT,
+                map(str, (one.code, one.label.en, one.label.ja, one.day, one.before, one.after)),
+                strict=True,
+            )
+        )
+        for one in plan
+    ]
+
+
+def document_of_registry() -> dict:
+    """The protocol that holds, as a file that another registry loads."""
+    found = setup.document()
+    current = schedule.plans().versions[-1]
+    made = {"study_arm", "eligibility", "consent_form"}  # `study` makes them anew
+    own = [one["document"] for one in bringing.published() if not one.get("retired")]
+    return {
+        "metaspine": "protocol",
+        "format": FORMAT,
+        "study": found.get("study") or {},
+        "schedule": {
+            "effective_from": current.effective_from.isoformat(),
+            "note": "as it was exported",
+            "visits": [
+                one | {key: int(one[key]) for key in ("day", "before", "after")} for one in _visits(current.plan)
+            ],
+        },
+        "extras": sorted(switched_on()),
+        "library": [],
+        "instruments": [one for one in own if one["code"] not in made],
+        "off": list(found.get("off") or ()),
+        "matrix": found.get("matrix") or {},
+    }
