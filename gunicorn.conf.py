@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 worker_class = "gthread"
 workers = 2
@@ -12,7 +13,13 @@ control_socket_disable = True  # it would lie in the home folder, which a contai
 # No access log: the audit trail knows who did what. Should one be asked for, and in the server's own words about
 # requests that it refuses, the secrets of links are taken out.
 accesslog = None
+_asked = "--access-logfile" in " ".join([os.environ.get("GUNICORN_CMD_ARGS", ""), *sys.argv])
 logconfig_dict = {
+    # gunicorn's own defaults write an access log wherever logging is configured, and every line twice.
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["console"] if _asked else [], "propagate": False},
+    },
     "formatters": {
         "generic": {
             "()": "sites.redaction.Formatter",
@@ -21,7 +28,7 @@ logconfig_dict = {
         }
         if os.environ.get("METASPINE_LOG_FORMAT") != "json"
         else {"()": "sites.json_lines.Formatter"}
-    }
+    },
 }
 
 

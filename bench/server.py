@@ -16,8 +16,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def serving(workers=2, threads=4):
-    """gunicorn as the demo runs it, on a free port; yields (port, process)."""
+def serving(workers=2, threads=4, settings="bench.settings"):
+    """gunicorn as the demo runs it, on a free port; yields (port, process).
+
+    settings  "registry.settings" for the product alone, whose guards know no bare table
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -25,7 +28,7 @@ def serving(workers=2, threads=4):
     command += ["--workers", str(workers), "--threads", str(threads), "--bind", f"127.0.0.1:{port}"]
     command += ["--keep-alive", "60", "--log-level", "error"]
     environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "bench.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "METASPINE_DEBUG": "0",
         "METASPINE_SECOND_FACTOR": "none",
     }

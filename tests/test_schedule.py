@@ -7,7 +7,12 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 
+from registry.exports import choices as asked
+from registry.exports.datasets import datasets
 from registry.exports.tables import Selection, blocks
+from registry.imports.files import mapping
+from registry.instruments import catalogue
+from registry.instruments.base import InvalidValue
 from registry.instruments.timepoints import SCHEDULE, Plans, Version, unscheduled_number
 from registry.models import Assessment, FollowUpEnd, Patient, ScheduleVersion, Timepoint
 from registry.services.entry.assessments import save_assessment
@@ -373,3 +378,19 @@ def test_any_number_of_unscheduled_visits(operated, alice, as_person):
 @pytest.mark.parametrize("code", ["u0", "u01", "u", "U1", "1m", "u1000"])
 def test_what_is_no_unscheduled_visit(code):
     assert unscheduled_number(code) is None
+
+
+WEEK = {"code": "1w", "label": "1 week", "label_ja": "術後1週", "day": "7", "before": "3", "after": "3"}
+
+
+def test_files_name_every_visit_of_the_schedule(publish):
+    visit = catalogue.item("timepoint")
+    with pytest.raises(InvalidValue, match="must be one of preop, 1m, 3m, 6m, 12m, 24m"):
+        visit.clean("1w")
+    publish([*typed(), WEEK])
+    assert visit.clean(" 1w ") == "1w"
+    with pytest.raises(InvalidValue, match="must be one of preop, 1w, 1m, 3m"):
+        visit.clean("2w")
+    assert ("1w", "1 week") in [(code, label.en) for code, label in mapping.choices_of("timepoint")]
+    names = [variable.name for variable in datasets(asked.from_json({"shape": "wide"}))[0].variables]
+    assert names.index("frankel_preop") < names.index("frankel_1w") < names.index("frankel_1m")

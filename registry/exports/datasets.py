@@ -16,7 +16,7 @@ from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.extra import cobb, escc
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.scores import SCORES
-from registry.instruments.timepoints import SCHEDULE
+from registry.instruments.timepoints import planned
 from registry.services import outcomes
 from registry.services.files import file_formats
 from registry.services.files.data_source import LIVE
@@ -168,7 +168,9 @@ class _Maker:
     def wide(self):
         columns = [*self._of_patient(), *self._event_kinds()]
         joins = [self._site(), self._only(), self._events_by_kind()]
-        for place, visit in enumerate(SCHEDULE):
+        visits = planned()
+        before = f"a{[visit.code for visit in visits].index(BASELINE)}"
+        for place, visit in enumerate(visits):
             alias = f"a{place}"
             joins.append(self._visit(alias, visit.code))
             date = self._item(catalogue.item("assessment_date"), alias, file_formats.ASSESSMENTS)
@@ -177,7 +179,7 @@ class _Maker:
             ]
         if "extras" in self.choices.with_:
             joins.append(self._after_surgery())
-            corrected = _angle(cobb.CORRECTION, {"before": "a0", "after": "c"})
+            corrected = _angle(cobb.CORRECTION, {"before": before, "after": "c"})
             columns.append(replace(corrected, name=f"{corrected.name}_{cobb.AFTER_SURGERY}"))
         return Dataset(
             "patients",

@@ -18,7 +18,7 @@ from registry.exports.choices import InvalidChoices
 from registry.exports.package import write_package
 from registry.exports.selecting import ExportFailed, selected
 from registry.instruments.base import Label
-from registry.instruments.timepoints import SCHEDULE
+from registry.instruments.timepoints import planned
 from registry.models import Erasure, Export, Snapshot
 from registry.services import jobs
 from registry.services.files import file_formats
@@ -98,7 +98,7 @@ def rows_expected(choices, sites):
 def is_small(export):
     """Whether a request may wait for the file; a wide row is as much work as a long one of every timepoint."""
     choices = asked.from_json(export.choices)
-    width = len(SCHEDULE) if choices.is_wide else 1
+    width = len(planned()) if choices.is_wide else 1
     return export.rows_expected * width <= (SLOW_AT_ONCE if choices.kind.slow else AT_ONCE)
 
 

@@ -38,7 +38,9 @@ class Visit(Item):
         return Item(**own | {"choices": choices})
 
     def clean(self, raw: Any, *, today: date | None = None) -> Any:
-        return (super() if raw in self.codes else self.as_planned()).clean(raw, today=today)
+        if raw in self.codes:
+            return super().clean(raw, today=today)
+        return self.as_planned().clean(raw, today=today)
 
 
 PATIENT_ID = Number(name="patient_id", label=Label("Patient ID", "患者ID"), kind="text", max_length=40)

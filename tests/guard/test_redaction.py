@@ -148,3 +148,16 @@ def test_an_error_report_has_no_values(token):
         f"{filtering.get_safe_request_meta(request)}"
     )
     assert "birth_date" in report and "1955-04-03" not in report and token not in report
+
+
+@pytest.mark.parametrize(("arguments", "lines"), [("", 0), ("--access-logfile -", 1)])
+def test_the_web_server_logs_requests_only_where_it_is_asked_and_no_line_twice(monkeypatch, capfd, arguments, lines):
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", arguments)
+    settings = runpy.run_path(str(configured.BASE_DIR / "gunicorn.conf.py"))
+    config = Config()
+    config.set("logconfig_dict", settings["logconfig_dict"])
+    logger = Logger(config)
+    logger.access_log.info("GET /patients/N01-0001/")
+    logger.error_log.info("it began")
+    said = "".join(capfd.readouterr())
+    assert (said.count("/patients/"), said.count("it began")) == (lines, 1)

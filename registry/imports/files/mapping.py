@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 
 from registry.imports.files import notations
-from registry.instruments import catalogue
+from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
 from registry.services.records import extras
@@ -388,6 +388,8 @@ def choices_of(target):
         ]
     if ":" in target:
         return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]
+    if name == TIMEPOINT:
+        return [(visit.code, visit.label) for visit in timepoints.planned()]
     item = catalogue.item(name)
     return [] if item.kind == "levels" else [(str(choice.code), choice.label) for choice in item.choices]
 

@@ -6,8 +6,10 @@ It is published through the same services as a study that is set up page by page
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,6 +25,7 @@ from registry.services.protocol import bringing, publishing, setup
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.extras import switch, switched_on
+from sites.tenancy.access import Access
 
 FORMAT = 1
 STUDIES = Path(definitions.__file__).parent / "studies"
@@ -46,7 +49,7 @@ class Reading:
     faults: list[Fault] = field(default_factory=list)
 
 
-def come_along():
+def come_along() -> dict[str, Any]:
     """The protocols that come with the product: name of the file to its document."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(STUDIES.glob("*.json"))}
 
@@ -71,11 +74,11 @@ def read(content: bytes) -> Reading:
     return Reading(document, [*_shape(document), *_references(document)])
 
 
-def _refused(reason, row=0):
+def _refused(reason: Any, row: int = 0) -> Reading:
     return Reading(faults=[Fault(row, "", "", reason)])
 
 
-def _shape(document):
+def _shape(document: Any) -> Iterator[Fault]:
     known = {"metaspine", "format", *PARTS}
     for key in sorted(document.keys() - known):
         reason = Label(
@@ -94,7 +97,7 @@ def _shape(document):
             yield Fault(0, key, str(document[key])[:80], wanted)
 
 
-def _references(document):
+def _references(document: Any) -> Iterator[Fault]:
     """Codes that name nothing."""
     library = bringing.library()
     own = [one.get("code") for one in _dicts(document.get("instruments"))]
@@ -114,12 +117,12 @@ def _references(document):
                 yield Fault(row, key, str(code)[:80], reason)
 
 
-def _dicts(raw):
+def _dicts(raw: Any) -> list[dict]:
     return [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
 
 
 @transaction.atomic
-def load(*, access, document, note, today=None):
+def load(*, access: Access, document: Any, note: Any, today: Any = None) -> ProtocolVersion | None:
     """Publish a whole protocol. Returns the newest ProtocolVersion.
 
     What the registry has already stays where the file does not say otherwise. Raises PermissionDenied, Busy, and
@@ -151,11 +154,11 @@ def load(*, access, document, note, today=None):
     return ProtocolVersion.objects.order_by("-pk").first()
 
 
-def _published(document):
+def _published(document: Any) -> bool:
     return any(one["document"] == document and not one.get("retired") for one in bringing.published())
 
 
-def _publish_schedule(access, plan, today):
+def _publish_schedule(access: Access, plan: Any, today: Any) -> None:
     visits = [{name: str(one.get(name, "")) for name in VISIT} for one in _dicts(plan.get("visits"))]
     start, note = str(plan.get("effective_from") or ""), str(plan.get("note") or "")
     if visits == _visits(schedule.plans().versions[-1].plan):
@@ -172,7 +175,7 @@ def _publish_schedule(access, plan, today):
         raise InvalidDefinition(faults) from error
 
 
-def _visits(plan):
+def _visits(plan: Any) -> list[dict[str, str]]:
     return [
         dict(
             zip(

@@ -55,7 +55,7 @@ class Visitor:
         return next((value for name, value in self.cookies.items() if "csrftoken" in name), "")
 
     def _ask(self, method, path, status, body=None, kind=""):
-        connection = _ToThisMachine(DOMAIN, 443, timeout=60, context=ssl._create_unverified_context())  # noqa: S323
+        connection = _ToThisMachine(DOMAIN, 443, timeout=300, context=ssl._create_unverified_context())  # noqa: S323
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers["X-Forwarded-For"] = "198.51.100.7"  # as a proxy of the hospital's says
         headers |= {"Referer": f"https://{DOMAIN}{path}", "X-CSRFToken": self.token, "Content-Type": kind}
