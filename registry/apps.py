@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_migrate
@@ -9,7 +11,7 @@ class RegistryConfig(AppConfig):
     verbose_name = _("Schedule")  # what the administration screens have of it
 
     def ready(self):
-        from registry.analysis import sections
+        from registry.analysis.design import sections
         from registry.guards import checks  # noqa: F401  registers them
         from registry.instruments import catalogue, timepoints
         from registry.services import current_protocol as current
@@ -21,7 +23,7 @@ class RegistryConfig(AppConfig):
 
             error_hook.install()
         timepoints.provide(lambda: schedule.plans().timepoints)
-        sections.ready()
+        sections.provide(lambda: import_module("registry.analysis.sections").SECTIONS)
 
         post_migrate.connect(put_guards_in_place, sender=self)
 

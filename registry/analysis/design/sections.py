@@ -4,8 +4,9 @@ A plan's JSON has a list under the code of each kind; the result of a run has a 
 the same code. docs/plans.md describes each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from registry.analysis.design.errors import refusal
 from registry.instruments.base import Label
@@ -48,13 +49,33 @@ class Section:
     analysed: Callable | None = None
 
 
-SECTIONS: dict[str, Section] = {}
+class _Kinds(Mapping):
+    """The Sections by their code, in order. They are loaded when somebody first asks: with them come the statistics,
+    which most commands have no use for."""
+
+    def __init__(self):
+        self.load = tuple
+
+    @cached_property
+    def known(self):
+        return {section.code: section for section in self.load()}
+
+    def __getitem__(self, code):
+        return self.known[code]
+
+    def __iter__(self):
+        return iter(self.known)
+
+    def __len__(self):
+        return len(self.known)
 
 
-def register(*sections):
-    """Have plans know these Sections, in this order. Called once, when the application is ready."""
-    for section in sections:
-        SECTIONS[section.code] = section
+SECTIONS = _Kinds()
+
+
+def provide(load):
+    """Have plans know the Sections that `load()` gives, in that order. Called once, when the application is ready."""
+    SECTIONS.load = load
 
 
 def read(code, entries, names):

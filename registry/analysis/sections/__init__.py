@@ -1,6 +1,5 @@
 """The kinds of sections that a plan may have beside the tables of the segment study: a module and a line each."""
 
-from registry.analysis.design.sections import register
 from registry.analysis.sections import comparisons
 from registry.analysis.sections.kinds import ENDPOINTS, MODELS, PROPENSITY, QUALITY, TRANSITIONS
 
@@ -12,8 +11,3 @@ SECTIONS = (
     QUALITY,
     TRANSITIONS,
 )
-
-
-def ready():
-    """Have plans know every kind of section. Called when the application is ready."""
-    register(*SECTIONS)
