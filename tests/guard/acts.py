@@ -32,7 +32,7 @@ from registry.services.entry import own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
-from registry.services.protocol import publishing
+from registry.services.protocol import publishing, whole
 from registry.services.review import queries, signing
 from sites.models import Invitation
 from sites.people import tokens
@@ -50,6 +50,7 @@ from tests.web.test_patients import ENROLMENT
 
 SECRET = "JBSWY3DPEHPK3PXP"  # of the app that acts with a second factor set up
 NEW_PASSWORD = "quiet river lamp"
+READY = min(whole.come_along())  # a study that comes with the product
 
 
 @dataclass(frozen=True)
@@ -359,6 +360,7 @@ ACTS = {
     # The study
     "schedule_new": Act({"effective_from": "2099-01-01", "note": "as approved", "day-2": "95"}),
     "study_about": Act({"name_en": "Spine", "note": "as approved"}),
+    "study_load": Act({"ready": READY, "note": "as approved"}, on=""),
     "study_matrix": Act({"note": "as approved", "off@barthel": "1"}),
     "own_instrument_new": Act({"title_en": "Gait", "code": "gait", "record": "assessment"}, on=""),
     "own_instrument_upload": Act(
