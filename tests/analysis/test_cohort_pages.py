@@ -161,7 +161,7 @@ def test_a_step_keeps_those_whom_it_names(north, as_system, step, who):
         ("at_least", {"variable": "kps", "timepoint": "1m", "minimum": 70}),
     ],
 )
-def test_a_step_without_sense_is_refused(step):
+def test_a_step_without_sense_is_refused(step, db):  # what is no item of the product may be one of the study's
     with pytest.raises(ValueError):
         Step(*step)
 

@@ -116,7 +116,7 @@ def test_two_arms_are_the_levels_that_make_them(random_patients, as_system, vari
         (lambda: Step("measured", {"variable": "hsuv", "timepoint": "9m"}), "「9m」という時点はありません"),
     ],
 )
-def test_refusals_speak_japanese_too(refused, says):
+def test_refusals_speak_japanese_too(refused, says, db):
     with pytest.raises(design_errors.Refused) as caught:
         refused()
     assert says in design_errors.told(caught.value, "ja")

@@ -131,10 +131,11 @@ def start_web(environment):
     ]
     command += ["--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
-    for _ in range(300):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         try:
             # The port is there before the process that answers: it is asked for a page.
-            web = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            web = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             web.request("GET", "/health/live")
             if web.getresponse().status == 200:
                 return process, port

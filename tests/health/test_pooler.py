@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from django.db import connections, transaction
@@ -40,7 +42,9 @@ def pooled(environment, tmp_path_factory):  # noqa: F811
         shutil.chown(folder, "nobody")
         for path in folder.iterdir():
             shutil.chown(path, "nobody")
-        for path in list(folder.parents)[:2]:
+        for path in folder.parents:
+            if path == Path(tempfile.gettempdir()):
+                break
             path.chmod(0o755)
         options = ["-u", "nobody"]
     process = subprocess.Popen([PGBOUNCER, "-q", *options, str(folder / "pgbouncer.ini")])
@@ -48,6 +52,9 @@ def pooled(environment, tmp_path_factory):  # noqa: F811
         if (folder / ".s.PGSQL.6432").exists():
             break
         time.sleep(0.1)
+    else:
+        process.kill()
+        raise TimeoutError("PgBouncer did not start")
     there = environment["DATABASE_URL"].partition("?")[0]
     yield environment | {
         "DATABASE_URL": f"{there}?host={folder}&port=6432",

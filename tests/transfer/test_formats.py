@@ -289,7 +289,7 @@ def test_stata_reads_back_equal_with_its_missing_values(package, shape):
             assert {n: one[n] for n in expected} == expected
 
 
-def test_names_for_stata_are_short_and_differ():
+def test_names_for_stata_are_short_and_differ(db):
     choices = Choices(format="dta", shape="wide", content=("items", "totals", "hsuv", "changes"))
     for dataset in datasets(choices):
         names = [short_name(output.name) for output in outputs(dataset, choices)]
@@ -390,7 +390,7 @@ def test_a_further_format_is_a_module_and_a_line(package, monkeypatch):
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_codebook_as_pdf_shows_every_letter_and_comes_out_the_same(language):
+def test_the_codebook_as_pdf_shows_every_letter_and_comes_out_the_same(language, db):
     choices = asked.from_json({"shape": "wide", "language": language} | EVERYTHING)
     lines = codebook._lines_of_pdf(choices, "A note")
     letters = {letter for line in lines for text in line for letter in text}

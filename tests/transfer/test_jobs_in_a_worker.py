@@ -18,6 +18,7 @@ from django.utils import timezone
 from registry import tasks
 from registry.exports import jobs
 from registry.exports.choices import Choices
+from registry.health import shared_folder
 from registry.models import Export
 from registry.services import jobs as claims
 from sites.models import Site
@@ -56,7 +57,8 @@ def access(bob):
 
 
 def left_in(folder):
-    return sorted(path.suffix for path in folder.glob("*"))
+    """Endings of the files but the mark by which hosts know that they share the folder."""
+    return sorted(path.suffix for path in folder.glob("*") if path.name != shared_folder.MARK)
 
 
 def state_of(export):
@@ -130,7 +132,7 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
         assert (state_of(export), left_in(folder)) == ("expired", [".part"])
         status, _headers, _content = fetched(port, path, token)
         assert status == 409
-    (begun,) = folder.iterdir()
+    (begun,) = (path for path in folder.iterdir() if path.suffix == ".part")
     yesterday = time.time() - timedelta(days=2).total_seconds()
     os.utime(begun, (yesterday, yesterday))
     tasks.sweep()

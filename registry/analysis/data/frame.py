@@ -206,6 +206,8 @@ def checked(wanted):
     further = tuple(name for name in names if name not in whole)
     for name in further:
         try:
+            if (visit := name.partition("@")[2]) and not timepoints.is_visit(visit):
+                raise KeyError(name)
             single(name)
         except KeyError:
             fits = ", ".join(sorted(visit.code for visit in timepoints.planned()))

@@ -14,6 +14,7 @@ from registry.health.readiness import SILENCE
 from registry.models import Postponed
 from registry.services.operations import backup_keeping
 from sites.audit import alerts, journal
+from sites.moments import day_of, minute_of
 
 LONG = 100  # messages in a queue
 GRACE = 600  # seconds that a recurring task may be late, beside twice its period
@@ -81,7 +82,7 @@ def jobs(looking):
     found = background_jobs.failed()
     if not found:
         return Finding(OK, _("None failed in the last %(n)s days.") % {"n": background_jobs.DAYS})
-    lines = tuple(f"{one.kind} {one.key} · {one.at:%Y-%m-%d %H:%M} UTC · {one.error}" for one in found[:20])
+    lines = tuple(f"{one.kind} {one.key} · {minute_of(one.at)} · {one.error}" for one in found[:20])
     return Finding(
         NOTE, _("%(n)s failed in the last %(days)s days.") % {"n": len(found), "days": background_jobs.DAYS}, lines
     )
@@ -104,7 +105,7 @@ def _drilled(drill):
         return _("None was restored as a drill yet.")
     words = _("Restored as a drill on %(day)s: %(rows)s rows, %(seals)s seals, in %(seconds)s s.")
     return words % {
-        "day": f"{drill.began_at:%Y-%m-%d}",
+        "day": day_of(drill.began_at).isoformat(),
         "rows": drill.rows,
         "seals": drill.seals,
         "seconds": f"{drill.seconds:.0f}",

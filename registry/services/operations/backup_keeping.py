@@ -20,6 +20,7 @@ from registry.models import BackupRecord, Identity
 from registry.services.operations import backups
 from registry.services.records import identity
 from sites.audit import journal
+from sites.moments import minute_of
 from sites.tenancy.scope import everything
 
 ENDING = ".backup"
@@ -76,7 +77,7 @@ def overdue(now: datetime) -> str:
         return ""
     good, newest, drill = last(Kind.BACKUP), latest(Kind.BACKUP), latest(Kind.DRILL)
     if good is None or good.began_at < now - timedelta(hours=settings.BACKUP_MAX_AGE_HOURS):
-        since = f"the last is of {good.began_at:%Y-%m-%d %H:%M} UTC" if good else "there is none"
+        since = f"the last is of {minute_of(good.began_at)}" if good else "there is none"
         return f"no backup for more than {settings.BACKUP_MAX_AGE_HOURS} hours: {since}{_why(newest)}"
     if drill and drill.error:
         return f"the newest backup could not be restored: {drill.error}"
