@@ -127,18 +127,17 @@ class PatientQuerySet(models.QuerySet):
         return row[0]
 
 
-def records_of(model, patient):
-    """Every row of a patient in the table of `model`, in no order; as quick as `one_visible_to`."""
+def records_of(model, patient, condition="TRUE", parameters=()):
+    """The rows of a patient in the table of `model` that a condition (SQL) chooses, in no order; as quick as
+    `one_visible_to`."""
     rows = rows_of(model)
-    sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s"
-    return rows.read(sql, [patient.site_id, patient.pk])
+    sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s AND {condition}"
+    return rows.read(sql, [patient.site_id, patient.pk, *parameters])
 
 
 def record_of(model, patient, condition, parameters):
-    """The row of a patient in the table of `model` that a condition (SQL) chooses, or None; as quick."""
-    rows = rows_of(model)
-    sql = f"SELECT {rows.sql} FROM {model._meta.db_table} WHERE site_id = %s AND patient_id = %s AND {condition}"
-    return next(iter(rows.read(sql, [patient.site_id, patient.pk, *parameters])), None)
+    """The one of `records_of`, or None."""
+    return next(iter(records_of(model, patient, condition, parameters)), None)
 
 
 class Patient(Record):
