@@ -26,9 +26,12 @@ def needs_second_factor(access: Access) -> Any:
     return of_central_role or access.may(Can.IDENTIFY) or len(access.sites_for(*Can)) > 1
 
 
+NO_FACTOR = Authenticator.Type.RECOVERY_CODES  # alone; they stand in for a factor that there is
+
+
 def second_factors(user_id: Any) -> Any:
     """The Authenticators of a person, of which each is a second factor; recovery codes alone are none."""
-    return Authenticator.objects.filter(user_id=user_id).exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return Authenticator.objects.filter(user_id=user_id).exclude(type=NO_FACTOR)
 
 
 def has_second_factor(user: Any) -> bool:

@@ -26,7 +26,7 @@ from sites import attempts, audit
 from sites.database.fast_rows import rows_of
 from sites.database.longest import longest
 from sites.models import ApiAnswer, ApiToken, Membership, User
-from sites.people.sign_ins import has_second_factor, needs_second_factor
+from sites.people.sign_ins import NO_FACTOR, has_second_factor, needs_second_factor
 from sites.tenancy.access import Access, Can, Grant, Role, access_of, read_beside, running_beside
 from sites.tenancy.scope import Scope, entered
 
@@ -172,7 +172,7 @@ def signed_in(text: str) -> ApiToken:
 # Every request with a token begins with it: one statement, written out as `sites.backend.PERSON` is.
 _TOKEN = f"""
     SELECT {rows_of(ApiToken).of("t")}, {rows_of(User).of("u")},
-        EXISTS (SELECT FROM {Authenticator._meta.db_table} WHERE user_id = u.id AND type <> %(codes)s),
+        EXISTS (SELECT FROM {Authenticator._meta.db_table} WHERE user_id = u.id AND type <> %(none)s),
         {running_beside("id::text, role, site_id::text", "u.id")}
     FROM {ApiToken._meta.db_table} t JOIN {User._meta.db_table} u ON u.id = t.user_id WHERE t.digest = %(digest)s
 """
@@ -182,7 +182,7 @@ def _read(text: str, day: date) -> tuple:
     """The ApiToken with this text, with `user` and `has_second_factor`, and its owner's memberships that run on a day,
     as texts; (None, ()) where there is none."""
     tokens, users = rows_of(ApiToken), rows_of(User)
-    asked = {"digest": _digest(text), "day": day, "codes": Authenticator.Type.RECOVERY_CODES}
+    asked = {"digest": _digest(text), "day": day, "none": NO_FACTOR}
     with connection.cursor() as cursor:
         cursor.execute(_TOKEN, asked)
         row = cursor.fetchone()
