@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -70,7 +71,7 @@ class Page:
 
 def unsigned(site_ids: Iterable[int], *, limit: int, offset: int = 0, whole: bool = False) -> Page:
     """The patients of some sites with forms to sign; `whole` also those of whom nothing is finished yet."""
-    wanted = {"sites": list(site_ids), "limit": limit, "offset": offset, "all": whole}
+    wanted: dict[str, Any] = {"sites": list(site_ids), "limit": limit, "offset": offset, "all": whole}
     with connection.cursor() as cursor:
         cursor.execute(TO_SIGN, wanted)
         rows = cursor.fetchall()
