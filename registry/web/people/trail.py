@@ -8,6 +8,13 @@ from registry.web.shared.lookup import names_of
 from sites.models import AuditEvent
 
 SHOWN = 10
+EMPTY = "–"
+
+
+def _line(line):
+    """“Name: before → after”; of what is new, only what it is."""
+    values = [value for value in (line.old, line.new) if value not in ("", EMPTY)]
+    return f"{line.label}: {' → '.join(values) or EMPTY}"
 
 
 def newest(rows):
@@ -26,7 +33,7 @@ def newest(rows):
             "who": names.get(event.user_id, ""),
             "what": act_in_words(event.action),
             "table": table_in_words(event.table_name),
-            "lines": lines_of(event, identifies=False),
+            "lines": [_line(line) for line in lines_of(event, identifies=False) if line.old != line.new],
         }
         for event in events
     ]
