@@ -438,6 +438,9 @@ ACTS = {
     "person_role": Act(
         lambda values, *_: {"role": "monitor", "site": values["site_id"], "starts_on": "2026-01-01"}, on=""
     ),
+    "site_new": Act({"code": "Z02", "name": "Zone"}),
+    "site_change": Act({"name": "North"}),
+    "person_change": Act({"name": "Alicia"}),
     "person_sessions": Act(on=""),
     "person_factors": Act(on=""),
     "person_active": Act(on=""),

@@ -516,6 +516,11 @@ RULES = {
     # People
     "people": page(ADMIN),
     "person": page(ADMIN),
+    "sites": page(ADMIN),
+    "site": page(ADMIN),
+    "site_new": Rule(ADMIN, ADMIN, acted=(422,)),
+    "site_change": Rule(ADMIN, ADMIN, acted=(422,)),
+    "person_change": Rule(ADMIN, ADMIN, acted=(422,)),
     "person_role": Rule(ADMIN, ADMIN, opened=405, acted=(422,)),
     "membership": Rule(ADMIN, ADMIN, acted=(302, 422)),
     "person_sessions": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),
