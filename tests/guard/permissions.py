@@ -432,6 +432,7 @@ RULES = {
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
     "to_sign": page(frozenset({"investigator"}), refused=404),
+    "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(
         writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
     ),
