@@ -19,6 +19,7 @@ FUNCTIONS = (
     "patient_links",
     "erasure",
     "in_error",
+    "moves",
     "protocol",
 )
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:

@@ -314,6 +314,17 @@ ERRORS = [
     ),
 ]
 
+# Both sites read of a transfer; only the owner's function writes it, in the system's own scope.
+MOVES = [
+    *kept("registry_transfer", insert=ADMINISTERS, read=f"{READ} OR to_site_id = {READ}"),
+    *audited("registry_transfer"),
+    *kept(
+        "registry_merge", insert=f"site_id = {WRITE} AND {ADMINISTERS}", update=f"site_id = {WRITE} AND {ADMINISTERS}"
+    ),
+    *audited("registry_merge", without=("copied", "before")),
+    trigger("registry_merge", "keep_merge", "BEFORE UPDATE", "keep_merge"),
+]
+
 EVERYTHING = [
     *PLATFORM,
     *TRAIL,
@@ -326,4 +337,5 @@ EVERYTHING = [
     *IMPORTS,
     *PROTOCOL,
     *ERRORS,
+    *MOVES,
 ]

@@ -6,6 +6,7 @@ from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.in_error import EnteredInError
+from registry.models.moves import Merge, Transfer
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
 from registry.models.plans import SavedPlan
@@ -35,6 +36,7 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "Merge",
     "OwnColumn",
     "OwnInstrument",
     "OwnRecord",
@@ -55,6 +57,7 @@ __all__ = [
     "SnapshotPart",
     "State",
     "Timepoint",
+    "Transfer",
     "Utility",
     "Watermark",
 ]

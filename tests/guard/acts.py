@@ -28,13 +28,13 @@ from registry.exports import jobs as exports
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
 from registry.models import ComparisonRun, Import, Patient, Query
-from registry.services.entry import own_records, patient_links, patients
+from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
 from registry.services.protocol import publishing, whole
 from registry.services.review import queries, signing
-from sites.models import Invitation
+from sites.models import Invitation, Site
 from sites.people import tokens
 from sites.people.invitations import invite
 from sites.tenancy.access import Role, access_of
@@ -138,6 +138,26 @@ def linked(world, place):
         asked = {"timepoint": "1m", "language": "en", "respondent": "self", "valid": "1d"}
         link, token = patient_links.create(access=access, patient=patient, **asked)
     return {"link_id": link.pk, "token": token}
+
+
+def enrolled_twice(world, place):
+    """Another record of the place's site, for a merge."""
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        site = Site.objects.get(pk=world.values[place]["site_id"])
+        raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
+        twin = patients.enrol(access=access, site=site, raw=raw, consented=True, today=TODAY)
+    return {"with": twin.pk}
+
+
+def merged(world, place):
+    number = enrolled_twice(world, place)["with"]
+    access, scope = _as(world, "own", "data_manager")
+    with scope:
+        kept, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
+        choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
+        done = merging.merge(access=access, kept=kept, merged=other, choices=choices, reason="one person")
+    return {"merge_id": done.pk}
 
 
 def closed(world, place):
@@ -338,6 +358,18 @@ ACTS = {
         before=withdrawn,
     ),
     "show_identifiers": Act({"on": "1"}, on=""),
+    "transfer_patient": Act(
+        lambda values, _who, world: {
+            "to": next(at["site_id"] for at in world.values.values() if at["site_id"] != values["site_id"]),
+            "reason": "moved house",
+        }
+    ),
+    "merge_patients": Act(
+        {"reason": "one person", "choice-baseline": "kept"},
+        on=lambda values: f"/patients/{values['patient_id']}/merge/?with={values['with']}",
+        before=enrolled_twice,
+    ),
+    "take_back_merge": Act({"reason": "two brothers"}, before=merged),
     "mark_in_error": Act({"reason": "entered twice"}),
     "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),
