@@ -148,7 +148,6 @@ class _Bulk(Resource):
     tag = "Bulk data"
     needs = {"GET": Can.EXPORT}
     scopes = {"GET": TokenScope.EXPORT, "HEAD": TokenScope.EXPORT}
-    http_method_names = ("get", "head")
 
 
 def _failed(error):
@@ -275,7 +274,6 @@ CodebookShown = serializer("Codebook", {"items": Declared({"type": "array", "ite
 class Codebook(Resource):
     tag = "Bulk data"
     renderer_classes = (JSONRenderer, CSV)
-    http_method_names = ("get", "head")
 
     def perform_content_negotiation(self, request, force=False):
         if request.query_params.get("format") == CSV.format:

@@ -33,7 +33,7 @@ class Resource(APIView):
     media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
     throttle_classes = (throttles.ByToken,)
-    http_method_names = ("get", "head", "post", "patch")
+    http_method_names: Sequence[str] = ("get", "head", "post", "patch")
     needs: Mapping[str, Any] = {}
     scopes: Mapping[str, Any] = {}
     tag = ""
