@@ -108,6 +108,21 @@ class Site(models.Model):
         choices=value_set_choices,
         help_text=_("Used for the HSUV shown at this site; a comparison names its own."),
     )
+    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
+    contact_email = models.EmailField(_("contact's e-mail address"), blank=True)
+    contact_phone = models.CharField(_("contact's telephone"), max_length=40, blank=True)
+    activated_on = models.DateField(
+        _("enrols from"),
+        null=True,
+        blank=True,
+        help_text=_("The first day on which a patient may consent here. Empty: since ever."),
+    )
+    closed_on = models.DateField(
+        _("enrols until"),
+        null=True,
+        blank=True,
+        help_text=_("The last such day; follow-up goes on. Empty: no end."),
+    )
 
     class Meta:
         verbose_name = _("site")
@@ -118,7 +133,16 @@ class Site(models.Model):
             models.CheckConstraint(
                 condition=Q(value_set__in=[value_set.code for value_set in value_sets.ALL]), name="site_value_set_known"
             ),
+            models.CheckConstraint(
+                condition=Q(activated_on=None) | Q(closed_on=None) | Q(closed_on__gte=F("activated_on")),
+                name="site_closes_after_activation",
+                violation_error_message=_("A site cannot close before it is activated."),
+            ),
         ]
+
+    def enrols(self, day: date) -> bool:
+        """Whether who consents on a day may be enrolled here; the trigger `site_enrols` holds every path to it."""
+        return (self.activated_on or day) <= day <= (self.closed_on or day)
 
     def __str__(self) -> str:
         """Code and name, in the language of the page."""

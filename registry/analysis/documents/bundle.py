@@ -97,8 +97,10 @@ def write(file, result, frame, plan, patient_ids=None):
     """
     if frame.snapshot != result["method"]["snapshot"]:
         raise DataChanged("The data have changed since this comparison was run: run it again")
-    chosen = cohorts.select(cohorts.from_json(result["cohort"]), frame, plan.rule).chosen
-    declared = [*columns(plan, frame), *_of_sections(plan, frame)]
+    cohort = cohorts.from_json(result["cohort"])
+    chosen = cohorts.select(cohort, frame, plan.rule).chosen
+    data = runner.data_of(plan, frame, cohort) if plan.sections else None
+    declared = [*columns(plan, frame), *_of_sections(plan, frame), *_further(data)]
     contents = {
         "README.txt": [_readme(result, plan, chosen.size, patient_ids is not None)],
         "data.csv": _data(declared, chosen, patient_ids),
@@ -112,7 +114,7 @@ def write(file, result, frame, plan, patient_ids=None):
     if plan.sections:
         contents["texts.csv"] = [_csv(verification_numbers.TEXT_COLUMNS, verification_numbers.texts(result))]
         contents |= {path.name: [path.read_text(encoding="utf-8")] for path in sorted(VERIFY.parent.glob("verify_*.R"))}
-        contents |= section_data.files(runner.data_of(plan, frame, cohorts.from_json(result["cohort"])))
+        contents |= section_data.files(data)
     with zipfile.ZipFile(file, "w") as archive:
         for name, texts in contents.items():
             entry = zipfile.ZipInfo(name, MOMENT)
@@ -311,6 +313,18 @@ def _of_sections(plan, frame):
     death = frame[variable_columns.DEATH]
     label = Label("Day of death, from 2000-01-01", "死亡日（2000-01-01からの日数）")
     yield _numbered("plan.death_day", label, np.where(death == NO_NUMBER, np.nan, death))
+
+
+def _further(data):
+    """What sections need of data.csv beside their variables, such as who is in which matched set."""
+    entries = [(code, entry) for code, entries in data.plan.sections for entry in entries] if data else ()
+    made = {}
+    for code, entry in entries:
+        made |= dict(sections.SECTIONS[code].further(data, entry))
+    for name, numbers in made.items():
+        values = np.full(data.selection.left_at.size, np.nan)
+        values[data.places] = numbers
+        yield _numbered(name, Label(name, name), values)
 
 
 def _of_plan(plan, frame, variable, visit, as_of):
