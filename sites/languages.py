@@ -37,7 +37,9 @@ class LanguageField(models.CharField):
     """The code of a language of the product. Migrations know the column alone: a catalogue needs none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"max_length": 5, "choices": own_names} | kwargs)
+        kwargs.setdefault("max_length", 5)
+        kwargs.setdefault("choices", own_names)
+        super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()

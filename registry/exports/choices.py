@@ -92,7 +92,7 @@ VALUES = (Choice("codes", Label("Codes", "コード")), Choice("labels", Label("
 LANGUAGES = (
     Choice("en", Label("English", "英語")),
     Choice("ja", Label("Japanese", "日本語")),
-    *(Choice(code, Label(name, name)) for code, name in settings.LANGUAGES if code not in ("en", "ja")),
+    *(Choice(str(code), Label(str(name), str(name))) for code, name in settings.LANGUAGES if code not in ("en", "ja")),
 )
 CONTENT = (
     Choice("items", Label("Answers, item by item", "項目ごとの回答")),
