@@ -6,8 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.db import models
-from django.utils.translation import get_language_info, gettext, override
-from django.utils.translation.trans_real import to_language
+from django.utils.translation import get_language_info, gettext, override, to_language
 
 
 def further_languages(catalogues: Path) -> list[tuple[str, str]]:
