@@ -437,6 +437,7 @@ RULES = {
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
     "to_sign": page(frozenset({"investigator"}), refused=404),
+    "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(
         writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
     ),
@@ -520,6 +521,11 @@ RULES = {
     # People
     "people": page(ADMIN),
     "person": page(ADMIN),
+    "sites": page(ADMIN),
+    "site": page(ADMIN),
+    "site_new": Rule(ADMIN, ADMIN, acted=(422,)),
+    "site_change": Rule(ADMIN, ADMIN, acted=(422,)),
+    "person_change": Rule(ADMIN, ADMIN, acted=(422,)),
     "person_role": Rule(ADMIN, ADMIN, opened=405, acted=(422,)),
     "membership": Rule(ADMIN, ADMIN, acted=(302, 422)),
     "person_sessions": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),

@@ -161,6 +161,7 @@ class Data:
     groups  group code to the slice of its patients: reading a slice of a column copies nothing
     as_of   days since 2000-01-01 on which visits are due or not, where the plan has sections
     labels  group code to its Label
+    places  (n,) where each of these patients stood in the frame that was read
     """
 
     plan: object
@@ -169,6 +170,7 @@ class Data:
     groups: dict
     as_of: int | None = None
     labels: dict = dataclass_field(default_factory=dict)
+    places: object = None
 
     def column(self, variable, visit=""):
         """The `variables.columns.Columns` of a variable (its name, or a Variable) at a visit, made once."""
@@ -235,8 +237,8 @@ def _data(plan, frame, selection, moving=False):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
-    labels = {choice.code: choice.label for choice in choices}
-    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, cutoff, labels)
+    labels, chosen = {choice.code: choice.label for choice in choices}, np.concatenate(members)
+    return Data(plan, frame.taken(chosen, moving), selection, groups, cutoff, labels, chosen)
 
 
 def data_of(plan, frame, cohort):

@@ -217,9 +217,8 @@ class ExportFile(_Exports):
     def get(self, request, export_id):
         """The file, whole or the part in `Range`: a download that broke off goes on. 409 before the export is done."""
         export = self.of(export_id)
-        path = jobs.path_of(export)
-        if export.status != Export.Status.DONE or not path.is_file():
+        if (file := jobs.file_of(export)) is None:
             raise Problem(409, _("This export has no file."))
         if "Range" not in request.headers:
             audit.record("export_downloaded", table=Export._meta.db_table, row_id=export.pk, detail={"format": "api"})
-        return resumable(request, path, filename=export.filename, etag=export.sha256, content_type=Zip.media_type)
+        return resumable(request, file, filename=export.filename, etag=export.sha256, content_type=Zip.media_type)

@@ -242,7 +242,7 @@ def text_filter(name, lookup, description, pattern):
     def read(text):
         parts = text.split(",")
         if not all(re.fullmatch(pattern, part) for part in parts):
-            raise BadFilter(Label(f"must match {pattern}", f"{pattern} に一致させてください"))
+            raise BadFilter(Label("must match {pattern}", "{pattern} に一致させてください").format(pattern=pattern))
         return parts
 
     schema = {"type": "string", "pattern": f"^{pattern}(,{pattern})*$"}

@@ -149,12 +149,11 @@ def export_cancel(request, export_id):
 def export_file(request, export_id):
     """The file; a download that broke off may ask for the rest."""
     export = _one_of(request, export_id)
-    path = jobs.path_of(export)
-    if export.status != Export.Status.DONE or not path.is_file():
+    if (file := jobs.file_of(export)) is None:
         raise Http404
     if "Range" not in request.headers:
         audit.record_for_sites("export_downloaded", export.site_ids, table=Export._meta.db_table, row_id=export.pk)
-    return resumable(request, path, filename=export.filename, etag=export.sha256, content_type="application/zip")
+    return resumable(request, file, filename=export.filename, etag=export.sha256, content_type="application/zip")
 
 
 # The registry's own files: CSV as it is imported, streamed
