@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("study_sites", "0004_audit_indexes")]
+    dependencies = [("study_sites", "0005_site_contact_and_activation")]
     operations = [
         migrations.AlterField(
             model_name=model,
