@@ -184,6 +184,8 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
 
 
 def _clean_integer(item: Any, raw: Any, today: date | None) -> int:
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < 10**12:
+        raw = int(raw)  # R, and whatever knows one kind of number, sends 2.0
     text = half_width_number(raw) if isinstance(raw, str) else raw
     if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, str) and _WHOLE.fullmatch(text))):
         raise InvalidValue(_expected(item, raw))
