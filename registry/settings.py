@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from sites.languages import further_languages
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -432,8 +434,8 @@ ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "htt
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese")), *further_languages(LOCALE_PATHS[0])]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
 FORMAT_MODULE_PATH = "registry.locale_formats"

@@ -171,7 +171,7 @@ UNSCHEDULED_PATTERN = "u[1-9][0-9]{0,2}"
 
 def unscheduled(number: int) -> Choice:
     """The code and the label of a patient's unscheduled visit, counted from 1."""
-    return Choice(f"u{number}", Label(f"Unscheduled {number}", f"予定外{number}"))
+    return Choice(f"u{number}", Label("Unscheduled {number}", "予定外{number}").format(number=number))
 
 
 def unscheduled_number(code: str) -> int | None:
