@@ -502,8 +502,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
-# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+# Secrets are taken out of every record (`sites.logs.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.logs.error_reports.WithoutValues"
 LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
 if LOG_FORMAT not in {"plain", "json"}:
     raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
@@ -511,8 +511,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "sites.json_lines.Formatter"},
+        "plain": {
+            "()": "sites.logs.redaction.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "sites.logs.json_lines.Formatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},
