@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from sites.languages import further_languages
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -439,8 +441,8 @@ ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "htt
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese")), *further_languages(LOCALE_PATHS[0])]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
 FORMAT_MODULE_PATH = "registry.locale_formats"
@@ -507,8 +509,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
-# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+# Secrets are taken out of every record (`sites.logs.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.logs.error_reports.WithoutValues"
 LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
 if LOG_FORMAT not in {"plain", "json"}:
     raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
@@ -516,8 +518,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "sites.json_lines.Formatter"},
+        "plain": {
+            "()": "sites.logs.redaction.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "sites.logs.json_lines.Formatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},

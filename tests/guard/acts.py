@@ -387,6 +387,15 @@ ACTS = {
     "signatures": Act(
         lambda values, *_: {"confirm": "on", "password": PASSWORD, "acknowledged": values["query_id"]}, before=finished
     ),
+    "sign_many": Act(
+        lambda values, who, world: {
+            "confirm": "on",
+            "password": PASSWORD,
+            "acknowledged": world.values["own"]["query_id"],
+            "sign": world.values["own"]["patient_id"],
+        },
+        before=lambda world, place: finished(world, "own"),
+    ),
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files
     "export_download": Act({"what": "patients"}, on="", done=200),
