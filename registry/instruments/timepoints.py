@@ -5,7 +5,9 @@ A registry starts with `SCHEDULE`. An administrator may publish another version 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -69,7 +71,20 @@ def provide(read: Callable[[], tuple[Timepoint, ...]]) -> None:
 
 def planned() -> tuple[Timepoint, ...]:
     """Every visit that a version of the registry's schedule plans, in the order of the days."""
-    return _read_planned()
+    return _held.get() or _read_planned()
+
+
+_held: ContextVar[tuple[Timepoint, ...] | None] = ContextVar("held_schedule", default=None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """`planned` stays as it is now: for a computation, whose threads ask no database."""
+    token = _held.set(planned())
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def timepoint(code: str) -> Timepoint:
