@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from sites.languages import further_languages
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -76,6 +78,23 @@ def broker(url, authority=""):
     return urlunsplit(parts._replace(query=urlencode(dict(parse_qsl(parts.query)) | checks)))
 
 
+def bucket(url, key, secret, authority=""):
+    """The options of django-storages' S3Storage for `s3://bucket/prefix?endpoint=https://host:9000&region=name`."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ImproperlyConfigured("METASPINE_STORE is empty, for a folder, or begins with s3:// and names a bucket.")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "bucket_name": parts.netloc,
+        "location": parts.path.strip("/"),
+        "endpoint_url": options.get("endpoint"),
+        "region_name": options.get("region"),
+        "access_key": key,
+        "secret_key": secret,
+        "verify": authority or None,
+    }
+
+
 def mail_server(url):
     """Django's mail settings for `smtp://user:password@host:port`, with `smtp+tls://` or `smtps://` for TLS."""
     parts = urlsplit(url)
@@ -101,6 +120,13 @@ SYNTHETIC = flag("METASPINE_SYNTHETIC")
 SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
+# Finished files that all hosts share: that folder, mounted everywhere, or a bucket.
+STORE_URL = env("METASPINE_STORE", "")
+STORE = (
+    bucket(STORE_URL, env("METASPINE_STORE_KEY"), env("METASPINE_STORE_SECRET"), env("METASPINE_STORE_CA", ""))
+    if STORE_URL
+    else {}
+)
 # Where the last seals of the audit trail are kept outside the database: a folder that web and worker share.
 SEAL_FOLDER = Path(env("METASPINE_SEALS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "seals")
 SEAL_MAIL = listed("METASPINE_SEAL_MAIL")  # who gets the first seal of each day by e-mail
@@ -198,6 +224,13 @@ DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DA
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# A hot standby, for what only reads and takes long; seconds that such work waits for it to have everything committed.
+if REPLICA_URL := env("REPLICA_DATABASE_URL", ""):
+    DATABASES["replica"] = database(REPLICA_URL, DATABASE_CA) | {
+        "ATOMIC_REQUESTS": False,
+        "TEST": {"MIRROR": "default"},
+    }
+REPLICA_SECONDS = float(env("METASPINE_REPLICA_SECONDS", "10"))
 # What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
 STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
 LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))
@@ -408,8 +441,8 @@ ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "htt
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese")), *further_languages(LOCALE_PATHS[0])]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
 FORMAT_MODULE_PATH = "registry.locale_formats"
@@ -476,8 +509,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
-# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+# Secrets are taken out of every record (`sites.logs.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.logs.error_reports.WithoutValues"
 LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
 if LOG_FORMAT not in {"plain", "json"}:
     raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
@@ -485,8 +518,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "sites.json_lines.Formatter"},
+        "plain": {
+            "()": "sites.logs.redaction.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "sites.logs.json_lines.Formatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},

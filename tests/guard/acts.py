@@ -122,6 +122,13 @@ def finished(world, place):
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
 
 
+def answered(world, place):
+    """The place's query with an answer."""
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        queries.answer(access=access, query=Query.objects.get(pk=world.values[place]["query_id"]), text="It is.")
+
+
 def signed(world, place):
     finished(world, place)
     access, scope = _as(world, place, "investigator")
@@ -387,6 +394,21 @@ ACTS = {
     "signatures": Act(
         lambda values, *_: {"confirm": "on", "password": PASSWORD, "acknowledged": values["query_id"]}, before=finished
     ),
+    "sign_many": Act(
+        lambda values, who, world: {
+            "confirm": "on",
+            "password": PASSWORD,
+            "acknowledged": world.values["own"]["query_id"],
+            "sign": world.values["own"]["patient_id"],
+        },
+        before=lambda world, place: finished(world, "own"),
+    ),
+    "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
+    "visit_report": Act({}, done=200),
+    "close_queries": Act(
+        lambda values, who, world: {"close": world.values["own"]["query_id"]},
+        before=lambda world, place: answered(world, "own"),
+    ),
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files
     "export_download": Act({"what": "patients"}, on="", done=200),
@@ -429,6 +451,9 @@ ACTS = {
     "person_role": Act(
         lambda values, *_: {"role": "monitor", "site": values["site_id"], "starts_on": "2026-01-01"}, on=""
     ),
+    "site_new": Act({"code": "Z02", "name": "Zone"}),
+    "site_change": Act({"name": "North"}),
+    "person_change": Act({"name": "Alicia"}),
     "person_sessions": Act(on=""),
     "person_factors": Act(on=""),
     "person_active": Act(on=""),

@@ -1,0 +1,429 @@
+"""The rows of `comparisons` as tables and sentences: effects with intervals first, P and n beside them."""
+
+from registry.analysis.design.methods import ADJUSTMENTS
+from registry.analysis.design.variables.columns import WHY_LABELS
+from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
+from registry.analysis.presentation.tables import Row, Table
+from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
+from registry.analysis.sections.comparing import comparison_tests as tests
+from registry.instruments.base import Label
+
+VARIABLE = Label("Variable", "変数")
+EFFECT = Label("{measure} ({share}% CI)", "{measure}（{share}%信頼区間）")
+SMD = Label("SMD", "標準化差")
+P, P_OVERALL = Label("P", "P値"), Label("P, all groups", "P値（全群）")
+N_COMPARED = Label("n compared", "比較例数")
+COMPLETE_SETS = Label("complete matched sets, tested", "検定したマッチ組数（全員既知）")
+KNOWN = Label("n known (unknown)", "既知例数（不明）")
+AT_VISIT = Label("{name}, {visit}", "{name}、{visit}")
+INTERVAL = Label("{estimate} ({low} to {high})", "{estimate}（{low}～{high}）")
+UNKNOWN = Label("unknown: {why}", "不明：{why}")
+BEFORE, AFTER, CHANGE = Label("Before", "前"), Label("After", "後"), Label("Change", "変化")
+BASELINE_OF_COMPARED = Label("Before surgery, of those compared", "術前値（比較対象例）")
+BASELINE_OF_ALL = Label("Before surgery, of all", "術前値（全例）")
+WORST_RANK = Label("P with the dead ranked worst", "死亡例を最低順位とした場合のP値")
+COMPLETE = Label("P of complete cases", "完全例のみのP値")
+OWN_ROW = Label("defines the groups: no test", "群の定義に用いた変数のため検定なし")
+EXPLORATORY = Label("exploratory", "探索的")
+SMALL = Label(
+    "† {small} of {cells} expected counts are below 5: prefer the exact test.",
+    "† 期待度数{cells}個のうち{small}個が5未満：正確検定が望ましい。",
+)
+NOTE = Label(
+    "Values are mean ± SD, or n (%) of the patients whose value is known. Effects are the first group less (or over) "
+    "the second. SMD: standardised mean difference. {tests}.",
+    "値は平均±標準偏差、または既知例に対するn（%）。効果は第1群から第2群を引いた差（または比）。{tests}。",
+)
+OF_SETS = Label(
+    "Matched patients of “{title}” alone ({sets}). Differences and P are of the sets in which everybody's value is "
+    "known; of several controls in a set, their mean counts.",
+    "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。1組に複数の対照がある場合はその平均を用いた。",
+)
+NOBODY_MATCHED = Label("Nobody was matched: {why}.", "マッチした患者なし：{why}。")
+WITHIN_NOTE = Label(
+    "Values are of the patients with both; changes are later less earlier. {tests}.",
+    "両時点の値がある患者のみ。変化は後の値から前の値を引いたもの。{tests}。",
+)
+ADJUSTED = Label("P and intervals adjusted over the {family}: {how}", "P値と信頼区間は{family}で調整：{how}")
+FAMILIES = {
+    "row": Label("pairs of each row", "各行の全ペア"),
+    "section": Label("whole table", "表全体"),
+}
+LESS = Label("{first} − {second}", "{first} − {second}")
+
+
+def tables(entry, words):
+    """The Table of a Comparison's result."""
+    words = _narrowed(entry, words)
+    build = _between if entry["comparison"] == "between" else _within
+    title = words(_label(entry["title"]))
+    if entry["exploratory"]:
+        title = f"{title} ({words(EXPLORATORY)})"
+    return (build(entry, words, title),)
+
+
+def _narrowed(entry, words):
+    """The words for the groups that an entry compares: those of its matched cohort, where it has one."""
+    if not entry.get("matched"):
+        return words
+    return words.of_groups({row["group"]: row["n"] for row in entry["sizes"]})
+
+
+def _sets(n, entry, words):
+    """“55 pairs”, or “40 matched sets” where a patient may have several controls."""
+    return words(SETS[entry["sets_are"]], n=n)
+
+
+def _label(both):
+    return Label(both["en"], both["ja"])
+
+
+def row_name(row, words):
+    """“KPS, 1 month”, with its unit."""
+    name = words(_label(row["label"]))
+    if row["unit"]:
+        unit = words(UNITS.get(row["unit"], Label(row["unit"], row["unit"])))
+        name = words(LABEL_UNIT, name=name, unit=unit)
+    return words(AT_VISIT, name=name, visit=words.visit(row["timepoint"])) if row["timepoint"] else name
+
+
+def choice_name(choice, row, words):
+    """What a category is called; a grade with its code before it."""
+    text = words(Label(choice["en"], choice["ja"]))
+    return f"{choice['code']}: {text}" if row["kind"] == "ordinal" and text != choice["code"] else text
+
+
+def _between(entry, words, title):
+    pairs = words.pairs(entry["rows"])
+    header = [words(VARIABLE), *words.groups_with_n()]
+    spans = [("", len(header))]
+    share = _share(entry, len(pairs))
+    if len(words.groups) > 2:
+        header.append(words(P_OVERALL))
+        spans.append(("", 1))
+    for name in pairs.values():
+        header += [
+            words(Label("Effect ({share}% CI)", "効果（{share}%信頼区間）").format(share=share)),
+            words(P),
+            words(SMD),
+        ]
+        spans.append((name, 3))
+    lines = [line for row in entry["rows"] for line in _lines(row, words, pairs)]
+    notes = tuple(_notes(entry, words, NOTE))
+    return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
+
+
+def _share(entry, pairs):
+    """The intervals' confidence as printed: of each, where P is adjusted."""
+    confidences = [
+        effect["confidence"]
+        for row in entry["rows"]
+        for effect in row.get("effects", {}).values()
+        if "confidence" in effect
+    ]
+    return f"{100 * (confidences[0] if confidences else entry['confidence']):.3g}"
+
+
+def _lines(row, words, pairs):
+    groups = [row["groups"][code] for code in words.groups]
+    ends = _ends(row, words, pairs)
+    blank = ("",) * len(ends)
+    name = row_name(row, words)
+    if row["kind"] == "date":
+        yield Row(name, (*("" for _ in groups), *ends))
+    elif not row["categories"]:
+        decimals = row["decimals"]
+        yield Row(name, (*(mean_sd(group, decimals) for group in groups), *ends))
+    elif row["kind"] == "binary":
+        first = row["categories"][0]
+        text = words(Label(first["en"], first["ja"]))
+        label = name if first["code"] == "yes" else f"{name}: {text}"
+        yield Row(label, (*(count_percent(group["counts"][first["code"]], group["n"]) for group in groups), *ends))
+    else:
+        yield Row(name, (*("" for _ in groups), *ends))
+        for choice in row["categories"]:
+            cells = (count_percent(group["counts"][choice["code"]], group["n"]) for group in groups)
+            yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
+    yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
+    sets = [str(effect["sets"]) for effect in row["effects"].values() if "sets" in effect]
+    if sets:
+        yield Row(words(COMPLETE_SETS), (*(sets[0] for _ in groups), *blank), indent=True)
+    yield from _further(row, words, groups, blank)
+
+
+def _further(row, words, groups, blank):
+    for code in _reasons_of(groups):
+        counts = (str(group["why"].get(code, 0)) for group in groups)
+        yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), (*counts, *blank), indent=True)
+    for part, label in (("baseline_of_compared", BASELINE_OF_COMPARED), ("baseline_of_all", BASELINE_OF_ALL)):
+        if part in row:
+            cells = (_brief(row, row[part][code], words) for code in words.groups)
+            yield Row(words(label), (*cells, *blank), indent=True)
+    for part, label in (("worst_rank", WORST_RANK), ("complete_cases", COMPLETE)):
+        if part in row and row[part]["p"] is not None:
+            counted = row[part].get("n", [""] * len(groups))
+            text = f"{words(label)}: {p_value(row[part]['p'])}"
+            yield Row(text, (*(f"n = {n}" if n != "" else "" for n in counted), *blank), indent=True)
+
+
+def _reasons_of(groups):
+    """Codes of the reasons that any of the groups has, in the order of WHY_LABELS."""
+    return [code for code in WHY_LABELS if any(code in group["why"] for group in groups)]
+
+
+def _brief(row, group, words):
+    if row["categories"]:
+        first = row["categories"][0]
+        if len(row["categories"]) == 2:
+            return count_percent(group["counts"][first["code"]], group["n"])
+        return " / ".join(str(group["counts"][choice["code"]]) for choice in row["categories"])
+    return f"{mean_sd(group, row['decimals'])} (n = {group['n']})"
+
+
+def _ends(row, words, pairs):
+    ends = [_p(row)] if len(words.groups) > 2 else []
+    for name in pairs:
+        effect = row["effects"].get(name, {})
+        ends += [_effect(effect, row, words), _p_of_pair(effect, row), number(effect.get("smd"), 2)]
+    return tuple(ends)
+
+
+def _p(row):
+    return p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
+
+
+def _p_of_pair(effect, row):
+    mark = ("*" if "monte_carlo" in effect else "") + ("†" if row.get("small_expected") else "")
+    return p_value(effect["p"]) + mark if effect.get("p") is not None else ABSENT
+
+
+def _effect(effect, row, words):
+    if not effect.get("measure"):
+        return ABSENT
+    return interval(effect, words, _decimals(effect["measure"], row), _scale(effect["measure"]))
+
+
+def _decimals(measure, row):
+    return 1 if measure == "risk_difference" else 2 if measure in tests.RATIOS else row["decimals"]
+
+
+def _scale(measure):
+    return 100 if measure == "risk_difference" else 1
+
+
+def interval(effect, words, decimals, scale=1):
+    """“−4.2 (−8.1 to −0.3)”; ∞ where an end does not exist."""
+    if effect["estimate"] is None and effect["low"] is None and effect["high"] is None:
+        return ABSENT
+    estimate, low, high = (
+        "∞" if effect[name] is None else number(scale * effect[name], decimals) for name in ("estimate", "low", "high")
+    )
+    return words(INTERVAL, estimate=estimate, low=low, high=high)
+
+
+def _within(entry, words, title):
+    header = [words(VARIABLE)]
+    spans = [("", 1)]
+    for text in words.groups_with_n():
+        header += [words(BEFORE), words(AFTER), words(CHANGE), words(P)]
+        spans.append((text, 4))
+    lines = [line for row in entry["rows"] for line in _paired_lines(row, words)]
+    notes = tuple(_notes(entry, words, WITHIN_NOTE))
+    return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
+
+
+def _paired_lines(row, words):
+    groups = [row["groups"][code] for code in words.groups]
+    name = f"{row_name(row | {'timepoint': ''}, words)}, {words.visit(row['from'])} → {words.visit(row['timepoint'])}"
+    cells = []
+    for group in groups:
+        change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
+        before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
+        cells += [before, after, change, p_value(group["p"])]
+    yield Row(name, tuple(cells))
+    for choice in row["categories"] if len(row["categories"]) > 2 else ():
+        of_choice = []
+        for group in groups:
+            parts = (group["baseline_of_compared"], group["followup"])
+            of_choice += [*(count_percent(part["counts"][choice["code"]], part["n"]) for part in parts), "", ""]
+        yield Row(choice_name(choice, row, words), tuple(of_choice), indent=True)
+    counted = [cell for group in groups for cell in (f"{group['n']} ({group['missing']})", "", "", "")]
+    yield Row(words(KNOWN), tuple(counted), indent=True)
+    whole = [cell for group in groups for cell in (_value(row, group["baseline_of_all"]), "", "", "")]
+    yield Row(words(BASELINE_OF_ALL), tuple(whole), indent=True)
+    for code in _reasons_of(groups):
+        counts = [cell for group in groups for cell in ("", str(group["why"].get(code, 0)), "", "")]
+        yield Row(words(UNKNOWN, why=words(WHY_LABELS[code])), tuple(counts), indent=True)
+
+
+def _changed(group):
+    changed = group.get("changed")
+    return f"↑{changed['up']} ={changed['same']} ↓{changed['down']}" if changed else ABSENT
+
+
+def _value(row, group):
+    if not row["categories"]:
+        return mean_sd(group, row["decimals"])
+    first = row["categories"][0]["code"]
+    return count_percent(group["counts"][first], group["n"]) if len(row["categories"]) == 2 else ""
+
+
+def _notes(entry, words, note):
+    rows = entry["rows"]
+    pieces = rows if entry["comparison"] == "between" else [group for row in rows for group in row["groups"].values()]
+    used = list(dict.fromkeys(piece["test"] for piece in pieces if piece["test"]))
+    pairwise = (effect["test"] for row in rows for effect in row.get("effects", {}).values() if effect.get("test"))
+    used = list(dict.fromkeys((*used, *pairwise)))
+    measures = list(dict.fromkeys(_measures(entry)))
+    listed = words(Label("; ", "、"))
+    text = listed.join(
+        [
+            *(words(tests.EFFECT_LABELS[code]) for code in measures),
+            *(words(tests.ALL_TESTS[code].label) for code in used),
+        ]
+    )
+    yield words(note, tests=text or ABSENT)
+    if entry.get("matched"):
+        yield words(
+            OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
+        )
+    if entry.get("reason"):
+        yield words(NOBODY_MATCHED, why=words(why_not(entry["reason"])))
+    if entry["adjust"] != "none" and entry["comparison"] == "between":
+        yield words(ADJUSTED, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
+    for row in rows:
+        if row.get("small_expected"):
+            yield f"{row_name(row, words)}: " + words(SMALL, small=row["small_expected"], cells=row["cells"])
+        for reason in _reasons_not_tested(row):
+            yield f"{row_name(row, words)}: {words(OWN_ROW if reason == 'it defines the groups' else why_not(reason))}"
+
+
+def _reasons_not_tested(row):
+    pieces = [row, *row.get("effects", {}).values(), *(row["groups"].values() if "from" in row else ())]
+    return dict.fromkeys(piece[name] for piece in pieces for name in ("reason", "effect_reason") if piece.get(name))
+
+
+def _measures(entry):
+    for row in entry["rows"]:
+        for piece in (*row.get("effects", {}).values(), *row["groups"].values()):
+            if piece.get("measure"):
+                yield piece["measure"]
+
+
+# Methods
+
+BETWEEN_METHOD = Label(
+    "{title}: groups were compared by {tests}; differences are given as {effects} with {share}% confidence intervals.",
+    "{title}：群間比較には{tests}を用い、差は{effects}と{share}%信頼区間で示した。",
+)
+WITHIN_METHOD = Label(
+    "{title}: values before and after were compared within each group, of the patients with both, by {tests}.",
+    "{title}：各群内で両時点の値がある患者を対象に、{tests}により前後を比較した。",
+)
+MATCHED_METHOD = Label(
+    "{title}: the {sets} of “{matched}” alone were compared, by tests of paired data, as matched patients "
+    "are not independent.",
+    "{title}：「{matched}」でマッチした{sets}のみを対象とし、マッチした患者は独立でないため対応のある検定を用いた。",
+)
+MATCHED_ALONE = Label(
+    "{title}: only the patients of the {sets} of “{matched}” were analysed.",
+    "{title}：「{matched}」でマッチした{sets}の患者のみを解析した。",
+)
+EXPLORATORY_METHOD = Label("These comparisons are exploratory.", "これらの比較は探索的である。")
+MULTIPLICITY = Label(
+    "P-values and intervals are adjusted over the {family} ({how}).", "P値と信頼区間は{family}で調整した（{how}）。"
+)
+UNADJUSTED = Label("P-values are not adjusted for multiplicity.", "P値は多重性の調整を行っていない。")
+
+
+def methods(entry, words):
+    """The sentences of the methods that a Comparison's result needs."""
+    between = entry["comparison"] == "between"
+    pieces = entry["rows"] if between else [group for row in entry["rows"] for group in row["groups"].values()]
+    used = dict.fromkeys(piece["test"] for piece in pieces if piece["test"])
+    listed = words(Label(", ", "、"))
+    text = listed.join(words(tests.ALL_TESTS[code].label) for code in used) or ABSENT
+    effects = listed.join(words(tests.EFFECT_LABELS[code]) for code in dict.fromkeys(_measures(entry))) or ABSENT
+    share = _share(entry, 0)
+    title = words(_label(entry["title"]))
+    if entry.get("matched"):
+        matched, sets = words(_label(entry["matched_title"])), _sets(entry["sizes"][0]["sets"], entry, words)
+        yield words(MATCHED_METHOD if between else MATCHED_ALONE, title=title, matched=matched, sets=sets)
+    yield words(BETWEEN_METHOD if between else WITHIN_METHOD, title=title, tests=text, effects=effects, share=share)
+    if between and entry["adjust"] != "none":
+        yield words(MULTIPLICITY, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
+    elif between:
+        yield words(UNADJUSTED)
+    if entry["exploratory"]:
+        yield words(EXPLORATORY_METHOD)
+
+
+# In words
+
+DIFFERS = Label(
+    "{what}: {measure} {effect}, {first} against {second} ({p}; n = {n}).",
+    "{what}：{first}と{second}の{measure} {effect}（{p}、n = {n}）。",
+)
+DIFFERS_ALL = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
+SETS = {"pairs": Label("{n} pairs", "{n}対"), "sets": Label("{n} matched sets", "{n}組")}
+CHANGED = Label(
+    "{what}, {group}: {measure} {effect} ({p}; n = {n} pairs).",
+    "{what}（{group}）：{measure} {effect}（{p}、n = {n}対）。",
+)
+NOT_SHOWN = Label(
+    "{title}: not shown to differ (P ≥ {alpha}; that does not show that the groups are alike): {what}.",
+    "{title}：差は示されず（P ≥ {alpha}。同等であることを示すものではない）：{what}。",
+)
+
+
+def answers(entry, words):
+    """What differs with its effect, and what was not shown to."""
+    words = _narrowed(entry, words)
+    alpha, open_rows = words.result["method"]["alpha"], []
+    between = entry["comparison"] == "between"
+    for row in entry["rows"]:
+        sentences = list(_of_pairs(entry, row, words, alpha) if between else _of_changes(row, words, alpha))
+        yield from sentences
+        if not sentences and _has_p(row):
+            open_rows.append(row_name(row, words))
+    if open_rows:
+        listed = words(Label("; ", "、")).join(open_rows)
+        yield words(NOT_SHOWN, title=words(_label(entry["title"])), alpha=alpha, what=listed)
+
+
+def _has_p(row):
+    pieces = [row, *row.get("effects", {}).values(), *(row["groups"].values() if "from" in row else ())]
+    return any(piece.get("p") is not None for piece in pieces)
+
+
+def _of_pairs(entry, row, words, alpha):
+    if len(words.groups) > 2 and row["p"] is not None and row["p"] < alpha:
+        yield words(DIFFERS_ALL, what=row_name(row, words), p=p_phrase(row["p"]))
+    for pair, effect in row["effects"].items():
+        if effect.get("p") is not None and effect["p"] < alpha:
+            first, second = words.codes_of_pair(pair)
+            yield words(
+                DIFFERS,
+                what=row_name(row, words),
+                first=words.groups[first],
+                second=words.groups[second],
+                measure=words(tests.EFFECT_LABELS[effect["measure"]]) if effect.get("measure") else "",
+                effect=_effect(effect, row, words) if effect.get("measure") else "",
+                p=p_phrase(effect["p"]),
+                n=_sets(effect["sets"], entry, words) if "sets" in effect else " + ".join(map(str, effect["n"])),
+            )
+
+
+def _of_changes(row, words, alpha):
+    for code, group in row["groups"].items():
+        if group["p"] is not None and group["p"] < alpha:
+            change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
+            yield words(
+                CHANGED,
+                what=row_name(row, words),
+                group=words.groups[code],
+                measure=words(tests.EFFECT_LABELS[group["measure"]] if group.get("measure") else CHANGE),
+                effect=change,
+                p=p_phrase(group["p"]),
+                n=group["n"],
+            )
