@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import value_sets
 from registry.instruments.base import Label
 from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.languages import LanguageField
 from sites.moments import minute_of
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
@@ -42,9 +43,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     email = EmailAddressField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120)
-    language = models.CharField(
-        _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
-    )
+    language = LanguageField(_("language"), default="en")
     is_staff = models.BooleanField(_("may open the admin screens"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)

@@ -11,7 +11,7 @@ from functools import cache
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
-from sites import request_id
+from sites.logs import request_id
 from sites.tenancy.scope import everything
 from tests.guard import permissions
 
@@ -129,7 +129,7 @@ class Undone(Exception):
 
 _CHANCE = re.compile(
     r"""name="(csrfmiddlewaretoken|submission)" value="[^"]*"|csrftoken=\S+|sessionid=\S+|expires=[^;]+"""
-    r"""|'Content-Length': '\d+'|data-left="\d+" """.strip()
+    r"""|'Content-Length': '\d+'|'RateLimit-\w+': '\d+'|data-left="\d+" """.strip()
 )
 
 

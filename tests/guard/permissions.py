@@ -189,6 +189,12 @@ def _event(values):
     return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
 
 
+def _batch(values):
+    here = f"assessments/{values['patient_id']}/preop"
+    change = {"method": "PATCH", "path": here, "if_match": "*", "body": {"ecog_ps": 1}}
+    return {"requests": [{"method": "POST", "path": "assessments", "body": _assessment(values)}, change]}
+
+
 def _discarding(values):
     return {"decision": "discard"}
 
@@ -232,12 +238,15 @@ OPERATIONS = {
     "assessments_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_assessment, 201, 422))),
     "assessment_get": Operation(READERS, of_site=True),
     "assessment_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"ecog_ps": 2}, 200)),
+    "assessment_outcomes_get": Operation(READERS, of_site=True),
+    "follow_up_ends_get": Operation(READERS),
     "adverse_events_get": Operation(READERS),
     "adverse_events_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_event, 201, 422))),
     "adverse_event_get": Operation(READERS, of_site=True),
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),
@@ -249,6 +258,9 @@ OPERATIONS = {
     "export_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_cancel_post": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_file_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "data_get": Operation(EXPORTING, scope="export"),
+    "table_get": Operation(EXPORTING, scope="export", arguments={"table": "assessments"}),
+    "codebook_get": Operation(SIGNED_IN),
     "imports_get": Operation(DATA_MANAGER, scope="write"),
     "imports_post": Operation(DATA_MANAGER, scope="write", sent=((nothing, 415, 415),)),  # files are no JSON
     "import_get": Operation(DATA_MANAGER, answered=404, scope="write", arguments=NO_IMPORT),
@@ -434,6 +446,11 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "verify_next": page(frozenset({"monitor"}), opened=302),
+    "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
+    "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),
+    "visit_report": Rule(frozenset({"monitor"}), frozenset({"monitor"}), acted=(200,), refused=404),
+    "close_queries": Rule(ASKING, ASKING, acted=(422,)),
     "to_sign": page(frozenset({"investigator"}), refused=404),
     "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(

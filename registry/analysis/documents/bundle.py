@@ -233,7 +233,9 @@ def _recoding(recode):
 def _hsuv(frame, variable, timepoint, code, main):
     name = _at(variable.name, timepoint)
     value_set = value_sets.get(code)
-    label = Label(f"{variable.label.en}, {value_set.label.en}", f"{variable.label.ja}、{value_set.label.ja}")
+    label = Label("{variable}, {value_set}", "{variable}、{value_set}").format(
+        variable=variable.label, value_set=value_set.label
+    )
     return Column(
         name=name if main else f"{name}_{code}",
         label=_when(label, timepoint),
@@ -291,7 +293,7 @@ def _when(label, timepoint):
     if not timepoint:
         return label
     when = timepoints.timepoint(timepoint).label
-    return Label(f"{label.en}, {when.en}", f"{label.ja}、{when.ja}")
+    return Label("{label}, {when}", "{label}、{when}").format(label=label, when=when)
 
 
 def _of_sections(plan, frame):
@@ -335,7 +337,7 @@ def _of_plan(plan, frame, variable, visit, as_of):
         yield Column(name=name, label=label, kind="categorical", coded=Coded(made.codes, codes), choices=choices)
     else:
         yield _numbered(name, label, made.values, variable.unit)
-    why = Label(f"Why unknown: {label.en}", f"不明の理由：{label.ja}")
+    why = Label("Why unknown: {label}", "不明の理由：{label}").format(label=label)
     yield Column(name=f"{name}.why", label=why, kind="text", coded=Coded(made.why, variable_columns.WHY))
 
 

@@ -7,6 +7,7 @@ None, and `reason` says why; it never keeps another row from being computed.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date
@@ -26,7 +27,7 @@ from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
 from registry.analysis.reports.survival_report import survival
 from registry.analysis.running.versions import software
-from registry.instruments import value_sets, variables
+from registry.instruments import catalogue, timepoints, value_sets, variables
 from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, Counts, NotEstimable
 from registry.stats.describe import describe
@@ -94,11 +95,12 @@ def _entries(data, code):
 def _at_once():
     """`submit`, which has rows computed in threads: drawing tables, sorting and counting let each other run.
 
-    Whatever goes wrong, nothing more is begun.
+    Whatever goes wrong, nothing more is begun. Threads ask no database what the protocol and its schedule are.
     """
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS))
+    with catalogue.held(), timepoints.held(), pool:
         try:
-            yield pool.submit
+            yield lambda row: pool.submit(copy_context().run, row)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

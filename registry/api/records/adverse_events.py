@@ -15,7 +15,8 @@ from registry.api.shared.item_fields import (
     Declared,
     filters_of,
     item_schema,
-    represent,
+    names_shown,
+    represent_record,
     serializer,
     shown_fields,
     text_filter,
@@ -71,7 +72,7 @@ class _Events(Resource):
         return of_use_to(self.access, rows).select_related("site")
 
     def shown(self, row):
-        content = represent(EventShown, row)
+        content = represent_record(EventShown, row)
         if not (token_may(self.request, TokenScope.IDENTIFY) and self.access.may(Can.IDENTIFY, row.site_id)):
             content |= dict.fromkeys(IDENTIFYING)
         return content
@@ -80,10 +81,13 @@ class _Events(Resource):
 class AdverseEvents(_Events):
     needs = {"GET": Can.READ, "POST": Can.ENTER}
 
-    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(EventShown))
+    @extend_schema(
+        parameters=lists.parameters(FILTERS, ORDERS, sparse=True), responses=lists.page_serializer(EventShown)
+    )
     def get(self, request):
         """The adverse events of the sites that one may read."""
-        return lists.page(request, self.visible(), show=self.shown, filters=FILTERS, orders=ORDERS)
+        names = names_shown(EventShown)
+        return lists.page(request, self.visible(), show=self.shown, filters=FILTERS, orders=ORDERS, names=names)
 
     @extend_schema(request=EventNew, responses={201: EventShown})
     @repeatable

@@ -4,6 +4,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
 
 from registry.api.records.patients import RECORD, STATE_SCHEMA
 from registry.api.shared import lists, request_body
@@ -15,20 +16,24 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    names_shown,
     own_shown,
     represent,
+    represent_record,
     serializer,
     shown_fields,
     text_filter,
 )
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
-from registry.instruments import catalogue
+from registry.instruments import catalogue, value_sets
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
-from registry.services.entry.assessments import save_assessment
+from registry.services import outcomes
+from registry.services.entry.assessments import locked, save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
+from registry.services.follow_up.schedule import plans
 from registry.services.records.storing import Conflict
 from registry.tasks import start_patient_outcomes
 from sites.tenancy.access import Can
@@ -89,7 +94,14 @@ def visible(access):
 
 
 def _shown(row):
-    return represent(AssessmentShown, row) | own_shown(row, "assessment")
+    return represent_record(AssessmentShown, row) | own_shown(row, "assessment")
+
+
+def _is_timepoint(code):
+    """Whether there is such a timepoint. Those of the schedule, which every save reads, are not asked for again."""
+    if not isinstance(code, str):
+        return False
+    return any(planned.code == code for planned in plans().timepoints) or Timepoint.objects.filter(pk=code).exists()
 
 
 def patient_named(resource, sent, name="patient_id"):
@@ -105,10 +117,13 @@ class Assessments(Resource):
     tag = "Assessments"
     needs = {"GET": Can.READ, "POST": Can.ENTER}
 
-    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(AssessmentShown))
+    @extend_schema(
+        parameters=lists.parameters(FILTERS, ORDERS, sparse=True), responses=lists.page_serializer(AssessmentShown)
+    )
     def get(self, request):
         """The assessments of the sites that one may read."""
-        return lists.page(request, visible(self.access), show=_shown, filters=FILTERS, orders=ORDERS)
+        names = names_shown(AssessmentShown, "assessment")
+        return lists.page(request, visible(self.access), show=_shown, filters=FILTERS, orders=ORDERS, names=names)
 
     @extend_schema(request=AssessmentNew, responses={201: AssessmentShown})
     @repeatable
@@ -118,7 +133,7 @@ class Assessments(Resource):
         timepoint = body.pop("timepoint", None)
         sent = request_body.read(request, answers(), body=body, more=(PATIENT_ID,))
         patient = patient_named(self, sent)
-        if not isinstance(timepoint, str) or not Timepoint.objects.filter(pk=timepoint).exists():
+        if not _is_timepoint(timepoint):
             known = ", ".join(Timepoint.objects.values_list("pk", flat=True))
             sent.errors["timepoint"] = [_("must be one of %(codes)s") % {"codes": known}]
         if patient is None or "timepoint" in sent.errors:
@@ -137,6 +152,7 @@ class Assessments(Resource):
                 headers={"Location": self.address(request, error.current), "ETag": etag_of(error.current.version)},
             ) from error
         start_patient_outcomes(patient.pk)
+        stored.site = patient.site
         headers = {"Location": self.address(request, stored)}
         return shown(request, _shown(stored), stored.version, status=201, headers=headers)
 
@@ -144,10 +160,8 @@ class Assessments(Resource):
         return request.build_absolute_uri(reverse("api:assessment", args=[row.patient_id, row.timepoint_id]))
 
 
-class OneAssessment(Resource):
+class _One(Resource):
     tag = "Assessments"
-    versioned = True
-    needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, patient_id, timepoint):
         """The Patient and the Assessment; Http404 where there is no such patient, or none of it."""
@@ -156,6 +170,11 @@ class OneAssessment(Resource):
         if row is None:
             raise Http404
         return patient, row
+
+
+class OneAssessment(_One):
+    versioned = True
+    needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     @extend_schema(responses=AssessmentShown)
     def get(self, request, patient_id, timepoint):
@@ -166,17 +185,74 @@ class OneAssessment(Resource):
     @extend_schema(request=AssessmentChange, responses=AssessmentShown)
     def patch(self, request, patient_id, timepoint):
         """Enter more, complete or correct an assessment."""
-        patient, row = self.of(patient_id, timepoint)
-        self.access.require(Can.ENTER, row.site_id)
+        patient = self.patient(patient_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        row = locked(patient, timepoint)
+        if row is None:
+            raise Http404
         check_match(request, row.version)
         sent = request_body.read(request, answers())
         request_body.merged(sent, {answer.name: getattr(row, answer.name) for answer in answers()}, row.missing)
 
         def save(**answers):
             return save_assessment(
-                access=self.access, patient=patient, timepoint=timepoint, version=row.version, **answers
+                access=self.access, patient=patient, timepoint=timepoint, version=row.version, row=row, **answers
             )
 
         stored = request_body.store(sent, save)
-        start_patient_outcomes(row.patient_id)
+        start_patient_outcomes(patient.pk)
+        stored.site = patient.site
         return shown(request, _shown(stored), stored.version)
+
+
+NUMBER_OR_NULL = {"type": ["number", "null"]}
+BY_VALUE_SET = {
+    "type": "object",
+    "properties": {value_set.code: NUMBER_OR_NULL for value_set in value_sets.ALL},
+}
+OutcomesShown = serializer(
+    "Outcomes",
+    {
+        "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
+        "timepoint": Declared(TIMEPOINT_SCHEMA),
+        "hsuv": Declared(BY_VALUE_SET | {"description": "Health state utility value by each value set."}),
+        "delta_hsuv": Declared(BY_VALUE_SET | {"description": "Its change since before surgery; null before it."}),
+        **{
+            f"delta_{name}": Declared(NUMBER_OR_NULL | {"description": f"Change of {name} since before surgery."})
+            for name in outcomes.CHANGES
+        },
+    },
+    "What follows from an assessment: null where an answer that it needs is missing.",
+)
+
+
+class AssessmentOutcomes(_One):
+    needs = {"GET": Can.READ}
+
+    @extend_schema(responses=OutcomesShown)
+    def get(self, request, patient_id, timepoint):
+        """HSUV by every value set, and changes since the assessment before surgery, of what is stored now."""
+        patient, row = self.of(patient_id, timepoint)
+        before = None
+        if timepoint != outcomes.BASELINE:
+            before = record_of(Assessment, patient, "timepoint_id = %s", [outcomes.BASELINE])
+        after_hsuv, before_hsuv = _hsuv(row), _hsuv(before)
+        shown_outcomes = {
+            "patient_id": row.patient_id,
+            "timepoint": row.timepoint_id,
+            "hsuv": after_hsuv,
+            "delta_hsuv": {code: _difference(value, before_hsuv[code]) for code, value in after_hsuv.items()},
+        }
+        for name in outcomes.CHANGES:
+            shown_outcomes[f"delta_{name}"] = _difference(getattr(row, name), getattr(before, name, None))
+        return Response(represent(OutcomesShown, shown_outcomes))
+
+
+def _hsuv(row):
+    """Value set → HSUV of an Assessment, or of none."""
+    state = row and row.eq5d_state
+    return {value_set.code: value_set.table()[state] if state else None for value_set in value_sets.ALL}
+
+
+def _difference(after, before):
+    return None if after is None or before is None else after - before

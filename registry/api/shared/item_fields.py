@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -97,6 +98,13 @@ def own_shown(row, *forms):
     return shown
 
 
+def names_shown(of, *forms):
+    """Names of all fields that the serializer class `of` and the study's own instruments of `forms` show."""
+    current = catalogue.current()
+    own = [instrument for form in forms for instrument in current.own.get(form, ())]
+    return {*_made(of).fields, *(name for instrument in own for name in instrument.part_names)}
+
+
 class Declared(serializers.Field):
     """One value with the schema that its declaration gives; shown as stored, dates as ISO 8601."""
 
@@ -140,6 +148,18 @@ def _made(of):
 def represent(of, row):
     """What the serializer class `of` shows of a row. Its fields are made once for all rows: they hold no state."""
     return _made(of).to_representation(row)
+
+
+@cache
+def _shown_by(of):
+    fields = _made(of).fields.values()
+    return [(field.field_name, attrgetter(field.source), field.to_representation) for field in fields]
+
+
+def represent_record(of, row):
+    """The same of a stored record, which has every value: without asking of each field where it is to be looked for."""
+    values = ((name, read(row), show) for name, read, show in _shown_by(of))
+    return {name: None if value is None else show(value) for name, value, show in values}
 
 
 def shown_fields(items, derived=(), **sources):
@@ -235,7 +255,7 @@ def text_filter(name, lookup, description, pattern):
     def read(text):
         parts = text.split(",")
         if not all(re.fullmatch(pattern, part) for part in parts):
-            raise BadFilter(Label(f"must match {pattern}", f"{pattern} に一致させてください"))
+            raise BadFilter(Label("must match {pattern}", "{pattern} に一致させてください").format(pattern=pattern))
         return parts
 
     schema = {"type": "string", "pattern": f"^{pattern}(,{pattern})*$"}

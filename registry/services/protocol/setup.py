@@ -118,7 +118,9 @@ def _faults(about: Any) -> Iterator[Fault]:
                     row,
                     key,
                     code,
-                    Label(f"“{code}” is there twice; another code would fit", f"「{code}」が重複しています"),
+                    Label("“{code}” is there twice; another code would fit", "「{code}」が重複しています").format(
+                        code=code
+                    ),
                 )
             elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}", code):
                 reason = Label(

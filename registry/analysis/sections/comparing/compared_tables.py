@@ -102,7 +102,11 @@ def _between(entry, words, title):
         header.append(words(P_OVERALL))
         spans.append(("", 1))
     for name in pairs.values():
-        header += [words(Label(f"Effect ({share}% CI)", f"効果（{share}%信頼区間）")), words(P), words(SMD)]
+        header += [
+            words(Label("Effect ({share}% CI)", "効果（{share}%信頼区間）").format(share=share)),
+            words(P),
+            words(SMD),
+        ]
         spans.append((name, 3))
     lines = [line for row in entry["rows"] for line in _lines(row, words, pairs)]
     notes = tuple(_notes(entry, words, NOTE))

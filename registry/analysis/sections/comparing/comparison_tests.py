@@ -29,7 +29,7 @@ MCNEMAR_BY_SIZE = Test(
 MANN_WHITNEY_UNCORRECTED = Test(
     "mann_whitney_uncorrected",
     Label("Mann–Whitney U test without continuity correction", "Mann-WhitneyのU検定（連続性補正なし）"),
-    lambda g: rank.mann_whitney(*g, correct=False),
+    lambda g: rank.mann_whitney(g[0], g[1], correct=False),
     two_groups=True,
 )
 SIGNED_RANK_UNCORRECTED = Test(

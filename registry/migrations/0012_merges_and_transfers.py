@@ -14,8 +14,8 @@ ALTER TABLE registry_merge ADD CONSTRAINT registry_merge_same_site FOREIGN KEY (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0010_entered_in_error"),
-        ("study_sites", "0005_site_contact_and_activation"),
+        ("registry", "0011_languages"),
+        ("study_sites", "0006_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
