@@ -5,7 +5,16 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
-from registry.api.records import adverse_events, assessments, batch, follow_up_ends, patients, queries, reference
+from registry.api.records import (
+    adverse_events,
+    assessments,
+    batch,
+    follow_up_ends,
+    in_error,
+    patients,
+    queries,
+    reference,
+)
 from registry.api.schema import docs, root
 
 app_name = "api"
@@ -39,6 +48,15 @@ urlpatterns = [
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
     path("batch", batch.Batch.as_view(), name="batch"),
+    path("patients/<str:patient_id>/in-error", in_error.PatientInError.as_view(), name="patient_in_error"),
+    path(
+        "assessments/<str:patient_id>/<str:timepoint>/in-error",
+        in_error.AssessmentInError.as_view(),
+        name="assessment_in_error",
+    ),
+    path("adverse-events/<int:event_id>/in-error", in_error.EventInError.as_view(), name="adverse_event_in_error"),
+    path("entries-in-error", in_error.EntriesInError.as_view(), name="entries_in_error"),
+    path("entries-in-error/<int:entry_id>/take-back", in_error.EntryTakenBack.as_view(), name="entry_take_back"),
     path("queries", queries.Queries.as_view(), name="queries"),
     path("queries/<int:query_id>", queries.OneQuery.as_view(), name="query"),
     path("queries/<int:query_id>/answer", queries.QueryAnswer.as_view(), name="query_answer"),

@@ -6,7 +6,7 @@ from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.in_error import EnteredInError
-from registry.models.moves import Merge, Transfer
+from registry.models.moves import Merge, SuspectedPair, Transfer
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
 from registry.models.plans import SavedPlan
@@ -56,6 +56,7 @@ __all__ = [
     "Snapshot",
     "SnapshotPart",
     "State",
+    "SuspectedPair",
     "Timepoint",
     "Transfer",
     "Utility",

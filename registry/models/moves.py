@@ -81,3 +81,42 @@ class Merge(models.Model):
 
     def __str__(self):
         return f"{self.merged} → {self.patient_id}"
+
+
+def _site(verbose_name):
+    return models.ForeignKey(Site, models.PROTECT, related_name="+", db_index=False, verbose_name=verbose_name)
+
+
+class SuspectedPair(models.Model):
+    """Two records of two sites that may be one patient: a question to the data manager, without any identifier.
+
+    No site is told of it: the row has two sites and belongs to neither. `first` is the smaller number.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")
+        TWO = "two", _("Two patients")
+        ONE = "one", _("One patient")
+
+    first = models.CharField(_("first record"), max_length=40, db_collation="C")
+    second = models.CharField(_("second record"), max_length=40, db_collation="C")
+    first_site = _site(_("first site"))
+    second_site = _site(_("second site"))
+    state = models.CharField(_("state"), max_length=4, choices=State, default=State.OPEN)
+    reason = models.CharField(_("reason"), max_length=LONGEST_REASON, blank=True)
+    found_at = models.DateTimeField(_("found"), db_default=Now())
+    decided_by = _by(_("decided by"))
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta:
+        verbose_name = _("suspected pair")
+        verbose_name_plural = _("suspected pairs")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="suspected_pair_once"),
+            models.CheckConstraint(condition=Q(state__in=["open", "two", "one"]), name="suspected_pair_state_known"),
+            models.CheckConstraint(condition=Q(state="open") | ~Q(reason=""), name="suspected_pair_for_a_reason"),
+        ]
+
+    def __str__(self):
+        return f"{self.first} · {self.second}"

@@ -27,7 +27,7 @@ from django.utils.http import int_to_base36
 from registry.exports import jobs as exports
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
-from registry.models import ComparisonRun, Import, Patient, Query
+from registry.models import ComparisonRun, Import, Patient, Query, SuspectedPair
 from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
@@ -165,6 +165,15 @@ def merged(world, place):
         choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
         done = merging.merge(access=access, kept=kept, merged=other, choices=choices, reason="one person")
     return {"merge_id": done.pk}
+
+
+def suspected(world, place):
+    first, second = sorted((world.values[at]["patient_id"], world.values[at]["site_id"]) for at in ("own", "other"))
+    with everything():
+        pair = SuspectedPair.objects.create(
+            first=first[0], second=second[0], first_site_id=first[1], second_site_id=second[1]
+        )
+    return {"pair_id": pair.pk}
 
 
 def closed(world, place):
@@ -377,6 +386,7 @@ ACTS = {
         before=enrolled_twice,
     ),
     "take_back_merge": Act({"reason": "two brothers"}, before=merged),
+    "suspected_pair": Act({"decision": "two", "reason": "twins"}, before=suspected),
     "mark_in_error": Act({"reason": "entered twice"}),
     "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),

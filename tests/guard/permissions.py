@@ -176,9 +176,13 @@ def nothing(values):
     return {}
 
 
+def _mistake(_values):
+    return {"reason": "entered twice"}
+
+
 def _enrolment(values):
     born = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
-    return born | {"site_code": values["site_code"], "consented": True}
+    return born | {"site_code": values["site_code"], "consented": True, "another_person": True}
 
 
 def _assessment(values):
@@ -247,6 +251,15 @@ OPERATIONS = {
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
     "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
+    "patient_in_error_post": Operation(ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404),)),
+    "assessment_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
+    "adverse_event_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
+    "entries_in_error_get": Operation(READERS),
+    "entry_take_back_post": Operation(ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404),)),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),
@@ -414,6 +427,8 @@ RULES = {
     "erasures": page(DATA_MANAGER, refused=404),
     "transfer_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,)),
     "merge_patients": record(DATA_MANAGER, DATA_MANAGER, acted=(200,)),
+    "suspected_pairs": page(DATA_MANAGER),
+    "suspected_pair": Rule(DATA_MANAGER, DATA_MANAGER, opened=404, acted=(404,), arguments={"pair_id": 0}),
     "take_back_merge": Rule(DATA_MANAGER, DATA_MANAGER, opened=404, acted=(404,), arguments={"merge_id": 0}),
     "mark_in_error": record(ENTRY, ENTRY, acted=(409,), arguments={"record": "preop"}),
     "entered_in_error": page(READERS),

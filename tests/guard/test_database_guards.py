@@ -31,6 +31,7 @@ NOT_AUDITED = {
     "registry_durable_cache": "which forms were sent already, for an hour or a day; what they stored is on record",
     "study_sites_attempt": "guesses at a secret for as long as they count: no patient; failures are on record as acts",
     "study_sites_alert": "until which event administrators were told: no patient, and nothing that anybody decides",
+    "registry_suspectedpair": "a question to the centre that no site's trail may tell of; the decision is an act",
     "registry_guard": "what `migrate` wrote down of the guards, signed; the application cannot write it",
 }
 # Made by Django's own permission classes, which mean nothing here: access comes from memberships alone.
@@ -47,6 +48,7 @@ KEPT = {
     "registry_erasure": "ar",
     "registry_transfer": "ar",
     "registry_merge": "arw",
+    "registry_suspectedpair": "*",  # the centre alone
     "study_sites_invitation": "*",  # administrators alone
 }
 READ_ONLY = {

@@ -154,6 +154,7 @@ ACTS = {
     "identifiers_viewed": gettext_lazy("Identifiers viewed"),
     "identifiers_shown": gettext_lazy("Identifiers shown in lists"),
     "patient_transferred": gettext_lazy("Patient moved to another site"),
+    "pair_decided": gettext_lazy("Decided whether two records are one patient"),
     "records_merged": gettext_lazy("Records of one patient merged"),
     "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),

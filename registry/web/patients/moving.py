@@ -161,7 +161,7 @@ def _other(request, kept, typed):
     if not typed:
         return None, {}
     number = spelling.as_number(typed)
-    other = Patient.objects.visible_to(request.access).filter(pk=number).first()
+    other = Patient.objects.visible_to(request.access).filter(pk__in=[number, number.upper()]).first()
     if other is None:
         return None, {"with": [wording.words(NO_PATIENT)]}
     return (None, {"with": [wording.words(merging.SAME_RECORD)]}) if other.pk == kept.pk else (other, {})

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, moving, views
+from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, moving, suspected_pairs, views
 
 urlpatterns = [
     path("patients/", views.patient_list, name="patients"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("patients/<str:patient_id>/in-error/<str:record>/", entered_in_error.mark_in_error, name="mark_in_error"),
     path("patients/<str:patient_id>/transfer/", moving.transfer_patient, name="transfer_patient"),
     path("patients/<str:patient_id>/merge/", moving.merge_patients, name="merge_patients"),
+    path("one-patient/", suspected_pairs.pairs, name="suspected_pairs"),
+    path("one-patient/<int:pair_id>/", suspected_pairs.pair, name="suspected_pair"),
     path("merges/<int:merge_id>/take-back/", moving.take_back_merge, name="take_back_merge"),
     path("entered-in-error/", entered_in_error.entries_in_error, name="entered_in_error"),
     path("entered-in-error/<int:entry_id>/", entered_in_error.take_back, name="take_back_error"),

@@ -8,9 +8,15 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from registry.services.entry import suspected_pairs
 from registry.web.account.session import seconds_left
 from registry.web.review.queries import waiting
 from sites.tenancy.access import Can
+
+
+def open_pairs(access):
+    """How many pairs wait for a data manager; nobody else is asked, nor costs a statement."""
+    return suspected_pairs.open_pairs(access).count() if access.may(Can.RECONCILE) else 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ NAVIGATION = (
     Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
+    Entry("suspected_pairs", _("One patient?"), (Can.RECONCILE,), icon="patients", count=open_pairs),
     Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
