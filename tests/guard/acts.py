@@ -351,6 +351,7 @@ ACTS = {
     **{name: Act(on="", people=SIGNED_IN, refused=302) for name in ("logout", "account_logout")},
     # One's own account
     "session_stay": Act(on="", done=200, stores=False),
+    "account_entry": Act({"entry": "steps"}, on="", stores=False),
     "account_digest": Act({"digest": "start"}, on="", stores=False),
     "account_reauthenticate": Act({"password": PASSWORD}, stores=False),
     "mfa_reauthenticate": Act(

@@ -360,6 +360,7 @@ RULES = {
     "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
     "session_back": page(SIGNED_IN),
     "account": page(SIGNED_IN),
+    "account_entry": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
     "account_digest": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
     "account_reauthenticate": either(SIGNED_IN),
     "mfa_reauthenticate": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
