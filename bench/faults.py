@@ -235,6 +235,8 @@ def counted(load):
     """(acknowledged and not there, there twice)"""
     from django.db import connection, transaction
 
+    connection.close()  # it may have died with its server
+
     from sites.tenancy.scope import everything
 
     with everything(reason="benchmark"), transaction.atomic(), connection.cursor() as cursor:
@@ -273,6 +275,16 @@ def installed():
                 there.kill(name)
 
 
+def working():
+    """Whether worker and beat show life."""
+    from django.db import transaction
+
+    from registry.health import heartbeats
+
+    with transaction.atomic():
+        return {heartbeats.BEAT, heartbeats.QUEUE + "urgent"} <= set(heartbeats.all_of_them())
+
+
 def free_forms():
     """Every form of a patient of the first site that was not entered yet, and the site."""
     from django.db import transaction
@@ -302,6 +314,8 @@ def main():
             flush=True,
         )
         with installed() as there:
+            while Visitor(there.port).get("/health/ready")[0] != 200 or not working():
+                time.sleep(0.5)
             for name, fault in FAULTS.items():
                 if options.only.lower() not in name.lower():
                     continue
