@@ -53,6 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     entry_in_steps = models.BooleanField(
         _("long forms in steps"),
         default=False,
+        db_default=False,  # a process of the version before knows nothing of it
         help_text=_("On a tablet or phone one part at a time, and the answers once more before a form is completed."),
     )
     sign_in_epoch = models.PositiveIntegerField(default=0, editable=False)  # raised to end all of a person's sessions

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
             model_name="user",
             name="entry_in_steps",
             field=models.BooleanField(
+                db_default=False,
                 default=False,
                 help_text="On a tablet or phone one part at a time, and the answers once more before a form is completed.",
                 verbose_name="long forms in steps",
