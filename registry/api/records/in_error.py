@@ -14,13 +14,14 @@ from registry.api.shared.resource import Resource
 from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import AdverseEvent, Assessment, EnteredInError
+from registry.models.moves import LONGEST_REASON
 from registry.services.entry import entered_in_error as service
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, ReasonRequired
 from registry.tasks import start_patient_outcomes
 from sites.tenancy.access import Can
 
-REASON = Item(name="reason", label=Label("Reason", "理由"), kind="text", max_length=service.LONGEST)
+REASON = Item(name="reason", label=Label("Reason", "理由"), kind="text", max_length=LONGEST_REASON)
 EntryShown = serializer(
     "EnteredInError",
     {

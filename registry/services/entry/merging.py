@@ -52,7 +52,7 @@ from sites.tenancy.scope import current, everything
 
 KEPT, MERGED = "kept", "merged"
 END = "follow_up_end"
-MODELS = {**entered_in_error.MODELS, END: FollowUpEnd}
+MODELS: dict[str, Any] = {str(kind): model for kind, model in entered_in_error.MODELS.items()} | {END: FollowUpEnd}
 EMPTY, SAME, ONLY_KEPT, ONLY_MERGED, DIFFER = "empty", "same", "only_kept", "only_merged", "differ"
 # Columns of a row that are its own, and never those of a copy.
 OF_ROW = frozenset(("id", "patient", "site", "version", "updated_at", "updated_by_id", "verified", "in_error", "state"))
@@ -127,6 +127,8 @@ def compare(kept: Patient, merged: Patient) -> Comparison:
 
 def names_of(form: Any) -> tuple[str, ...]:
     """Columns of the row that hold the answers of one of a patient's forms, or of an assessment."""
+    model: Any
+    first: tuple[str, ...]
     if form in PATIENT_FORMS:
         model, first, core, extras = Patient, (), PATIENT_FORMS[form].instruments, form
     else:
@@ -406,5 +408,5 @@ def _put_back(kept: Any, before: dict[str, Any], reason: str) -> None:
 
 def _read(name: str, value: Any) -> Any:
     """A stored value from what JSON has of it (`as_json`)."""
-    column = Patient._meta.get_field(name)
+    column: Any = Patient._meta.get_field(name)
     return value if name == "missing" or value is None else column.to_python(value)
