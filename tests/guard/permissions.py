@@ -251,7 +251,9 @@ OPERATIONS = {
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
     "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
-    "patient_in_error_post": Operation(ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404),)),
+    "patient_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
     "assessment_in_error_post": Operation(
         ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
     ),
@@ -259,7 +261,9 @@ OPERATIONS = {
         ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
     ),
     "entries_in_error_get": Operation(READERS),
-    "entry_take_back_post": Operation(ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404),)),
+    "entry_take_back_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),
