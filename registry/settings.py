@@ -182,7 +182,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "sites.middleware.PersonMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "registry.web.account.session.SessionLimits",
     "registry.web.account.session.SignInFirst",
@@ -224,6 +224,13 @@ DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DA
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# A hot standby, for what only reads and takes long; seconds that such work waits for it to have everything committed.
+if REPLICA_URL := env("REPLICA_DATABASE_URL", ""):
+    DATABASES["replica"] = database(REPLICA_URL, DATABASE_CA) | {
+        "ATOMIC_REQUESTS": False,
+        "TEST": {"MIRROR": "default"},
+    }
+REPLICA_SECONDS = float(env("METASPINE_REPLICA_SECONDS", "10"))
 # What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
 STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
 LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))
@@ -245,7 +252,7 @@ CACHES = {
     },
 }
 # In the database alone: a session that was ended while Redis was away must not come back with it.
-SESSION_ENGINE = "sites.database.sessions"
+SESSION_ENGINE = "sites.people.sessions"
 SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
 SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
@@ -285,6 +292,7 @@ CELERY_TASK_ROUTES = {
     }.items()
     for task in tasks
 }
+JOBS_PER_PERSON = int(env("METASPINE_JOBS_PER_PERSON", "1"))  # comparisons, and exports, carried out at once
 # A task that takes longer ends with an error, and the process with it if it does not listen. Memory in kB: a process
 # that holds more is replaced after its task.
 TASK_SECONDS = int(env("METASPINE_TASK_SECONDS", "3600"))
@@ -502,8 +510,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
-# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+# Secrets are taken out of every record (`sites.logs.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.logs.error_reports.WithoutValues"
 LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
 if LOG_FORMAT not in {"plain", "json"}:
     raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
@@ -511,8 +519,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "sites.json_lines.Formatter"},
+        "plain": {
+            "()": "sites.logs.redaction.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "sites.logs.json_lines.Formatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},
