@@ -68,6 +68,11 @@ class Names:
         first, second = self.words.codes_of_pair(code)
         return self.words(VERSUS, first=self.words.groups[first], second=self.words.groups[second])
 
+    def place(self, code, otherwise=0):
+        """The place of a group among all of the plan's: its colour is the same in every figure."""
+        codes = list(self.words.groups)
+        return codes.index(code) if code in codes else otherwise
+
     def variable(self, name):
         if name == "group":
             return self.words(GROUP)
