@@ -46,7 +46,7 @@ if tuple(REPORTS) != plans.REPORTS:
 PAIRED = "propensity"  # the section whose entries have matched pairs
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
-MOST_KEPT, BYTES_A_PATIENT = 200_000_000, 12  # bytes of columns that a run keeps; and of one column
+MOST_KEPT, BYTES_A_PATIENT = 60_000_000, 12  # bytes of columns that a run keeps; and of one column
 
 
 def run(plan, cohort, frame, on_progress=lambda share, stage: None):
