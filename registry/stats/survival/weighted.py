@@ -199,9 +199,11 @@ def weighted_log_rank(
     group = np.asarray(group)
     own = np.arange(group.size) if cluster is None else np.asarray(cluster)
     keep = np.asarray(weights, float) > 0
-    parts = (None if part is None else np.asarray(part)[keep] for part in (time, event, group, strata, weights, own))
-    time, event, group, strata, weights, own = parts
-    time, event, columns, strata, weights, own, _ = complete(time, event, group[:, None], strata, weights, own)
+    strata = None if strata is None else np.asarray(strata)[keep]
+    time, event, weights = (np.asarray(part)[keep] for part in (time, event, weights))
+    time, event, columns, strata, weights, own, _ = complete(
+        time, event, group[keep][:, None], strata, weights, own[keep]
+    )
     present = np.unique(columns[0])
     if present.size < 2:
         raise NotEstimable("one_group")
