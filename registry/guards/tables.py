@@ -247,6 +247,7 @@ PROTOCOL = [
     *by_site("registry_ownrecord", update=REVIEW),
     *record("registry_ownrecord", ("state",), state=()),
     *audited("registry_ownrecord", without=STAMPS),
+    trigger("registry_ownrecord", "own_record_fits", "AFTER INSERT OR UPDATE", "own_record_fits"),
     # The documents are long, and what was published never changes: that it was is what the trail tells.
     *audited("registry_protocolversion", site="", without=("document", "asked")),
     *audited("registry_owninstrument", site="", without=("document", "changed_at")),
@@ -302,7 +303,7 @@ ERRORS = [
             *(MARKED[1:] if table == "registry_patient" else ()),
             having="OLD.in_error IS DISTINCT FROM NEW.in_error",
         )
-        for table in ("registry_patient", "registry_assessment", "registry_adverseevent")
+        for table in ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_ownrecord")
     ),
 ]
 

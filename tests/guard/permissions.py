@@ -189,6 +189,10 @@ def _event(values):
     return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
 
 
+def _own_record(values):
+    return {"patient_id": values["patient_id"], "form": "nothing"}
+
+
 def _discarding(values):
     return {"decision": "discard"}
 
@@ -238,6 +242,10 @@ OPERATIONS = {
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "own_records_get": Operation(READERS),
+    "own_records_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_own_record, 422, 422))),
+    "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),
+    "own_record_patch": Operation(ENTRY, scope="write", arguments={"record_id": 999_999}, sent=((nothing, 404, 404),)),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),

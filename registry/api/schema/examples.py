@@ -37,6 +37,8 @@ BODIES = {
         "clavien_dindo": "II",
     },
     "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
+    "own_records_post": {"patient_id": PATIENT, "form": "rt_courses", "missing": {}, "complete": False},
+    "own_record_patch": {"missing": {}, "complete": False, "reason": "read from the letter of the radiotherapist"},
     "cohorts_post": {
         "name": "Lung or breast",
         "note": "For the annual report",
@@ -61,6 +63,7 @@ REQUIRED = {
     "Enrolment": ["site_code", "sex", "birth_date", "consent_date", "consented"],
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
+    "OwnRecordNew": ["patient_id", "form"],
     "CohortNew": ["name", "steps"],
     "ImportNew": ["file"],
     "ImportDecision": ["decision"],

@@ -14,17 +14,22 @@ WITH visit AS (
 ), event AS (
     SELECT patient_id, count(*) AS ready FROM registry_adverseevent
     WHERE site_id = ANY (%(sites)s) AND state IN ('complete', 'verified') GROUP BY patient_id
+), own AS (
+    SELECT patient_id, count(*) FILTER (WHERE state IN ('complete', 'verified')) AS ready,
+           count(*) FILTER (WHERE state = 'draft') AS open
+    FROM registry_ownrecord WHERE site_id = ANY (%(sites)s) GROUP BY patient_id
 ), asked AS (
     SELECT patient_id, count(*) AS n FROM registry_query
     WHERE site_id = ANY (%(sites)s) AND state <> 'closed' GROUP BY patient_id
 ), line AS (
     SELECT p.patient_id,
            (p.baseline_state IN ('complete', 'verified'))::int + (p.surgery_state IN ('complete', 'verified'))::int
-               + coalesce(visit.ready, 0) + coalesce(event.ready, 0) AS ready,
-           (p.baseline_state = 'draft')::int + (p.surgery_state = 'draft')::int + coalesce(visit.open, 0) AS open,
+               + coalesce(visit.ready, 0) + coalesce(event.ready, 0) + coalesce(own.ready, 0) AS ready,
+           (p.baseline_state = 'draft')::int + (p.surgery_state = 'draft')::int + coalesce(visit.open, 0)
+               + coalesce(own.open, 0) AS open,
            coalesce(asked.n, 0) AS queries
     FROM registry_patient AS p LEFT JOIN visit USING (patient_id) LEFT JOIN event USING (patient_id)
-    LEFT JOIN asked USING (patient_id) WHERE p.site_id = ANY (%(sites)s)
+    LEFT JOIN own USING (patient_id) LEFT JOIN asked USING (patient_id) WHERE p.site_id = ANY (%(sites)s)
 )
 SELECT patient_id, ready, open, queries, count(*) OVER (), count(*) FILTER (WHERE open = 0) OVER ()
 FROM line WHERE ready > 0 ORDER BY open > 0, queries > 0, patient_id LIMIT %(limit)s OFFSET %(offset)s

@@ -17,7 +17,7 @@ from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, QueryState
+from registry.models import AdverseEvent, Assessment, OwnRecord, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
@@ -118,7 +118,7 @@ def records_of(patient):
     with with_errors():
         records |= _visits_of(patient)
         records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-        return records | _events_of(patient)
+        return records | _events_of(patient) | _own_records_of(patient)
 
 
 def _visits_of(patient):
@@ -137,6 +137,17 @@ def _events_of(patient):
         label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
         records[f"event-{event.pk}"] = (_marked(label, event.in_error), "registry_adverseevent", str(event.pk))
     return records
+
+
+def _own_records_of(patient):
+    titles = {repeat.code: wording.words(repeat.title) for repeat in catalogue.current().repeats}
+    if not titles:
+        return {}
+    own = OwnRecord.objects.filter(patient=patient, site_id=patient.site_id)
+    return {
+        f"{form}.{pk}": (_marked(f"{titles.get(form, form)} {pk}", in_error), "registry_ownrecord", str(pk))
+        for form, pk, in_error in own.values_list("form", "pk", "in_error")
+    }
 
 
 def _marked(label, in_error):

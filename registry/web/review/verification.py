@@ -39,6 +39,8 @@ LEFT = {
         FROM registry_assessment WHERE state = 'complete'""",
     QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified
         FROM registry_adverseevent WHERE state = 'complete'""",
+    QueryForm.OWN_RECORD: """SELECT site_id, patient_id, form || '.' || id::text, updated_at, verified
+        FROM registry_ownrecord WHERE state = 'complete'""",
 }
 
 
