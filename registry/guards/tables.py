@@ -252,6 +252,9 @@ PROTOCOL = [
     *audited("registry_protocolversion", site="", without=("document", "asked")),
     *audited("registry_owninstrument", site="", without=("document", "changed_at")),
     *audited("registry_owncolumn", key="name", site=""),
+    # The wording belongs to others, and the trail goes into files: it tells that it was loaded, and by which licence.
+    *audited("registry_licensedwording", site="", without=("*document",)),
+    trigger("registry_licensedwording", "keep_wording", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger("registry_protocolversion", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger(
         "registry_owninstrument", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol", having="NOT OLD.is_draft"

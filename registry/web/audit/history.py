@@ -163,6 +163,7 @@ ROW_ACTIONS = {
 ACTS = {
     "identifiers_viewed": gettext_lazy("Identifiers viewed"),
     "identifiers_shown": gettext_lazy("Identifiers shown in lists"),
+    "paper_printed": gettext_lazy("Forms printed"),
     "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),
     "digest_sent": gettext_lazy("Daily e-mail sent"),
