@@ -13,10 +13,12 @@ class RegistryConfig(AppConfig):
     def ready(self):
         from registry.analysis.design import sections
         from registry.guards import checks  # noqa: F401  registers them
-        from registry.instruments import catalogue, timepoints
+        from registry.instruments import base, catalogue, timepoints
         from registry.services import current_protocol as current
         from registry.services.follow_up import schedule
+        from sites.languages import look_up
 
+        base.provide_catalogues(look_up)
         catalogue.provide(current.current)
         if settings.SENTRY_DSN:
             from registry.health import error_hook  # the library is for who wants it

@@ -19,7 +19,7 @@ class LicensedWording(models.Model):
     """
 
     questionnaire = models.CharField(_("questionnaire"), max_length=20)
-    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
+    language = models.CharField(_("language"), max_length=5)
     document = models.JSONField(_("wording"))
     licence = models.CharField(_("licence"), max_length=200)
     is_placeholder = models.BooleanField(_("placeholder"), default=False, db_default=False)

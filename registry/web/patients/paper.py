@@ -31,12 +31,12 @@ from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, visit_labels
 from sites import audit
+from sites.languages import own_names
 from sites.tenancy.access import Can
 
 ALL = "all"
 BLANK, FILLED = "blank", "filled"
 KINDS = ((BLANK, gettext_lazy("Blank, to be filled in by hand")), (FILLED, gettext_lazy("With the stored answers")))
-LANGUAGES = (("ja", "日本語"), ("en", "English"))
 NEW_EVENT = "event-new"
 
 
@@ -45,7 +45,7 @@ class PaperForm(django_forms.Form):
 
     form = django_forms.ChoiceField(label=gettext_lazy("Form"))
     kind = django_forms.ChoiceField(label=gettext_lazy("What stands on it"), choices=KINDS, initial=BLANK)
-    language = django_forms.ChoiceField(label=gettext_lazy("Language"), choices=LANGUAGES)
+    language = django_forms.ChoiceField(label=gettext_lazy("Language"))
     identified = django_forms.BooleanField(
         label=gettext_lazy("Print hospital number and initials (on record)"), required=False
     )
@@ -53,6 +53,7 @@ class PaperForm(django_forms.Form):
     def __init__(self, *arguments, choices, patient, may_identify, **more):
         super().__init__(*arguments, **more)
         self.fields["form"].choices = choices
+        self.fields["language"].choices = own_names()
         self.fields["language"].initial = get_language()
         if patient is None:
             del self.fields["kind"]
@@ -103,7 +104,7 @@ def _lacking():
     asked = catalogue.current().of_assessment
     return [
         (name, ", ".join(one.title.in_language(get_language()) for one in lacking))
-        for code, name in LANGUAGES
+        for code, name in own_names()
         if (lacking := wording.lacking(asked, code))
     ]
 

@@ -12,6 +12,7 @@ from registry.protocol.definitions import Fault
 from registry.services.protocol import publishing, wording
 from registry.web.shared.wording import words
 from sites.confirming import confirmed
+from sites.languages import own_names
 from sites.tenancy.access import Can
 
 NO_FILE = wording.Label("choose a file", "ファイルを選んでください")
@@ -37,7 +38,7 @@ def licensed_wording(request):
         "lines": _lines(),
         "history": LicensedWording.objects.select_related("loaded_by").order_by("-pk")[:50],
         "questionnaires": [(code, words(one.title)) for code, one in wording.questionnaires().items()],
-        "languages": settings.LANGUAGES,
+        "languages": own_names(),
         "sent": request.POST,
     }
     return render(request, "study/licensed_wording.html", context, status=status)
@@ -87,7 +88,7 @@ def _lines():
             "is_needed": any(instrument.code in needed for instrument in one.instruments),
         }
         for code, one in wording.questionnaires().items()
-        for language, name in settings.LANGUAGES
+        for language, name in own_names()
     ]
 
 

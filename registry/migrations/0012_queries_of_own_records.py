@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0010_entered_in_error"),
+        ("registry", "0011_languages"),
         ("study_sites", "0004_audit_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
