@@ -193,6 +193,12 @@ def _own_record(values):
     return {"patient_id": values["patient_id"], "form": "nothing"}
 
 
+def _batch(values):
+    here = f"assessments/{values['patient_id']}/preop"
+    change = {"method": "PATCH", "path": here, "if_match": "*", "body": {"ecog_ps": 1}}
+    return {"requests": [{"method": "POST", "path": "assessments", "body": _assessment(values)}, change]}
+
+
 def _discarding(values):
     return {"decision": "discard"}
 
@@ -248,6 +254,7 @@ OPERATIONS = {
     "own_records_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_own_record, 422, 422))),
     "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),
     "own_record_patch": Operation(ENTRY, scope="write", arguments={"record_id": 999_999}, sent=((nothing, 404, 404),)),
+    "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),

@@ -39,6 +39,21 @@ BODIES = {
     "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
     "own_records_post": {"patient_id": PATIENT, "form": "rt_courses", "missing": {}, "complete": False},
     "own_record_patch": {"missing": {}, "complete": False, "reason": "read from the letter of the radiotherapist"},
+    "batch_post": {
+        "requests": [
+            {
+                "method": "POST",
+                "path": "assessments",
+                "body": {"patient_id": PATIENT, "timepoint": "3m", "assessment_date": "2026-04-14", "ecog_ps": 1},
+            },
+            {
+                "method": "PATCH",
+                "path": f"assessments/{PATIENT}/3m",
+                "if_match": '"1"',
+                "body": {"pain_vas_mm": 20},
+            },
+        ]
+    },
     "cohorts_post": {
         "name": "Lung or breast",
         "note": "For the annual report",
@@ -64,6 +79,7 @@ REQUIRED = {
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
     "OwnRecordNew": ["patient_id", "form"],
+    "Batch": ["requests"],
     "CohortNew": ["name", "steps"],
     "ImportNew": ["file"],
     "ImportDecision": ["decision"],
