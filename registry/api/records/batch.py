@@ -21,7 +21,8 @@ from sites.tenancy.access import Can
 MOST = 500
 CREATING = ("patients", "assessments", "adverse_events", "own_records")
 CHANGING = (
-    "patient_baseline", "patient_surgery", "patient_follow_up", "patient_identifiers", "assessment", "adverse_event", "own_record",
+    "patient_baseline", "patient_surgery", "patient_follow_up", "patient_identifiers", "assessment", "adverse_event",
+    "own_record",
 )  # fmt: skip
 ALLOWED = {"POST": CREATING, "PATCH": CHANGING}
 
