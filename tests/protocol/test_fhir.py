@@ -19,7 +19,7 @@ def asking(publish, dose, save, alice, patient, client):
 
 
 def test_a_questionnaire_has_the_type_of_every_kind_of_item(asking):
-    answer = asking.get("/fhir/Questionnaire/srs")
+    answer = asking.get("/api/fhir/R4/Questionnaire/srs")
     assert answer.status_code == 200, answer.content
     types = {item["linkId"]: item["type"] for item in answer.json()["item"]}
     assert types == {
@@ -33,12 +33,12 @@ def test_a_questionnaire_has_the_type_of_every_kind_of_item(asking):
         "spine",
         "other",
     ]
-    listed = asking.get("/fhir/Questionnaire").json()
+    listed = asking.get("/api/fhir/R4/Questionnaire").json()
     assert {"srs", "rt-courses", "eq5d5l"} <= {entry["resource"]["id"] for entry in listed["entry"]}
 
 
 def test_answers_go_out_and_come_in_again(asking, patient, as_system):
-    address = f"/fhir/QuestionnaireResponse/preop.srs.{patient.pk}"
+    address = f"/api/fhir/R4/QuestionnaireResponse/preop.srs.{patient.pk}"
     read = asking.get(address)
     assert read.status_code == 200, read.content
     answers = {item["linkId"]: item["answer"] for item in read.json()["item"]}
@@ -65,7 +65,7 @@ def test_answers_go_out_and_come_in_again(asking, patient, as_system):
 
 
 def test_records_of_a_repeating_form(asking, alice, charlie, patient, as_system, client):
-    base = asking.get("/fhir/Questionnaire/rt-courses").json()["url"]
+    base = asking.get("/api/fhir/R4/Questionnaire/rt-courses").json()["url"]
 
     def coded(name, code):
         return {"linkId": name, "answer": [{"valueCoding": {"code": code}}]}
@@ -81,22 +81,22 @@ def test_records_of_a_repeating_form(asking, alice, charlie, patient, as_system,
         ],
     }  # fmt: skip
     for _time in range(2):
-        made = asking.post("/fhir/QuestionnaireResponse", sent, content_type=FHIR)
+        made = asking.post("/api/fhir/R4/QuestionnaireResponse", sent, content_type=FHIR)
         assert made.status_code == 201, made.content
     with as_system():
         rows = list(OwnRecord.objects.order_by("pk"))
     assert [(row.state, row.rtc_from) for row in rows] == [("complete", "2025-11")] * 2
-    listed = asking.get(f"/fhir/QuestionnaireResponse?patient={patient.pk}&questionnaire={base}").json()
+    listed = asking.get(f"/api/fhir/R4/QuestionnaireResponse?patient={patient.pk}&questionnaire={base}").json()
     ids = [entry["resource"]["id"] for entry in listed["entry"]]
     assert ids == [f"record-{row.pk}.rt-courses.{patient.pk}" for row in rows]
-    read = asking.get(f"/fhir/QuestionnaireResponse/{ids[0]}")
+    read = asking.get(f"/api/fhir/R4/QuestionnaireResponse/{ids[0]}")
     changed = read.json() | {
         "extension": [{"url": "urn:metaspine:reason-for-change", "valueString": "misread"}],
         "item": [*sent["item"][:2], {"linkId": "rtc_levels", "answer": [{"valueString": "T9"}]}, *sent["item"][3:]],
     }
     headers = {"If-Match": read["ETag"]}
-    put = asking.put(f"/fhir/QuestionnaireResponse/{ids[0]}", changed, content_type=FHIR, headers=headers)
+    put = asking.put(f"/api/fhir/R4/QuestionnaireResponse/{ids[0]}", changed, content_type=FHIR, headers=headers)
     assert put.status_code == 200, put.content
-    assert asking.get(f"/fhir/QuestionnaireResponse/preop.rt-courses.{patient.pk}").status_code == 404
+    assert asking.get(f"/api/fhir/R4/QuestionnaireResponse/preop.rt-courses.{patient.pk}").status_code == 404
     client.force_login(charlie)
-    assert client.get(f"/fhir/QuestionnaireResponse/{ids[0]}").status_code == 404
+    assert client.get(f"/api/fhir/R4/QuestionnaireResponse/{ids[0]}").status_code == 404

@@ -263,7 +263,7 @@ def test_a_snapshot_freezes_records_for_exports_differences_and_comparisons(
             export = jobs.request(access=access, choices=choices)
             assert jobs.perform(export.pk, reporting=False)
             export.refresh_from_db()
-            with zipfile.ZipFile(jobs.path_of(export)) as archive:
+            with zipfile.ZipFile(tmp_path / jobs.name_of(export)) as archive:
                 name = next(name for name in archive.namelist() if name.endswith("own_rt_courses.csv"))
                 written[choices.snapshot] = archive.read(name).decode().count("\n") - 1
     assert sorted(written.values()) == [1, 2]
@@ -276,7 +276,7 @@ def test_odm_has_a_study_event_for_each_record(record, bob, patient, as_person, 
         export = jobs.request(access=access, choices=Choices(format="odm", content=WHOLE))
         assert jobs.perform(export.pk, reporting=False)
         export.refresh_from_db()
-        with zipfile.ZipFile(jobs.path_of(export)) as archive:
+        with zipfile.ZipFile(tmp_path / jobs.name_of(export)) as archive:
             name = next(name for name in archive.namelist() if name.endswith(".odm.xml"))
             odm = ET.fromstring(archive.read(name))  # noqa: S314 - our own file
     spaces = {"o": "http://www.cdisc.org/ns/odm/v1.3"}

@@ -8,6 +8,7 @@ from registry.exports.paper.questions import condition_in_words
 from registry.models import OwnRecord
 from registry.services.entry.own_records import save_own_record
 from registry.services.protocol import bringing, publishing
+from registry.services.records import identity
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 from tests.protocol.conftest import DOSE
@@ -15,8 +16,12 @@ from tests.web.conftest import ASSESSMENT
 
 
 @pytest.fixture
-def patient(enrolled, alice):
-    return enrolled(alice, hospital_number="HN-778", initials="Q.X.")
+def patient(enrolled, alice, as_person):
+    patient = enrolled(alice)
+    with as_person(alice):
+        known = identity.read(patient)
+        identity.write(patient, **known | {"hospital_number": "HN-778", "initials": "Q.X."})
+    return patient
 
 
 @pytest.fixture

@@ -283,7 +283,7 @@ def answer(request, token, step=0):
         try:
             link = patient_links.usable(lock=request.method == "POST")
         except NotUsable:
-            if request.method == "POST" and step and (sent := patient_links.sent()):
+            if request.method == "POST" and (sent := _just_sent(step)):
                 return _private(redirect("patient_link_thanks", sent.language))  # the second of two taps on Send
             return _refused(request, "not_usable", 404)
         if request.POST.get("language") in dict(settings.LANGUAGES):
@@ -291,6 +291,12 @@ def answer(request, token, step=0):
             link.save(update_fields=["language"])
         with override(link.language):
             return _private(_answered(request, link, token, step))
+
+
+def _just_sent(step):
+    """The link whose answers were sent a moment ago, if `step` is its last; None otherwise."""
+    sent = patient_links.sent()
+    return sent if sent and step == len(patient_links.items_of(sent)) + 1 else None
 
 
 def _refused(request, why, status):

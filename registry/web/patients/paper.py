@@ -199,7 +199,7 @@ def _patient(patient, language, identified):
 
 def _sheet(request, patient, code, is_blank):
     labels = visit_labels()
-    form = Form("adverse_event") if code == NEW_EVENT else Form.of(code, [*labels, code])
+    form = _form_of(code, labels)
     stored = None if is_blank or patient is None else form_row(patient, form)
     instruments, leading = _asked(form, code)
     may_identify = patient is not None and request.access.may(Can.IDENTIFY, patient.site_id)
@@ -215,6 +215,12 @@ def _sheet(request, patient, code, is_blank):
         state="" if is_blank else _state(stored),
         address=_address(request, patient, form, code),
     )
+
+
+def _form_of(code, labels):
+    if code == NEW_EVENT:
+        return Form("adverse_event")
+    return Form.of(code, labels) or Form("assessment", timepoint=code)
 
 
 def _asked(form, code):
