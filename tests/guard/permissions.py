@@ -455,6 +455,11 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "verify_next": page(frozenset({"monitor"}), opened=302),
+    "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
+    "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),
+    "visit_report": Rule(frozenset({"monitor"}), frozenset({"monitor"}), acted=(200,), refused=404),
+    "close_queries": Rule(ASKING, ASKING, acted=(422,)),
     "to_sign": page(frozenset({"investigator"}), refused=404),
     "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(
