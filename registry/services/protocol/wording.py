@@ -214,7 +214,7 @@ def _in_languages() -> dict[tuple[str, str], tuple[dict, bool]]:
 
 def loaded(language: str) -> dict[str, dict[str, Any]]:
     """Instrument's code to the document of its wording in a language, for those that have one."""
-    documents = {}
+    documents: dict[str, dict[str, Any]] = {}
     for code, questionnaire in questionnaires().items():
         if held := _in_languages().get((code, language)):
             documents |= dict.fromkeys((instrument.code for instrument in questionnaire.instruments), held[0])
@@ -248,7 +248,7 @@ def _worded(item: Item, texts: Mapping[str, Any]) -> Item:
     choices = tuple(
         Choice(choice.code, label(texts["choices"].get(str(choice.code)) or choice.label.en)) for choice in item.choices
     )
-    ends = {f"{end}_anchor": label(texts[end]) for end in ENDS if end in texts}
+    ends: dict[str, Any] = {f"{end}_anchor": label(texts[end]) for end in ENDS if end in texts}
     return replace(item, label=label(texts["text"]), choices=choices, hint=None, **ends)
 
 
