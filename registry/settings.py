@@ -287,11 +287,13 @@ CELERY_TASK_ROUTES = {
             "verify_audit",
             "keep_counts",
             "count_cohort",
+            "list_cohort",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()
     for task in tasks
 }
+JOBS_PER_PERSON = int(env("METASPINE_JOBS_PER_PERSON", "1"))  # comparisons, and exports, carried out at once
 # A task that takes longer ends with an error, and the process with it if it does not listen. Memory in kB: a process
 # that holds more is replaced after its task.
 TASK_SECONDS = int(env("METASPINE_TASK_SECONDS", "3600"))
