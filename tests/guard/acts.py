@@ -517,6 +517,11 @@ def programs():
         "query_reopen": {"before": closed, "done": 200},
         "comparison_cancel": {"before": queued_run, "stores": False},
         "exports": {"typed": {"format": "csv"}, "done": 202},
+        "own_records": {
+            "before": published,
+            "done": 201,
+            "typed": lambda values, *_: {"patient_id": values["patient_id"], "form": OWN["code"], "walk_m": 30},
+        },
         "export_cancel": {"before": own_export, "people": frozenset({"coordinator"}), "stores": False},
         "import_decision": {"before": another_import(EVENTS), "done": 202, "stores": False},
     }
