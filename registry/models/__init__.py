@@ -17,6 +17,7 @@ from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
 from registry.models.switches import InstrumentSwitch
 from registry.models.watermarks import Watermark
+from registry.models.wording import LicensedWording
 
 __all__ = [
     "AdverseEvent",
@@ -35,6 +36,7 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "LicensedWording",
     "OwnColumn",
     "OwnInstrument",
     "OwnRecord",

@@ -333,12 +333,12 @@ def key_of(patient_id):
     return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
 
 
-def patient_ids(keys, source=LIVE):
-    """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
+def patient_ids(keys, source=LIVE, most=None):
+    """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending; the first `most`."""
     wanted = [int(key).to_bytes(8, "big") for key in keys]
     with transaction.atomic(), connection.cursor() as cursor:
-        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1"
-        cursor.execute(source.reading(sql), [wanted])
+        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1 LIMIT %s"
+        cursor.execute(source.reading(sql), [wanted, most])
         return [patient_id for (patient_id,) in cursor.fetchall()]
 
 
@@ -353,7 +353,7 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
     """
     wanted = checked(wanted)
     require(wanted, source.lacking)
-    if wanted.of_repeats and source is not LIVE:
+    if wanted.of_repeats and not source.own_records:
         raise snapshots.Lacking(NO_REPEATS)
     on_rows = on_rows or (lambda count: None)
     with one_moment():
@@ -393,8 +393,10 @@ LACKING = Label(
 
 
 NO_REPEATS = Label(
-    "A snapshot holds no repeating forms of the study's own: compare the registry as it is.",
-    "スナップショットには独自の繰り返し調査票が含まれません。現在の登録データで比較してください。",
+    "The snapshot is from before repeating forms of the study's own were frozen: take a newer one, or the registry as "
+    "it is.",
+    "このスナップショットには独自の繰り返し調査票が含まれていません。より新しいスナップショットか現在の登録データを"
+    "選んでください。",
 )
 
 
