@@ -4,13 +4,14 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
+from registry.api.analysis import cohorts, comparisons, data, exports, imports, plans, snapshots
 from registry.api.records import (
     adverse_events,
     assessments,
     batch,
     follow_up_ends,
     in_error,
+    own_records,
     patients,
     queries,
     reference,
@@ -47,6 +48,8 @@ urlpatterns = [
     path("follow-up-ends", follow_up_ends.FollowUpEnds.as_view(), name="follow_up_ends"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("own-records", own_records.OwnRecords.as_view(), name="own_records"),
+    path("own-records/<int:record_id>", own_records.OneOwnRecord.as_view(), name="own_record"),
     path("batch", batch.Batch.as_view(), name="batch"),
     path("patients/<str:patient_id>/in-error", in_error.PatientInError.as_view(), name="patient_in_error"),
     path(
@@ -66,6 +69,8 @@ urlpatterns = [
     path("cohorts/declared", cohorts.DeclaredCohorts.as_view(), name="declared_cohorts"),
     path("cohorts/<int:cohort_id>", cohorts.OneCohort.as_view(), name="cohort"),
     path("cohorts/<int:cohort_id>/flow", cohorts.CohortFlow.as_view(), name="cohort_flow"),
+    path("plans", plans.Plans.as_view(), name="plans"),
+    path("plans/<int:plan_id>", plans.OnePlan.as_view(), name="plan"),
     path("comparisons", comparisons.Comparisons.as_view(), name="comparisons"),
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),

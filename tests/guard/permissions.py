@@ -250,6 +250,10 @@ OPERATIONS = {
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "own_records_get": Operation(READERS),
+    "own_records_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422),)),
+    "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),
+    "own_record_patch": Operation(ENTRY, scope="write", arguments={"record_id": 999_999}, sent=((nothing, 404, 404),)),
     "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "patient_in_error_post": Operation(
         ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
@@ -294,6 +298,8 @@ OPERATIONS = {
     "declared_cohorts_get": Operation(CENTRAL),
     "cohort_get": Operation(CENTRAL),
     "cohort_flow_get": Operation(CENTRAL),
+    "plans_get": Operation(CENTRAL),
+    "plan_get": Operation(CENTRAL),
     "comparisons_get": Operation(CENTRAL),
     "comparisons_post": Operation(CENTRAL, scope="write", sent=((nothing, 202, 202),)),
     "comparison_get": Operation(CENTRAL),
@@ -399,6 +405,8 @@ RULES = {
     "system_retry": Rule(ADMIN, ADMIN, opened=405, acted=(404,)),
     "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
+    "licensed_wording": Rule(ADMIN, ADMIN, acted=(422, 404)),
+    "wording_template": page(ADMIN, arguments={"code": "eq5d5l"}),
     "study_load": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_file": page(ADMIN),
     "study_protocol": page(READERS | ADMIN),
@@ -425,6 +433,8 @@ RULES = {
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),
+    "patient_paper": record(writers=READERS, acted=(422,)),
+    "blank_paper": Rule(READERS, READERS, acted=(422,)),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
     "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,), bodies=({"extent": "everything", "typed": ""},)),
     "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),

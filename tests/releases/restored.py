@@ -16,16 +16,9 @@ from django.core.management import call_command
 from django.db import connections
 
 from registry.embedded.postgres import program
-from registry.services.operations.backups import _environment, _parameters
+from registry.services.operations.backups import environment_of, parameters
 
 HERE = Path(__file__).parent
-
-
-def environment(connection):
-    """The environment of PostgreSQL's programs for a connection."""
-    return _environment(_parameters(connection))
-
-
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
 # As a registry stood that was upgraded step by step while the migrations still read live declarations: the trigger of
 # assessments knows nothing of an item that came later, and somebody had tried something out.
@@ -61,7 +54,7 @@ def psql(sql):
     done = subprocess.run(
         [program("psql"), *options],
         input=sql,
-        env=environment(owner),
+        env=environment_of(parameters(owner)),
         capture_output=True,
         text=True,
         check=False,
@@ -75,7 +68,7 @@ def schema_of():
     owner.close()
     text = subprocess.run(
         [program("pg_dump"), "--schema-only"],
-        env=environment(owner),
+        env=environment_of(parameters(owner)),
         capture_output=True,
         text=True,
         check=True,

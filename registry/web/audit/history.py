@@ -17,7 +17,7 @@ from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, QueryState
+from registry.models import AdverseEvent, Assessment, OwnRecord, QueryState
 from registry.services.entry.transfers import sites_with_trail
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
@@ -119,7 +119,7 @@ def records_of(patient):
     with with_errors():
         records |= _visits_of(patient)
         records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-        return records | _events_of(patient)
+        return records | _events_of(patient) | _own_records_of(patient)
 
 
 def _visits_of(patient):
@@ -140,6 +140,17 @@ def _events_of(patient):
     return records
 
 
+def _own_records_of(patient):
+    titles = {repeat.code: wording.words(repeat.title) for repeat in catalogue.current().repeats}
+    if not titles:
+        return {}
+    own = OwnRecord.objects.filter(patient=patient, site_id=patient.site_id)
+    return {
+        f"{form}.{pk}": (_marked(f"{titles.get(form, form)} {pk}", in_error), "registry_ownrecord", str(pk))
+        for form, pk, in_error in own.values_list("form", "pk", "in_error")
+    }
+
+
 def _marked(label, in_error):
     return _("%(record)s (entered in error)") % {"record": label} if in_error else label
 
@@ -156,6 +167,7 @@ ACTS = {
     "patient_transferred": gettext_lazy("Patient moved to another site"),
     "pair_decided": gettext_lazy("Decided whether two records are one patient"),
     "records_merged": gettext_lazy("Records of one patient merged"),
+    "paper_printed": gettext_lazy("Forms printed"),
     "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),
     "digest_sent": gettext_lazy("Daily e-mail sent"),

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from registry.models import AdverseEvent, Assessment, EnteredInError, PatientLink, Query, QueryMessage, Signature
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    EnteredInError,
+    OwnRecord,
+    PatientLink,
+    Query,
+    QueryMessage,
+    Signature,
+)
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
@@ -14,6 +23,7 @@ NUMBERED = {
     AdverseEvent: ("patient_id", None),
     Assessment: ("patient_id", "timepoint_id"),
     EnteredInError: ("patient_id", None),
+    OwnRecord: ("patient_id", None),
     PatientLink: ("patient_id", "timepoint"),
     Query: ("patient_id", "timepoint_id"),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, moving, suspected_pairs, views
+from registry.web.patients import (
+    entered_in_error,
+    erasure,
+    follow_up_end,
+    identified,
+    moving,
+    paper,
+    suspected_pairs,
+    views,
+)
 
 urlpatterns = [
     path("patients/", views.patient_list, name="patients"),
@@ -17,6 +26,8 @@ urlpatterns = [
     path("one-patient/", suspected_pairs.pairs, name="suspected_pairs"),
     path("one-patient/<int:pair_id>/", suspected_pairs.pair, name="suspected_pair"),
     path("merges/<int:merge_id>/take-back/", moving.take_back_merge, name="take_back_merge"),
+    path("patients/<str:patient_id>/paper/", paper.patient_paper, name="patient_paper"),
+    path("paper/", paper.blank_paper, name="blank_paper"),
     path("entered-in-error/", entered_in_error.entries_in_error, name="entered_in_error"),
     path("entered-in-error/<int:entry_id>/", entered_in_error.take_back, name="take_back_error"),
     path("show-identifiers/", identified.show_identifiers, name="show_identifiers"),
