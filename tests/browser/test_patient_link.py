@@ -5,15 +5,25 @@ from django.db import transaction
 
 from registry.models import Patient, PatientLink
 from registry.services.entry import patient_links
+from registry.services.protocol import wording
 from sites.tenancy.access import access_of
-from sites.tenancy.scope import entered
+from sites.tenancy.scope import entered, everything
 from tests.browser.conftest import SIZES
 from tests.browser.test_pages import faults
+
+
+def load_wording():
+    """Texts in the place of EQ-5D-5L's wording, in both languages, as a demonstration has them."""
+    for language in ("en", "ja"):
+        with everything(), transaction.atomic():
+            content = wording.placeholder(language)
+            wording.load(access=None, code="eq5d5l", language=language, content=content, licence="synthetic")
 
 
 @pytest.fixture
 def token(cast):
     """The token of a new link for the followed patient's three-month form."""
+    load_wording()
     access = access_of(cast.alice)
     with entered(access.scope()), transaction.atomic():
         patient = Patient.objects.get(pk=cast.followed)
