@@ -16,8 +16,10 @@ class RegistryConfig(AppConfig):
         from registry.instruments import catalogue, timepoints
         from registry.services import current_protocol as current
         from registry.services.follow_up import schedule
+        from sites.tenancy import access
 
         catalogue.provide(current.current)
+        access.provide_blind_roles(current.blind_roles)
         if settings.SENTRY_DSN:
             from registry.health import error_hook  # the library is for who wants it
 

@@ -12,7 +12,9 @@ handler500 = "registry.health.errors.server_error"
 urlpatterns = [
     path("", include("registry.web.start.urls")),  # first what is asked for most: each address before it is tried
     path("", include("registry.web.patients.urls")),
+    path("", include("registry.web.consent.urls")),
     path("", include("registry.web.entry.urls")),
+    path("", include("registry.web.screening.urls")),
     path("", include("registry.web.schedule.urls")),
     path("", include("registry.web.study.urls")),
     path("", include("registry.web.account.urls")),

@@ -5,7 +5,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.api.analysis import cohorts, comparisons, exports, imports, snapshots
-from registry.api.records import adverse_events, assessments, patients, queries, reference
+from registry.api.records import adverse_events, assessments, patients, queries, reference, screening
 from registry.api.schema import docs, root
 
 app_name = "api"
@@ -32,6 +32,7 @@ urlpatterns = [
     path("assessments/<str:patient_id>/<str:timepoint>", assessments.OneAssessment.as_view(), name="assessment"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("screening", screening.ScreeningLog.as_view(), name="screening"),
     path("queries", queries.Queries.as_view(), name="queries"),
     path("queries/<int:query_id>", queries.OneQuery.as_view(), name="query"),
     path("queries/<int:query_id>/answer", queries.QueryAnswer.as_view(), name="query_answer"),

@@ -165,11 +165,13 @@ def _written(export, partial, report):
     """Write the file under the name `partial`; returns the manifest."""
     choices = asked.from_json(export.choices)
     sites = tuple(export.site_ids)
-    if not set(access_of(export.requested_by).sites_for(Can.EXPORT)).issuperset(sites):
+    access = access_of(export.requested_by)
+    if not set(access.sites_for(Can.EXPORT)).issuperset(sites):
         raise ExportFailed(
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
-    scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
+    reason = f"export {export.pk}"
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
     private_folder()
     with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
         return write_package(_private(partial), chosen, str(export.requested_by))

@@ -15,15 +15,22 @@ from registry.models.runs import ComparisonRun
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
+from registry.models.study.attachments import Attachment
+from registry.models.study.consents import Consent, ConsentWithdrawal
+from registry.models.study.logos import StudyLogo
+from registry.models.study.screening import ScreeningEntry
 from registry.models.switches import InstrumentSwitch
 from registry.models.watermarks import Watermark
 
 __all__ = [
     "AdverseEvent",
     "Assessment",
+    "Attachment",
     "BackupRecord",
     "Change",
     "ComparisonRun",
+    "Consent",
+    "ConsentWithdrawal",
     "Draft",
     "EnteredInError",
     "Erasure",
@@ -50,10 +57,12 @@ __all__ = [
     "SavedPlan",
     "ScheduleVersion",
     "ScheduledVisit",
+    "ScreeningEntry",
     "Signature",
     "Snapshot",
     "SnapshotPart",
     "State",
+    "StudyLogo",
     "Timepoint",
     "Utility",
     "Watermark",

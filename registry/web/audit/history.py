@@ -23,7 +23,7 @@ from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
 from sites.models import AuditEvent
 from sites.tenancy.access import Can
-from sites.tenancy.scope import with_errors
+from sites.tenancy.scope import current, with_errors
 
 # What columns are called that no model names; those that neither names are of the machinery, and told in a number.
 COLUMNS = {
@@ -41,6 +41,7 @@ COLUMNS = {
     "status": gettext_lazy("State"),
 }
 # Columns that say which row it is, not what was answered.
+ARM_COLUMNS = frozenset({"study_arm", "study_arm_why"})
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
 
@@ -176,6 +177,8 @@ ACTS = {
     "purged": gettext_lazy("Old records removed"),
     "import": gettext_lazy("Data imported"),
     "queries_exported": gettext_lazy("Queries downloaded"),
+    "screening_exported": gettext_lazy("Screening log downloaded"),
+    "attachment_opened": gettext_lazy("Attached file opened"),
     "signed": gettext_lazy("Forms signed"),
     "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
     "signature_broken": gettext_lazy("Broken signature seen"),
@@ -206,6 +209,11 @@ def act_in_words(action):
     return str(words) if words else action.replace("_", " ")
 
 
+def unseen_columns():
+    """Columns that the trail keeps from whoever must not know the arms of the study."""
+    return ARM_COLUMNS if current().blind else frozenset()
+
+
 def lines_of(event, identifies):
     """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
     if event.action not in ("insert", "update", "delete"):
@@ -218,7 +226,7 @@ def lines_of(event, identifies):
             if name not in KEYS
         ]
     lines = []
-    for name in sorted({*old, *new} - KEYS, key=_place):
+    for name in sorted({*old, *new} - KEYS - unseen_columns(), key=_place):
         if name == "missing":
             lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):

@@ -27,7 +27,14 @@ from registry.instruments.extra.respondent import RESPONDENTS, SELF
 from registry.models import Assessment, PatientLink
 from registry.services import seen
 from registry.services.entry import patient_links
-from registry.services.entry.patient_links import DECLINED, ITEMS, AlreadySettled, FollowUpEnded, NotUsable
+from registry.services.entry.patient_links import (
+    DECLINED,
+    ITEMS,
+    AlreadySettled,
+    ContactWithdrawn,
+    FollowUpEnded,
+    NotUsable,
+)
 from registry.services.follow_up import schedule
 from registry.services.records.drafts import draft_of
 from registry.services.records.storing import Locked
@@ -90,6 +97,9 @@ def link_list(request, patient_id, timepoint):
         asked = form.cleaned_data | {"patient": patient, "timepoint": timepoint}
         try:
             _link, token = patient_links.create(access=request.access, **asked)
+        except ContactWithdrawn:
+            messages.error(request, _("This patient wants no further contact: no link is made."))
+            return redirect("patient_links", patient.pk, timepoint)
         except FollowUpEnded:
             messages.error(request, _("Follow-up of this patient has ended: nobody is asked any more."))
             return redirect("patient_links", patient.pk, timepoint)

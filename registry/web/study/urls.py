@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from registry.web.study import extra_instruments, own_instruments, protocol, whole_protocol
+from registry.web.study import brand, extra_instruments, own_instruments, protocol, whole_protocol
 
 urlpatterns = [
     path("study/", protocol.guide, name="study"),
     path("study/about/", protocol.about, name="study_about"),
+    path("brand.css", brand.style, name="brand_style"),
+    path("brand/logo.png", brand.logo, name="brand_logo"),
     path("study/load/", whole_protocol.load, name="study_load"),
     path("study/protocol.json", whole_protocol.file, name="study_file"),
     path("study/matrix/", protocol.matrix, name="study_matrix"),
