@@ -355,7 +355,7 @@ ACTS = {
         before=withdrawn,
     ),
     "show_identifiers": Act({"on": "1"}, on=""),
-    "consent_new": Act({"agreed_version": "2.0"}, before=asking_again),
+    "consent_new": Act({"agreed_version": "2.0", "agreed_language": "ja"}, before=asking_again),
     "consent_correct": Act({"agreed_taken_by": "Ivo", "reason": "another person"}),
     "consent_withdraw": Act({"withdrawn_part": "data_use"}),
     "withdrawal_correct": Act({"reason": "never said"}, before=withdrawn_in_part),

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
+from registry.instruments.core.consent import CONSENT, WITHDRAWAL
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, QueryState
+from registry.models import AdverseEvent, Assessment, Consent, ConsentWithdrawal, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
@@ -119,7 +120,7 @@ def records_of(patient):
     with with_errors():
         records |= _visits_of(patient)
         records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-        return records | _events_of(patient)
+        return records | _events_of(patient) | _consents_of(patient)
 
 
 def _visits_of(patient):
@@ -137,6 +138,19 @@ def _events_of(patient):
     for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
         label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
         records[f"event-{event.pk}"] = (_marked(label, event.in_error), "registry_adverseevent", str(event.pk))
+    return records
+
+
+def _consents_of(patient):
+    own = {"site_id": patient.site_id, "patient_id": patient.pk}
+    records = {}
+    for consent in Consent.objects.filter(**own):
+        label = _marked(f"{wording.words(CONSENT.title)} {consent.agreed_version}", consent.in_error)
+        records[f"consent-{consent.pk}"] = (label, "registry_consent", str(consent.pk))
+    for row in ConsentWithdrawal.objects.filter(**own):
+        part = wording.shown(catalogue.item("withdrawn_part"), row.withdrawn_part)
+        label = _marked(f"{wording.words(WITHDRAWAL.title)}: {part}", row.in_error)
+        records[f"withdrawal-{row.pk}"] = (label, "registry_consentwithdrawal", str(row.pk))
     return records
 
 
