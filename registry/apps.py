@@ -13,11 +13,13 @@ class RegistryConfig(AppConfig):
     def ready(self):
         from registry.analysis.design import sections
         from registry.guards import checks  # noqa: F401  registers them
-        from registry.instruments import catalogue, timepoints
+        from registry.instruments import base, catalogue, timepoints
         from registry.services import current_protocol as current
         from registry.services.follow_up import schedule
+        from sites.languages import look_up
         from sites.tenancy import access
 
+        base.provide_catalogues(look_up)
         catalogue.provide(current.current)
         access.provide_blind_roles(current.blind_roles)
         if settings.SENTRY_DSN:

@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from sites.languages import further_languages
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -76,6 +78,23 @@ def broker(url, authority=""):
     return urlunsplit(parts._replace(query=urlencode(dict(parse_qsl(parts.query)) | checks)))
 
 
+def bucket(url, key, secret, authority=""):
+    """The options of django-storages' S3Storage for `s3://bucket/prefix?endpoint=https://host:9000&region=name`."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ImproperlyConfigured("METASPINE_STORE is empty, for a folder, or begins with s3:// and names a bucket.")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "bucket_name": parts.netloc,
+        "location": parts.path.strip("/"),
+        "endpoint_url": options.get("endpoint"),
+        "region_name": options.get("region"),
+        "access_key": key,
+        "secret_key": secret,
+        "verify": authority or None,
+    }
+
+
 def mail_server(url):
     """Django's mail settings for `smtp://user:password@host:port`, with `smtp+tls://` or `smtps://` for TLS."""
     parts = urlsplit(url)
@@ -101,6 +120,13 @@ SYNTHETIC = flag("METASPINE_SYNTHETIC")
 SMALL_CELLS = int(env("METASPINE_SMALL_CELLS", "0"))
 EXPORT_KEY = env("METASPINE_EXPORT_KEY", "") or SECRET_KEY  # by how much each patient's dates are shifted
 EXPORT_FOLDER = Path(env("METASPINE_EXPORTS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "exports")
+# Finished files that all hosts share: that folder, mounted everywhere, or a bucket.
+STORE_URL = env("METASPINE_STORE", "")
+STORE = (
+    bucket(STORE_URL, env("METASPINE_STORE_KEY"), env("METASPINE_STORE_SECRET"), env("METASPINE_STORE_CA", ""))
+    if STORE_URL
+    else {}
+)
 # Where the last seals of the audit trail are kept outside the database: a folder that web and worker share.
 SEAL_FOLDER = Path(env("METASPINE_SEALS", "") or Path(env("METASPINE_DATA", "") or BASE_DIR / "var") / "seals")
 SEAL_MAIL = listed("METASPINE_SEAL_MAIL")  # who gets the first seal of each day by e-mail
@@ -408,8 +434,8 @@ ADDRESS = (env("METASPINE_ADDRESS", "") or next(iter(CSRF_TRUSTED_ORIGINS), "htt
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("METASPINE_EMAIL_FROM", "metaspine@localhost")
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese")), *further_languages(LOCALE_PATHS[0])]
 TIME_ZONE = env("METASPINE_TIME_ZONE", "Asia/Tokyo")
 USE_TZ = True
 FORMAT_MODULE_PATH = "registry.locale_formats"

@@ -210,7 +210,7 @@ def sweep():
     What could not be sent while the broker was away comes first. What was lost longer ago, with the broker's data, is
     found by the hourly `compute_all_outcomes`.
     """
-    with suppress(OSError):  # a folder that cannot be written is what the check-up tells
+    with suppress(OSError):  # a store that cannot be written is what the check-up tells
         shared_folder.mark()
     with suppress(OperationalError):
         postponed.send_all(_send_now)
@@ -218,7 +218,7 @@ def sweep():
         run_comparison.delay(str(run_id))
     for export_id in exports.recover():
         run_export.delay(str(export_id))
-    exports.expire()
+    _expire_exports()
     for import_id in imports.recover():
         run_import.delay(str(import_id))
     uploads.forget_old()
@@ -228,6 +228,13 @@ def sweep():
         computed = outcomes.compute_lately()
     if not computed:
         compute_all_outcomes()
+
+
+def _expire_exports():
+    try:
+        exports.expire()
+    except OSError:  # it is done the next time; what else the sweep does must not wait for a store
+        logger.exception("exports were not taken away")
 
 
 def _send_now(task, args, kwargs):

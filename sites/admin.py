@@ -16,19 +16,17 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.text import capfirst
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ImportExportMixin
 from import_export.forms import ExportForm
 from import_export.tmp_storages import CacheStorage
 
-from registry.instruments import spelling
-from registry.instruments.base import InvalidValue
 from sites import audit, resources
-from sites.admin_site import Administered, is_referred_to
+from sites.admin_site import Administered
 from sites.models import AuditEvent, Membership, Site, User
 from sites.people.administrators import none_would_last
 from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
+from sites.people.site_forms import SiteForm, is_referred_to
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
 
@@ -156,16 +154,6 @@ class MembershipAdmin(PlainChoices, Screen, ImportExportMixin, admin.ModelAdmin)
         return self.has_change_permission(request) and obj is not None and obj.starts_on > timezone.localdate()
 
 
-class SiteForm(forms.ModelForm):
-    def clean_code(self) -> str:
-        """In its one spelling: full width becomes half width, and what only looks like a letter is refused."""
-        try:
-            return spelling.code(self.cleaned_data["code"])
-        except InvalidValue as error:
-            message = _("This code %(why)s.") % {"why": error.reason.in_language(get_language() or "en")}
-            raise ValidationError(message) from None
-
-
 @admin.register(Site)
 class SiteAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     form = SiteForm
@@ -173,7 +161,10 @@ class SiteAdmin(Screen, ImportExportMixin, admin.ModelAdmin):
     list_display = ("code", "name", "name_ja", "region", "enrolment_target", "value_set", "people_today")
     list_filter = ("region", ("value_set", admin.AllValuesFieldListFilter))
     search_fields = ("code", "name", "name_ja", "region")
-    fields = ("code", ("name", "name_ja"), "region", "enrolment_target", "value_set")
+    fields = (
+        "code", ("name", "name_ja"), "region", "enrolment_target", "value_set",
+        ("contact_name", "contact_email", "contact_phone"), ("activated_on", "closed_on"),
+    )  # fmt: skip
     inlines = [MembershipOfSiteInline]
 
     def get_queryset(self, request: Any) -> Any:

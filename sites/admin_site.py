@@ -90,17 +90,3 @@ class Administered(ScreenBase):
 
     def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
         return False
-
-
-def is_referred_to(row: Any) -> bool:
-    """Whether any row anywhere refers to `row`; asked under the scope of all sites, and only yes or no comes out.
-
-    An administrator's own scope reaches no clinical row, so Django's check before deleting would find none.
-    """
-    from sites.tenancy.scope import current, everything
-
-    with everything(user_id=current().user_id, in_error=True):
-        return any(
-            relation.related_model._base_manager.filter(**{relation.field.name: row}).exists()
-            for relation in row._meta.related_objects
-        )

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.instruments import value_sets
 from registry.instruments.base import Label
 from sites.email_addresses import ONE_SPELLING, EmailAddressField, canonical
+from sites.languages import LanguageField
 from sites.moments import minute_of
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
@@ -42,9 +43,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     email = EmailAddressField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120)
-    language = models.CharField(
-        _("language"), max_length=2, choices=[("en", "English"), ("ja", "日本語")], default="en"
-    )
+    language = LanguageField(_("language"), default="en")
     is_staff = models.BooleanField(_("may open the admin screens"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
@@ -109,6 +108,21 @@ class Site(models.Model):
         choices=value_set_choices,
         help_text=_("Used for the HSUV shown at this site; a comparison names its own."),
     )
+    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
+    contact_email = models.EmailField(_("contact's e-mail address"), blank=True)
+    contact_phone = models.CharField(_("contact's telephone"), max_length=40, blank=True)
+    activated_on = models.DateField(
+        _("enrols from"),
+        null=True,
+        blank=True,
+        help_text=_("The first day on which a patient may consent here. Empty: since ever."),
+    )
+    closed_on = models.DateField(
+        _("enrols until"),
+        null=True,
+        blank=True,
+        help_text=_("The last such day; follow-up goes on. Empty: no end."),
+    )
 
     class Meta:
         verbose_name = _("site")
@@ -119,7 +133,16 @@ class Site(models.Model):
             models.CheckConstraint(
                 condition=Q(value_set__in=[value_set.code for value_set in value_sets.ALL]), name="site_value_set_known"
             ),
+            models.CheckConstraint(
+                condition=Q(activated_on=None) | Q(closed_on=None) | Q(closed_on__gte=F("activated_on")),
+                name="site_closes_after_activation",
+                violation_error_message=_("A site cannot close before it is activated."),
+            ),
         ]
+
+    def enrols(self, day: date) -> bool:
+        """Whether who consents on a day may be enrolled here; the trigger `site_enrols` holds every path to it."""
+        return (self.activated_on or day) <= day <= (self.closed_on or day)
 
     def __str__(self) -> str:
         """Code and name, in the language of the page."""

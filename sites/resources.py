@@ -111,7 +111,10 @@ class SiteResource(Checked):
     class Meta(Checked.Meta):
         model = Site
         import_id_fields = ("code",)
-        fields = export_order = ("code", "name", "name_ja", "region", "enrolment_target", "value_set")
+        fields = export_order = (
+            "code", "name", "name_ja", "region", "enrolment_target", "value_set",
+            "contact_name", "contact_email", "contact_phone", "activated_on", "closed_on",
+        )  # fmt: skip
 
 
 class EmailWidget(widgets.CharWidget):

@@ -9,9 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from django.conf import settings
 from django.db import connection, connections, transaction
 
+from registry.exports import jobs
+
 ROOT = Path(__file__).parents[1]
+
+
+def export_path(export):
+    """Where the file of an export lies, the shared store being a folder."""
+    return settings.EXPORT_FOLDER / jobs.name_of(export)
 
 
 def worker_environment(**more):

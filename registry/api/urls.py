@@ -4,8 +4,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.analysis import cohorts, comparisons, exports, imports, snapshots
-from registry.api.records import adverse_events, assessments, patients, queries, reference, screening
+from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
+from registry.api.records import adverse_events, assessments, follow_up_ends, patients, queries, reference, screening
 from registry.api.schema import docs, root
 
 app_name = "api"
@@ -30,6 +30,12 @@ urlpatterns = [
     path("patients/<str:patient_id>/identifiers", patients.Identifiers.as_view(), name="patient_identifiers"),
     path("assessments", assessments.Assessments.as_view(), name="assessments"),
     path("assessments/<str:patient_id>/<str:timepoint>", assessments.OneAssessment.as_view(), name="assessment"),
+    path(
+        "assessments/<str:patient_id>/<str:timepoint>/outcomes",
+        assessments.AssessmentOutcomes.as_view(),
+        name="assessment_outcomes",
+    ),
+    path("follow-up-ends", follow_up_ends.FollowUpEnds.as_view(), name="follow_up_ends"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
     path("screening", screening.ScreeningLog.as_view(), name="screening"),
@@ -46,6 +52,9 @@ urlpatterns = [
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),
     path("comparisons/<uuid:run_id>/result", comparisons.ComparisonResult.as_view(), name="comparison_result"),
+    path("data", data.Data.as_view(), name="data"),
+    path("data/<str:table>", data.Table.as_view(), name="table"),
+    path("codebook", data.Codebook.as_view(), name="codebook"),
     path("exports", exports.Exports.as_view(), name="exports"),
     path("exports/<uuid:export_id>", exports.OneExport.as_view(), name="export"),
     path("exports/<uuid:export_id>/cancel", exports.ExportCancellation.as_view(), name="export_cancel"),

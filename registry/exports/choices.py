@@ -7,6 +7,8 @@ and a page, a command and the API ask in the same words.
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from django.conf import settings
+
 from registry.analysis.design import cohorts
 from registry.instruments import value_sets
 from registry.instruments.base import MISSING_REASONS, Choice, Label
@@ -87,7 +89,11 @@ SHAPES = (
     Choice("wide", Label("Wide: a row for each patient", "ワイド形式：患者ごとに1行")),
 )
 VALUES = (Choice("codes", Label("Codes", "コード")), Choice("labels", Label("Labels", "ラベル")))
-LANGUAGES = (Choice("en", Label("English", "英語")), Choice("ja", Label("Japanese", "日本語")))
+LANGUAGES = (
+    Choice("en", Label("English", "英語")),
+    Choice("ja", Label("Japanese", "日本語")),
+    *(Choice(str(code), Label(str(name), str(name))) for code, name in settings.LANGUAGES if code not in ("en", "ja")),
+)
 CONTENT = (
     Choice("items", Label("Answers, item by item", "項目ごとの回答")),
     Choice("totals", Label("Totals and classes", "合計点と分類")),

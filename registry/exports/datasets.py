@@ -158,7 +158,7 @@ class _Maker:
         )  # fmt: skip
         return Dataset(
             f"own_{instrument.code}",
-            Label(f"{instrument.title.en}: a row each", f"{instrument.title.ja}：1件1行"),
+            Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
             (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
             f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t "
             f"{self._only()} {self._surgery()}",
@@ -234,7 +234,7 @@ class _Maker:
         for place, choice in enumerate(catalogue.item("kind").choices):
             yield Variable(
                 name=f"event_{choice.code}",
-                label=Label(f"Adverse event: {choice.label.en}", f"有害事象：{choice.label.ja}"),
+                label=Label("Adverse event: {choice}", "有害事象：{choice}").format(choice=choice.label),
                 kind="integer",
                 sql=f"(coalesce(e.kinds, 0) >> {place}) & 1",
                 of="kind",
@@ -327,7 +327,9 @@ class _Maker:
                 kind="integer",
                 sql=f"{variable.sql} - {of_patient}.surgery_date",
                 unit="days",
-                label=Label(f"{variable.label.en}, days since surgery", f"{variable.label.ja}（手術日からの日数）"),
+                label=Label("{variable}, days since surgery", "{variable}（手術日からの日数）").format(
+                    variable=variable.label
+                ),
             )
         return variable
 
@@ -394,7 +396,11 @@ def _derived(derived, alias, instrument):
 
 
 def _score(score):
-    label = Label(f"{score.title.en} (provisional)", f"{score.title.ja}（暫定）") if score.provisional else score.title
+    label = (
+        Label("{score} (provisional)", "{score}（暫定）").format(score=score.title)
+        if score.provisional
+        else score.title
+    )
     instrument = Instrument(
         code=score.code, version="1", title=score.title, items=(), higher_is=score.higher_is,
         citation=score.citation, licence=score.licence, optional=True,
@@ -446,14 +452,14 @@ def _utility(code, alias):
     declared = variables.HSUV
     return Variable(
         name=f"hsuv_{code.lower()}",
-        label=Label(f"{declared.label.en}, {value_set.label.en}", f"{declared.label.ja}・{value_set.label.ja}"),
+        label=Label("{what}, {values}", "{what}・{values}").format(what=declared.label, values=value_set.label),
         kind="number", sql=f"('{{{values}}}'::float8[])[1 + {place}]", of="hsuv",
         instrument=catalogue.instrument("eq5d5l"),
     )  # fmt: skip
 
 
 def _change(of, sql, kind):
-    label = Label(f"Δ {of.label.en}", f"{of.label.ja} 変化量")
+    label = Label("Δ {of}", "{of} 変化量").format(of=of.label)
     return Variable(
         name=f"delta_{of.name}", label=label, kind=kind, sql=sql, of=of.name, unit=of.unit,
         instrument=getattr(of, "instrument", None) or catalogue.instrument_of(of.name),

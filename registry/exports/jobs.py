@@ -1,7 +1,7 @@
 """The life of an export: asked for, carried out once, kept for some days, taken away.
 
-The row is the job (`registry.services.jobs`). The file is written under another name and renamed when it is whole, by
-the worker that still has the claim: a failed or cancelled export leaves none.
+The row is the job (`registry.services.jobs`). The file is written under another name and put into the shared store when
+it is whole, by the worker that still has the claim: a failed or cancelled export leaves none.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from registry.instruments.base import Label
 from registry.instruments.timepoints import planned
 from registry.models import Erasure, Export, Snapshot
 from registry.services import jobs
-from registry.services.files import file_formats
+from registry.services.files import file_formats, shared_store
 from registry.services.files.data_source import LIVE
 from sites import audit
 from sites.audit.retention import Old
@@ -128,9 +128,14 @@ def one_of(access, export_id):
     return of(access).get(pk=export_id)
 
 
-def path_of(export):
-    """Where the file of an export lies, or would lie."""
-    return settings.EXPORT_FOLDER / f"{export.pk}.zip"
+def name_of(export):
+    """The name of an export's file in the shared store."""
+    return f"{export.pk}.zip"
+
+
+def file_of(export):
+    """The `shared_store.Stored` file of a finished export, or None. OSError where the store does not answer."""
+    return shared_store.find(name_of(export)) if export.status == Status.DONE else None
 
 
 # What workers do
@@ -145,7 +150,7 @@ def perform(export_id, reporting=True):
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
-    partial = path_of(export).with_name(f".{export.pk}.{claim.began.timestamp()}.part")
+    partial = settings.EXPORT_FOLDER / f".{export.pk}.{claim.began.timestamp()}.part"
     try:
         jobs.carry_out(
             claim,
@@ -172,7 +177,7 @@ def _written(export, partial, report):
         )
     reason = f"export {export.pk}"
     scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
-    private_folder()
+    shared_store.private_folder()
     with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
         return write_package(_private(partial), chosen, str(export.requested_by))
 
@@ -186,13 +191,8 @@ def _publish(export, claim, partial, manifest):
             raise jobs.ClaimLost
         if row.cancel_requested:
             raise jobs.Cancelled
-        partial.replace(path_of(export))
+        shared_store.put(partial, name_of(export))
         claim.end(Status.DONE, manifest=manifest, rows_written=sum(manifest["rows"].values()), **about)
-
-
-def private_folder():
-    """The folder of the files, for this user's processes alone."""
-    settings.EXPORT_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _private(path):
@@ -228,8 +228,8 @@ def _explained(error):
         )
     elif isinstance(error, (OSError, MemoryError)):
         reason = Label(
-            "The server has no room for the file. Tell the operator.",
-            "サーバーの空き容量が足りません。管理者に連絡してください。",
+            "The server has no room for the file, or its store does not answer. Tell the operator.",
+            "サーバーの空き容量が足りないか、保存先が応答しません。管理者に連絡してください。",
         )
     else:
         reason = Label(
@@ -273,7 +273,7 @@ def expire():
     done = Export.objects.filter(status=Status.DONE)
     over = list(done.filter(expires_at__lte=now)) + _with_erased_patients(done.filter(expires_at__gt=now))
     for export in over:
-        path_of(export).unlink(missing_ok=True)
+        shared_store.delete(name_of(export))
     Export.objects.filter(pk__in=[export.pk for export in over]).update(status=Status.EXPIRED)
     if over:
         with everything(reason="exports expire"), transaction.atomic():
@@ -284,10 +284,11 @@ def expire():
 
 
 def _clear_away(before):
-    """What interrupted workers left in the folder until then: parts of files, and files that no export has."""
-    if not settings.EXPORT_FOLDER.is_dir():
-        return
-    done = {path_of(export).name for export in Export.objects.filter(status=Status.DONE).only("pk")}
-    for left in (*settings.EXPORT_FOLDER.glob(".*.part"), *settings.EXPORT_FOLDER.glob("*.zip")):
-        if left.name not in done and left.stat().st_mtime < before.timestamp():
+    """What interrupted workers left until then: parts of files in the folder, files of the store that no export has."""
+    for left in settings.EXPORT_FOLDER.glob(".*.part") if settings.EXPORT_FOLDER.is_dir() else ():
+        if left.stat().st_mtime < before.timestamp():
             left.unlink(missing_ok=True)
+    done = {name_of(export) for export in Export.objects.filter(status=Status.DONE).only("pk")}
+    for name, put_at in shared_store.names():
+        if name.endswith(".zip") and name not in done and put_at < before:
+            shared_store.delete(name)

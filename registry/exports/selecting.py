@@ -66,15 +66,26 @@ class Selected:
         return self.flow[-1]["n"]
 
     @property
+    def patients(self):
+        """Who is in and who is not: counts of patients, and of the excluded by reason."""
+        return {
+            "enrolled": self.enrolled,
+            "exported": self.exported,
+            "excluded": [{"reason": step["reason"], "n": step["excluded"]} for step in self.flow[1:]],
+            "erased": self.erased,
+            "entered_in_error": self.in_error,
+        }
+
+    @property
     def restricted(self):
         return bool(self.cohort.steps)
 
     @property
     def datasets(self):
-        return datasets(self.choices, self.source, self.restricted, _timepoints())
+        return datasets(self.choices, self.source, self.restricted, known_timepoints())
 
 
-def _timepoints():
+def known_timepoints():
     """The protocol's timepoints, and behind them whatever else this registry has planned or met with."""
     others = {code: label for code, label in schedule.labels().items() if code not in TIMEPOINT.codes}
     return (*TIMEPOINT.choices, *(Choice(code, label) for code, label in others.items()))

@@ -109,6 +109,14 @@ RECORDS = [
         state=_with_extras("assessment", ASSESSMENT_DATE, *stored_items(catalogue.ASSESSMENT)),
     ),
     *record("registry_adverseevent", ("state",), state=_with_extras("adverse_event", *ADVERSE_EVENT_ITEMS)),
+    trigger("registry_patient", "site_enrols", "AFTER INSERT", "site_enrols", rows=False, among="NEW TABLE AS added"),
+    trigger(
+        "registry_patient",
+        "site_enrolled",
+        "AFTER UPDATE",
+        "site_enrols",
+        having="OLD.consent_date IS DISTINCT FROM NEW.consent_date",
+    ),
     trigger("registry_followupend", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
     trigger(
         "registry_identity",

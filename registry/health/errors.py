@@ -1,10 +1,12 @@
-"""Errors of the server: 503 while the database is away or busy, then with what was sent, and 500 for any other."""
+"""Errors of the server: 503 while the database or the store is away, then with what was sent, and 500 for any other."""
 
 import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseServerError
 from django.template import loader
+
+from registry.services.files.shared_store import StoreAway
 
 RETRY_AFTER = "10"  # seconds
 LARGEST = 500_000  # characters of what was sent that are given back
@@ -14,7 +16,7 @@ SECRET = ("password", "code", "token", "secret")
 
 def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError, StoreAway)):
         return database_away(request)
     page = loader.get_template("500.html").render({"request_id": _id(request)})
     return HttpResponseServerError(page)

@@ -1,6 +1,6 @@
-"""Shared folder: whether the processes of all hosts see the same files.
+"""Shared files: whether the processes of all hosts see the same store.
 
-A worker leaves a mark in the folder of exports now and then, and notes in the database which; whoever looks compares.
+A worker leaves a mark in the shared store now and then, and notes in the database which; whoever looks compares.
 """
 
 import os
@@ -9,6 +9,7 @@ import uuid
 from django.conf import settings
 
 from registry.health import heartbeats
+from registry.services.files import shared_store
 
 NAME = "store"  # of the row in the database
 MARK = ".shared"
@@ -16,13 +17,11 @@ SAME, OTHER, CLOSED, UNKNOWN = "same", "other", "closed", "unknown"
 
 
 def mark():
-    """Leave a new mark; called by a worker. OSError where the folder cannot be written."""
-    folder = settings.EXPORT_FOLDER
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Leave a new mark; called by a worker. OSError where nothing can be written."""
     text = uuid.uuid4().hex
-    unfinished = folder / f"{MARK}.{text}"
+    unfinished = shared_store.private_folder() / f"{MARK}.{text}"
     unfinished.write_text(text)
-    unfinished.replace(folder / MARK)
+    shared_store.put(unfinished, MARK)
     heartbeats.hold(NAME, text)
 
 
@@ -31,11 +30,8 @@ def compared():
     noted = heartbeats.holder(NAME)
     if noted is None:
         return UNKNOWN
-    try:
-        here = (settings.EXPORT_FOLDER / MARK).read_text()
-    except OSError:
-        return OTHER
-    if not os.access(settings.EXPORT_FOLDER, os.W_OK):
+    here = (shared_store.read(MARK) or b"").decode()
+    if here and not settings.STORE and not os.access(settings.EXPORT_FOLDER, os.W_OK):
         return CLOSED
     # Between the file and the row of a worker that marks just now there is a moment.
     return SAME if here == noted or here == heartbeats.holder(NAME) else OTHER

@@ -138,6 +138,7 @@ class _Work:
             comparing.find_twice(cursor, file, self.report.errors)
             if file == file_formats.PATIENTS:
                 comparing.find_wrong_sites(cursor, self.report.errors)
+                comparing.find_not_enrolling(cursor, self.report.errors)
                 comparing.find_in_error(cursor, self.report.errors)
             elif patients_known:
                 comparing.find_without_patient(cursor, file, self.report.errors)

@@ -5,7 +5,7 @@ An `Instrument` is an ordered set of `Item`s, one column each, and of `Derived` 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,7 +17,11 @@ MISSING_REASONS = ("not_applicable", "not_done", "unknown", "refused", "too_ill"
 
 @dataclass(frozen=True)
 class Label:
-    """A short text in the two languages of the product."""
+    """A short text: English and Japanese stand side by side, any further language is looked up by the English.
+
+    What a text is made of (`format`) is remembered, so that the template and each Label in it are looked up by
+    themselves. Two labels are equal where both texts are.
+    """
 
     en: str
     ja: str
@@ -26,11 +30,39 @@ class Label:
         return self.en
 
     def format(self, **values: Any) -> "Label":
-        return Label(self.en.format(**values), self.ja.format(**values))
+        """The text with values in its places; a value that is a Label itself is said in each language."""
+        made = Label(*(_filled(getattr(self, code), values, code) for code in ("en", "ja")))
+        object.__setattr__(
+            made, "_made_of", (self, values)
+        )  # beside the fields: equality and JSON know the texts alone
+        return made
 
     def in_language(self, code: Any) -> str:
-        """The text for a language code such as `en`, `ja` or `ja-jp`; English for any other."""
-        return self.ja if (code or "").startswith("ja") else self.en
+        """The text for a language code such as `en`, `ja` or `de-at`; English where a catalogue lacks it."""
+        language = (code or "en")[:2]
+        if language in ("en", "ja"):
+            return self.ja if language == "ja" else self.en
+        template, values = getattr(self, "_made_of", (None, {}))
+        if template is not None:
+            return _filled(template.in_language(code), values, code)
+        return _look_up(code, self.en)
+
+
+def _filled(template: str, values: Mapping[str, Any], code: str) -> str:
+    said = {name: value.in_language(code) if isinstance(value, Label) else value for name, value in values.items()}
+    return template.format(**said)
+
+
+_look_up: Callable[[str, str], str] = lambda code, english: english  # noqa: E731
+
+
+def provide_catalogues(look_up: Callable[[str, str], str]) -> None:
+    """Where the texts of further languages come from: a function of a language's code and the English text.
+
+    Given once at the start, so that declarations stay pure Python.
+    """
+    global _look_up
+    _look_up = look_up
 
 
 MISSING_LABELS = {
@@ -152,6 +184,8 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
 
 
 def _clean_integer(item: Any, raw: Any, today: date | None) -> int:
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < 10**12:
+        raw = int(raw)  # R, and whatever knows one kind of number, sends 2.0
     text = half_width_number(raw) if isinstance(raw, str) else raw
     if isinstance(raw, bool) or not (isinstance(raw, int) or (isinstance(raw, str) and _WHOLE.fullmatch(text))):
         raise InvalidValue(_expected(item, raw))

@@ -5,7 +5,9 @@ stand apart: the contract's files have the core columns and no others, whatever 
 as further columns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -219,7 +221,20 @@ def provide(read: Callable[[], Catalogue]) -> None:
 
 def current() -> Catalogue:
     """The registry's instruments as its protocol has them now; cheap, and the same throughout a request."""
-    return _read_current()
+    return _held.get() or _read_current()
+
+
+_held: ContextVar[Catalogue | None] = ContextVar("held_catalogue", default=None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """`current` stays as it is now, whatever is published: for a computation, whose threads ask no database."""
+    token = _held.set(current())
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def _looked_up(kinds: tuple[str, ...], name: str) -> Any:

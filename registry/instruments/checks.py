@@ -50,8 +50,8 @@ class DateOrder:
         item, day = catalogue.item(self.earlier), answers.get(self.earlier)
         if day is None or item.identifying:
             return self.message
-        english, japanese = f"{day.day} {day:%b %Y}", f"{day.year}年{day.month}月{day.day}日"
-        return Label(f"{self.message.en} ({english})", f"{self.message.ja}（{japanese}）")
+        said = Label(f"{day.day} {day:%b %Y}", f"{day.year}年{day.month}月{day.day}日")
+        return Label("{message} ({day})", "{message}（{day}）").format(message=self.message, day=said)
 
     def is_broken(self, answers: Mapping[str, Any]) -> bool:
         first, second = answers.get(self.earlier), answers.get(self.later)
@@ -86,7 +86,7 @@ class OnlyWith:
         """The message with what is answered instead."""
         item, value = catalogue.item(self.other), answers.get(self.other)
         said = Label("no answer", "未回答") if value is None else item.choice(value).label
-        return Label(f"{self.message.en} (it is “{said.en}”)", f"{self.message.ja}（現在：{said.ja}）")
+        return Label("{message} (it is “{said}”)", "{message}（現在：{said}）").format(message=self.message, said=said)
 
     def is_broken(self, answers: Mapping[str, Any]) -> bool:
         return answers.get(self.item) is not None and answers.get(self.other) != self.value

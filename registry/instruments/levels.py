@@ -135,7 +135,7 @@ class SegmentRule:
         if group == "multisegment":
             if not is_consecutive(levels):
                 return Label("the vertebrae are not neighbours", "椎体が連続していない")
-            return Label(f"more than {MAX_LEVELS} vertebrae", f"{MAX_LEVELS}椎体を超える")
+            return Label("more than {max_levels} vertebrae", "{max_levels}椎体を超える").format(max_levels=MAX_LEVELS)
         if self.segment_rule == "majority":
             return self.in_words
         return {

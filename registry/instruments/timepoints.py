@@ -5,7 +5,9 @@ A registry starts with `SCHEDULE`. An administrator may publish another version 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -69,7 +71,20 @@ def provide(read: Callable[[], tuple[Timepoint, ...]]) -> None:
 
 def planned() -> tuple[Timepoint, ...]:
     """Every visit that a version of the registry's schedule plans, in the order of the days."""
-    return _read_planned()
+    return _held.get() or _read_planned()
+
+
+_held: ContextVar[tuple[Timepoint, ...] | None] = ContextVar("held_schedule", default=None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """`planned` stays as it is now: for a computation, whose threads ask no database."""
+    token = _held.set(planned())
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def timepoint(code: str) -> Timepoint:
@@ -156,7 +171,7 @@ UNSCHEDULED_PATTERN = "u[1-9][0-9]{0,2}"
 
 def unscheduled(number: int) -> Choice:
     """The code and the label of a patient's unscheduled visit, counted from 1."""
-    return Choice(f"u{number}", Label(f"Unscheduled {number}", f"予定外{number}"))
+    return Choice(f"u{number}", Label("Unscheduled {number}", "予定外{number}").format(number=number))
 
 
 def unscheduled_number(code: str) -> int | None:

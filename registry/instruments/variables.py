@@ -57,7 +57,7 @@ class Variable:
             raise ValueError(f"{self.name} is not continuous")
         return Variable(
             name=f"delta_{self.name}",
-            label=Label(f"Δ {self.label.en}", f"{self.label.ja} 変化量"),
+            label=Label("Δ {label}", "{label} 変化量").format(label=self.label),
             kind=self.kind,
             unit=self.unit,
             decimals=self.decimals,
@@ -165,7 +165,7 @@ def _graded(instrument: Any, item: Any) -> Variable:
         name=item.name,
         label=item.label
         if own
-        else Label(f"{instrument.title.en}: {item.label.en}", f"{instrument.title.ja}：{item.label.ja}"),
+        else Label("{instrument}: {item}", "{instrument}：{item}").format(instrument=instrument.title, item=item.label),
         kind="categorical",
         categories=tuple(Choice(str(choice.code), choice.label) for choice in item.choices),
     )
@@ -227,7 +227,9 @@ def _further(instruments: Any, but: Any, titled: bool = False) -> Iterator[Varia
                 several = titled and len(instrument.items) > 1
                 yield Variable(
                     name=part.name,
-                    label=Label(f"{instrument.title.en}: {part.label.en}", f"{instrument.title.ja}：{part.label.ja}")
+                    label=Label("{instrument}: {part}", "{instrument}：{part}").format(
+                        instrument=instrument.title, part=part.label
+                    )
                     if several
                     else part.label,
                     kind=kind,

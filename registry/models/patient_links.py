@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments.extra.respondent import RESPONDENTS, SELF
 from registry.models.clinical import Patient, in_error_field, site_of_patient
+from sites.languages import LanguageField
 
 
 class PatientLink(models.Model):
@@ -26,7 +27,7 @@ class PatientLink(models.Model):
     )
     timepoint = models.CharField(_("timepoint"), max_length=16)
     token_hash = models.CharField(max_length=64, unique=True)
-    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES)
+    language = LanguageField(_("language"))
     respondent = models.CharField(
         _("who answers"),
         max_length=11,

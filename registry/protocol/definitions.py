@@ -371,7 +371,9 @@ class _Reader:
         except InvalidExpression as error:
             if scope is None and any(self.trees.get(name, 1) is None for name in _names(text)):
                 return None  # what it names has a fault of its own
-            reason = Label(f"character {error.column}: {error.reason.en}", f"{error.column}文字目：{error.reason.ja}")
+            reason = Label("character {column}: {reason}", "{column}文字目：{reason}").format(
+                column=error.column, reason=error.reason
+            )
             self.faults.append(Fault(row, column, text[:80], reason))
             return None
         if len(sql.expression(expression.tree, lambda name: f't."{name}"')) > LONGEST_SQL:

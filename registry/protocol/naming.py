@@ -43,7 +43,7 @@ def reason_against(name: str, taken: Collection[str] = ()) -> Label | None:
         )
     for program, words in RESERVED.items():
         if name in words:
-            return Label(f"is a word of {program} itself", f"{program}の予約語です")
+            return Label("is a word of {program} itself", "{program}の予約語です").format(program=program)
     if re.fullmatch(r"str[0-9]+", name):
         return Label("is a word of Stata itself", "Stataの予約語です")
     if name.endswith(ENDINGS) or name.startswith(("delta_", "hsuv_", "event_")):

@@ -369,7 +369,9 @@ def _unreachable(text: str, have: Any) -> Label | None:
         return None  # a fault, with its place
     if lacking:
         listed = ", ".join(lacking)
-        return Label(f"needs what was not carried ({listed})", f"取り込まれない項目（{listed}）が必要です")
+        return Label("needs what was not carried ({listed})", "取り込まれない項目（{listed}）が必要です").format(
+            listed=listed
+        )
     return None
 
 

@@ -30,6 +30,7 @@ REASONS = {
     "singular": "the covariance is singular",
     "too_few_visits": "fewer than two visits have values",
     "no_match": "nobody could be matched",
+    "one_control": "tables of pairs take one control for each treated patient",
 }
 SMALL_RANGE = 1 << 16  # integers spanning no more than this are counted in one pass, without sorting
 

@@ -29,7 +29,7 @@ def content_of(data):
 
 def random_plan(seed):
     """Any variables at any visits by any tests and effects that fit them."""
-    from registry.analysis.sections import comparison_tests as tests
+    from registry.analysis.sections.comparing import comparison_tests as tests
 
     generate = random.Random(seed)
     groups = generate.choice([GROUPS, THREE])

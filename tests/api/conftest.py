@@ -2,14 +2,26 @@
 
 import json
 from datetime import timedelta
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from registry.services.entry import patients
+from registry.services.entry.assessments import save_assessment
+from sites.models import Site
 from sites.people import tokens
 from sites.people.tokens import TokenScope
-from sites.tenancy.access import access_of
+from sites.tenancy.access import Role, access_of
+from sites.tenancy.scope import entered
+from tests.conftest import TODAY, person
+from tests.web.conftest import ASSESSMENT
+
+application = get_wsgi_application()
 
 BASE = "/api/v1/"
 
@@ -75,3 +87,39 @@ def browse():
 def text():
     """`text(response)` is the page as one line of HTML."""
     return lambda response: " ".join(response.content.decode().split())
+
+
+# A running registry
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def served(committed):
+    """(address, token) of a running registry with two patients at North and one, of no concern, at South."""
+    north, south = (Site.objects.create(code=code, name=code) for code in ("N01", "S01"))
+    alice, charlie = person("Alice", Role.COORDINATOR, north), person("Charlie", Role.COORDINATOR, south)
+    for user, site, values in ((alice, north, ("60", "70")), (charlie, south, ("5",))):
+        access = access_of(user)
+        with entered(access.scope()), transaction.atomic():
+            for eq_vas in values:
+                raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
+                patient = patients.enrol(access=access, site=site, raw=raw, consented=True, today=TODAY)
+                answers = ASSESSMENT | {"eq_vas": eq_vas}
+                save_assessment(access=access, patient=patient, timepoint="preop", raw=answers, complete=True)
+    token = issued(alice)
+    with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", token
+        server.shutdown()
+        thread.join()
+        with connection.cursor() as cursor:
+            # The thread's own session would keep the tables from being emptied.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )

@@ -7,10 +7,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from registry.instruments import value_sets
 from registry.models import Patient
+from registry.services.follow_up.ends import end_follow_up
 from registry.services.records.extras import switch
 from registry.tasks import forget_api_answers
 from sites.models import ApiAnswer, AuditEvent
+from tests.conftest import TODAY
+from tests.privacy.conftest import END
 from tests.web.conftest import ASSESSMENT as TYPED
 from tests.web.conftest import BASELINE, SURGERY
 
@@ -137,6 +141,58 @@ def test_adverse_events_are_recorded_and_corrected_with_a_reason(alices, patient
     assert (changed.json()["clavien_dindo"], changed.json()["kind"]) == ("II", "pneumonia")
     for reader in (program(alice, "read"), program(dana)):
         assert reader.get(here).json()["detail"] is None
+
+
+def test_outcomes_follow_from_what_is_stored(alices, patient, as_person, alice):
+    before = ASSESSMENT | {"patient_id": patient, "timepoint": "preop"}
+    assert alices.post("assessments", before).status_code == 201
+    after = before | {"timepoint": "1m", "assessment_date": "2026-02-12", "pain_vas_mm": 5, "eq5d_mobility": 1}
+    after |= {"eq_vas": None, "missing": {"eq_vas": "refused"}}
+    assert alices.post("assessments", after).status_code == 201
+    first, later = (alices.get(f"assessments/{patient}/{visit}/outcomes").json() for visit in ("preop", "1m"))
+    assert first["hsuv"]["JP"] == value_sets.get("JP").table()[21232]
+    assert set(first["hsuv"]) == {value_set.code for value_set in value_sets.ALL}
+    assert set(first["delta_hsuv"].values()) == {None} and first["delta_pain_vas_mm"] is None
+    assert later["hsuv"]["JP"] == value_sets.get("JP").table()[11232]
+    assert later["delta_hsuv"]["JP"] == later["hsuv"]["JP"] - first["hsuv"]["JP"]
+    assert (later["delta_pain_vas_mm"], later["delta_eq_vas"]) == (5 - ASSESSMENT["pain_vas_mm"], None)
+    assert alices.get(f"assessments/{patient}/24m/outcomes").status_code == 404
+
+
+def test_ends_of_follow_up_are_a_list(alices, patient, as_person, alice, program, charlie):
+    with as_person(alice) as access:
+        end_follow_up(access=access, patient=Patient.objects.get(pk=patient), raw=END, today=TODAY)
+    (row,) = alices.get("follow-up-ends").json()["items"]
+    assert (row["patient_id"], row["end_kind"], row["end_date"]) == (patient, END["end_kind"], END["end_date"])
+    assert alices.get("follow-up-ends?end_kind=withdrawn,lost").json()["items"] == [row]
+    assert program(charlie).get("follow-up-ends").json()["items"] == []
+
+
+def test_a_list_can_be_sparse(alices, patient, enrolled, alice):
+    enrolled(alice, sex="female")
+    asked = alices.get("patients?fields=sex,patient_id&limit=1").json()
+    assert list(asked["items"][0].items()) == [("sex", "male"), ("patient_id", patient)]
+    assert [list(row) for row in alices.get(asked["next"]).json()["items"]] == [["sex", "patient_id"]]
+    for wrong in ("birth_date", "", "sex,shoe_size"):
+        assert problem(alices.get(f"patients?fields={wrong}"), 400).keys() == {"fields"}
+
+
+def test_each_answer_says_how_often_one_may_still_ask(alices, settings):
+    settings.API_RATES = {"token": 3, "address": 1000}
+    told = [alices.get("me") for _ in range(4)]
+    assert [answer["RateLimit-Remaining"] for answer in told] == ["2", "1", "0", "0"]
+    assert [answer.status_code for answer in told] == [200, 200, 200, 429]
+    assert {answer["RateLimit-Limit"] for answer in told} == {"3"}
+    assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in told)
+
+
+def test_whole_numbers_come_as_floats_too(alices, patient):
+    """What R's jsonlite and Excel make of whole numbers; half a grade is still none."""
+    draft = {"patient_id": patient, "timepoint": "preop", "assessment_date": "2026-01-12"}
+    answer = alices.post("assessments", draft | {"ecog_ps": 2.0, "pain_vas_mm": 40.0})
+    assert (answer.status_code, answer.json()["ecog_ps"], answer.json()["pain_vas_mm"]) == (201, 2, 40), answer.content
+    errors = problem(alices.change(f"assessments/{patient}/preop", {"ecog_ps": 1.5, "eq_vas": 50.5}), 422)
+    assert errors.keys() == {"ecog_ps", "eq_vas"}
 
 
 def test_lists_are_filtered_ordered_and_paged(alices, enrolled, alice, charlie, program, dana):

@@ -414,6 +414,15 @@ ACTS = {
     "signatures": Act(
         lambda values, *_: {"confirm": "on", "password": PASSWORD, "acknowledged": values["query_id"]}, before=finished
     ),
+    "sign_many": Act(
+        lambda values, who, world: {
+            "confirm": "on",
+            "password": PASSWORD,
+            "acknowledged": world.values["own"]["query_id"],
+            "sign": world.values["own"]["patient_id"],
+        },
+        before=lambda world, place: finished(world, "own"),
+    ),
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files
     "export_download": Act({"what": "patients"}, on="", done=200),
@@ -456,6 +465,9 @@ ACTS = {
     "person_role": Act(
         lambda values, *_: {"role": "monitor", "site": values["site_id"], "starts_on": "2026-01-01"}, on=""
     ),
+    "site_new": Act({"code": "Z02", "name": "Zone"}),
+    "site_change": Act({"name": "North"}),
+    "person_change": Act({"name": "Alicia"}),
     "person_sessions": Act(on=""),
     "person_factors": Act(on=""),
     "person_active": Act(on=""),

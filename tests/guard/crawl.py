@@ -129,7 +129,7 @@ class Undone(Exception):
 
 _CHANCE = re.compile(
     r"""name="(csrfmiddlewaretoken|submission)" value="[^"]*"|csrftoken=\S+|sessionid=\S+|expires=[^;]+"""
-    r"""|'Content-Length': '\d+'|data-left="\d+" """.strip()
+    r"""|'Content-Length': '\d+'|'RateLimit-\w+': '\d+'|data-left="\d+" """.strip()
 )
 
 

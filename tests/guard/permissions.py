@@ -232,6 +232,8 @@ OPERATIONS = {
     "assessments_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_assessment, 201, 422))),
     "assessment_get": Operation(READERS, of_site=True),
     "assessment_patch": changes(ENTRY, (nothing, 200), (lambda _values: {"ecog_ps": 2}, 200)),
+    "assessment_outcomes_get": Operation(READERS, of_site=True),
+    "follow_up_ends_get": Operation(READERS),
     "adverse_events_get": Operation(READERS),
     "adverse_events_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_event, 201, 422))),
     "adverse_event_get": Operation(READERS, of_site=True),
@@ -250,6 +252,9 @@ OPERATIONS = {
     "export_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_cancel_post": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
     "export_file_get": Operation(EXPORTING, answered=404, scope="export", arguments=NO_EXPORT),
+    "data_get": Operation(EXPORTING, scope="export"),
+    "table_get": Operation(EXPORTING, scope="export", arguments={"table": "assessments"}),
+    "codebook_get": Operation(SIGNED_IN),
     "imports_get": Operation(DATA_MANAGER, scope="write"),
     "imports_post": Operation(DATA_MANAGER, scope="write", sent=((nothing, 415, 415),)),  # files are no JSON
     "import_get": Operation(DATA_MANAGER, answered=404, scope="write", arguments=NO_IMPORT),
@@ -447,6 +452,7 @@ RULES = {
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
     "to_sign": page(frozenset({"investigator"}), refused=404),
+    "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(
         writers=frozenset({"investigator"}), acted=(422,), bodies=({"confirm": "", "password": "no"},)
     ),
@@ -530,6 +536,11 @@ RULES = {
     # People
     "people": page(ADMIN),
     "person": page(ADMIN),
+    "sites": page(ADMIN),
+    "site": page(ADMIN),
+    "site_new": Rule(ADMIN, ADMIN, acted=(422,)),
+    "site_change": Rule(ADMIN, ADMIN, acted=(422,)),
+    "person_change": Rule(ADMIN, ADMIN, acted=(422,)),
     "person_role": Rule(ADMIN, ADMIN, opened=405, acted=(422,)),
     "membership": Rule(ADMIN, ADMIN, acted=(302, 422)),
     "person_sessions": Rule(ADMIN, ADMIN, opened=405, acted=(302,)),

@@ -5,6 +5,7 @@ import smtplib
 import threading
 import time
 import uuid
+from datetime import timedelta
 from socketserver import StreamRequestHandler, TCPServer
 
 import pytest
@@ -210,6 +211,8 @@ def test_a_recurring_task_that_failed_or_is_late_is_named(look):
 def test_backups_that_are_lacking_are_wrong_only_where_they_are_watched(look, settings):
     assert look(work.backups)[0] == "note"
     settings.BACKUP_MAX_AGE_HOURS = 30
+    assert look(work.backups)[0] == "note"
+    BackupRecord.objects.create(kind="backup", began_at=timezone.now() - timedelta(hours=31))
     assert look(work.backups)[0] == "failed"
     BackupRecord.objects.create(kind="backup", began_at=timezone.now(), rows=7, size=2_000_000)
     state, said = look(work.backups)

@@ -1,6 +1,7 @@
 """The demonstration: loaded once, into nothing else, computed, summed up."""
 
 import io
+import subprocess
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +10,10 @@ from django.db import transaction
 from django.test import override_settings
 
 from registry import tasks
+from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts, plans
+from registry.analysis.documents import bundle
+from registry.analysis.presentation import tables
 from registry.analysis.running import runner
 from registry.demo.recent import WAITING, with_recent_patients
 from registry.instruments import levels
@@ -18,6 +22,7 @@ from registry.models import Assessment, ComparisonRun, Patient
 from sites.models import AuditEvent, Membership, Site, User
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import everything
+from tests.analysis.test_bundle import VERIFY, needs_r, unpacked, wrong
 
 pytestmark = pytest.mark.long
 
@@ -161,6 +166,21 @@ def test_once_computed_it_is_ready_and_the_summary_compares_with_the_study(compu
     assert demonstration.password() in said
     assert all(login.email in said for login in demonstration.LOGINS)
     assert "All 45 P-values print as in the study." in said
+
+
+@pytest.mark.r
+@needs_r
+def test_r_computes_the_study_again(computed, tmp_path):
+    with everything():
+        frame = frames.read(runner.timepoints_needed(plans.SEGMENT_COMPARISON, cohorts.SEGI2024))
+        result = ComparisonRun.objects.first().result
+    content = bundle.bundle(tables.in_order(result), frame, plans.SEGMENT_COMPARISON)
+    checked = subprocess.run(  # the quick way: an exact test of a large table takes R minutes
+        ["Rscript", "--vanilla", VERIFY, "--quick", unpacked(tmp_path, content)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, "\n".join(wrong(checked))
+    assert "0 differ, 0 on one side alone" in checked.stdout
 
 
 def test_the_summary_before_the_comparison_says_what_to_do(demo):

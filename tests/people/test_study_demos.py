@@ -7,11 +7,15 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import override_settings
 
+from registry.analysis.data import frame as frames
+from registry.analysis.documents import bundle
 from registry.analysis.reports import published_study
+from registry.analysis.running import runner
 from registry.management import demonstration
 from registry.models import Assessment, Patient
 from sites.models import User
 from sites.tenancy.scope import everything
+from tests.analysis.test_bundle import needs_r, unpacked, verify, wrong
 
 pytestmark = pytest.mark.long
 
@@ -85,3 +89,103 @@ def test_the_summary_and_the_page_put_them_beside_each_other(demo, lines, client
     page = client.get("/comparison/published/").content.decode()
     assert f"{agreeing} of {compared} numbers print as in the paper" in page
     assert "synthetic" in page
+
+
+# What the study's plan computes, beside what the page *Beside the paper* counts by itself.
+
+
+@pytest.fixture(scope="module")
+def compared(study):
+    """(result, bundle) of the study's plan on these patients."""
+    plan, cohort = demonstration.question(study)
+    with transaction.atomic(), everything():
+        frame = frames.read(runner.timepoints_needed(plan, cohort))
+        with override_settings(SYNTHETIC=True):
+            result = runner.run(plan, cohort, frame)
+            return result, bundle.bundle(result, frame, plan)
+
+
+SAME_TEST = {
+    "student_t": "t_test", "paired_t": "paired_t", "mann_whitney": "mann_whitney_uncorrected",
+    "chi_square": "chi_square", "fisher": "fisher_exact", "mcnemar_exact": "mcnemar_exact", "bowker": "bowker",
+    "signed_rank": "signed_rank_uncorrected",
+}  # fmt: skip
+CALLED = {"kps": "kps_points", "adverse_event": "any_complication"}
+ANSWERED = {"1": "yes", "0": "no"}
+
+
+def rows_of_plan(result, printed):
+    """The plan's row of each row of the paper that has one: its variable, visit and patients."""
+    rows = {
+        (row["variable"], row["timepoint"], bool(entry.get("matched"))): row
+        for entry in result["comparisons"]
+        if entry["comparison"] == "between"
+        for row in entry["rows"]
+    }
+    for row in printed["rows"]:
+        if row["kind"] in ("mean_sd", "counts", "any_event") and "score" not in row:
+            name = CALLED.get(row["variable"], row["variable"])
+            at = (name, row.get("visit", ""), row.get("set") == "matched")
+            if at in rows:
+                yield row, rows[at]
+
+
+def told(row, group, place):
+    """What a row of the plan says of a group, as the paper prints it."""
+    if row["kind"] != "mean_sd":
+        codes = [str(code) for code in row.get("codes", ("yes", "no"))]
+        names = group["counts"].keys()
+        return " / ".join(str(group["counts"][code if code in names else ANSWERED[code]]) for code in codes)
+    spread = row.get("spread", "sd")
+    wide = (spread if isinstance(spread, str) else spread[place]) == "se"
+    decimals = len(row["printed"][place].split(" ± ")[0].partition(".")[2])
+    parts = (group["mean"], group["sd"] / (group["n"] ** 0.5 if wide else 1))
+    return " ± ".join(f"{part / row.get('unit', 1) + 1e-9:.{decimals}f}" for part in parts)
+
+
+def test_the_plan_comes_to_the_numbers_beside_the_paper(demo, lines, compared):
+    result, printed = compared[0], published_study.document(demo)
+    checked, tested = 0, 0
+    for row, ours in rows_of_plan(result, printed):
+        line = lines[row["id"]]
+        groups = [ours["groups"][group["code"].lower()] for group in printed["groups"]]
+        assert [told(row, group, place) for place, group in enumerate(groups)] == list(line.ours), row["id"]
+        checked += 1
+        if SAME_TEST.get(row.get("test")) == ours["test"] and line.p_ours:
+            assert f"{ours['p']:.{printed['places']}f}" == line.p_ours, row["id"]
+            tested += 1
+    assert (checked, tested) == {"wang2025": (16, 13), "zheng2021": (33, 30)}[demo]
+
+
+def test_the_plans_curves_come_to_the_rates_beside_the_paper(demo, lines, compared):
+    endpoints = {entry["code"]: entry for entry in compared[0]["endpoints"]}
+    names = {"survival": "survival", "local_recurrence": "local_control" if demo == "zheng2021" else "recurrence"}
+    compared_rates = 0
+    for row in published_study.document(demo)["rows"]:
+        if row["kind"] not in ("survival_at", "median"):
+            continue
+        entry, line = endpoints[names[row["variable"]]], lines[row["id"]]
+        for place, group in enumerate(published_study.document(demo)["groups"]):
+            code = group["code"].lower()
+            if row["kind"] == "median":
+                ours = next(one["median"] for one in entry["followed"] if one["group"] == code)
+                assert f"{ours:.0f}" == line.ours[place]
+                continue
+            months = [row["months"]] if isinstance(row["months"], int) else row["months"]
+            rates = {
+                one["time"]: 100 * one["estimate"]
+                for one in entry["rates"]
+                if one["group"] == code and one["estimator"] == "survival" and one["estimate"] is not None
+            }
+            for month, text in zip(months, line.ours[place].split(" / "), strict=True):
+                decimals = len(text.rstrip("%").partition(".")[2])
+                assert f"{rates[month] + 1e-9:.{decimals}f}" == text.rstrip("%")
+                compared_rates += 1
+    assert compared_rates >= 2
+
+
+@pytest.mark.r
+@needs_r
+def test_r_computes_the_study_again(demo, compared, tmp_path):
+    checked = verify(unpacked(tmp_path, compared[1]))
+    assert checked.returncode == 0, "\n".join(wrong(checked)) + checked.stderr

@@ -25,6 +25,7 @@ from sites.tenancy.scope import everything
 from tests.analysis.random_frames import Draw
 from tests.analysis.test_bundle import needs_r, unpacked, verdicts, verify, wrong
 from tests.api.conftest import Program, issued
+from tests.working import export_path
 
 REASON = cohorts.PERMITTED.reason.en
 LUNG = cohorts.Cohort("lung", "1", cohorts.ALL.label, (cohorts.Step("primary_tumour", {"values": ["lung"]}),))
@@ -111,7 +112,7 @@ def test_an_export_accounts_for_them(cast, bob, as_person, settings, tmp_path, c
     patients = export.manifest["patients"]
     assert (patients["enrolled"], patients["exported"]) == (4, 3)
     assert patients["excluded"][0] == {"reason": REASON, "n": 1}
-    with zipfile.ZipFile(jobs.path_of(export)) as archive:
+    with zipfile.ZipFile(export_path(export)) as archive:
         for name in ("patients", "assessments", "adverse_events"):
             text = archive.read(f"data/{name}.csv").decode()
             assert cast[1].pk not in text and cast[0].pk in text

@@ -37,6 +37,7 @@ from registry.services.review.soft_checks import Form
 from sites.audit import sealing
 from sites.models import AuditEvent
 from sites.tenancy.scope import because, everything
+from tests.working import export_path
 
 CLINICAL = (AdverseEvent, Assessment, Change, FollowUpEnd, Identity, Patient, Query, QueryMessage, Signature, Utility)
 
@@ -194,11 +195,11 @@ def test_exports_that_may_hold_the_patient_are_taken_away(
         Export.objects.create(site_ids=[site.pk], status=Export.Status.DONE, **made) for site in (north, south)
     )
     for one in (of_north, of_south):
-        jobs.path_of(one).write_bytes(b"rows")
+        export_path(one).write_bytes(b"rows")
     assert jobs.expire() == 0
     erase(withdrawn)
     assert jobs.expire() == 1
-    assert [jobs.path_of(one).exists() for one in (of_north, of_south)] == [False, True]
+    assert [export_path(one).exists() for one in (of_north, of_south)] == [False, True]
     of_north.refresh_from_db()
     assert of_north.status == Export.Status.EXPIRED
     with as_person(dana) as access:
@@ -207,7 +208,7 @@ def test_exports_that_may_hold_the_patient_are_taken_away(
     again.refresh_from_db()
     assert (again.status, again.manifest["patients"]["erased"]) == ("done", 1)
     assert jobs.expire() == 0  # it was made without the patient
-    assert jobs.path_of(again).exists()
+    assert export_path(again).exists()
 
 
 def test_the_page_asks_twice_and_then_shows_the_register(withdrawn, browse, dana, alice, bob, stored, text):

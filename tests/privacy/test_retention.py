@@ -18,6 +18,7 @@ from registry.settings import CELERY_BEAT_SCHEDULE
 from sites.models import ApiToken, AuditEvent, Invitation
 from sites.people import invitations
 from sites.tenancy.access import Role
+from tests.working import export_path
 
 
 def at(days):
@@ -38,7 +39,7 @@ def export(dana, north, south, settings, tmp_path):
             expires_at=timezone.now() + timedelta(days=expires),
             **about,
         )
-        jobs.path_of(row).write_bytes(b"rows")
+        export_path(row).write_bytes(b"rows")
         return row
 
     return make
@@ -49,7 +50,7 @@ def test_files_of_exports_go_first_and_their_records_later(export, north, stored
     ancient = export(north, expires=-400)
     counts = tasks.purge()
     assert counts["files of exports"] == 2
-    assert [jobs.path_of(one).exists() for one in (running, over, ancient)] == [True, False, False]
+    assert [export_path(one).exists() for one in (running, over, ancient)] == [True, False, False]
     assert {row.pk for row in stored(Export)} == {running.pk, over.pk}
     (event,) = stored(AuditEvent, action="purged", table_name="registry_export")
     assert (event.new["rows"], event.reason) == (1, "purge_expired")

@@ -21,14 +21,14 @@ def test_the_list_says_what_the_page_of_signatures_says(finished, enrolled, alic
     with as_person(ivo):
         ready = signing.ready(finished)
     assert ready.is_ready
-    assert listed().lines == [Unsigned(finished.pk, len(ready.forms), 0, 0)]
+    assert listed().lines == [Unsigned(finished.pk, len(ready.forms), (), 0)]
     with as_person(mona) as access:
         queries.raise_query(access=access, patient=finished, form=Form("baseline"), text="Which hospital?")
     with as_person(alice) as access:
         raw = {"assessment_date": "2026-03-01"}
         save_assessment(access=access, patient=finished, timepoint="u1", raw=raw, today=TODAY)
     found = listed()
-    assert found.lines == [Unsigned(finished.pk, len(ready.forms), 1, 1)]
+    assert found.lines == [Unsigned(finished.pk, len(ready.forms), ("u1",), 1)]
     assert (found.total, found.can_be_signed) == (1, 0)
 
 
@@ -37,6 +37,20 @@ def test_what_is_signed_leaves_the_list(finished, ivo, as_person, listed):
     with as_person(ivo) as access:
         signing.sign(access=access, patient=finished)
     assert listed().lines == []
+
+
+def test_what_came_since_a_signature_says_so(finished, save, ivo, as_person, listed):
+    with as_person(ivo) as access:
+        signature = signing.sign(access=access, patient=finished)
+    save(timepoint="1m", assessment_date="2026-02-14")
+    assert listed().lines == [Unsigned(finished.pk, 1, (), 0, signature.signed_at)]
+
+
+def test_the_whole_list_names_the_forms_of_whom_nothing_is_finished(enrolled, alice, browse, ivo):
+    patient = enrolled(alice)
+    page = browse(ivo).get(reverse("to_sign") + "?all=1")
+    assert page.context["found"].lines == [Unsigned(patient.pk, 0, ("baseline", "surgery"), 0)]
+    assert "Baseline" in page.content.decode()
 
 
 @pytest.mark.parametrize("who", ["alice", "mona", "dana", "ada"])

@@ -18,6 +18,7 @@ from registry.services.files import snapshots
 from sites.models import AuditEvent, Membership
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import everything
+from tests.working import export_path
 
 FORM = {
     "format": "csv", "cohort": "all", "shape": "long", "content": ["items", "totals"], "values": "codes",
@@ -167,8 +168,11 @@ def test_what_breaks_while_writing_leaves_no_file(registry, bob, folder):
     folder.touch()  # where the file would be written
     assert jobs.perform(export.pk, reporting=False)
     export.refresh_from_db()
-    assert (export.status, export.error["en"]) == ("failed", "The server has no room for the file. Tell the operator.")
-    assert not jobs.path_of(export).exists()
+    assert (export.status, export.error["en"]) == (
+        "failed",
+        "The server has no room for the file, or its store does not answer. Tell the operator.",
+    )
+    assert not export_path(export).exists()
 
 
 def test_a_queued_export_can_be_cancelled_and_is_then_not_carried_out(registry, signed_in, bob):
@@ -177,7 +181,7 @@ def test_a_queued_export_can_be_cancelled_and_is_then_not_carried_out(registry, 
     client.post(f"/export/{export.pk}/cancel/")
     assert not jobs.perform(export.pk, reporting=False)
     export.refresh_from_db()
-    assert (export.status, jobs.path_of(export).exists()) == ("cancelled", False)
+    assert (export.status, export_path(export).exists()) == ("cancelled", False)
     assert "cancelled" in client.get(f"/export/{export.pk}/").content.decode()
 
 
@@ -217,19 +221,19 @@ def test_a_worker_that_was_given_up_leaves_its_successors_file_alone(registry, b
     assert jobs.perform(export.pk, reporting=False)
     export.refresh_from_db()
     assert (export.status, export.attempts) == ("done", 2)
-    assert hashlib.sha256(jobs.path_of(export).read_bytes()).hexdigest() == export.sha256
-    assert [path.name for path in folder.iterdir()] == [jobs.path_of(export).name]
+    assert hashlib.sha256(export_path(export).read_bytes()).hexdigest() == export.sha256
+    assert [path.name for path in folder.iterdir()] == [export_path(export).name]
 
 
 def test_what_interrupted_workers_left_is_cleared_away(registry, signed_in, folder):
     export, _ = asked(signed_in("alice"))
     long_ago = (timezone.now() - timedelta(days=2)).timestamp()
-    for name in (f".{export.pk}.1.part", "f6f0c5c4-0000-4000-8000-000000000000.zip", jobs.path_of(export).name):
+    for name in (f".{export.pk}.1.part", "f6f0c5c4-0000-4000-8000-000000000000.zip", export_path(export).name):
         (folder / name).touch()
         os.utime(folder / name, (long_ago, long_ago))
     (folder / ".new.1.part").touch()
     assert jobs.expire() == 0
-    assert {path.name for path in folder.iterdir()} == {jobs.path_of(export).name, ".new.1.part"}
+    assert {path.name for path in folder.iterdir()} == {export_path(export).name, ".new.1.part"}
 
 
 def test_an_export_of_a_snapshot_holds_what_was_frozen(registry, signed_in, bob):

@@ -27,7 +27,7 @@ from sites.tenancy.scope import entered
 from tests.analysis.conftest import answers, patient, store
 from tests.api.conftest import issued
 from tests.conftest import person
-from tests.working import a_worker, locked, until
+from tests.working import a_worker, export_path, locked, until
 
 application = get_wsgi_application()
 
@@ -106,14 +106,14 @@ def test_a_killed_worker_leaves_no_file_and_the_next_one_writes_it_whole(bob, ac
         until(lambda: state_of(export) == "running" and left_in(folder) == [".part"])
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
-    assert (state_of(export), left_in(folder), jobs.path_of(export).exists()) == ("running", [".part"], False)
+    assert (state_of(export), left_in(folder), export_path(export).exists()) == ("running", [".part"], False)
     Export.objects.filter(pk=export.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     tasks.sweep()
     assert state_of(export) == "queued"
     with a_worker(tmp_path, "second", **kept):
         until(lambda: state_of(export) == "done")
     assert export.attempts == 2
-    content = jobs.path_of(export).read_bytes()
+    content = export_path(export).read_bytes()
     assert (export.size, export.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
     # A download that broke off goes on over another connection, and what arrives is what was written.

@@ -62,9 +62,9 @@ def test_an_unknown_language_changes_nothing(alice, browse):
 @pytest.mark.parametrize(
     ("who", "shown", "hidden"),
     [
-        ("alice", {"/", "/patients/"}, {"/admin/"}),
-        ("bob", {"/", "/patients/"}, {"/admin/"}),
-        ("ada", {"/", "/admin/"}, {"/patients/"}),
+        ("alice", {"/", "/patients/"}, {"/sites/", "/people/"}),
+        ("bob", {"/", "/patients/"}, {"/sites/", "/people/"}),
+        ("ada", {"/", "/sites/", "/people/"}, {"/patients/", "/admin/"}),
     ],
 )
 def test_navigation_shows_what_the_role_opens(browse, request, who, shown, hidden):

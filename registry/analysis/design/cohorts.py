@@ -85,12 +85,9 @@ class Step:
         """The label with the parameters in it, each in the words of its language."""
         shown = {name: self._shown(name, value) for name, value in self.parameters.items()}
         shown["when"] = (
-            Label(f" ({shown['timepoint'].en})", f"（{shown['timepoint'].ja}）") if "timepoint" in shown else ""
+            Label(" ({visit})", "（{visit}）").format(visit=shown["timepoint"]) if "timepoint" in shown else ""
         )
-        return Label(
-            label.en.format(**{name: str(value) for name, value in shown.items()}),
-            label.ja.format(**{name: getattr(value, "ja", value) for name, value in shown.items()}),
-        )
+        return label.format(**shown)
 
     def _shown(self, name, value):
         if name == "timepoint":
@@ -256,7 +253,7 @@ def _choice_step(code, name, label_ja):
     codes = tuple(choice.code for choice in part.choices)
     return StepKind(
         code=code,
-        label=Label(f"{part.label.en}: {{values}}", f"{part.label.ja}：{{values}}"),
+        label=Label("{part}: {{values}}", "{part}：{{values}}").format(part=part.label),
         reason=Label(f"another {part.label.en.lower()}, or not known", f"{label_ja}が該当しない、または不明"),
         keep=_among(name),
         check=_known(codes),

@@ -106,6 +106,9 @@ class Plan:
                 "群：グループ分け「named」には群の指定が必要で、他のグループ分けには指定できません",
             )
         self._check_two_groups()
+        for code, entries in self.sections:
+            for entry in entries:
+                sections.SECTIONS[code].check(entry, self)
 
     def _check_two_groups(self):
         test, groups = methods.OVERALL["continuous"][self.overall_continuous], self.grouped_by.groups

@@ -33,6 +33,8 @@ class Section:
     methods  (entry's result, Words) -> sentences of the methods, in the words' language
     analysed (data, entry) -> (settings, columns) of the data set behind the entry, for the bundle: settings are texts,
              numbers and lists by name, columns arrays or `analysis.sections.columns.Column`s of as many patients
+    further  (data, entry) -> name to numbers (n,) of further columns of data.csv, NaN for none
+    check    (entry, plan): Refused where the entry does not go with the plan's groups or its other sections
     uses     (entry, plan) -> (Variable, visit) of each column that the bundle's data.csv has of it
     """
 
@@ -46,6 +48,8 @@ class Section:
     answers: Callable = _nothing
     methods: Callable = _nothing
     uses: Callable = _nothing
+    further: Callable = _nothing
+    check: Callable = _nothing
     analysed: Callable | None = None
 
 

@@ -98,8 +98,10 @@ def write(file, result, frame, plan, patient_ids=None):
     """
     if frame.snapshot != result["method"]["snapshot"]:
         raise DataChanged("The data have changed since this comparison was run: run it again")
-    chosen = cohorts.select(cohorts.from_json(result["cohort"]), frame, plan.rule).chosen
-    declared = [*columns(plan, frame), *_of_sections(plan, frame)]
+    cohort = cohorts.from_json(result["cohort"])
+    chosen = cohorts.select(cohort, frame, plan.rule).chosen
+    data = runner.data_of(plan, frame, cohort) if plan.sections else None
+    declared = [*columns(plan, frame), *_of_sections(plan, frame), *_further(data)]
     contents = {
         "README.txt": [_readme(result, plan, chosen.size, patient_ids is not None)],
         "data.csv": _data(declared, chosen, patient_ids),
@@ -113,7 +115,7 @@ def write(file, result, frame, plan, patient_ids=None):
     if plan.sections:
         contents["texts.csv"] = [_csv(verification_numbers.TEXT_COLUMNS, verification_numbers.texts(result))]
         contents |= {path.name: [path.read_text(encoding="utf-8")] for path in sorted(VERIFY.parent.glob("verify_*.R"))}
-        contents |= section_data.files(runner.data_of(plan, frame, cohorts.from_json(result["cohort"])))
+        contents |= section_data.files(data)
     with zipfile.ZipFile(file, "w") as archive:
         for name, texts in contents.items():
             entry = zipfile.ZipInfo(name, MOMENT)
@@ -232,7 +234,9 @@ def _recoding(recode):
 def _hsuv(frame, variable, timepoint, code, main):
     name = _at(variable.name, timepoint)
     value_set = value_sets.get(code)
-    label = Label(f"{variable.label.en}, {value_set.label.en}", f"{variable.label.ja}、{value_set.label.ja}")
+    label = Label("{variable}, {value_set}", "{variable}、{value_set}").format(
+        variable=variable.label, value_set=value_set.label
+    )
     return Column(
         name=name if main else f"{name}_{code}",
         label=_when(label, timepoint),
@@ -290,7 +294,7 @@ def _when(label, timepoint):
     if not timepoint:
         return label
     when = timepoints.timepoint(timepoint).label
-    return Label(f"{label.en}, {when.en}", f"{label.ja}、{when.ja}")
+    return Label("{label}, {when}", "{label}、{when}").format(label=label, when=when)
 
 
 def _of_sections(plan, frame):
@@ -312,6 +316,18 @@ def _of_sections(plan, frame):
     yield _numbered("plan.death_day", label, np.where(death == NO_NUMBER, np.nan, death))
 
 
+def _further(data):
+    """What sections need of data.csv beside their variables, such as who is in which matched set."""
+    entries = [(code, entry) for code, entries in data.plan.sections for entry in entries] if data else ()
+    made = {}
+    for code, entry in entries:
+        made |= dict(sections.SECTIONS[code].further(data, entry))
+    for name, numbers in made.items():
+        values = np.full(data.selection.left_at.size, np.nan)
+        values[data.places] = numbers
+        yield _numbered(name, Label(name, name), values)
+
+
 def _of_plan(plan, frame, variable, visit, as_of):
     made = variable_columns.variable_columns(frame, variable, visit, plan.names, plan.value_sets[0], as_of)
     name = f"plan.{variable.name.replace(':', '_')}{'.' if visit else ''}{visit}"
@@ -322,7 +338,7 @@ def _of_plan(plan, frame, variable, visit, as_of):
         yield Column(name=name, label=label, kind="categorical", coded=Coded(made.codes, codes), choices=choices)
     else:
         yield _numbered(name, label, made.values, variable.unit)
-    why = Label(f"Why unknown: {label.en}", f"不明の理由：{label.ja}")
+    why = Label("Why unknown: {label}", "不明の理由：{label}").format(label=label)
     yield Column(name=f"{name}.why", label=why, kind="text", coded=Coded(made.why, variable_columns.WHY))
 
 

@@ -25,7 +25,9 @@ from registry.instruments.base import Label
 
 TITLES = {
     "levels": Label("Answers by level, and any problem (levels 2–5)", "レベル別回答数と「問題あり」（レベル2～5）"),
-    "profiles": Label(f"The {MOST_FREQUENT} most frequent profiles", f"頻度の高い{MOST_FREQUENT}プロファイル"),
+    "profiles": Label("The {most_frequent} most frequent profiles", "頻度の高い{most_frequent}プロファイル").format(
+        most_frequent=MOST_FREQUENT
+    ),
     "change": Label("Paretian classification of health change", "パレート式健康変化分類（PCHC）"),
     "change-no-problems": Label(
         "Paretian classification of health change, with “No problems”", "パレート式健康変化分類（「問題なし」を区別）"
@@ -108,7 +110,7 @@ def _levels(code, report, title):
     columns = (
         DIMENSION,
         *KNOWN_OF,
-        *(part(f"level_{level}", Label(f"Level {level}", f"レベル{level}")) for level in LEVELS),
+        *(part(f"level_{level}", Label("Level {level}", "レベル{level}").format(level=level)) for level in LEVELS),
         part("any_problem", Label("Any problem", "問題あり")),
     )
     rows = tuple(

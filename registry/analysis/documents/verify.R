@@ -194,6 +194,9 @@ test_change <- list(
   wilcoxon_signed_rank = function(change) {
     found(attempt(wilcox.test(change, correct = TRUE, exact = FALSE)$p.value), "wilcox.test")
   },
+  signed_rank_uncorrected = function(change) {
+    found(attempt(wilcox.test(change, correct = FALSE, exact = FALSE)$p.value), "wilcox.test(correct = FALSE)")
+  },
   signed_rank_exact = function(change) {
     moved <- change[!is.na(change) & change != 0]
     if (length(moved) == 0 || length(moved) >= SMALL) return(test_change$wilcoxon_signed_rank(change))

@@ -1,6 +1,8 @@
 # The numbers of `comparisons`, computed again from data.csv. Read by verify.R.
 
 of_section$comparisons <- function(b, line, claim, text) {
+  b <- of_matched(b, line, text)
+  if (grepl("/sizes$", line$table)) return(c(n = length(b$members[[line$group]]), sets = length(unique(unlist(lapply(b$members, function(rows) b$set[rows]))))))
   if (!grepl("/rows$", line$table)) return(NULL)
   kind <- line$kind; name <- line$variable; when <- line$timepoint
   column <- function(visit) paste0("plan.", gsub(":", "_", name), if (visit == "") "" else paste0(".", visit))
@@ -42,7 +44,7 @@ of_section$comparisons <- function(b, line, claim, text) {
   }
   g <- typed(b, "group")
   test <- line$test
-  if (claim_there(claim, "p")) made <- c(made, p = section_test(x, g, b$groups, test, kind))
+  if (claim_there(claim, "p")) made <- c(made, p = if (is.null(b$set)) section_test(x, g, b$groups, test, kind) else sets_p(b, x, test, text))
   if (claim_there(claim, "cells")) {
     counts <- occupied(table(g, x)); expected <- outer(rowSums(counts), colSums(counts)) / sum(counts)
     made <- c(made, small_expected = sum(expected < 5), cells = length(expected))
@@ -52,13 +54,17 @@ of_section$comparisons <- function(b, line, claim, text) {
     two <- pair_codes(b, pair); first <- x[b$members[[two[1]]]]; second <- x[b$members[[two[2]]]]
     path <- paste0("effects/", pair); has <- function(what) claim_there(claim, paste0(path, "/", what))
     effect <- c("n/0" = sum(!is.na(first)), "n/1" = sum(!is.na(second)))
+    if (!is.null(b$set)) {
+      whole <- in_whole_sets(b, x)
+      effect <- c("n/0" = sum(whole[b$members[[two[1]]]]), "n/1" = sum(whole[b$members[[two[2]]]]), sets = length(unique(b$set[whole])))
+    }
     if (has("smd")) effect <- c(effect, smd = section_smd(first, second, categories))
     if (has("estimate")) {
       each <- number(paste0(path, "/confidence"))
-      effect <- c(effect, section_effect(first, second, text(paste0(path, "/measure")), each, text(paste0(path, "/test"))))
+      effect <- c(effect, if (!is.null(b$set)) sets_effect(b, x, text(paste0(path, "/measure")), each, text) else section_effect(first, second, text(paste0(path, "/measure")), each, text(paste0(path, "/test"))))
     }
     if (has("p_raw")) {
-      effect <- c(effect, p_raw = section_test(c(first, second), factor(rep(two, c(length(first), length(second))), two), two,
+      effect <- c(effect, p_raw = if (!is.null(b$set)) sets_p(b, x, text(paste0(path, "/test")), text) else section_test(c(first, second), factor(rep(two, c(length(first), length(second))), two), two,
                                                text(paste0(path, "/test")), kind))
     }
     made <- c(made, under(path, effect))
@@ -68,7 +74,7 @@ of_section$comparisons <- function(b, line, claim, text) {
   for (part in c("baseline_of_compared", "baseline_of_all")) if (any(startsWith(names(claim("*")), paste0(part, "/")))) {
     for (code in b$groups) {
       rows <- b$members[[code]]; before <- values(baseline)[rows]
-      if (part == "baseline_of_compared") before <- before[!is.na(x[rows])]
+      if (part == "baseline_of_compared") before <- before[if (is.null(b$set)) !is.na(x[rows]) else in_whole_sets(b, x)[rows]]
       made <- c(made, under(paste(part, code, sep = "/"), described(before, TRUE)))
     }
   }
@@ -76,9 +82,11 @@ of_section$comparisons <- function(b, line, claim, text) {
     visits <- unique(b$expected$timepoint[b$expected$table == line$table & b$expected$variable == name])
     whole <- Reduce(`&`, lapply(visits, function(visit) !is.na(values(visit))))
     y <- ifelse(whole, x, NA)
+    if (!is.null(b$set)) whole <- in_whole_sets(b, y)
     n <- vapply(b$groups, function(code) sum(whole[b$members[[code]]]), 0)
     made <- c(made, setNames(n, paste0("complete_cases/n/", seq_along(n) - 1)),
-              "complete_cases/p" = section_test(y, g, b$groups, text("complete_cases/test"), kind))
+              "complete_cases/p" = if (is.null(b$set)) section_test(y, g, b$groups, text("complete_cases/test"), kind)
+                else sets_p(b, y, text("complete_cases/test"), text))
   }
   if (claim_there(claim, "worst_rank/died/0")) {
     died <- b$data[[paste0(column(when), ".why")]] %in% "died_before"
@@ -93,6 +101,41 @@ of_section$comparisons <- function(b, line, claim, text) {
               "worst_rank/p" = section_test(y, g, b$groups, text("worst_rank/test"), "ordinal"))
   } else if (claim_there(claim, "worst_rank/p")) made <- c(made, "worst_rank/p" = NA)
   made
+}
+
+# The bundle narrowed to the matched cohort of an entry: its two groups, and the set of each patient.
+of_matched <- function(b, line, text) {
+  if (text("matched") == "") return(b)
+  narrowed <- list2env(as.list(b, all.names = TRUE)); sizes <- sub("/(rows|sizes)$", "/sizes", line$table)
+  narrowed$groups <- unique(b$expected$group[b$expected$table == sizes])
+  narrowed$set <- as.numeric(b$data[[paste0("plan.set.", text("matched"))]])
+  narrowed$members <- lapply(b$members[narrowed$groups], function(rows) rows[!is.na(narrowed$set[rows])])
+  narrowed
+}
+# Which patients are in a set of whom every value is known.
+in_whole_sets <- function(b, y) {
+  inside <- unlist(b$members, use.names = FALSE); broken <- unique(b$set[inside][is.na(y[inside])])
+  seq_along(y) %in% inside & !b$set %in% broken
+}
+# Values of the first and of the second group of each whole set; the mean, of several in a set.
+sides_of_sets <- function(b, y) {
+  whole <- in_whole_sets(b, y)
+  lapply(b$members, function(rows) { rows <- rows[whole[rows]]; as.numeric(tapply(y[rows], factor(b$set[rows]), mean)) })
+}
+sets_p <- function(b, y, test, text) {
+  if (test == "") return(NA_real_)
+  two <- sides_of_sets(b, y)
+  if (!test %in% names(test_change) && text("sets_are") != "pairs") return(NA_real_)
+  section_paired(two[[1]], two[[2]], round(two[[1]] - two[[2]], 9), test)
+}
+sets_effect <- function(b, y, measure, confidence, text) {
+  two <- sides_of_sets(b, y); change <- round(two[[1]] - two[[2]], 9); nothing <- c(estimate = NA, low = NA, high = NA)
+  if (measure == "mean_difference") return(section_t(t_or_na(change, confidence)))
+  if (measure == "hodges_lehmann") return(section_pseudomedian(change, confidence))
+  n <- length(change); forth <- sum(two[[1]] == 0 & two[[2]] != 0); back <- sum(two[[1]] != 0 & two[[2]] == 0)
+  if (text("sets_are") != "pairs" || forth + back == 0) return(nothing)
+  e <- (forth - back) / n; m <- qnorm((1 + confidence) / 2) * sqrt(forth + back - (forth - back)^2 / n) / n
+  c(estimate = e, low = e - m, high = e + m)
 }
 
 within_rows <- function(b, line, claim, text, values, described, under, why, column) {
@@ -126,6 +169,9 @@ section_test <- function(y, g, groups, test, kind) {
   if (test == "cochran_armitage") {
     counts <- table(g, factor(y, c(0, 1))); held <- rowSums(counts) > 0
     return(attempt(prop.trend.test(counts[held, 1], rowSums(counts)[held], seq_along(groups)[held])$p.value))
+  }
+  if (test == "mann_whitney_uncorrected") {
+    return(attempt(wilcox.test(y[g %in% groups[1]], y[g %in% groups[2]], correct = FALSE, exact = FALSE)$p.value))
   }
   if (test %in% names(test_overall)) {
     known <- !is.na(y) & !is.na(g)

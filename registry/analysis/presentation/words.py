@@ -1,5 +1,8 @@
 """What a result's codes are called, in one language."""
 
+from copy import copy
+from itertools import permutations
+
 from registry.analysis.design import cohorts, methods, named_groups, plans
 from registry.analysis.presentation import screening
 from registry.instruments import timepoints, variables
@@ -40,6 +43,7 @@ WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable 
     "the covariance is singular": "共分散行列が特異である",
     "fewer than two visits have values": "値のある時点が2つ未満",
     "nobody could be matched": "対にできる患者がいない",
+    "tables of pairs take one control for each treated patient": "対の分割表には1対1のマッチングが必要",
     "the test compares two groups": "2群を比較する検定である",
 }
 
@@ -59,13 +63,19 @@ class Words:
         grouping = named_groups.of_method(method)
         known = {choice.code: choice.label for choice in grouping.groups or ()}
         self.groups = {code: known[code].in_language(language) if code in known else code for code in method["groups"]}
+        self.sizes = result["cohort"]["groups"]
 
     def __call__(self, label, **values):
         return (label.format(**values) if values else label).in_language(self.language)
 
+    def of_groups(self, sizes):
+        """These words for a part of the groups: group code to number of patients."""
+        narrowed = copy(self)
+        narrowed.groups, narrowed.sizes = {code: self.groups[code] for code in sizes}, sizes
+        return narrowed
+
     def groups_with_n(self):
-        sizes = self.result["cohort"]["groups"]
-        return [f"{name} (n = {sizes[code]})" for code, name in self.groups.items()]
+        return [f"{name} (n = {self.sizes[code]})" for code, name in self.groups.items()]
 
     def label(self, variable):
         unit = UNITS.get(variable.unit, Label(variable.unit, variable.unit))
@@ -96,11 +106,12 @@ class Words:
 
     def codes_of_pair(self, pair):
         """The two group codes of a pair such as `cervical_vs_thoracic`."""
-        return next((a, b) for a in self.groups for b in self.groups if a != b and f"{a}_vs_{b}" == pair)
+        return next(two for two in permutations(self.groups, 2) if "_vs_".join(two) == pair)
 
     def pairs(self, rows):
         """Pair code to text, of all the pairs in some rows."""
-        pairs = self.result["method"]["pairs"] if rows else ()
+        known = {"_vs_".join(two) for two in permutations(self.groups, 2)}
+        pairs = [pair for pair in self.result["method"]["pairs"] if pair in known] if rows else ()
         return {pair: " – ".join(self.groups[code] for code in self.codes_of_pair(pair)) for pair in pairs}
 
     def flow(self):

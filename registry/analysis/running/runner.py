@@ -7,6 +7,7 @@ None, and `reason` says why; it never keeps another row from being computed.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date
@@ -26,7 +27,7 @@ from registry.analysis.reports.figure_numbers import figures
 from registry.analysis.reports.lesion_report import lesion_levels, sins_by_procedure
 from registry.analysis.reports.survival_report import survival
 from registry.analysis.running.versions import software
-from registry.instruments import value_sets, variables
+from registry.instruments import catalogue, timepoints, value_sets, variables
 from registry.stats.adjust import adjust
 from registry.stats.arrays import REASONS, Counts, NotEstimable
 from registry.stats.describe import describe
@@ -94,11 +95,12 @@ def _entries(data, code):
 def _at_once():
     """`submit`, which has rows computed in threads: drawing tables, sorting and counting let each other run.
 
-    Whatever goes wrong, nothing more is begun.
+    Whatever goes wrong, nothing more is begun. Threads ask no database what the protocol and its schedule are.
     """
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS))
+    with catalogue.held(), timepoints.held(), pool:
         try:
-            yield pool.submit
+            yield lambda row: pool.submit(copy_context().run, row)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -161,6 +163,7 @@ class Data:
     groups  group code to the slice of its patients: reading a slice of a column copies nothing
     as_of   days since 2000-01-01 on which visits are due or not, where the plan has sections
     labels  group code to its Label
+    places  (n,) where each of these patients stood in the frame that was read
     """
 
     plan: object
@@ -169,6 +172,7 @@ class Data:
     groups: dict
     as_of: int | None = None
     labels: dict = dataclass_field(default_factory=dict)
+    places: object = None
 
     def column(self, variable, visit=""):
         """The `variables.columns.Columns` of a variable (its name, or a Variable) at a visit, made once."""
@@ -235,8 +239,8 @@ def _data(plan, frame, selection, moving=False):
         members.append(selection.chosen[mine == place])
         groups[choice.code] = slice(start, start + members[-1].size)
         start += members[-1].size
-    labels = {choice.code: choice.label for choice in choices}
-    return Data(plan, frame.taken(np.concatenate(members), moving), selection, groups, cutoff, labels)
+    labels, chosen = {choice.code: choice.label for choice in choices}, np.concatenate(members)
+    return Data(plan, frame.taken(chosen, moving), selection, groups, cutoff, labels, chosen)
 
 
 def data_of(plan, frame, cohort):

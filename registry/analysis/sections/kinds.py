@@ -30,6 +30,7 @@ def kind(module, label, figures):
         label=label,
         read=read,
         needed=reading.needed,
+        check=reading.check_plan,
         compute=compute,
         tables=tables.tables,
         figures=figures,

@@ -260,7 +260,7 @@ def made(section, patients):
     columns = [patients.column(*declared.reference(name)) for name in section.covariates]
     ready = covariates(columns, inside)
     blank = {"weights": np.zeros(patients.n), "sets": np.full(patients.n, -1), "matched": None}
-    score = np.full(patients.n, np.nan)
+    score, model = np.full(patients.n, np.nan), None
     try:
         if not ready.terms:
             raise NotEstimable("constant_covariate" if ready.rows.any() else "empty")
@@ -271,7 +271,7 @@ def made(section, patients):
     except NotEstimable as error:
         at = named(error.where, ready.terms)
         why = NOT_ESTIMABLE.format(f"{error} ({at})" if at else str(error))
-        return Made(inside, treated, score, **blank, model=None, ready=ready, reason=why)
+        return Made(inside, treated, score, **blank, model=model, ready=ready, reason=why)
 
 
 def sides(section, patients):

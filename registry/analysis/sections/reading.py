@@ -22,7 +22,7 @@ from registry.analysis.data.item_columns import value
 from registry.analysis.design.errors import listed, refusal
 from registry.analysis.design.variables import columns as reader
 from registry.analysis.design.variables import declared as variables
-from registry.analysis.sections import propensity
+from registry.analysis.sections import declared, propensity
 from registry.analysis.sections.columns import Column, Event, Patients
 from registry.instruments.base import Label
 
@@ -58,6 +58,16 @@ def check(entry, names):
     for event in (*getattr(entry, "event", ()), *getattr(entry, "competing", ())):
         if isinstance(event, dict):
             check_event(event, names)
+
+
+def check_plan(entry, plan):
+    """Refused where a section names groups or a propensity section that the plan does not have."""
+    if getattr(entry, "matched", ""):
+        propensity_of(entry.matched, plan)
+    groups = plan.grouped_by.groups
+    if isinstance(entry, propensity.Propensity) and groups is not None:
+        for place in ("treated", "control"):
+            declared.one_of(propensity.KIND, place, getattr(entry, place), [choice.code for choice in groups])
 
 
 def check_event(event, names):

@@ -144,14 +144,17 @@ class Exports(_Exports):
     @repeatable
     def post(self, request):
         """Ask for an export. A worker writes it; poll the address in `Location` until `status` is `done`."""
-        export = start_export(access=self.access, choices=_choices(dict(request.data), self.access))
+        choices, errors = choices_read(dict(request.data), self.access)
+        if errors:
+            raise request_body.refused(errors)
+        export = start_export(access=self.access, choices=choices)
         export.refresh_from_db()
         location = request.build_absolute_uri(reverse("api:export", args=[export.pk]))
         return Response(self.shown(export), status=202, headers={"Location": location})
 
 
-def _choices(given, access):
-    """The Choices that a body asks for; Problem 422 names every choice that is not one."""
+def choices_read(given, access):
+    """(Choices, what is wrong) of choices as JSON has them: name to reasons, none where they can be carried out."""
     errors = {}
     for name in given.keys() - SCHEMAS.keys():
         errors[name[:80]] = [_("is not a field of this request")]
@@ -168,10 +171,10 @@ def _choices(given, access):
             choices = asked.from_json(given)
             if choices.snapshot:
                 jobs.check_snapshot(access, choices)
-            return choices
+            return choices, {}
         except InvalidChoices as error:
             errors[error.field] = [error.reason]
-    raise request_body.refused(errors)
+    return None, errors
 
 
 SHAPES = {
@@ -214,9 +217,8 @@ class ExportFile(_Exports):
     def get(self, request, export_id):
         """The file, whole or the part in `Range`: a download that broke off goes on. 409 before the export is done."""
         export = self.of(export_id)
-        path = jobs.path_of(export)
-        if export.status != Export.Status.DONE or not path.is_file():
+        if (file := jobs.file_of(export)) is None:
             raise Problem(409, _("This export has no file."))
         if "Range" not in request.headers:
             audit.record("export_downloaded", table=Export._meta.db_table, row_id=export.pk, detail={"format": "api"})
-        return resumable(request, path, filename=export.filename, etag=export.sha256, content_type=Zip.media_type)
+        return resumable(request, file, filename=export.filename, etag=export.sha256, content_type=Zip.media_type)

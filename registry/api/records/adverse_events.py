@@ -15,6 +15,7 @@ from registry.api.shared.item_fields import (
     Declared,
     filters_of,
     item_schema,
+    names_shown,
     represent,
     serializer,
     shown_fields,
@@ -80,10 +81,13 @@ class _Events(Resource):
 class AdverseEvents(_Events):
     needs = {"GET": Can.READ, "POST": Can.ENTER}
 
-    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(EventShown))
+    @extend_schema(
+        parameters=lists.parameters(FILTERS, ORDERS, sparse=True), responses=lists.page_serializer(EventShown)
+    )
     def get(self, request):
         """The adverse events of the sites that one may read."""
-        return lists.page(request, self.visible(), show=self.shown, filters=FILTERS, orders=ORDERS)
+        names = names_shown(EventShown)
+        return lists.page(request, self.visible(), show=self.shown, filters=FILTERS, orders=ORDERS, names=names)
 
     @extend_schema(request=EventNew, responses={201: EventShown})
     @repeatable

@@ -4,6 +4,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
 
 from registry.api.records.patients import RECORD, STATE_SCHEMA
 from registry.api.shared import lists, request_body
@@ -15,6 +16,7 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    names_shown,
     own_shown,
     represent,
     serializer,
@@ -23,10 +25,11 @@ from registry.api.shared.item_fields import (
 )
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
-from registry.instruments import catalogue
+from registry.instruments import catalogue, value_sets
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
+from registry.services import outcomes
 from registry.services.entry.assessments import save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.records.storing import Conflict
@@ -105,10 +108,13 @@ class Assessments(Resource):
     tag = "Assessments"
     needs = {"GET": Can.READ, "POST": Can.ENTER}
 
-    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(AssessmentShown))
+    @extend_schema(
+        parameters=lists.parameters(FILTERS, ORDERS, sparse=True), responses=lists.page_serializer(AssessmentShown)
+    )
     def get(self, request):
         """The assessments of the sites that one may read."""
-        return lists.page(request, visible(self.access), show=_shown, filters=FILTERS, orders=ORDERS)
+        names = names_shown(AssessmentShown, "assessment")
+        return lists.page(request, visible(self.access), show=_shown, filters=FILTERS, orders=ORDERS, names=names)
 
     @extend_schema(request=AssessmentNew, responses={201: AssessmentShown})
     @repeatable
@@ -144,10 +150,8 @@ class Assessments(Resource):
         return request.build_absolute_uri(reverse("api:assessment", args=[row.patient_id, row.timepoint_id]))
 
 
-class OneAssessment(Resource):
+class _One(Resource):
     tag = "Assessments"
-    versioned = True
-    needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     def of(self, patient_id, timepoint):
         """The Patient and the Assessment; Http404 where there is no such patient, or none of it."""
@@ -156,6 +160,11 @@ class OneAssessment(Resource):
         if row is None:
             raise Http404
         return patient, row
+
+
+class OneAssessment(_One):
+    versioned = True
+    needs = {"GET": Can.READ, "PATCH": Can.ENTER}
 
     @extend_schema(responses=AssessmentShown)
     def get(self, request, patient_id, timepoint):
@@ -180,3 +189,56 @@ class OneAssessment(Resource):
         stored = request_body.store(sent, save)
         start_patient_outcomes(row.patient_id)
         return shown(request, _shown(stored), stored.version)
+
+
+NUMBER_OR_NULL = {"type": ["number", "null"]}
+BY_VALUE_SET = {
+    "type": "object",
+    "properties": {value_set.code: NUMBER_OR_NULL for value_set in value_sets.ALL},
+}
+OutcomesShown = serializer(
+    "Outcomes",
+    {
+        "patient_id": Declared(item_schema(PATIENT_ID, nullable=False)),
+        "timepoint": Declared(TIMEPOINT_SCHEMA),
+        "hsuv": Declared(BY_VALUE_SET | {"description": "Health state utility value by each value set."}),
+        "delta_hsuv": Declared(BY_VALUE_SET | {"description": "Its change since before surgery; null before it."}),
+        **{
+            f"delta_{name}": Declared(NUMBER_OR_NULL | {"description": f"Change of {name} since before surgery."})
+            for name in outcomes.CHANGES
+        },
+    },
+    "What follows from an assessment: null where an answer that it needs is missing.",
+)
+
+
+class AssessmentOutcomes(_One):
+    needs = {"GET": Can.READ}
+
+    @extend_schema(responses=OutcomesShown)
+    def get(self, request, patient_id, timepoint):
+        """HSUV by every value set, and changes since the assessment before surgery, of what is stored now."""
+        patient, row = self.of(patient_id, timepoint)
+        before = None
+        if timepoint != outcomes.BASELINE:
+            before = record_of(Assessment, patient, "timepoint_id = %s", [outcomes.BASELINE])
+        after_hsuv, before_hsuv = _hsuv(row), _hsuv(before)
+        shown_outcomes = {
+            "patient_id": row.patient_id,
+            "timepoint": row.timepoint_id,
+            "hsuv": after_hsuv,
+            "delta_hsuv": {code: _difference(value, before_hsuv[code]) for code, value in after_hsuv.items()},
+        }
+        for name in outcomes.CHANGES:
+            shown_outcomes[f"delta_{name}"] = _difference(getattr(row, name), getattr(before, name, None))
+        return Response(represent(OutcomesShown, shown_outcomes))
+
+
+def _hsuv(row):
+    """Value set → HSUV of an Assessment, or of none."""
+    state = row and row.eq5d_state
+    return {value_set.code: value_set.table()[state] if state else None for value_set in value_sets.ALL}
+
+
+def _difference(after, before):
+    return None if after is None or before is None else after - before

@@ -16,6 +16,7 @@ from registry.api.shared.item_fields import (
     code_filter,
     filters_of,
     item_schema,
+    names_shown,
     own_shown,
     represent,
     serializer,
@@ -125,11 +126,14 @@ class Patients(Resource):
     tag = "Patients"
     needs = {"GET": Can.READ, "POST": Can.ENTER}
 
-    @extend_schema(parameters=lists.parameters(FILTERS, ORDERS), responses=lists.page_serializer(PatientShown))
+    @extend_schema(
+        parameters=lists.parameters(FILTERS, ORDERS, sparse=True), responses=lists.page_serializer(PatientShown)
+    )
     def get(self, request):
         """The patients of the sites that one may read."""
         rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").select_related("site")
-        return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS)
+        names = names_shown(PatientShown, *PATIENT_FORMS)
+        return lists.page(request, rows, show=_shown, filters=FILTERS, orders=ORDERS, names=names)
 
     @extend_schema(request=Enrolment, responses={201: PatientShown})
     @repeatable

@@ -97,6 +97,13 @@ def own_shown(row, *forms):
     return shown
 
 
+def names_shown(of, *forms):
+    """Names of all fields that the serializer class `of` and the study's own instruments of `forms` show."""
+    current = catalogue.current()
+    own = [instrument for form in forms for instrument in current.own.get(form, ())]
+    return {*_made(of).fields, *(name for instrument in own for name in instrument.part_names)}
+
+
 class Declared(serializers.Field):
     """One value with the schema that its declaration gives; shown as stored, dates as ISO 8601."""
 
@@ -235,7 +242,7 @@ def text_filter(name, lookup, description, pattern):
     def read(text):
         parts = text.split(",")
         if not all(re.fullmatch(pattern, part) for part in parts):
-            raise BadFilter(Label(f"must match {pattern}", f"{pattern} に一致させてください"))
+            raise BadFilter(Label("must match {pattern}", "{pattern} に一致させてください").format(pattern=pattern))
         return parts
 
     schema = {"type": "string", "pattern": f"^{pattern}(,{pattern})*$"}

@@ -15,10 +15,11 @@ USUAL, MOST = 50, 500
 SALT = "registry.api.cursor"
 
 
-def page(request, rows, *, show, filters, orders):
+def page(request, rows, *, show, filters, orders, names=None):
     """The Response with one page of the query `rows`: {"items": […], "next": address or null}.
 
     show     (row) -> what is shown of it
+    names    of the fields that `fields=` may choose from, where a list can be sparse
     filters  the list's Filters
     orders   names of the fields to order by, the usual one first; each is a column of the model
     """
@@ -26,7 +27,7 @@ def page(request, rows, *, show, filters, orders):
     errors, lookups = {}, {}
     known = {lookup.name: lookup for lookup in filters}
     for name, values in asked.lists():
-        if name in ("limit", "cursor", "order"):
+        if name in ("limit", "cursor", "order") or (name == "fields" and names is not None):
             continue
         if name not in known or len(values) > 1:
             errors[name] = [_("is given twice") if name in known else _("is not a parameter of this list")]
@@ -38,13 +39,31 @@ def page(request, rows, *, show, filters, orders):
     order, limit = asked.get("order") or orders[0], _limit(asked.get("limit"), errors)
     if order.removeprefix("-") not in orders:
         errors["order"] = [_("must be one of %(orders)s, or that after a minus sign") % {"orders": ", ".join(orders)}]
+    shown = _sparse(show, asked.get("fields"), names, errors)
     after = _opened(asked.get("cursor"), order, rows.model._meta.label, errors)
     if errors:
         raise Problem(400, _("The list cannot be made from these parameters."), errors=errors)
     page_rows = list(_ordered(rows.filter(**lookups), order, after)[: limit + 1])
     following = _address(request, _sealed(page_rows[limit - 1], order)) if len(page_rows) > limit else None
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return Response({"items": [show(row) for row in page_rows[:limit]], "next": following}, headers=headers)
+    return Response({"items": [shown(row) for row in page_rows[:limit]], "next": following}, headers=headers)
+
+
+def _sparse(show, text, names, errors):
+    """`show`, of the fields alone that a list's parameter `fields` names, in that order."""
+    if text is None or names is None:
+        return show
+    wanted = [name for name in text.split(",") if name]
+    if not wanted or not names.issuperset(wanted):
+        unknown = next((name for name in wanted if name not in names), "")
+        errors["fields"] = [_("“%(name)s” is not a field of this list") % {"name": unknown[:80]}]
+        return show
+
+    def shown(row):
+        whole = show(row)
+        return {name: whole[name] for name in wanted}
+
+    return shown
 
 
 def _limit(text, errors):
@@ -98,12 +117,14 @@ def _address(request, cursor):
     return request.build_absolute_uri(f"{request.path}?{urlencode([*pairs, ('cursor', cursor)])}")
 
 
-def parameters(filters, orders):
-    """What the schema says of a list's parameters."""
+def parameters(filters, orders, *, sparse=False):
+    """What the schema says of a list's parameters; `sparse`: whether `fields` is one."""
     by = [order for name in orders for order in (name, f"-{name}")]
     query = OpenApiParameter.QUERY
+    fields = OpenApiParameter("fields", {"type": "string"}, query, description="Only these fields, by commas.")
     return [
         *(one.parameter() for one in filters),
+        *((fields,) if sparse else ()),
         OpenApiParameter("order", {"type": "string", "enum": by, "default": orders[0]}, query, description="Order."),
         OpenApiParameter(
             "limit",

@@ -33,7 +33,7 @@ class Resource(APIView):
     media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
     throttle_classes = (throttles.ByToken,)
-    http_method_names = ("get", "head", "post", "patch")
+    http_method_names: Sequence[str] = ("get", "head", "post", "patch")
     needs: Mapping[str, Any] = {}
     scopes: Mapping[str, Any] = {}
     tag = ""
@@ -56,7 +56,7 @@ class Resource(APIView):
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        return throttles.told(request._request, response)
 
     def is_for(self, access):
         """Whether people with this Access have anything to do with it, where `needs` does not say all."""

@@ -1,6 +1,7 @@
 """How often one may ask: so often a minute for each token (or person), and for each address."""
 
 import time
+from math import ceil
 
 from django.conf import settings
 from django.core.cache import cache
@@ -26,10 +27,28 @@ class _Window(BaseThrottle):
         if who is None:
             return True
         key = f"api-rate:{self.kind}:{who}:{int(time.time()) // WINDOW}"
-        return cache.count(key, 2 * WINDOW) <= settings.API_RATES[self.kind]
+        used, most = cache.count(key, 2 * WINDOW), settings.API_RATES[self.kind]
+        _remember(request._request, most, most - used)
+        return used <= most
 
     def wait(self):
         return WINDOW - time.time() % WINDOW
+
+
+def _remember(request, most, left):
+    """Keep with the request the limit that is nearer."""
+    if left < getattr(request, "rate_left", (0, most + 1))[1]:
+        request.rate_left = most, left
+
+
+def told(request, response):
+    """The response with how often one may ask a minute, how often still, and when the next minute begins."""
+    if (rate := getattr(request, "rate_left", None)) is not None:
+        most, left = rate
+        response["RateLimit-Limit"] = str(most)
+        response["RateLimit-Remaining"] = str(max(left, 0))
+        response["RateLimit-Reset"] = str(ceil(WINDOW - time.time() % WINDOW))
+    return response
 
 
 class ByAddress(_Window):

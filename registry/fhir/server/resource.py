@@ -134,7 +134,7 @@ class Resource(APIView):
     def finalize_response(self, request, response, *args, **kwargs):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        return throttles.told(request._request, response)
 
 
 def shown(resource, status=200, **headers):

@@ -138,6 +138,25 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- A site takes patients from its activation until it closes, by the day of consent. Once a statement where rows are added.
+CREATE FUNCTION site_enrols() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    refused text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT a.patient_id INTO refused FROM added AS a JOIN study_sites_site AS s ON s.id = a.site_id
+        WHERE a.consent_date < s.activated_on OR a.consent_date > s.closed_on LIMIT 1;
+    ELSE
+        SELECT NEW.patient_id INTO refused FROM study_sites_site AS s
+        WHERE s.id = NEW.site_id AND (NEW.consent_date < s.activated_on OR NEW.consent_date > s.closed_on);
+    END IF;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION 'the site does not enrol on the day of consent of %', refused
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'site_enrols';
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- Outcomes carry no foreign keys: checking a million takes longer than computing them.
 CREATE FUNCTION forget_outcomes() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from registry.health import shared_folder
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.models import Identity
+from registry.services.files import shared_store
 from registry.services.records import identity
 
 ASK_MAIL = 1.0  # seconds that a mail server may take to answer
@@ -86,8 +87,8 @@ def mail(looking):
 
 
 def shared_files(looking):
-    """What a worker wrote into the folder of exports is there for this process too, and may be added to."""
-    state, folder = shared_folder.compared(), settings.EXPORT_FOLDER
+    """What a worker wrote into the shared store is there for this process too, and may be added to."""
+    state, folder = shared_folder.compared(), shared_store.words()
     if state == shared_folder.SAME:
         return Finding(OK, _("Workers and this process see the same %(folder)s.") % {"folder": folder})
     if state == shared_folder.UNKNOWN:

@@ -145,6 +145,35 @@ def find_wrong_sites(cursor, errors):
     errors.extend(findings, total)
 
 
+NOT_ENROLLING = Label(
+    "The site takes no patient who consents on that day: from {first} until {last} would fit.",
+    "この施設はこの同意取得日の患者を登録できません（{first}から{last}まで）。",
+)
+
+
+def find_not_enrolling(cursor, errors):
+    """Patients, new or with another day of consent, whose site was not yet activated on that day, or closed before."""
+    file = file_formats.PATIENTS
+    rows, total = _first(
+        cursor,
+        f"""
+        SELECT count(*) OVER (), s.line, s.consent_date, site.activated_on, site.closed_on
+        FROM {stage(file)} AS s JOIN study_sites_site AS site ON site.code = s.site_code
+        LEFT JOIN registry_patient AS p USING (patient_id)
+        WHERE (s.consent_date < site.activated_on OR s.consent_date > site.closed_on)
+          AND s.consent_date IS DISTINCT FROM p.consent_date
+        ORDER BY s.line
+        """,
+    )
+    findings = [
+        Finding(
+            file.filename, line, "consent_date", str(day), NOT_ENROLLING.format(first=first or "…", last=last or "…")
+        )
+        for line, day, first, last in rows
+    ]
+    errors.extend(findings, total)
+
+
 IN_ERROR = Label(
     "The patient “{v}” is marked as entered in error: take that back first.",
     "患者「{v}」は誤登録とされています。先に誤登録を取り消してください。",

@@ -67,7 +67,7 @@ def _told(label, shows, text):
     if shows == text:
         return label
     holds = HOLDS.format(v=text)
-    return Label(f"{label.en} ({holds.en})", f"{label.ja}（{holds.ja}）")
+    return Label("{label} ({holds})", "{label}（{holds}）").format(label=label, holds=holds)
 
 
 def kind_of(cell):

@@ -59,7 +59,11 @@ _TOO_LARGE = {"unpacked", "cells", "strings", "rows", "sheets", "text", "memory"
 def reason(code, n=0):
     """Why a workbook is refused, and what would do."""
     label = REASONS[code].format(n=f"{n:,}")
-    return Label(f"{label.en} {SPLIT_IT.en}", f"{label.ja}{SPLIT_IT.ja}") if code in _TOO_LARGE else label
+    return (
+        Label("{label} {split_it}", "{label}{split_it}").format(label=label, split_it=SPLIT_IT)
+        if code in _TOO_LARGE
+        else label
+    )
 
 
 def read_workbook(path, folder, seconds=SECONDS):

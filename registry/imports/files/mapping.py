@@ -187,14 +187,16 @@ def targets():
                 lines += [
                     (
                         f"{item.name}:{choice.code}",
-                        Label(f"{item.label.en}: {choice.code}", f"{item.label.ja}：{choice.code}"),
+                        Label("{item}: {choice}", "{item}：{choice}").format(item=item.label, choice=choice.code),
                     )
                     for choice in item.choices
                 ]
         groups.append((instrument.title, lines))
     for instrument in catalogue.FOLLOW_UP_ENDS:  # their labels, such as “Reason”, say little beside everything else
-        en, ja = instrument.title.en, instrument.title.ja
-        lines = [(item.name, Label(f"{en}: {item.label.en}", f"{ja}：{item.label.ja}")) for item in instrument.items]
+        lines = [
+            (item.name, Label("{end}: {item}", "{end}：{item}").format(end=instrument.title, item=item.label))
+            for item in instrument.items
+        ]
         groups.append((instrument.title, lines))
     named = {target for _, lines in groups for target, _ in lines}
     reasons = [

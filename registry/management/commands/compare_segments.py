@@ -5,6 +5,7 @@ from errno import EISDIR
 from os import strerror
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from registry.analysis.design import cohorts, plans
@@ -87,7 +88,9 @@ class Command(BaseCommand):
         parser.add_argument("--snapshot", metavar="LABEL", help="a frozen state, instead of the registry as it is")
         parser.add_argument("--format", default="json", metavar="FORMAT", help=f"one of {', '.join(files.FORMATS)}")
         parser.add_argument("--output", metavar="FILE", help="instead of the terminal")
-        parser.add_argument("--language", default="en", choices=("en", "ja"), help="of html, docx and xlsx")
+        parser.add_argument(
+            "--language", default="en", choices=list(dict(settings.LANGUAGES)), help="of html, docx and xlsx"
+        )
 
     def handle(self, *, snapshot, format, output, language, **options):
         try:

@@ -3,6 +3,7 @@
 import getpass
 import sys
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--role", required=True, choices=[role.value for role in Role])
         parser.add_argument("--site", metavar="CODE", help="the code of the site, for every role that is not central")
-        parser.add_argument("--language", choices=["en", "ja"], default="en")
+        parser.add_argument("--language", choices=list(dict(settings.LANGUAGES)), default="en")
         parser.add_argument(
             "--password-stdin",
             action="store_true",

@@ -14,7 +14,7 @@ from registry.services.current_protocol import ARM
 from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
-from registry.services.records.cleaning import broken, cleaned_and_checked
+from registry.services.records.cleaning import InvalidAnswers, broken, cleaned_and_checked
 from registry.services.records.storing import (
     ReasonRequired,
     check_may_change,
@@ -42,6 +42,10 @@ INELIGIBLE_AGE = Label(
     f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
 )
 NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
+NOT_ENROLLING = Label(
+    "This site takes patients who consent {days}. Another day would fit, or an administrator changes the site's days.",
+    "この施設が登録できるのは、同意取得日が{days}の患者です。日付を確認するか、管理者が施設の期間を変更してください。",
+)
 ALREADY_RECORDED = Label("is already recorded on that day", "同じ日に同じ有害事象が登録されています")
 
 
@@ -129,6 +133,8 @@ def enrol(
     """
     require(access, Can.ENTER, site.pk)
     answers = may_be_enrolled(raw, missing, consented, hospital_number, initials, today)
+    if refusal := not_enrolling(site, answers.values["consent_date"]):
+        raise InvalidAnswers({"consent_date": [refusal]})
     born = answers.values["birth_date"]
     if other_than is not None:
         _ask_who(access, site, born, answers.values["sex"], hospital_number, other_than)
@@ -144,6 +150,14 @@ def _ask_who(access: Access, site: Any, born: Any, sex: Any, hospital_number: st
     known = known_patients.alike(access=access, site=site, born=born, sex=sex, hospital_number=hospital_number)
     if asked := [patient for patient in known if patient.patient_id not in other_than]:
         raise AlreadyEnrolled(asked)
+
+
+def not_enrolling(site: Any, consent: Any) -> Label | None:
+    """Why a site takes nobody who consents on that day, a Label; None if it does, or no day is given."""
+    if consent is None or site.enrols(consent):
+        return None
+    days = (site.activated_on or "", site.closed_on or "")
+    return Label(*(NOT_ENROLLING.in_language(code).format(days="–".join(map(str, days))) for code in ("en", "ja")))
 
 
 def may_be_enrolled(
@@ -213,7 +227,7 @@ def save_form(
 
     def check(read: Any, unread: Any) -> dict:
         merged = stored | read.values | dict.fromkeys(unread)
-        return {**broken_by_end(row, read.values), **broken(merged)}
+        return {**broken_by_end(row, read.values), **_outside(row, read.values), **broken(merged)}
 
     answers = cleaned_and_checked(
         items if complete else sent,
@@ -250,6 +264,13 @@ def _check_arm(row: Patient, answers: Any, reason: str) -> None:
     before = getattr(row, ARM, None)
     if before is not None and answers.values.get(ARM, before) != before and not reason.strip():
         raise ReasonRequired
+
+
+def _outside(row: Any, values: Any) -> dict[str, list[Label]]:
+    """What stands against another day of consent at the patient's site; nothing is read where it stays."""
+    consent = values.get("consent_date", row.consent_date)
+    refusal = not_enrolling(row.site, consent) if consent != row.consent_date else None
+    return {"consent_date": [refusal]} if refusal else {}
 
 
 def _age(answers: Any) -> int | None:

@@ -124,7 +124,7 @@ class File:
 
 def reason_item(name: str, label: Any) -> Item:
     """The column with the reasons why the column `name` has no value."""
-    title = Label(f"{label.en}: reason for a missing value", f"{label.ja}の欠測理由")
+    title = Label("{label}: reason for a missing value", "{label}の欠測理由").format(label=label)
     return Item(name=name + MISSING_SUFFIX, label=title, kind="code", choices=MISSING_CHOICES, required=False)
 
 

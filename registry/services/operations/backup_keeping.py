@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from registry.models import BackupRecord, Identity
@@ -76,12 +77,17 @@ def overdue(now: datetime) -> str:
     if not settings.BACKUP_MAX_AGE_HOURS:
         return ""
     good, newest, drill = last(Kind.BACKUP), latest(Kind.BACKUP), latest(Kind.DRILL)
-    if good is None or good.began_at < now - timedelta(hours=settings.BACKUP_MAX_AGE_HOURS):
+    if (good.began_at if good else _set_up_at()) < now - timedelta(hours=settings.BACKUP_MAX_AGE_HOURS):
         since = f"the last is of {minute_of(good.began_at)}" if good else "there is none"
         return f"no backup for more than {settings.BACKUP_MAX_AGE_HOURS} hours: {since}{_why(newest)}"
     if drill and drill.error:
         return f"the newest backup could not be restored: {drill.error}"
     return ""
+
+
+def _set_up_at() -> datetime:
+    """When the database got its tables: a registry of this morning lacks no backup of yesterday."""
+    return MigrationRecorder.Migration.objects.order_by("applied").values_list("applied", flat=True)[0]
 
 
 def _why(newest: Any) -> str:

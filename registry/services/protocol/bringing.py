@@ -27,7 +27,9 @@ def read(content: bytes, record: str) -> Carried:
         document = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
-        return _refused(Label(f"cannot be read as JSON: {error}", f"JSONとして読み取れません：{error}"), line)
+        return _refused(
+            Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error), line
+        )
     if isinstance(document, dict) and document.get("resourceType"):
         return questionnaires.read(document, record, taken)
     return _own(document)

@@ -171,11 +171,13 @@ def _narrowed(old: Any, new: Any, record: Any) -> Iterator[Effect]:
     gone = [str(code) for code in old.codes if code not in new.codes]
     if gone:
         listed = ", ".join(gone)
-        what = Label(f"no longer accepts {listed}", f"{listed}は入力できなくなります")
+        what = Label("no longer accepts {listed}", "{listed}は入力できなくなります").format(listed=listed)
     else:
         what = Label("accepts other values than before", "受け付ける値の範囲が変わります")
     if count:
-        more = Label(f"; {count} stored answers are outside of it", f"（保存済みの{count}件が範囲外です）")
+        more = Label("; {count} stored answers are outside of it", "（保存済みの{count}件が範囲外です）").format(
+            count=count
+        )
         what = Label(what.en + more.en, what.ja + more.ja)
     yield Effect(new.name, what, count)
 

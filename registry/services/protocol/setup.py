@@ -70,7 +70,7 @@ def steps(protocol: Any = None) -> list[Step]:
          _("English name and short name"), ""),
         ("number", _("Protocol number and registration"), "study_about", about.get("number"), _("protocol number"), ""),
         ("ethics", _("Ethics approvals"), "study_about", not (lacking := _ethics_missing(about)), lacking, ""),
-        ("sites", _("Sites"), "admin:study_sites_site_changelist", sites, _("at least one site"), sites),
+        ("sites", _("Sites"), "sites", sites, _("at least one site"), sites),
         ("people", _("People and roles"), "people", people > 1, _("somebody who enters data"), people),
         ("schedule", _("Schedule of visits"), "schedule", ScheduleVersion.objects.exists(), _("a schedule"), ""),
         ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
@@ -121,7 +121,9 @@ def _faults(about: Any) -> Iterator[Fault]:
                     row,
                     key,
                     code,
-                    Label(f"“{code}” is there twice; another code would fit", f"「{code}」が重複しています"),
+                    Label("“{code}” is there twice; another code would fit", "「{code}」が重複しています").format(
+                        code=code
+                    ),
                 )
             elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,19}", code):
                 reason = Label(

@@ -61,7 +61,7 @@ def read(content: bytes) -> Reading:
     try:
         document = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        reason = Label(f"cannot be read as JSON: {error}", f"JSONとして読み取れません：{error}")
+        reason = Label("cannot be read as JSON: {error}", "JSONとして読み取れません：{error}").format(error=error)
         return _refused(reason, getattr(error, "lineno", 0))
     if not isinstance(document, dict) or document.get("metaspine") != "protocol":
         return _refused(
@@ -87,7 +87,7 @@ def _shape(document: Any) -> Iterator[Fault]:
         )
         yield Fault(0, key, "", reason)
     if document.get("format", FORMAT) != FORMAT:
-        reason = Label(f"must be {FORMAT}", f"{FORMAT}としてください")
+        reason = Label("must be {format}", "{format}としてください").format(format=FORMAT)
         yield Fault(0, "format", str(document["format"])[:80], reason)
     for key, kind in PARTS.items():
         if key in document and not isinstance(document[key], kind):
@@ -112,8 +112,14 @@ def _references(document: Any) -> Iterator[Fault]:
         for row, code in enumerate(given if isinstance(given, (list, dict)) else (), start=1):
             if code not in codes:
                 near = closest(str(code), sorted(codes))
-                hint = Label(f"; did you mean “{near}”?", f"（「{near}」でしょうか）") if near else Label("", "")
-                reason = Label(f"“{code}” is not there{hint.en}", f"「{code}」はありません{hint.ja}")
+                hint = (
+                    Label("; did you mean “{near}”?", "（「{near}」でしょうか）").format(near=near)
+                    if near
+                    else Label("", "")
+                )
+                reason = Label("“{code}” is not there{hint}", "「{code}」はありません{hint}").format(
+                    code=code, hint=hint
+                )
                 yield Fault(row, key, str(code)[:80], reason)
 
 

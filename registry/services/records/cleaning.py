@@ -73,7 +73,9 @@ def _read(items: Any, raw: Any, missing: Any, today: Any) -> tuple[Answers, dict
             continue
         if reason is not None and reason not in MISSING_REASONS:
             errors[item.name] = [
-                Label(f"“{reason}” is not a reason for a missing value", f"「{reason}」は欠測理由ではありません")
+                Label("“{reason}” is not a reason for a missing value", "「{reason}」は欠測理由ではありません").format(
+                    reason=reason
+                )
             ]
         elif reason is not None and value is not None:
             errors[item.name] = [BOTH]

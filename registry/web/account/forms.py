@@ -25,6 +25,14 @@ LENGTH = _(
 )
 
 
+def _begin_with_a_word(field):
+    """A list to choose from begins with a word, not with a row of dashes."""
+    if isinstance(field, forms.ModelChoiceField) and field.empty_label:
+        field.empty_label = _("Choose…") if field.required else _("None")
+    elif isinstance(field, forms.TypedChoiceField):
+        field.choices = [(code, words if code else _("Choose…")) for code, words in field.choices]
+
+
 class Styled:
     """Bootstrap's classes on every field, the registry's labels, and no placeholders, which vanish when one types."""
 
@@ -42,6 +50,7 @@ class Styled:
             else:
                 kind = "form-select" if isinstance(widget, forms.Select) else "form-control"
             widget.attrs["class"] = kind + (f" {kind}-lg" if self.large else "")
+            _begin_with_a_word(field)
             field.label = self.labels.get(name, field.label)
             field.help_text = self.helps.get(name, "" if name in self.labels else field.help_text)
 

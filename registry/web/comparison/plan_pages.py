@@ -22,7 +22,7 @@ from registry.analysis.design.named_groups import NAMED
 from registry.analysis.design.sections import SECTIONS
 from registry.analysis.design.variables import known, sources
 from registry.analysis.presentation.words import cohort_label
-from registry.analysis.sections import comparison_tests
+from registry.analysis.sections.comparing import comparison_tests
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison

@@ -13,6 +13,7 @@ from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
 from registry.exports.package import preview
 from registry.exports.selecting import ExportFailed, selected
+from registry.exports.streaming import streamed
 from registry.exports.tables import Selection
 from registry.instruments.base import Label
 from registry.models import Export
@@ -21,9 +22,7 @@ from registry.tasks import send_export
 from registry.web.exports.forms import ExportForm
 from registry.web.shared.wording import words
 from sites import audit
-from sites.database.copying import one_moment
 from sites.tenancy.access import Can
-from sites.tenancy.scope import current, entered
 
 ZIP = "zip"
 PREVIEW_ROWS = 5
@@ -150,12 +149,11 @@ def export_cancel(request, export_id):
 def export_file(request, export_id):
     """The file; a download that broke off may ask for the rest."""
     export = _one_of(request, export_id)
-    path = jobs.path_of(export)
-    if export.status != Export.Status.DONE or not path.is_file():
+    if (file := jobs.file_of(export)) is None:
         raise Http404
     if "Range" not in request.headers:
         audit.record_for_sites("export_downloaded", export.site_ids, table=Export._meta.db_table, row_id=export.pk)
-    return resumable(request, path, filename=export.filename, etag=export.sha256, content_type="application/zip")
+    return resumable(request, file, filename=export.filename, etag=export.sha256, content_type="application/zip")
 
 
 # The registry's own files: CSV as it is imported, streamed
@@ -192,23 +190,12 @@ def export_download(request):
     )
     if file is None:
         name, kind = f"metaspine-{timezone.localdate()}.zip", "application/zip"
-        stream = _streamed(lambda: zip_blocks(selection, rows))
+        stream = streamed(lambda: zip_blocks(selection, rows))
     else:
         name, kind = file.filename, "text/csv; charset=utf-8"
-        stream = _streamed(lambda: tables.blocks(file, selection))
+        stream = streamed(lambda: tables.blocks(file, selection))
     return StreamingHttpResponse(
         stream,
         content_type=kind,
         headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
     )
-
-
-def _streamed(blocks):
-    """The blocks, read when the response is sent: then the request's transaction is over, so this opens its own."""
-    scope = current()
-
-    def stream():
-        with entered(scope), one_moment():
-            yield from blocks()
-
-    return stream()

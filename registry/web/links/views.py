@@ -43,12 +43,12 @@ from registry.web.entry import drafts
 from registry.web.shared import questions, seen_words, wording
 from registry.web.shared.lookup import names_of, patient_of, visit_label
 from sites import attempts
+from sites.languages import own_names
 from sites.tenancy.access import Can
 from sites.tenancy.scope import entered
 
 LINK = "patient_link"  # in the session, for the next page alone
 SHOWN = 20  # links of one form that are listed
-LANGUAGES = (("ja", "日本語"), ("en", "English"))  # each in its own words
 VALID = {
     "1h": gettext_lazy("1 hour"),
     "1d": gettext_lazy("1 day"),
@@ -75,7 +75,7 @@ class LinkForm(django_forms.Form):
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)
-        self.fields["language"].choices = LANGUAGES
+        self.fields["language"].choices = own_names()
         self.fields["language"].initial = get_language()
         self.fields["respondent"].choices = [
             (respondent.code, wording.words(respondent.label)) for respondent in RESPONDENTS
@@ -278,7 +278,7 @@ def answer(request, token, step=0):
 
 def _refused(request, why, status):
     """A page in every language: without the link nobody knows which one the patient reads."""
-    return _private(render(request, f"links/{why}.html", {"languages": LANGUAGES}, status=status))
+    return _private(render(request, f"links/{why}.html", {"languages": own_names()}, status=status))
 
 
 def _answered(request, link, token, step):
@@ -297,7 +297,14 @@ def _answered(request, link, token, step):
         error = _keep(request.POST, link, ITEMS[step - 1])
         if not error:
             return _to(token, step + 1 if patient_links.unanswered(link) else last)
-    context = {"languages": LANGUAGES, "link": link, "token": token, "step": step, "count": len(ITEMS), "error": error}
+    context = {
+        "languages": own_names(),
+        "link": link,
+        "token": token,
+        "step": step,
+        "count": len(ITEMS),
+        "error": error,
+    }
     if step == 0:
         context["respondent"] = link.respondent
     elif step == last:

@@ -32,8 +32,9 @@ from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
 from registry.services.study import consents, screening
-from registry.web.patients import extra_answers, next_step, timeline
+from registry.web.patients import extra_answers, next_step
 from registry.web.patients.entered_in_error import titles_of as record_titles
+from registry.web.reading import timeline
 from registry.web.shared import identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -27,6 +28,7 @@ from sites.people.invitations import accept as accept_invitation
 from sites.tenancy.access import ROLE_LABELS, Can, Role
 from sites.tenancy.scope import everything
 
+PAGE = 50
 LINK = "invitation_link"  # in the session, for the next page alone: the link of an invitation that no mail carries
 
 
@@ -35,9 +37,11 @@ LINK = "invitation_link"  # in the session, for the next page alone: the link of
 def invitation_list(request):
     """Who is invited, and what became of it; for administrators."""
     request.access.require(Can.ADMINISTER)
-    invitations = Invitation.objects.select_related("site", "invited_by").order_by("-created_at")
+    invitations = Invitation.objects.select_related("site", "invited_by").order_by("-created_at", "-pk")
+    page = Paginator(invitations, PAGE).get_page(request.GET.get("page"))
     context = {
-        "rows": [(invitation, ROLE_LABELS[Role(invitation.role)]) for invitation in invitations],
+        "page": page,
+        "rows": [(invitation, ROLE_LABELS[Role(invitation.role)]) for invitation in page],
         "link": request.session.pop(LINK, None),
         "mail": settings.MAIL,
         "days": settings.INVITATION_DAYS,
@@ -49,7 +53,7 @@ def invitation_list(request):
 @confirmed
 def invitation_new(request):
     request.access.require(Can.ADMINISTER)
-    form = InvitationForm(request.POST if request.method == "POST" else None, initial={"language": get_language()})
+    form = InvitationForm(request.POST if request.method == "POST" else None, initial=_initial(request))
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
@@ -63,6 +67,11 @@ def invitation_new(request):
     return render(
         request, "people/invitation_new.html", {"form": form, "mail": settings.MAIL}, status=422 if form.errors else 200
     )
+
+
+def _initial(request):
+    """One's own language, and the site that the link to this page names."""
+    return {"language": get_language(), "site": request.GET.get("site", "") or None}
 
 
 def _send(request, invitation, token):

@@ -4,21 +4,27 @@ from allauth.account.internal.flows.password_reset import get_reset_password_fro
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.tokens import default_token_generator
 from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from registry import tasks
 from registry.web.account.adapters import notify
 from registry.web.account.forms import Days, Styled
+from registry.web.people.trail import newest
 from sites import audit
 from sites.confirming import confirmed
-from sites.models import Membership, User
+from sites.models import Invitation, Membership, User
 from sites.people.administrators import none_would_last
 from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm
 from sites.people.sign_ins import end_sessions, reset_second_factor
@@ -41,6 +47,23 @@ class RoleForm(Styled, MembershipForm):
 
 class EndForm(RoleForm):
     """The last day of a role that has begun; of one that has not, everything but the person."""
+
+
+class PersonForm(Styled, forms.ModelForm):
+    """What a person is called, the address they sign in with, and the language of their mails."""
+
+    class Meta:
+        model = User
+        fields = ("name", "email", "language")
+
+    helps = {"email": _lazy("The person signs in with it: tell them before you change it.")}
+
+    def clean_email(self):
+        """Said here, and once: the database refuses the same."""
+        email = self.cleaned_data["email"]
+        if User.objects.filter(email=email).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(_("Somebody else has an account with this address."))
+        return email
 
 
 def _person(request, user_id):
@@ -68,6 +91,13 @@ def _context(request, user, form):
         "sessions": UserSession.objects.purge_and_list(user),
         "link": request.session.pop(LINK, None),
         "mail": settings.MAIL,
+        "invited": Invitation.objects.filter(accepted_by=user).select_related("invited_by").first(),
+        "trail": newest(
+            [
+                ("study_sites_user", [user.pk]),
+                ("study_sites_membership", user.memberships.values_list("pk", flat=True)),
+            ]
+        ),
     }
 
 
@@ -75,6 +105,20 @@ def _when(membership, today):
     if membership.starts_on > today:
         return "future"
     return "past" if membership.ends_on and membership.ends_on < today else "running"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@confirmed
+def person_change(request, user_id):
+    """Name, address and language."""
+    user = _person(request, user_id)
+    form = PersonForm(request.POST if request.method == "POST" else None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("The person is changed."))
+        return redirect("person", user.pk)
+    context = {"form": form, "person": User.objects.get(pk=user_id)}
+    return render(request, "people/person_change.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -146,9 +190,16 @@ def person_active(request, user_id):
 @require_POST
 @confirmed
 def person_password(request, user_id):
-    """A link with which the person sets a new password, to be handed over where no mail is sent."""
+    """A link with which the person sets a password: sent to them, or shown once to be handed over."""
     user = _person(request, user_id)
     key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
-    request.session[LINK] = get_reset_password_from_key_url(request, key)
+    address = get_reset_password_from_key_url(request, key)
+    if settings.MAIL and "send" in request.POST:
+        with override(user.language):
+            text = render_to_string("account/email/password_link.txt", {"address": address, "who": request.user})
+            tasks.start_mail(_("Your password for Metaspine"), text, user.email)
+        messages.success(request, _("The link is sent to %(email)s.") % {"email": user.email})
+    else:
+        request.session[LINK] = address
     audit.record("password_link_made", table="study_sites_user", row_id=user.pk)
     return redirect("person", user.pk)

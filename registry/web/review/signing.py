@@ -14,6 +14,7 @@ from registry.services.review.forms import forms_of
 from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.account.forms import SignInForm
+from registry.web.reading import sheet
 from registry.web.review.query_words import lines
 from registry.web.shared import identified, seen_words, wording
 from registry.web.shared.lookup import patient_of
@@ -23,10 +24,11 @@ from sites import audit
 from sites.tenancy.access import Can
 
 PAGE = 50
+AT_ONCE = 10  # patients that are read and signed on one page
 STATUS_NOTES = {"valid": "note-success", "unlocked": "note-warning", "broken": "note-error"}
 
 
-def _reauthenticated(request, password):
+def reauthenticated(request, password):
     """Errors of the password that the person typed again; none if it is theirs.
 
     The sign-in form itself asks, so that wrong ones count towards its limit and are on record like any other.
@@ -47,18 +49,30 @@ def ready_to_sign(request):
         raise Http404
     page = request.GET.get("page", "1")
     number = max(1, int(page)) if page.isdecimal() and len(page) < 6 else 1
-    found = to_sign.unsigned(sites, limit=PAGE, offset=(number - 1) * PAGE)
+    whole = "all" in request.GET
+    found = to_sign.unsigned(sites, limit=PAGE, offset=(number - 1) * PAGE, whole=whole)
+    labels = visit_labels()
     return render(
         request,
         "review/to_sign.html",
         {
             "found": found,
+            "lines": [
+                (line, [_open_form(line.patient_id, code, labels) for code in line.open_forms]) for line in found.lines
+            ],
+            "whole": whole,
+            "at_most": AT_ONCE,
             "number": number,
             "more": found.total > number * PAGE,
             "identified_on": identified.is_shown(request),
             "identified": identified.beside(request, [line.patient_id for line in found.lines]),
         },
     )
+
+
+def _open_form(patient_id, code, labels):
+    form = Form.of(code, labels)
+    return form_label(form, labels), form_url(patient_id, form)
 
 
 @require_http_methods(["GET", "POST"])
@@ -71,11 +85,9 @@ def signatures(request, patient_id):
     if request.method != "POST":
         return _page(request, patient)
     request.access.require(Can.SIGN, patient.site_id)
-    acknowledged = {
-        int(row_id) for row_id in request.POST.getlist("acknowledged") if row_id.isdecimal() and len(row_id) < 18
-    }
-    errors = _refusals(request, signing.ready(patient), acknowledged)
-    if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
+    acknowledged = acknowledged_in(request.POST)
+    errors = refusals(signing.ready(patient), acknowledged, confirmed="confirm" in request.POST)
+    if not errors and (wrong := reauthenticated(request, request.POST.get("password", ""))):
         errors = [("password", reason) for reason in wrong]
         audit.record("signing_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
     if errors:
@@ -97,12 +109,18 @@ def signatures(request, patient_id):
     return redirect("signatures", patient.pk)
 
 
+def acknowledged_in(post):
+    """Ids of the queries that somebody says they know of."""
+    return {int(row_id) for row_id in post.getlist("acknowledged") if row_id.isdecimal() and len(row_id) < 18}
+
+
 def _unseen(request, patient, unseen, **more):
     """The page once more, with what changed since it was opened instead of what was asked for."""
     return _page(request, patient, unseen=unseen, status=409, **more)
 
 
-def _refusals(request, ready, acknowledged):
+def refusals(ready, acknowledged, *, confirmed):
+    """Why a patient cannot be signed as asked: (field, words) each."""
     errors = []
     if not ready.forms and not ready.unfinished:
         errors.append(("", _("Every finished form is signed already.")))
@@ -110,7 +128,7 @@ def _refusals(request, ready, acknowledged):
         errors.append(("", _("There are forms to complete first.")))
     if {query.pk for query in ready.queries} - acknowledged:
         errors.append(("acknowledged", _("Acknowledge each query that is not closed, or settle it first.")))
-    if "confirm" not in request.POST:
+    if not confirmed:
         errors.append(("confirm", _("Confirm the statement.")))
     return errors
 
@@ -126,7 +144,7 @@ def unlock(request, patient_id):
         errors.append(("unlock-forms", _("Choose the forms to unlock.")))
     if not reason:
         errors.append(("unlock-reason", _("Say why these forms are unlocked.")))
-    if not errors and (wrong := _reauthenticated(request, request.POST.get("password", ""))):
+    if not errors and (wrong := reauthenticated(request, request.POST.get("password", ""))):
         errors = [("unlock-password", reason) for reason in wrong]
         audit.record("unlocking_refused", site_id=patient.site_id, table="registry_patient", row_id=patient.pk)
     if not errors:
@@ -156,6 +174,7 @@ def _page(
     every = forms_of(patient)
     may_sign = request.access.may(Can.SIGN, patient.site_id)
     ready = signing.ready(patient) if may_sign else None
+    asked = queries_of(ready, labels) if ready else []
     return render(
         request,
         "review/signatures.html",
@@ -165,13 +184,13 @@ def _page(
             "signatures": [_line(signature, labels) for signature in signing.checked(patient, every)],
             "may_sign": may_sign,
             "ready": ready,
-            "to_sign": [_form(patient, form, labels, with_answers=True) for form in ready.forms] if ready else [],
+            "sheet": sheet.of(patient, ready.forms, asked, labels) if ready else None,
             "seen": signing.note(patient, ready) if ready else "",
             "unlocking_seen": signing.unlocking_note(patient) if may_sign else "",
             "unseen": unseen,
             "differences": seen_words.lines_of(unseen.differences, every) if unseen else [],
             "unfinished": [_form(patient, form_row, labels) for form_row in ready.unfinished] if ready else [],
-            "queries": _queries(ready.queries, labels) if ready else [],
+            "queries": asked,
             "acknowledged": acknowledged,
             "meaning": wording.words(signing.MEANING),
             "locked": [_form(patient, form, labels) for form in every if form.state == State.LOCKED],
@@ -186,13 +205,13 @@ def _page(
     )
 
 
-def _queries(queries, labels):
-    return lines(Query.objects.filter(pk__in=[query.pk for query in queries]).order_by("pk"), labels=labels)
+def queries_of(ready, labels):
+    """The lines of the queries that a signature acknowledges."""
+    return lines(Query.objects.filter(pk__in=[query.pk for query in ready.queries]).order_by("pk"), labels=labels)
 
 
-def _form(patient, form_row, labels, *, with_answers=False):
+def _form(patient, form_row, labels):
     return {
-        "answers": seen_words.answers(form_row, form_row.columns) if with_answers else [],
         "code": form_row.form.code,
         "label": form_label(form_row.form, labels),
         "state": form_row.state if form_row.is_begun else "empty",

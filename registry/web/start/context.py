@@ -46,11 +46,11 @@ NAVIGATION = (
     Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),
     Entry("study", _("Study"), (Can.ADMINISTER,), icon="verify"),
     Entry("extra_instruments", _("Instruments"), (Can.ADMINISTER,), icon="verify"),
+    Entry("sites", _("Sites"), (Can.ADMINISTER,), icon="people"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
     Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("system", _("System"), (Can.ADMINISTER,), icon="admin"),
-    Entry("admin:index", _("Administration"), (Can.ADMINISTER,), icon="admin"),
 )
 
 

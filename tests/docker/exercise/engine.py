@@ -22,6 +22,10 @@ class Failed(Exception):
     """A step did not do what it must; the text says what was seen."""
 
 
+class Impossible(Exception):
+    """This machine runs no containers as we need them; the text says what it said."""
+
+
 def prepare_cgroups():
     """Hide the first version of cgroups where both are mounted: crun refuses the mixture. Our mounts are our own."""
     if Path("/sys/fs/cgroup/unified").exists():
@@ -61,6 +65,14 @@ def build(name, file, context, ignore=None, **arguments):
     for path in ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf"):
         command += ["--volume", f"{path}:{path}:ro"] if Path(path).exists() else []
     podman(*command, context)
+
+
+def try_out(image):
+    """Run nothing in a confined container. Raises Impossible where this machine does not let us."""
+    confined = ["--network=host", "--cgroups=disabled", "--no-healthcheck", "--read-only", "--cap-drop=ALL", *limits()]
+    done = podman("run", "--rm", *confined, image, "true", check=False)
+    if done.returncode:
+        raise Impossible(f"podman run: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
 class Containers:

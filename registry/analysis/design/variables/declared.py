@@ -303,9 +303,9 @@ def _several(give, label, record=sources.PATIENT):
     if give == "any":
         return {"label": label, "kind": BINARY, "categories": YES_NO, "record": record, "higher_is": "worse"}
     if give == "count":
-        both = Label(f"{label.en}, number per patient", f"{label.ja}（1例あたりの数）")
+        both = Label("{label}, number per patient", "{label}（1例あたりの数）").format(label=label)
         return {"label": both, "kind": CONTINUOUS, "record": record, "higher_is": "worse"}
-    both = Label(f"{label.en}, days from surgery to the first", f"{label.ja}（手術から初回までの日数）")
+    both = Label("{label}, days from surgery to the first", "{label}（手術から初回までの日数）").format(label=label)
     return {"label": both, "kind": CONTINUOUS, "record": record, "unit": "days"}
 
 
@@ -397,7 +397,7 @@ def _of_days(name, of, known):
     return _made(
         name,
         {"days": {"from": span["from"], "to": span["to"]}, "unit": unit},
-        label=Label(f"{first.label.en} to {last.label.en}", f"{first.label.ja}～{last.label.ja}"),
+        label=Label("{first} to {last}", "{first}～{last}").format(first=first.label, last=last.label),
         kind=CONTINUOUS,
         record=sources.VISIT if first.at_visit or last.at_visit else sources.PATIENT,
         unit=unit,
@@ -417,7 +417,7 @@ def _of_change(name, of, known):
     return _made(
         name,
         {"change": of["change"], "from": start},
-        label=Label(f"Δ {inner.label.en}", f"{inner.label.ja} 変化量"),
+        label=Label("Δ {inner}", "{inner} 変化量").format(inner=inner.label),
         kind=CONTINUOUS,
         record=sources.VISIT,
         unit=inner.unit,

@@ -139,7 +139,7 @@ def of_part(part, instrument, record):
 def _of_item(item, label, about):
     if item.kind == "codes":
         for choice in item.choices:
-            both = Label(f"{label.en}: {choice.label.en}", f"{label.ja}：{choice.label.ja}")
+            both = Label("{label}: {choice}", "{label}：{choice}").format(label=label, choice=choice.label)
             yield Source(
                 name=f"{item.name}:{choice.code}", label=both, kind=BINARY, categories=YES_NO, code=choice.code, **about
             )

@@ -4,7 +4,7 @@ from registry.analysis.design import methods
 from registry.analysis.design.methods import Test
 from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, NOMINAL, ORDINAL
 from registry.instruments.base import Label
-from registry.stats import categorical
+from registry.stats import categorical, rank
 from registry.stats.effects import proportions, shift
 from registry.stats.ordered import symmetry, trend
 
@@ -25,8 +25,36 @@ MCNEMAR_BY_SIZE = Test(
     Label("exact McNemar test", "正確McNemar検定"),
     categorical.mcnemar_exact,
 )
+# As SPSS computes them, and with it many papers.
+MANN_WHITNEY_UNCORRECTED = Test(
+    "mann_whitney_uncorrected",
+    Label("Mann–Whitney U test without continuity correction", "Mann-WhitneyのU検定（連続性補正なし）"),
+    lambda g: rank.mann_whitney(g[0], g[1], correct=False),
+    two_groups=True,
+)
+SIGNED_RANK_UNCORRECTED = Test(
+    "signed_rank_uncorrected",
+    Label("Wilcoxon signed-rank test without continuity correction", "Wilcoxonの符号付順位検定（連続性補正なし）"),
+    lambda changes: rank.wilcoxon_signed_rank(changes, correct=False),
+)
 _NUMBERS, _TABLES = methods.OVERALL["continuous"], methods.OVERALL["categorical"]
-_RANKS = {code: _NUMBERS[code] for code in ("kruskal_wallis", "mann_whitney", "mann_whitney_exact")}
+_NUMBERS = {**_NUMBERS, MANN_WHITNEY_UNCORRECTED.code: MANN_WHITNEY_UNCORRECTED}
+_RANKS = {
+    code: _NUMBERS[code]
+    for code in ("kruskal_wallis", "mann_whitney", "mann_whitney_exact", "mann_whitney_uncorrected")
+}
+_CHANGES = {**methods.BEFORE_AFTER["continuous"], SIGNED_RANK_UNCORRECTED.code: SIGNED_RANK_UNCORRECTED}
+_PAIRED = {
+    CONTINUOUS: _CHANGES,
+    ORDINAL: {
+        **{code: test for code, test in _CHANGES.items() if code != "paired_t"},
+        "marginal_homogeneity": HOMOGENEITY,
+        "bowker": BOWKER,
+    },
+    BINARY: {"mcnemar_exact": MCNEMAR_BY_SIZE, "mcnemar": methods.MCNEMAR},
+    NOMINAL: {"bowker": BOWKER, "marginal_homogeneity": HOMOGENEITY},
+}
+MATCHED = "matched"  # between the groups of a matched cohort: tests of its pairs
 # kind of comparison -> kind of variable -> its tests; the first of two groups, then of more, is what it has by itself.
 TESTS = {
     "between": {
@@ -35,18 +63,8 @@ TESTS = {
         BINARY: {**_TABLES, "cochran_armitage": COCHRAN_ARMITAGE},
         NOMINAL: dict(_TABLES),
     },
-    "within": {
-        CONTINUOUS: dict(methods.BEFORE_AFTER["continuous"]),
-        ORDINAL: {
-            **{
-                code: methods.BEFORE_AFTER["continuous"][code] for code in ("wilcoxon_signed_rank", "signed_rank_exact")
-            },
-            "marginal_homogeneity": HOMOGENEITY,
-            "bowker": BOWKER,
-        },
-        BINARY: {"mcnemar_exact": MCNEMAR_BY_SIZE, "mcnemar": methods.MCNEMAR},
-        NOMINAL: {"bowker": BOWKER, "marginal_homogeneity": HOMOGENEITY},
-    },
+    "within": _PAIRED,
+    MATCHED: _PAIRED,
 }
 OF_TABLES = frozenset({*_TABLES, "cochran_armitage"})
 OF_PAIRED_TABLES = frozenset({"mcnemar", "mcnemar_exact", "bowker", "marginal_homogeneity"})
@@ -63,10 +81,16 @@ _DEFAULT = {
         BINARY: ("mcnemar_exact",) * 2,
         NOMINAL: ("marginal_homogeneity",) * 2,
     },
+    MATCHED: {
+        CONTINUOUS: ("paired_t",) * 2,
+        ORDINAL: ("signed_rank_exact",) * 2,
+        BINARY: ("mcnemar_exact",) * 2,
+        NOMINAL: ("bowker",) * 2,
+    },
 }
 _PAIRWISE = {
-    CONTINUOUS: ("welch_t", "t_test", "mann_whitney", "mann_whitney_exact"),
-    ORDINAL: ("mann_whitney_exact", "mann_whitney"),
+    CONTINUOUS: ("welch_t", "t_test", "mann_whitney", "mann_whitney_exact", "mann_whitney_uncorrected"),
+    ORDINAL: ("mann_whitney_exact", "mann_whitney", "mann_whitney_uncorrected"),
     BINARY: ("fisher_exact", "chi_square", "chi_square_corrected"),
     NOMINAL: ("fisher_exact", "chi_square", "chi_square_corrected"),
 }
@@ -121,7 +145,13 @@ _EFFECTS = {
         BINARY: ("risk_difference", "risk_ratio", "odds_ratio", "odds_ratio_exact"),
     },
     "within": {CONTINUOUS: ("mean_change", "median_change"), ORDINAL: ("median_change",)},
+    MATCHED: {
+        CONTINUOUS: ("mean_difference", "hodges_lehmann"),
+        ORDINAL: ("hodges_lehmann",),
+        BINARY: ("risk_difference",),
+    },
 }
+_OF_RANKS = frozenset({*_RANKS, *_CHANGES, "jonckheere"} - {"paired_t"})
 
 
 def effects_offered(kind, of_variable):
@@ -136,7 +166,7 @@ def effect_of(kind, of_variable, code, test):
         return ""
     if code:
         return code
-    rank_based = test is not None and test.code in (*_RANKS, "jonckheere", "wilcoxon_signed_rank", "signed_rank_exact")
+    rank_based = test is not None and test.code in _OF_RANKS
     return offers[-1] if rank_based and of_variable == CONTINUOUS else offers[0]
 
 

@@ -10,7 +10,7 @@ ALTER TABLE registry_screeningentry ADD CONSTRAINT registry_screeningentry_patie
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0010_entered_in_error"),
+        ("registry", "0011_languages"),
         ("study_sites", "0004_audit_indexes"),
     ]
 

@@ -8,7 +8,9 @@ import numpy as np
 from registry.analysis.data.columns import NO_NUMBER
 from registry.analysis.design.variables.columns import DEATH, DIED_BEFORE, WHY
 from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, DATE, ORDINAL
-from registry.analysis.sections import comparison_tests as tests
+from registry.analysis.sections.comparing import comparison_tests as tests
+from registry.analysis.sections.comparing import matched
+from registry.analysis.sections.comparing.matched import MatchedData
 from registry.stats.adjust import adjust
 from registry.stats.arrays import NotEstimable, rounded, tabulate
 from registry.stats.describe import describe
@@ -28,6 +30,8 @@ MEASURES |= {"min": "minimum", "max": "maximum"}
 
 def compute(data, entry):
     """The result of one Comparison."""
+    if entry.matched:
+        data = MatchedData.of(data, entry.matched)
     rows = [_between(data, entry, row) if entry.kind == "between" else _within(data, entry, row) for row in entry.rows]
     if entry.kind == "between":
         _adjust(rows, entry)
@@ -40,8 +44,16 @@ def compute(data, entry):
         "confidence": entry.confidence,
         "interval": entry.interval,
         "exploratory": entry.exploratory,
+        **(_of_sets(data, entry) if entry.matched else {}),
         "rows": rows,
     }
+
+
+def _of_sets(data, entry):
+    """What is said of the matched cohort: whose section, how many of each group in how many sets, or why nobody."""
+    told = {"matched": entry.matched, "matched_title": {"en": data.section.title.en, "ja": data.section.title.ja}}
+    told["sets_are"] = "pairs" if data.section.ratio == 1 else "sets"
+    return told | {"sizes": data.sizes()} | ({"reason": data.made.reason} if data.made.reason else {})
 
 
 def about(row):
@@ -102,17 +114,45 @@ def _between(data, entry, row):
             code: described(columns, chosen, entry.interval, entry.confidence) for code, chosen in data.groups.items()
         }
     }
-    test = tests.test_of("between", row.variable.kind, row.test, len(members))
+    kind = tests.MATCHED if entry.matched else "between"
+    test = tests.test_of(kind, row.variable.kind, row.test, len(members))
     if defines_the_groups(data.plan, row.variable):
         return result | {"test": "", "p": None, "reason": OWN_ROW, "effects": {}}
-    if row.variable.kind == DATE or test is None:
-        return result | {"test": "", "p": None, "reason": NO_TEST, "effects": _effects(data, entry, row, columns, None)}
-    result |= {"test": test.code} | _tested(test, columns, members) | _expected(test, columns, members)
-    result["effects"] = _effects(data, entry, row, columns, test)
+    if row.variable.kind == DATE:
+        test = None
+    effects = _effects_of_sets if entry.matched else _effects
+    result |= {"test": ""} if test is None else {"test": test.code}
+    result |= {"p": None, "reason": NO_TEST} if test is None else _p_of(data, columns, test)
+    result["effects"] = effects(data, entry, row, columns, test)
+    if test is None:
+        return result
     result |= _baselines(data, row, columns)
     for name in entry.sensitivity:
         result[name] = _SENSITIVITY[name](data, entry, row, columns, test)
     return result
+
+
+def _p_of(data, columns, test):
+    """P of the row, by the sets of a matched cohort where it is one."""
+    if isinstance(data, MatchedData):
+        return matched.tested(data, test, columns)
+    members = list(data.groups.values())
+    return _tested(test, columns, members) | _expected(test, columns, members)
+
+
+def _effects_of_sets(data, entry, row, columns, test):
+    """The effect in the matched sets with its interval, and how many sets are complete."""
+    (name,) = data.pairs
+    complete, confidence = data.complete(columns), _wide(data, entry)
+    sets = int(np.unique(data.made.sets[complete]).size)
+    effect = {"n": [int(complete[places].sum()) for places in data.groups.values()], "sets": sets}
+    if measure := tests.effect_of(tests.MATCHED, row.variable.kind, row.effect, test):
+        effect |= {"measure": measure, "confidence": confidence} | matched.effect(data, measure, columns, confidence)
+    effect |= _standardised(row, columns, tuple(data.groups.values()))
+    if test:
+        answer = matched.tested(data, test, columns)
+        effect |= {"test": test.code, "p_raw": answer.pop("p")} | answer
+    return {name: effect}
 
 
 def defines_the_groups(plan, variable):
@@ -262,9 +302,10 @@ def _baselines(data, row, columns):
         return {}
     before = data.column(row.variable, baseline)
     compared, everybody = {}, {}
+    known = data.complete(columns) if isinstance(data, MatchedData) else columns.known
     for code, chosen in data.groups.items():
         everybody[code] = _brief(before, np.arange(data.frame.n)[chosen])
-        compared[code] = _brief(before, np.arange(data.frame.n)[chosen][columns.known[chosen]])
+        compared[code] = _brief(before, np.arange(data.frame.n)[chosen][known[chosen]])
     return {"baseline_of_compared": compared, "baseline_of_all": everybody}
 
 
@@ -308,7 +349,10 @@ def _complete_cases(data, entry, row, columns, test):
     values = np.where(whole, columns.values, np.nan)
     narrowed = type(columns)(columns.variable, columns.visit, values, columns.why)
     members = list(data.groups.values())
-    return {"test": test.code, "n": [int(whole[group].sum()) for group in members]} | _tested(test, narrowed, members)
+    if entry.matched:
+        whole = data.complete(narrowed)
+    answer = matched.tested(data, test, narrowed) if entry.matched else _tested(test, narrowed, members)
+    return {"test": test.code, "n": [int(whole[group].sum()) for group in members]} | answer
 
 
 _SENSITIVITY = {"worst_rank": _worst_rank, "complete_cases": _complete_cases}

@@ -5,7 +5,7 @@ from registry.analysis.design.variables.columns import WHY_LABELS
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
-from registry.analysis.sections import comparison_tests as tests
+from registry.analysis.sections.comparing import comparison_tests as tests
 from registry.instruments.base import Label
 
 VARIABLE = Label("Variable", "変数")
@@ -13,6 +13,7 @@ EFFECT = Label("{measure} ({share}% CI)", "{measure}（{share}%信頼区間）")
 SMD = Label("SMD", "標準化差")
 P, P_OVERALL = Label("P", "P値"), Label("P, all groups", "P値（全群）")
 N_COMPARED = Label("n compared", "比較例数")
+COMPLETE_SETS = Label("complete matched sets, tested", "検定したマッチ組数（全員既知）")
 KNOWN = Label("n known (unknown)", "既知例数（不明）")
 AT_VISIT = Label("{name}, {visit}", "{name}、{visit}")
 INTERVAL = Label("{estimate} ({low} to {high})", "{estimate}（{low}～{high}）")
@@ -33,6 +34,12 @@ NOTE = Label(
     "the second. SMD: standardised mean difference. {tests}.",
     "値は平均±標準偏差、または既知例に対するn（%）。効果は第1群から第2群を引いた差（または比）。{tests}。",
 )
+OF_SETS = Label(
+    "Matched patients of “{title}” alone ({sets}). Differences and P are of the sets in which everybody's value is "
+    "known; of several controls in a set, their mean counts.",
+    "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。1組に複数の対照がある場合はその平均を用いた。",
+)
+NOBODY_MATCHED = Label("Nobody was matched: {why}.", "マッチした患者なし：{why}。")
 WITHIN_NOTE = Label(
     "Values are of the patients with both; changes are later less earlier. {tests}.",
     "両時点の値がある患者のみ。変化は後の値から前の値を引いたもの。{tests}。",
@@ -47,11 +54,24 @@ LESS = Label("{first} − {second}", "{first} − {second}")
 
 def tables(entry, words):
     """The Table of a Comparison's result."""
+    words = _narrowed(entry, words)
     build = _between if entry["comparison"] == "between" else _within
     title = words(_label(entry["title"]))
     if entry["exploratory"]:
         title = f"{title} ({words(EXPLORATORY)})"
     return (build(entry, words, title),)
+
+
+def _narrowed(entry, words):
+    """The words for the groups that an entry compares: those of its matched cohort, where it has one."""
+    if not entry.get("matched"):
+        return words
+    return words.of_groups({row["group"]: row["n"] for row in entry["sizes"]})
+
+
+def _sets(n, entry, words):
+    """“55 pairs”, or “40 matched sets” where a patient may have several controls."""
+    return words(SETS[entry["sets_are"]], n=n)
 
 
 def _label(both):
@@ -82,7 +102,11 @@ def _between(entry, words, title):
         header.append(words(P_OVERALL))
         spans.append(("", 1))
     for name in pairs.values():
-        header += [words(Label(f"Effect ({share}% CI)", f"効果（{share}%信頼区間）")), words(P), words(SMD)]
+        header += [
+            words(Label("Effect ({share}% CI)", "効果（{share}%信頼区間）").format(share=share)),
+            words(P),
+            words(SMD),
+        ]
         spans.append((name, 3))
     lines = [line for row in entry["rows"] for line in _lines(row, words, pairs)]
     notes = tuple(_notes(entry, words, NOTE))
@@ -121,6 +145,9 @@ def _lines(row, words, pairs):
             cells = (count_percent(group["counts"][choice["code"]], group["n"]) for group in groups)
             yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
     yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
+    sets = [str(effect["sets"]) for effect in row["effects"].values() if "sets" in effect]
+    if sets:
+        yield Row(words(COMPLETE_SETS), (*(sets[0] for _ in groups), *blank), indent=True)
     yield from _further(row, words, groups, blank)
 
 
@@ -256,6 +283,12 @@ def _notes(entry, words, note):
         ]
     )
     yield words(note, tests=text or ABSENT)
+    if entry.get("matched"):
+        yield words(
+            OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
+        )
+    if entry.get("reason"):
+        yield words(NOBODY_MATCHED, why=words(why_not(entry["reason"])))
     if entry["adjust"] != "none" and entry["comparison"] == "between":
         yield words(ADJUSTED, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
     for row in rows:
@@ -287,6 +320,15 @@ WITHIN_METHOD = Label(
     "{title}: values before and after were compared within each group, of the patients with both, by {tests}.",
     "{title}：各群内で両時点の値がある患者を対象に、{tests}により前後を比較した。",
 )
+MATCHED_METHOD = Label(
+    "{title}: the {sets} of “{matched}” alone were compared, by tests of paired data, as matched patients "
+    "are not independent.",
+    "{title}：「{matched}」でマッチした{sets}のみを対象とし、マッチした患者は独立でないため対応のある検定を用いた。",
+)
+MATCHED_ALONE = Label(
+    "{title}: only the patients of the {sets} of “{matched}” were analysed.",
+    "{title}：「{matched}」でマッチした{sets}の患者のみを解析した。",
+)
 EXPLORATORY_METHOD = Label("These comparisons are exploratory.", "これらの比較は探索的である。")
 MULTIPLICITY = Label(
     "P-values and intervals are adjusted over the {family} ({how}).", "P値と信頼区間は{family}で調整した（{how}）。"
@@ -304,6 +346,9 @@ def methods(entry, words):
     effects = listed.join(words(tests.EFFECT_LABELS[code]) for code in dict.fromkeys(_measures(entry))) or ABSENT
     share = _share(entry, 0)
     title = words(_label(entry["title"]))
+    if entry.get("matched"):
+        matched, sets = words(_label(entry["matched_title"])), _sets(entry["sizes"][0]["sets"], entry, words)
+        yield words(MATCHED_METHOD if between else MATCHED_ALONE, title=title, matched=matched, sets=sets)
     yield words(BETWEEN_METHOD if between else WITHIN_METHOD, title=title, tests=text, effects=effects, share=share)
     if between and entry["adjust"] != "none":
         yield words(MULTIPLICITY, family=words(FAMILIES[entry["family"]]), how=words(ADJUSTMENTS[entry["adjust"]]))
@@ -320,6 +365,7 @@ DIFFERS = Label(
     "{what}：{first}と{second}の{measure} {effect}（{p}、n = {n}）。",
 )
 DIFFERS_ALL = Label("{what}: the groups differ ({p}).", "{what}：群間に差あり（{p}）。")
+SETS = {"pairs": Label("{n} pairs", "{n}対"), "sets": Label("{n} matched sets", "{n}組")}
 CHANGED = Label(
     "{what}, {group}: {measure} {effect} ({p}; n = {n} pairs).",
     "{what}（{group}）：{measure} {effect}（{p}、n = {n}対）。",
@@ -332,10 +378,11 @@ NOT_SHOWN = Label(
 
 def answers(entry, words):
     """What differs with its effect, and what was not shown to."""
+    words = _narrowed(entry, words)
     alpha, open_rows = words.result["method"]["alpha"], []
     between = entry["comparison"] == "between"
     for row in entry["rows"]:
-        sentences = list(_of_pairs(row, words, alpha) if between else _of_changes(row, words, alpha))
+        sentences = list(_of_pairs(entry, row, words, alpha) if between else _of_changes(row, words, alpha))
         yield from sentences
         if not sentences and _has_p(row):
             open_rows.append(row_name(row, words))
@@ -349,7 +396,7 @@ def _has_p(row):
     return any(piece.get("p") is not None for piece in pieces)
 
 
-def _of_pairs(row, words, alpha):
+def _of_pairs(entry, row, words, alpha):
     if len(words.groups) > 2 and row["p"] is not None and row["p"] < alpha:
         yield words(DIFFERS_ALL, what=row_name(row, words), p=p_phrase(row["p"]))
     for pair, effect in row["effects"].items():
@@ -363,7 +410,7 @@ def _of_pairs(row, words, alpha):
                 measure=words(tests.EFFECT_LABELS[effect["measure"]]) if effect.get("measure") else "",
                 effect=_effect(effect, row, words) if effect.get("measure") else "",
                 p=p_phrase(effect["p"]),
-                n=" + ".join(map(str, effect["n"])),
+                n=_sets(effect["sets"], entry, words) if "sets" in effect else " + ".join(map(str, effect["n"])),
             )
 
 

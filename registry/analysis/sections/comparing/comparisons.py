@@ -7,8 +7,9 @@ values lack. The section `comparisons` of a plan.
                "effect": "hodges_lehmann"}]}
 
 `kind` is `between` (groups) or `within` (each group, `from` a visit, `preop` where it is left out, to each of
-`visits`). `family` is what P is adjusted over: the pairs of a `row`, or every pair of the `section`. A row may name one
-`visit` or several `visits`; a variable of the patient has none.
+`visits`). `matched` names a propensity section of the plan: its matched patients alone are then compared, between
+groups by paired tests of the sets. `family` is what P is adjusted over: the pairs of a `row`, or every pair of the
+`section`. A row may name one `visit` or several `visits`; a variable of the patient has none.
 """
 
 import json
@@ -20,7 +21,8 @@ from registry.analysis.design.sections import Section
 from registry.analysis.design.variables import sources
 from registry.analysis.design.variables.columns import needed
 from registry.analysis.design.variables.declared import Variable, label_of
-from registry.analysis.sections import compared, compared_tables, comparison_tests
+from registry.analysis.sections import reading
+from registry.analysis.sections.comparing import compared, compared_tables, comparison_tests, matched
 from registry.instruments.base import Label
 
 BETWEEN, WITHIN = "between", "within"
@@ -56,6 +58,7 @@ class Comparison:
     sensitivity: tuple[str, ...]
     interval: str
     exploratory: bool
+    matched: str
     source: str  # the entry's JSON as it was given
 
     def to_json(self):
@@ -75,6 +78,7 @@ def read(entry, names):
         "sensitivity",
         "interval",
         "exploratory",
+        "matched",
     }
     if unknown := sorted(entry.keys() - known):
         raise refusal(
@@ -84,12 +88,14 @@ def read(entry, names):
             fits=listed(sorted(known)),
         )
     kind = _one_of("kind", entry.get("kind", BETWEEN), (BETWEEN, WITHIN))
-    rows = tuple(row for given in entry["rows"] for row in _rows(given, kind, names))
+    of_sets = matched.declared(entry.get("matched", ""))
+    offers = comparison_tests.MATCHED if of_sets and kind == BETWEEN else kind
+    rows = tuple(row for given in entry["rows"] for row in _rows(given, kind, offers, names))
     if not rows:
         raise refusal("name at least one row", "行を1つ以上指定してください")
     sensitivity = tuple(entry.get("sensitivity") or ())
     for name in sensitivity:
-        _one_of("sensitivity", name, SENSITIVITY)
+        _one_of("sensitivity", name, SENSITIVITY[:1] if of_sets else SENSITIVITY)
     confidence = entry.get("confidence", 0.95)
     if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
         raise refusal("confidence: from 0.5 to below 1, such as 0.95", "confidence：0.5以上1未満（例：0.95）")
@@ -104,6 +110,7 @@ def read(entry, names):
         sensitivity=sensitivity,
         interval=_one_of("interval", entry.get("interval", "wilson"), INTERVALS),
         exploratory=bool(entry.get("exploratory", False)),
+        matched=of_sets,
         source=json.dumps(entry, ensure_ascii=False),
     )
 
@@ -120,7 +127,7 @@ def _one_of(place, value, choices):
     return value
 
 
-def _rows(given, kind, names):
+def _rows(given, kind, offers, names):
     given = {"variable": given} if isinstance(given, str) else given
     if unknown := sorted(given.keys() - {"variable", "visit", "visits", "test", "pairwise", "effect", "from"}):
         raise refusal("a row has no part {unknown}", "行に使えない項目があります：{unknown}", unknown=listed(unknown))
@@ -138,8 +145,8 @@ def _rows(given, kind, names):
             "「{name}」は来院時の項目です。preopなどの時点を指定してください",
             name=variable.name,
         )
-    tests = comparison_tests.offered(kind, variable.kind)
-    effects = comparison_tests.effects_offered(kind, variable.kind)
+    tests = comparison_tests.offered(offers, variable.kind)
+    effects = comparison_tests.effects_offered(offers, variable.kind)
     test = given.get("test", "")
     effect = given.get("effect", "")
     for place, value, choices in (("test", test, tests), ("effect", effect, effects)):
@@ -169,6 +176,14 @@ def uses(entry, plan):
 def columns_needed(entry, plan):
     for variable, visit in uses(entry, plan):
         yield from needed(variable, visit, plan.names)
+    if entry.matched:
+        yield from reading.needed(matched.section_of(entry.matched, plan), plan)
+
+
+def check(entry, plan):
+    """Refused where `matched` is no section of the plan that makes independent pairs."""
+    if entry.matched:
+        matched.section_of(entry.matched, plan)
 
 
 SECTION = Section(
@@ -177,6 +192,8 @@ SECTION = Section(
     read=read,
     needed=columns_needed,
     uses=uses,
+    further=matched.columns,
+    check=check,
     compute=compared.compute,
     tables=compared_tables.tables,
     answers=compared_tables.answers,

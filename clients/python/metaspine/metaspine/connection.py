@@ -1,0 +1,71 @@
+"""HTTP with a token: one request, its refusals, and waiting where the registry asks for patience."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+TRIES = 4  # the first, and three after the registry has asked for patience
+LONGEST_WAIT = 120  # seconds
+Value = str | Sequence[str]
+
+
+class Refused(Exception):
+    """The registry did not do it: `status`, `errors` (name to reasons) and the whole `problem` document say why."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status, self.problem = status, problem
+        self.errors: Mapping[str, list[str]] = problem.get("errors", {})
+        super().__init__(f"{status} {problem.get('detail') or problem.get('title', '')} {self.errors or ''}".strip())
+
+
+class Connection:
+    """Where the registry is and who asks; it keeps nothing open.
+
+    ValueError for an address that would send the token unencrypted to another machine.
+    """
+
+    def __init__(self, url: str, token: str, timeout: float = 300.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no address of a registry: https://registry.example.org")
+        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("a token is sent by https only")
+        if not token:
+            raise ValueError("the token is empty: issue one on the page “API tokens”")
+        self.base = f"{parts.scheme}://{parts.netloc}/api/v1/"
+        self.timeout = timeout
+        self._token = token
+
+    def __repr__(self) -> str:
+        return f"Connection({self.base!r})"  # never the token
+
+    def get(self, path: str, query: Mapping[str, Value], accept: str) -> bytes:
+        """The body of an answer, whole. Raises Refused, and what urllib raises where nobody answers."""
+        text = urlencode({name: value if isinstance(value, str) else ",".join(value) for name, value in query.items()})
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
+        request = Request(f"{self.base}{path}{'?' + text if text else ''}", headers=headers)
+        for left in reversed(range(TRIES)):
+            try:
+                with urlopen(request, timeout=self.timeout) as answer:
+                    content: bytes = answer.read()
+                    return content
+            except HTTPError as error:
+                with error:
+                    problem = _problem(error.read())
+                wait = error.headers.get("Retry-After", "")
+                if error.code != 429 or not left or not wait.isdecimal() or int(wait) > LONGEST_WAIT:
+                    raise Refused(error.code, problem) from None
+                time.sleep(int(wait))
+        raise AssertionError  # the last try returns or raises
+
+
+def _problem(body: bytes) -> dict[str, Any]:
+    try:
+        problem = json.loads(body)
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}

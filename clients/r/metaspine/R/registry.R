@@ -1,0 +1,45 @@
+# The registry: where it is and who asks, one request, and what is refused.
+
+registry <- function(url, token = Sys.getenv("METASPINE_TOKEN")) {
+  stopifnot(is.character(url), length(url) == 1, is.character(token), length(token) == 1)
+  if (!grepl("^https?://", url)) stop("`url` is an address such as https://registry.example.org", call. = FALSE)
+  if (grepl("^http://", url) && !grepl("^http://(localhost|127[.]0[.]0[.]1|\\[::1\\])([:/]|$)", url)) {
+    stop("a token is sent by https only", call. = FALSE)
+  }
+  if (!nzchar(token)) stop("`token` is empty: issue one on the page \"API tokens\"", call. = FALSE)
+  base <- sub("^(https?://[^/]+).*$", "\\1/api/v1", url)
+  # The token is kept in a function: neither print() nor str() of the registry shows it.
+  structure(list(base = base, token = function() token), class = "metaspine_registry")
+}
+
+print.metaspine_registry <- function(x, ...) {
+  cat("<metaspine registry at ", x$base, ">\n", sep = "")
+  invisible(x)
+}
+
+# The answer to a GET; the body goes to the file `to` where one is named.
+ask <- function(registry, path, query, accept, to = NULL) {
+  if (!inherits(registry, "metaspine_registry")) stop("the first argument is what registry() gives", call. = FALSE)
+  query <- lapply(query[!vapply(query, is.null, NA)], function(value) paste(value, collapse = ","))
+  request <- httr2::request(registry$base)
+  request <- httr2::req_url_path_append(request, path)
+  request <- httr2::req_url_query(request, !!!query)
+  request <- httr2::req_headers(request, Accept = accept)
+  request <- httr2::req_auth_bearer_token(request, registry$token())
+  request <- httr2::req_user_agent(request, "metaspine (R)")
+  request <- httr2::req_retry(request, max_tries = 4)
+  request <- httr2::req_error(request, is_error = function(response) FALSE)
+  response <- httr2::req_perform(request, path = to)
+  if (httr2::resp_status(response) >= 400) refuse(response)
+  response
+}
+
+refuse <- function(response) {
+  problem <- tryCatch(httr2::resp_body_json(response, check_type = FALSE), error = function(error) list())
+  errors <- vapply(names(problem$errors), function(name) paste0(name, ": ", problem$errors[[name]][[1]]), "")
+  text <- c(paste(httr2::resp_status(response), if (is.null(problem$detail)) problem$title else problem$detail), errors)
+  stop(structure(
+    class = c("metaspine_refused", "error", "condition"),
+    list(message = paste(text, collapse = "\n  "), call = NULL, status = httr2::resp_status(response), errors = problem$errors)
+  ))
+}
