@@ -6,6 +6,7 @@ from typing import Any
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.services import current_protocol as protocol
 from registry.services.review.soft_checks import Form
 
 
@@ -21,7 +22,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def _extra_columns(kind: Any) -> tuple[str, ...]:
-    return _stored(catalogue.current().extras.get(str(kind), ()))
+    # Of everything that the protocol asks: what was signed is the same for whoever must not know the arms.
+    return _stored(protocol.at(protocol.version()).extras.get(str(kind), ()))
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class FormRow:
 
     @property
     def comparable(self) -> tuple[str, ...]:
-        """Columns that a monitor compares with the source: those that name nobody."""
-        return tuple(name for name in self.columns if not _is_identifying(name))
+        """Columns that a monitor compares with the source: those that name nobody, and no arm that is to be hidden."""
+        return tuple(name for name in self.columns if not (_is_unseen(name) or _is_identifying(name)))
 
     @property
     def state_column(self) -> str | None:
@@ -64,6 +66,11 @@ class FormRow:
     @property
     def is_finished(self) -> bool:
         return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
+
+
+def _is_unseen(name: str) -> bool:
+    """Whether whoever asks must not know this item."""
+    return name in protocol.at(protocol.version()).own_names and name not in catalogue.current().own_names
 
 
 def _is_identifying(name: str) -> Any:
