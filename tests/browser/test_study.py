@@ -236,7 +236,7 @@ def follow(page, number, arm, born, visits):
             "discharged_on": "2026-01-30", "discharged_to": "home"}  # fmt: skip
     fill(page, f"{at}/surgery/", **SURGERY | stay)
     core = {name: value for name, value in ASSESSMENT.items() if name != "version"}
-    for code, (day, pain) in {"preop": ("2026-01-12", "70")} | visits.items():
+    for code, (day, pain) in ({"preop": ("2026-01-12", "70")} | visits).items():
         fill(page, f"{at}/assessments/{code}/", **core | {"assessment_date": day, "pain_vas_mm": pain, "grip_kg": "25",
                                                           "grip_hand": "right"})  # fmt: skip
 
