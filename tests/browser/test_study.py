@@ -269,10 +269,8 @@ def compare(page):
 
 def export(page):
     page.goto("/export/")
-    submit(page, "main form[method=post] .btn-lg")
-    page.wait_for_selector("main .actions a.btn-primary")
     with page.expect_download() as waiting:
-        page.click("main .actions a.btn-primary")
+        page.click("main form[method=post] .btn-lg")
     with zipfile.ZipFile(waiting.value.path()) as archive:
         (patients,) = (name for name in archive.namelist() if name.endswith("patients.csv"))
         rows = list(csv.DictReader(io.StringIO(archive.read(patients).decode("utf-8-sig"))))

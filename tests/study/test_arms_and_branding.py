@@ -69,7 +69,7 @@ WORDS = ("study_arm", "Hybrid therapy", "En bloc resection", "Study arm", '"HT"'
 
 def exported(user, as_person):
     with as_person(user) as access:
-        export = jobs.request(access=access, choices=choices.Choices(format="csv", with_=("items", "extras")))
+        export = jobs.request(access=access, choices=choices.Choices(format="csv", content=("items", "extras")))
     jobs.perform(export.pk, reporting=False)
     with as_person(user):
         export = Export.objects.get(pk=export.pk)

@@ -116,7 +116,7 @@ def _faults(about: Any) -> Iterator[Fault]:
     for key in LISTS:
         codes = [criterion["code"] for criterion in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
-            if codes.count(code) > 1 and codes.index(code) < row - 1:
+            if key != "ethics" and codes.count(code) > 1 and codes.index(code) < row - 1:
                 yield Fault(
                     row,
                     key,
