@@ -269,6 +269,8 @@ def compare(page):
 
 def export(page):
     page.goto("/export/")
+    page.check("main [name=content][value=extras]")
+    page.wait_for_load_state("networkidle")
     with page.expect_download() as waiting:
         page.click("main form[method=post] .btn-lg")
     with zipfile.ZipFile(waiting.value.path()) as archive:
