@@ -22,12 +22,12 @@ logconfig_dict = {
     },
     "formatters": {
         "generic": {
-            "()": "sites.redaction.Formatter",
+            "()": "sites.logs.redaction.Formatter",
             "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
             "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
         }
         if os.environ.get("METASPINE_LOG_FORMAT") != "json"
-        else {"()": "sites.json_lines.Formatter"}
+        else {"()": "sites.logs.json_lines.Formatter"}
     },
 }
 

@@ -7,7 +7,7 @@ from celery import Celery, Task
 from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
 from kombu.exceptions import OperationalError
 
-from sites import request_id
+from sites.logs import request_id
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings")
 

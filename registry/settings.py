@@ -224,6 +224,13 @@ DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DA
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# A hot standby, for what only reads and takes long; seconds that such work waits for it to have everything committed.
+if REPLICA_URL := env("REPLICA_DATABASE_URL", ""):
+    DATABASES["replica"] = database(REPLICA_URL, DATABASE_CA) | {
+        "ATOMIC_REQUESTS": False,
+        "TEST": {"MIRROR": "default"},
+    }
+REPLICA_SECONDS = float(env("METASPINE_REPLICA_SECONDS", "10"))
 # What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
 STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
 LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))
@@ -502,8 +509,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
-# Secrets are taken out of every record (`sites.redaction`, put in place by the app), whatever handler writes it.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.error_reports.WithoutValues"
+# Secrets are taken out of every record (`sites.logs.redaction`, put in place by the app), whatever handler writes it.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "sites.logs.error_reports.WithoutValues"
 LOG_FORMAT = env("METASPINE_LOG_FORMAT", "plain")
 if LOG_FORMAT not in {"plain", "json"}:
     raise ImproperlyConfigured("METASPINE_LOG_FORMAT is plain or json.")
@@ -511,8 +518,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "sites.redaction.Formatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"},
-        "json": {"()": "sites.json_lines.Formatter"},
+        "plain": {
+            "()": "sites.logs.redaction.Formatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "sites.logs.json_lines.Formatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},

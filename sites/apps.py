@@ -3,7 +3,7 @@ from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
-from sites import redaction
+from sites.logs import redaction
 
 
 class SitesConfig(AppConfig):

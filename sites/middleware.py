@@ -6,7 +6,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
-from sites import request_id
+from sites.logs import request_id
 from sites.people import tokens
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered

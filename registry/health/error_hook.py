@@ -11,8 +11,8 @@ from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 
 from registry import __version__
-from sites import request_id
-from sites.redaction import redacted
+from sites.logs import request_id
+from sites.logs.redaction import redacted
 
 
 def install(**options):

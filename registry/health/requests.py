@@ -9,7 +9,7 @@ import time
 from django.conf import settings
 
 from registry.health import metrics
-from sites import request_id
+from sites.logs import request_id
 
 log = logging.getLogger("registry.requests")
 

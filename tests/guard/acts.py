@@ -123,6 +123,13 @@ def finished(world, place):
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
 
 
+def answered(world, place):
+    """The place's query with an answer."""
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        queries.answer(access=access, query=Query.objects.get(pk=world.values[place]["query_id"]), text="It is.")
+
+
 def signed(world, place):
     finished(world, place)
     access, scope = _as(world, place, "investigator")
@@ -422,6 +429,12 @@ ACTS = {
             "sign": world.values["own"]["patient_id"],
         },
         before=lambda world, place: finished(world, "own"),
+    ),
+    "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
+    "visit_report": Act({}, done=200),
+    "close_queries": Act(
+        lambda values, who, world: {"close": world.values["own"]["query_id"]},
+        before=lambda world, place: answered(world, "own"),
     ),
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files

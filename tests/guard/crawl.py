@@ -11,7 +11,7 @@ from functools import cache
 from django.db import connection, transaction
 from django.urls import URLPattern, get_resolver, reverse
 
-from sites import request_id
+from sites.logs import request_id
 from sites.tenancy.scope import everything
 from tests.guard import permissions
 

@@ -189,6 +189,12 @@ def _event(values):
     return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
 
 
+def _batch(values):
+    here = f"assessments/{values['patient_id']}/preop"
+    change = {"method": "PATCH", "path": here, "if_match": "*", "body": {"ecog_ps": 1}}
+    return {"requests": [{"method": "POST", "path": "assessments", "body": _assessment(values)}, change]}
+
+
 def _discarding(values):
     return {"decision": "discard"}
 
@@ -241,6 +247,7 @@ OPERATIONS = {
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
     "screening_get": Operation(READERS),
+    "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),
@@ -451,6 +458,11 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "verify_next": page(frozenset({"monitor"}), opened=302),
+    "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
+    "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),
+    "visit_report": Rule(frozenset({"monitor"}), frozenset({"monitor"}), acted=(200,), refused=404),
+    "close_queries": Rule(ASKING, ASKING, acted=(422,)),
     "to_sign": page(frozenset({"investigator"}), refused=404),
     "sign_many": Rule(frozenset({"investigator"}), frozenset({"investigator"}), refused=404, acted=(422,)),
     "signatures": record(

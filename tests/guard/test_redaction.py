@@ -18,7 +18,7 @@ from gunicorn.glogging import Logger
 
 from registry import tasks
 from registry.celery import app
-from sites.redaction import ADDRESSES, Formatter, redacted
+from sites.logs.redaction import ADDRESSES, Formatter, redacted
 from tests.guard.crawl import addresses
 
 SECRET_ARGUMENTS = {"token", "key"}

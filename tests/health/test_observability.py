@@ -19,8 +19,8 @@ from registry.celery import app
 from registry.embedded import PROJECT
 from registry.health import error_hook, heartbeats, metrics
 from registry.models import BackupRecord
-from sites import request_id
-from sites.json_lines import Formatter
+from sites.logs import request_id
+from sites.logs.json_lines import Formatter
 from sites.models import AuditEvent
 from sites.tenancy.scope import everything
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 
 from registry.health import heartbeats
-from sites.redaction import redacted
+from sites.logs.redaction import redacted
 from sites.tenancy.scope import current, everything
 
 log = logging.getLogger(__name__)

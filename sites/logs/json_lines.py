@@ -8,8 +8,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from sites import request_id
-from sites.redaction import redacted
+from sites.logs import request_id
+from sites.logs.redaction import redacted
 
 
 class Formatter(logging.Formatter):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.views.debug import SafeExceptionReporterFilter
 
-from sites.redaction import redacted
+from sites.logs.redaction import redacted
 
 LEFT_OUT = "[left out]"
 
