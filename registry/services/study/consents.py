@@ -16,7 +16,7 @@ from django.utils import timezone
 from registry.instruments.base import Label
 from registry.instruments.core import consent as declared
 from registry.models import Consent, ConsentWithdrawal, Patient
-from registry.services.current_protocol import document_of
+from registry.services.current_protocol import FORGETTING, document_of
 from registry.services.current_protocol import version as protocol_version
 from registry.services.follow_up.ends import ask_no_more
 from registry.services.records.cleaning import InvalidAnswers, cleaned_and_checked
@@ -55,9 +55,17 @@ class FormVersion:
 
 
 def versions() -> tuple[FormVersion, ...]:
-    """The versions of the consent form that the protocol has, the newest last."""
-    about = document_of(protocol_version()).get("study") or {}
-    return tuple(_version(one) for one in about.get("consent") or ())
+    """The versions of the consent form that the protocol has, the newest last; read once for each of its versions."""
+    number = protocol_version()
+    if number not in _known:
+        _known.clear()
+        about = document_of(number).get("study") or {}
+        _known[number] = tuple(_version(one) for one in about.get("consent") or ())
+    return _known[number]
+
+
+_known: dict[int, tuple[FormVersion, ...]] = {}
+FORGETTING.append(_known.clear)
 
 
 def _version(one: Any) -> FormVersion:
