@@ -287,6 +287,7 @@ CELERY_TASK_ROUTES = {
             "verify_audit",
             "keep_counts",
             "count_cohort",
+            "list_cohort",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()
