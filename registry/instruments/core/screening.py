@@ -70,7 +70,6 @@ SCREENING = Instrument(
             label=Label("Age", "年齢"),
             minimum=0,
             maximum=120,
-            unit="years",
             required=False,
         ),
         Item(name="screen_sex", label=Label("Sex", "性別"), kind="code", choices=SEXES, required=False),
