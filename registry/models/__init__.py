@@ -21,6 +21,7 @@ from registry.models.study.logos import StudyLogo
 from registry.models.study.screening import ScreeningEntry
 from registry.models.switches import InstrumentSwitch
 from registry.models.watermarks import Watermark
+from registry.models.wording import LicensedWording
 
 __all__ = [
     "AdverseEvent",
@@ -42,6 +43,7 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "LicensedWording",
     "OwnColumn",
     "OwnInstrument",
     "OwnRecord",

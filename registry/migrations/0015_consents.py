@@ -13,7 +13,7 @@ TABLES = ("consent", "consentwithdrawal", "attachment")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0012_screening"),
+        ("registry", "0014_screening"),
         ("study_sites", "0004_audit_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

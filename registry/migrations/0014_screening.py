@@ -10,7 +10,7 @@ ALTER TABLE registry_screeningentry ADD CONSTRAINT registry_screeningentry_patie
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0011_languages"),
+        ("registry", "0013_licensed_wording"),
         ("study_sites", "0004_audit_indexes"),
     ]
 
