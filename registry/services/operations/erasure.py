@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Merge, Patient, State
+from registry.models import AdverseEvent, Assessment, Attachment, Erasure, FollowUpEnd, Identity, Merge, Patient, State
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, require
 from sites.tenancy.access import Access, Can
@@ -94,7 +94,9 @@ def _merged_into(patient_id: str) -> list[tuple[str, int]]:
 
 
 def _erased(patient_id: str, site_id: Any, extent: Any, reason: str, user_id: Any) -> Erasure:
-    rows = {"registry_identity": Identity.objects.filter(pk=patient_id).delete()[0]}
+    attachments = Attachment.objects.filter(site_id=site_id, patient_id=patient_id)
+    rows = {"registry_attachment": attachments.delete()[0]} if attachments.exists() else {}
+    rows |= {"registry_identity": Identity.objects.filter(pk=patient_id).delete()[0]}
     if extent == Extent.EVERYTHING:
         rows |= _delete_record(patient_id)
     # A backup from before does not know of it: the log, kept elsewhere, tells what has to be erased again.
