@@ -27,7 +27,7 @@ def test_a_visit_is_marked_and_counts_again(alices, visited, as_person, alice): 
     assert alices.get(address).status_code == 404
     with as_person(alice):
         assert not Assessment.objects.exists()
-    assert [entry["id"] for entry in alices.get("entries-in-error").json()["results"]] == [told["id"]]
+    assert [entry["id"] for entry in alices.get("entries-in-error").json()["items"]] == [told["id"]]
     again = alices.post(f"entries-in-error/{told['id']}/take-back", {"reason": "it was right"})
     assert (again.status_code, again.json()["status"]) == (200, "taken-back")
     assert alices.get(address).status_code == 200
@@ -51,7 +51,7 @@ def test_another_sites_records_are_not_there(visited, program, charlie):
     theirs = program(charlie)
     for address in (f"patients/{visited}", f"assessments/{visited}/preop"):
         problem(theirs.post(f"{address}/in-error", WHY), 404)
-    assert theirs.get("entries-in-error").json()["results"] == []
+    assert theirs.get("entries-in-error").json()["items"] == []
 
 
 def test_a_program_is_asked_whether_somebody_is_enrolled_already(alices):  # noqa: F811
@@ -60,5 +60,6 @@ def test_a_program_is_asked_whether_somebody_is_enrolled_already(alices):  # noq
         assert problem(alices.post("patients", twin), 409) == {"another_person": [first]}
     other = alices.post("patients", ENROLMENT | {"another_person": True})
     assert (other.status_code, other.json()["patient_id"]) == (201, "N01-0002")
-    assert problem(alices.post("patients", ENROLMENT | {"another_person": "yes"}), 422).keys() == {"another_person"}
+    unclear = ENROLMENT | {"birth_date": "1944-01-01", "hospital_number": "H-9", "another_person": "yes"}
+    assert problem(alices.post("patients", unclear), 422).keys() == {"another_person"}
     assert alices.post("patients", ENROLMENT | {"sex": "male", "hospital_number": "H-3"}).status_code == 201

@@ -54,10 +54,10 @@ def _shown(entry):
 
 
 def _reason(request):
-    sent = request_body.read(request, (), more=(REASON,), forms=False)
+    sent = request_body.read(request, (), forms=False)
     if sent.errors:
         raise refused(sent.errors)
-    return sent.more["reason"] or ""
+    return sent.reason
 
 
 def _carried_out(act):
