@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from registry.admin import value_sets
+from registry.fhir.server.bundles import Transactions
 
 admin.autodiscover()  # the screens of administration, which only pages need
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", include("registry.web.system.urls")),
     path("", include("registry.web.account.token_urls")),
     path("api/v1/", include("registry.api.urls")),
+    path("api/fhir/R4", Transactions.as_view(), name="fhir_base"),  # engines leave the last slash out
     path("api/fhir/R4/", include("registry.fhir.server.urls")),
     path("admin/value-sets/", value_sets.value_set_list, name="admin_value_sets"),
     path("admin/value-sets/<str:code>/", value_sets.value_set_detail, name="admin_value_set"),
