@@ -157,7 +157,7 @@ def read(resource, zone: tzinfo | None = None):
     """
     if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
         raise InvalidResource([Fault("QuestionnaireResponse", "structure", NOT_ONE)])
-    faults = []
+    faults: list[Fault] = []
     instrument = _instrument(resource, faults)
     patient_id = _subject(resource, faults)
     status = resource.get("status")

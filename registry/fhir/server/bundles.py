@@ -55,8 +55,6 @@ def searchset(request, resources, *, total=None, following=None, included=()):
 class Transactions(Resource):
     """The server's own address: a Bundle of requests."""
 
-    http_method_names = ("post",)
-
     @repeatable
     def post(self, request):
         """Carry out a transaction (all of it, or nothing) or a batch (each entry for itself)."""
@@ -171,7 +169,6 @@ def _entry(answer):
 class Search(Resource):
     """`POST [kind]/_search`: a search whose parameters stand in a form, so that no log of addresses has them."""
 
-    http_method_names = ("post",)
     scopes = {"POST": TokenScope.READ}
     kind = ""
 

@@ -30,6 +30,10 @@ NO_MATCH = Label(
     'If-Matchで読み込んだ版（例：W/"3"）を送ってください。',
 )
 NO_PATIENT = Label("Name the patient: patient=S07-0012.", "患者を指定してください（patient=S07-0012）。")
+BY_POST = Label(
+    "A hospital's number stands in no address, which logs keep: search by POST Patient/_search.",
+    "病院の患者番号はログに残るためURLに書けません。POST Patient/_searchで検索してください。",
+)
 OTHER_ID = Label("is not the id of this address", "アドレスのidと一致しません")
 OTHER_SITE = Label("must be a site where you enter data", "データ入力ができる施設ではありません")
 
@@ -133,6 +137,8 @@ class Patients(OfPatients):
         system, bar, value = token.rpartition("|")
         if system == names.PATIENT_ID or not bar:
             yield spelling.as_number(value)
+        if system == names.HOSPITAL_NUMBER and not getattr(self.request._request, "is_part", False):
+            raise Refused(400, BY_POST, "not-supported")
         if system == names.HOSPITAL_NUMBER and (number := _local_number(value)):
             for site in Site.objects.filter(pk__in=self.access.sites_for(Can.IDENTIFY)):
                 for patient in with_hospital_number(access=self.access, site=site, number=number):
