@@ -19,6 +19,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from registry.analysis.design import cohort_flows, cohorts
+from registry.analysis.design.cohort_flows import FlowOf
+from registry.analysis.design.cohort_lists import Behind
 from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
@@ -27,8 +29,8 @@ from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
-from registry.models import BackupRecord
-from registry.services import outcomes
+from registry.models import BackupRecord, ComparisonRun, Export
+from registry.services import jobs, outcomes
 from registry.services.operations import (
     alert_letters,
     backup_keeping,
@@ -39,6 +41,7 @@ from registry.services.operations import (
     record_replay,
     site_counts,
 )
+from registry.services.protocol import branding
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import attempts, audit
@@ -105,9 +108,16 @@ def start_all_outcomes():
 
 @app.task
 def run_comparison(run_id):
-    """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
+    """Carry out one comparison run; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if runs.perform(run_id):
         prepare_comparison_files.delay(run_id)
+        _send_next(run_comparison, ComparisonRun, run_id)
+
+
+def _send_next(task, model, job_id):
+    """Of each person some jobs are carried out at once and the others wait: send the one whose turn it is."""
+    if following := jobs.next_in_turn(model, job_id):
+        task.delay(str(following))
 
 
 @app.task(derived=True)
@@ -135,25 +145,45 @@ def send_comparison(run):
 def count_cohort(cohort, person_id):
     """Count how many patients each step of a cohort (as JSON) takes out, for the page of the person who looks at it."""
     with everything(user_id=person_id, reason="cohort counted"):
-        cohort_flows.keep(cohorts.from_json(cohort), person_id)
+        cohort_flows.keep(FlowOf(cohorts.from_json(cohort)), person_id)
+
+
+@app.task
+def list_cohort(behind, person_id):
+    """List the patients behind a number of a flow (a `Behind` as JSON), for the page of the person who looks at it."""
+    with everything(user_id=person_id, reason="cohort listed"):
+        cohort_flows.keep(Behind.from_json(behind), person_id)
 
 
 def cohort_flow(cohort, *, access):
     """The Flow of a cohort, or None while a worker counts it, as in a large registry. Raises PermissionDenied."""
     access.require(Can.COMPARE)
+    return _counted(FlowOf(cohort), count_cohort, access)
+
+
+def cohort_patients(behind, *, access):
+    """The Listed of a Behind, not older than some minutes; None while a worker lists. Raises PermissionDenied."""
+    access.require(Can.COMPARE)
+    access.require(Can.READ)
+    listed = _counted(behind, list_cohort, access)
+    return None if listed is None or listed.is_old else listed
+
+
+def _counted(question, task, access):
     if not cohort_flows.is_large():
-        return cohort_flows.count(cohort)
-    flow = cohort_flows.kept(cohort)
-    if (flow and not flow.is_old) or not cohort_flows.wish(cohort, access.user_id):
-        return flow
-    sent = count_cohort.delay(cohort.to_json(), access.user_id)
-    return flow if sent else cohort_flows.keep(cohort, access.user_id)
+        return question.count()
+    kept = cohort_flows.kept(question)
+    if (kept and not kept.is_old) or not cohort_flows.wish(question, access.user_id):
+        return kept
+    sent = task.delay(question.to_json(), access.user_id)
+    return kept if sent else cohort_flows.keep(question, access.user_id)
 
 
 @app.task
 def run_export(export_id):
-    """Carry out one export; nothing if it is done, cancelled or in another worker's hands."""
-    exports.perform(export_id)
+    """Carry out one export; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
+    if exports.perform(export_id):
+        _send_next(run_export, Export, export_id)
 
 
 def start_export(*, access, choices):
@@ -378,7 +408,8 @@ def forget_attempts():
 def send_mail(sealed):
     """One mail, tried again for about half an hour while the mail server cannot be reached."""
     subject, body, to = json.loads(field_keys.deployment_cipher().decrypt(sealed.encode()))
-    mail.send_mail(subject, body, None, [to])
+    brand = branding.current()
+    mail.send_mail(brand.said(subject), brand.signed(body), None, [to])
 
 
 def start_mail(subject, body, to):

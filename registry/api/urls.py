@@ -4,8 +4,18 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
-from registry.api.records import adverse_events, assessments, batch, follow_up_ends, patients, queries, reference
+from registry.api.analysis import cohorts, comparisons, data, exports, imports, plans, snapshots
+from registry.api.records import (
+    adverse_events,
+    assessments,
+    batch,
+    follow_up_ends,
+    own_records,
+    patients,
+    queries,
+    reference,
+    screening,
+)
 from registry.api.schema import docs, root
 
 app_name = "api"
@@ -38,6 +48,9 @@ urlpatterns = [
     path("follow-up-ends", follow_up_ends.FollowUpEnds.as_view(), name="follow_up_ends"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("screening", screening.ScreeningLog.as_view(), name="screening"),
+    path("own-records", own_records.OwnRecords.as_view(), name="own_records"),
+    path("own-records/<int:record_id>", own_records.OneOwnRecord.as_view(), name="own_record"),
     path("batch", batch.Batch.as_view(), name="batch"),
     path("queries", queries.Queries.as_view(), name="queries"),
     path("queries/<int:query_id>", queries.OneQuery.as_view(), name="query"),
@@ -48,6 +61,8 @@ urlpatterns = [
     path("cohorts/declared", cohorts.DeclaredCohorts.as_view(), name="declared_cohorts"),
     path("cohorts/<int:cohort_id>", cohorts.OneCohort.as_view(), name="cohort"),
     path("cohorts/<int:cohort_id>/flow", cohorts.CohortFlow.as_view(), name="cohort_flow"),
+    path("plans", plans.Plans.as_view(), name="plans"),
+    path("plans/<int:plan_id>", plans.OnePlan.as_view(), name="plan"),
     path("comparisons", comparisons.Comparisons.as_view(), name="comparisons"),
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),

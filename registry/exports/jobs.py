@@ -147,7 +147,7 @@ def perform(export_id, reporting=True):
 
     reporting  whether progress is written meanwhile, and a wish to cancel heard: for what a worker does
     """
-    claim = jobs.claim(Export, export_id, STALE, rows_written=0, error=None)
+    claim = jobs.claim(Export, export_id, STALE, in_turn=reporting, rows_written=0, error=None)
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)
@@ -171,11 +171,13 @@ def _written(export, partial, report):
     """Write the file under the name `partial`; returns the manifest."""
     choices = asked.from_json(export.choices)
     sites = tuple(export.site_ids)
-    if not set(access_of(export.requested_by).sites_for(Can.EXPORT)).issuperset(sites):
+    access = access_of(export.requested_by)
+    if not set(access.sites_for(Can.EXPORT)).issuperset(sites):
         raise ExportFailed(
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
-    scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
+    reason = f"export {export.pk}"
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
     shared_store.private_folder()
 
     def write():

@@ -17,7 +17,11 @@ APPEND_ONLY = {
     "registry_signature": "UPDATE, DELETE",
     "registry_query": "DELETE",
     "registry_enteredinerror": "DELETE",
+    "registry_screeningentry": "DELETE",
+    "registry_consent": "DELETE",
+    "registry_consentwithdrawal": "DELETE",
     "registry_protocolversion": "UPDATE, DELETE",
+    "registry_studylogo": "UPDATE, DELETE",
 }
 
 

@@ -13,8 +13,10 @@ from registry.guards.policies import (
     WRITE,
     by_site,
     forced,
+    hides_arms,
     hides_errors,
     kept,
+    of_the_registry,
     own_rows,
     policy,
 )
@@ -197,6 +199,7 @@ REVIEWS = [
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
     trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
+    hides_arms("registry_query", "field"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),
@@ -222,6 +225,12 @@ LINKS = [
 ]
 
 ANALYSIS = [
+    *of_the_registry("registry_savedcohort"),
+    hides_arms("registry_savedcohort", "steps::text"),
+    *of_the_registry("registry_savedplan"),
+    hides_arms("registry_savedplan", "plan::text", "cohort::text"),
+    *of_the_registry("registry_comparisonrun"),
+    hides_arms("registry_comparisonrun", "plan::text", "cohort::text"),
     *audited("registry_savedcohort", site=""),
     trigger("registry_savedcohort", "keep_cohort", "BEFORE UPDATE OR DELETE", "keep_cohort"),
     *audited("registry_savedplan", site=""),
@@ -255,10 +264,15 @@ PROTOCOL = [
     *by_site("registry_ownrecord", update=REVIEW),
     *record("registry_ownrecord", ("state",), state=()),
     *audited("registry_ownrecord", without=STAMPS),
+    trigger("registry_ownrecord", "own_record_fits", "AFTER INSERT OR UPDATE", "own_record_fits"),
     # The documents are long, and what was published never changes: that it was is what the trail tells.
     *audited("registry_protocolversion", site="", without=("document", "asked")),
     *audited("registry_owninstrument", site="", without=("document", "changed_at")),
     *audited("registry_owncolumn", key="name", site=""),
+    *audited("registry_studylogo", site="", without=("content",)),
+    # The wording belongs to others, and the trail goes into files: it tells that it was loaded, and by which licence.
+    *audited("registry_licensedwording", site="", without=("*document",)),
+    trigger("registry_licensedwording", "keep_wording", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger("registry_protocolversion", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger(
         "registry_owninstrument", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol", having="NOT OLD.is_draft"
@@ -294,6 +308,9 @@ MARKED = (
     "registry_followupend",
     "registry_query",
     "registry_patientlink",
+    "registry_consent",
+    "registry_consentwithdrawal",
+    "registry_attachment",
 )
 
 ERRORS = [
@@ -310,8 +327,38 @@ ERRORS = [
             *(MARKED[1:] if table == "registry_patient" else ()),
             having="OLD.in_error IS DISTINCT FROM NEW.in_error",
         )
-        for table in ("registry_patient", "registry_assessment", "registry_adverseevent")
+        for table in ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_ownrecord")
     ),
+]
+
+PARTICIPATION = [
+    # Numbers of a log are never given twice, and what was wrong says so: no line goes.
+    *kept("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_screeningentry", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
+    trigger("registry_screeningentry", "screening_at_site", "BEFORE INSERT OR UPDATE", "screening_at_site"),
+    *audited("registry_screeningentry", without=STAMPS),
+    *kept("registry_consent", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_consent", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
+    *audited("registry_consent", without=STAMPS),
+    *kept("registry_consentwithdrawal", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_consentwithdrawal", "keep_withdrawal", "BEFORE UPDATE", "keep_withdrawal"),
+    *audited("registry_consentwithdrawal"),
+    trigger("registry_patientlink", "contact_allowed", "BEFORE INSERT", "contact_allowed"),
+    # Files may show who somebody is: they are there for whoever may read identifiers, and go with them.
+    *kept("registry_attachment", read=IDENTIFY, insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    policy("registry_attachment", "erase", "DELETE", using=f"site_id = {WRITE} AND {ADMINISTERS}"),
+    trigger("registry_attachment", "keep_attachment", "BEFORE UPDATE", "keep_attachment"),
+    trigger(
+        "registry_attachment",
+        "refuse_erased",
+        "AFTER INSERT",
+        "refuse_erased",
+        "identifiers",
+        "everything",
+        rows=False,
+        among="NEW TABLE AS added",
+    ),
+    *audited("registry_attachment", without=("*name", "content")),
 ]
 
 EVERYTHING = [
@@ -326,4 +373,5 @@ EVERYTHING = [
     *IMPORTS,
     *PROTOCOL,
     *ERRORS,
+    *PARTICIPATION,
 ]

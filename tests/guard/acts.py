@@ -32,8 +32,9 @@ from registry.services.entry import own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
-from registry.services.protocol import publishing, whole
+from registry.services.protocol import publishing, setup, whole, wording
 from registry.services.review import queries, signing
+from registry.services.study import consents
 from sites.models import Invitation
 from sites.people import tokens
 from sites.people.invitations import invite
@@ -122,12 +123,35 @@ def finished(world, place):
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
 
 
+def answered(world, place):
+    """The place's query with an answer."""
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        queries.answer(access=access, query=Query.objects.get(pk=world.values[place]["query_id"]), text="It is.")
+
+
 def signed(world, place):
     finished(world, place)
     access, scope = _as(world, place, "investigator")
     with scope:
         patient = Patient.objects.get(pk=world.values[place]["patient_id"])
         signing.sign(access=access, patient=patient, acknowledged=[world.values[place]["query_id"]])
+
+
+def asking_again(world, place):
+    """A version of the consent form that nobody has signed yet."""
+    access, scope = _as(world, "own", "admin")
+    with scope:
+        about = {"consent": [{"code": "2.0", "label": {"en": "Of 2026"}, "again": True}]}
+        setup.save_about(access=access, about=about, note="a new form")
+
+
+def withdrawn_in_part(world, place):
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        patient = Patient.objects.get(pk=world.values[place]["patient_id"])
+        raw = {"withdrawn_part": "data_use", "withdrawn_on": TODAY.isoformat()}
+        return {"withdrawal_id": consents.withdraw(access=access, patient=patient, raw=raw, today=TODAY).pk}
 
 
 def linked(world, place):
@@ -152,7 +176,7 @@ def almost_answered(world, place):
         link = patient_links.usable()
         for item in patient_links.ITEMS:
             patient_links.decline(link, item)
-    return given | {"step": len(patient_links.ITEMS) + 1}
+    return given | {"step": len(patient_links.items_of(link)) + 1}
 
 
 def invited(world, place):
@@ -338,6 +362,16 @@ ACTS = {
         before=withdrawn,
     ),
     "show_identifiers": Act({"on": "1"}, on=""),
+    "consent_new": Act({"agreed_version": "2.0", "agreed_language": "ja"}, before=asking_again),
+    "consent_correct": Act({"agreed_taken_by": "Ivo", "reason": "another person"}),
+    "consent_withdraw": Act({"withdrawn_part": "data_use"}),
+    "withdrawal_correct": Act({"reason": "never said"}, before=withdrawn_in_part),
+    "attachments": Act(
+        lambda *_: {"kind": "report", "place": "baseline", "file": SimpleUploadedFile("ct.pdf", b"%PDF-1.4 x")}
+    ),
+    "attachment_remove": Act({"reason": "another patient's"}, stores=False),
+    "screening_new": Act({"screened_on": "2026-03-12", "screen_outcome": "screened"}),
+    "screening_entry": Act({"screen_outcome": "declined", "screen_reason": "burden"}),
     "mark_in_error": Act({"reason": "entered twice"}),
     "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),
@@ -360,6 +394,17 @@ ACTS = {
     # The study
     "schedule_new": Act({"effective_from": "2099-01-01", "note": "as approved", "day-2": "95"}),
     "study_about": Act({"name_en": "Spine", "note": "as approved"}),
+    "licensed_wording": Act(
+        lambda *_: {
+            "questionnaire": "eq5d5l",
+            "language": "en",
+            "licence": "2026-1",
+            "file": SimpleUploadedFile("wording.csv", wording.placeholder("en")),
+        },
+        on="",
+    ),
+    "patient_paper": Act({"form": "baseline", "kind": "blank", "language": "en"}, done=200, stores=False),
+    "blank_paper": Act({"form": "baseline", "language": "en"}, done=200, stores=False),
     "study_load": Act({"ready": READY, "note": "as approved"}, on=""),
     "study_matrix": Act({"note": "as approved", "off@barthel": "1"}),
     "own_instrument_new": Act({"title_en": "Gait", "code": "gait", "record": "assessment"}, on=""),
@@ -395,6 +440,12 @@ ACTS = {
             "sign": world.values["own"]["patient_id"],
         },
         before=lambda world, place: finished(world, "own"),
+    ),
+    "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
+    "visit_report": Act({}, done=200),
+    "close_queries": Act(
+        lambda values, who, world: {"close": world.values["own"]["query_id"]},
+        before=lambda world, place: answered(world, "own"),
     ),
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files
@@ -493,6 +544,11 @@ def programs():
         "query_reopen": {"before": closed, "done": 200},
         "comparison_cancel": {"before": queued_run, "stores": False},
         "exports": {"typed": {"format": "csv"}, "done": 202},
+        "own_records": {
+            "before": published,
+            "done": 201,
+            "typed": lambda values, *_: {"patient_id": values["patient_id"], "form": OWN["code"], "walk_m": 30},
+        },
         "export_cancel": {"before": own_export, "people": frozenset({"coordinator"}), "stores": False},
         "import_decision": {"before": another_import(EVENTS), "done": 202, "stores": False},
     }

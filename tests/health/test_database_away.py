@@ -4,8 +4,12 @@ import html
 import re
 
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.test import Client, override_settings
+
+from sites.logs.request_lines import RequestFilter
+from sites.tenancy.scope import everything
 
 NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
 
@@ -49,10 +53,36 @@ def test_a_page_may_be_loaded_again_and_a_password_is_never_given_back(away):
     assert answer.status_code == 503 and b"correct horse" not in answer.content
 
 
+def test_a_line_names_the_view_and_why_and_neither_address_nor_traceback(away, caplog):
+    caplog.handler.addFilter(RequestFilter())
+    away.cookies.load(SESSION)
+    with caplog.at_level("WARNING", logger="django.request"):
+        away.post("/patients/N01-0001/assessments/preop/", TYPED)
+        away.get("/patients/N01-0002/nothing/")
+    lines = [record for record in caplog.records if record.name == "django.request"]
+    assert len(lines) == 2 and not any(record.exc_info or record.exc_text for record in lines)
+    assert all("OperationalError: connection" in record.getMessage() for record in lines)
+    assert "N01-000" not in caplog.text
+    assert settings.LOGGING["handlers"]["console"]["filters"] == ["requests"]
+
+
 def test_the_api_answers_a_problem_document(away):
     response = away.get("/api/v1/me", headers={"Authorization": "Bearer msp_x"})
     assert response.status_code == 503 and response["Retry-After"] == "10"
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_session_that_dies_as_a_transaction_begins_is_told_in_djangos_words(committed):
+    """The scope is told to PostgreSQL past Django's cursor: what goes wrong there was answered 500."""
+    with everything():
+        connection.ensure_connection()
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+        other.close()
+        with pytest.raises(OperationalError), transaction.atomic():
+            pass
+        connection.close()
 
 
 def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from registry.embedded.postgres import program
-from registry.services.operations.backups import _environment as environment
+from registry.services.operations.backups import environment_of, parameters
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
@@ -52,7 +52,12 @@ def psql(sql):
     owner.close()
     options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-o", os.devnull]
     done = subprocess.run(
-        [program("psql"), *options], input=sql, env=environment(owner), capture_output=True, text=True, check=False
+        [program("psql"), *options],
+        input=sql,
+        env=environment_of(parameters(owner)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[:2000]
 
@@ -62,7 +67,11 @@ def schema_of():
     owner = connections["owner"]
     owner.close()
     text = subprocess.run(
-        [program("pg_dump"), "--schema-only"], env=environment(owner), capture_output=True, text=True, check=True
+        [program("pg_dump"), "--schema-only"],
+        env=environment_of(parameters(owner)),
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
 

@@ -61,7 +61,7 @@ def _item(item, instrument):
         value = f"value{item.kind.capitalize()}"
         for url, bound in ((MINIMUM, item.minimum), (MAXIMUM, item.maximum)):
             if bound is not None:
-                extensions.append({"url": url, value: int(bound) if item.kind == "integer" else float(bound)})
+                extensions.append({"url": url, value: float(bound) if item.kind == "decimal" else bound})
         if item.unit:
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
@@ -95,13 +95,20 @@ def _conditions(item, instrument, item_shown):
     return []
 
 
+def type_of(derived):
+    """The type of a derived value: whole, unless an own calculation says otherwise."""
+    kind = getattr(derived, "kind", "")
+    if kind == "number":
+        return "decimal" if derived.places else "integer"
+    return {"text": "string", "date": "date"}.get(kind, "integer")
+
+
 def _derived(derived):
     item_shown = {"linkId": derived.name, **_translated("text", derived.label), "readOnly": True}
-    kind = getattr(derived, "kind", "integer")
     if isinstance(derived, Bands):
         options = [{"valueCoding": _coding(derived.name, choice.code, choice.label)} for choice in derived.choices]
         return item_shown | {"type": "choice", "answerOption": options}
-    return item_shown | {"type": {"number": "decimal", "text": "string", "date": "date"}.get(kind, "integer")}
+    return item_shown | {"type": type_of(derived)}
 
 
 def _coding(name, code, label):

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, tzinfo
 
 from registry.fhir.mapping import names
 from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
-from registry.fhir.mapping.questionnaires import SEVERAL, TYPES, canonical, kind_of
+from registry.fhir.mapping.questionnaires import SEVERAL, TYPES, canonical, kind_of, type_of
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, Label
 from registry.protocol import evaluate
@@ -137,14 +137,12 @@ def _written_derived(derived, value):
         label = next(choice.label for choice in derived.choices if choice.code == value)
         coding = {"system": names.code_system(derived.name), "code": value, "display": label.en}
         return {"linkId": derived.name, "answer": [{"valueCoding": coding}]}
-    if isinstance(value, (date, str)):
-        element = "valueDate" if isinstance(value, date) else "valueString"
-        return {"linkId": derived.name, "answer": [{element: str(value)}]}
-    whole = isinstance(value, int)
-    return {
-        "linkId": derived.name,
-        "answer": [{"valueInteger": int(value)} if whole else {"valueDecimal": float(value)}],
-    }
+    kind = type_of(derived)
+    if kind == "date":
+        value = value.isoformat()
+    if kind == "decimal":
+        value = float(value)
+    return {"linkId": derived.name, "answer": [{f"value{kind.capitalize()}": value}]}
 
 
 # Reading

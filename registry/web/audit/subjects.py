@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
-from registry.models import AdverseEvent, Assessment, EnteredInError, PatientLink, Query, QueryMessage, Signature
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    Attachment,
+    Consent,
+    ConsentWithdrawal,
+    EnteredInError,
+    OwnRecord,
+    PatientLink,
+    Query,
+    QueryMessage,
+    ScreeningEntry,
+    Signature,
+)
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
@@ -13,9 +26,14 @@ from sites.tenancy.scope import with_errors
 NUMBERED = {
     AdverseEvent: ("patient_id", None),
     Assessment: ("patient_id", "timepoint_id"),
+    Attachment: ("patient_id", None),
+    Consent: ("patient_id", None),
+    ConsentWithdrawal: ("patient_id", None),
     EnteredInError: ("patient_id", None),
+    OwnRecord: ("patient_id", None),
     PatientLink: ("patient_id", "timepoint"),
     Query: ("patient_id", "timepoint_id"),
+    ScreeningEntry: ("patient_id", None),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),
     Signature: ("patient_id", None),
 }

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db import connection
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -13,6 +14,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS
 from registry.models import QueryForm, State
+from registry.services.monitoring import sampling
+from registry.services.monitoring.sampling import LEFT
 from registry.services.records.storing import Locked
 from registry.services.review import verification
 from registry.services.review.forms import form_row
@@ -28,18 +31,6 @@ from sites.tenancy.access import Can
 
 PAGE = 50
 COUNTED = 10_000
-# Forms that are complete and not verified, as (site, patient, form code, time of the last change, changed fields).
-LEFT = {
-    **{
-        QueryForm(code): f"""SELECT site_id, patient_id, '{code}' AS form, updated_at, verified FROM registry_patient
-        WHERE {form.state_column} = 'complete'"""
-        for code, form in FINISHED_FORMS.items()
-    },
-    QueryForm.ASSESSMENT: """SELECT site_id, patient_id, timepoint_id::text, updated_at, verified
-        FROM registry_assessment WHERE state = 'complete'""",
-    QueryForm.ADVERSE_EVENT: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified
-        FROM registry_adverseevent WHERE state = 'complete'""",
-}
 
 
 @require_safe
@@ -48,8 +39,9 @@ def to_verify(request):
     request.access.require(Can.VERIFY)
     labels = visit_labels()
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY)))
-    chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed")}
-    forms_left, parameters = _left(sites, chosen, labels)
+    chosen = {name: request.GET.get(name, "").strip() for name in ("site", "form", "patient", "changed", "plan")}
+    plan = sampling.plan()
+    forms_left, parameters = _left(sites, chosen, labels, plan)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM (SELECT FROM ({forms_left}) AS f LIMIT {COUNTED + 1}) AS counted", parameters
@@ -79,11 +71,16 @@ def to_verify(request):
                     "at": at,
                     "changed": changed,
                     "marks": marks,
+                    "whole": plan.draws(codes[site], patient, code),
                 }
                 for site, patient, code, at, marks, changed, _place in rows
             ],
             "sites": sites if len(sites) > 1 else [],
-            "forms": [*((form.value, form.label) for form in LEFT if form != QueryForm.ASSESSMENT), *labels.items()],
+            "forms": [
+                *((form, QueryForm(form).label) for form in LEFT if form != QueryForm.ASSESSMENT),
+                *labels.items(),
+            ],
+            "plan": plan,
             "chosen": chosen,
             "any_filter": bool(in_address),
             "query": urlencode(in_address),
@@ -96,10 +93,11 @@ def to_verify(request):
     )
 
 
-def _left(sites, chosen, labels):
+def _left(sites, chosen, labels, plan):
     """SQL and parameters of the forms left to verify, narrowed by the filters."""
     form = chosen["form"]
-    kinds = [QueryForm.ASSESSMENT] if form in labels else [kind for kind in LEFT if kind == form] or list(LEFT)
+    kinds = [QueryForm.ASSESSMENT.value] if form in labels else [kind for kind in LEFT if kind == form] or list(LEFT)
+    by_plan = plan.is_declared and chosen["plan"] != "all"
     parameters = {
         "sites": [site.pk for site in sites if chosen["site"] in ("", site.code)],
         "patient": chosen["patient"].upper()[:40],
@@ -118,13 +116,27 @@ def _left(sites, chosen, labels):
         | ({"timepoint"} if form in labels else set())
         | ({"patient"} if parameters["patient"] else set())
     )
+    of_plan = sampling.parameters(plan, sites) if by_plan else {}
     sql = f"""
         SELECT site_id, patient_id, form, updated_at,
                (SELECT count(*) FROM jsonb_each(verified)) AS marks,
                (SELECT count(*) FROM jsonb_each(verified) WHERE value ? 'changed_at') AS changed,
                array_position(%(order)s::text[], form) AS place
-        FROM ({" UNION ALL ".join(parts)}) AS found (site_id, patient_id, form, updated_at, verified)"""
-    return sql, {name: parameters[name] for name in used}
+        FROM ({" UNION ALL ".join(parts)}) AS {sampling.F} WHERE {sampling.STILL_ASKED if by_plan else "true"}"""
+    return sql, {name: parameters[name] for name in used} | of_plan
+
+
+@require_safe
+def verify_next(request):
+    """On to the next form that the sampling plan asks about, after the one that is named; to the list where none is."""
+    request.access.require(Can.VERIFY)
+    sites = Site.objects.filter(pk__in=request.access.sites_for(Can.VERIFY))
+    after = request.GET.get("patient", "")[:40], request.GET.get("form", "")[:40]
+    found = sampling.next_form(sampling.plan(), sites, after)
+    if found:
+        return redirect("verify_form", *found)
+    messages.info(request, _("No form is left that the sampling plan asks about."))
+    return redirect("to_verify")
 
 
 @require_http_methods(["GET", "POST"])
@@ -144,8 +156,10 @@ def verify_form(request, patient_id, form):
             unseen = exception
         if not error and unseen is None:
             messages.success(request, _("Saved."))
+            if request.POST.get("all") == "next":
+                return redirect(f"{reverse('verify_next')}?{urlencode({'patient': patient.pk, 'form': form})}")
             return redirect("verify_form", patient.pk, form)
-    labels = visit_labels()
+    labels, plan = visit_labels(), sampling.plan()
     form_found = form_row(patient_of(request, patient_id), form_found.form)
     return render(
         request,
@@ -160,7 +174,9 @@ def verify_form(request, patient_id, form):
             "seen": verification.note(form_found),
             "unseen": unseen,
             "differences": seen_words.lines_of(unseen.differences, [form_found]) if unseen else [],
-            "lines": _lines(form_found),
+            "lines": _lines(form_found, plan.wanted(form_found, patient.site.code)),
+            "plan": plan,
+            "whole": plan.draws(patient.site.code, patient.pk, form_found.form.code),
             "done": sum(verification.is_verified(form_found.row, name) for name in form_found.comparable),
             "open": form_found.state not in (State.DRAFT, State.LOCKED),
             "error": error,
@@ -189,7 +205,7 @@ def _mark(request, form_row):
     return ""
 
 
-def _lines(form_row):
+def _lines(form_row, wanted):
     """Each field: what is stored, and its comparison with the source."""
     row = form_row.row
     marks = {name: row.verified[name] for name in form_row.comparable if name in row.verified}
@@ -199,6 +215,7 @@ def _lines(form_row):
             "name": name,
             "label": item_label(name),
             "value": _shown(row, name),
+            "is_wanted": name in wanted,
             "mark": mark_in_words(marks.get(name), names),
             "is_verified": verification.is_verified(row, name),
         }

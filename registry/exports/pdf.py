@@ -1,0 +1,156 @@
+"""Documents as PDF: A4 pages of headings, sentences and tables, with the font that comes along for both languages.
+
+The same content gives the same bytes: nothing in the file says when it was made but what the content says itself.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from registry.analysis.figures import fonts
+
+FONT = "metaspine"
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts below a head; `widths` are shares of the page's width, `numbers` the columns set to the right."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    widths: Sequence[float] = ()
+    numbers: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Places to write on, each with what goes there: for signatures and remarks."""
+
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing as PNG, with what it shows in words; `width` is a share of the page's."""
+
+    png: bytes
+    width: float = 1.0
+
+
+def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> bytes:
+    """The document as bytes of a PDF; `foot` stands on every page beside its number."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.units import mm
+    from reportlab.platypus import SimpleDocTemplate
+
+    style = _styles(language)
+    out = io.BytesIO()
+    template = SimpleDocTemplate(
+        out, pagesize=A4, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
+        title=title, author="Metaspine", invariant=1, lang=language,
+    )  # fmt: skip
+
+    def numbered(canvas: Any, page: Any) -> None:
+        canvas.setFont(FONT, 7.5)
+        canvas.drawString(18 * mm, 10 * mm, foot)
+        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, str(page.page))
+
+    flow = [style.paragraph(title, "title")]
+    for block in blocks:
+        flow += style.flowables(block, template.width)
+    template.build(flow, onFirstPage=numbered, onLaterPages=numbered)
+    return out.getvalue()
+
+
+def _styles(language: str) -> Any:
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    if FONT not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(TTFont(FONT, str(fonts.japanese())))
+    return _Styles(language)
+
+
+class _Styles:
+    """What each block looks like."""
+
+    SIZES = {"title": 15, "heading": 11, "text": 9, "cell": 8, "number": 8}
+
+    def __init__(self, language: str) -> None:
+        from reportlab.lib.enums import TA_RIGHT
+        from reportlab.lib.styles import ParagraphStyle
+
+        wrap = "CJK" if language == "ja" else None
+        self.styles = {
+            name: ParagraphStyle(
+                name, fontName=FONT, fontSize=size, leading=size * 1.35, wordWrap=wrap,
+                spaceBefore=10 if name == "heading" else 0, spaceAfter=4,
+                keepWithNext=name == "heading", **({"alignment": TA_RIGHT} if name == "number" else {}),
+            )
+            for name, size in self.SIZES.items()
+        }  # fmt: skip
+
+    def paragraph(self, text: Any, name: str) -> Any:
+        from reportlab.platypus import Paragraph as Flowing
+
+        return Flowing(escape(str(text)).replace("\n", "<br/>"), self.styles[name])
+
+    def flowables(self, block: Any, width: float) -> list:
+        if isinstance(block, Heading):
+            return [self.paragraph(block.text, "heading")]
+        if isinstance(block, Paragraph):
+            return [self.paragraph(block.text, "text")]
+        if isinstance(block, Picture):
+            return [self._picture(block, width)]
+        if isinstance(block, Lines):
+            return [self._lines(block, width)]
+        return [self._table(block, width)]
+
+    def _picture(self, block: Picture, width: float) -> Any:
+        from reportlab.platypus import Image
+
+        image = Image(io.BytesIO(block.png))
+        scale = block.width * width / image.drawWidth
+        image.drawWidth, image.drawHeight = image.drawWidth * scale, image.drawHeight * scale
+        return image
+
+    def _lines(self, block: Lines, width: float) -> Any:
+        from reportlab.lib import colors
+        from reportlab.platypus import Table as Grid
+
+        grid = Grid([[self.paragraph(label, "text"), ""] for label in block.labels], [width * 0.4, width * 0.6], 30)
+        grid.setStyle([("LINEBELOW", (1, 0), (1, -1), 0.5, colors.black), ("VALIGN", (0, 0), (-1, -1), "BOTTOM")])
+        return grid
+
+    def _table(self, block: Table, width: float) -> Any:
+        from reportlab.lib import colors
+        from reportlab.platypus import Table as Grid
+
+        shares = block.widths or [1 / len(block.head)] * len(block.head)
+
+        def cells(row: Sequence[Any]) -> list:
+            return [self.paragraph(text, "number" if i in block.numbers else "cell") for i, text in enumerate(row)]
+
+        grid = Grid([cells(block.head), *map(cells, block.rows)], [share * width for share in shares], repeatRows=1)
+        grid.setStyle(
+            [
+                ("LINEBELOW", (0, 0), (-1, 0), 0.8, colors.black),
+                ("LINEBELOW", (0, 1), (-1, -1), 0.25, colors.lightgrey),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 0),
+            ]
+        )
+        return grid

@@ -1,0 +1,102 @@
+"""Closing answered queries over what was shown, and the report of a visit."""
+
+import pytest
+from django.urls import reverse
+
+from registry.models import Query
+from registry.services.review import queries, verification
+from registry.services.review.soft_checks import Form
+from sites.models import AuditEvent
+from sites.tenancy.access import Role
+from tests.conftest import person
+
+
+@pytest.fixture
+def answered(finished, save, mona, alice, as_person):
+    """A query about the EQ VAS that was answered after the value was mended from 60 to 61."""
+    with as_person(mona) as access:
+        query = queries.raise_query(
+            access=access, patient=finished, form=Form("assessment", "preop"), field="eq_vas", text="As on paper?"
+        )
+    save(eq_vas="61")
+    with as_person(alice) as access:
+        queries.answer(access=access, query=query, text="It was 61.")
+    return query
+
+
+def sent(page, *ticked):
+    lines = page.context["lines"]
+    return {
+        "query": [line.query.pk for line in lines],
+        "seen": [line.seen for line in lines],
+        "close": [query.pk for query in ticked],
+    }
+
+
+def test_answered_queries_are_closed_over_what_was_asked_and_what_stands_there(answered, mona, browse, stored):
+    client, address = browse(mona), reverse("close_queries")
+    page = client.get(address)
+    assert [line.answers for line in page.context["lines"]] == [[("EQ VAS (health today)", "60", "61")]]
+    assert client.post(address, sent(page, answered) | {"text": "seen"}).status_code == 302
+    (query,) = stored(Query)
+    assert query.state == "closed"
+
+
+@pytest.mark.parametrize("change", ["value", "thread"])
+def test_what_went_on_since_the_page_stays_open(answered, save, mona, as_person, browse, stored, text, change):
+    client, address = browse(mona), reverse("close_queries")
+    page = client.get(address)
+    if change == "value":
+        save(eq_vas="62")
+    else:
+        with as_person(mona) as access:
+            queries.reopen(access=access, query=answered, text="Which paper?")
+    answer = client.post(address, sent(page, answered), follow=True)
+    assert "1 query changed since you opened the page and was not closed." in text(answer)
+    assert stored(Query)[0].state != "closed"
+
+
+def test_nothing_is_closed_without_a_tick_or_without_the_page(answered, mona, browse, stored):
+    client, address = browse(mona), reverse("close_queries")
+    page = client.get(address)
+    assert client.post(address, sent(page)).status_code == 422
+    client.post(address, sent(page, answered) | {"seen": ["forged"]})
+    assert stored(Query)[0].state == "answered"
+
+
+def test_another_sites_queries_are_not_there(answered, south, browse, stored, finished, mona):
+    page = browse(mona).get(reverse("close_queries"))
+    client = browse(person("Sora", Role.MONITOR, south))
+    assert client.get(reverse("close_queries")).context["lines"] == []
+    assert client.post(reverse("close_queries"), sent(page, answered)).status_code == 422
+    assert stored(Query)[0].state == "answered"
+
+
+def test_the_report_tells_what_was_done_in_the_days_and_what_is_left(
+    answered, finished, mona, as_person, browse, row_of, as_system, text
+):
+    with as_person(mona) as access:
+        verification.verify(access=access, found=row_of(finished), columns=["frankel", "eq_vas"])
+    client, address = browse(mona), reverse("visit_report")
+    page = client.get(address)
+    rows = [row for kind, block in page.context["blocks"] if kind == "table" for row in block.rows]
+    assert (finished.pk, "Before surgery", 2, "", "Mona") in rows
+    assert "As on paper?" in text(page)
+    past = text(client.get(address, {"site": "N01", "first": "2020-01-01", "last": "2020-01-07"}))
+    assert "None." in past
+    answer = client.post(address, {"site": "N01", "remarks": "Everything was to hand.", "actions": ""})
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF")
+    with as_system():
+        assert AuditEvent.objects.filter(action="visit_report_made").count() == 1
+
+
+def test_days_in_the_wrong_order_are_told(mona, browse, text):
+    answer = browse(mona).get(reverse("visit_report"), {"first": "2026-02-01", "last": "2026-01-01"})
+    assert answer.status_code == 422
+    assert "The first day must not be after the last." in text(answer)
+
+
+@pytest.mark.parametrize("who", ["alice", "ivo", "dana", "ada"])
+def test_only_monitors_report(request, who, browse, north):
+    assert browse(request.getfixturevalue(who)).get(reverse("visit_report")).status_code == 404
