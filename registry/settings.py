@@ -315,6 +315,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "tell_of_serious_events": {"task": "registry.tasks.tell_of_serious_events", "schedule": 60.0},
     "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC

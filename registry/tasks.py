@@ -29,6 +29,7 @@ from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
 from registry.models import BackupRecord
 from registry.services import outcomes
+from registry.services.monitoring import safety
 from registry.services.operations import (
     alert_letters,
     backup_keeping,
@@ -359,6 +360,18 @@ def alert_administrators():
         for due in alerts.due():
             for subject, body, to in alert_letters.letters(due):
                 start_mail(subject, body, to)
+
+
+@app.task(derived=True)
+def tell_of_serious_events():
+    """Tell the people whom the study names of serious adverse events: by mail, tried again until it went out.
+
+    It looks at what is stored, so that a form, the API and an import all lead to it. A mail that fails again and again
+    alerts administrators; the line listing shows it all the while.
+    """
+    failed = safety.tell(timezone.now())
+    if failed:
+        _alarm("safety_mail_failed", f"{failed} notices of serious adverse events", table="registry_safetynotice")
 
 
 @app.task

@@ -314,6 +314,16 @@ ERRORS = [
     ),
 ]
 
+# Made and sent by the system, for people whom the study names; each takes note of their own.
+SAFETY = [
+    *kept(
+        "registry_safetynotice",
+        insert=f"site_id = {WRITE} AND {ADMINISTERS}",
+        update=f"site_id = {WRITE} AND {ADMINISTERS} OR site_id = {READ} AND person_id = {PERSON}",
+    ),
+    *audited("registry_safetynotice", without=("tries", "tried_at")),
+]
+
 EVERYTHING = [
     *PLATFORM,
     *TRAIL,
@@ -326,4 +336,5 @@ EVERYTHING = [
     *IMPORTS,
     *PROTOCOL,
     *ERRORS,
+    *SAFETY,
 ]

@@ -403,6 +403,8 @@ ACTS = {
         },
         before=lambda world, place: finished(world, "own"),
     ),
+    "safety_csv": Act(on="", done=200),
+    "safety_people": Act(lambda values, who, world: {"person": world.people["monitor"].pk, "note": "named"}),
     "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
     "visit_report": Act({}, done=200),
     "close_queries": Act(
@@ -527,6 +529,7 @@ ACTS |= dict(programs()) | {
 
 # Why nobody can act at an address that takes POST.
 NOBODY_ACTS = {
+    "acknowledge_event": "one's own notice, which the system makes: tests/monitoring/test_safety.py",
     "mfa_authenticate": "a step of signing in: tests/account/test_second_factor.py",
     "mfa_reauthenticate_webauthn": "a security key must sign: tests/browser/test_signing_in.py",
     "mfa_add_webauthn": "a security key must sign: tests/browser/test_signing_in.py",

@@ -436,6 +436,12 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "safety": page(READERS),
+    "safety_csv": Rule(READERS, READERS, opened=405, acted=(200,)),
+    "safety_people": Rule(ADMIN, ADMIN, acted=(422,)),
+    "acknowledge_event": Rule(
+        READERS, READERS, opened=405, acted=(404,), arguments={"notice_id": 999_999}
+    ),
     "verify_next": page(frozenset({"monitor"}), opened=302),
     "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
     "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),

@@ -15,7 +15,10 @@ patient_id timepoint assessment_date frankel ecog_ps pain_vas_mm barthel_feeding
 barthel_dressing barthel_bowels barthel_bladder barthel_toilet barthel_transfer barthel_mobility barthel_stairs
 eq5d_mobility eq5d_self_care eq5d_usual_activities eq5d_pain_discomfort eq5d_anxiety_depression eq_vas
 """
-ADVERSE_EVENTS = "patient_id kind onset_date clavien_dindo detail"
+ADVERSE_EVENTS = """
+patient_id kind onset_date clavien_dindo detail ae_seriousness ae_relatedness ae_expectedness ae_outcome ae_end_date
+ae_ctcae_grade ae_meddra_code ae_term
+"""
 
 
 def test_columns_are_those_of_the_wire_format_in_its_order():

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from registry.models import AdverseEvent, Assessment, EnteredInError, PatientLink, Query, QueryMessage, Signature
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    EnteredInError,
+    PatientLink,
+    Query,
+    QueryMessage,
+    SafetyNotice,
+    Signature,
+)
 from registry.services.follow_up import schedule
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of
@@ -17,6 +26,7 @@ NUMBERED = {
     PatientLink: ("patient_id", "timepoint"),
     Query: ("patient_id", "timepoint_id"),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),
+    SafetyNotice: ("patient_id", None),
     Signature: ("patient_id", None),
 }
 TABLES = {model._meta.db_table: model for model in NUMBERED}
