@@ -224,6 +224,13 @@ DATABASES["owner"] = database(env("OWNER_DATABASE_URL", env("DATABASE_URL")), DA
     "ATOMIC_REQUESTS": False,
     "CONN_MAX_AGE": 0,
 }
+# A hot standby, for what only reads and takes long; seconds that such work waits for it to have everything committed.
+if REPLICA_URL := env("REPLICA_DATABASE_URL", ""):
+    DATABASES["replica"] = database(REPLICA_URL, DATABASE_CA) | {
+        "ATOMIC_REQUESTS": False,
+        "TEST": {"MIRROR": "default"},
+    }
+REPLICA_SECONDS = float(env("METASPINE_REPLICA_SECONDS", "10"))
 # What one statement may take, and wait for a lock, before it ends with an error; wsgi.py sets both for what it serves.
 STATEMENT_SECONDS = int(env("METASPINE_STATEMENT_SECONDS", "0"))
 LOCK_SECONDS = int(env("METASPINE_LOCK_SECONDS", "0"))

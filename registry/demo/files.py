@@ -4,7 +4,7 @@ import csv
 from dataclasses import asdict
 from pathlib import Path
 
-from registry.demo.cohort import ADVERSE_EVENT_COLUMNS, ASSESSMENT_COLUMNS, PATIENT_COLUMNS, DemoSite
+from registry.demo.segi2025.cohort import ADVERSE_EVENT_COLUMNS, ASSESSMENT_COLUMNS, PATIENT_COLUMNS, DemoSite
 
 SITE_COLUMNS = tuple(DemoSite.__dataclass_fields__)
 README = """SYNTHETIC DATA - 架空データ

@@ -3,7 +3,7 @@
 import numpy as np
 
 from registry.demo.clinical import believable
-from registry.demo.strata import UNITS
+from registry.demo.segi2025.strata import UNITS
 from registry.instruments import value_sets
 from registry.instruments.core import eq5d5l
 

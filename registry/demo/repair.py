@@ -11,8 +11,8 @@ from math import log
 
 import numpy as np
 
-from registry.demo.moments import Moments
-from registry.demo.signed_rank import signed_rank_p
+from registry.demo.segi2025.moments import Moments
+from registry.demo.segi2025.signed_rank import signed_rank_p
 
 POOL = 1 << 16
 MOVES = 80_000  # of one attempt; most repairs need a hundredth

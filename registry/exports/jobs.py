@@ -26,6 +26,7 @@ from registry.services.files.data_source import LIVE
 from sites import audit
 from sites.audit.retention import Old
 from sites.database.copying import one_moment
+from sites.database.replica import on_replica
 from sites.tenancy.access import Can, access_of
 from sites.tenancy.scope import Scope, entered, everything
 
@@ -176,8 +177,17 @@ def _written(export, partial, report):
         )
     scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
     shared_store.private_folder()
-    with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
-        return write_package(_private(partial), chosen, str(export.requested_by))
+
+    def write():
+        with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
+            return write_package(_private(partial), chosen, str(export.requested_by))
+
+    return on_replica(write) if _only_reads(choices) else write()
+
+
+def _only_reads(choices):
+    """Whether no temporary table is needed, which a standby does not have: those of a cohort, or of shifted dates."""
+    return not (choices.snapshot or choices.cohort.steps or choices.dates == "shifted")
 
 
 def _publish(export, claim, partial, manifest):

@@ -10,7 +10,7 @@ from functools import cache as once
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -23,6 +23,7 @@ from registry.health.readiness import OK, readiness
 from registry.models import Postponed
 from registry.services.operations import backup_keeping
 from sites.audit import alerts
+from sites.database import replica
 from sites.tenancy.scope import everything
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -147,6 +148,17 @@ def _database():
     yield _gauge("metaspine_database_connections", "Connections in use", {(): used})
     yield _gauge("metaspine_database_connections_allowed", "Connections that the server allows", {(): allowed})
     yield _gauge("metaspine_database_bytes", "Size of the database", {(): size})
+    if replica.exists():
+        yield _gauge("metaspine_replica_behind_seconds", "How far the read replica is behind", {(): _behind()})
+
+
+def _behind():
+    """Seconds; infinite where the replica does not answer or is none."""
+    try:
+        state = replica.state()
+    except DatabaseError:
+        return float("inf")
+    return state.behind if state.follows else float("inf")
 
 
 def _room():

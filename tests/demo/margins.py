@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from registry.demo import published
+from registry.demo.segi2025 import published
 from registry.instruments import value_sets
 from registry.instruments.levels import DEFAULT_RULE
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from registry.demo import published
-from registry.demo.signed_rank import signed_rank_p
+from registry.demo.segi2025 import published
+from registry.demo.segi2025.signed_rank import signed_rank_p
 from tests.demo.margins import (
     BARTHEL,
     CHARACTERISTICS,

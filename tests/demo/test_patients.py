@@ -8,8 +8,9 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from registry.demo import published, write_cohort
-from registry.demo.cohort import LAST_VISIT
+from registry.demo import write_cohort
+from registry.demo.segi2025 import published
+from registry.demo.segi2025.cohort import LAST_VISIT
 from registry.instruments import catalogue, checks, value_sets
 from registry.instruments.base import MISSING_REASONS
 from registry.instruments.timepoints import timepoint

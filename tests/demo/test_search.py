@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from registry.demo.lesions import multilevel, runs
-from registry.demo.moments import Moments, choose, range_tail
-from registry.demo.published import CHARACTERISTICS, SCALES, p_interval, printed_p
 from registry.demo.repair import NotFound, Wanted, WholeNumbers, repair
+from registry.demo.segi2025.lesions import multilevel, runs
+from registry.demo.segi2025.moments import Moments, choose, range_tail
+from registry.demo.segi2025.published import CHARACTERISTICS, SCALES, p_interval, printed_p
 from registry.instruments.levels import DEFAULT_RULE
 
 

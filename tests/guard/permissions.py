@@ -189,6 +189,12 @@ def _event(values):
     return {"patient_id": values["patient_id"], "kind": "pneumonia", "onset_date": "2026-03-12"}
 
 
+def _batch(values):
+    here = f"assessments/{values['patient_id']}/preop"
+    change = {"method": "PATCH", "path": here, "if_match": "*", "body": {"ecog_ps": 1}}
+    return {"requests": [{"method": "POST", "path": "assessments", "body": _assessment(values)}, change]}
+
+
 def _discarding(values):
     return {"decision": "discard"}
 
@@ -240,6 +246,7 @@ OPERATIONS = {
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),

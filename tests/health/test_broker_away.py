@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -29,10 +30,13 @@ TIMEPOINTS = ("preop", "1m", "3m", "6m", "12m", "24m")
 
 
 class Load:
-    """Ten people who save one form after the other, and what became of each."""
+    """Ten people who save one form after the other, and what became of each.
 
-    def __init__(self, port, cast):
-        self.port = port
+    patience  for how many seconds one who is answered 503 sends the form again; `repeated` counts it
+    """
+
+    def __init__(self, port, cast, patience=0):
+        self.port, self.patience, self.repeated = port, patience, 0
         self.forms = {session_of(user): [(one, at) for one in mine for at in TIMEPOINTS] for user, (_, mine) in cast}
         self.statuses = {}
         self.sent = threading.Semaphore(0)
@@ -50,12 +54,22 @@ class Load:
         }
         body = urlencode(ANSWERS | {"csrfmiddlewaretoken": token, "version": ""})
         for patient, timepoint in forms:
-            web = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-            web.request("POST", f"/patients/{patient}/assessments/{timepoint}/", body, headers)
-            answer = web.getresponse()
-            self.statuses[patient, timepoint] = answer.status, answer.headers.get("Location", "").replace(patient, "P")
-            web.close()
+            until = time.monotonic() + self.patience
+            while (answer := self._answer(f"/patients/{patient}/assessments/{timepoint}/", body, headers))[0] == 503:
+                if time.monotonic() > until:
+                    break
+                self.repeated += 1
+                time.sleep(0.3)
+            self.statuses[patient, timepoint] = answer[0], answer[1].replace(patient, "P")
             self.sent.release()
+
+    def _answer(self, path, body, headers):
+        """(status, where it leads) of one POST."""
+        web = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        web.request("POST", path, body, headers)
+        answer = web.getresponse()
+        web.close()
+        return answer.status, answer.headers.get("Location", "")
 
     def wait_for(self, count):
         for _ in range(count):

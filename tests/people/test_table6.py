@@ -3,7 +3,7 @@
 import pytest
 
 from registry.analysis.presentation.numbers import p_value
-from registry.demo.table6 import PAIR_NAMES, lines, printed
+from registry.demo.segi2025.table6 import PAIR_NAMES, lines, printed
 
 
 def row(variable, timepoint, p, n, kind="continuous"):

@@ -16,6 +16,7 @@ from registry.analysis.data import frame as frames
 from registry.analysis.design import cohorts
 from registry.analysis.design.cohorts import Cohort
 from registry.services.operations.site_counts import is_large
+from sites.database.replica import on_replica
 
 FRESH = timedelta(minutes=5)  # for which a kept flow is not counted anew
 KEPT = 24 * 3600  # seconds
@@ -74,7 +75,7 @@ def keep(cohort, person_id):
     """
     key, flow = _key(cohort), None
     if cache.get(_wish_of(person_id), key) == key:
-        flow = replace(count(cohort), at=timezone.now())
+        flow = replace(on_replica(lambda: count(cohort)), at=timezone.now())
         cache.set(key, flow, KEPT)
     cache.delete(f"{key}:counting")
     return flow

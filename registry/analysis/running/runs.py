@@ -17,6 +17,7 @@ from registry.models import ComparisonRun
 from registry.services import jobs
 from registry.services.files import snapshots
 from sites import audit
+from sites.database.replica import on_replica
 from sites.tenancy.access import Can
 from sites.tenancy.scope import everything
 
@@ -96,10 +97,14 @@ def perform(run_id):
 def _computed(run, tell):
     """The values of the row of a run that is done."""
     plan, cohort = plans.from_json(run.plan), cohorts.from_json(run.cohort)
-    with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
-        result, patients = runner.compare_and_tell(
-            plan, cohort, lambda share, stage: tell(progress=share, stage=stage), run.frozen
-        )
+
+    def compare():
+        with everything(user_id=run.requested_by_id, reason=f"comparison {run.pk}"):
+            return runner.compare_and_tell(
+                plan, cohort, lambda share, stage: tell(progress=share, stage=stage), run.frozen
+            )
+
+    result, patients = on_replica(compare)
     snapshot = result["method"]["snapshot"]
     return {"result": result, "patients": patients, "snapshot": snapshot, "progress": 1, "stage": ""}
 

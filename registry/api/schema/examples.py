@@ -37,6 +37,21 @@ BODIES = {
         "clavien_dindo": "II",
     },
     "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
+    "batch_post": {
+        "requests": [
+            {
+                "method": "POST",
+                "path": "assessments",
+                "body": {"patient_id": PATIENT, "timepoint": "3m", "assessment_date": "2026-04-14", "ecog_ps": 1},
+            },
+            {
+                "method": "PATCH",
+                "path": f"assessments/{PATIENT}/3m",
+                "if_match": '"1"',
+                "body": {"pain_vas_mm": 20},
+            },
+        ]
+    },
     "cohorts_post": {
         "name": "Lung or breast",
         "note": "For the annual report",
@@ -61,6 +76,7 @@ REQUIRED = {
     "Enrolment": ["site_code", "sex", "birth_date", "consent_date", "consented"],
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
+    "Batch": ["requests"],
     "CohortNew": ["name", "steps"],
     "ImportNew": ["file"],
     "ImportDecision": ["decision"],

@@ -6,7 +6,7 @@ from math import ceil, floor
 from pathlib import Path
 
 from registry import protocol
-from registry.demo.published import Printed
+from registry.demo.segi2025.published import Printed
 
 FOLDER = Path(protocol.__file__).parent / "published"
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from registry import protocol
-from registry.demo.cohort import ADVERSE_EVENT_COLUMNS, ASSESSMENT_COLUMNS, PATIENT_COLUMNS, DemoSite
+from registry.demo.segi2025.cohort import ADVERSE_EVENT_COLUMNS, ASSESSMENT_COLUMNS, PATIENT_COLUMNS, DemoSite
 from registry.instruments.core.patient import age_on
 from registry.protocol import naming
 

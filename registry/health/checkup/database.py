@@ -12,6 +12,7 @@ from registry import __version__
 from registry.guards import checking
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.health.waiting import known
+from sites.database import replica
 from sites.tenancy import checks
 
 SUPPORTED = range(checks.OLDEST, 19)  # major versions of PostgreSQL
@@ -87,3 +88,15 @@ def pooler(looking):
     if settings.DATABASE_POOLER:
         return Finding(NOTE, _("METASPINE_DATABASE_POOLER is set, and there is none: saves are slower than need be."))
     return Finding(OFF, _("None."))
+
+
+def read_replica(looking):
+    """A standby of this very primary, and how far it is behind."""
+    if not replica.exists():
+        return Finding(OFF, _("None: the primary does all of it."))
+    state = replica.state()
+    if not state.follows:
+        return Finding(FAILED, _("REPLICA_DATABASE_URL names no standby of this database; the primary does all of it."))
+    words = _("It is %(seconds)s s behind; what it is to do waits up to %(most)s s for it, then the primary does it.")
+    words %= {"seconds": f"{state.behind:.1f}", "most": f"{settings.REPLICA_SECONDS:.0f}"}
+    return Finding(WARNING if state.behind > settings.REPLICA_SECONDS else OK, words)

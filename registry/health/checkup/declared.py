@@ -16,6 +16,7 @@ CHECKS = (
     Check("connections", _("Connections to the database"), database.connections),
     Check("time_limits", _("Time limits of the database"), database.time_limits),
     Check("pooler", _("Pooler of connections"), database.pooler),
+    Check("replica", _("Read replica"), database.read_replica),
     Check("proxies", _("Proxies"), deployment.proxies),
     Check("mail", _("Mail server"), deployment.mail),
     Check("shared_files", _("Files that hosts share"), deployment.shared_files),

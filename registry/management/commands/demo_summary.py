@@ -6,7 +6,7 @@ from django.db import transaction
 from registry.analysis.design import cohorts, plans
 from registry.analysis.presentation.numbers import ABSENT, p_value
 from registry.analysis.reports import published_study
-from registry.demo import table6
+from registry.demo.segi2025 import table6
 from registry.instruments import variables
 from registry.instruments.timepoints import timepoint
 from registry.management import demonstration

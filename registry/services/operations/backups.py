@@ -6,6 +6,7 @@ nonce is its number and that byte, so chunks cannot be cut off, moved or repeate
 
 import hashlib
 import json
+import logging
 import os
 import re
 import struct
@@ -31,7 +32,10 @@ from psycopg import sql
 
 from registry.guards import checking
 from sites.audit import sealing
+from sites.database import replica
 from sites.tenancy.scope import SITES, everything
+
+log = logging.getLogger(__name__)
 
 MAGIC = b"METASPINE BACKUP 1\n"
 CHUNK = 1 << 20
@@ -91,7 +95,9 @@ def restore(path: Any) -> Any:
     with tempfile.TemporaryFile() as output:
         options = ["--clean", "--if-exists", "--no-owner", "--no-comments", "--single-transaction", "--exit-on-error"]
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=output, env=_environment(connection))
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=output, env=_environment(_parameters(connection))
+        )
         try:
             with cast("IO[bytes]", process.stdin) as program:
                 for last, content in _chunks(path):
@@ -155,8 +161,21 @@ def _bring_up_to_date(connection: Any) -> None:
 
 
 def _dump(file: Any) -> dict[str, Any]:
-    connection = connections["owner"]
-    with psycopg.connect(**_parameters(connection)) as reader:
+    """Dump from the replica where there is one that has caught up and does not break off, else from the primary."""
+    own = _parameters(connections["owner"])
+    if replica.caught_up():
+        there = _parameters(connections[replica.REPLICA])
+        try:
+            return _dumped(file, own | {name: there.get(name) for name in ("host", "port")})
+        except (BackupError, psycopg.Error) as error:
+            log.warning("the replica broke off, the backup is made from the primary: %s", str(error).strip())
+            file.seek(0)
+            file.truncate()
+    return _dumped(file, own)
+
+
+def _dumped(file: Any, server: dict[str, Any]) -> dict[str, Any]:
+    with psycopg.connect(**server) as reader:
         scope = _open_everything(reader)
         (snapshot,) = reader.execute("SELECT pg_export_snapshot()").fetchall()[0]
         newest = reader.execute(f"SELECT encode(hash, 'hex') FROM {sealing.SEALS} ORDER BY number DESC LIMIT 1")
@@ -166,10 +185,10 @@ def _dump(file: Any) -> dict[str, Any]:
             "seal": (newest.fetchone() or [""])[0],
             "migrations": reader.execute("SELECT app, name FROM django_migrations ORDER BY id").fetchall(),
         }
-        environment = _environment(connection) | {
+        environment = _environment(server) | {
             "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in scope.items())
         }
-        command = [_program("pg_dump", connection), "-Fc", "--enable-row-security", f"--snapshot={snapshot}"]
+        command = [_program("pg_dump", connections["owner"]), "-Fc", "--enable-row-security", f"--snapshot={snapshot}"]
         command += [f"--exclude-table-data={PASSING}"]
         with tempfile.TemporaryFile() as output:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=output, env=environment) as process:
@@ -263,10 +282,10 @@ def _parameters(connection: Any) -> dict[str, Any]:
     }
 
 
-def _environment(connection: Any) -> dict[str, str]:
+def _environment(server: dict[str, Any]) -> dict[str, str]:
     """The connection for PostgreSQL's programs: a password in their arguments would be in every list of processes."""
     names = {"dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD", "host": "PGHOST", "port": "PGPORT"}
-    return os.environ | {names[name]: str(value) for name, value in _parameters(connection).items()}
+    return os.environ | {names[name]: str(value) for name, value in server.items() if value}
 
 
 def _program(name: str, connection: Any) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
@@ -21,6 +21,7 @@ from registry.models import Assessment, Patient, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule, visits
 from registry.services.review import form_states
+from sites.database.replica import on_replica
 from sites.models import Site
 
 LARGE = 20_000  # patients from which on counts are kept
@@ -98,10 +99,15 @@ def keep() -> None:
 
 
 def _store(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> Any:
-    now, counted = timezone.now(), KINDS[kind](site_ids, plans, today)
+    now, counted = timezone.now(), on_replica(lambda: _counted(kind, site_ids, plans, today))
     made = {_key(kind, site_id, today): (now, counted.get(site_id)) for site_id in site_ids}
     cache.set_many(made, KEPT)
     return made
+
+
+def _counted(kind: Any, site_ids: Iterable[int], plans: Any, today: Any) -> dict:
+    with transaction.atomic():  # on the replica too there is a scope in a transaction alone
+        return KINDS[kind](site_ids, plans, today)
 
 
 def _key(kind: Any, site_id: Any, today: Any) -> str:

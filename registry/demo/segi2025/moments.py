@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import gammaln, ndtr
 from scipy.stats import f as f_distribution
 
-from registry.demo.published import GROUPS, PAIRS, p_interval
+from registry.demo.segi2025.published import GROUPS, PAIRS, p_interval
 
 GRID = 5  # candidates for each mean and each SD
 COMFORT = 0.01  # slack, in units of the test statistic, beyond which more is no better

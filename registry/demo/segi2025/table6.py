@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from registry.demo.published import BINARY, BINARY_BETWEEN_P, GROUPS, PAIRS, SCALES
+from registry.demo.segi2025.published import BINARY, BINARY_BETWEEN_P, GROUPS, PAIRS, SCALES
 
 # Our timepoint to the study's.
 MOMENTS = {"preop": "preop", "1m": "month1", "delta": "change"}

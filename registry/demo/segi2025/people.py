@@ -14,7 +14,6 @@ from registry.demo.clinical import (
     sins_items,
     sins_location,
 )
-from registry.demo.figure5 import contradictions
 from registry.demo.health_states import (
     EQ5D_NAMES,
     GRID,
@@ -26,6 +25,7 @@ from registry.demo.health_states import (
     nearest_state,
 )
 from registry.demo.repair import WholeNumbers, repair
+from registry.demo.segi2025.figure5 import contradictions
 from registry.instruments.core import tokuhashi
 from registry.instruments.core.tokuhashi import PALSY_OF_FRANKEL, PRIMARY_OF_TUMOUR
 from registry.instruments.levels import number

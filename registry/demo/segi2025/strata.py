@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.demo import published
-from registry.demo.lesions import multilevel, runs
-from registry.demo.moments import Moments, choose
 from registry.demo.repair import Wanted
+from registry.demo.segi2025 import published
+from registry.demo.segi2025.lesions import multilevel, runs
+from registry.demo.segi2025.moments import Moments, choose
 from registry.instruments.levels import LEVELS
 
 DAYS_PER_MONTH = 30.4375

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import chi2_contingency, false_discovery_control
 
-from registry.demo.published import FIGURE_5, GROUPS, PAIRS
+from registry.demo.segi2025.published import FIGURE_5, GROUPS, PAIRS
 
 # The paper tests with Fisher's exact test; the chi-square test stands in for it here, so it keeps clear of 0.05.
 SIGNIFICANT, NOT_SIGNIFICANT = 0.035, 0.07

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from registry.demo import published
-from registry.demo.later import course
-from registry.demo.people import AFTER, BEFORE, people, study_people
-from registry.demo.strata import analysed, left_out
+from registry.demo.segi2025 import published
+from registry.demo.segi2025.later import course
+from registry.demo.segi2025.people import AFTER, BEFORE, people, study_people
+from registry.demo.segi2025.strata import analysed, left_out
 from registry.instruments import catalogue
 from registry.instruments.core.patient import age_on
 from registry.instruments.timepoints import SCHEDULE, timepoint
