@@ -403,6 +403,7 @@ ACTS = {
         },
         before=lambda world, place: finished(world, "own"),
     ),
+    "enrolment_plan": Act({"first": "2026-01-01", "last": "2028-01-01", "note": "planned"}),
     "safety_csv": Act(on="", done=200),
     "safety_people": Act(lambda values, who, world: {"person": world.people["monitor"].pk, "note": "named"}),
     "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),

@@ -97,7 +97,7 @@ def test_ecog_5_is_stored_but_not_offered():
 
 def test_identifying_items_are_marked():
     names = catalogue.PATIENT_COLUMNS + catalogue.ASSESSMENT_COLUMNS + catalogue.ADVERSE_EVENT_COLUMNS
-    assert {name for name in names if catalogue.item(name).identifying} == {"birth_date", "detail"}
+    assert {name for name in names if catalogue.item(name).identifying} == {"birth_date", "detail", "ae_term"}
 
 
 def test_look_up_by_name(db):

@@ -154,7 +154,7 @@ def _cell(value):
 
 @require_POST
 def acknowledge_event(request, notice_id):
-    """Note that one has seen a serious event of which one was told."""
+    """Note that one has seen a serious event of which one was told; to anybody else there is none."""
     try:
         safety.acknowledge(access=request.access, notice_id=notice_id)
     except SafetyNotice.DoesNotExist:
