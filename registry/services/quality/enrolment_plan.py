@@ -115,7 +115,8 @@ def forecast(by_month: Mapping[date, int], n: int, target: int | None, today: da
 
 
 def _last_months(today: date, first: date) -> list[date]:
-    months, month = [], date(today.year, today.month, 1)
+    months: list[date] = []
+    month = date(today.year, today.month, 1)
     while len(months) < MONTHS and month > first:
         month = date(month.year - (month.month == 1), (month.month - 2) % 12 + 1, 1)
         months.append(month)
@@ -130,7 +131,7 @@ def _reached(today: date, lacking: int, rate: float) -> date | None:
 
 def summed(counted: Iterable[Any]) -> tuple[int, dict[date, int]]:
     """(patients, {month: patients}) of what the kind `consented` keeps for some sites."""
-    n, by_month = 0, {}
+    n, by_month = 0, dict[date, int]()
     for of_site, _first, _last, months in counted:
         n += of_site
         for month, m in months.items():

@@ -32,7 +32,7 @@ def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, dict[s
     """Site id to {kind of form: (finished forms, {item: {reason: forms}})}."""
     found: dict[int, dict[str, tuple[int, dict]]] = {}
     for kind, (table, state, names) in FORMS.items():
-        wanted = {"sites": list(site_ids), "names": list(names)}
+        wanted: dict[str, Any] = {"sites": list(site_ids), "names": list(names)}
         of_kind = f"FROM {table} AS r WHERE site_id = ANY (%(sites)s) AND {state} IN {FINISHED}"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT site_id, count(*) {of_kind} GROUP BY site_id", wanted)

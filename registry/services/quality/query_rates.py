@@ -62,7 +62,10 @@ def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, Rates]
     with connection.cursor() as cursor:
         cursor.execute(SQL, {"sites": list(site_ids)})
         return {
-            site_id: Rates(*numbers, *(None if days is None else round(float(days), 1) for days in ages), forms)
-            for site_id, *numbers, age, oldest, answer, forms in cursor.fetchall()
-            for ages in [(age, oldest, answer)]
+            site_id: Rates(asked, still_open, answered, *map(_days, ages), forms)
+            for site_id, asked, still_open, answered, *ages, forms in cursor.fetchall()
         }
+
+
+def _days(days: Any) -> float | None:
+    return None if days is None else round(float(days), 1)
