@@ -1,4 +1,4 @@
-"""What central roles find on their start page: what waits for them, and the last runs, snapshots, imports and exports."""
+"""What central roles find on their start page: what waits, and the last runs, snapshots, imports and exports."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
