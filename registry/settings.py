@@ -287,6 +287,7 @@ CELERY_TASK_ROUTES = {
             "verify_audit",
             "keep_counts",
             "count_cohort",
+            "count_scorecards",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()
@@ -323,6 +324,11 @@ CELERY_BEAT_SCHEDULE = {
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
     "tell_of_serious_events": {"task": "registry.tasks.tell_of_serious_events", "schedule": 60.0},
+    "count_scorecards": {"task": "registry.tasks.count_scorecards", "schedule": crontab(hour=3, minute=5)},
+    "send_scorecards": {
+        "task": "registry.tasks.send_scorecards",
+        "schedule": crontab(day_of_month=1, hour=8, minute=15),
+    },
     "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC

@@ -40,6 +40,7 @@ from registry.services.operations import (
     record_replay,
     site_counts,
 )
+from registry.services.quality import scorecard_letters, scorecards
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import attempts, audit
@@ -260,6 +261,23 @@ def keep_counts():
     """Count for the start pages of a large registry what they do not count themselves."""
     with everything(), transaction.atomic():
         site_counts.keep()
+
+
+@app.task(derived=True)
+def count_scorecards():
+    """Count each site against the network, for the scorecards."""
+    with everything(), transaction.atomic():
+        scorecards.count()
+
+
+@app.task
+def send_scorecards():
+    """Tell the sites' own people once a month that the scorecard is there. Nothing without mail."""
+    if not settings.MAIL:
+        return
+    with everything(reason="scorecards"), transaction.atomic():
+        for subject, body, to in scorecard_letters.letters(timezone.localdate()):
+            start_mail(subject, body, to)
 
 
 @app.task

@@ -443,6 +443,8 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "scorecard": page(ENTRY, refused=404),
+    "scorecard_pdf": Rule(ENTRY, ENTRY, opened=405, acted=(200, 404), refused=404),
     "quality": page(READERS),
     "quality_rows": page(READERS, opened=404),
     "enrolment_plan": Rule(ADMIN, ADMIN, acted=(422,)),

@@ -189,6 +189,7 @@ ACTS = {
     "safety_mail_failed": gettext_lazy("Mails about serious adverse events failed"),
     "safety_listing_exported": gettext_lazy("Listing of adverse events downloaded"),
     "visit_report_made": gettext_lazy("Report of a monitoring visit made"),
+    "scorecard_downloaded": gettext_lazy("Scorecard downloaded"),
     "job_retried": gettext_lazy("Failed job sent once more"),
     "task_started": gettext_lazy("Recurring task started by hand"),
     "seals_lost": gettext_lazy("Loss of seals accepted"),

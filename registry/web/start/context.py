@@ -34,6 +34,7 @@ NAVIGATION = (
     Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("quality", _("Quality"), (Can.READ,), icon="enrolment"),
+    Entry("scorecard", _("Scorecard"), (Can.ENTER,), icon="enrolment"),
     Entry("safety", _("Safety"), (Can.READ,), icon="state-query"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
