@@ -62,8 +62,8 @@ def by_site(site_ids: Iterable[int], plans: Any, today: Any) -> dict[int, Rates]
     with connection.cursor() as cursor:
         cursor.execute(SQL, {"sites": list(site_ids)})
         return {
-            site_id: Rates(asked, still_open, answered, *map(_days, ages), forms)
-            for site_id, asked, still_open, answered, *ages, forms in cursor.fetchall()
+            site_id: Rates(asked, still_open, answered, _days(age), _days(oldest), _days(answer), forms)
+            for site_id, asked, still_open, answered, age, oldest, answer, forms in cursor.fetchall()
         }
 
 
