@@ -1,10 +1,12 @@
-"""Operations: `doctor`, a health probe, and a save with the broker away against one with it, in one run.
+"""Operations: `doctor`, a probe, a save without the broker, two web hosts against one, and doing nothing; in one run.
 
-    python -m bench.operations [--patients 2000]
+    bin/bench operations [--patients 20000] [--idle 60]
 
 doctor  the whole command, start included: seconds, at most 2, and processor time
 probe   processor time of the web process for one /health/ready: at most 5 ms
 save    median time of a form that is saved over HTTP without Redis against with it, in turn: at most 1.2 times
+hosts   answers a second of two web hosts of one process each against one host of two, in turn: at least 0.95
+idle    processor time of PostgreSQL, worker and beat while nobody does anything: less than 1 % of a core
 """
 
 import argparse
@@ -14,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from bench.scratch import registry_of
 from bench.server import PROJECT, Visitor, person, serving
 
 PROBES, SAVES, WARM_UP = 300, 150, 10
+ASKING, ROUNDS, ROUND_SECONDS = 8, 4, 3
+SETTLING = 90  # seconds
 ANSWERS = {"frankel": "C", "ecog_ps": "2", "pain_vas_mm": "40", "eq_vas": "60", "version": ""}
 NOBODY = "redis://127.0.0.1:9/0"  # a port on which nobody listens
 
@@ -40,11 +45,11 @@ def doctor():
 
 
 def spent_by(process):
-    """Seconds of processor time of a process and its children, so far."""
+    """Seconds of processor time of a process and its children, so far, those that ended included."""
     import psutil
 
     top = psutil.Process(process.pid)
-    return sum(sum(one.cpu_times()[:2]) for one in (top, *top.children(recursive=True)))
+    return sum(top.cpu_times()[:4]) + sum(sum(one.cpu_times()[:4]) for one in top.children(recursive=True))
 
 
 def probe():
@@ -81,6 +86,57 @@ def saves(site, patients):
     return tuple(statistics.median(taken) for taken in times.values())
 
 
+def hosts(user):
+    """(answers a second of one host of two processes, of two hosts of one each): medians of rounds in turn."""
+    rates = {"one": [], "two": []}
+    with serving() as (both, _a), serving(workers=1) as (first, _b), serving(workers=1) as (second, _c):
+        ports = {"one": [both] * ASKING, "two": [first, second] * (ASKING // 2)}
+        visitors = {what: [Visitor(port, user) for port in those] for what, those in ports.items()}
+        for turn in range(ROUNDS + 1):
+            for what, those in visitors.items():
+                rate = answers_a_second(those)
+                if turn:  # the first loads what is loaded once
+                    rates[what].append(rate)
+    return tuple(statistics.median(taken) for taken in rates.values())
+
+
+def answers_a_second(visitors):
+    until = time.perf_counter() + ROUND_SECONDS
+
+    def ask(visitor):
+        answered = 0
+        while time.perf_counter() < until:
+            status, _body = visitor.get("/patients/")
+            assert status == 200, status
+            answered += 1
+        return answered
+
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        return sum(pool.map(ask, visitors)) / ROUND_SECONDS
+
+
+def idle(seconds):
+    """The share of a core that PostgreSQL, a worker and a beat take while nobody does anything."""
+    from registry.embedded import postgres
+    from registry.embedded.place import place_for
+
+    place = place_for(os.environ["METASPINE_DATA"])
+    command = [sys.executable, "-m", "celery", "-A", "registry"]
+    schedule = str(place.data / "bench.schedule")
+    parts = [["worker", "-c", "1", "-l", "ERROR"], ["beat", "-l", "ERROR", "--pidfile=", "--schedule", schedule]]
+    running = [subprocess.Popen([*command, *part], cwd=PROJECT, stdout=subprocess.DEVNULL) for part in parts]
+    try:
+        time.sleep(SETTLING)  # what is computed once for those who came in
+        everybody = [postgres.running(place), *running]
+        before = sum(map(spent_by, everybody))
+        time.sleep(seconds)
+        return (sum(map(spent_by, everybody)) - before) / seconds
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait(30)
+
+
 def without_forms():
     """(a site, its patients who have no form at either visit)."""
     from django.db import transaction
@@ -97,17 +153,25 @@ def without_forms():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=20_000)
-    with registry_of(parser.parse_args().patients):
+    parser.add_argument("--idle", type=int, default=0, help="seconds for which nothing is done (not tried)")
+    options = parser.parse_args()
+    with registry_of(options.patients):
         seconds, spent = doctor()
         milliseconds = probe()
         with_broker, without = saves(*without_forms())
+        one, two = hosts(person("data_manager"))
+        share = idle(options.idle) if options.idle else None
     print(f"doctor {seconds:.2f} s ({spent:.2f} s of processor time), to stay within 2 s")
     print(f"probe {milliseconds:.2f} ms of processor time, to stay within 5 ms")
     print(f"save {with_broker:.1f} ms, with the broker away {without:.1f} ms")
     print(f"ratio {without / with_broker:.2f}, to stay within 1.2")
-    return 0 if seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker else 1
+    print(f"one host {one:.0f} answers a second, two hosts {two:.0f}: ratio {two / one:.2f}, to be at least 0.95")
+    if share is not None:
+        print(f"idle {100 * share:.2f} % of a core, to stay below 1 %")
+    good = seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker and two >= 0.95 * one
+    return 0 if good and (share is None or share < 0.01) else 1
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ class Visitor:
 def _session(user):
     from importlib import import_module
 
+    from allauth.usersessions.models import UserSession
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
@@ -94,6 +95,7 @@ def _session(user):
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session["signed_in_at"] = session["seen_at"] = time.time()
     session.create()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="127.0.0.1")  # as signing in does
     return session.session_key
 
 

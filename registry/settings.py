@@ -182,7 +182,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "sites.middleware.PersonMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "registry.web.account.session.SessionLimits",
     "registry.web.account.session.SignInFirst",
@@ -252,7 +252,7 @@ CACHES = {
     },
 }
 # In the database alone: a session that was ended while Redis was away must not come back with it.
-SESSION_ENGINE = "sites.database.sessions"
+SESSION_ENGINE = "sites.people.sessions"
 SESSION_IDLE_SECONDS = 60 * int(env("METASPINE_SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_AGE = 3600 * int(env("METASPINE_SESSION_HOURS", "12"))  # from the sign-in, whatever happens
 SESSION_WARNING_SECONDS = 120  # before the end, a dialog asks whether to stay
@@ -293,6 +293,7 @@ CELERY_TASK_ROUTES = {
     }.items()
     for task in tasks
 }
+JOBS_PER_PERSON = int(env("METASPINE_JOBS_PER_PERSON", "1"))  # comparisons, and exports, carried out at once
 # A task that takes longer ends with an error, and the process with it if it does not listen. Memory in kB: a process
 # that holds more is replaced after its task.
 TASK_SECONDS = int(env("METASPINE_TASK_SECONDS", "3600"))

@@ -27,8 +27,8 @@ from registry.guards import checking
 from registry.health import shared_folder
 from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
-from registry.models import BackupRecord
-from registry.services import outcomes
+from registry.models import BackupRecord, ComparisonRun, Export
+from registry.services import jobs, outcomes
 from registry.services.monitoring import safety
 from registry.services.operations import (
     alert_letters,
@@ -107,9 +107,16 @@ def start_all_outcomes():
 
 @app.task
 def run_comparison(run_id):
-    """Carry out one comparison run; nothing if it is done, cancelled or in another worker's hands."""
+    """Carry out one comparison run; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
     if runs.perform(run_id):
         prepare_comparison_files.delay(run_id)
+        _send_next(run_comparison, ComparisonRun, run_id)
+
+
+def _send_next(task, model, job_id):
+    """Of each person some jobs are carried out at once and the others wait: send the one whose turn it is."""
+    if following := jobs.next_in_turn(model, job_id):
+        task.delay(str(following))
 
 
 @app.task(derived=True)
@@ -154,8 +161,9 @@ def cohort_flow(cohort, *, access):
 
 @app.task
 def run_export(export_id):
-    """Carry out one export; nothing if it is done, cancelled or in another worker's hands."""
-    exports.perform(export_id)
+    """Carry out one export; nothing if it is done, cancelled, in another worker's hands or not in its turn."""
+    if exports.perform(export_id):
+        _send_next(run_export, Export, export_id)
 
 
 def start_export(*, access, choices):

@@ -10,7 +10,10 @@ admin.autodiscover()  # the screens of administration, which only pages need
 handler500 = "registry.health.errors.server_error"
 
 urlpatterns = [
-    path("", include("registry.web.start.urls")),  # first what is asked for most: each address before it is tried
+    # First what is asked for most: each address before it is tried. A prefix of its own is one try for all others.
+    path("api/v1/", include("registry.api.urls")),
+    path("api/fhir/R4/", include("registry.fhir.server.urls")),
+    path("", include("registry.web.start.urls")),
     path("", include("registry.web.patients.urls")),
     path("", include("registry.web.entry.urls")),
     path("", include("registry.web.schedule.urls")),
@@ -31,8 +34,6 @@ urlpatterns = [
     path("", include("registry.web.audit.urls")),
     path("", include("registry.web.system.urls")),
     path("", include("registry.web.account.token_urls")),
-    path("api/v1/", include("registry.api.urls")),
-    path("api/fhir/R4/", include("registry.fhir.server.urls")),
     path("admin/value-sets/", value_sets.value_set_list, name="admin_value_sets"),
     path("admin/value-sets/<str:code>/", value_sets.value_set_detail, name="admin_value_set"),
     path("admin/", admin.site.urls),

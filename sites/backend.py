@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from sites.database.fast_rows import rows_of
 from sites.models import User
+from sites.people.sessions import person_read
 from sites.tenancy.access import read_beside, running_beside
 
 RUNNING = running_beside("role, site_id::text", "%(user)s")
@@ -15,16 +16,22 @@ PERSON = f"SELECT {rows_of(User).sql}, {RUNNING} FROM {User._meta.db_table} WHER
 
 
 class Backend(ModelBackend):
-    """Django's, but every request of a session asks for its person and their roles: one statement answers both."""
+    """Django's, but every request of a session asks for its person and their roles, which came with the session or are
+    read by one statement."""
 
     def get_user(self, user_id: Any) -> Any:
         day = timezone.localdate()
-        with connection.cursor() as cursor:
-            cursor.execute(PERSON, {"user": user_id, "day": day})
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        *columns, running = row
-        user: Any = rows_of(User).instance(columns)
-        read_beside(user, day, running)
-        return user if self.user_can_authenticate(user) else None
+        user = person_read(user_id, day) or _read(user_id, day)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+
+def _read(user_id: Any, day: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(PERSON, {"user": user_id, "day": day})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    *columns, running = row
+    user: Any = rows_of(User).instance(columns)
+    read_beside(user, day, running)
+    return user

@@ -2,14 +2,29 @@
 
 from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
 from django.core.exceptions import BadRequest
 from django.http import HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 
 from sites.logs import request_id
 from sites.people import tokens
+from sites.people.sessions import asking
 from sites.tenancy.access import access_of
 from sites.tenancy.scope import entered
+
+
+class PersonMiddleware(AuthenticationMiddleware):
+    """Django's: `request.user` is whose session it is, found out when somebody asks. The session was read with them."""
+
+    def process_request(self, request: Any) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _person_of(request))
+
+
+def _person_of(request: Any) -> Any:
+    with asking(request.session):
+        return get_user(request)
 
 
 class ScopeMiddleware:

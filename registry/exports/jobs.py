@@ -147,7 +147,7 @@ def perform(export_id, reporting=True):
 
     reporting  whether progress is written meanwhile, and a wish to cancel heard: for what a worker does
     """
-    claim = jobs.claim(Export, export_id, STALE, rows_written=0, error=None)
+    claim = jobs.claim(Export, export_id, STALE, in_turn=reporting, rows_written=0, error=None)
     if claim is None:
         return False
     export = Export.objects.select_related("requested_by").get(pk=export_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import Error, connection, connections, models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -54,16 +55,33 @@ class Claim:
         return bool(self.row.update(status=status, finished_at=now, heartbeat_at=now, **values))
 
 
-def claim(model: Any, pk: Any, stale: Any, **fresh: Any) -> Claim | None:
+def claim(model: Any, pk: Any, stale: Any, *, in_turn: bool = False, **fresh: Any) -> Claim | None:
     """A Claim if the job waits, or ran and has been silent for `stale`; None if it is not to be had.
 
-    fresh  values of the row's further columns for an attempt that begins
+    in_turn  whether it goes on waiting while as many of its person's as the setting allows are carried out, so that
+             whoever asks for a hundred holds up nobody else; `next_in_turn` follows when one of them ends
+    fresh    values of the row's further columns for an attempt that begins
     """
     now = timezone.now()
+    if in_turn and _of_same_person(model, pk).filter(heartbeat_at__gte=now - stale, status=Status.RUNNING).count() >= (
+        settings.JOBS_PER_PERSON
+    ):
+        return None
     free = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, heartbeat_at__lt=now - stale)
     beginning = {"status": Status.RUNNING, "started_at": now, "heartbeat_at": now, "attempts": F("attempts") + 1}
     taken = model.objects.filter(free, pk=pk, cancel_requested=False).update(**beginning, **fresh)
     return Claim(model, pk, now) if taken else None
+
+
+def _of_same_person(model: Any, pk: Any) -> Any:
+    """The jobs of whoever asked for this one, without it."""
+    return model.objects.filter(requested_by__in=model.objects.filter(pk=pk).values("requested_by")).exclude(pk=pk)
+
+
+def next_in_turn(model: Any, pk: Any) -> Any:
+    """The id of the job that has waited longest of those of the same person, or None."""
+    waiting = _of_same_person(model, pk).filter(status=Status.QUEUED, cancel_requested=False)
+    return waiting.order_by("requested_at", "pk").values_list("pk", flat=True).first()
 
 
 def requeue(model: Any, pk: Any, **fresh: Any) -> bool:

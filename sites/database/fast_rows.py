@@ -65,21 +65,29 @@ def _rows_of(model: Any, fields: Any) -> Rows:
     return Rows(model, tuple(fields))
 
 
-def insert(instance: Any, names: Any) -> bool:
+def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> bool:
     """Insert a new instance with its fields `names` (a tuple); what the database makes of the others it has then.
 
+    asked  an attribute that the instance gets besides, and the SQL that says it of the row as it is stored
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, rows = _insertion(instance._meta.model, names, instance._meta.concrete_fields)
+    statement, put, rows = _insertion(instance._meta.model, names, instance._meta.concrete_fields, asked)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
     if row is None:
         return False
-    for name, value in zip(rows.names, rows.converted(row), strict=True):
-        setattr(instance, name, value)
+    _take(instance, rows, row, asked)
     instance._state.adding, instance._state.db = False, connection.alias
     return True
+
+
+def _take(instance: Any, rows: Rows, row: Any, asked: tuple[str, str] | None) -> None:
+    """Put what a statement returned into an instance: all columns, and after them what was `asked`."""
+    for name, value in zip(rows.names, rows.converted(row), strict=asked is None):
+        setattr(instance, name, value)
+    if asked is not None:
+        setattr(instance, asked[0], row[-1])
 
 
 def lock(model: Any, condition: Any, parameters: Any) -> Any:
@@ -89,12 +97,13 @@ def lock(model: Any, condition: Any, parameters: Any) -> Any:
     return next(iter(rows.read(sql, parameters)), None)
 
 
-def update(instance: Any, names: Any, reason: Any) -> bool:
+def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None = None) -> bool:
     """Write the fields `names` (a tuple) of a stored row for a reason; what the database makes of the row it has then.
 
     The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
+    asked  as of `insert`
     """
-    statement, put, rows = _change(instance._meta.model, names, instance._meta.concrete_fields)
+    statement, put, rows = _change(instance._meta.model, names, instance._meta.concrete_fields, asked)
     values = [write(getattr(instance, name)) for name, write in put]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])
@@ -102,13 +111,14 @@ def update(instance: Any, names: Any, reason: Any) -> bool:
         cursor.execute("SELECT set_config('app.reason', %s, true)", [current().reason])
     if row is None:
         return False
-    for name, value in zip(rows.names, rows.converted(row), strict=True):
-        setattr(instance, name, value)
+    _take(instance, rows, row, asked)
     return True
 
 
 @cache
-def _change(model: Any, names: Any, known: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
+def _change(
+    model: Any, names: Any, known: Any, asked: Any
+) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
     """(statement, [(name, how its value is written)], Rows of all columns). `known`: the fields that the model has now,
     which a protocol's own items change."""
     fields = {field.attname: field for field in known}
@@ -118,22 +128,28 @@ def _change(model: Any, names: Any, known: Any) -> tuple[str, list[tuple[Any, Ca
     # A subquery that depends on no row is computed before the first row is looked at.
     statement = (
         f"UPDATE {model._meta.db_table} SET {assignments} WHERE {model._meta.pk.column} = %s "
-        f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {rows.sql}"
+        f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {_returned(rows, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in put], rows
 
 
 @cache
-def _insertion(model: Any, names: Any, known: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
+def _insertion(
+    model: Any, names: Any, known: Any, asked: Any
+) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
     """(statement, [(name, how its value is written)], Rows of all columns)."""
     fields = {field.attname: field for field in known}
     given = [fields[name] for name in names]
     rows = _rows_of(model, known)
     statement = (
         f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
-        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {rows.sql}"
+        f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, asked)}"
     )
     return statement, [(field.attname, _writer(field)) for field in given], rows
+
+
+def _returned(rows: Rows, asked: tuple[str, str] | None) -> str:
+    return rows.sql if asked is None else f"{rows.sql}, {asked[1]}"
 
 
 def _writer(field: Any) -> Callable[..., str | None]:

@@ -105,19 +105,22 @@ class RedisCache(redis.RedisCache):
         """Put a text at the end of the list `key`; returns how long the list is then, or None with Redis away."""
         return self._of_list("rpush", key, text)
 
-    def count(self, key: Any, seconds: Any) -> Any:
-        """Count one more under `key`, which is forgotten after so many seconds; returns how many by now."""
+    def count(self, keys: Any, seconds: Any) -> list[int]:
+        """Count one more under each of `keys`, which is forgotten after so many seconds; how many by now, of each."""
         if not circuit.is_open:
-            stored = self.make_and_validate_key(key)
+            asked = self.client.kept.pipeline(transaction=False)
+            for stored in map(self.make_and_validate_key, keys):
+                asked.incr(stored).expire(stored, seconds)
             try:
-                counted, _ = self.client.kept.pipeline(transaction=False).incr(stored).expire(stored, seconds).execute()
+                counted = asked.execute()[::2]
             except (ConnectionError, TimeoutError) as error:
                 circuit.failed(error)
             else:
                 circuit.answered()
                 return counted
-        self.alone.add(key, 0, seconds)
-        return self.alone.incr(key)
+        for key in keys:
+            self.alone.add(key, 0, seconds)
+        return [self.alone.incr(key) for key in keys]
 
     def take(self, key: Any, most: Any) -> list[Any]:
         """Take up to `most` texts from the beginning of the list `key`; none with Redis away."""

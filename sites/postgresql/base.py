@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not autocommit and (pooled or current is not scope.NOTHING):
             # self.connection is open and its transaction is just beginning; Django's own bookkeeping of the atomic
             # block is not finished, so the cursor is psycopg's, not Django's.
-            with self.connection.cursor() as cursor:
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
                 if pooled:  # the session may have been opened by another, so what a new one begins with is said here
                     cursor.execute(scope.NONE_HERE)
                     cursor.execute(LIMITS.format(local="true"), _limits())

@@ -2,8 +2,13 @@
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from sites.backend import Backend
+from sites.people.sessions import SessionStore, asking
+from sites.tenancy.access import Role, access_of
 from tests.account.conftest import is_in, sign_in
 from tests.conftest import PASSWORD
 
@@ -150,3 +155,35 @@ def test_a_new_password_ends_the_other_sessions(browser, alice):
     assert (is_in(here), is_in(there)) == (True, False)
     alice.refresh_from_db()
     assert alice.check_password("quiet river lamp")
+
+
+def test_the_person_of_a_session_is_read_with_it(browser, alice, bob, north):
+    client = browser()
+    sign_in(client, alice)
+    key = client.session.session_key
+    read = [SessionStore(key) for _ in range(2)]
+    with asking(read[0]):
+        assert read[0]["_auth_user_id"] == str(alice.pk)
+        beside = Backend().get_user(alice.pk)
+        again = Backend().get_user(alice.pk)  # given once: whoever asks later is told what holds then
+    assert beside is not again
+    alone = Backend().get_user(alice.pk)
+    assert vars(beside) | {"_state": None} == vars(alone) | {"_state": None}
+    assert access_of(beside).roles == access_of(alone).roles == {Role.COORDINATOR}
+    # The list of sessions names somebody else, or nobody: then the session's own word holds.
+    UserSession.objects.filter(session_key=key).update(user=bob)
+    assert client.get("/account/").context["user"].pk == alice.pk
+    with asking(read[1]):
+        assert read[1]["_auth_user_id"] == str(alice.pk)
+        assert Backend().get_user(alice.pk).email == alice.email
+    UserSession.objects.filter(session_key=key).delete()
+    assert client.get("/account/").context["user"].pk == alice.pk
+
+
+def test_a_page_asks_once_for_session_and_person(browser, alice):
+    client = browser()
+    sign_in(client, alice)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(reverse("session")).json()["person"] == alice.pk
+    asked = [query["sql"] for query in captured]
+    assert sum("django_session" in sql or "study_sites_user" in sql for sql in asked) == 1, asked

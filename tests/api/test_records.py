@@ -4,16 +4,22 @@ import secrets
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from registry.api.records.adverse_events import EventShown
+from registry.api.records.assessments import AssessmentShown
+from registry.api.records.patients import PatientShown
+from registry.api.shared.item_fields import represent, represent_record
 from registry.instruments import value_sets
-from registry.models import Patient
+from registry.models import AdverseEvent, Assessment, Patient
 from registry.services.follow_up.ends import end_follow_up
 from registry.services.records.extras import switch
 from registry.tasks import forget_api_answers
 from sites.models import ApiAnswer, AuditEvent
-from tests.conftest import TODAY
+from tests.conftest import PASSWORD, TODAY
 from tests.privacy.conftest import END
 from tests.web.conftest import ASSESSMENT as TYPED
 from tests.web.conftest import BASELINE, SURGERY
@@ -359,3 +365,47 @@ def test_extras_are_read_and_written_where_they_are_on(alices, patient, as_syste
     assert "kps" in problem(alices.patch(here, {"kps": 50}, if_match=changed["ETag"]), 422)
     kinds = {item["code"]: item for item in alices.get("instruments").json()["items"]}
     assert kinds["cobb"]["optional"] and not kinds["frankel"]["optional"]
+
+
+EVENT = {"kind": "other", "detail": "fever", "onset_date": "2026-01-20"}
+
+
+def test_records_are_shown_as_the_serializer_shows_them(alices, patient, as_system):
+    lacking = {name: value for name, value in ASSESSMENT.items() if name != "eq_vas"}
+    sent = lacking | {"patient_id": patient, "timepoint": "preop", "missing": {"eq_vas": "not_done"}, "complete": True}
+    assert alices.post("assessments", sent).status_code == 201
+    assert alices.post("adverse-events", EVENT | {"patient_id": patient}).status_code == 201
+    with as_system():
+        for serializer, model in ((PatientShown, Patient), (AssessmentShown, Assessment), (EventShown, AdverseEvent)):
+            row = model.objects.select_related("site").get()
+            assert represent_record(serializer, row) == represent(serializer, row)
+
+
+def test_a_write_takes_few_statements(alices, alice, patient, statements):
+    """Each costs the web process up to a twentieth of a save; what several parts ask is read once."""
+    page = Client()
+    assert page.post("/login/", {"username": alice.email, "password": PASSWORD}).status_code == 302
+    form, typed = f"/patients/{patient}/assessments/1m/", TYPED | {"complete": "1", "assessment_date": "2026-02-10"}
+    sent = ASSESSMENT | {"patient_id": patient, "timepoint": "3m", "complete": True, "assessment_date": "2026-04-10"}
+    here = f"assessments/{patient}/3m"
+    alices.get("me")  # what is noted once a minute, is noted
+    assert statements(lambda: page.post(form, typed), 302) <= 5
+    assert statements(lambda: page.post(form, typed | {"version": "1", "eq_vas": "61", "reason": "misread"}), 302) <= 7
+    assert statements(lambda: alices.post("assessments", sent), 201) <= 5
+    changed = {"eq_vas": 61, "reason": "misread", "complete": True}
+    assert statements(lambda: alices.patch(here, changed, if_match='"1"'), 200) <= 6
+
+
+@pytest.fixture
+def statements():
+    """`statements(act, status)`: how many an act sends beside those of its transaction."""
+
+    def count(act, status):
+        with CaptureQueriesContext(connection) as captured:
+            response = act()
+        assert response.status_code == status, response.content
+        asked = [query["sql"] for query in captured]
+        beside = ("SAVEPOINT", "app.read_sites", "registry_protocolversion")  # the last once a second
+        return len([sql for sql in asked if not any(known in sql for known in beside)])
+
+    return count

@@ -15,7 +15,7 @@ from sites.tenancy.scope import entered, everything  # noqa: E402
 from tests.conftest import TODAY, person  # noqa: E402
 from tests.guard.conftest import enrol  # noqa: E402
 
-call_command("check", deploy=True, databases=["default"], fail_level="ERROR")
+call_command("check", deploy=True, tags=["database"], databases=["default"], fail_level="ERROR")
 ours, others = (Site.objects.create(code=code, name=code) for code in ("V01", "V02"))
 alice, charlie = person("Alice", Role.COORDINATOR, ours), person("Charlie", Role.COORDINATOR, others)
 patient = enrol(alice, ours, TODAY)

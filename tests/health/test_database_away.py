@@ -4,8 +4,10 @@ import html
 import re
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client, override_settings
+
+from sites.tenancy.scope import everything
 
 NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
 
@@ -53,6 +55,19 @@ def test_the_api_answers_a_problem_document(away):
     response = away.get("/api/v1/me", headers={"Authorization": "Bearer msp_x"})
     assert response.status_code == 503 and response["Retry-After"] == "10"
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_session_that_dies_as_a_transaction_begins_is_told_in_djangos_words(committed):
+    """The scope is told to PostgreSQL past Django's cursor: what goes wrong there was answered 500."""
+    with everything():
+        connection.ensure_connection()
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+        other.close()
+        with pytest.raises(OperationalError), transaction.atomic():
+            pass
+        connection.close()
 
 
 def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):

@@ -86,7 +86,7 @@ def perform(run_id):
 
     Every outcome is in the row; nothing is raised but what stops the process itself.
     """
-    claim = jobs.claim(ComparisonRun, run_id, STALE, progress=0, stage="", error="")
+    claim = jobs.claim(ComparisonRun, run_id, STALE, in_turn=True, progress=0, stage="", error="")
     if claim is None:
         return False
     run = ComparisonRun.objects.get(pk=run_id)

@@ -16,7 +16,7 @@ from registry.api.shared.item_fields import (
     filters_of,
     item_schema,
     names_shown,
-    represent,
+    represent_record,
     serializer,
     shown_fields,
     text_filter,
@@ -72,7 +72,7 @@ class _Events(Resource):
         return of_use_to(self.access, rows).select_related("site")
 
     def shown(self, row):
-        content = represent(EventShown, row)
+        content = represent_record(EventShown, row)
         if not (token_may(self.request, TokenScope.IDENTIFY) and self.access.may(Can.IDENTIFY, row.site_id)):
             content |= dict.fromkeys(IDENTIFYING)
         return content

@@ -19,6 +19,7 @@ from registry.api.shared.item_fields import (
     names_shown,
     own_shown,
     represent,
+    represent_record,
     serializer,
     shown_fields,
     text_filter,
@@ -30,8 +31,9 @@ from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TI
 from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
 from registry.services import outcomes
-from registry.services.entry.assessments import save_assessment
+from registry.services.entry.assessments import locked, save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
+from registry.services.follow_up.schedule import plans
 from registry.services.records.storing import Conflict
 from registry.tasks import start_patient_outcomes
 from sites.tenancy.access import Can
@@ -92,7 +94,14 @@ def visible(access):
 
 
 def _shown(row):
-    return represent(AssessmentShown, row) | own_shown(row, "assessment")
+    return represent_record(AssessmentShown, row) | own_shown(row, "assessment")
+
+
+def _is_timepoint(code):
+    """Whether there is such a timepoint. Those of the schedule, which every save reads, are not asked for again."""
+    if not isinstance(code, str):
+        return False
+    return any(planned.code == code for planned in plans().timepoints) or Timepoint.objects.filter(pk=code).exists()
 
 
 def patient_named(resource, sent, name="patient_id"):
@@ -124,7 +133,7 @@ class Assessments(Resource):
         timepoint = body.pop("timepoint", None)
         sent = request_body.read(request, answers(), body=body, more=(PATIENT_ID,))
         patient = patient_named(self, sent)
-        if not isinstance(timepoint, str) or not Timepoint.objects.filter(pk=timepoint).exists():
+        if not _is_timepoint(timepoint):
             known = ", ".join(Timepoint.objects.values_list("pk", flat=True))
             sent.errors["timepoint"] = [_("must be one of %(codes)s") % {"codes": known}]
         if patient is None or "timepoint" in sent.errors:
@@ -143,6 +152,7 @@ class Assessments(Resource):
                 headers={"Location": self.address(request, error.current), "ETag": etag_of(error.current.version)},
             ) from error
         start_patient_outcomes(patient.pk)
+        stored.site = patient.site
         headers = {"Location": self.address(request, stored)}
         return shown(request, _shown(stored), stored.version, status=201, headers=headers)
 
@@ -175,19 +185,23 @@ class OneAssessment(_One):
     @extend_schema(request=AssessmentChange, responses=AssessmentShown)
     def patch(self, request, patient_id, timepoint):
         """Enter more, complete or correct an assessment."""
-        patient, row = self.of(patient_id, timepoint)
-        self.access.require(Can.ENTER, row.site_id)
+        patient = self.patient(patient_id)
+        self.access.require(Can.ENTER, patient.site_id)
+        row = locked(patient, timepoint)
+        if row is None:
+            raise Http404
         check_match(request, row.version)
         sent = request_body.read(request, answers())
         request_body.merged(sent, {answer.name: getattr(row, answer.name) for answer in answers()}, row.missing)
 
         def save(**answers):
             return save_assessment(
-                access=self.access, patient=patient, timepoint=timepoint, version=row.version, **answers
+                access=self.access, patient=patient, timepoint=timepoint, version=row.version, row=row, **answers
             )
 
         stored = request_body.store(sent, save)
-        start_patient_outcomes(row.patient_id)
+        start_patient_outcomes(patient.pk)
+        stored.site = patient.site
         return shown(request, _shown(stored), stored.version)
 
 

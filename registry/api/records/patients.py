@@ -19,6 +19,7 @@ from registry.api.shared.item_fields import (
     names_shown,
     own_shown,
     represent,
+    represent_record,
     serializer,
     shown_fields,
     text_filter,
@@ -119,7 +120,7 @@ ORDERS = ("patient_id", "updated_at", "consent_date", "surgery_date")
 
 
 def _shown(patient):
-    return represent(PatientShown, patient) | own_shown(patient, *PATIENT_FORMS)
+    return represent_record(PatientShown, patient) | own_shown(patient, *PATIENT_FORMS)
 
 
 class Patients(Resource):

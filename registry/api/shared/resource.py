@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework.exceptions import Throttled, UnsupportedMediaType
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -32,7 +32,7 @@ class Resource(APIView):
     parser_classes: Sequence[type[BaseParser]] = (JSONObject,)
     media_types = (JSONObject.media_type,)  # of the bodies that it takes
     permission_classes = (Allowed,)
-    throttle_classes = (throttles.ByToken,)
+    throttle_classes = (throttles.BySession,)
     http_method_names: Sequence[str] = ("get", "head", "post", "patch")
     needs: Mapping[str, Any] = {}
     scopes: Mapping[str, Any] = {}
@@ -41,9 +41,7 @@ class Resource(APIView):
     may_match = False
 
     def initial(self, request, *args, **kwargs):
-        by_address = throttles.ByAddress()
-        if not by_address.allow_request(request, self):
-            raise Throttled(by_address.wait())
+        throttles.check(request)
         super().initial(request, *args, **kwargs)
         if hasattr(self, request.method.lower()) and not self.is_for(self.access):
             raise PermissionDenied

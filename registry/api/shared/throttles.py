@@ -5,6 +5,7 @@ from math import ceil
 
 from django.conf import settings
 from django.core.cache import cache
+from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle
 
 WINDOW = 60  # seconds
@@ -19,20 +20,41 @@ def address_of(request):
     return request.META.get("REMOTE_ADDR", "")
 
 
-class _Window(BaseThrottle):
-    """Counts in the cache, in windows that begin with the minute: one round, whatever the rate."""
+def check(request):
+    """Raise Throttled where an address asks more often than it may, or a token does: both are counted in one round.
+
+    It comes before anybody is signed in, so that guesses count; the middleware knows the token by then.
+    """
+    who = {"address": address_of(request)}
+    if token := getattr(request._request, "token", None):
+        who["token"] = f"t{token.pk}"
+    _count(request, who)
+
+
+class BySession(BaseThrottle):
+    """Whoever asks by a session is counted as a token is, once it is certain that the person sent the request."""
 
     def allow_request(self, request, view):
-        who = self.who(request)
-        if who is None or getattr(request._request, "is_part", False):  # a batch is one request
-            return True
-        key = f"api-rate:{self.kind}:{who}:{int(time.time()) // WINDOW}"
-        used, most = cache.count(key, 2 * WINDOW), settings.API_RATES[self.kind]
-        _remember(request._request, most, most - used)
-        return used <= most
+        if request.auth is None and request.user.is_authenticated:
+            _count(request, {"token": f"u{request.user.pk}"})
+        return True
 
-    def wait(self):
-        return WINDOW - time.time() % WINDOW
+
+def _count(request, who):
+    """Count one more of each, in windows that begin with the minute; Throttled where that is too often.
+
+    who  kind of limit to who is counted
+    """
+    asked = request._request
+    if getattr(asked, "is_part", False):  # a batch is one request
+        return
+    now = time.time()
+    keys = [f"api-rate:{kind}:{counted}:{int(now) // WINDOW}" for kind, counted in who.items()]
+    for kind, used in zip(who, cache.count(keys, 2 * WINDOW), strict=True):
+        most = settings.API_RATES[kind]
+        _remember(asked, most, most - used)
+    if asked.rate_left[1] < 0:
+        raise Throttled(WINDOW - now % WINDOW)
 
 
 def _remember(request, most, left):
@@ -49,19 +71,3 @@ def told(request, response):
         response["RateLimit-Remaining"] = str(max(left, 0))
         response["RateLimit-Reset"] = str(ceil(WINDOW - time.time() % WINDOW))
     return response
-
-
-class ByAddress(_Window):
-    kind = "address"
-
-    def who(self, request):
-        return address_of(request)
-
-
-class ByToken(_Window):
-    kind = "token"
-
-    def who(self, request):
-        if request.auth is not None:
-            return f"t{request.auth.pk}"
-        return f"u{request.user.pk}" if request.user.is_authenticated else None

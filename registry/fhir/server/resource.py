@@ -100,16 +100,14 @@ class Resource(APIView):
     renderer_classes = (FHIRRenderer, PlainRenderer)
     parser_classes = (FHIRParser, JSONParser)
     permission_classes: Sequence[type[BasePermission]] = (Allowed,)
-    throttle_classes = (throttles.ByToken,)
+    throttle_classes = (throttles.BySession,)
     needs: Mapping[str, Any] = {}
     scopes: Mapping[str, Any] = {}
     http_method_names = ("get", "head", "post", "put")
     schema = None  # FHIR describes itself: /metadata
 
     def initial(self, request, *args, **kwargs):
-        by_address = throttles.ByAddress()
-        if not by_address.allow_request(request, self):
-            raise exceptions.Throttled(by_address.wait())
+        throttles.check(request)
         super().initial(request, *args, **kwargs)
 
     @property

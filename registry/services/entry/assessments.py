@@ -18,7 +18,7 @@ from registry.services.records.storing import (
     set_values,
     store_update,
 )
-from registry.services.review.queries import weigh
+from registry.services.review.queries import OPEN_OF_ASSESSMENT, weigh
 from sites.database.fast_rows import insert, lock
 from sites.tenancy.access import Access, Can
 
@@ -41,12 +41,14 @@ def save_assessment(
     reason: str = "",
     said: Any = None,
     today: Any = None,
+    row: Assessment | None = None,
 ) -> Any:
     """Save the assessment of `patient` at `timepoint` (a code) and return it.
 
     raw, missing  item name to what was typed, and to reason code; `assessment_date` is in raw
     complete      every item needs a value or a reason, and the form leaves the draft state
     version       the version that was read, or None for a new assessment
+    row           the stored record where the caller has it `locked` already
     said          what the person said about unlikely answers (queries.Said); None where nobody can be asked
     What is returned says by `may_leave_queries = False` where no query of a rule is open about it.
     Raises InvalidAnswers, Conflict (someone else saved first), Locked, ReasonRequired, PermissionDenied, and Unlikely
@@ -55,13 +57,19 @@ def save_assessment(
     require(access, Can.ENTER, patient.site_id)
     if version is None:
         return _record(patient, timepoint, raw, missing or {}, complete, said, today)
-    return _correct(patient, timepoint, raw, missing or {}, complete, version, reason, said, today)
+    return _correct(patient, timepoint, row, raw, missing or {}, complete, version, reason, said, today)
+
+
+def locked(patient: Patient, timepoint: Any) -> Any:
+    """The Assessment of `patient` at a timepoint, locked until the end of the transaction; None where there is none."""
+    return lock(Assessment, "patient_id = %s AND timepoint_id = %s", [patient.pk, timepoint])
 
 
 @in_a_transaction
 def _correct(
     patient: Patient,
     timepoint: Any,
+    row: Any,
     raw: Any,
     missing: Any,
     complete: bool,
@@ -71,7 +79,7 @@ def _correct(
     today: Any,
 ) -> Any:
     # As with a new one, whatever refuses does so before anything is written.
-    row = lock(Assessment, "patient_id = %s AND timepoint_id = %s", [patient.pk, timepoint])
+    row = row or locked(patient, timepoint)
     if row is None or row.version != version:
         raise Conflict(row)
     check_not_signed(row.state)
@@ -83,9 +91,9 @@ def _correct(
         changed += ["state", "asked_by"]
     _derive(row)
     weighed = weigh(patient, record=row, about=_names(), said=said) if row.state != State.DRAFT else None
-    row = store_update(row, changed, reason)
+    row = store_update(row, changed, reason, asked=OPEN_OF_ASSESSMENT)
     if weighed:
-        row.may_leave_queries = weighed.settle()
+        row.may_leave_queries = weighed.settle(is_open=row.may_leave_queries if changed else None)
     return row
 
 
@@ -114,10 +122,10 @@ def _record(
     _derive(row)
     weighed = weigh(patient, record=row, about=_names(), said=said) if complete else None
     ensure_timepoint(timepoint)
-    if not insert(row, (*KEYS, *answers.values)):
+    if not insert(row, (*KEYS, *answers.values), OPEN_OF_ASSESSMENT):
         raise Conflict(Assessment.objects.filter(patient_id=patient.pk, timepoint_id=timepoint).first())
     if weighed:
-        row.may_leave_queries = weighed.settle()
+        row.may_leave_queries = weighed.settle(is_open=row.may_leave_queries)
     return row
 
 

@@ -12,7 +12,7 @@ from registry.instruments.timepoints import SCHEDULE, Plans, Timepoint, Version,
 from registry.models import Patient, ScheduledVisit, ScheduleVersion
 from registry.models import Timepoint as StoredTimepoint
 from registry.services.records.cleaning import InvalidAnswers
-from sites.database.per_request_cache import once_a_request
+from registry.services.standing import standing
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
@@ -59,17 +59,9 @@ OVERLAP = Label(
 AFTER_SURGERY = Label("must end on the day of surgery or before", "許容期間は手術当日までにしてください")
 
 
-@once_a_request
 def plans() -> Plans:
     """The `Plans` of this registry. One query a request."""
-    with connection.cursor() as cursor:  # plain SQL: nearly every page asks, and composing it takes the ORM longer
-        cursor.execute(
-            "SELECT v.id, v.effective_from, t.code, t.label, t.label_ja, s.target_day, s.days_before, s.days_after "
-            "FROM registry_scheduleversion AS v JOIN registry_scheduledvisit AS s ON s.version_id = v.id "
-            "JOIN registry_timepoint AS t ON t.code = s.timepoint_id "
-            "ORDER BY v.effective_from, v.id, s.target_day"
-        )
-        return _plans(tuple(cursor.fetchall()))
+    return _plans(standing().visits)
 
 
 @lru_cache(maxsize=4)
@@ -121,7 +113,7 @@ def publish(*, access: Access, effective_from: Any, visits: Any, note: Any, toda
     errors: dict[str, list[Label]] = {}
     start = _cleaned(EFFECTIVE_FROM, effective_from, "effective_from", errors)
     why = _cleaned(NOTE, note, "note", errors)
-    known = plans.now()
+    known = _plans(standing.now().visits)
     rows = [_visit(visit, place, errors) for place, visit in enumerate(visits)]
     if not errors:
         _check(rows, known, start, today, errors)
@@ -132,7 +124,7 @@ def publish(*, access: Access, effective_from: Any, visits: Any, note: Any, toda
     )
     for row in rows:
         _store(version, row)
-    plans.forget()
+    standing.forget()
     return version
 
 

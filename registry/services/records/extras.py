@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from registry.instruments import catalogue, extras
@@ -13,7 +13,7 @@ from registry.instruments.base import Instrument, InvalidValue, Item, Label
 from registry.models import Assessment, InstrumentSwitch, Patient, State
 from registry.services.current_protocol import at
 from registry.services.records.cleaning import InvalidAnswers
-from sites.database.per_request_cache import once_a_request
+from registry.services.standing import standing
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import current, everything
 
@@ -21,12 +21,9 @@ CORE = {"assessment": catalogue.ASSESSMENT}
 SWITCHED_OFF = Label("is switched off in this registry", "本レジストリでは使用していません")
 
 
-@once_a_request
 def switched_on() -> frozenset[Any]:
     """Codes of the switches that are on. They take effect with the next request."""
-    with connection.cursor() as cursor:
-        cursor.execute('SELECT code FROM registry_instrumentswitch WHERE "on"')
-        return frozenset(code for (code,) in cursor.fetchall() if code in extras.SWITCHES)
+    return standing().switches.intersection(extras.SWITCHES)
 
 
 @transaction.atomic
@@ -43,7 +40,7 @@ def switch(*, access: Access, code: str, on: Any) -> bool:
     if (row.on if row else False) == on:
         return False
     InstrumentSwitch(code=code, on=on).save()
-    switched_on.forget()
+    standing.forget()
     return True
 
 

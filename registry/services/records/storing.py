@@ -82,9 +82,12 @@ def set_values(row: Any, answers: Any) -> list:
     return changed
 
 
-def store_update(row: Any, changed: Any, reason: Any) -> Any:
-    """Write the changed columns; the trigger raises the version, the audit trail keeps the reason."""
-    if changed and not update(row, tuple(sorted(changed)), reason):
+def store_update(row: Any, changed: Any, reason: Any, asked: Any = None) -> Any:
+    """Write the changed columns; the trigger raises the version, the audit trail keeps the reason.
+
+    asked  as of `fast_rows.update`
+    """
+    if changed and not update(row, tuple(sorted(changed)), reason, asked):
         raise Conflict(None)
     return row
 

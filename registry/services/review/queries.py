@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db import connection, transaction
@@ -71,12 +72,21 @@ class Weighed:
     form: Form | None
     every: tuple
     found: list
-    stored: Mapping
     right: Mapping
 
-    def settle(self) -> bool:
-        """Bring the rules' queries in line; returns whether one of them may be left open."""
-        if not self.found and all(query.state == QueryState.CLOSED for query in self.stored.values()):
+    @cached_property
+    def stored(self) -> Mapping:
+        """The rules' queries that there are, by key. Where nothing is found, only `settle` may ask for them."""
+        return _of_rules(self.patient, self.form)
+
+    def settle(self, *, is_open: bool | None = None) -> bool:
+        """Bring the rules' queries in line; returns whether one of them may be left open.
+
+        is_open  whether one of them is open, where the statement that stored the form has told (`OPEN_OF_ASSESSMENT`)
+        """
+        if is_open is None and not self.found:
+            is_open = any(query.state != QueryState.CLOSED for query in self.stored.values())
+        if not self.found and not is_open:
             return False
         _reconcile_one(self.patient, self.found, self.form, self.every)
         for finding in self.found:
@@ -104,25 +114,30 @@ def weigh(patient: Patient, *, record: Any = None, about: Any = (), said: Any = 
     form = record and form_of_record(record)
     every = checks_asked(schedule.plans())
     findings = findings_of(patient, record and [record], every)
-    stored = _of_rules(patient, form)
-    if said is not None:
-        names = set(about)
-        unasked = [
-            finding
-            for finding in findings
-            if not finding.is_draft
-            and names.intersection(expanded(finding.check.items))
-            and finding.key not in said.asked
-            and finding.key not in said.right
-            and not _is_known(finding, stored.get(finding.key))
-        ]
-        if unasked:
-            raise Unlikely(unasked)
-    right = said.right if said else {}
-    findings = [
-        finding for finding in findings if not finding.is_draft or finding.key in right or finding.key in stored
+    weighed = Weighed(patient, form, every, findings, said.right if said else {})
+    if not weighed.found:
+        return weighed
+    if said is not None and (unasked := _unasked(weighed, set(about), said)):
+        raise Unlikely(unasked)
+    weighed.found[:] = [
+        finding
+        for finding in weighed.found
+        if not finding.is_draft or finding.key in weighed.right or finding.key in weighed.stored
     ]
-    return Weighed(patient, form, every, findings, stored, right)
+    return weighed
+
+
+def _unasked(weighed: Weighed, names: set[str], said: Any) -> list:
+    """Findings about items of these names that the person has not been asked about, and that are not known already."""
+    return [
+        finding
+        for finding in weighed.found
+        if not finding.is_draft
+        and names.intersection(expanded(finding.check.items))
+        and finding.key not in said.asked
+        and finding.key not in said.right
+        and not _is_known(finding, weighed.stored.get(finding.key))
+    ]
 
 
 def _is_known(finding: Any, query: Any) -> Any:
@@ -161,6 +176,12 @@ class _Stored:
     seen: dict
 
 
+# For the statement that stores an assessment (`fast_rows`): whether a query of a rule is open about it. Most have none.
+OPEN_OF_ASSESSMENT = (
+    "may_leave_queries",
+    """EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = registry_assessment.patient_id
+        AND q.timepoint_id = registry_assessment.timepoint_id AND q.rule IS NOT NULL AND q.state <> 'closed')""",
+)
 OF_RULES = """SELECT form, timepoint_id, event_id, rule, state, mended, seen FROM registry_query
     WHERE patient_id = %s AND rule IS NOT NULL"""
 

@@ -89,13 +89,14 @@ def _part(patient, form, queries, doubts, labels):
     asked = [line for line in queries if form_of(line.query) == form.form]
     groups = {}
     for name, (label, value) in zip(form.columns, seen_words.answers(form, form.columns), strict=True):
+        title = _instrument(name)
         answer = Answer(
-            label,
+            wording.words(catalogue.part(name).label) if title else label,
             value,
             tuple(line.question for line in asked if line.query.field == name),
             tuple(doubts.get((form.form.code, name), ())),
         )
-        groups.setdefault(_instrument(name), []).append(answer)
+        groups.setdefault(title, []).append(answer)
     return Part(
         form.form.code,
         form_label(form.form, labels),
