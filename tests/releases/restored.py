@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from registry.embedded.postgres import program
-from registry.services.operations.backups import _environment as environment
+from registry.services.operations.backups import _environment, _parameters
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
@@ -44,6 +44,10 @@ def dump(release):
 
 def keys(release):
     return json.loads((HERE / release / "keys.json").read_text())
+
+
+def environment(connection):
+    return _environment(_parameters(connection))
 
 
 def psql(sql):
