@@ -4,7 +4,7 @@ import pytest
 
 from registry.analysis.design import methods
 from registry.analysis.presentation import tested_p
-from registry.analysis.presentation.tested_p import TestedP, tested, welch_interval
+from registry.analysis.presentation.tested_p import TestedP, welch_interval, with_details
 from registry.instruments.base import Label
 from registry.stats.arrays import NotEstimable
 
@@ -26,7 +26,7 @@ def test_every_test_has_its_call_in_r():
 
 def test_a_p_says_its_test_n_effect_correction_and_call():
     row = {"test": "welch_t", "adjust": "holm", "p_raw": {"a_vs_b": 0.0123}, "p": {"a_vs_b": 0.0246}}
-    p = tested("0.025", row, English(), GROUPS, "a_vs_b")
+    p = with_details("0.025", row, English(), GROUPS, "a_vs_b")
     assert (p, str(p)) == ("0.025", "0.025")
     assert dict(p.details) == {
         "Test": "Welch's t test",
@@ -40,12 +40,12 @@ def test_a_p_says_its_test_n_effect_correction_and_call():
 
 def test_what_is_no_p_stays_as_it_is():
     for text, row in (("", {"test": "welch_t"}), ("–", {"test": "welch_t"}), ("0.02", {"test": ""}), ("0.02", {})):
-        assert not isinstance(tested(text, row, English()), TestedP)
+        assert not isinstance(with_details(text, row, English()), TestedP)
 
 
 def test_hidden_numbers_give_no_difference():
     few = [("A", {"n": "<5", "mean": None, "sd": None}), GROUPS[1]]
-    p = tested("0.02", {"test": "welch_t"}, English(), few)
+    p = with_details("0.02", {"test": "welch_t"}, English(), few)
     assert [label for label, _value in p.details] == ["Test", "n", "In R"]
 
 

@@ -3,7 +3,7 @@
 It is the text that tables print, so that every file shows what it showed before; a page opens the rest beside it.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from registry.analysis.design import methods
 from registry.analysis.presentation.numbers import ABSENT, number, p_value
@@ -46,13 +46,13 @@ class TestedP(str):
     __test__ = False  # nothing for pytest
     details: tuple[tuple[str, str], ...]
 
-    def __new__(cls, text: str, details: tuple[tuple[str, str], ...] = ()) -> "TestedP":
+    def __new__(cls, text: str, details: tuple[tuple[str, str], ...] = ()) -> Self:
         made = super().__new__(cls, text)
         made.details = details
         return made
 
 
-def tested(text: str, row: Any, words: Any, groups: Any = None, pair: str = "") -> str:
+def with_details(text: str, row: Any, words: Any, groups: Any = None, pair: str = "") -> str:
     """The printed P of a result's row with its details; the bare text where there is no P.
 
     groups  (name, what is known of it) of the groups or times that were compared
