@@ -25,7 +25,7 @@ from registry.stats.models.logistic import logistic
 from sites.models import Site
 
 KEPT = 45 * 24 * 3600  # seconds: longer than a month
-KEY = "site scorecards"
+KEY = "site_scorecards"
 FEWEST = 10  # patients or visits of a site below which it is no point for others
 FEWEST_SITES = 3  # with fewer points others would know each other
 TAILS = {"95": 0.025, "99.8": 0.001}
