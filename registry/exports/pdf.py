@@ -59,6 +59,13 @@ class Funnel:
     words: str
 
 
+@dataclass(frozen=True)
+class Together:
+    """Blocks that no end of a page divides."""
+
+    blocks: Sequence[Any]
+
+
 def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> bytes:
     """The document as bytes of a PDF; `foot` stands on every page beside its number."""
     from reportlab.lib.pagesizes import A4
@@ -124,6 +131,8 @@ class _Styles:
             return [self.paragraph(block.text, "text")]
         if isinstance(block, Picture):
             return [self._picture(block, width)]
+        if isinstance(block, Together):
+            return [_together([part for inner in block.blocks for part in self.flowables(inner, width)])]
         if isinstance(block, Lines):
             return [self._lines(block, width)]
         if isinstance(block, Funnel):
@@ -166,6 +175,12 @@ class _Styles:
             ]
         )
         return grid
+
+
+def _together(flow: list) -> Any:
+    from reportlab.platypus import KeepTogether
+
+    return KeepTogether(flow)
 
 
 def _funnel(block: Funnel, width: float) -> Any:

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.exports import pdf
 from registry.exports.folder import download_name
+from registry.instruments import variables
 from registry.services.quality import scorecards
 from registry.web.shared import wording
-from registry.web.shared.record_words import item_label
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -73,7 +73,7 @@ def scorecard(request):
 
 
 def _inputs():
-    return wording.listed(item_label(name) for name in scorecards.INPUTS)
+    return wording.listed(wording.words(variables.get(name).label) for name in scorecards.INPUTS)
 
 
 def _line(measure):
@@ -162,35 +162,38 @@ def _blocks(lines):
         _("The other sites stand here without their names, and only those with at least %(n)s patients or visits.")
         % {"n": scorecards.FEWEST}
     )
-    for line in lines:
-        yield pdf.Heading(line["title"])
-        measure = line["measure"]
-        if line["shown"]:
-            yield pdf.Paragraph(
-                _("Your site: %(k)s of %(n)s (%(percent)s %%). Network: %(network)s %%.")
-                % {"k": measure.own.k, "n": measure.own.n, "percent": line["percent"], "network": line["network"]}
-                + f" {line['verdict']}"
-            )
-        else:
-            yield pdf.Paragraph(_("Your site has too few patients for a number."))
-        if line["ratio"]:
-            ratio, low, high = (f"{value:.2f}" for value in line["ratio"])
-            yield pdf.Paragraph(
-                _(
-                    "Observed %(observed)s, expected by case mix %(expected)s: ratio %(ratio)s "
-                    "(95 %% interval %(low)s to %(high)s)."
-                )
-                % {
-                    "observed": measure.adjusted.observed,
-                    "expected": line["expected"],
-                    "ratio": ratio,
-                    "low": low,
-                    "high": high,
-                }
-            )
-        if line["funnel"]:
-            yield pdf.Funnel(line["funnel"], WIDTH, HEIGHT, _axis(line["funnel"]))
+    yield from (pdf.Together(list(_of_measure(line))) for line in lines)
     yield pdf.Paragraph(_("Case mix: %(inputs)s.") % {"inputs": _inputs()} + " " + warning())
+
+
+def _of_measure(line):
+    yield pdf.Heading(line["title"])
+    measure = line["measure"]
+    if line["shown"]:
+        yield pdf.Paragraph(
+            _("Your site: %(k)s of %(n)s (%(percent)s %%). Network: %(network)s %%.")
+            % {"k": measure.own.k, "n": measure.own.n, "percent": line["percent"], "network": line["network"]}
+            + f" {line['verdict']}"
+        )
+    else:
+        yield pdf.Paragraph(_("Your site has too few patients for a number."))
+    if line["ratio"]:
+        ratio, low, high = (f"{value:.2f}" for value in line["ratio"])
+        yield pdf.Paragraph(
+            _(
+                "Observed %(observed)s, expected by case mix %(expected)s: ratio %(ratio)s "
+                "(95 %% interval %(low)s to %(high)s)."
+            )
+            % {
+                "observed": measure.adjusted.observed,
+                "expected": line["expected"],
+                "ratio": ratio,
+                "low": low,
+                "high": high,
+            }
+        )
+    if line["funnel"]:
+        yield pdf.Funnel(line["funnel"], WIDTH, HEIGHT, _axis(line["funnel"]))
 
 
 def _axis(drawn):
