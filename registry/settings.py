@@ -288,6 +288,7 @@ CELERY_TASK_ROUTES = {
             "keep_counts",
             "count_cohort",
             "count_scorecards",
+            "list_cohort",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()

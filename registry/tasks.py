@@ -19,6 +19,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from registry.analysis.design import cohort_flows, cohorts
+from registry.analysis.design.cohort_flows import FlowOf
+from registry.analysis.design.cohort_lists import Behind
 from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
@@ -144,19 +146,38 @@ def send_comparison(run):
 def count_cohort(cohort, person_id):
     """Count how many patients each step of a cohort (as JSON) takes out, for the page of the person who looks at it."""
     with everything(user_id=person_id, reason="cohort counted"):
-        cohort_flows.keep(cohorts.from_json(cohort), person_id)
+        cohort_flows.keep(FlowOf(cohorts.from_json(cohort)), person_id)
+
+
+@app.task
+def list_cohort(behind, person_id):
+    """List the patients behind a number of a flow (a `Behind` as JSON), for the page of the person who looks at it."""
+    with everything(user_id=person_id, reason="cohort listed"):
+        cohort_flows.keep(Behind.from_json(behind), person_id)
 
 
 def cohort_flow(cohort, *, access):
     """The Flow of a cohort, or None while a worker counts it, as in a large registry. Raises PermissionDenied."""
     access.require(Can.COMPARE)
+    return _counted(FlowOf(cohort), count_cohort, access)
+
+
+def cohort_patients(behind, *, access):
+    """The Listed of a Behind, not older than some minutes; None while a worker lists. Raises PermissionDenied."""
+    access.require(Can.COMPARE)
+    access.require(Can.READ)
+    listed = _counted(behind, list_cohort, access)
+    return None if listed is None or listed.is_old else listed
+
+
+def _counted(question, task, access):
     if not cohort_flows.is_large():
-        return cohort_flows.count(cohort)
-    flow = cohort_flows.kept(cohort)
-    if (flow and not flow.is_old) or not cohort_flows.wish(cohort, access.user_id):
-        return flow
-    sent = count_cohort.delay(cohort.to_json(), access.user_id)
-    return flow if sent else cohort_flows.keep(cohort, access.user_id)
+        return question.count()
+    kept = cohort_flows.kept(question)
+    if (kept and not kept.is_old) or not cohort_flows.wish(question, access.user_id):
+        return kept
+    sent = task.delay(question.to_json(), access.user_id)
+    return kept if sent else cohort_flows.keep(question, access.user_id)
 
 
 @app.task

@@ -8,9 +8,11 @@ from django.test import Client
 from django.utils import timezone
 
 from registry import tasks
-from registry.analysis.design import cohort_flows
+from registry.analysis.design import cohort_flows, cohort_lists
 from registry.analysis.design.cohorts import Cohort, Step
 from registry.instruments.base import Label
+from registry.models import SavedCohort
+from tests.api.conftest import Program, issued
 
 OPERATED = Cohort("new", "0", Label("All", "全員"), (Step("operated_from", {"first": "2024-01-01"}),))
 ADDRESS = "/cohorts/new/?operated_from=2024-01-01"
@@ -33,6 +35,7 @@ def sent(monkeypatch):
 
     monkeypatch.setattr(cohort_flows, "is_large", lambda: True)
     monkeypatch.setattr(tasks.count_cohort, "delay", delay)
+    monkeypatch.setattr(tasks.list_cohort, "delay", delay)
     return messages
 
 
@@ -100,3 +103,54 @@ def test_people_who_may_not_compare_start_nothing(three, sent, alice):
     client.force_login(alice)
     assert client.get(ADDRESS).status_code == 404
     assert sent == []
+
+
+LIST = "/cohorts/preview/patients/?operated_from=2024-01-01&step=1"
+
+
+def test_the_patients_behind_a_number_are_listed_by_the_worker(three, sent, page, monkeypatch, bob, as_system):
+    waiting = page(LIST)
+    assert b"All patients are being counted" in waiting.content
+    page(LIST)
+    assert len(sent) == 1
+    tasks.list_cohort(*sent.pop())
+    then = page(LIST)
+    assert [then.context["n"], list(then.context["page"])] == [3, sorted(patient.pk for patient in three)]
+    assert b"Counted " in then.content
+    assert page(f"{LIST}&at=N01").context.get("n") is None  # another list, which is asked for anew
+    tasks.list_cohort(*sent.pop())
+    assert page(f"{LIST}&at=N01").context["n"] == 2
+    assert page(LIST.replace("step=1", "step=7")).status_code == 200
+    tasks.list_cohort(*sent.pop())
+    assert page(LIST.replace("step=1", "step=7")).status_code == 404
+    monkeypatch.setattr(cohort_flows, "is_large", lambda: False)
+    now = page(LIST)
+    assert list(now.context["page"]) == list(then.context["page"])
+    assert b"Counted " not in now.content
+
+
+def test_a_list_that_is_old_is_not_shown_and_names_only_so_many(three, sent, page, monkeypatch):
+    monkeypatch.setattr(cohort_lists, "LISTED", 2)
+    page(LIST)
+    tasks.list_cohort(*sent.pop())
+    first = page(LIST)
+    assert [first.context["n"], len(first.context["page"])] == [3, 2]
+    assert b"the first 2 are listed" in first.content
+    later = timezone.now() + cohort_flows.FRESH + dt.timedelta(seconds=1)
+    monkeypatch.setattr(cohort_flows.timezone, "now", lambda: later)
+    assert b"being counted" in page(LIST).content
+    assert len(sent) == 1
+
+
+def test_the_api_says_the_same_flow(three, sent, page, bob, monkeypatch):
+    saved = SavedCohort.objects.create(name="operated", version=1, steps=OPERATED.to_json()["steps"], created_by=bob)
+    asked = Program(issued(bob))
+    waiting = asked.get(f"cohorts/{saved.pk}/flow")
+    assert (waiting.status_code, waiting["Retry-After"], waiting.json()["n"]) == (202, "2", None)
+    tasks.count_cohort(*sent.pop())
+    kept = asked.get(f"cohorts/{saved.pk}/flow").json()
+    monkeypatch.setattr(cohort_flows, "is_large", lambda: False)
+    now = asked.get(f"cohorts/{saved.pk}/flow").json()
+    assert kept.pop("counted_at") and now.pop("counted_at") is None
+    assert kept == now
+    assert [step["n"] for step in now["flow"]] == [step["n"] for step in page().context["flow"]]

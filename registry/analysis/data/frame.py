@@ -333,12 +333,12 @@ def key_of(patient_id):
     return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
 
 
-def patient_ids(keys, source=LIVE):
-    """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending."""
+def patient_ids(keys, source=LIVE, most=None):
+    """The IDs of the patients in scope with these keys (numbers of the column `key`), ascending; the first `most`."""
     wanted = [int(key).to_bytes(8, "big") for key in keys]
     with transaction.atomic(), connection.cursor() as cursor:
-        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1"
-        cursor.execute(source.reading(sql), [wanted])
+        sql = f"SELECT p.patient_id FROM registry_patient AS p WHERE {KEY} = ANY(%s) ORDER BY 1 LIMIT %s"
+        cursor.execute(source.reading(sql), [wanted, most])
         return [patient_id for (patient_id,) in cursor.fetchall()]
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry.analysis.data import frame as frames
+from registry import tasks
 from registry.analysis.design import cohorts, saved_cohorts
 from registry.analysis.design import errors as design_errors
 from registry.api.records.reference import TEXT, whole_list
@@ -59,11 +59,15 @@ DeclaredCohortShown = serializer(
 FlowShown = serializer(
     "Flow",
     {
-        "flow": Declared({"type": "array", "items": {"type": "object"}, "description": "Each step with its count."}),
-        "n": serializers.IntegerField(help_text="Patients who are in."),
+        "flow": Declared(
+            {"type": ["array", "null"], "items": {"type": "object"}, "description": "Each step with its count."}
+        ),
+        "n": serializers.IntegerField(help_text="Patients who are in.", allow_null=True),
+        "counted_at": serializers.DateTimeField(help_text="When it was counted; null for now.", allow_null=True),
     },
 )
 ORDERS = ("name", "created_at")
+COUNTING_SECONDS = 2  # after which whoever asked for a flow may ask again
 
 
 def _shown(saved):
@@ -140,12 +144,18 @@ class CohortFlow(Resource):
     tag = "Analysis"
     needs = {"GET": Can.COMPARE}
 
-    @extend_schema(responses=FlowShown)
+    @extend_schema(responses={200: FlowShown, 202: FlowShown})
     def get(self, request, cohort_id):
-        """The flow of a saved cohort today: how many each step leaves, counted over the sites that one may read."""
-        cohort = saved_cohorts.cohort_of(saved_of(cohort_id))
-        selection = cohorts.select(cohort, frames.read(cohorts.timepoints_needed(cohort)))
-        return Response({"flow": selection.flow, "n": int(selection.chosen.size)})
+        """The flow of a saved cohort today: how many each step leaves.
+
+        In a large registry a worker counts it: 202 with nulls until it has, which takes some seconds, and then what it
+        counted within the last minutes, with the moment.
+        """
+        flow = tasks.cohort_flow(saved_cohorts.cohort_of(saved_of(cohort_id)), access=self.access)
+        if flow is None:
+            answer = {"flow": None, "n": None, "counted_at": None}
+            return Response(answer, status=202, headers={"Retry-After": str(COUNTING_SECONDS)})
+        return Response({"flow": flow.flow, "n": flow.flow[-1]["n"], "counted_at": flow.at})
 
 
 def cohort_named(given, *, saved=True):

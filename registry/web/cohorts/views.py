@@ -15,21 +15,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry import tasks
-from registry.analysis.data import frame as frames
-from registry.analysis.design import cohorts, plans, saved_cohorts
+from registry.analysis.design import cohorts, saved_cohorts
 from registry.analysis.design import errors as design_errors
-from registry.analysis.design.cohorts import ALL, ENROLLED, Cohort, enrolled
-from registry.instruments.base import Label
-from registry.instruments.levels import DEFAULT_RULE
-from registry.models import ComparisonRun, SavedCohort
+from registry.analysis.design.cohort_lists import AFTER, ANALYSED, Behind
+from registry.analysis.design.cohorts import ALL, Cohort, enrolled
+from registry.models import ComparisonRun, Patient, SavedCohort
 from registry.web.cohorts.forms import CohortForm, SaveForm, address_of
 from registry.web.shared.flow_diagram import diagram, lists
 from registry.web.shared.gates import for_comparing
 from sites.tenancy.access import Can
 
 PAGE = 100
-AFTER = "after"  # before the number of a step: those who remain after it
-ANALYSED = "analysed"  # beside the number of a step: those who remain, not those whom it takes out
 
 
 @require_safe
@@ -139,11 +135,6 @@ def _of_site(flow, step_counts):
     return steps
 
 
-def _selected(cohort, rule=DEFAULT_RULE, also=(), **more):
-    frame = frames.read(tuple(dict.fromkeys((*cohorts.timepoints_needed(cohort), *also))), **more)
-    return frame, cohorts.select(cohort, frame, rule)
-
-
 def _run(text):
     """The finished run from whose flow somebody comes, None where it is from none. Http404 for one there is not."""
     if not text:
@@ -168,16 +159,6 @@ def _counted(run, step, group):
     return flow[place]["excluded"] if place and not step.startswith(AFTER) else flow[place]["n"]
 
 
-def _group(run, code, frame):
-    """What a group of a run's plan is called, and (n,) bool: who is in it. Http404 for a group that it has not."""
-    plan = plans.from_json(run.plan)
-    choices, places = plan.grouped_by.places(frame, plan.rule)
-    for place, choice in enumerate(choices):
-        if choice.code == code:
-            return choice.label, places == place
-    raise Http404
-
-
 @require_safe
 @for_comparing
 def cohort_patients(request):
@@ -187,49 +168,28 @@ def cohort_patients(request):
         raise Http404
     run = _run(request.GET.get("run"))
     cohort = cohorts.from_json(run.result["cohort"]) if run else Cohort("new", "0", ALL.label, form.steps)
-    plan = plans.from_json(run.plan) if run else plans.SEGMENT_COMPARISON
-    frame, selection = _selected(cohort, plan.rule, plan.items_needed, keep_key=True)
-    step = request.GET.get("step", ANALYSED)
-    label, inside = _behind(step, selection, len(selection.cohort.steps) - len(cohort.steps) if run else 0)
+    step, at = request.GET.get("step", ANALYSED), request.GET.get("at", "")
     group = request.GET.get("group", "") if run else ""
-    if group:
-        label, mine = _group(run, group, frame)
-        inside &= mine
-    if at := request.GET.get("at", ""):
-        inside &= cohorts.Step("site", {"values": [at]}).keep(frame, None)
-    ids = frames.patient_ids(frame["key"][inside])
-    context = {
+    behind = Behind(cohort, step, site=at, run=str(run.pk) if run else "", group=group)
+    listed = tasks.cohort_patients(behind, access=request.access)
+    context = {"at": at, "query": address_of(form.steps)}
+    if listed is None:
+        return render(request, "cohorts/patients.html", context | {"counting": True, "label": _("Patients")})
+    if listed.label is None:
+        raise Http404(_("There is no such step."))
+    page = Paginator(listed.ids, PAGE).get_page(request.GET.get("page"))
+    # What a worker listed some minutes ago, somebody may have erased since.
+    page.object_list = sorted(Patient.objects.filter(pk__in=page.object_list).values_list("pk", flat=True))
+    context |= {
         "run": run,
         "then": run and _counted(run, step, group),
-        "page": Paginator(ids, PAGE).get_page(request.GET.get("page")),
-        "label": _told(label),
-        "at": at,
-        "query": address_of(form.steps),
+        "page": page,
+        "n": listed.n,
+        "most": len(listed.ids) if len(listed.ids) < listed.n else None,
+        "counted_at": listed.at,
+        "label": _told(listed.label),
         "here": urlencode(
             [(name, value) for name, values in request.GET.lists() for value in values if name != "page"]
         ),
     }
     return render(request, "cohorts/patients.html", context)
-
-
-REMAIN = Label("Analysed", "解析対象")
-
-
-def _behind(step, selection, earlier):
-    """What a number of the flow is called, and (n,) bool: who is behind it. Http404 for a step that there is not.
-
-    earlier  how many steps now come before those that the number counts: one more, if somebody withdrew since a run
-    """
-    steps = selection.cohort.steps
-    if step == ANALYSED:
-        return REMAIN, selection.left_at < 0
-    number = step.removeprefix(AFTER)
-    place = int(number) if number.isdecimal() and len(number) < 4 else -1
-    place += earlier if place > 0 else 0
-    if step.startswith(AFTER) and 0 < place <= len(steps):
-        return steps[place - 1].label, (selection.left_at < 0) | (selection.left_at >= place)
-    if place == 0:
-        return ENROLLED, selection.left_at > -2
-    if not 0 < place <= len(steps):
-        raise Http404(_("There is no such step."))
-    return steps[place - 1].reason, selection.left_at == place - 1
