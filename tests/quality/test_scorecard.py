@@ -19,7 +19,7 @@ from sites.models import AuditEvent
 def counted(north, south):
     """A network in which North has 30 of 60, four others 200 of 1000 in all, and one is too small to be shown."""
     others = {1000 + n: Share(50, 250) for n in range(4)} | {2000: Share(2, 4)}
-    shares = {"in_window": {north.pk: Share(30, 60), **others}, "death_90": {north.pk: Share(6, 60), **others}}
+    shares = {"in_window": {north.pk: Share(30, 60), **others}, "death_90": {north.pk: Share(4, 60), **others}}
     adjusted = {"death_90": {north.pk: Adjusted(6, 4.0, 58, 2)}}
     network = Network(timezone.now(), shares, adjusted, {})
     caches["durable"].set(scorecards.KEY, network, 60)
