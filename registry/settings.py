@@ -534,7 +534,8 @@ LOGGING = {
         },
         "json": {"()": "sites.logs.json_lines.Formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {"requests": {"()": "sites.logs.request_lines.RequestFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["requests"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
 LOG_REQUESTS = flag("METASPINE_LOG_REQUESTS")  # every one, by the name of its view; slow and failed ones always

@@ -22,6 +22,7 @@ from registry import tasks
 from registry.demo import DEFAULT_SEED, make_cohort
 from registry.services import current_protocol as protocol
 from registry.services.entry import patients
+from registry.services.protocol import wording
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can, Role, access_of
 from sites.tenancy.scope import entered, everything
@@ -277,3 +278,18 @@ def broker():
     tasks.app.control.purge()
     yield settings.REDIS_URL
     tasks.app.control.purge()
+
+
+@pytest.fixture
+def licensed(db):
+    """Wording of EQ-5D-5L in both languages, of our own making: patients' links ask it."""
+    with everything():
+        for language in ("en", "ja"):
+            wording.load(
+                access=None,
+                code="eq5d5l",
+                language=language,
+                content=wording.placeholder(language),
+                licence="synthetic",
+                is_placeholder=True,
+            )

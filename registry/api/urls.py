@@ -5,7 +5,16 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
-from registry.api.records import adverse_events, assessments, batch, follow_up_ends, patients, queries, reference
+from registry.api.records import (
+    adverse_events,
+    assessments,
+    batch,
+    follow_up_ends,
+    own_records,
+    patients,
+    queries,
+    reference,
+)
 from registry.api.schema import docs, root
 
 app_name = "api"
@@ -38,6 +47,8 @@ urlpatterns = [
     path("follow-up-ends", follow_up_ends.FollowUpEnds.as_view(), name="follow_up_ends"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("own-records", own_records.OwnRecords.as_view(), name="own_records"),
+    path("own-records/<int:record_id>", own_records.OneOwnRecord.as_view(), name="own_record"),
     path("batch", batch.Batch.as_view(), name="batch"),
     path("queries", queries.Queries.as_view(), name="queries"),
     path("queries/<int:query_id>", queries.OneQuery.as_view(), name="query"),

@@ -83,7 +83,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     """
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
-    ends += make.repeats() if source is LIVE and "extras" in choices.with_ else ()
+    ends += make.repeats() if source.own_records and "extras" in choices.with_ else ()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -147,7 +147,7 @@ class _Maker:
         )
 
     def repeats(self):
-        """A table for each repeating form of the study's own; of the registry as it is, not of a snapshot."""
+        """A table for each repeating form of the study's own."""
         return tuple(self._repeat(instrument) for instrument in catalogue.current().repeats)
 
     def _repeat(self, instrument):
@@ -160,7 +160,7 @@ class _Maker:
             f"own_{instrument.code}",
             Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
             (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
-            f"(SELECT * FROM registry_ownrecord WHERE form = '{instrument.code}') AS t "
+            f"(SELECT * FROM {self.source.own_records} WHERE form = '{instrument.code}') AS t "
             f"{self._only()} {self._surgery()}",
             "t.patient_id, t.id",
         )

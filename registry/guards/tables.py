@@ -255,10 +255,14 @@ PROTOCOL = [
     *by_site("registry_ownrecord", update=REVIEW),
     *record("registry_ownrecord", ("state",), state=()),
     *audited("registry_ownrecord", without=STAMPS),
+    trigger("registry_ownrecord", "own_record_fits", "AFTER INSERT OR UPDATE", "own_record_fits"),
     # The documents are long, and what was published never changes: that it was is what the trail tells.
     *audited("registry_protocolversion", site="", without=("document", "asked")),
     *audited("registry_owninstrument", site="", without=("document", "changed_at")),
     *audited("registry_owncolumn", key="name", site=""),
+    # The wording belongs to others, and the trail goes into files: it tells that it was loaded, and by which licence.
+    *audited("registry_licensedwording", site="", without=("*document",)),
+    trigger("registry_licensedwording", "keep_wording", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger("registry_protocolversion", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol"),
     trigger(
         "registry_owninstrument", "keep_protocol", "BEFORE UPDATE OR DELETE", "keep_protocol", having="NOT OLD.is_draft"
@@ -310,7 +314,7 @@ ERRORS = [
             *(MARKED[1:] if table == "registry_patient" else ()),
             having="OLD.in_error IS DISTINCT FROM NEW.in_error",
         )
-        for table in ("registry_patient", "registry_assessment", "registry_adverseevent")
+        for table in ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_ownrecord")
     ),
 ]
 

@@ -2,15 +2,12 @@
 
 import sys
 
-import psycopg
-from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseServerError
 from django.template import loader
 
 from registry.services.files.shared_store import StoreAway
+from sites.logs.request_lines import DATABASE_AWAY
 
-# By Django, and by psycopg where we ask it ourselves (COPY).
-AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, StoreAway)
 RETRY_AFTER = "10"  # seconds
 LARGEST = 500_000  # characters of what was sent that are given back
 # What is typed anew: secrets do not travel in pages.
@@ -19,7 +16,7 @@ SECRET = ("password", "code", "token", "secret")
 
 def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
-    if isinstance(sys.exc_info()[1], AWAY):
+    if isinstance(sys.exc_info()[1], (*DATABASE_AWAY, StoreAway)):
         return database_away(request)
     page = loader.get_template("500.html").render({"request_id": _id(request)})
     return HttpResponseServerError(page)

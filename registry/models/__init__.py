@@ -18,6 +18,7 @@ from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
 from registry.models.switches import InstrumentSwitch
 from registry.models.watermarks import Watermark
+from registry.models.wording import LicensedWording
 
 __all__ = [
     "AdverseEvent",
@@ -36,6 +37,7 @@ __all__ = [
     "ImportMapping",
     "ImportPart",
     "InstrumentSwitch",
+    "LicensedWording",
     "OwnColumn",
     "OwnInstrument",
     "OwnRecord",

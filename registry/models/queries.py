@@ -20,13 +20,14 @@ class QueryState(models.TextChoices):
 
 
 class QueryForm(models.TextChoices):
-    """The kind of form that a query is about; an assessment's also has a timepoint, an adverse event's the event."""
+    """The kind of form that a query is about; the query names the timepoint, adverse event or own record beside it."""
 
     BASELINE = "baseline", _("Baseline")
     SURGERY = "surgery", _("Surgery")
     FOLLOW_UP = "follow_up", _("Follow-up")
     ASSESSMENT = "assessment", _("Assessment")
     ADVERSE_EVENT = "adverse_event", _("Adverse event")
+    OWN_RECORD = "own_record", _("Repeating form")
 
 
 class QueryQuerySet(models.QuerySet):
@@ -56,6 +57,9 @@ class Query(models.Model):
     )
     event = models.ForeignKey(
         "registry.AdverseEvent", models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    own_record = models.ForeignKey(
+        "registry.OwnRecord", models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
     )
     field = models.CharField(_("item"), max_length=63, null=True)
     rule = models.CharField(_("rule"), max_length=63, null=True)
@@ -93,9 +97,13 @@ class Query(models.Model):
                 condition=Q(form="adverse_event", event__isnull=False) | ~Q(form="adverse_event") & Q(event=None),
                 name="query_event_fits",
             ),
+            models.CheckConstraint(
+                condition=Q(form="own_record", own_record__isnull=False) | ~Q(form="own_record") & Q(own_record=None),
+                name="query_own_record_fits",
+            ),
             models.CheckConstraint(condition=Q(rule__isnull=False) | ~Q(text=""), name="query_asks_something"),
             models.UniqueConstraint(
-                fields=["patient", "form", "timepoint", "event", "rule", "in_error"],
+                fields=["patient", "form", "timepoint", "event", "own_record", "rule", "in_error"],
                 condition=Q(rule__isnull=False),
                 nulls_distinct=False,
                 name="query_once_a_rule",

@@ -14,6 +14,7 @@ from sites.models import AuditEvent
 from sites.tenancy.scope import everything
 from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT
+from tests.working import export_path
 
 WHOLE = "content=items,totals,hsuv,changes&value_sets=JP,US"
 
@@ -54,7 +55,7 @@ def exported(asking, **choices):
     """The archive of an export that a worker has written."""
     job = asking.post("exports", choices).json()
     assert jobs.perform(job["id"], reporting=False)
-    return zipfile.ZipFile(jobs.path_of(Export.objects.get(pk=job["id"])))
+    return zipfile.ZipFile(export_path(Export.objects.get(pk=job["id"])))
 
 
 @pytest.mark.parametrize("shape", ["long", "wide"])

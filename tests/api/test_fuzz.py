@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
-from registry.api.schema.docs import described
+from registry.api.schema.document import described
 from registry.exports import jobs
 from registry.exports.choices import Choices
 from registry.services.entry import patients

@@ -8,9 +8,10 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from registry.api.schema.docs import described
+from registry.api.schema.document import described
 from registry.api.schema.examples import BODIES, PATIENT, REQUIRED
 from registry.instruments import catalogue
+from registry.services.protocol import bringing, publishing
 from tests.guard import permissions
 
 SCHEMA = json.loads(json.dumps(described()))
@@ -72,11 +73,15 @@ def test_every_answer_has_an_example_that_its_schema_allows():
 
 
 @pytest.fixture
-def world(program, alice, mona, bob, dana, north, enrolled):
+def world(program, alice, mona, bob, dana, ada, as_person, north, enrolled):
     """(who can carry out an operation, values of its path parameters): S07 with a patient and one of everything."""
     type(north).objects.filter(pk=north.pk).update(code="S07")
     known = enrolled(alice).pk
+    with as_person(ada) as access:
+        publishing.keep_draft(access=access, document=bringing.library()["rt_courses"])
+        publishing.publish(access=access, code="rt_courses", note="to try")
     asking = program(alice)
+    record = asking.post("own-records", {"patient_id": known, "form": "rt_courses"}).json()["id"]
     draft = {"patient_id": known, "timepoint": "preop", "assessment_date": "2026-01-12"}
     assert asking.post("assessments", draft).status_code == 201
     event = asking.post("adverse-events", {"patient_id": known, "kind": "other", "onset_date": "2026-01-20"})
@@ -85,6 +90,7 @@ def world(program, alice, mona, bob, dana, north, enrolled):
     asked, done = (raising.post("queries", question | {"text": text}).json()["id"] for text in ("A?", "B?"))
     assert raising.post(f"queries/{done}/close", {}).status_code == 200
     values = {"patient_id": known, "timepoint": "preop", "event_id": event.json()["id"], "query_id": asked}
+    values["record_id"] = record
     programs = {"coordinator": asking, "monitor": raising, "statistician": program(bob)}
     importing = programs["data_manager"] = program(dana)
     file = {"file": SimpleUploadedFile("patients.csv", b"a,b\n1,2\n")}

@@ -32,7 +32,7 @@ from registry.services.entry import own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
-from registry.services.protocol import publishing, whole
+from registry.services.protocol import publishing, whole, wording
 from registry.services.quality import scorecards
 from registry.services.review import queries, signing
 from sites.models import Invitation
@@ -165,7 +165,7 @@ def almost_answered(world, place):
         link = patient_links.usable()
         for item in patient_links.ITEMS:
             patient_links.decline(link, item)
-    return given | {"step": len(patient_links.ITEMS) + 1}
+    return given | {"step": len(patient_links.items_of(link)) + 1}
 
 
 def invited(world, place):
@@ -373,6 +373,17 @@ ACTS = {
     # The study
     "schedule_new": Act({"effective_from": "2099-01-01", "note": "as approved", "day-2": "95"}),
     "study_about": Act({"name_en": "Spine", "note": "as approved"}),
+    "licensed_wording": Act(
+        lambda *_: {
+            "questionnaire": "eq5d5l",
+            "language": "en",
+            "licence": "2026-1",
+            "file": SimpleUploadedFile("wording.csv", wording.placeholder("en")),
+        },
+        on="",
+    ),
+    "patient_paper": Act({"form": "baseline", "kind": "blank", "language": "en"}, done=200, stores=False),
+    "blank_paper": Act({"form": "baseline", "language": "en"}, done=200, stores=False),
     "study_load": Act({"ready": READY, "note": "as approved"}, on=""),
     "study_matrix": Act({"note": "as approved", "off@barthel": "1"}),
     "own_instrument_new": Act({"title_en": "Gait", "code": "gait", "record": "assessment"}, on=""),
@@ -516,6 +527,11 @@ def programs():
         "query_reopen": {"before": closed, "done": 200},
         "comparison_cancel": {"before": queued_run, "stores": False},
         "exports": {"typed": {"format": "csv"}, "done": 202},
+        "own_records": {
+            "before": published,
+            "done": 201,
+            "typed": lambda values, *_: {"patient_id": values["patient_id"], "form": OWN["code"], "walk_m": 30},
+        },
         "export_cancel": {"before": own_export, "people": frozenset({"coordinator"}), "stores": False},
         "import_decision": {"before": another_import(EVENTS), "done": 202, "stores": False},
     }

@@ -246,6 +246,10 @@ OPERATIONS = {
     "adverse_event_patch": changes(
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
+    "own_records_get": Operation(READERS),
+    "own_records_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422),)),
+    "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),
+    "own_record_patch": Operation(ENTRY, scope="write", arguments={"record_id": 999_999}, sent=((nothing, 404, 404),)),
     "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
@@ -381,6 +385,8 @@ RULES = {
     "system_retry": Rule(ADMIN, ADMIN, opened=405, acted=(404,)),
     "study_about": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_matrix": Rule(ADMIN, ADMIN, acted=(422,)),
+    "licensed_wording": Rule(ADMIN, ADMIN, acted=(422, 404)),
+    "wording_template": page(ADMIN, arguments={"code": "eq5d5l"}),
     "study_load": Rule(ADMIN, ADMIN, acted=(422,)),
     "study_file": page(ADMIN),
     "study_protocol": page(READERS | ADMIN),
@@ -407,6 +413,8 @@ RULES = {
     "enrol": Rule(ENTRY, ENTRY, acted=(422,)),
     "patient": record(),
     "history": record(),
+    "patient_paper": record(writers=READERS, acted=(422,)),
+    "blank_paper": Rule(READERS, READERS, acted=(422,)),
     "follow_up_end": record(writers=ENTRY, acted=(422,)),
     "erase_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,), bodies=({"extent": "everything", "typed": ""},)),
     "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),

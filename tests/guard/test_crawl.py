@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner
-from registry.api.schema.docs import described
+from registry.api.schema.document import described
 from registry.imports import jobs as imports
 from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, SavedPlan, ScheduleVersion
 from registry.services import current_protocol as protocol

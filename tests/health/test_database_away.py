@@ -4,9 +4,11 @@ import html
 import re
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.test import Client, override_settings
 
+from sites.logs.request_lines import RequestFilter
 from sites.tenancy.scope import everything
 
 NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
@@ -49,6 +51,19 @@ def test_a_page_may_be_loaded_again_and_a_password_is_never_given_back(away):
     assert page.status_code == 503 and b"Try again" in page.content and b"<textarea" not in page.content
     answer = away.post("/login/", {"username": "a@example.org", "password": "correct horse"})
     assert answer.status_code == 503 and b"correct horse" not in answer.content
+
+
+def test_a_line_names_the_view_and_why_and_neither_address_nor_traceback(away, caplog):
+    caplog.handler.addFilter(RequestFilter())
+    away.cookies.load(SESSION)
+    with caplog.at_level("WARNING", logger="django.request"):
+        away.post("/patients/N01-0001/assessments/preop/", TYPED)
+        away.get("/patients/N01-0002/nothing/")
+    lines = [record for record in caplog.records if record.name == "django.request"]
+    assert len(lines) == 2 and not any(record.exc_info or record.exc_text for record in lines)
+    assert all("OperationalError: connection" in record.getMessage() for record in lines)
+    assert "N01-000" not in caplog.text
+    assert settings.LOGGING["handlers"]["console"]["filters"] == ["requests"]
 
 
 def test_the_api_answers_a_problem_document(away):

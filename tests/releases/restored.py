@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from registry.embedded.postgres import program
-from registry.services.operations.backups import _environment, _parameters
+from registry.services.operations.backups import environment_of, parameters
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.parent.name for path in HERE.glob("*/registry.sql.xz"))
@@ -46,17 +46,18 @@ def keys(release):
     return json.loads((HERE / release / "keys.json").read_text())
 
 
-def environment(connection):
-    return _environment(_parameters(connection))
-
-
 def psql(sql):
     """Run a script in the database of the connection `owner`, all of it or nothing."""
     owner = connections["owner"]
     owner.close()
     options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-o", os.devnull]
     done = subprocess.run(
-        [program("psql"), *options], input=sql, env=environment(owner), capture_output=True, text=True, check=False
+        [program("psql"), *options],
+        input=sql,
+        env=environment_of(parameters(owner)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[:2000]
 
@@ -66,7 +67,11 @@ def schema_of():
     owner = connections["owner"]
     owner.close()
     text = subprocess.run(
-        [program("pg_dump"), "--schema-only"], env=environment(owner), capture_output=True, text=True, check=True
+        [program("pg_dump"), "--schema-only"],
+        env=environment_of(parameters(owner)),
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
 

@@ -22,6 +22,8 @@ from sites.tenancy.scope import Scope, entered
 from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT
 
+pytestmark = pytest.mark.usefixtures("licensed")
+
 GIVEN = {"eq5d_mobility": 3, "eq5d_self_care": 2, "eq5d_usual_activities": 4, "eq5d_pain_discomfort": 1,
          "eq5d_anxiety_depression": "refused", "eq_vas": 55, "pain_vas_mm": 30}  # fmt: skip
 

@@ -353,7 +353,7 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
     """
     wanted = checked(wanted)
     require(wanted, source.lacking)
-    if wanted.of_repeats and source is not LIVE:
+    if wanted.of_repeats and not source.own_records:
         raise snapshots.Lacking(NO_REPEATS)
     on_rows = on_rows or (lambda count: None)
     with one_moment():
@@ -393,8 +393,10 @@ LACKING = Label(
 
 
 NO_REPEATS = Label(
-    "A snapshot holds no repeating forms of the study's own: compare the registry as it is.",
-    "スナップショットには独自の繰り返し調査票が含まれません。現在の登録データで比較してください。",
+    "The snapshot is from before repeating forms of the study's own were frozen: take a newer one, or the registry as "
+    "it is.",
+    "このスナップショットには独自の繰り返し調査票が含まれていません。より新しいスナップショットか現在の登録データを"
+    "選んでください。",
 )
 
 

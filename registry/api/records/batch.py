@@ -19,9 +19,10 @@ from registry.api.shared.resource import Resource
 from sites.tenancy.access import Can
 
 MOST = 500
-CREATING = ("patients", "assessments", "adverse_events")
+CREATING = ("patients", "assessments", "adverse_events", "own_records")
 CHANGING = (
     "patient_baseline", "patient_surgery", "patient_follow_up", "patient_identifiers", "assessment", "adverse_event",
+    "own_record",
 )  # fmt: skip
 ALLOWED = {"POST": CREATING, "PATCH": CHANGING}
 

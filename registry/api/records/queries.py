@@ -31,7 +31,7 @@ from registry.api.shared.resource import Resource
 from registry.instruments import catalogue, checks
 from registry.instruments.base import Item, Label
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
-from registry.models import AdverseEvent, Query, QueryForm, QueryMessage, QueryState, Timepoint
+from registry.models import AdverseEvent, OwnRecord, Query, QueryForm, QueryMessage, QueryState, Timepoint
 from registry.services.files.data_use import of_use_to
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form, every_check, own_checks
@@ -41,12 +41,23 @@ RULES = {check.name: check.message for check in every_check(checks.SCHEDULE)}
 FORM = {
     "type": "string",
     "enum": QueryForm.values,
-    "description": "The form that it is about; an assessment also has its timepoint, an adverse event its id.",
+    "description": (
+        "The form that it is about; an assessment also has its timepoint, an adverse event and a record of a "
+        "repeating form its id."
+    ),
 }
 TIMEPOINT_OR_NULL = TIMEPOINT_SCHEMA | {"type": ["string", "null"]}
 EVENT = Item(
     name="event_id",
     label=Label("Id of the adverse event", "有害事象のID"),
+    kind="integer",
+    minimum=1,
+    maximum=2**53,
+    required=False,
+)
+RECORD = Item(
+    name="own_record_id",
+    label=Label("Id of the record of a repeating form", "繰り返し調査票の記録のID"),
     kind="integer",
     minimum=1,
     maximum=2**53,
@@ -74,6 +85,7 @@ QueryShown = serializer(
         "form": Declared(FORM),
         "timepoint": Declared(TIMEPOINT_OR_NULL, source="timepoint_id"),
         "event_id": Declared(item_schema(EVENT)),
+        "own_record_id": Declared(item_schema(RECORD)),
         "field": Declared(TEXT_OR_NULL | {"description": "The item; null for the form as a whole."}),
         "rule": Declared(TEXT_OR_NULL | {"description": "The soft check that raised it; null where a person did."}),
         "question": Declared(TEXT | {"description": "As a person asked it, or as the rule says it."}),
@@ -93,6 +105,7 @@ QueryNew = serializer(
         "form": Declared(FORM),
         "timepoint": Declared(TIMEPOINT_OR_NULL),
         "event_id": Declared(item_schema(EVENT)),
+        "own_record_id": Declared(item_schema(RECORD)),
         "field": Declared(item_schema(FIELD)),
         "text": Declared(item_schema(queries.TEXT, nullable=False)),
     },
@@ -190,7 +203,8 @@ class Queries(_Queries):
         """Raise a query about a form, or one of its items. The same question that is still open is not asked twice."""
         body = dict(request.data)
         kind, timepoint = body.pop("form", None), body.pop("timepoint", None)
-        sent = request_body.read(request, (), body=body, more=(PATIENT_ID, EVENT, FIELD, queries.TEXT), forms=False)
+        more = (PATIENT_ID, EVENT, RECORD, FIELD, queries.TEXT)
+        sent = request_body.read(request, (), body=body, more=more, forms=False)
         patient = patient_named(self, sent)
         form = _form(patient, kind, timepoint, sent)
         if patient is None:
@@ -230,11 +244,28 @@ def _form(patient, kind, timepoint, sent):
             errors.setdefault("event_id", [_("there is no such adverse event of this patient")])
     elif event is not None:
         errors["event_id"] = [_("is for a query about an adverse event")]
-    if field is not None and field not in queries.items_for(kind):
+    own = _own_form(patient, kind, sent)
+    if field is not None and field not in queries.items_for(kind, own):
         errors["field"] = [_("This form has no such item.")]
-    if errors.keys() & {"timepoint", "event_id", "field"}:
+    if errors.keys() & {"timepoint", "event_id", "own_record_id", "field"}:
         return None
-    return Form(kind, timepoint=timepoint, event=event)
+    return Form(kind, timepoint=timepoint, event=event, own=own, record=sent.more["own_record_id"])
+
+
+def _own_form(patient, kind, sent):
+    """The code of the repeating form that the body's record is of; None with the fault noted where there is none."""
+    number = sent.more["own_record_id"]
+    if kind != QueryForm.OWN_RECORD:
+        if number is not None:
+            sent.errors["own_record_id"] = [_("is for a query about a record of a repeating form")]
+        return None
+    if patient is None:
+        return None
+    mine = OwnRecord.objects.filter(patient_id=patient.pk, site_id=patient.site_id, pk=number)
+    own = mine.values_list("form", flat=True).first()
+    if own is None:
+        sent.errors.setdefault("own_record_id", [_("there is no such record of this patient")])
+    return own
 
 
 def _has_event(patient, event_id):

@@ -1,13 +1,12 @@
 """The API's documentation as a page: the schema, laid out. No script, and nothing from anywhere else."""
 
 import re
-from functools import cache
 
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
 
+from registry.api.schema.document import described_now
 from registry.api.shared.addresses import patterns
 
 WELL = ("200", "201", "202", "204")
@@ -15,7 +14,7 @@ WELL = ("200", "201", "202", "204")
 
 @require_safe
 def docs(request):
-    schema = described()
+    schema = described_now()
     return render(
         request,
         "api/docs.html",
@@ -25,12 +24,6 @@ def docs(request):
             "groups": _groups(schema),
         },
     )
-
-
-@cache
-def described():
-    """The schema of the API; it does not change while a process lives."""
-    return SchemaGenerator().get_schema(request=None, public=True)
 
 
 def _groups(schema):

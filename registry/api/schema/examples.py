@@ -37,6 +37,8 @@ BODIES = {
         "clavien_dindo": "II",
     },
     "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
+    "own_records_post": {"patient_id": PATIENT, "form": "rt_courses", "missing": {}, "complete": False},
+    "own_record_patch": {"missing": {}, "complete": False, "reason": "read from the letter of the radiotherapist"},
     "batch_post": {
         "requests": [
             {
@@ -76,6 +78,7 @@ REQUIRED = {
     "Enrolment": ["site_code", "sex", "birth_date", "consent_date", "consented"],
     "AssessmentNew": ["patient_id", "timepoint", "assessment_date"],
     "AdverseEventNew": ["patient_id", "kind", "onset_date"],
+    "OwnRecordNew": ["patient_id", "form"],
     "Batch": ["requests"],
     "CohortNew": ["name", "steps"],
     "ImportNew": ["file"],

@@ -88,8 +88,13 @@ def as_json(value):
 def own_shown(row, *forms):
     """What a record holds of the study's own instruments of `forms`: items, and what is calculated of them."""
     current = catalogue.current()
+    return own_shown_of(row, [instrument for form in forms for instrument in current.own.get(form, ())])
+
+
+def own_shown_of(row, instruments):
+    """What a record holds of some own instruments: items, and what is calculated of them."""
     shown = {}
-    for instrument in (instrument for form in forms for instrument in current.own.get(form, ())):
+    for instrument in instruments:
         answers = {item.name: getattr(row, item.name, None) for item in instrument.items}
         shown |= {name: as_json(value) for name, value in answers.items()}
         for derived in instrument.derived:

@@ -1,8 +1,8 @@
 """CDISC ODM-XML 1.3.2: the metadata of what is exported, then each patient, written as they are read.
 
 A study event for the patient's own forms, one for each timepoint, one for each adverse event, one for the end of
-follow-up; a form and an item group for each instrument; an item for each column. A missing value is an item that is
-null, with its reason as a flag.
+follow-up, one for each record of a repeating form of the study's own; a form and an item group for each instrument; an
+item for each column. A missing value is an item that is null, with its reason as a flag.
 """
 
 from itertools import groupby
@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.analysis.running.versions import product_version
+from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Label
 from registry.instruments.core import follow_up_end
 from registry.instruments.keys import TIMEPOINT
@@ -22,10 +23,12 @@ from registry.services.files.file_formats import FOLLOW_UP_ENDS
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
 PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", "SE.follow_up_end"
 VISIT = "visit"  # the form that holds when an assessment took place, which belongs to no instrument
-KEYS = ("patient_id", "site_code", "timepoint")  # these name a row: they are not items
+KEYS = ("patient_id", "site_code", "timepoint", "record")  # these name a row: they are not items
+REPEATING = "own_"  # how tables of repeating forms begin
 MISSING_LIST = "CL.missing"
 ENDS = FOLLOW_UP_ENDS.name  # not there in the oldest snapshots
 DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
+OF_KINDS = {"partial_date": "partialDate", "time": "partialTime"}  # by kind of item, where ODM knows more than ours
 EVERY = 500  # patients between two signs of progress
 
 
@@ -130,7 +133,13 @@ def _visits(tables):
 
 def _event_oids(tables):
     ends = [FOLLOW_UP_END] if ENDS in tables else []
-    return [PATIENT_EVENT, *(f"SE.{visit.code}" for visit in _visits(tables)), ADVERSE_EVENT, *ends]
+    own = [f"SE.{name}" for name in _repeating(tables)]
+    return [PATIENT_EVENT, *(f"SE.{visit.code}" for visit in _visits(tables)), ADVERSE_EVENT, *ends, *own]
+
+
+def _repeating(tables):
+    """Names of the tables of repeating forms of the study's own."""
+    return [name for name in tables if name.startswith(REPEATING)]
 
 
 def _protocol(tables):
@@ -151,6 +160,9 @@ def _events(tables):
     )
     if ENDS in tables:
         yield _event(FOLLOW_UP_END, follow_up_end.FOLLOW_UP_END.title, "No", "Common", tables[ENDS].forms)
+    for name in _repeating(tables):
+        title = tables[name].dataset.variables[1].instrument.title
+        yield _event(f"SE.{name}", title, "Yes", "Unscheduled", tables[name].forms)
 
 
 def _event(oid, label, repeating, kind, forms):
@@ -204,14 +216,30 @@ def _item_def(item):
     checks = "" if item.choices else _checks(variable)
     codes = f'<CodeListRef CodeListOID="CL.{item.name}"/>' if item.choices else ""
     return (
-        f'<ItemDef OID="I.{item.name}" Name="{item.name}" DataType="{DATA_TYPES[item.kind]}"{_length(item)}>'
+        f'<ItemDef OID="I.{item.name}" Name="{item.name}" DataType="{_data_type(item)}"{_length(item)}>'
         f"<Description>{_both(item.label)}</Description>{unit}{checks}{codes}</ItemDef>\n"
     )
 
 
+def _declared(item):
+    """The item that a column shows as it was answered; None for a derived one."""
+    try:
+        return catalogue.item(item.variable.of)
+    except KeyError:
+        return None
+
+
+def _data_type(item):
+    declared = _declared(item)
+    return OF_KINDS.get(declared.kind if declared else "") or DATA_TYPES[item.kind]
+
+
 def _length(item):
+    declared = _declared(item)
+    if declared and declared.kind in OF_KINDS:
+        return ""
     if item.kind == "text":
-        return ' Length="200"'
+        return f' Length="{max(declared.max_length if declared else 0, 200)}"'
     if item.kind == "code":
         return f' Length="{max(len(str(choice.code)) for choice in item.choices)}"'
     return ' Length="20" SignificantDigits="17"' if item.kind == "number" else ""
@@ -253,6 +281,7 @@ def _clinical_data(stream, tables, tick):
     patients, assessments, events = (tables[name] for name in ("patients", "assessments", "adverse_events"))
     of_visits, of_events = _ByPatient(assessments), _ByPatient(events)
     of_ends = _ByPatient(tables[ENDS]) if ENDS in tables else None
+    of_own = {name: _ByPatient(tables[name]) for name in _repeating(tables)}
     counts = dict.fromkeys(tables, 0)
     for row in patients.rows():
         patient_id, site = row[patients.places["patient_id"]], row[patients.places["site_code"]]
@@ -265,6 +294,10 @@ def _clinical_data(stream, tables, tick):
             parts.append(_event_data(ADVERSE_EVENT, f' StudyEventRepeatKey="{number}"', events, event))
         ends = of_ends.of(patient_id) if of_ends else []
         parts += [_event_data(FOLLOW_UP_END, "", tables[ENDS], end) for end in ends]
+        for name, rows in of_own.items():
+            own = rows.of(patient_id)
+            parts += _own_data(name, tables[name], own)
+            counts[name] += len(own)
         parts.append("</SubjectData>\n")
         stream.write("".join(parts).encode())
         counts["patients"] += 1
@@ -275,6 +308,12 @@ def _clinical_data(stream, tables, tick):
         if counts["patients"] % EVERY == 0:
             tick(sum(counts.values()))
     return counts
+
+
+def _own_data(name, table, rows):
+    """The records of a repeating form of a patient, each known by its number."""
+    place = table.places["record"]
+    return [_event_data(f"SE.{name}", f' StudyEventRepeatKey="{row[place]}"', table, row) for row in rows]
 
 
 class _ByPatient:

@@ -31,6 +31,7 @@ REASON_OF = {code: reason for reason, code in reversed(ABSENT_CODES.items())}
 # The first part of a response's id where it belongs to no timepoint.
 OF_PATIENT = "patient"
 OF_EVENT = "event-"
+OF_RECORD = "record-"  # of a repeating form of the study's own
 
 
 def code_system(name):
@@ -61,13 +62,26 @@ def decoded(text):
 
 
 def response_id(instrument, patient_id, *, timepoint=None, event=None):
-    """`1m.eq5d5l.S07-0012`, `patient.sins.S07-0012` or `event-7.adverse-event.S07-0012`."""
-    first = timepoint or (f"{OF_EVENT}{event}" if event is not None else OF_PATIENT)
+    """`1m.eq5d5l.S07-0012`, `patient.sins.S07-0012`, `event-7.adverse-event.S07-0012`, `record-5.rt-courses.S07-0012`.
+
+    event  the number of the event, or of the record of a repeating form
+    """
+    first = timepoint or (f"{_numbered(instrument)}{event}" if event is not None else OF_PATIENT)
     return f"{first}.{resource_id(instrument.code)}.{encoded(patient_id)}"
 
 
+def _numbered(instrument):
+    """How the id of a response begins where a patient has several of them; "" where not."""
+    if instrument in catalogue.ADVERSE_EVENTS:
+        return OF_EVENT
+    return OF_RECORD if instrument in catalogue.current().repeats else ""
+
+
 def parts_of(response):
-    """(instrument, patient ID, timepoint or None, number of the event or None) of a response's id; ValueError."""
+    """(instrument, patient ID, timepoint or None, number of the event or record or None) of a response's id.
+
+    ValueError for what is no such id.
+    """
     first, _, rest = response.partition(".")
     code, _, patient = rest.partition(".")
     known = instruments()
@@ -76,9 +90,9 @@ def parts_of(response):
     instrument, patient_id = known[code], decoded(patient)
     if instrument in catalogue.current().of_patient:
         fits, timepoint, event = first == OF_PATIENT, None, None
-    elif instrument in catalogue.ADVERSE_EVENTS:
-        number = first.removeprefix(OF_EVENT)
-        fits = first.startswith(OF_EVENT) and number.isdigit() and len(number) < 19
+    elif prefix := _numbered(instrument):
+        number = first.removeprefix(prefix)
+        fits = first.startswith(prefix) and number.isascii() and number.isdigit() and len(number) < 19
         timepoint, event = None, int(number) if fits else None
     else:
         fits, timepoint, event = bool(re.fullmatch(r"[A-Za-z0-9-]{1,8}", first)), first, None

@@ -53,20 +53,33 @@ def _item(item):
         value = f"value{_type(item).capitalize()}"
         for url, bound in ((MINIMUM, item.minimum), (MAXIMUM, item.maximum)):
             if bound is not None:
-                extensions.append({"url": url, value: bound})
+                extensions.append({"url": url, value: float(bound) if item.kind == "decimal" else bound})
         if item.unit:
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
         item_shown["maxLength"] = item.max_length
-    if item.kind == "levels":
+    if item.kind in ("levels", "codes"):
         item_shown["repeats"] = True
     return {"linkId": item_shown.pop("linkId"), **({"extension": extensions} if extensions else {}), **item_shown}
+
+
+# A date of FHIR may be a month or a year.
+TYPES = {"integer": "integer", "decimal": "decimal", "date": "date", "partial_date": "date", "time": "time"}
+TYPES["text"] = "string"
+
+
+def type_of(derived):
+    """The type of a derived value: whole, unless an own calculation says otherwise."""
+    kind = getattr(derived, "kind", "")
+    if kind == "number":
+        return "decimal" if derived.places else "integer"
+    return {"text": "string", "date": "date"}.get(kind, "integer")
 
 
 def _type(item):
     if item.choices:
         return "choice"
-    return {"integer": "integer", "decimal": "decimal", "date": "date", "text": "string"}[item.kind]
+    return TYPES[item.kind]
 
 
 def _derived(derived):
@@ -74,7 +87,7 @@ def _derived(derived):
     if isinstance(derived, Bands):
         options = [{"valueCoding": _coding(derived.name, choice.code, choice.label)} for choice in derived.choices]
         return item_shown | {"type": "choice", "answerOption": options}
-    return item_shown | {"type": "integer"}
+    return item_shown | {"type": type_of(derived)}
 
 
 def _coding(name, code, label):

@@ -5,10 +5,11 @@ from datetime import date
 
 from registry.fhir.mapping import names
 from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
-from registry.fhir.mapping.questionnaires import canonical
+from registry.fhir.mapping.questionnaires import canonical, type_of
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, Label
 
+SEVERAL = ("levels", "codes")  # kinds of items that take several answers
 STATUSES = ("in-progress", "completed", "amended")
 
 NOT_ONE = Label("must be a QuestionnaireResponse", "QuestionnaireResponseではありません")
@@ -112,8 +113,10 @@ def _answer(item, value):
     if item.choices:
         display = item.choice(value).label.en
         return {"valueCoding": {"system": names.code_system(item.name), "code": str(value), "display": display}}
-    if isinstance(value, date):
-        return {"valueDate": value.isoformat()}
+    if item.kind in ("date", "partial_date"):
+        return {"valueDate": value.isoformat() if isinstance(value, date) else value}
+    if item.kind == "time":
+        return {"valueTime": value.strftime("%H:%M:%S")}
     if item.kind == "decimal":
         return {"valueDecimal": float(value)}
     return {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
@@ -126,7 +129,12 @@ def _written_derived(derived, value):
         label = next(choice.label for choice in derived.choices if choice.code == value)
         coding = {"system": names.code_system(derived.name), "code": value, "display": label.en}
         return {"linkId": derived.name, "answer": [{"valueCoding": coding}]}
-    return {"linkId": derived.name, "answer": [{"valueInteger": value}]}
+    kind = type_of(derived)
+    if kind == "date":
+        value = value.isoformat()
+    if kind == "decimal":
+        value = float(value)
+    return {"linkId": derived.name, "answer": [{f"value{kind.capitalize()}": value}]}
 
 
 # Reading
@@ -232,7 +240,7 @@ def _read_item(item, sent, path, response, faults):
             faults.append(Fault(path, "code-invalid", UNKNOWN_REASON))
         else:
             response.missing[item.name] = reason
-    if len(answers) > 1 and item.kind != "levels":
+    if len(answers) > 1 and item.kind not in SEVERAL:
         faults.append(Fault(path, "structure", ONE_ANSWER))
         return
     values = []
@@ -243,7 +251,7 @@ def _read_item(item, sent, path, response, faults):
             return
         values.append(value)
     if values:
-        response.raw[item.name] = values if item.kind == "levels" else values[0]
+        response.raw[item.name] = values if item.kind in SEVERAL else values[0]
 
 
 def _value(item, answer):
@@ -260,6 +268,8 @@ def _value(item, answer):
         "integer": ("valueInteger", int),
         "decimal": ("valueDecimal", (int, float)),
         "date": ("valueDate", str),
+        "partial_date": ("valueDate", str),
+        "time": ("valueTime", str),
         "text": ("valueString", str),
     }[item.kind]
     value = answer.get(kind)

@@ -10,8 +10,9 @@ from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, State, Timepoint
+from registry.models import AdverseEvent, Assessment, OwnRecord, State, Timepoint
 from registry.services.entry.assessments import save_assessment
+from registry.services.entry.own_records import save_own_record
 from registry.services.entry.patients import items_of, save_adverse_event, save_form
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import REQUIRED, InvalidAnswers
@@ -26,22 +27,28 @@ NO_TIMEPOINT = Label("There is no timepoint “{v}”.", "時期「{v}」はあ�
 
 
 def instruments_of(kind):
-    """Instruments by what holds their answers: patient, assessment or event."""
+    """Instruments by what holds their answers: patient, assessment, event or record (of repeating forms)."""
     current = catalogue.current()
-    held = {"patient": current.of_patient, "assessment": current.of_assessment, "event": catalogue.ADVERSE_EVENTS}
+    held = {
+        "patient": current.of_patient,
+        "assessment": current.of_assessment,
+        "event": catalogue.ADVERSE_EVENTS,
+        "record": current.repeats,
+    }
     return held[kind]
 
 
 def shown_of(row, instrument, base):
-    """The QuestionnaireResponse of a stored row (Patient, Assessment or AdverseEvent) for one instrument."""
+    """The QuestionnaireResponse of a stored row (Patient, Assessment, AdverseEvent, OwnRecord) for one instrument."""
     parts = {}
     if isinstance(row, Assessment):
         parts = {"timepoint": row.timepoint_id, "day": row.assessment_date}
-    elif isinstance(row, AdverseEvent):
+    elif isinstance(row, (AdverseEvent, OwnRecord)):
         parts = {"event": row.pk}
     names = instrument.part_names
     identifying = {item.name for item in instrument.items if item.identifying}
     values = {name: getattr(row, name, None) for name in names if name not in identifying}
+    values |= _calculated(row, instrument)
     masked = {name for name in identifying if getattr(row, name, None)}
     if "birth_date" in identifying and getattr(row, "age_at_surgery", None) is not None:
         masked.add("birth_date")
@@ -49,6 +56,16 @@ def shown_of(row, instrument, base):
         instrument, row.patient_id, values, row.missing, base,
         version=row.version, updated_at=row.updated_at, masked=masked, **parts,
     )  # fmt: skip
+
+
+def _calculated(row, instrument):
+    """What an own instrument calculates of a row: it is stored nowhere."""
+    if not instrument.own:
+        return {}
+    return {
+        derived.name: derived.compute({name: getattr(row, name, None) for name in derived.items})
+        for derived in instrument.derived
+    }
 
 
 def has_answers(row, instrument):
@@ -68,6 +85,8 @@ def store(access, patient, response, *, version=None, event=None):
         row = _store_form(access, patient, response, version)
     elif response.instrument in catalogue.ADVERSE_EVENTS:
         row = _store_event(access, patient, response, version, event)
+    elif response.instrument in catalogue.current().repeats:
+        row = _store_record(access, patient, response, version, event)
     else:
         row = _store_assessment(access, patient, response, version)
     start_patient_outcomes(patient.pk)
@@ -140,6 +159,19 @@ def _store_assessment(access, patient, response, version):
         access=access, patient=patient, timepoint=response.timepoint, raw=raw, missing=missing,
         complete=_completes(items, raw, missing, response) and (row is None or row.state == State.DRAFT),
         version=row.version if row else None, reason=response.reason,
+    )  # fmt: skip
+
+
+def _store_record(access, patient, response, version, record):
+    """A new record of a repeating form, or a change of one."""
+    items = response.instrument.items
+    _require_own(response, items)
+    blank = record or OwnRecord(patient=patient, site_id=patient.site_id, form=response.instrument.code)
+    raw, missing = _merged(blank, items, response)
+    complete = _completes(items, raw, missing, response) and (record is None or record.state == State.DRAFT)
+    return save_own_record(
+        access=access, patient=patient, form=response.instrument.code, raw=raw, missing=missing, complete=complete,
+        record=record.pk if record else None, version=version, reason=response.reason,
     )  # fmt: skip
 
 

@@ -15,10 +15,12 @@ from registry.fhir.server import answers
 from registry.fhir.server.resource import Refused, Resource, shown
 from registry.instruments import catalogue, spelling
 from registry.instruments.base import InvalidValue, Label
-from registry.models import AdverseEvent, Assessment, Patient
+from registry.models import AdverseEvent, Assessment, OwnRecord, Patient
+from registry.services.entry import own_records
 from registry.services.entry.patients import enrol, with_hospital_number
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.records.cleaning import InvalidAnswers
+from registry.services.review.forms import own_records_of
 from sites.models import Site
 from sites.tenancy.access import Can
 
@@ -259,6 +261,7 @@ class QuestionnaireResponses(OfPatients):
             (patient, answers.instruments_of("patient")),
             *((assessment, answers.instruments_of("assessment")) for assessment in _assessments(patient)),
             *((event, answers.instruments_of("event")) for event in patient.adverse_events.order_by("pk")),
+            *((record, (own_records.instrument(record.form),)) for record in own_records_of(patient)),
         ]
         only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
         resources = [
@@ -295,6 +298,8 @@ class OneQuestionnaireResponse(OfPatients):
         patient = self.patient(patient_id)
         if timepoint is not None:
             row = Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first()
+        elif event is not None and instrument in catalogue.current().repeats:
+            row = OwnRecord.objects.filter(patient=patient, form=instrument.code, pk=event).first()
         elif event is not None:
             row = AdverseEvent.objects.filter(patient=patient, pk=event).first()
         else:
@@ -318,6 +323,6 @@ class OneQuestionnaireResponse(OfPatients):
         same = (response.instrument, response.patient_id) == (instrument, patient.pk)
         if response.id != response_id or not same or response.timepoint != getattr(row, "timepoint_id", None):
             raise InvalidResource([Fault("QuestionnaireResponse.id", "value", OTHER_ID)])
-        event = row if isinstance(row, AdverseEvent) else None
+        event = row if isinstance(row, (AdverseEvent, OwnRecord)) else None
         row = answers.store(self.access, patient, response, version=int(version[1]), event=event)
         return shown(answers.shown_of(row, instrument, self.base))

@@ -30,6 +30,9 @@ BEGIN
         WHERE patient_id = NEW.patient_id AND timepoint = NEW.timepoint_id AND in_error IS NOT DISTINCT FROM OLD.in_error;
         DELETE FROM registry_utility WHERE assessment_id = NEW.id;
         DELETE FROM registry_change WHERE assessment_id = NEW.id;
+    ELSIF TG_TABLE_NAME = 'registry_ownrecord' THEN
+        UPDATE registry_query SET in_error = NEW.in_error
+        WHERE patient_id = NEW.patient_id AND own_record_id = NEW.id AND in_error IS NOT DISTINCT FROM OLD.in_error;
     ELSE
         UPDATE registry_query SET in_error = NEW.in_error
         WHERE patient_id = NEW.patient_id AND event_id = NEW.id AND in_error IS NOT DISTINCT FROM OLD.in_error;

@@ -120,6 +120,32 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- A record of a repeating form is of a form that the protocol has, and gets no answer to an item of another one.
+CREATE FUNCTION own_record_fits() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    before jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(OLD) ELSE '{}' END;
+    after jsonb := to_jsonb(NEW);
+    declared jsonb;
+    foreign_item text;
+BEGIN
+    SELECT asked -> 'records' INTO declared FROM registry_protocolversion ORDER BY id DESC LIMIT 1;
+    IF declared IS NULL THEN
+        RETURN NULL;  -- a version from before this was kept
+    END IF;
+    IF NOT declared ? NEW.form THEN
+        RAISE EXCEPTION 'the protocol has no repeating form %', NEW.form
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'own_record_form';
+    END IF;
+    SELECT c.name INTO foreign_item FROM registry_owncolumn AS c
+    WHERE c.table_name = TG_TABLE_NAME AND NOT declared -> NEW.form ? c.name
+      AND after ->> c.name IS NOT NULL AND before -> c.name IS DISTINCT FROM after -> c.name LIMIT 1;
+    IF foreign_item IS NOT NULL THEN
+        RAISE EXCEPTION '% is no item of %', foreign_item, NEW.form
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'own_record_item', COLUMN = foreign_item;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION keep_protocol() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'what was published of the protocol stays as it is'

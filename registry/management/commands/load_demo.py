@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -15,8 +16,8 @@ from registry.demo.recent import ASKED_ABOUT, with_recent_patients
 from registry.demo.studies import make
 from registry.imports import import_files
 from registry.management import demonstration
-from registry.models import ComparisonRun, Patient
-from registry.services.protocol import whole
+from registry.models import ComparisonRun, LicensedWording, Patient
+from registry.services.protocol import whole, wording
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
 from sites.models import Membership, Site, User
@@ -24,6 +25,7 @@ from sites.tenancy.access import access_of
 from sites.tenancy.scope import Scope, entered
 
 REASON = "demonstration loaded"
+PLACEHOLDER = "synthetic: no licence, no wording of EuroQol's"
 
 
 class Command(BaseCommand):
@@ -40,6 +42,7 @@ class Command(BaseCommand):
             else:
                 demonstration.require_empty()
                 self.load_study(study) if study else self.load()
+            load_placeholders()
             self.renew_passwords()
             self.start_computing(study)
 
@@ -107,6 +110,17 @@ class Command(BaseCommand):
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))
             plan, cohort = demonstration.question(study)
             tasks.start_comparison(access=access, plan=plan, cohort=cohort)
+
+
+def load_placeholders():
+    """Texts in the place of EQ-5D-5L's licensed wording, each of which says that it is none; once a registry."""
+    code = wording.EQ.code
+    for language, _name in settings.LANGUAGES:
+        if not LicensedWording.objects.filter(questionnaire=code, language=language).exists():
+            content = wording.placeholder(language)
+            wording.load(
+                access=None, code=code, language=language, content=content, licence=PLACEHOLDER, is_placeholder=True
+            )
 
 
 def ask_about(patient_id):

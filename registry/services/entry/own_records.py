@@ -1,5 +1,6 @@
 """Repeating forms of the study's own: as many records of a patient as there is something to tell."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +18,8 @@ from registry.services.records.storing import (
     set_values,
     store_update,
 )
+from registry.services.review.queries import Said, Unlikely, settle
+from registry.services.review.soft_checks import form_of_record
 from sites.tenancy.access import Access, Can
 
 
@@ -54,38 +57,75 @@ def save_own_record(
     record: Any = None,
     version: Any = None,
     reason: str = "",
+    said: Any = None,
     today: Any = None,
 ) -> OwnRecord:
     """Save a record of the repeating form `form` (a code), or correct `record` (its number); returns the OwnRecord.
 
-    Raises KeyError, InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied.
+    said  what the person said about unlikely answers (queries.Said); None where nobody can be asked
+    Raises KeyError, InvalidAnswers, Conflict, Locked, ReasonRequired, PermissionDenied, and Unlikely if there is
+    something to ask.
     """
     require(access, Can.ENTER, patient.site_id)
-    declared, row = instrument(form), None
-    if record is not None:
-        row = (
-            OwnRecord.objects.select_for_update().order_by().filter(patient_id=patient.pk, form=form, pk=record).first()
-        )
-        if row is None or row.version != version:
-            raise Conflict(row)
-        check_not_signed(row.state)
-    elif not catalogue.current().asks(form):
+    declared = instrument(form)
+    row = None if record is None else _locked(patient, form, record, version)
+    if row is None and not catalogue.current().asks(form):
         raise KeyError(form)
     finished = complete or (row is not None and row.state != State.DRAFT)
     answers = clean(
         declared.items, raw, missing or {}, complete=finished, today=today, known=lambda: answers_of(patient)
     )
-    asked_by = catalogue.current().version or None
+    about = [item.name for item in declared.items]
     if row is not None:
-        check_may_change(row.state, reason)
-    if row is None:
-        state = State.COMPLETE if complete else State.DRAFT
-        return OwnRecord.objects.create(
-            patient=patient, site_id=patient.site_id, form=form, missing=answers.missing, state=state,
-            asked_by=asked_by if complete else None, **answers.values,
-        )  # fmt: skip
+        row = _corrected(row, answers, complete, reason)
+        settle(patient, record=row, about=about, said=said)
+        return row
+    row = _begun(patient, form, answers, complete)
+    _settle_new(patient, row, about, said)
+    return row
+
+
+def _settle_new(patient: Patient, row: OwnRecord, about: Any, said: Any) -> None:
+    """`settle` of a record that has got its number just now, which nobody who is asked can know: they say “new”."""
+    numbered = form_of_record(row)
+    new = replace(numbered, record=None)
+
+    def known(key: str) -> str:
+        return key.replace(f"{new.code}:", f"{numbered.code}:", 1)
+
+    if said is not None:
+        said = Said(frozenset(map(known, said.asked)), {known(key): note for key, note in said.right.items()})
+    try:
+        settle(patient, record=row, about=about, said=said)
+    except Unlikely as unlikely:
+        raise Unlikely([replace(finding, form=new) for finding in unlikely.findings]) from None
+
+
+def _locked(patient: Patient, form: str, record: int, version: int | None) -> OwnRecord:
+    rows = OwnRecord.objects.select_for_update().order_by()
+    row = rows.filter(patient_id=patient.pk, site_id=patient.site_id, form=form, pk=record).first()
+    if row is None or row.version != version:
+        raise Conflict(row)
+    check_not_signed(row.state)
+    return row
+
+
+def _asked_by() -> int | None:
+    return catalogue.current().version or None
+
+
+def _begun(patient: Patient, form: str, answers: Any, complete: bool) -> OwnRecord:
+    return OwnRecord.objects.create(
+        patient=patient, site_id=patient.site_id, form=form, missing=answers.missing,
+        state=State.COMPLETE if complete else State.DRAFT, asked_by=_asked_by() if complete else None,
+        **answers.values,
+    )  # fmt: skip
+
+
+def _corrected(row: OwnRecord, answers: Any, complete: bool, reason: str) -> OwnRecord:
+    check_may_change(row.state, reason)
     changed = set_values(row, answers)
     if complete and row.state == State.DRAFT:
-        row.state, row.asked_by = State.COMPLETE, asked_by
+        row.state, row.asked_by = State.COMPLETE, _asked_by()
         changed += ["state", "asked_by"]
     return store_update(row, changed, reason)

@@ -14,12 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.instruments import catalogue
-from registry.instruments.base import Item
+from registry.instruments.base import Instrument, Item
 from registry.instruments.extra.respondent import RESPONDENT
 from registry.models import Assessment, Patient, PatientLink, State
+from registry.protocol import evaluate
 from registry.services.follow_up import ends, schedule
+from registry.services.protocol import wording
 from registry.services.records import drafts, extras
-from registry.services.records.storing import Locked, locked_for_update, require
+from registry.services.records.storing import Locked, as_json, locked_for_update, require
 from sites.moments import day_of
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import Scope, current
@@ -38,6 +40,10 @@ class FollowUpEnded(Exception):
     """The patient died, withdrew consent or was lost to follow-up: nobody is asked any more."""
 
 
+class NothingToAsk(Exception):
+    """Nothing of the visit can be asked in this language: the licensed wording is not loaded."""
+
+
 class AlreadySettled(Exception):
     """Somebody has taken the answers over, or refused them, already."""
 
@@ -54,9 +60,11 @@ def create(
     """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
 
     valid  a code of VALID
-    Raises PermissionDenied, FollowUpEnded, and Locked for a form that is signed.
+    Raises PermissionDenied, NothingToAsk, FollowUpEnded, and Locked for a form that is signed.
     """
     require(access, Can.ENTER, patient.site_id)
+    if not instruments_of(PatientLink(timepoint=timepoint, language=language)):
+        raise NothingToAsk
     patient = locked_for_update(Patient, patient.pk, None)  # who ends follow-up at this moment is waited for
     if patient.vital_status == "dead" or ends.end_of(patient) is not None:
         raise FollowUpEnded
@@ -111,10 +119,59 @@ def sent() -> PatientLink | None:
     return PatientLink.objects.filter(token_hash=current().link, submitted_at__gt=moment_ago).first()
 
 
+def askable(timepoint: str) -> tuple[Instrument, ...]:
+    """What patients answer themselves at a visit, by the protocol: core instruments, and the study's own."""
+    current_protocol = catalogue.current()
+    own = [one for one in current_protocol.own.get("assessment", ()) if wording.is_of_patients(one)]
+    return tuple(
+        current_protocol.as_asked(one, timepoint)
+        for one in (*INSTRUMENTS, *own)
+        if current_protocol.asks(one.code, timepoint)
+    )
+
+
+def instruments_of(link: Any) -> tuple[Instrument, ...]:
+    """What a link asks, in its language's licensed wording; nothing whose wording is needed and not loaded."""
+    have, needed = wording.loaded(link.language), wording.needed()
+    return tuple(
+        wording.worded(one, link.language)
+        for one in askable(link.timepoint)
+        if one.code in have or one.code not in needed
+    )
+
+
+def items_of(link: Any) -> tuple[Item, ...]:
+    """The items that a link asks now: of what its answers so far leave to be asked."""
+    conditions, answers = catalogue.current().conditions, values_of(link)
+    return tuple(
+        item
+        for item in catalogue.items(instruments_of(link))
+        if not item.show_if or evaluate.value(conditions[item.name]["show_if"], answers) is True
+    )
+
+
+def answered_items(link: Any) -> tuple[Item, ...]:
+    """The items that a link has answers or refusals to, in their order, whatever is asked now."""
+    own = catalogue.items(catalogue.current().own.get("assessment", ()))
+    return tuple(item for item in (*ITEMS, *own) if item.name in link.answers)
+
+
+def values_of(link: Any) -> dict[str, Any]:
+    """The clean values of a link's answers by item name; None for what was refused."""
+    return {item.name: value_of(item, link.answers[item.name]) for item in answered_items(link)}
+
+
+def value_of(item: Item, given: Any) -> Any:
+    """The clean value of a kept answer; None for a refusal. A text is kept in a list, so that it is no refusal."""
+    if given == DECLINED:
+        return None
+    return item.clean(given[0] if item.kind == "text" else given)
+
+
 def answer(link: Any, item: Item, raw: Any) -> None:
-    """Keep the answer to one item of ITEMS. Raises InvalidValue."""
-    value = item.clean(raw)
-    _keep(link, item, value)
+    """Keep the answer to one of `items_of(link)`. Raises InvalidValue."""
+    value = as_json(item.clean(raw))
+    _keep(link, item, [value] if item.kind == "text" else value)
 
 
 def decline(link: Any, item: Item) -> None:
@@ -130,7 +187,7 @@ def _keep(link: Any, item: Item, value: Any) -> None:
 
 def unanswered(link: Any) -> Any:
     """The items that still have neither an answer nor a refusal."""
-    return [item for item in ITEMS if link.answers.get(item.name) is None]
+    return [item for item in items_of(link) if item.required and link.answers.get(item.name) is None]
 
 
 def send(link: Any) -> None:
@@ -163,19 +220,25 @@ def accept(*, access: Access, link: Any, version: Any = None, kept: Any = ()) ->
     row = _form(link.patient_id, link.timepoint)
     draft = drafts.draft_of(access, link.patient, link.timepoint)
     typed = {}
-    for item in ITEMS:
+    for item in answered_items(link):
         if item.name in kept:
             continue
         given = link.answers[item.name]
-        declined = given == DECLINED
-        typed[item.name] = ["" if declined else str(given)]
-        typed[f"{item.name}_missing"] = [DECLINED if declined else ""]
+        typed[item.name] = [""] if given == DECLINED else _typed(item, given)
+        typed[f"{item.name}_missing"] = [DECLINED if given == DECLINED else ""]
     if RESPONDENT.code in extras.switched_on():
         typed[RESPONDENT.code] = [link.respondent]
     if row is None and not (draft and not draft.discarded_at and any(draft.typed.get("assessment_date", ()))):
         typed["assessment_date"] = [day_of(link.submitted_at).isoformat()]
     drafts.keep(access=access, patient=link.patient, form=link.timepoint, typed=typed, version=version)
     _settle(access, link, "")
+
+
+def _typed(item: Item, given: Any) -> list[str]:
+    """A kept answer as a form's field sends it."""
+    if item.kind == "codes":
+        return given.split(";")
+    return [given[0] if item.kind == "text" else str(given)]
 
 
 @transaction.atomic

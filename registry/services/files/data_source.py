@@ -3,27 +3,29 @@
 from dataclasses import dataclass
 from typing import Any
 
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient
 
 
 @dataclass(frozen=True)
 class Source:
     """The tables of one state of the registry. Their columns are called the same whichever state it is.
 
-    ends     "" for a snapshot of before the ends of follow-up were frozen
-    lacking  columns that the registry has got since, which are empty there
+    ends         "" for a snapshot of before the ends of follow-up were frozen
+    own_records  "" for one of a registry without repeating forms, or of before they were frozen
+    lacking      columns that the registry has got since, which are empty there
     """
 
     patients: str = Patient._meta.db_table
     assessments: str = Assessment._meta.db_table
     events: str = AdverseEvent._meta.db_table
     ends: str = FollowUpEnd._meta.db_table
+    own_records: str = OwnRecord._meta.db_table
     lacking: frozenset = frozenset()
 
     def reading(self, sql: str) -> Any:
         """The statement `sql`, written for the registry as it is, over the tables of this source."""
-        for name in ("patients", "assessments", "events"):  # what analyses read; ends are nobody's answer
-            sql = sql.replace(getattr(LIVE, name), getattr(self, name))
+        for name in ("patients", "assessments", "events", "own_records"):  # what analyses read
+            sql = sql.replace(getattr(LIVE, name), getattr(self, name) or getattr(LIVE, name))
         return sql
 
 

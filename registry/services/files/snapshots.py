@@ -16,9 +16,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
-from registry.instruments import levels
+from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient, Snapshot, SnapshotPart
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient, Snapshot, SnapshotPart
 from registry.services.files.data_source import LIVE, Source
 from registry.services.files.data_use import WITHDRAWN
 from registry.services.files.file_formats import FILES
@@ -53,8 +53,11 @@ TABLES = (
     Table("assessments", Assessment, ("patient_id", "timepoint_id")),
     Table("events", AdverseEvent, ("patient_id", "kind", "onset_date")),
     Table("ends", FollowUpEnd, ("patient_id",)),
+    # Nothing but its number tells a record of a repeating form from the patient's others.
+    Table("own_records", OwnRecord, ("patient_id", "form", "id")),
 )
 _IDENTIFYING = {item.name for file in FILES for item in file.items if item.identifying}
+UNWANTED = NOT_FROZEN | _IDENTIFYING
 ALTERED = Label(
     "The snapshot is not what it was when it was made. Tell the operator.",
     "スナップショットの内容が作成時と一致しません。管理者に連絡してください。",
@@ -109,11 +112,17 @@ def freeze(*, access: Access, label: Any, note: str = "") -> Snapshot:
             ) from None
 
 
+def _to_freeze() -> list[Table]:
+    """Every table, without that of repeating forms where the protocol never had any."""
+    return [table for table in TABLES if table.model is not OwnRecord or catalogue.current().repeats]
+
+
 def _frozen(label: Any, note: Any, user_id: Any) -> Snapshot:
-    columns = {table.name: _columns(table) for table in TABLES}
+    tables = _to_freeze()
+    columns = {table.name: _columns(table) for table in tables}
     snapshot = Snapshot(label=label, note=note, columns=columns, created_by_id=user_id)
     digest, rows, parts = hashlib.sha256(), {}, []
-    for table in TABLES:
+    for table in tables:
         rows[table.name] = 0
         names = [name for name, _ in columns[table.name]]
         digest.update(f"{table.name}:{','.join(names)}\n".encode())
@@ -150,7 +159,7 @@ def _columns(table: Any) -> list[list[Any]]:
             "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             [table.live],
         )
-        return [[name, kind] for name, kind in cursor.fetchall() if name not in NOT_FROZEN | _IDENTIFYING]
+        return [[name, kind] for name, kind in cursor.fetchall() if name in table.key or name not in UNWANTED]
 
 
 def _texts(table: Any, names: Any, site_id: Any) -> Iterator[bytes]:
@@ -210,7 +219,7 @@ def _source(snapshot: Any) -> Source:
             cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
             if cursor.fetchone()[0] is None:
                 _restore(cursor, snapshot, table, names[table.name])
-    return Source(**{"ends": ""} | names, lacking=lacking(snapshot))
+    return Source(**{"ends": "", "own_records": ""} | names, lacking=lacking(snapshot))
 
 
 def _restore(cursor: Any, snapshot: Any, table: Any, name: str) -> None:

@@ -177,6 +177,8 @@ LEFT = {
         FROM registry_assessment WHERE state = 'complete'""",
     QueryForm.ADVERSE_EVENT.value: """SELECT site_id, patient_id, 'event-' || id::text, updated_at, verified,
         'adverse_event' FROM registry_adverseevent WHERE state = 'complete'""",
+    QueryForm.OWN_RECORD.value: """SELECT site_id, patient_id, form || '.' || id::text, updated_at, verified,
+        'own_record' FROM registry_ownrecord WHERE state = 'complete'""",
 }
 F = "f (site_id, patient_id, form, updated_at, verified, kind)"
 # What the plan still asks of a form `f`: it is drawn, or a critical item of its kind has no mark that holds.

@@ -96,7 +96,7 @@ def restore(path: Any) -> Any:
         options = ["--clean", "--if-exists", "--no-owner", "--no-comments", "--single-transaction", "--exit-on-error"]
         command = [_program("pg_restore", connection), *options, "-d", connection.settings_dict["NAME"]]
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=output, env=_environment(_parameters(connection))
+            command, stdin=subprocess.PIPE, stderr=output, env=environment_of(parameters(connection))
         )
         try:
             with cast("IO[bytes]", process.stdin) as program:
@@ -136,7 +136,7 @@ def _refuse_patients(connection: Any) -> None:
 
 
 def _verified(connection: Any, manifest: Any) -> Any:
-    with psycopg.connect(**_parameters(connection)) as reader:
+    with psycopg.connect(**parameters(connection)) as reader:
         _open_everything(reader)
         rows = _row_counts(reader)
     differing = [table for table in manifest["rows"] | rows if manifest["rows"].get(table) != rows.get(table)]
@@ -162,9 +162,9 @@ def _bring_up_to_date(connection: Any) -> None:
 
 def _dump(file: Any) -> dict[str, Any]:
     """Dump from the replica where there is one that has caught up and does not break off, else from the primary."""
-    own = _parameters(connections["owner"])
+    own = parameters(connections["owner"])
     if replica.caught_up():
-        there = _parameters(connections[replica.REPLICA])
+        there = parameters(connections[replica.REPLICA])
         try:
             return _dumped(file, own | {name: there.get(name) for name in ("host", "port")})
         except (BackupError, psycopg.Error) as error:
@@ -185,7 +185,7 @@ def _dumped(file: Any, server: dict[str, Any]) -> dict[str, Any]:
             "seal": (newest.fetchone() or [""])[0],
             "migrations": reader.execute("SELECT app, name FROM django_migrations ORDER BY id").fetchall(),
         }
-        environment = _environment(server) | {
+        environment = environment_of(server) | {
             "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in scope.items())
         }
         command = [_program("pg_dump", connections["owner"]), "-Fc", "--enable-row-security", f"--snapshot={snapshot}"]
@@ -274,7 +274,7 @@ def _derived(key: Any, salt: Any) -> bytes:
     return HKDF(SHA256(), 32, salt, b"metaspine backup").derive(urlsafe_b64decode(key))
 
 
-def _parameters(connection: Any) -> dict[str, Any]:
+def parameters(connection: Any) -> dict[str, Any]:
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     given = {name: connection.settings_dict[key] for name, key in names.items()}
     return {name: value for name, value in given.items() if value} | {
@@ -282,7 +282,7 @@ def _parameters(connection: Any) -> dict[str, Any]:
     }
 
 
-def _environment(server: dict[str, Any]) -> dict[str, str]:
+def environment_of(server: dict[str, Any]) -> dict[str, str]:
     """The connection for PostgreSQL's programs: a password in their arguments would be in every list of processes."""
     names = {"dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD", "host": "PGHOST", "port": "PGPORT"}
     return os.environ | {names[name]: str(value) for name, value in server.items() if value}

@@ -277,7 +277,10 @@ def store(access: Access, document: Any, note: Any) -> ProtocolVersion:
 
 
 def needed(protocol: catalogue.Catalogue) -> dict:
-    """Names of the items that a complete form needs whatever is answered elsewhere, by form, and by visit or code."""
+    """Names of the items that a complete form needs whatever is answered elsewhere, by form, and by visit or code.
+
+    `records` has every item of each repeating form: no record of it holds another.
+    """
     visits = {visit for states in protocol.matrix.values() for visit in states}
 
     def names(instruments: Any, form: Any, visit: str = "") -> list[str]:
@@ -294,4 +297,5 @@ def needed(protocol: catalogue.Catalogue) -> dict:
             repeat.code: [item.name for item in repeat.items if item.required and not item.show_if]
             for repeat in protocol.repeats
         },
+        "records": {repeat.code: [item.name for item in repeat.items] for repeat in protocol.repeats},
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, QueryForm, State
 from registry.services.review.soft_checks import Form
 
 
@@ -17,11 +17,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     **{code: _stored(form.instruments) for code, form in PATIENT_FORMS.items()},
     QueryForm.ASSESSMENT: ("assessment_date", *_stored(catalogue.ASSESSMENT)),
     QueryForm.ADVERSE_EVENT: _stored(catalogue.ADVERSE_EVENTS),
+    QueryForm.OWN_RECORD: (),
 }
 
 
-def _extra_columns(kind: Any) -> tuple[str, ...]:
-    return _stored(catalogue.current().extras.get(str(kind), ()))
+def _extra_columns(form: Form) -> tuple[str, ...]:
+    """Columns of extras and own instruments; those of a record of a repeating form are its own form's alone."""
+    if form.kind == QueryForm.OWN_RECORD:
+        return _stored(tuple(repeat for repeat in catalogue.current().repeats if repeat.code == form.own))
+    return _stored(catalogue.current().extras.get(str(form.kind), ()))
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class FormRow:
     @property
     def columns(self) -> tuple[str, ...]:
         """What the form is made of: its core, and those extras that it answers, whatever is switched on now."""
-        extras = _extra_columns(self.form.kind)
+        extras = _extra_columns(self.form)
         return COLUMNS[self.form.kind] + tuple(
             name for name in extras if getattr(self.row, name) is not None or name in self.row.missing
         )
@@ -73,7 +77,14 @@ def _is_identifying(name: str) -> Any:
 ENROLMENT = frozenset(item.name for item in catalogue.ENROLMENT.items)
 
 
-def forms_of(patient: Patient, assessments: Any = None, events: Any = None) -> list[FormRow]:
+def own_records_of(patient: Patient) -> list[OwnRecord]:
+    """A patient's records of repeating forms, as they were begun; asks nothing where the protocol has no such form."""
+    if not catalogue.current().repeats:
+        return []
+    return list(OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk).order_by("form", "pk"))
+
+
+def forms_of(patient: Patient, assessments: Any = None, events: Any = None, records: Any = None) -> list[FormRow]:
     """Every form of a patient that can be finished, in the order of the protocol. Rows may be given where known."""
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if assessments is None:
@@ -81,10 +92,13 @@ def forms_of(patient: Patient, assessments: Any = None, events: Any = None) -> l
         assessments = sorted(assessments, key=lambda assessment: assessment.timepoint.position)
     if events is None:
         events = AdverseEvent.objects.filter(**of_patient).order_by("pk")
+    if records is None:
+        records = own_records_of(patient)
     return [
         *(FormRow(Form(code), patient) for code in FINISHED_FORMS),
         *(FormRow(Form("assessment", timepoint=assessment.timepoint_id), assessment) for assessment in assessments),
         *(FormRow(Form("adverse_event", event=event.pk), event) for event in events),
+        *(FormRow(Form("own_record", own=record.form, record=record.pk), record) for record in records),
     ]
 
 
@@ -94,9 +108,11 @@ def form_row(patient: Patient, form: Any) -> FormRow | None:
         return FormRow(form, patient)
     of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
     if form.kind == QueryForm.ASSESSMENT:
-        row: Assessment | AdverseEvent | None = Assessment.objects.filter(
+        row: Assessment | AdverseEvent | OwnRecord | None = Assessment.objects.filter(
             **of_patient, timepoint_id=form.timepoint
         ).first()
+    elif form.kind == QueryForm.OWN_RECORD:
+        row = OwnRecord.objects.filter(**of_patient, form=form.own, pk=form.record).first()
     else:
         row = AdverseEvent.objects.filter(**of_patient, pk=form.event).first()
     return FormRow(form, row) if row else None

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from registry.instruments import catalogue
 from registry.instruments.base import InvalidValue, Item, Label
-from registry.models import AdverseEvent, Assessment, Patient, Query, QueryForm, QueryMessage, QueryState
+from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, Query, QueryForm, QueryMessage, QueryState
 from registry.services import seen as shown
 from registry.services.follow_up import schedule
 from registry.services.records.cleaning import InvalidAnswers
@@ -151,7 +151,7 @@ def _is_accepted(finding: Any, query: Any) -> Any:
 def unlikely(patient: Patient, form: Any, answers: Any) -> Any:
     """Findings that somebody would be asked about, were `form` completed with `answers`. Nothing is stored."""
     findings = findings_if(patient, form, answers)
-    stored = _of_rules(patient, form if form.timepoint or form.event else None) if findings else {}
+    stored = _of_rules(patient, form if form.timepoint or form.event or form.record else None) if findings else {}
     return [finding for finding in findings if not _is_known(finding, stored.get(finding.key))]
 
 
@@ -164,7 +164,8 @@ def discussed(access: Access) -> Any:
 
 
 def form_of(query: Any) -> Form:
-    return Form(query.form, query.timepoint_id, query.event_id)
+    own = query.own_record.form if query.own_record_id is not None else None
+    return Form(query.form, query.timepoint_id, query.event_id, own, query.own_record_id)
 
 
 @dataclass(frozen=True)
@@ -182,34 +183,37 @@ OPEN_OF_ASSESSMENT = (
     """EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = registry_assessment.patient_id
         AND q.timepoint_id = registry_assessment.timepoint_id AND q.rule IS NOT NULL AND q.state <> 'closed')""",
 )
-OF_RULES = """SELECT form, timepoint_id, event_id, rule, state, mended, seen FROM registry_query
-    WHERE patient_id = %s AND rule IS NOT NULL"""
+OF_RULES = """SELECT q.form, timepoint_id, event_id, own.form, own_record_id, rule, q.state, mended, seen
+    FROM registry_query AS q LEFT JOIN registry_ownrecord AS own ON own.id = q.own_record_id
+    WHERE q.patient_id = %s AND rule IS NOT NULL"""
 
 
 def _of_rules(patient: Patient, form: Any) -> Any:
     """The rules' queries of a patient, or of one form, by key. Plain SQL: every save asks."""
     sql, parameters = OF_RULES, [patient.pk]
     if form is not None:
-        sql += " AND (timepoint_id = %s OR event_id = %s)"
-        parameters += [form.timepoint, form.event]
+        sql += " AND (timepoint_id = %s OR event_id = %s OR own_record_id = %s)"
+        parameters += [form.timepoint, form.event, form.record]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return {
-            f"{Form(kind, timepoint, event).code}:{rule}": _Stored(state, mended, json.loads(seen))
-            for kind, timepoint, event, rule, state, mended, seen in cursor.fetchall()
+            f"{Form(*about).code}:{rule}": _Stored(state, mended, json.loads(seen))
+            for *about, rule, state, mended, seen in cursor.fetchall()
         }
 
 
 FOUND = """SELECT * FROM jsonb_to_recordset(%(found)s::jsonb) AS f(
-    site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, field text, rule text,
-    seen jsonb)"""
+    site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, own_record_id bigint, field text,
+    rule text, seen jsonb)"""
 SAME = """q.patient_id = f.patient_id AND q.rule = f.rule AND q.form = f.form
-    AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id AND q.event_id IS NOT DISTINCT FROM f.event_id"""
+    AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id AND q.event_id IS NOT DISTINCT FROM f.event_id
+    AND q.own_record_id IS NOT DISTINCT FROM f.own_record_id"""
 RECONCILE = """
 WITH found AS MATERIALIZED ({found}),
 raised AS (
-    INSERT INTO registry_query (site_id, patient_id, form, timepoint_id, event_id, field, rule, text, seen)
-    SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, '', seen FROM found
+    INSERT INTO registry_query
+        (site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, text, seen)
+    SELECT site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, '', seen FROM found
     ON CONFLICT DO NOTHING RETURNING id, site_id
 ),
 returned AS (
@@ -253,6 +257,7 @@ def _reconcile_one(patient: Patient, findings: Any, form: Any, every: Any) -> No
             "form": finding.form.kind,
             "timepoint_id": finding.form.timepoint,
             "event_id": finding.form.event,
+            "own_record_id": finding.form.record,
             "field": finding.field,
             "rule": finding.check.name,
             "seen": finding.seen,
@@ -262,8 +267,8 @@ def _reconcile_one(patient: Patient, findings: Any, form: Any, every: Any) -> No
     which = "q.patient_id = %(patient)s AND q.rule = ANY (%(rules)s::varchar[])"
     parameters = {"patient": patient.pk, "rules": [check.name for check in every], "found": json.dumps(rows)}
     if form is not None:
-        which += " AND (q.timepoint_id = %(timepoint)s OR q.event_id = %(event)s)"
-        parameters |= {"timepoint": form.timepoint, "event": form.event}
+        which += " AND (q.timepoint_id = %(timepoint)s OR q.event_id = %(event)s OR q.own_record_id = %(record)s)"
+        parameters |= {"timepoint": form.timepoint, "event": form.event, "record": form.record}
     reconcile(FOUND, which, parameters)
 
 
@@ -274,6 +279,7 @@ def _confirm(patient: Patient, finding: Any, note: Any) -> None:
         form=finding.form.kind,
         timepoint_id=finding.form.timepoint,
         event_id=finding.form.event,
+        own_record_id=finding.form.record,
     )
     query.state, query.seen, query.mended = QueryState.ANSWERED, finding.seen, False
     query.save(update_fields=["state", "seen", "mended"])
@@ -308,6 +314,7 @@ def raise_query(*, access: Access, patient: Patient, form: Any, text: Any, field
         "form": form.kind,
         "timepoint_id": form.timepoint,
         "event_id": form.event,
+        "own_record_id": form.record,
         "field": field,
     }
     with connection.cursor() as cursor:  # the second of two equal questions waits here for the first
@@ -321,10 +328,14 @@ def raise_query(*, access: Access, patient: Patient, form: Any, text: Any, field
 
 
 # What a query shows of the answers that it is about: nothing that identifies, and no timepoint, which is no answer.
-_SHOWN = (
+_BUILT_IN_SHOWN = (
     frozenset(item.name for item in catalogue.ALL_ITEMS if not item.identifying)
     | {derived.name for instrument in catalogue.INSTRUMENTS for derived in instrument.derived}
 ) - {"timepoint"}
+
+
+def _is_shown(name: str) -> bool:
+    return name in _BUILT_IN_SHOWN or name in catalogue.current().own_names
 
 
 def answers_about(query: Any, patient: Patient, row: Any) -> dict:
@@ -336,7 +347,7 @@ def answers_about(query: Any, patient: Patient, row: Any) -> dict:
     rows = [source for source in (row, patient) if source is not None]
     answers = {}
     for name in filter(None, names):
-        if name not in _SHOWN:
+        if not _is_shown(name):
             continue
         holder = next((row for row in rows if hasattr(row, name)), None)
         if holder is not None:
@@ -375,6 +386,8 @@ def row_of(query: Any, *, lock: bool = False) -> Any:
     key = {"pk": query.patient_id}
     if query.event_id is not None:
         model, key = AdverseEvent, {"pk": query.event_id}
+    elif query.own_record_id is not None:
+        model, key = OwnRecord, {"pk": query.own_record_id}
     elif query.timepoint_id is not None:
         model, key = Assessment, {"patient_id": query.patient_id, "timepoint_id": query.timepoint_id}
     rows = model.objects.select_for_update() if lock else model.objects
@@ -449,12 +462,23 @@ class Wanted:
             raise ValueError(f"nobody is told which records have a certain {self.field}")
 
 
+_ROWS = {
+    QueryForm.ASSESSMENT: Assessment,
+    QueryForm.ADVERSE_EVENT: AdverseEvent,
+    QueryForm.OWN_RECORD: OwnRecord,
+}
+# Where a query holds the number of a record of which a patient has several.
+_NUMBERED = {QueryForm.ADVERSE_EVENT: "event_id", QueryForm.OWN_RECORD: "own_record_id"}
+
+
 def matching(access: Access, wanted: Any, site_ids: Iterable[int]) -> Any:
-    """Records that `wanted` is about, as (site id, patient id, event id), without those already asked about."""
-    model: Any = {QueryForm.ASSESSMENT: Assessment, QueryForm.ADVERSE_EVENT: AdverseEvent}.get(wanted.kind, Patient)
+    """Records that `wanted` is about and nobody was asked about: (site id, patient id, number of event or record)."""
+    model: Any = _ROWS.get(wanted.kind, Patient)
     rows = model.objects.filter(site_id__in=set(access.sites_for(Can.QUERY)).intersection(site_ids))
     if wanted.timepoint:
         rows = rows.filter(timepoint_id=wanted.timepoint)
+    elif wanted.kind == QueryForm.OWN_RECORD:
+        rows = rows.filter(form=catalogue.instrument_of(wanted.field).code)
     match wanted.has:
         case "value":
             rows = rows.filter(**{wanted.field: wanted.value})
@@ -467,8 +491,8 @@ def matching(access: Access, wanted: Any, site_ids: Iterable[int]) -> Any:
     asked = Query.objects.unsettled().filter(
         rule=None, form=wanted.kind, timepoint_id=wanted.timepoint, field=wanted.field
     )
-    if wanted.kind == QueryForm.ADVERSE_EVENT:
-        rows = rows.exclude(pk__in=asked.values("event_id"))
+    if wanted.kind in _NUMBERED:
+        rows = rows.exclude(pk__in=asked.values(_NUMBERED[wanted.kind]))
         return rows.order_by("patient_id", "pk").values_list("site_id", "patient_id", "pk")
     rows = rows.exclude(patient_id__in=asked.values("patient_id")).order_by("patient_id")
     return [(site, patient, None) for site, patient in rows.values_list("site_id", "patient_id")]
@@ -484,7 +508,7 @@ def _asked(wanted: Any) -> str:
 
 
 def _records(rows: Any) -> dict[str | Any, dict]:
-    return {f"{patient}/event-{event}" if event else patient: {} for _site, patient, event in rows}
+    return {f"{patient}/event-{number}" if number else patient: {} for _site, patient, number in rows}
 
 
 @transaction.atomic
@@ -505,8 +529,8 @@ def raise_many(*, access: Access, wanted: Any, text: Any, site_ids: Iterable[int
     about = {"form": wanted.kind, "timepoint_id": wanted.timepoint, "field": wanted.field, "text": text}
     who = current().user_id
     raised = Query.objects.bulk_create(
-        Query(site_id=site, patient_id=patient, event_id=event, raised_by_id=who, **about)
-        for site, patient, event in rows
+        Query(site_id=site, patient_id=patient, raised_by_id=who, **about, **_of_record(wanted.kind, number))
+        for site, patient, number in rows
     )
     QueryMessage.objects.bulk_create(
         QueryMessage(site_id=query.site_id, query=query, kind=QueryMessage.Kind.RAISED, by_id=who) for query in raised
@@ -514,16 +538,21 @@ def raise_many(*, access: Access, wanted: Any, text: Any, site_ids: Iterable[int
     return len(raised)
 
 
+def _of_record(kind: str, number: int | None) -> dict[str, int | None]:
+    return {_NUMBERED[QueryForm(kind)]: number} if kind in _NUMBERED else {}
+
+
 def unsettled_by_form(patient: Patient) -> dict[str, int]:
     """How many queries of a patient are not closed, by the code of their form."""
     rows = Query.objects.unsettled().filter(patient_id=patient.pk, site_id=patient.site_id).order_by()
-    counts = Counter(Form(*about).code for about in rows.values_list("form", "timepoint_id", "event_id"))
+    about = ("form", "timepoint_id", "event_id", "own_record__form", "own_record_id")
+    counts = Counter(Form(*of).code for of in rows.values_list(*about))
     return dict(counts)
 
 
-def items_for(form_kind: Any) -> dict[Any, Item]:
-    """Items that a query may be about, by name: those of the form that are no identifiers."""
-    return {name: catalogue.item(name) for name in _in_order(items_of(form_kind))}
+def items_for(form_kind: Any, own: str | None = None) -> dict[Any, Item]:
+    """Items that a query may be about, by name: those of the form that are no identifiers. `own`: a repeating form."""
+    return {name: catalogue.item(name) for name in _in_order(items_of(form_kind, own))}
 
 
 def _in_order(names: Any) -> list:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from registry.instruments.base import Label
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, Patient, Query, Signature, State
+from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, Query, Signature, State
 from registry.services import seen as shown
 from registry.services.records.storing import ReasonRequired, as_json, require
 from registry.services.review.forms import forms_of
@@ -95,8 +95,8 @@ def sign(
     """
     require(access, Can.SIGN, patient.site_id)
     patient = Patient.objects.select_for_update().get(pk=patient.pk)
-    list(Assessment.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
-    list(AdverseEvent.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
+    for model in OF_PATIENT:
+        list(model.objects.select_for_update().filter(patient_id=patient.pk).order_by("pk").values_list("pk"))
     forms = ready(patient)
     if not forms.is_ready or not {query.pk for query in forms.queries} <= set(acknowledged):
         raise NotReady(forms)
@@ -338,7 +338,7 @@ def _in_error(patient: Patient) -> Any:
         return _by_row(patient, [row for model in OF_PATIENT for row in _records(model, patient) if row.in_error])
 
 
-OF_PATIENT = (Assessment, AdverseEvent)
+OF_PATIENT = (Assessment, AdverseEvent, OwnRecord)
 
 
 def _records(model: Any, patient: Patient) -> Any:
@@ -346,12 +346,18 @@ def _records(model: Any, patient: Patient) -> Any:
 
 
 def _by_row(patient: Patient, rows: Any) -> Any:
-    assessments = [row for row in rows if isinstance(row, Assessment)]
-    forms = forms_of(patient, assessments, [row for row in rows if isinstance(row, AdverseEvent)])
+    forms = forms_of(patient, *([row for row in rows if isinstance(row, model)] for model in OF_PATIENT))
     return {(form.form.code, str(form.row.pk)): form for form in forms if form.row is not patient}
 
 
 CHUNK = 500
+
+
+def _by_patient(model: Any, patient_ids: Any) -> dict[str, list]:
+    rows: dict[str, list] = {}
+    for row in model.objects.filter(patient_id__in=patient_ids).order_by("pk"):
+        rows.setdefault(row.patient_id, []).append(row)
+    return rows
 
 
 def verify_all() -> Iterator[Checked]:
@@ -361,14 +367,11 @@ def verify_all() -> Iterator[Checked]:
         ids = {signature.patient_id for signature in batch}
         patients = {patient.pk: patient for patient in Patient.objects.filter(pk__in=ids)}
         states = recorded(batch)
-        assessments: dict[str, list] = {}
-        events: dict[str, list] = {}
-        for model, of_patient in ((Assessment, assessments), (AdverseEvent, events)):
-            for row in model.objects.filter(patient_id__in=ids).order_by("pk"):
-                of_patient.setdefault(row.patient_id, []).append(row)
+        records = {model: _by_patient(model, ids) for model in OF_PATIENT}
         for signature in batch:
             key = signature.patient_id
-            own, of_events = assessments.get(key, []), events.get(key, [])
-            rows = {form.form.code: form for form in forms_of(patients[key], own, of_events)}
-            yield check(signature, rows | _by_row(patients[key], [*own, *of_events]), states.get(signature.pk))
+            of_each = [records[model].get(key, []) for model in OF_PATIENT]
+            rows = {form.form.code: form for form in forms_of(patients[key], *of_each)}
+            every = [row for of_model in of_each for row in of_model]
+            yield check(signature, rows | _by_row(patients[key], every), states.get(signature.pk))
         last = batch[-1].pk

@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.instruments import catalogue, checks, extras
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, QueryForm, State
 from registry.protocol import evaluate
 from registry.services.follow_up import schedule
 from registry.services.records.extras import switched_on
@@ -29,6 +29,8 @@ _SURGERY = frozenset(item.name for item in catalogue.SURGERY.items)
 _FOLLOW_UP = frozenset(
     item.name for item in (*catalogue.FOLLOW_UP.items, *catalogue.items(catalogue.EXTRAS["follow_up"]))
 )
+# Kinds of forms that have a row for each.
+OF_RECORDS = (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT, QueryForm.OWN_RECORD)
 _EVENT = frozenset(catalogue.ADVERSE_EVENT_COLUMNS) - PATIENT_NAMES
 _ASSESSMENT = (
     frozenset(catalogue.ASSESSMENT_COLUMNS)
@@ -37,17 +39,27 @@ _ASSESSMENT = (
 ) - PATIENT_NAMES
 
 
+NEW = "new"
+
+
 @dataclass(frozen=True)
 class Form:
-    """Which form of a patient: the kind, and for an assessment its timepoint, for an adverse event its id."""
+    """Which form of a patient: the kind, and for an assessment its timepoint, for an adverse event its id.
+
+    own, record  of a repeating form of the study's own: its code, and the number of the record, None for a new one
+    """
 
     kind: str
     timepoint: str | None = None
     event: int | None = None
+    own: str | None = None
+    record: int | None = None
 
     @property
     def code(self) -> str:
-        """One word for it in addresses: baseline, 1m, event-17."""
+        """One word for it in addresses: baseline, 1m, event-17, rt_courses.5."""
+        if self.own is not None:
+            return f"{self.own}.{NEW if self.record is None else self.record}"
         return self.timepoint or (f"event-{self.event}" if self.event is not None else self.kind)
 
     @classmethod
@@ -58,9 +70,16 @@ class Form:
         if code in timepoints:
             return cls(QueryForm.ASSESSMENT.value, timepoint=code)
         number = code.removeprefix("event-")
-        if code.startswith("event-") and number.isdecimal() and len(number) < 18:
+        if code.startswith("event-") and _is_number(number):
             return cls(QueryForm.ADVERSE_EVENT.value, event=int(number))
+        own, _, number = code.partition(".")
+        if (number == NEW or _is_number(number)) and own in {repeat.code for repeat in catalogue.current().repeats}:
+            return cls(QueryForm.OWN_RECORD.value, own=own, record=None if number == NEW else int(number))
         return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 18
 
 
 @dataclass(frozen=True)
@@ -130,7 +149,16 @@ def _kind(names: Any) -> QueryForm:
     for form in ("assessment", *reversed(PATIENT_FORMS)):
         if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
             return QueryForm(form)
+    if form_of_repeat(names):
+        return QueryForm.OWN_RECORD
     return _built_in_kind(frozenset(names))
+
+
+def form_of_repeat(names: Any) -> str:
+    """Code of the repeating form that has one of these items; "" if none has."""
+    names = set(names)
+    of = (repeat.code for repeat in catalogue.current().repeats if not names.isdisjoint(repeat.part_names))
+    return next(of, "")
 
 
 @cache
@@ -149,8 +177,12 @@ def kind_of(check: Any) -> QueryForm:
     return _kind(check.items)
 
 
-def items_of(form_kind: Any) -> frozenset[str]:
-    """Names of the items that a form of this kind shows."""
+def items_of(form_kind: Any, own: str | None = None) -> frozenset[str]:
+    """Names of the items that a form of this kind shows; `own`: code of a repeating form, None for all of them."""
+    if form_kind == QueryForm.OWN_RECORD:
+        return frozenset(
+            item.name for repeat in catalogue.current().repeats if own in (None, repeat.code) for item in repeat.items
+        )
     if form_kind == QueryForm.ASSESSMENT:
         return frozenset(
             ["assessment_date", *(item.name for item in catalogue.items(catalogue.current().of_assessment))]
@@ -202,21 +234,22 @@ def findings_of(patient: Patient, records: Any = None, every: Any = None) -> lis
     if records is None:
         for check in every:
             kind = kind_of(check)
-            if kind not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT):
+            if kind not in OF_RECORDS:
                 state = getattr(patient, f"{kind}_state", None)
                 findings += _met(Form(str(kind)), [check], known, state == State.DRAFT)
         of_patient = {"site_id": patient.site_id, "patient_id": patient.pk}
         records = [
             *Assessment.objects.filter(**of_patient).order_by("pk"),
             *AdverseEvent.objects.filter(**of_patient).order_by("pk"),
+            *(OwnRecord.objects.filter(**of_patient).order_by("pk") if catalogue.current().repeats else ()),
         ]
     for row in records:
         form = form_of_record(row)
-        names = _EVENT if form.event is not None else _ASSESSMENT | _own_of_visits()
+        names = _names_of(form)
         # An assessment's attribute `timepoint` would be a query.
         answers = known | {name: getattr(row, name, None) for name in names - {"timepoint"}}
         answers["timepoint"] = form.timepoint
-        own = [check for check in every if kind_of(check) == form.kind]
+        own = [check for check in every if _is_about(check, form)]
         findings += _met(form, own, answers, row.state == State.DRAFT)
     return findings
 
@@ -226,7 +259,20 @@ def findings_if(patient: Patient, form: Any, answers: Any) -> list[Finding]:
     known = patient_answers(patient) | answers
     known |= {name: value for name, value in catalogue.derive(known).items() if value is not None}
     known["timepoint"] = form.timepoint
-    return _met(form, [check for check in checks_asked(schedule.plans()) if kind_of(check) == form.kind], known, False)
+    return _met(form, [check for check in checks_asked(schedule.plans()) if _is_about(check, form)], known, False)
+
+
+def _is_about(check: Any, form: Form) -> bool:
+    if kind_of(check) != form.kind:
+        return False
+    return form.own is None or form_of_repeat(expanded(check.items)) == form.own
+
+
+def _names_of(form: Form) -> Any:
+    """Names of what stands in the row of a visit, an event or an own record."""
+    if form.kind == QueryForm.OWN_RECORD:
+        return items_of(form.kind, form.own)
+    return _EVENT if form.event is not None else _ASSESSMENT | _own_of_visits()
 
 
 def _own_of_visits() -> set[str]:
@@ -236,6 +282,8 @@ def _own_of_visits() -> set[str]:
 def form_of_record(row: Any) -> Form:
     if isinstance(row, AdverseEvent):
         return Form(QueryForm.ADVERSE_EVENT.value, event=row.pk)
+    if isinstance(row, OwnRecord):
+        return Form(QueryForm.OWN_RECORD.value, own=row.form, record=row.pk)
     return Form(QueryForm.ASSESSMENT.value, timepoint=row.timepoint_id)
 
 

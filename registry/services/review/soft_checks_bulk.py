@@ -29,12 +29,13 @@ ANCHOR = date(2000, 6, 15)
 SOURCES = {
     QueryForm.ASSESSMENT: "registry_assessment AS r JOIN registry_patient AS p ON p.patient_id = r.patient_id",
     QueryForm.ADVERSE_EVENT: "registry_adverseevent AS r JOIN registry_patient AS p ON p.patient_id = r.patient_id",
+    QueryForm.OWN_RECORD: "registry_ownrecord AS r JOIN registry_patient AS p ON p.patient_id = r.patient_id",
 }
 PATIENTS = "registry_patient AS p"
 
 
 # What the checks read, and the queries that they raise and close.
-READ = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_query")
+READ = ("registry_patient", "registry_assessment", "registry_adverseevent", "registry_ownrecord", "registry_query")
 NOTHING = (0, 0, 0)
 
 
@@ -68,16 +69,17 @@ def sweep(patients: Any = None) -> Any:
         cursor.execute("DROP TABLE IF EXISTS swept")
         cursor.execute(
             "CREATE TEMP TABLE swept (site_id bigint, patient_id text, form text, timepoint_id text, event_id bigint, "
-            "field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
+            "own_record_id bigint, field text, rule text, seen jsonb, is_draft boolean) ON COMMIT DROP"
         )
         for check in soft:
             _find(cursor, check, patients=some)
         for start, end, plan in plans.spans():
             _find(cursor, checks.outside_window(plan), start, end, some)
     query = """
-        SELECT site_id, patient_id, form, timepoint_id, event_id, field, rule, seen FROM swept AS f
+        SELECT site_id, patient_id, form, timepoint_id, event_id, own_record_id, field, rule, seen FROM swept AS f
         WHERE NOT is_draft OR EXISTS (SELECT FROM registry_query AS q WHERE q.patient_id = f.patient_id
-            AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id)"""
+            AND q.rule = f.rule AND q.timepoint_id IS NOT DISTINCT FROM f.timepoint_id
+            AND q.own_record_id IS NOT DISTINCT FROM f.own_record_id)"""
     which = "q.rule = ANY (%(rules)s::varchar[])"
     if some is not None:
         which += " AND q.patient_id = ANY (%(patients)s::varchar[])"
@@ -164,6 +166,7 @@ def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients:
         SELECT {record}.site_id, {record}.patient_id, %(form)s,
                {"r.timepoint_id" if kind == QueryForm.ASSESSMENT else "NULL"},
                {"r.id" if kind == QueryForm.ADVERSE_EVENT else "NULL"}::bigint,
+               {"r.id" if kind == QueryForm.OWN_RECORD else "NULL"}::bigint,
                %(field)s, %(rule)s, jsonb_build_object({seen}), {_draft(kind)}
         FROM {source} JOIN unnest({unnested}) AS u({", ".join(arrays)}) ON {met}
         WHERE {span}
@@ -175,6 +178,7 @@ def _find(cursor: Any, check: Any, start: Any = None, end: Any = None, patients:
 def _draft(kind: Any) -> str:
     column = {
         QueryForm.ASSESSMENT: "r.state",
+        QueryForm.OWN_RECORD: "r.state",
         **{code: f"p.{form.state_column}" for code, form in FINISHED_FORMS.items()},
     }.get(kind)
     return f"{column} = '{State.DRAFT}'" if column else "false"

@@ -16,6 +16,10 @@ WITH visit AS (
 ), event AS (
     SELECT patient_id, count(*) AS ready FROM registry_adverseevent
     WHERE site_id = ANY (%(sites)s) AND state IN ('complete', 'verified') GROUP BY patient_id
+), own AS (
+    SELECT patient_id, count(*) FILTER (WHERE state IN ('complete', 'verified')) AS ready,
+           coalesce(array_agg(form || '.' || id ORDER BY form, id) FILTER (WHERE state = 'draft'), '{}') AS open
+    FROM registry_ownrecord WHERE site_id = ANY (%(sites)s) GROUP BY patient_id
 ), asked AS (
     SELECT patient_id, count(*) AS n FROM registry_query
     WHERE site_id = ANY (%(sites)s) AND state <> 'closed' GROUP BY patient_id
@@ -25,13 +29,14 @@ WITH visit AS (
 ), line AS (
     SELECT p.patient_id,
            (p.baseline_state IN ('complete', 'verified'))::int + (p.surgery_state IN ('complete', 'verified'))::int
-               + coalesce(visit.ready, 0) + coalesce(event.ready, 0) AS ready,
+               + coalesce(visit.ready, 0) + coalesce(event.ready, 0) + coalesce(own.ready, 0) AS ready,
            CASE WHEN p.baseline_state = 'draft' THEN '{baseline}'::text[] ELSE '{}' END
                || CASE WHEN p.surgery_state = 'draft' THEN '{surgery}'::text[] ELSE '{}' END
-               || coalesce(visit.open, '{}')::text[] AS open,
+               || coalesce(visit.open, '{}')::text[] || coalesce(own.open, '{}')::text[] AS open,
            coalesce(asked.n, 0) AS queries, signed.at
     FROM registry_patient AS p LEFT JOIN visit USING (patient_id) LEFT JOIN event USING (patient_id)
-    LEFT JOIN asked USING (patient_id) LEFT JOIN signed USING (patient_id) WHERE p.site_id = ANY (%(sites)s)
+    LEFT JOIN own USING (patient_id) LEFT JOIN asked USING (patient_id) LEFT JOIN signed USING (patient_id)
+    WHERE p.site_id = ANY (%(sites)s)
 )
 SELECT patient_id, ready, open, queries, at, count(*) OVER (), count(*) FILTER (WHERE ready > 0 AND open = '{}') OVER ()
 FROM line WHERE ready > 0 OR %(all)s AND open <> '{}'

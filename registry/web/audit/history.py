@@ -17,7 +17,7 @@ from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, QueryState
+from registry.models import AdverseEvent, Assessment, OwnRecord, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
@@ -118,7 +118,7 @@ def records_of(patient):
     with with_errors():
         records |= _visits_of(patient)
         records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-        return records | _events_of(patient)
+        return records | _events_of(patient) | _own_records_of(patient)
 
 
 def _visits_of(patient):
@@ -139,6 +139,17 @@ def _events_of(patient):
     return records
 
 
+def _own_records_of(patient):
+    titles = {repeat.code: wording.words(repeat.title) for repeat in catalogue.current().repeats}
+    if not titles:
+        return {}
+    own = OwnRecord.objects.filter(patient=patient, site_id=patient.site_id)
+    return {
+        f"{form}.{pk}": (_marked(f"{titles.get(form, form)} {pk}", in_error), "registry_ownrecord", str(pk))
+        for form, pk, in_error in own.values_list("form", "pk", "in_error")
+    }
+
+
 def _marked(label, in_error):
     return _("%(record)s (entered in error)") % {"record": label} if in_error else label
 
@@ -152,6 +163,7 @@ ROW_ACTIONS = {
 ACTS = {
     "identifiers_viewed": gettext_lazy("Identifiers viewed"),
     "identifiers_shown": gettext_lazy("Identifiers shown in lists"),
+    "paper_printed": gettext_lazy("Forms printed"),
     "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),
     "digest_sent": gettext_lazy("Daily e-mail sent"),

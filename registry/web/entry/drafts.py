@@ -55,8 +55,6 @@ def form_code(sheet):
 
 def shown(request, sheet, values, missing):
     """(the person's draft laid over what is stored, its mark): None where it says the same. One query."""
-    if not sheet.keeps_drafts:
-        return None, ""
     if not request.access.may(Can.ENTER, sheet.patient.site_id):
         return None, ""
     draft = drafts.draft_of(request.access, sheet.patient, form_code(sheet))
@@ -105,8 +103,6 @@ def keep_refused(request, sheet, raw, missing, version):
 
     Returns the page's mark of the draft.
     """
-    if not sheet.keeps_drafts:
-        return ""
     stored = _fields(sheet.items, *sheet.stored(sheet.row))
     typed = {name: sent for name, sent in _fields(sheet.items, raw, missing).items() if sent != stored[name]}
     if reason := request.POST.get("reason", "").strip():
@@ -131,15 +127,11 @@ def _keep(request, patient, code, typed, version):
 
 def forget(request, sheet):
     """The form is saved: its draft has done its duty. Whether something typed in another window is left."""
-    if not sheet.keeps_drafts:
-        return False
     return drafts.forget(request.access, sheet.patient, form_code(sheet), request.POST, _known(request))
 
 
 def settings_of(request, sheet):
     """What the page's script needs, as plain data; None where nothing can be typed."""
-    if not sheet.keeps_drafts:
-        return None
     if sheet.state == State.LOCKED or not request.access.may(Can.ENTER, sheet.patient.site_id):
         return None
     return script_settings(request) | {

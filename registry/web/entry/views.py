@@ -31,7 +31,7 @@ from registry.services.records import changes, extras, identity
 from registry.services.records.cleaning import REQUIRED, InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review.queries import Unlikely, unlikely
-from registry.services.review.soft_checks import Form
+from registry.services.review.soft_checks import Form, form_of_record
 from registry.tasks import start_patient_outcomes
 from registry.web.entry import conflicts, drafts
 from registry.web.review import on_form
@@ -52,7 +52,7 @@ from sites.tenancy.access import Can
 class Sheet:
     """One form of one patient.
 
-    form       which form it is, for queries and verification; None for one that is not stored yet
+    form       which form it is, for queries and verification; None for an event that is not stored yet
     row        the stored record, or None for one not begun; its `version` guards against lost updates
     save       takes raw, missing, complete, version, reason and said, and returns the stored record
     reload     gives the stored record as it is now
@@ -60,6 +60,7 @@ class Sheet:
     without    names of items that this form does not show
     state      of the form; None for one that is never finished
     previous   answers of the visit before, by item name, and `previous_label` says which
+    address_of  of the stored record, where each has an address of its own; None where `url` is that of all
     look       gives those of the fields above that only the page needs, so that storing does not read them
     """
 
@@ -80,7 +81,7 @@ class Sheet:
     previous: Mapping = field(default_factory=dict)
     previous_label: str = ""
     look: Callable[[], Mapping] = dict
-    keeps_drafts: bool = True
+    address_of: Callable | None = None
 
     def shown(self):
         """This form with everything that its page shows."""
@@ -268,15 +269,17 @@ def _reason_wanted():
 def _stored(request, sheet, row, complete):
     left = drafts.forget(request, sheet)
     start_patient_outcomes(sheet.patient.pk)
-    may_leave_queries = sheet.form and getattr(row, "may_leave_queries", True)
-    if may_leave_queries and (note := on_form.saved_note(sheet.patient, sheet.form)):
+    form = form_of_record(row) if isinstance(row, OwnRecord) else sheet.form
+    may_leave_queries = form and getattr(row, "may_leave_queries", True)
+    if may_leave_queries and (note := on_form.saved_note(sheet.patient, form)):
         messages.warning(request, note)
     message = _("%(form)s saved.") % {"form": sheet.title} if complete else _("Saved %(time)s.") % {"time": _time()}
     messages.success(request, message)
     if left:
         messages.info(request, _("What you typed in another window is kept as your draft of this form."))
-    leave = complete or not sheet.keeps_drafts
-    return redirect("patient", sheet.patient.pk) if leave else redirect(sheet.url)
+    if complete:
+        return redirect("patient", sheet.patient.pk)
+    return redirect(sheet.address_of(row) if sheet.address_of else sheet.url)
 
 
 def _time():
@@ -419,8 +422,8 @@ def _read(item, row):
 
 def _review(request, sheet, row, leading, cards, asked):
     """Queries and verification of the form, put beside its questions too; and the doubts to settle."""
-    if sheet.form is None:
-        form, review = Form("adverse_event"), on_form.Review()
+    if sheet.form is None or (sheet.form.own and sheet.row is None):
+        form, review = sheet.form or Form("adverse_event"), on_form.Review()
     else:
         form, review = sheet.form, on_form.review(request, sheet.patient, sheet.form, row, sheet.state)
     names = [item.name for item in sheet.items]
@@ -599,9 +602,15 @@ def own_record(request, patient_id, form, record_id=None):
     if request.method == "POST":  # what does not exist is not there for anybody
         request.access.require(Can.ENTER, patient.site_id)
 
-    def save(*, said, **answers):
+    def save(*, version, **answers):
         return own_records.save_own_record(
-            access=request.access, patient=patient, form=form, record=record_id, today=timezone.localdate(), **answers
+            access=request.access,
+            patient=patient,
+            form=form,
+            record=record_id,
+            version=version,
+            today=timezone.localdate(),
+            **answers,
         )
 
     def address(stored):
@@ -618,7 +627,9 @@ def own_record(request, patient_id, form, record_id=None):
             save=save,
             reload=lambda: records.filter(pk=record_id).first() if record_id else None,
             url=address(row) if row else reverse("own_record_new", args=[patient.pk, form]),
-            keeps_drafts=False,
+            address_of=address,
+            form=Form("own_record", own=form, record=record_id),
+            history_url=reverse("history", args=[patient.pk]) + f"?record={form}.{row.pk}" if row else "",
         ),
     )
 

@@ -27,8 +27,15 @@ from registry.instruments.extra.respondent import RESPONDENTS, SELF
 from registry.models import Assessment, PatientLink
 from registry.services import seen
 from registry.services.entry import patient_links
-from registry.services.entry.patient_links import DECLINED, ITEMS, AlreadySettled, FollowUpEnded, NotUsable
+from registry.services.entry.patient_links import (
+    DECLINED,
+    AlreadySettled,
+    FollowUpEnded,
+    NothingToAsk,
+    NotUsable,
+)
 from registry.services.follow_up import schedule
+from registry.services.protocol import wording as licensed
 from registry.services.records.drafts import draft_of
 from registry.services.records.storing import Locked
 from registry.services.seen import Unseen
@@ -90,6 +97,11 @@ def link_list(request, patient_id, timepoint):
         asked = form.cleaned_data | {"patient": patient, "timepoint": timepoint}
         try:
             _link, token = patient_links.create(access=request.access, **asked)
+        except NothingToAsk:
+            messages.error(
+                request, _("Nothing can be asked by a link in this language: its licensed wording is not loaded.")
+            )
+            return redirect("patient_links", patient.pk, timepoint)
         except FollowUpEnded:
             messages.error(request, _("Follow-up of this patient has ended: nobody is asked any more."))
             return redirect("patient_links", patient.pk, timepoint)
@@ -115,9 +127,19 @@ def link_list(request, patient_id, timepoint):
         "form": form,
         "lines": [(link, STATES[link.state], names.get(link.created_by_id, "–")) for link in links],
         "address": address,
+        "not_asked": _not_asked(timepoint),
         "qr": address and segno.make(address, error="m").svg_data_uri(scale=6),
     }
     return _private(render(request, "links/list.html", context, status=422 if form.errors else 200))
+
+
+def _not_asked(timepoint):
+    """(language in its own words, what is not asked by a link in it) of languages that lack licensed wording."""
+    return [
+        (name, wording.listed(wording.words(one.title) for one in lacking))
+        for code, name in own_names()
+        if (lacking := licensed.lacking(patient_links.askable(timepoint), code))
+    ]
 
 
 def _link_of(request, link_id):
@@ -189,7 +211,9 @@ def _settled(request, link):
         row = Assessment.objects.select_for_update().filter(patient_id=link.patient_id, timepoint_id=link.timepoint)
         seen.check(request.POST.get("seen", ""), "accept", link.pk, _shown(request, link, row.first()))
     version = questions.version_in(request.POST)
-    names = [item.name for item in ITEMS if request.POST.get(f"keep-{item.name}") == "stored"]
+    names = [
+        item.name for item in patient_links.answered_items(link) if request.POST.get(f"keep-{item.name}") == "stored"
+    ]
     try:
         if "refuse" in request.POST:
             patient_links.refuse(access=request.access, link=link, reason=reason)
@@ -208,7 +232,10 @@ def _settled(request, link):
 def _lines(request, link, row):
     """The lines of a review."""
     values, missing = _in_the_form(request, link, row)
-    return [_line(item, link.answers[item.name], values.get(item.name), missing.get(item.name)) for item in ITEMS]
+    return [
+        _line(item, link.answers[item.name], values.get(item.name), missing.get(item.name))
+        for item in patient_links.answered_items(link)
+    ]
 
 
 def _shown(request, link, row):
@@ -217,23 +244,25 @@ def _shown(request, link, row):
     return {
         "form": {
             item.name: {seen.MISSING: missing[item.name]} if missing.get(item.name) else values.get(item.name) or None
-            for item in ITEMS
+            for item in patient_links.answered_items(link)
         }
     }
 
 
 def _in_the_form(request, link, row):
     """(values as typed, reasons) that the person would find in the form now, the own draft included."""
-    values = {item.name: questions.typed(getattr(row, item.name)) for item in ITEMS} if row else {}
+    items = patient_links.answered_items(link)
+    values = {item.name: questions.typed(getattr(row, item.name)) for item in items} if row else {}
     missing = row.missing if row else {}
     draft = draft_of(request.access, link.patient, link.timepoint)
     if draft and not draft.discarded_at:
-        values, missing = drafts.laid_over(draft, values, missing, patient_links.INSTRUMENTS)
+        values, missing = drafts.laid_over(draft, values, missing, patient_links.askable(link.timepoint))
     return values, missing
 
 
 def _line(item, given, value, reason):
-    came = wording.reason(DECLINED) if given == DECLINED else wording.shown(item, given)
+    declined = given == DECLINED
+    came = wording.reason(DECLINED) if declined else wording.shown(item, patient_links.value_of(item, given))
     stored = wording.answer(item, value, reason)
     return Line(item, came, stored, differs=bool(reason or value) and stored != came)
 
@@ -250,13 +279,11 @@ def answer(request, token, step=0):
         attempts.take("patient_link", request, person=patient_links.hashed(token))
     except attempts.TooMany:
         return _refused(request, "too_often", 429)
-    if step > len(ITEMS) + 1:
-        raise Http404
     with entered(patient_links.scope_of(token)):
         try:
             link = patient_links.usable(lock=request.method == "POST")
         except NotUsable:
-            if request.method == "POST" and step == len(ITEMS) + 1 and (sent := patient_links.sent()):
+            if request.method == "POST" and (sent := _just_sent(step)):
                 return _private(redirect("patient_link_thanks", sent.language))  # the second of two taps on Send
             return _refused(request, "not_usable", 404)
         if request.POST.get("language") in dict(settings.LANGUAGES):
@@ -266,6 +293,12 @@ def answer(request, token, step=0):
             return _private(_answered(request, link, token, step))
 
 
+def _just_sent(step):
+    """The link whose answers were sent a moment ago, if `step` is its last; None otherwise."""
+    sent = patient_links.sent()
+    return sent if sent and step == len(patient_links.items_of(sent)) + 1 else None
+
+
 def _refused(request, why, status):
     """A page in every language: without the link nobody knows which one the patient reads."""
     return _private(render(request, f"links/{why}.html", {"languages": own_names()}, status=status))
@@ -273,8 +306,11 @@ def _refused(request, why, status):
 
 def _answered(request, link, token, step):
     """Store what was sent, if anything was, and go on; or show the screen of this step with what was typed."""
-    last = len(ITEMS) + 1
-    error, typed = "", request.POST.get(ITEMS[step - 1].name, "") if 0 < step < last else ""
+    items = patient_links.items_of(link)
+    last = len(items) + 1
+    if step > last:
+        raise Http404
+    error, typed = "", _sent(request.POST, items[step - 1]) if 0 < step < last else ""
     if "language" in request.POST:
         if not typed:
             return _to(token, step)
@@ -284,29 +320,30 @@ def _answered(request, link, token, step):
             return redirect("patient_link_thanks", link.language)
         error = _("Some questions are still open.")
     elif request.method == "POST" and step:
-        error = _keep(request.POST, link, ITEMS[step - 1])
+        error = _keep(request.POST, link, items[step - 1])
         if not error:
-            return _to(token, step + 1 if patient_links.unanswered(link) else last)
+            return _to(token, _next(link, step))
     context = {
         "languages": own_names(),
         "link": link,
         "token": token,
         "step": step,
-        "count": len(ITEMS),
+        "count": len(items),
         "error": error,
     }
     if step == 0:
         context["respondent"] = link.respondent
     elif step == last:
-        context["lines"] = [(place, item, _words(link, item)) for place, item in enumerate(ITEMS, 1)]
+        context["lines"] = [(place, item, _words(link, item)) for place, item in enumerate(items, 1)]
         context["open"] = bool(patient_links.unanswered(link))
     else:
-        item = ITEMS[step - 1]
+        item = items[step - 1]
         given = link.answers.get(item.name)
-        typed = typed or ("" if given in (None, DECLINED) else str(given))
+        typed = typed or questions.typed(None if given is None else patient_links.value_of(item, given))
         context |= {
             "item": item,
             "given": given,
+            "owner": _owner(link, item),
             "declined": given == DECLINED,
             "question": questions.question(item, {item.name: typed}, {}),
             "back": step - 1,
@@ -314,15 +351,34 @@ def _answered(request, link, token, step):
     return render(request, "links/answer.html", context, status=422 if error else 200)
 
 
+def _next(link, step):
+    """Where to go after a question: the next one, or the end where every other one has its answer."""
+    items = patient_links.items_of(link)
+    open_questions = bool(patient_links.unanswered(link)) or any(item.name not in link.answers for item in items[step:])
+    return step + 1 if open_questions else len(items) + 1
+
+
+def _owner(link, item):
+    """(what the licensed wording says before its questions, and of its owner) on the page of an item; empty texts."""
+    instrument = next(one for one in patient_links.instruments_of(link) if item in one.items)
+    document = licensed.loaded(link.language).get(instrument.code, {})
+    return {"intro": document.get("intro", ""), "copyright": document.get("copyright", "")}
+
+
+def _sent(sent, item):
+    return sent.getlist(item.name) if item.kind == "codes" else sent.get(item.name, "")
+
+
 def _keep(sent, link, item):
     """Store the answer to one question; what is wrong with it, or nothing."""
     if "decline" in sent:
         patient_links.decline(link, item)
         return ""
-    if not sent.get(item.name, "").strip():
-        return _("Please choose an answer.")
+    given = _sent(sent, item)
+    if not (given if isinstance(given, list) else given.strip()):
+        return _("Please choose an answer.") if item.required else ""
     try:
-        patient_links.answer(link, item, sent[item.name])
+        patient_links.answer(link, item, given)
     except InvalidValue as invalid:
         return wording.said(item, invalid.reason)
     return ""
@@ -334,7 +390,7 @@ def _words(link, item):
         return ""
     if given == DECLINED:
         return _("I would rather not say")
-    return capfirst(wording.words(item.choice(given).label)) if item.choices else f"{given} {item.unit}".strip()
+    return capfirst(wording.shown(item, patient_links.value_of(item, given)))
 
 
 def _to(token, step):

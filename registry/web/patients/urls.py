@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, views
+from registry.web.patients import entered_in_error, erasure, follow_up_end, identified, paper, views
 
 urlpatterns = [
     path("patients/", views.patient_list, name="patients"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("patients/<str:patient_id>/end/", follow_up_end.follow_up_end, name="follow_up_end"),
     path("patients/<str:patient_id>/erase/", erasure.erase_patient, name="erase_patient"),
     path("patients/<str:patient_id>/in-error/<str:record>/", entered_in_error.mark_in_error, name="mark_in_error"),
+    path("patients/<str:patient_id>/paper/", paper.patient_paper, name="patient_paper"),
+    path("paper/", paper.blank_paper, name="blank_paper"),
     path("entered-in-error/", entered_in_error.entries_in_error, name="entered_in_error"),
     path("entered-in-error/<int:entry_id>/", entered_in_error.take_back, name="take_back_error"),
     path("show-identifiers/", identified.show_identifiers, name="show_identifiers"),

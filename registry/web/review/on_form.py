@@ -88,6 +88,7 @@ def review(request, patient, form, row, state):
             form=form.kind,
             timepoint_id=form.timepoint,
             event_id=form.event,
+            own_record_id=form.record,
         )
         shown.queries = lines(about.order_by("pk"), threads=True)
         for line in shown.queries:
@@ -117,11 +118,12 @@ def attach(questions, review, patient, form, asked):
 
 LEFT_OPEN = """SELECT EXISTS (SELECT FROM registry_query WHERE patient_id = %s AND form = %s
     AND timepoint_id IS NOT DISTINCT FROM %s AND event_id IS NOT DISTINCT FROM %s
+    AND own_record_id IS NOT DISTINCT FROM %s
     AND state = 'open' AND rule IS NOT NULL)"""
 
 
 def saved_note(patient, form):
     """A word about the queries that a save left behind, or nothing. Plain SQL: every save asks."""
     with connection.cursor() as cursor:
-        cursor.execute(LEFT_OPEN, [patient.pk, form.kind, form.timepoint, form.event])
+        cursor.execute(LEFT_OPEN, [patient.pk, form.kind, form.timepoint, form.event, form.record])
         return _("What hardly goes together is kept as a query.") if cursor.fetchone()[0] else ""

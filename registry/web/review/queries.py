@@ -23,8 +23,9 @@ from registry.services.files import file_formats
 from registry.services.records import extras
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.review import queries
+from registry.services.review.forms import form_row, own_records_of
 from registry.services.review.queries import Wanted, WrongState, discussed
-from registry.services.review.soft_checks import Form
+from registry.services.review.soft_checks import OF_RECORDS, Form, form_of_record
 from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import lines
@@ -37,6 +38,7 @@ from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
 
 PAGE = 50
+BESIDE = ("site", "own_record")  # what a line reads beside its query
 COUNTED = 10_000
 CHUNK = 1000
 
@@ -76,7 +78,7 @@ def query_list(request):
     count = rows.order_by()[: COUNTED + 1].count()
     last = max(1, -(-min(count, COUNTED) // PAGE))
     number = _number(request.GET.get("page", ""), last)
-    shown = lines(rows.select_related("site").order_by("raised_at", "pk")[(number - 1) * PAGE : number * PAGE])
+    shown = lines(rows.select_related(*BESIDE).order_by("raised_at", "pk")[(number - 1) * PAGE : number * PAGE])
     now, parameters = timezone.now(), filters.as_address()
     for line in shown:
         line.days = (now - line.query.raised_at).days
@@ -143,7 +145,7 @@ def query_page(request, query_id):
             else:
                 messages.success(request, _("Saved."))
                 return redirect(_next(request) or query_url(query))
-    (line,) = lines(Query.objects.filter(pk=query.pk).select_related("site"), threads=True)
+    (line,) = lines(Query.objects.filter(pk=query.pk).select_related(*BESIDE), threads=True)
     may_ask = request.access.may(Can.QUERY, query.site_id)
     patient, row = Patient.objects.get(pk=query.patient_id), queries.row_of(query)
     return render(
@@ -187,7 +189,7 @@ def query_new(request, patient_id):
     sent = request.POST if request.method == "POST" else request.GET
     form = _form_of(patient, sent.get("form", "baseline"), labels)
     field, text, errors = sent.get("field", ""), request.POST.get("text", ""), {}
-    items = queries.items_for(form.kind)
+    items = queries.items_for(form.kind, form.own)
     if field and field not in items:
         errors["field"] = [_("This form has no such item.")]
     if request.method == "POST" and not errors:
@@ -229,19 +231,20 @@ def _form_of(patient, code, labels):
         and not AdverseEvent.objects.filter(pk=form.event, patient_id=patient.pk, site_id=patient.site_id).exists()
     ):
         raise Http404
+    if form.own is not None and form_row(patient, form) is None:
+        raise Http404
     return form
 
 
 def _forms_of(patient, labels):
-    own = [
-        (form.value, form.label) for form in QueryForm if form not in (QueryForm.ASSESSMENT, QueryForm.ADVERSE_EVENT)
-    ]
+    own = [(form.value, form.label) for form in QueryForm if form not in OF_RECORDS]
     kind = catalogue.item("kind")
     events = [
         (f"event-{event.pk}", f"{QueryForm.ADVERSE_EVENT.label}: {wording.shown(kind, event.kind)}")
         for event in AdverseEvent.objects.filter(patient_id=patient.pk, site_id=patient.site_id).order_by("pk")
     ]
-    return own + list(labels.items()) + events
+    records = [form_of_record(record) for record in own_records_of(patient)]
+    return own + list(labels.items()) + events + [(form.code, form_label(form, labels)) for form in records]
 
 
 @require_http_methods(["GET", "POST"])
@@ -297,8 +300,8 @@ def _raising_sites(access):
 
 
 def _bulk_forms(labels):
-    own = [(form.value, form.label) for form in QueryForm if form != QueryForm.ASSESSMENT]
-    return list(labels.items()) + own
+    without = {QueryForm.ASSESSMENT} if catalogue.current().repeats else {QueryForm.ASSESSMENT, QueryForm.OWN_RECORD}
+    return list(labels.items()) + [(form.value, form.label) for form in QueryForm if form not in without]
 
 
 def _bulk_items():
@@ -382,7 +385,7 @@ def _file(access, filters, scope):
     yield "\ufeff" + writer.writerow(HEADER)
     while True:
         with entered(scope), transaction.atomic():
-            rows = found(access, filters).filter(pk__gt=last).select_related("site").order_by("pk")[:CHUNK]
+            rows = found(access, filters).filter(pk__gt=last).select_related(*BESIDE).order_by("pk")[:CHUNK]
             shown = lines(rows, threads=True)
         if not shown:
             return

@@ -13,7 +13,15 @@ def form_label(form, visit_labels):
     """What a form is called. `visit_labels` maps timepoints to labels."""
     if form.kind == QueryForm.ASSESSMENT:
         return visit_labels.get(form.timepoint, form.timepoint)
+    if form.kind == QueryForm.OWN_RECORD and form.own:
+        return own_label(form)
     return str(QueryForm(form.kind).label)
+
+
+def own_label(form):
+    """What a record of a repeating form is called: the form, and the number that tells it from the others."""
+    title = wording.words(catalogue.instrument(form.own).title)
+    return f"{title} {form.record}" if form.record else title
 
 
 def form_url(patient_id, form):
@@ -21,6 +29,10 @@ def form_url(patient_id, form):
         return reverse(f"patient_{form.kind}", args=[patient_id])
     if form.kind == QueryForm.ASSESSMENT:
         return reverse("assessment", args=[patient_id, form.timepoint])
+    if form.own is not None and form.record is None:
+        return reverse("own_record_new", args=[patient_id, form.own])
+    if form.kind == QueryForm.OWN_RECORD:
+        return reverse("own_record", args=[patient_id, form.own, form.record])
     return reverse("adverse_event", args=[patient_id, form.event])
 
 

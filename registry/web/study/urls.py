@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from registry.web.study import extra_instruments, own_instruments, protocol, whole_protocol
+from registry.web.study import extra_instruments, licensed_wording, own_instruments, protocol, whole_protocol
 
 urlpatterns = [
     path("study/", protocol.guide, name="study"),
     path("study/about/", protocol.about, name="study_about"),
     path("study/load/", whole_protocol.load, name="study_load"),
     path("study/protocol.json", whole_protocol.file, name="study_file"),
+    path("study/wording/", licensed_wording.licensed_wording, name="licensed_wording"),
+    path("study/wording/<slug:code>.csv", licensed_wording.wording_template, name="wording_template"),
     path("study/matrix/", protocol.matrix, name="study_matrix"),
     path("study/protocol/", protocol.printed, name="study_protocol"),
     path("study/versions/", protocol.versions, name="study_versions"),
