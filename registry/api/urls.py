@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.analysis import cohorts, comparisons, data, exports, imports, snapshots
+from registry.api.analysis import cohorts, comparisons, data, exports, imports, plans, snapshots
 from registry.api.records import (
     adverse_events,
     assessments,
@@ -59,6 +59,8 @@ urlpatterns = [
     path("cohorts/declared", cohorts.DeclaredCohorts.as_view(), name="declared_cohorts"),
     path("cohorts/<int:cohort_id>", cohorts.OneCohort.as_view(), name="cohort"),
     path("cohorts/<int:cohort_id>/flow", cohorts.CohortFlow.as_view(), name="cohort_flow"),
+    path("plans", plans.Plans.as_view(), name="plans"),
+    path("plans/<int:plan_id>", plans.OnePlan.as_view(), name="plan"),
     path("comparisons", comparisons.Comparisons.as_view(), name="comparisons"),
     path("comparisons/<uuid:run_id>", comparisons.OneComparison.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/cancel", comparisons.ComparisonCancellation.as_view(), name="comparison_cancel"),

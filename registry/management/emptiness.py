@@ -2,6 +2,8 @@
 
 import os
 
+from django.db import transaction
+
 from registry.models import Patient
 
 EMPTY = (
@@ -11,7 +13,9 @@ EMPTY = (
 
 
 def tell_if_empty(stderr):
-    """Say so on `stderr` where there is no patient at all. In the scope of all sites."""
-    if not Patient.objects.exists():
+    """Say so on `stderr` where there is no patient at all. In the scope of all sites, which a transaction brings."""
+    with transaction.atomic():
+        empty = not Patient.objects.exists()
+    if empty:
         place = os.environ.get("METASPINE_DATA") or os.environ.get("DATABASE_URL", "").rpartition("@")[2] or "embedded"
         stderr.write(EMPTY.format(place=place))

@@ -191,3 +191,8 @@ def test_what_is_no_comparison_is_refused(entry, says):
 def test_a_plan_with_comparisons_goes_to_json_and_back(db):
     plan = plans.from_json(PLAN)
     assert plans.from_json(plan.to_json()) == plan
+
+
+def test_a_run_that_can_keep_few_columns_comes_to_the_same(random_patients, result, monkeypatch):
+    monkeypatch.setattr(runner, "BYTES_A_PATIENT", runner.MOST_KEPT)
+    assert run(PLAN)["comparisons"] == result["comparisons"]

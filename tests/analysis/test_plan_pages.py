@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from registry.analysis.design import plans
 from registry.models import ComparisonRun, SavedPlan
-from registry.web.comparison import plan_builder
+from registry.web.comparison.planning import plan_builder
 
 CHOICES = {
     "name": "Two arms",
@@ -84,3 +84,51 @@ def test_a_run_of_sections_is_asked_again_on_the_plans_page(opened):
     assert answer["Location"] == f"{reverse('comparison_plan_new')}?run={run.pk}"
     content = opened.get(answer["Location"]).content.decode()
     assert 'value="hsuv@last" checked' in content and 'value="Two arms"' in content
+
+
+RECODED = CHOICES | {
+    "item_1": "frankel", "own_1": "Frankel A–C", "own_ja_1": "Frankel A〜C",
+    "categories_1": "A–C | A〜C: A, B, C\nD or E: D, E",
+    "item_2": "age_at_surgery", "own_2": "Age group", "own_ja_2": "年齢層",
+    "categories_2": "under 60: <60\n60 to 74: 60-75\n75 and over: >=75",
+    "cells": ["own_1_frankel@1m", "own_2_age_at_surgery", "sex"],
+}  # fmt: skip
+
+
+def test_variables_are_cut_and_collapsed_on_the_page(opened):
+    plan = plans.from_json(plan_builder.compiled(RECODED))
+    frankel, age = plan.variables[:2]
+    assert (frankel.kind, [one.holds for one in frankel.cut]) == ("binary", [("A", "B", "C"), ("D", "E")])
+    assert (age.kind, [(one.low, one.high) for one in age.cut]) == ("ordinal", [(None, 60), (60, 75), (75, None)])
+    given = plan_builder.choices_of(plan.to_json())
+    assert given is not None and plans.from_json(plan_builder.compiled(given)) == plan
+    page = opened.post(reverse("comparison_plan_new"), RECODED | {"act": "check"}).content.decode()
+    assert 'value="own_1_frankel@1m" checked' in page and "Variables of this plan" in page
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"), [("A–C", "a colon and what it holds"), ("low: A, Z", "Z"), ("low: 1-2", "1-2")]
+)
+def test_a_category_that_does_not_fit_says_which_line(opened, lines, said):
+    answer = opened.post(reverse("comparison_plan_new"), RECODED | {"categories_1": lines, "act": "check"})
+    assert answer.status_code == 422 and said in answer.content.decode()
+
+
+def test_more_groups_and_variables_are_asked_one_by_one(opened):
+    content = opened.post(
+        reverse("comparison_plan_new"), CHOICES | {"more": "name", "shown_name": "4"}
+    ).content.decode()
+    assert 'name="name_5"' in content and 'name="name_6"' not in content and 'value="Lung"' in content
+    five = {f"name_{n}": f"G{n}" for n in range(1, 6)}
+    tumours = ("lung", "breast", "renal", "prostate", "other")
+    five |= {f"levels_{n}": [f"primary_tumour={code}"] for n, code in enumerate(tumours, 1)}
+    plan = plans.from_json(plan_builder.compiled(CHOICES | {"test_continuous": ""} | five))
+    assert len(plan.named.groups) == 5
+    assert plan_builder.choices_of(plan.to_json()) is not None
+
+
+def test_tables_of_matched_patients_are_a_tick(opened):
+    matched = CHOICES | {"propensity": "1", "pairs": "1", "covariates": ["age_at_surgery", "sex"]}
+    plan = plans.from_json(plan_builder.compiled(matched))
+    assert plan.entries("comparisons")[-1].matched == "matched"
+    assert plan_builder.choices_of(plan.to_json())["pairs"] == "1"

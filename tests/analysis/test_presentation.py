@@ -4,6 +4,7 @@ import csv
 import inspect
 import io
 import re
+from pathlib import Path
 
 import pytest
 from docx import Document
@@ -229,3 +230,19 @@ def test_every_file_about_made_up_patients_says_so(db, as_system, settings, synt
     shown += [str(rows[1][0]) for rows in sheets(files.to_xlsx(result))[1].values()]
     assert ["SYNTHETIC DATA" in one for one in shown] == [synthetic] * len(shown)
     assert ("架空データ" in files.to_html(result, "ja").decode()) == synthetic
+
+
+def test_every_reason_for_no_number_is_told_in_japanese():
+    """Whatever stands after “not estimable because” in the statistics and the sections."""
+    folder = Path(presentation_words.__file__).parents[1]
+    written = {
+        reason
+        for path in folder.rglob("*.py")
+        for text in [path.read_text(encoding="utf-8")]
+        for pattern in (r'NOT_ESTIMABLE\.format\(\s*"([^"{]+)"', r'"not estimable because ([^"{]+)"')
+        for reason in re.findall(pattern, text)
+    }
+    assert len(written) > 5
+    for reason in (*arrays.REASONS.values(), *written):
+        assert re.search("[ぁ-んァ-ン一-龥]", presentation_words.why_not(f"not estimable because {reason}").ja), reason
+    assert presentation_words.why_not("not estimable because a covariate does not vary (sex)").ja.endswith("（sex）")

@@ -106,3 +106,15 @@ def test_the_api_takes_the_same_plan(bob, random_patients, program):  # noqa: F8
     wrong = {"comparisons": [{"code": "x", "rows": ["karnofsky_pct"]}]}
     answer = program(bob).post("comparisons", {"plan": wrong, "cohort": "all"})
     assert answer.status_code == 422 and "collects no" in answer.content.decode()
+
+
+def test_the_api_lists_saved_plans_and_carries_them_out_by_name(bob, random_patients, locked, program):  # noqa: F811
+    api = program(bob)
+    (shown,) = api.get("plans").json()["items"]
+    assert (shown["name"], shown["version"], shown["locked"]) == ("sap", 1, True)
+    assert api.get(f"plans/{shown['id']}").json()["plan"] == shown["plan"]
+    assert api.get("plans/999999").status_code == 404
+    run = api.post("comparisons", {"plan": "sap:1"}).json()
+    assert (run["plan"]["name"], run["cohort"]["name"]) == ("sap", "all")
+    refused = api.post("comparisons", {"plan": "another"})
+    assert refused.status_code == 422 and "there is no such plan" in refused.content.decode()

@@ -145,13 +145,13 @@ def test_a_sum_leaves_a_hidden_count_more_than_one_value(counts, told):
 def test_two_larger_counts_that_a_sum_tells_give_no_small_one_away():
     """Two of at least 5 that add up to 10 are 5 each: in a table, the small count beside one would follow."""
     row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(5, 5), "d": 9}
-    known = complementary.Relation([complementary.Cell(row, "b"), *complementary._cells(column)])
-    complementary.close([complementary.Relation(complementary._cells(row)), known], 5)
+    known = complementary.Relation([complementary.Cell(row, "b"), *complementary.cells(column)])
+    complementary.close([complementary.Relation(complementary.cells(row)), known], 5)
     assert [str(n) for n in (*row.values(), *column.values())] == ["<5", "≥5", "≥5", "≥5"]
 
     row, column = {"a": Few(2, 5), "b": Few(5, 5)}, {"c": Few(6, 5), "d": 9}
-    known = complementary.Relation([complementary.Cell(row, "b"), *complementary._cells(column)])
-    complementary.close([complementary.Relation(complementary._cells(row)), known], 5)
+    known = complementary.Relation([complementary.Cell(row, "b"), *complementary.cells(column)])
+    complementary.close([complementary.Relation(complementary.cells(row)), known], 5)
     assert column["d"].__class__ is int
 
 

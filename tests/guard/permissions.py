@@ -281,6 +281,8 @@ OPERATIONS = {
     "declared_cohorts_get": Operation(CENTRAL),
     "cohort_get": Operation(CENTRAL),
     "cohort_flow_get": Operation(CENTRAL),
+    "plans_get": Operation(CENTRAL),
+    "plan_get": Operation(CENTRAL),
     "comparisons_get": Operation(CENTRAL),
     "comparisons_post": Operation(CENTRAL, scope="write", sent=((nothing, 202, 202),)),
     "comparison_get": Operation(CENTRAL),

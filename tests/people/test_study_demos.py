@@ -110,7 +110,7 @@ SAME_TEST = {
     "chi_square": "chi_square", "fisher": "fisher_exact", "mcnemar_exact": "mcnemar_exact", "bowker": "bowker",
     "signed_rank": "signed_rank_uncorrected",
 }  # fmt: skip
-CALLED = {"kps": "kps_points", "adverse_event": "any_complication"}
+CALLED = {"psins_total": "sins_after", "kps": "kps_points", "adverse_event": "any_complication"}
 ANSWERED = {"1": "yes", "0": "no"}
 
 

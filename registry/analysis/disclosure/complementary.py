@@ -4,65 +4,16 @@ A relation is a whole and its parts. Where it leaves a hidden count one value al
 shown is hidden too, again and again until no relation does. Several relations together are not looked at.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
 
+from registry.analysis.disclosure import of_sections
+from registry.analysis.disclosure.relations import Cell, Relation, cells, if_whole, is_few
 from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.reports.lesion_report import ALL
 from registry.instruments.core import sins
 
 # The counts of a row that add up to its n.
 WHOLES = (("improve", "no_change", "worsen"), ("better", "same", "worse"))
-
-
-class Cell:
-    """One count of a result in its place: `part[name]`."""
-
-    def __init__(self, part, name):
-        self.part, self.name = part, name
-
-    @property
-    def value(self):
-        return self.part[self.name]
-
-    @property
-    def hidden(self):
-        return _is_few(self.value)
-
-    def hide(self, threshold):
-        self.part[self.name] = Few(self.value, threshold)
-
-
-@dataclass(frozen=True)
-class Relation:
-    """Cells that add up to a whole; None for one that every reader knows."""
-
-    parts: list
-    whole: Cell | None = None
-
-    @property
-    def cells(self):
-        return [*self.parts, self.whole] if self.whole else self.parts
-
-    @property
-    def tells(self):
-        """Whether what is shown leaves a hidden cell one value. A larger one, too: a small one would follow from it."""
-        hidden = [cell for cell in self.cells if cell.hidden]
-        if len(hidden) < 2 or self.whole in hidden:
-            return len(hidden) == 1
-        bounds = [_bounds(cell.value) for cell in hidden]
-        rest = sum(cell.value for cell in hidden)
-        for place, (low, high) in enumerate(bounds):
-            least, most = (sum(ends) for ends in zip(*bounds[:place], *bounds[place + 1 :], strict=True))
-            if max(low, rest - most) == min(high, rest - least):
-                return True
-        return False
-
-
-def _bounds(few):
-    """From what to what a hidden count may be, as it is told."""
-    return (1, few.threshold - 1) if few < few.threshold else (few.threshold, inf)
 
 
 def complement(result, threshold):
@@ -76,7 +27,9 @@ def complement(result, threshold):
     for name, part in result.items():
         if name not in ("cohort", "method"):
             hidden += _of_rows(part)
+    hidden += of_sections.relations(result)
     close(hidden, threshold)
+    of_sections.hide_shares(result, threshold)
 
 
 def close(relations, threshold):
@@ -94,30 +47,22 @@ def close(relations, threshold):
 def _of_cohort(cohort):
     """The flow, of all sites and of each. Groups are never hidden for another, as every table tells their size; nor is
     the number analysed, then, unless a group is hidden itself."""
-    flow, rows, few = cohort["flow"], cohort.get("by_site", ()), [n for n in cohort["groups"].values() if _is_few(n)]
-    analysed = [Cell(flow[-1], "n")] if few or _is_few(cohort["in_no_group"]) else []
+    flow, rows, few = cohort["flow"], cohort.get("by_site", ()), [n for n in cohort["groups"].values() if is_few(n)]
+    analysed = [Cell(flow[-1], "n")] if few or is_few(cohort["in_no_group"]) else []
     if analysed:
         yield Relation(analysed, Cell(cohort, "n"))
     if analysed and len(few) < 2:
-        yield Relation([*_cells(few), Cell(cohort, "in_no_group")], Cell(cohort, "n"))
+        yield Relation([*cells(few), Cell(cohort, "in_no_group")], Cell(cohort, "n"))
     for before, after in pairwise(flow):
         left = analysed if after is flow[-1] else [Cell(after, "n")]
         yield Relation([Cell(after, "excluded"), *left], Cell(before, "n"))
     for row in rows:
-        yield Relation([*_cells(row["excluded"]), Cell(row, "analysed")], Cell(row, "enrolled"))
+        yield Relation([*cells(row["excluded"]), Cell(row, "analysed")], Cell(row, "enrolled"))
     if rows:
         yield Relation([Cell(row, "enrolled") for row in rows], Cell(flow[0], "n"))
         for place, step in enumerate(flow[1:]):
             yield Relation([Cell(row["excluded"], place) for row in rows], Cell(step, "excluded"))
         yield Relation([Cell(row, "analysed") for row in rows], *analysed)
-
-
-def _is_few(count):
-    return isinstance(count, Few)
-
-
-def _cells(part):
-    return [Cell(part, name) for name in (part if isinstance(part, dict) else range(len(part)))]
 
 
 def _of_pairs(result, threshold):
@@ -135,10 +80,10 @@ def _of_procedures(result):
     for whole in (row for row in rows if row["procedure"] == ALL):
         parts = [row for row in rows if row["group"] == whole["group"] and row is not whole]
         for name in ("n", "missing"):
-            yield from _if_whole([Cell(row, name) for row in parts], Cell(whole, name))
+            yield from if_whole([Cell(row, name) for row in parts], Cell(whole, name))
         for name in ("counts", "classes"):
             for code in whole[name]:
-                yield from _if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
+                yield from if_whole([Cell(row[name], code) for row in parts], Cell(whole[name], code))
 
 
 def _of_levels(result):
@@ -154,11 +99,6 @@ def _of_levels(result):
             yield Relation([Cell(total, "n")], Cell(row, "n"))
             for code in total["counts"]:
                 yield Relation([Cell(total["counts"], code)], Cell(row["counts"], code))
-
-
-def _if_whole(parts, whole):
-    if sum(cell.value for cell in parts) == whole.value:
-        yield Relation(parts, whole)
 
 
 def _of_rows(part):
@@ -202,4 +142,4 @@ def _of_counts(row, counts):
     """Categories add up to the patients known; levels of lesions to all involved."""
     for name in ("n", "involved"):
         if name in row:
-            yield from _if_whole(_cells(counts), Cell(row, name))
+            yield from if_whole(cells(counts), Cell(row, name))

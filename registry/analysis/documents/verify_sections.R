@@ -62,11 +62,13 @@ endpoint_section <- function(b, s) {
   d$event <- as.numeric(d$cause == 1); d$free <- as.numeric(d$cause == 0)
   mine <- lapply(groups, function(g) d[which(d$group == g), ])
   known <- lapply(mine, function(x) x[!is.na(x$months), ])
-  curves <- lapply(known, function(x) if (nrow(x)) kaplan_meier(x$months, x$event))
-  risks <- lapply(known, function(x) if (competing && nrow(x)) incidence_of(x$months, x$cause))
+  weighted <- !is.null(d$weight) && any(d$weight != 1)
+  curve <- function(x, event) if (weighted) weighted_curve(x, event) else kaplan_meier(x$months, event)
+  curves <- lapply(known, function(x) if (nrow(x)) curve(x, x$event))
+  risks <- lapply(known, function(x) if (competing && nrow(x)) if (weighted) weighted_risk(x) else incidence_of(x$months, x$cause))
   halves <- function(x, event) {
     if (!nrow(x)) return(rep(NA, 3))
-    k <- kaplan_meier(x$months, event); c(time_of_half(k$time, k$survival), time_of_half(k$time, k$low), time_of_half(k$time, k$high))
+    k <- curve(x, event); c(time_of_half(k$time, k$survival), time_of_half(k$time, k$low), time_of_half(k$time, k$high))
   }
   followed <- lapply(seq_along(groups), function(i) {
     x <- mine[[i]]; k <- known[[i]]; m <- halves(k, k$event); f <- halves(k, k$free)
@@ -80,12 +82,52 @@ endpoint_section <- function(b, s) {
       setNames(landmark(curves[[i]], known[[i]]$months, t), c("at_risk", "estimate", "low", "high")))))
     for (t in if (competing) times) rates <- c(rates, list(c(time = t, incidence_point(risks[[i]], known[[i]]$months, t))))
   }
-  c(list(followed = followed, rates = rates, restricted = restricted_rows(s, curves), tests = endpoint_tests(b, s, d, competing)),
+  c(list(followed = followed, rates = rates, restricted = restricted_rows(s, curves), tests = if (weighted) weighted_tests(s, d, competing) else endpoint_tests(b, s, d, competing)),
     endpoint_models(s, d), list(subgroups = subgroup_rows(s, d), at_risk = lapply(known, function(x) {
       across("at_risk", vapply(s$ticks, function(t) sum(x$months >= t), 0))
     }), steps = unlist(lapply(seq_along(groups), function(i) list(
       if (!is.null(curves[[i]])) steps_row(curves[[i]], curves[[i]]$survival), if (!is.null(risks[[i]])) steps_row(risks[[i]], risks[[i]]$incidence)
     )), recursive = FALSE) |> Filter(f = Negate(is.null))))
+}
+# Curves of weighted patients, with errors by the infinitesimal jackknife, those of one set summed; counts are of people.
+weighted_curve <- function(x, event) {
+  k <- kaplan_meier(x$months, event); x$e <- event
+  fit <- survival::survfit(Surv(months, e) ~ 1, x, weights = weight, cluster = set, robust = TRUE)
+  fit$call$data <- x  # residuals() looks for it where it is called from
+  k$survival <- fit$surv; gone <- k$died == k$at_risk
+  k$survival[gone] <- 0; k$low <- ifelse(gone, NA, fit$lower); k$high <- ifelse(gone, NA, fit$upper)
+  k$area_error <- function(h) sqrt(sum(rowsum(as.numeric(residuals(fit, times = h, type = "auc", weighted = TRUE)), x$set)^2))
+  k
+}
+weighted_risk <- function(x) {
+  x$state <- factor(x$cause, 0:2); t <- sort(unique(x$months)); count <- function(w) tabulate(match(x$months[w], t), length(t))
+  fit <- survival::survfit(Surv(months, state) ~ 1, x, weights = weight, robust = TRUE); fit$call$data <- x; F <- fit$pstate[, 2]; error <- fit$std.err[, 2]
+  if (anyDuplicated(x$set)) {  # survfit of several states knows no clusters: the patients' shares, summed by set
+    shares <- residuals(fit, times = t, type = "pstate", weighted = TRUE); dim(shares) <- c(nrow(x), length(t), 3)
+    error <- sqrt(colSums(rowsum(matrix(shares[, , 2], nrow(x)), x$set)^2))
+  }
+  inner <- F; inner[F <= 0 | F >= 1] <- NA; factor <- exp(qnorm(0.975) * error / (inner * log(inner)))
+  list(time = t, at_risk = vapply(t, function(u) sum(x$months >= u), 0), died = count(x$cause == 1), censored = count(x$cause == 0),
+       incidence = F, low = inner^(1 / factor), high = inner^factor)
+}
+weighted_tests <- function(s, d, competing) {
+  none <- c(statistic = NA, df = NA, p = NA); asked <- list_of(s, "tests"); strata <- list_of(s, "strata")
+  score <- function(k) {
+    k <- droplevels(k[!is.na(k$months) & !is.na(k$group), ])
+    if (!sum(k$event == 1) || nlevels(k$group) < 2) return(none)
+    formula <- if (is.null(k$stratum)) Surv(months, event) ~ group else Surv(months, event) ~ group + strata(stratum)
+    fit <- suppressWarnings(tryCatch(survival::coxph(formula, k, weights = weight, cluster = set), error = function(e) NULL))
+    if (is.null(fit) || !is.finite(fit$rscore)) return(none)
+    df <- nlevels(k$group) - 1; c(statistic = fit$rscore, df = df, p = pchisq(fit$rscore, df, lower.tail = FALSE), n = nrow(k))
+  }
+  rows <- c(list(score(d)), if ("trend" %in% asked) list(none))
+  if ("stratified" %in% asked && length(strata)) {
+    k <- d; k$stratum <- interaction(k[paste0("x.", strata)], drop = TRUE); rows <- c(rows, list(score(k[!is.na(k$stratum), ])))
+  } else if ("stratified" %in% asked && any(!is.na(d$matched_set))) {
+    k <- d; k$stratum <- factor(k$matched_set)
+    rows <- c(rows, list(survdiff_row(k[!is.na(k$stratum), ], Surv(months, event) ~ group + strata(stratum))))
+  }
+  c(rows, if (competing) list(none))
 }
 steps_row <- function(k, estimate) {
   c(across("time", k$time), across("at_risk", k$at_risk), across("events", k$died), across("censored", k$censored),
@@ -116,6 +158,7 @@ restricted_rows <- function(s, curves) {
   h <- number_of(s, "horizon"); if (is.na(h)) return(list())
   means <- lapply(curves, function(k) if (!is.null(k)) {
     inside <- k$time <= h; t <- c(0, k$time[inside], h); S <- c(1, k$survival[inside]); area <- diff(t) * S
+    if (!is.null(k$area_error)) return(c(sum(area), k$area_error(h)))
     later <- rev(cumsum(rev(area)))[-1]; left <- k$at_risk[inside] - k$died[inside]
     hazard <- ifelse(left > 0, k$died[inside] / (k$at_risk[inside] * left), 0)
     c(sum(area), sqrt(sum(later^2 * hazard)))

@@ -43,6 +43,21 @@ WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable 
     "fewer than two visits have values": "値のある時点が2つ未満",
     "nobody could be matched": "対にできる患者がいない",
     "tables of pairs take one control for each treated patient": "対の分割表には1対1のマッチングが必要",
+    "the test takes no weights": "重み付き患者には用いられない検定である",
+    "it defines the groups": "群の定義に用いた変数のため検定なし",
+    "it has no ranks at a visit": "来院時の順位がない変数である",
+    "it is not declared which way is worse": "どちらの方向が悪いか宣言されていない",
+    "the plan asks for no test": "計画で検定を指定していない",
+    "nobody was followed so long": "その時点まで追跡された患者がいない",
+    "nobody was followed to the horizon, so the last value of the curve is carried on to it": (
+        "上限まで追跡された患者がいないため、曲線の最後の値を延長した"
+    ),
+    "the strata hold it constant": "層別因子のため層内で一定である",
+    "the model could not be fitted": "モデルを推定できなかった",
+    "the test takes a table of two categories, or of several for Bowker's": (
+        "2カテゴリの表（Bowker検定では複数カテゴリ）を要する検定である"
+    ),
+    "weights compare numbers and variables of two categories": "重み付けでは数値と2カテゴリの変数のみ比較できる",
     "the test compares two groups": "2群を比較する検定である",
 }
 
@@ -50,7 +65,9 @@ WHY_NOT = {  # the reasons of `stats` and of the runner, after “not estimable 
 def why_not(reason):
     """The Label of a row's `reason`: why there is no P."""
     why = reason.removeprefix("not estimable because ")
-    return Label(why, WHY_NOT.get(why, why))
+    sentence, opening, at = why.partition(" (")
+    told = WHY_NOT.get(why) or WHY_NOT.get(sentence, sentence) + (f"（{at.removesuffix(')')}）" if opening else "")
+    return Label(why, told)
 
 
 class Words:

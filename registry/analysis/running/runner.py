@@ -5,6 +5,7 @@ None, and `reason` says why; it never keeps another row from being computed.
 """
 
 import os
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -13,6 +14,7 @@ from dataclasses import field as dataclass_field
 from datetime import date
 from functools import cached_property, partial
 from itertools import combinations
+from threading import Lock
 
 import numpy as np
 from django.conf import settings
@@ -44,6 +46,7 @@ if tuple(REPORTS) != plans.REPORTS:
 PAIRED = "propensity"  # the section whose entries have matched pairs
 MOST_THREADS = 4  # of one run; other runs want processors too
 NOT_ESTIMABLE = "not estimable because {}"
+MOST_KEPT, BYTES_A_PATIENT = 60_000_000, 12  # bytes of columns that a run keeps; and of one column
 
 
 def run(plan, cohort, frame, on_progress=lambda share, stage: None):
@@ -155,6 +158,25 @@ def timepoints_needed(plan, cohort):
     return tuple(dict.fromkeys((*plan.timepoints, *plan.items_needed, *cohorts.timepoints_needed(cohort))))
 
 
+class _Recent:
+    """The columns made last: all of a study's, the last ones of a million patients, whose sum would not fit."""
+
+    def __init__(self, most):
+        self.most, self.kept, self.lock = most, OrderedDict(), Lock()
+
+    def get(self, asked):
+        with self.lock:
+            if asked in self.kept:
+                self.kept.move_to_end(asked)
+            return self.kept.get(asked)
+
+    def keep(self, asked, made):
+        with self.lock:
+            self.kept[asked] = made
+            while len(self.kept) > self.most:
+                self.kept.popitem(last=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """A plan's view of the data: the patients analysed, group after group.
@@ -179,15 +201,15 @@ class Data:
         names = self.plan.names
         found = names.get(variable) if isinstance(variable, str) else variable
         asked = found, visit
-        if asked not in self._columns:
-            self._columns[asked] = columns.variable_columns(
-                self.frame, found, visit, names, self.plan.value_sets[0], self.as_of
-            )
-        return self._columns[asked]
+        made = self._columns.get(asked)
+        if made is None:
+            made = columns.variable_columns(self.frame, found, visit, names, self.plan.value_sets[0], self.as_of)
+            self._columns.keep(asked, made)
+        return made
 
     @cached_property
     def _columns(self):
-        return {}
+        return _Recent(max(8, MOST_KEPT // (BYTES_A_PATIENT * max(1, self.frame.n))))
 
     @cached_property
     def pairs(self):

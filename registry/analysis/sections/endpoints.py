@@ -23,6 +23,12 @@ from registry.stats.survival import kaplan_meier, log_rank, log_rank_trend, stra
 from registry.stats.survival.competing import cumulative_incidence, gray, incidence_at
 from registry.stats.survival.cox import cox, proportional_hazards
 from registry.stats.survival.restricted_mean import restricted_mean, restricted_mean_difference
+from registry.stats.survival.weighted import (
+    weighted_incidence,
+    weighted_kaplan_meier,
+    weighted_log_rank,
+    weighted_restricted_mean,
+)
 from registry.stats.tails import chi_square_upper
 
 KIND = "endpoints"
@@ -45,7 +51,8 @@ class Endpoint(declared.Section):
     strata            variables whose combinations are the strata of that test and of the Cox models
     covariates        of a Cox model beside the group; a model of the group alone is always told
     subgroups         variables by whose categories the hazard ratio of two groups is told again
-    matched           code of a propensity section, whose patients alone are analysed, with robust errors by set
+    matched           code of a propensity section, whose patients alone are analysed, with robust errors by set; where
+                      it weights them, curves, tests and models are of the weighted patients (`weighted_times`)
     """
 
     code: str
@@ -239,6 +246,7 @@ class EndpointResult:
     landmark_day: int
     competing: bool
     matched: str
+    weighted: bool
     times: list
     horizon: float | None
     ticks: list
@@ -317,8 +325,8 @@ def estimate(endpoint, patients):
     patients = patients.of(endpoint.matched)
     found = times(endpoint, patients)
     members = [patients.members(place) for place in range(len(patients.groups))]
-    curves = [curve_of(found, rows) for rows in members]
-    incidences = [incidence_of(found, rows) if endpoint.competing else None for rows in members]
+    curves = [curve_of(patients, found, rows) for rows in members]
+    incidences = [incidence_of(patients, found, rows) if endpoint.competing else None for rows in members]
     longest = max((curve.time[-1] for curve in curves if curve), default=0.0)
     ticks = ticks_to(longest)
     hazards, fits = cox_models(endpoint, patients, found)
@@ -330,12 +338,16 @@ def estimate(endpoint, patients):
         max(endpoint.landmark, patients.landmark),
         bool(endpoint.competing),
         endpoint.matched,
+        is_weighted(patients),
         list(endpoint.times),
         endpoint.horizon,
         ticks,
-        [followed(code, found, rows, curve) for code, rows, curve in zip(patients.codes, members, curves, strict=True)],
+        [
+            followed(code, patients, found, rows, curve)
+            for code, rows, curve in zip(patients.codes, members, curves, strict=True)
+        ],
         rates(endpoint, patients.codes, curves, incidences),
-        restricted(endpoint, patients, curves),
+        restricted(endpoint, patients, means_of(endpoint, patients, found, members, curves)),
         tests(endpoint, patients, found),
         hazards,
         fits,
@@ -345,19 +357,41 @@ def estimate(endpoint, patients):
     )
 
 
-def curve_of(found, rows):
-    return attempted(lambda: kaplan_meier(found.months[rows], found.event[rows]), lambda why: None)
+def is_weighted(patients):
+    """Whether patients count unequally: weighted by their score, or controls of matched sets of several."""
+    return patients.weights is not None and not even(patients.weights)
 
 
-def incidence_of(found, rows):
-    return attempted(lambda: cumulative_incidence(found.months[rows], found.cause[rows]), lambda why: None)
+def weights_of(patients, rows):
+    """(weights, clusters) of some patients, as the weighted statistics take them."""
+    return patients.weights[rows], clusters(patients)[rows]
 
 
-def followed(code, found, rows, curve):
+def curve_of(patients, found, rows):
+    return attempted(lambda: curve(patients, rows, found.months[rows], found.event[rows]), lambda why: None)
+
+
+def curve(patients, rows, months, event):
+    if is_weighted(patients):
+        return weighted_kaplan_meier(months, event, *weights_of(patients, rows))
+    return kaplan_meier(months, event)
+
+
+def incidence_of(patients, found, rows):
+    def made():
+        if is_weighted(patients):
+            return weighted_incidence(found.months[rows], found.cause[rows], *weights_of(patients, rows))
+        return cumulative_incidence(found.months[rows], found.cause[rows])
+
+    return attempted(made, lambda why: None)
+
+
+def followed(code, patients, found, rows, estimated):
     months, cause = found.months[rows], found.cause[rows]
-    reverse = attempted(lambda: kaplan_meier(months, np.where(np.isnan(cause), np.nan, cause == 0)), lambda why: None)
+    left_early = np.where(np.isnan(cause), np.nan, cause == 0)
+    reverse = attempted(lambda: curve(patients, rows, months, left_early), lambda why: None)
     left = int(found.before_landmark[rows].sum())
-    medians = {name: getattr(curve, name, None) for name in ("median", "median_low", "median_high")}
+    medians = {name: getattr(estimated, name, None) for name in ("median", "median_low", "median_high")}
     told = {f"follow_up{end}": getattr(reverse, f"median{end}", None) for end in ("", "_low", "_high")}
     return Followed(
         group=code,
@@ -369,7 +403,7 @@ def followed(code, found, rows, curve):
         undated=int(found.undated[rows].sum()),
         before_landmark=left,
         before_start=int(found.before_start[rows].sum()),
-        reason="" if curve else NOBODY,
+        reason="" if estimated else NOBODY,
         **medians,
         **told,
     )
@@ -393,10 +427,28 @@ def rate(code, time, estimator, point):
     return Rate(code, time, estimator, point.at_risk, value, point.low, point.high, reason)
 
 
-def restricted(endpoint, patients, curves):
+def means_of(endpoint, patients, found, members, curves):
+    """RestrictedMean of each group, None without a curve or a horizon."""
+    if endpoint.horizon is None:
+        return [None] * len(curves)
+    if not is_weighted(patients):
+        return [one and restricted_mean(one, endpoint.horizon) for one in curves]
+    return [
+        one
+        and weighted_restricted_mean(
+            found.months[rows],
+            found.event[rows],
+            patients.weights[rows],
+            endpoint.horizon,
+            clusters(patients)[rows],
+        )
+        for one, rows in zip(curves, members, strict=True)
+    ]
+
+
+def restricted(endpoint, patients, means):
     if endpoint.horizon is None:
         return []
-    means = [curve and restricted_mean(curve, endpoint.horizon) for curve in curves]
     rows = [restricted_row(code, endpoint.horizon, mean) for code, mean in zip(patients.codes, means, strict=True)]
     for pair, a, b in patients.pairs():
         rows.append(
@@ -427,6 +479,8 @@ def difference_row(pair, second, first):
 
 
 def tests(endpoint, patients, found):
+    if is_weighted(patients):
+        return weighted_tests(endpoint, patients, found)
     groups = [
         (found.months[patients.members(g)], found.event[patients.members(g)]) for g in range(len(patients.groups))
     ]
@@ -444,6 +498,32 @@ def tests(endpoint, patients, found):
     if len(patients.groups) > 2:
         rows += pairwise(patients, groups)
     return rows
+
+
+NO_WEIGHTS = NOT_ESTIMABLE.format("the test takes no weights")
+
+
+def weighted_tests(endpoint, patients, found):
+    """The robust score test in the place of the log-rank test; by strata, whole matched sets need no weights."""
+    rows = [tested("robust_log_rank", "", lambda: robust(patients, found))]
+    if "trend" in endpoint.tests:
+        rows.append(Test("log_rank_trend", "", reason=NO_WEIGHTS))
+    strata = strata_of(endpoint, patients)
+    if strata is not None and not endpoint.strata:
+        rows.append(tested("stratified_log_rank", "", lambda: by_strata(patients, found, strata)))
+    elif strata is not None:
+        rows.append(tested("robust_stratified_log_rank", "", lambda: robust(patients, found, strata)))
+    if endpoint.competing:
+        rows.append(Test("gray", "", reason=NO_WEIGHTS))
+    return rows
+
+
+def robust(patients, found, strata=None):
+    inside = patients.group >= 0 if strata is None else (patients.group >= 0) & (strata >= 0)
+    weights, sets = weights_of(patients, inside)
+    strata = None if strata is None else strata[inside]
+    given = (found.months[inside], found.event[inside], patients.group[inside])
+    return weighted_log_rank(*given, weights, sets, strata)
 
 
 def strata_of(endpoint, patients):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from registry.analysis.data import packed_snapshots as frozen_data
-from registry.analysis.design import cohorts, plans
+from registry.analysis.design import cohorts, plans, saved_plans
 from registry.analysis.design import errors as design_errors
 from registry.analysis.presentation import tables
 from registry.analysis.running import runs
@@ -21,7 +21,7 @@ from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import Declared, code_filter, represent, serializer
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
-from registry.models import ComparisonRun
+from registry.models import ComparisonRun, SavedPlan
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
 from sites import audit
@@ -30,8 +30,10 @@ from sites.tenancy.access import Can
 PARTS = {name: getattr(plans.SEGMENT_COMPARISON, name, ()) for name in plans.parts()}
 CHANGEABLE = tuple(name for name in PARTS if name not in ("name", "version"))
 PLAN = {
-    "type": "object",
-    "description": "What to compute; what is left out is as in the segment comparison: "
+    "type": ["object", "string"],
+    "description": "The name of a saved plan (`NAME`, its newest version, or `NAME:VERSION`), carried out for the "
+    "cohort that it was saved with unless another is named; or what to compute; what is left out is as in the segment "
+    "comparison: "
     + ", ".join(f"{name} {value!r}" for name, value in PARTS.items() if name in CHANGEABLE and value != "")
     + ".",
     "properties": {name: {} for name in CHANGEABLE},
@@ -98,10 +100,11 @@ class Comparisons(Resource):
     def post(self, request):
         """Ask for a comparison. A worker computes it; poll the address in `Location` until `status` is `done`."""
         body = dict(request.data)
-        plan, named = body.pop("plan", {}), body.pop("cohort", cohorts.SEGI2024.name)
-        frozen = body.pop("frozen", None)
+        given, named, frozen = body.pop("plan", {}), body.pop("cohort", None), body.pop("frozen", None)
         sent = request_body.read(request, (), body=body, forms=False)
-        plan, cohort = _plan(plan, sent.errors), cohort_named(named)
+        saved = _saved(given)
+        plan = _plan(given if saved is None else saved, sent.errors)
+        cohort = _cohort(named, saved)
         if cohort is None:
             sent.errors["cohort"] = [_("there is no such cohort")]
         snapshot = snapshot_named(self.access, frozen)
@@ -121,15 +124,36 @@ class Comparisons(Resource):
         return Response(_shown(run), status=202, headers={"Location": location})
 
 
+def _saved(given):
+    """The SavedPlan that is named; None where a plan is given as an object, or no such plan is saved."""
+    return saved_plans.named(given) if isinstance(given, str) else None
+
+
+def _cohort(named, saved):
+    """The cohort of a name, that of the saved plan, or the segment study's; None where there is no such cohort."""
+    if named is None and saved is not None:
+        return saved_plans.cohort_of(saved)
+    return cohort_named(cohorts.SEGI2024.name if named is None else named)
+
+
 def _plan(given, errors):
+    if isinstance(given, SavedPlan):
+        return _read(given.plan, errors)
+    if isinstance(given, str):
+        errors["plan"] = [_("there is no such plan")]
+        return None
     if not isinstance(given, dict):
         errors["plan"] = [_("must be an object")]
         return None
     if unknown := given.keys() - set(CHANGEABLE):
         errors["plan"] = [_("has no part “%(name)s”") % {"name": min(unknown)[:40]}]
         return None
+    return _read({"name": plans.SEGMENT_COMPARISON.name} | given, errors)
+
+
+def _read(given, errors):
     try:
-        return plans.from_json({"name": plans.SEGMENT_COMPARISON.name} | given)
+        return plans.from_json(given)
     except (ValueError, TypeError, KeyError) as error:
         errors["plan"] = [design_errors.told(error, get_language())[:1000]]
         return None

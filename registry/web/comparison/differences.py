@@ -20,7 +20,7 @@ from registry.analysis.running import differences, runs
 from registry.instruments import timepoints, variables
 from registry.instruments.core import patient, sins
 from registry.models import ComparisonRun
-from registry.web.comparison.plan_words import PARTS, in_words
+from registry.web.comparison.planning.plan_words import PARTS, in_words
 from registry.web.comparison.stages import STAGES
 from registry.web.comparison.words import described
 from registry.web.shared.gates import for_comparing

@@ -13,7 +13,7 @@ from registry.instruments import timepoints, value_sets, variables
 from registry.instruments.base import Label
 from registry.models import SavedCohort, Snapshot
 from registry.services.files import snapshots
-from registry.web.comparison.plan_words import PARTS, RULES, rule_choices
+from registry.web.comparison.planning.plan_words import PARTS, RULES, rule_choices
 
 SAVED = "saved:"  # before the number of a saved cohort, which no declared one is called
 DEFAULT = plans.SEGMENT_COMPARISON

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from registry.web.comparison import differences, plan_pages, published, views
+from registry.web.comparison import differences, published, views
+from registry.web.comparison.planning import plan_pages
 
 urlpatterns = [
     path("comparison/", views.run_list, name="comparison"),

@@ -32,7 +32,7 @@ from registry.tasks import repeat_comparison, start_comparison
 from registry.web.cohorts.forms import address_of
 from registry.web.comparison.figure_sections import sections
 from registry.web.comparison.forms import ComparisonForm
-from registry.web.comparison.plan_builder import is_of_sections
+from registry.web.comparison.planning.plan_builder import is_of_sections
 from registry.web.comparison.stages import STAGES, seconds_left, stage_label
 from registry.web.comparison.words import described, failure
 from registry.web.shared.flow_diagram import diagram, lists

@@ -108,7 +108,8 @@ def _between(entry, words, title):
             words(SMD),
         ]
         spans.append((name, 3))
-    lines = [line for row in entry["rows"] for line in _lines(row, words, pairs)]
+    sets = entry["sizes"][0]["sets"] if entry.get("matched") else 0
+    lines = [line for row in entry["rows"] for line in _lines(row, words, pairs, sets)]
     notes = tuple(_notes(entry, words, NOTE))
     return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
 
@@ -124,7 +125,7 @@ def _share(entry, pairs):
     return f"{100 * (confidences[0] if confidences else entry['confidence']):.3g}"
 
 
-def _lines(row, words, pairs):
+def _lines(row, words, pairs, sets):
     groups = [row["groups"][code] for code in words.groups]
     ends = _ends(row, words, pairs)
     blank = ("",) * len(ends)
@@ -141,14 +142,19 @@ def _lines(row, words, pairs):
         yield Row(label, (*(count_percent(group["counts"][first["code"]], group["n"]) for group in groups), *ends))
     else:
         yield Row(name, (*("" for _ in groups), *ends))
-        for choice in row["categories"]:
+        for choice in _held(row, groups):
             cells = (count_percent(group["counts"][choice["code"]], group["n"]) for group in groups)
             yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
     yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
-    sets = [str(effect["sets"]) for effect in row["effects"].values() if "sets" in effect]
-    if sets:
-        yield Row(words(COMPLETE_SETS), (*(sets[0] for _ in groups), *blank), indent=True)
+    complete = [effect["sets"] for effect in row["effects"].values() if "sets" in effect]
+    if complete and complete[0] < sets:
+        yield Row(words(COMPLETE_SETS), (*(str(complete[0]) for _ in groups), *blank), indent=True)
     yield from _further(row, words, groups, blank)
+
+
+def _held(row, groups):
+    """The categories that anybody has: a grade of nobody needs no line."""
+    return [choice for choice in row["categories"] if any(group["counts"][choice["code"]] for group in groups)]
 
 
 def _further(row, words, groups, blank):
@@ -241,7 +247,8 @@ def _paired_lines(row, words):
         before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
         cells += [before, after, change, p_value(group["p"])]
     yield Row(name, tuple(cells))
-    for choice in row["categories"] if len(row["categories"]) > 2 else ():
+    parts = [group[part] for group in groups for part in ("baseline_of_compared", "followup")]
+    for choice in _held(row, parts) if len(row["categories"]) > 2 else ():
         of_choice = []
         for group in groups:
             parts = (group["baseline_of_compared"], group["followup"])

@@ -92,7 +92,8 @@ def draw(told, names, lines, small_print):
                 for end in (low, high)
             ]
             axis.errorbar(
-                at, told_means, ends, color=color(place), linestyle=dash(place), marker="o", markersize=4, capsize=2.5,
+                at, told_means, ends, color=color(names.place(group, place)), linestyle=dash(names.place(group, place)),
+                marker="o", markersize=4, capsize=2.5,
                 linewidth=1.5, alpha=line["alpha"], label=names.group(group) if line["alpha"] == 1 else None,
             )  # fmt: skip
     axis.set_xticks(range(len(visits)), [names.visit(visit) for visit in visits])

@@ -42,7 +42,17 @@ ALT = Label("{group} (n = {n}): {events} events; {points}", "{group}（n = {n}�
 POINT = Label("{percent}% at month {time}", "{time}か月で{percent}%")
 COMMA = Label(", ", "、")
 FEW_BANDS = 4  # curves; the confidence bands of more would cover each other
-SHOWN_TEST = {"survival": "log_rank", "incidence": "gray"}
+SHOWN_TESTS = {"survival": ("log_rank", "robust_log_rank"), "incidence": ("gray",)}
+WEIGHTED_NOTES = {
+    "survival": Label(
+        "Weighted Kaplan–Meier estimates with robust 95% limits (log scale); ticks: censored. At risk: patients.",
+        "重み付きKaplan-Meier推定値と頑健95%信頼区間（対数変換）。縦線は打ち切り。リスク集合は患者数。",
+    ),
+    "incidence": Label(
+        "Weighted Aalen–Johansen estimates with robust 95% limits (log-log scale). At risk: patients.",
+        "重み付きAalen-Johansen推定値と頑健95%信頼区間（二重対数変換）。リスク集合は患者数。",
+    ),
+}
 
 
 def charts(told, words):
@@ -88,7 +98,8 @@ def spoken(told, names, row, rates):
 
 
 def tested(told, names, estimator):
-    row = next((one for one in told["tests"] if one["test"] == SHOWN_TEST[estimator] and not one["group"]), None)
+    shown = SHOWN_TESTS[estimator]
+    row = next((one for one in told["tests"] if one["test"] in shown and not one["group"]), None)
     if row is None or row["p"] is None:
         return ""
     return f"{names.words(TEST_NAMES[row['test']])} {p_phrase(row['p'])}"
@@ -99,10 +110,10 @@ def draw(told, names, estimator):
 
     words = names.words
     steps = [row for row in told["steps"] if row["estimator"] == estimator]
-    under = 0.3 + 0.17 * len(told["at_risk"])
+    under = 0.3 + 0.2 * len(told["at_risk"])
     figure = Figure(figsize=(6.8, 3.6 + under), layout="constrained")
     axis, table = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, under])
-    places = {row["group"]: place for place, row in enumerate(told["at_risk"])}
+    places = {row["group"]: names.place(row["group"], place) for place, row in enumerate(told["at_risk"])}
     sizes = {row["group"]: row["n"] for row in told["followed"]}
     for row in steps:
         label = words(LEGEND, group=names.group(row["group"]), n=sizes[row["group"]])
@@ -118,7 +129,7 @@ def draw(told, names, estimator):
     place = ("right", 0.97, "top") if estimator == "survival" else ("right", 0.03, "bottom")
     axis.text(0.99, place[1], tested(told, names, estimator), transform=axis.transAxes, ha=place[0], va=place[2])
     at_risk(table, told, names)
-    note(figure, words(NOTES[estimator]))
+    note(figure, words((WEIGHTED_NOTES if told.get("weighted") else NOTES)[estimator]))
     return figure
 
 
@@ -142,7 +153,7 @@ def filled(limits, course):
 
 
 def at_risk(axis, told, names):
-    labels = [wrapped(names.group(row["group"]), 24).replace("\n", "") for row in told["at_risk"]]
+    labels = [wrapped(names.group(row["group"]), 26) for row in told["at_risk"]]
     for place, row in enumerate(told["at_risk"]):
         for tick, count in zip(told["ticks"], row["at_risk"], strict=True):
             axis.text(tick, place, str(count), ha="center", va="center", fontsize=7)

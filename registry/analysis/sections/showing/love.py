@@ -117,7 +117,8 @@ def draw_overlap(told, names):
             mine = [row for row in told["overlap"] if row["group"] == told[side]]
             axis.bar(
                 [row["low"] for row in mine], [sign * row[value] for row in mine], width=0.05, align="edge",
-                color=color(place), edgecolor="white", linewidth=0.4, label=names.group(told[side]),
+                color=color(names.place(told[side], place)), edgecolor="white", linewidth=0.4,
+                label=names.group(told[side]),
             )  # fmt: skip
         axis.axhline(0, color=MUTED, linewidth=0.8)
         axis.set_xlim(0, 1)

@@ -1,7 +1,7 @@
 """The transition diagram: patients of each grade before, drawn as bands to their grade after, a panel a group."""
 
 from registry.analysis.disclosure.small_cells import Few
-from registry.analysis.figures.canvas import INK, MUTED, group_panels, note
+from registry.analysis.figures.canvas import INK, MUTED, group_panels, note, wrapped
 from registry.analysis.figures.chart import Chart, Column, numeric, sentence
 from registry.analysis.sections.showing.texts import Names
 from registry.instruments.base import Label
@@ -21,6 +21,7 @@ COLUMNS = (
     numeric("percent", Label("% of those before", "前の群に対する%"), 0),
 )
 SHADES = ("#08519c", "#4292c6", "#9ecae1", "#E69F00", "#D55E00", "#8a5a00", "#55636f", "#CC79A7")
+WIDTH = 24  # letters of a line beside a bar
 GAP, BAR = 0.06, 0.07  # of the panel's height, between grades; of its width, of a grade's bar
 
 
@@ -52,7 +53,7 @@ def hidden(row):
 
 def draw(told, names):
     groups = [row["group"] for row in told["moved"]]
-    figure, placed, _ = group_panels(groups, [""], (2.9, 3.0))
+    figure, placed, _ = group_panels(groups, [""], (4.3, 3.2))
     for row in told["moved"]:
         axis = placed["", row["group"]]
         axis.set_title(names.words(PANEL, group=names.group(row["group"]), n=row["n"]))
@@ -81,8 +82,9 @@ def panel(axis, cells, told, names):
         left = 0.0 if side == "before" else 1 - BAR
         axis.bar(left, height, BAR, top - height, align="edge", color=shade[grade] if side == "before" else MUTED)
         x, side_of = (-0.03, "right") if side == "before" else (1.03, "left")
-        axis.text(x, top - height / 2, names.grade(grade), ha=side_of, va="center", fontsize=7.5, color=INK)
-    axis.set_xlim(-0.35, 1.35)
+        label = wrapped(names.grade(grade), WIDTH)
+        axis.text(x, top - height / 2, label, ha=side_of, va="center", fontsize=6.5, color=INK, in_layout=False)
+    axis.set_xlim(-0.8, 1.8)
     axis.set_ylim(-0.05, 1.05)
 
 

@@ -8,6 +8,10 @@ TEST_NAMES = {
     "log_rank": Label("log-rank test", "ログランク検定"),
     "log_rank_trend": Label("log-rank test for trend", "ログランク傾向検定"),
     "stratified_log_rank": Label("stratified log-rank test", "層別ログランク検定"),
+    "robust_log_rank": Label("robust score test of weighted patients", "重み付き患者の頑健スコア検定"),
+    "robust_stratified_log_rank": Label(
+        "robust score test of weighted patients within strata", "重み付き患者の層別頑健スコア検定"
+    ),
     "gray": Label("Gray's test", "Gray検定"),
     "marginal_homogeneity": Label("Stuart–Maxwell test", "Stuart-Maxwell検定"),
     "bowker": Label("Bowker's test of symmetry", "Bowkerの対称性検定"),
@@ -63,6 +67,11 @@ class Names:
             return self.words.groups.get(code, code)
         first, second = self.words.codes_of_pair(code)
         return self.words(VERSUS, first=self.words.groups[first], second=self.words.groups[second])
+
+    def place(self, code, otherwise=0):
+        """The place of a group among all of the plan's: its colour is the same in every figure."""
+        codes = list(self.words.groups)
+        return codes.index(code) if code in codes else otherwise
 
     def variable(self, name):
         if name == "group":
@@ -153,6 +162,11 @@ def reached(event, names):
 
 
 OR = Label(" or ", "または")
+BY_GRAY = Label(", compared by Gray's test", "し、Gray検定で比較")
+GRAY_HAS_NO_WEIGHTS = Label(
+    ", weighted and with robust limits (Gray's test takes no weights)",
+    "（重み付き、頑健信頼区間。Gray検定は重みを扱えないため行わず）",
+)
 ANY_EVENT = Label("any adverse event", "有害事象（種類を問わない）")
 OF_GRADE = Label("{what} of Clavien–Dindo grade {grade} or more", "{what}（Clavien-Dindo分類{grade}以上）")
 LIMITS = {
@@ -167,6 +181,30 @@ EVENTS = {
     "days": lambda event, names: names.variable(event["variable"]),
     "reached": reached,
 }
+
+
+def of_curves(told, names):
+    if told.get("weighted"):
+        yield say(
+            names,
+            "Those without the event were censored at the end of their follow-up. Patients are weighted as the "
+            "propensity section says: curves are weighted Kaplan–Meier estimates with robust 95% limits on the log "
+            "scale, groups were compared by the robust score test of the weighted Cox model (the log-rank test's "
+            "place), follow-up is the weighted reverse Kaplan–Meier median, and numbers at risk are patients, not "
+            "weights.",
+            "イベントのない患者は追跡終了時に打ち切りとした。患者は傾向スコアのセクションの重みで重み付けし、生存曲線は重み付き"
+            "Kaplan-Meier法（対数変換、頑健95%信頼区間）で推定し、群間はログランク検定に代えて重み付きCox回帰の頑健スコア検定で"
+            "比較した。追跡期間は重み付き逆Kaplan-Meier法による中央値、リスク集合は重みではなく患者数である。",
+        )
+        return
+    yield say(
+        names,
+        "Those without the event were censored at the end of their follow-up. Curves are Kaplan–Meier estimates with "
+        "95% limits on the log scale, groups were compared by the log-rank test, and follow-up is the reverse "
+        "Kaplan–Meier median.",
+        "イベントのない患者は追跡終了時に打ち切りとした。生存曲線はKaplan-Meier法（対数変換による95%信頼区間）で推定し、"
+        "群間はログランク検定で比較した。追跡期間は逆Kaplan-Meier法による中央値である。",
+    )
 
 
 def of_endpoints(told, names):
@@ -190,21 +228,15 @@ def of_endpoints(told, names):
             title=names.title,
             event=event,
         )
-    yield say(
-        names,
-        "Those without the event were censored at the end of their follow-up. Curves are Kaplan–Meier estimates with "
-        "95% limits on the log scale, groups were compared by the log-rank test, and follow-up is the reverse "
-        "Kaplan–Meier median.",
-        "イベントのない患者は追跡終了時に打ち切りとした。生存曲線はKaplan-Meier法（対数変換による95%信頼区間）で推定し、"
-        "群間はログランク検定で比較した。追跡期間は逆Kaplan-Meier法による中央値である。",
-    )
+    yield from of_curves(told, names)
     if told["competing"]:
         yield say(
             names,
             "Competing events ({rivals}) were not censored in the cumulative incidence, which is that of Aalen and "
-            "Johansen, compared by Gray's test; curves and hazard ratios are cause-specific.",
-            "競合イベント（{rivals}）を打ち切りとせず、累積発生率をAalen-Johansen法で推定し、Gray検定で比較した。"
+            "Johansen{test}; curves and hazard ratios are cause-specific.",
+            "競合イベント（{rivals}）を打ち切りとせず、累積発生率をAalen-Johansen法で推定{test}した。"
             "生存曲線とハザード比は原因別である。",
+            test=names.words(GRAY_HAS_NO_WEIGHTS if told.get("weighted") else BY_GRAY),
             rivals=events(told["definition"]["competing"], names),
         )
     undated = sum(row["undated"] for row in told["followed"])

@@ -18,8 +18,10 @@ from registry.instruments import timepoints
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
 from registry.models import SavedCohort
+from registry.web.comparison.planning import recoding
 
-MOST_GROUPS = 4
+MOST_GROUPS = 12
+SHOWN_GROUPS = 3  # at first; a button shows another
 SEGMENTS = "segment_group"
 ANY = "any"
 LAST = {"code": "last", "label": {"en": "Last visit", "ja": "最終来院"}, "take": "last"}
@@ -29,6 +31,7 @@ EVENTS = {"code": "events", "title": {"en": "Complications", "ja": "合併症"}}
 CHANGES = {"code": "changes", "title": {"en": "Before and after, within groups", "ja": "群内の前後比較"}}
 SURVIVAL = {"code": "survival", "title": {"en": "Survival from surgery", "ja": "手術からの生存"}}
 MATCHED = {"code": "matched", "title": {"en": "Matched by propensity", "ja": "傾向スコアマッチング"}}
+PAIRS = {"code": "pairs", "title": {"en": "Between the matched", "ja": "マッチした患者の比較"}, "matched": "matched"}
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,30 @@ def _label(both):
 def compiled(given):
     """The JSON of the plan that these choices make. `given` has lists under `cells`, `events`, `sensitivity`,
     `covariates` and `levels_N`, texts otherwise. ValueError where a text is no number."""
-    offered = sources.offered()
+    own = [variable for number in numbers_of(given, "item") if (variable := recoding.variable_of(given, number))]
+    offered = sources.offered() | recoding.kinds(own)
     cells = [_cell(text) for text in given.get("cells", ())]
     plan = {"name": given.get("name") or "plan", "note": given.get("note", ""), "grouping": given["grouping"]}
     if given["grouping"] == NAMED:
-        plan["named"] = [group for number in range(1, MOST_GROUPS + 1) if (group := _group(given, number))]
+        plan["named"] = [group for number in numbers_of(given, "name") if (group := _group(given, number))]
     if any(visit == LAST["code"] for _name, visit in cells):
         plan["visits"] = [LAST]
     comparisons = list(_comparisons(given, cells, offered))
     if comparisons:
         plan["comparisons"] = comparisons
-    if declared := [_event(kind, given.get("within_days")) for kind in given.get("events", ())]:
+    if declared := [*own, *(_event(kind, given.get("within_days")) for kind in given.get("events", ()))]:
         plan["variables"] = declared
     if given.get("survival"):
         plan["endpoints"] = [SURVIVAL | {"event": [{"kind": "death"}], "times": _numbers(given.get("times") or "12")}]
     if given.get("propensity"):
         plan["propensity"] = [_propensity(given, cells, plan.get("named", []))]
     return plan
+
+
+def numbers_of(given, part):
+    """Numbers of the repeated fields of a part of the page, such as `name_1`, ascending."""
+    found = (re.fullmatch(rf"(?:{part})_(\d{{1,3}})", name) for name in given)
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _cell(text):
@@ -106,6 +116,9 @@ def _comparisons(given, cells, offered):
     if given.get("within") and after:
         rows = [{"variable": name, "visit": visit} for name, visit in after if offered[name].kind != sources.DATE]
         yield CHANGES | {"kind": "within", "rows": rows}
+    if given.get("propensity") and given.get("pairs"):
+        rows = [{"variable": name} | ({"visit": visit} if visit else {}) for name, visit in cells]
+        yield PAIRS | {"rows": rows}
 
 
 def _row(given, cell, offered):
@@ -191,7 +204,7 @@ def choices_of(plan):
 def _shape(plan, part):
     """A part of a plan's JSON as the page writes it."""
     if part == "variables":
-        return [{"name": one["name"], "of": one["of"]} for one in plan.get(part, ())] or None
+        return [recoding.shape(one) for one in plan.get(part, ())] or None
     if part == "endpoints":  # whose plan leaves out what is as by default
         return [{"event": [{"kind": "death"}]} | one for one in plan.get(part, ())] or None
     return plan.get(part) or None
@@ -212,13 +225,16 @@ def _guessed(plan):
         "adjust": entries.get("outcomes", {}).get("adjust", "none"),
         "family": entries.get("outcomes", {}).get("family", "row"),
         "within": "1" if "changes" in entries else "",
+        "pairs": "1" if "pairs" in entries else "",
     }
     if plan["grouping"] == EVERYBODY and "changes" in entries:
         after = [f"{row['variable']}@{row['visit']}" for row in entries["changes"]["rows"]]
         given["cells"] = [*dict.fromkeys((*given["cells"], *after))]
     days = {one["of"].get("last_day") for one in plan.get("variables", ())} - {None}
     given["within_days"] = str(days.pop()) if days else ""
-    offered = sources.offered()
+    own = [one for one in plan.get("variables", ()) if "item" in one["of"]]
+    given |= recoding.choices_of(own)
+    offered = sources.offered() | recoding.kinds(own)
     for row in rows:
         kind = offered[row["variable"]].kind
         given |= {f"{part}_{kind}": row[part] for part in ("test", "effect") if part in row}

@@ -26,9 +26,9 @@ from registry.analysis.sections.comparing import comparison_tests
 from registry.models import ComparisonRun, Patient, SavedCohort, SavedPlan, Snapshot
 from registry.services.files import snapshots
 from registry.tasks import start_comparison
-from registry.web.comparison import plan_builder
 from registry.web.comparison.forms import _cohort as cohort_chosen
 from registry.web.comparison.forms import _cohorts as cohorts_offered
+from registry.web.comparison.planning import plan_builder, recoding
 from registry.web.shared.gates import for_comparing
 from sites.tenancy.scope import everything
 
@@ -52,7 +52,9 @@ def plan_new(request):
     """The builder. A template, or a saved version named by `from`, fills it in; what was chosen comes back checked."""
     given, as_json = _given(request)
     context = {"error": "", "checked": None}
-    if request.method == "POST":
+    if more := request.POST.get("more"):
+        given[f"shown_{more}"] = str(int(given.get(f"shown_{more}") or 0) + 1)
+    elif request.method == "POST":
         try:
             plan = plans.from_json(_plan_json(given, as_json))
             cohort = cohort_chosen(given.get("cohort_name") or cohorts.ALL.name)
@@ -168,15 +170,21 @@ def _offered(given, as_json):
     offered = sources.offered()
     with_counts = known.counts()
     ticked = set(given.get("cells", ()))
+    groups = _shown(given, "name", plan_builder.SHOWN_GROUPS, plan_builder.MOST_GROUPS)
     return {
         "given": given,
         "as_json": as_json,
         "cohorts": _ticked(cohorts_offered(), [given.get("cohort_name", cohorts.ALL.name)]),
         "snapshots": Snapshot.objects.order_by("-created_at"),
         "groupings": _groupings(given),
-        "groups": [_group(given, number, offered) for number in range(1, plan_builder.MOST_GROUPS + 1)],
+        "groups": [_group(given, number, offered) for number in range(1, groups + 1)],
+        "shown_groups": groups,
+        "more_groups": groups < plan_builder.MOST_GROUPS,
+        "recodings": (recodings := _recodings(given, offered)),
+        "shown_recodings": len(recodings),
+        "more_recodings": len(recodings) < recoding.MOST,
         "visits": [(code, _text(label)) for code, label in plan_builder.visits()],
-        "instruments": _instruments(offered, with_counts, ticked),
+        "instruments": [*_own(given, with_counts, ticked), *_instruments(offered, with_counts, ticked)],
         "events": _ticked([(plan_builder.ANY, _("any complication")), *_labelled(plan_builder.kinds_of_events())],
                           given.get("events", ())),
         "covariates": _covariates(offered, given.get("covariates", ())),
@@ -187,6 +195,65 @@ def _offered(given, as_json):
         "sensitivity": _ticked([("complete_cases", _("Complete cases")), ("worst_rank", _("The dead ranked worst"))],
                                given.get("sensitivity", ())),
     }  # fmt: skip
+
+
+def _shown(given, part, least, most):
+    """How many repeated fields of a part are shown: those filled in, those asked for, or the least."""
+    filled = [number for number in plan_builder.numbers_of(given, part) if given.get(f"{part}_{number}")]
+    asked = given.get(f"shown_{part}", "")
+    return min(most, max(least, int(asked) if asked.isdecimal() else 0, *filled, 0))
+
+
+def _recodings(given, offered):
+    """The variables that the plan defines, one empty at least: item, names, categories, and the item's codes."""
+    shown = _shown(given, "item", 1, recoding.MOST)
+    fits = [
+        (source.name, f"{_text(source.title)}: {_text(source.label)}")
+        for source in offered.values()
+        if source.kind != sources.DATE
+    ]
+    return [
+        {
+            "number": number,
+            "items": _ticked(fits, [given.get(f"item_{number}")]),
+            "own": given.get(f"own_{number}", ""),
+            "own_ja": given.get(f"own_ja_{number}", ""),
+            "categories": given.get(f"categories_{number}", ""),
+            "codes": _codes(offered.get(given.get(f"item_{number}"))),
+        }
+        for number in range(1, shown + 1)
+    ]
+
+
+def _codes(source):
+    """“A: complete; B: sensory only …”: what may stand in a category of this item."""
+    if source is None or not source.categories:
+        return ""
+    return "; ".join(f"{choice.code}: {_text(choice.label)}" for choice in source.categories)
+
+
+def _own(given, counts, ticked):
+    """The variables that the plan defines, as the first instrument of the grid."""
+    columns, rows = [code for code, _label in plan_builder.visits()], []
+    for number in plan_builder.numbers_of(given, "item"):
+        try:
+            variable = recoding.variable_of(given, number)
+        except ValueError:  # told above the form
+            continue
+        if variable is None:
+            continue
+        seen = recoding.kinds([variable])[variable["name"]]
+        cells = [_own_cell(variable, seen.source, code, counts, ticked) for code in columns if seen.at_visit]
+        one = None if seen.at_visit else _own_cell(variable, seen.source, "", counts, ticked)
+        label = variable["label"]["ja" if (get_language() or "").startswith("ja") else "en"]
+        rows.append((label, _text(sources.KIND_LABELS[seen.kind]), _usual(seen.kind), one, cells))
+    return [(_("Variables of this plan"), rows, True)] if rows else []
+
+
+def _own_cell(variable, source, visit, counts, ticked):
+    """A cell of a defined variable: known for whom its item is."""
+    value = f"{variable['name']}@{visit}" if visit else variable["name"]
+    return _cell(source, visit, counts, ticked) | {"value": value, "ticked": value in ticked}
 
 
 def _labelled(pairs):

@@ -1,0 +1,191 @@
+"""What follows from what in the sections of a plan: counts that add up or stand twice, and shares of hidden counts."""
+
+from itertools import product
+
+from registry.analysis.disclosure.relations import Cell, Relation, cells, if_whole, is_few
+
+
+def relations(result):
+    """Relations of the counts of every section of a result."""
+    for code, of_entry in _OF_ENTRY.items():
+        for entry in result.get(code, ()):
+            yield from of_entry(entry)
+
+
+def _of_names(row, names, whole="n"):
+    """Parts of a row and their whole, where it has all of them and they add up."""
+    if all(isinstance(row.get(name), int) for name in (*names, whole)):
+        yield from if_whole([Cell(row, name) for name in names], Cell(row, whole))
+
+
+def _same(first, second):
+    """A count that is told twice is hidden twice."""
+    if first.value == second.value:
+        yield Relation([first], second)
+
+
+def _grouped(rows, names):
+    """Rows by the values of some of their names."""
+    found = {}
+    for row in rows:
+        found.setdefault(tuple(row.get(name) for name in names), []).append(row)
+    return found
+
+
+# Comparisons
+
+
+def _of_comparison(entry):
+    for row in entry["rows"]:
+        for group in row["groups"].values():
+            yield from if_whole(cells(group.get("why", {})), Cell(group, "missing"))
+            if "changed" in group:
+                yield from if_whole(cells(group["changed"]), Cell(group, "n"))
+                for part in ("baseline_of_compared", "followup"):
+                    yield from _same(Cell(group, "n"), Cell(group[part], "n"))
+        if "from" not in row:
+            yield from _of_effects(row)
+        if "died" in row.get("worst_rank", {}):
+            yield from _of_worst_rank(row)
+
+
+def _of_effects(row):
+    """The numbers of patients behind an effect are those of the groups."""
+    codes = list(row["groups"])
+    for first, second in product(codes, codes):
+        effect = row.get("effects", {}).get(f"{first}_vs_{second}")
+        for place, code in enumerate((first, second) if effect else ()):
+            yield from _same(Cell(row["groups"][code], "n"), Cell(effect["n"], place))
+        if effect and "sets" in effect:
+            yield from _same(Cell(effect["n"], 0), Cell(effect, "sets"))
+
+
+def _of_worst_rank(row):
+    ranked = row["worst_rank"]
+    for place, group in enumerate(row["groups"].values()):
+        yield from if_whole([Cell(group, "n"), Cell(ranked["died"], place)], Cell(ranked["n"], place))
+
+
+# Endpoints and models
+
+
+def _of_endpoint(entry):
+    for row in entry["followed"]:
+        yield Relation([Cell(row, name) for name in ("n", "missing", "before_landmark")])
+        yield from _of_names(row, ("events", "competing", "censored"))
+    sizes = {row["group"]: row for row in entry["followed"]}
+    for row in entry["at_risk"]:
+        if row["at_risk"]:
+            yield from _same(Cell(sizes[row["group"]], "n"), Cell(row["at_risk"], 0))
+    for row in entry["fits"]:
+        yield Relation([Cell(row, "n"), Cell(row, "missing")])
+    for rows in _grouped(entry["subgroups"], ("variable", "group")).values():
+        two = [sizes[code] for code in sizes if code in _pair(rows[0]["group"], sizes)]
+        for name in ("n", "events"):
+            if sum(row[name] for row in rows) == sum(row[name] for row in two):
+                yield Relation([Cell(row, name) for row in rows])
+
+
+def _pair(name, codes):
+    return next(((a, b) for a, b in product(codes, codes) if a != b and f"{a}_vs_{b}" == name), ())
+
+
+def _of_model(entry):
+    for row in entry["fits"]:
+        if isinstance(row.get("n"), int) and isinstance(row.get("missing"), int):
+            yield Relation([Cell(row, "n"), Cell(row, "missing")])
+
+
+# Propensity, quality of life, transitions
+
+
+def _of_propensity(entry):
+    sizes = {row["group"]: row for row in entry["sizes"]}
+    for row in sizes.values():
+        yield from _of_names(row, ("used", "unmatched"), "scored")
+    for (group,), rows in _grouped(entry["overlap"], ("group",)).items():
+        yield from if_whole([Cell(row, "count") for row in rows], Cell(sizes[group], "scored"))
+    pairs = {(row["variable"], row["visit"]): row for row in entry["outcomes"]}
+    for at, rows in _grouped(entry["categories"], ("variable", "visit")).items():
+        for side in ("treated", "control"):
+            yield from if_whole([Cell(row, side) for row in rows], Cell(pairs[at], "n"))
+
+
+def _of_quality(entry):
+    for row in entry.get("years", ()):
+        yield Relation([Cell(row, "n"), Cell(row, "unknown")])
+    for row in entry.get("course", ()):
+        yield Relation([Cell(row, name) for name in ("n", "missing", "died")])
+    for row in entry.get("responders", ()):
+        yield from _of_names(row, ("improved", "same", "worse"))
+
+
+def _of_transitions(entry):
+    moved = {row["group"]: row for row in entry["moved"]}
+    margins = {(row["group"], row["grade"]): row for row in entry["margins"]}
+    for side in ("before", "after"):
+        for (group, grade), rows in _grouped(entry["cells"], ("group", side)).items():
+            yield from if_whole([Cell(row, "count") for row in rows], Cell(margins[group, grade], side))
+        for (group,), rows in _grouped(entry["margins"], ("group",)).items():
+            yield from if_whole([Cell(row, side) for row in rows], Cell(moved[group], "n"))
+    for row in moved.values():
+        yield from _of_names(row, ("up", "same", "down"))
+
+
+_OF_ENTRY = {
+    "comparisons": _of_comparison,
+    "endpoints": _of_endpoint,
+    "models": _of_model,
+    "propensity": _of_propensity,
+    "qol": _of_quality,
+    "transitions": _of_transitions,
+}
+
+# Shares
+
+
+def hide_shares(result, threshold):
+    """Take away in place the shares whose count, or whose whole, is hidden: they tell it."""
+    for code in _OF_ENTRY:
+        for entry in result.get(code, ()):
+            _hide(entry)
+    for entry in result.get("propensity", ()):
+        _hide_balance(entry, threshold)
+
+
+# Names of counts in a row, and the numbers beside them from which those follow.
+_SHARES = (
+    (("counts", "n"), ("share", "low", "high")),
+    (("improved", "n"), ("share", "low", "high")),
+    (("count",), ("percent", "weight")),
+)
+
+
+def _hide(part):
+    if isinstance(part, list):
+        for inner in part:
+            _hide(inner)
+    if not isinstance(part, dict):
+        return
+    for counts, shares in _SHARES:
+        if counts[0] in part and any(_hidden(part.get(name)) for name in counts):
+            for name in shares:
+                if name in part:
+                    part[name] = None
+    for inner in part.values():
+        _hide(inner)
+
+
+def _hidden(count):
+    return any(map(is_few, count.values())) if isinstance(count, dict) else is_few(count)
+
+
+def _hide_balance(entry, threshold):
+    """Shares of categories before and after, where the number of patients gives a small count."""
+    sides = (("treated", entry["treated"]), ("control", entry["control"]))
+    sizes = {row["group"]: row for row in entry["sizes"]}
+    for row in entry["balance"]:
+        for (side, group), (moment, whole) in product(sides, (("before", "scored"), ("after", "used"))):
+            share, name = row.get(f"{side}_{moment}"), f"{side}_{moment}"
+            if row["level"] and share is not None and 0 < round(share * sizes[group][whole]) < threshold:
+                row[name] = None

@@ -1,0 +1,120 @@
+"""Small counts of a plan's sections are hidden so that no sum, no second telling and no share gives them away."""
+
+import copy
+import itertools
+
+import pytest
+from django.test import override_settings
+
+from registry.analysis.disclosure import of_sections
+from registry.analysis.disclosure.small_cells import Few
+from registry.analysis.presentation import tables
+from tests.analysis.conftest import store
+from tests.analysis.sections.test_in_a_run import PLAN, people, ran
+from tests.analysis.sections.test_matched_comparisons import MATCHED, VARIABLES, WITHIN
+
+BETWEEN = {
+    "code": "all", "sensitivity": ["worst_rank", "complete_cases"],
+    "rows": ["primary_tumour", {"variable": "frankel", "visits": ["preop", "6m"]}, {"variable": "walks", "visit": "1m"},
+             {"variable": "pain_vas_mm", "visits": ["1m", "12m"]}],
+}  # fmt: skip
+THRESHOLD = 8
+
+
+@pytest.fixture
+def whole(north):
+    store(north, people())
+    return ran(copy.deepcopy(PLAN) | {"variables": VARIABLES, "comparisons": [BETWEEN, MATCHED, WITHIN]})
+
+
+def shown(result):
+    with override_settings(SMALL_CELLS=THRESHOLD):
+        return tables.shown(result)
+
+
+def told(count):
+    """What a reader may take a count for."""
+    if not isinstance(count, Few):
+        return {int(count)}
+    return set(range(1, THRESHOLD)) if count < THRESHOLD else set(range(THRESHOLD, 200))
+
+
+def possible(parts, whole):
+    """Each part's values that go with what is told of the others and of the whole."""
+    for place, part in enumerate(parts):
+        others = {0}
+        for other in parts[:place] + parts[place + 1 :]:
+            others = {a + b for a in others for b in told(other)}
+        yield part, {value for value in told(part) if any(value + rest in told(whole) for rest in others)}
+
+
+def sums(result):
+    """(parts, whole) of everything that adds up, as a reader sees it."""
+    for entry in result["comparisons"]:
+        sizes = {row["group"]: row["n"] for row in entry.get("sizes", ())} or result["cohort"]["groups"]
+        for row in entry["rows"]:
+            for code, group in row["groups"].items():
+                yield from sums_of_group(group, sizes[code])
+    yield from sums_of_endpoints(result["endpoints"])
+    for entry in result["transitions"]:
+        for margin, side in itertools.product(entry["margins"], ("before", "after")):
+            at = (margin["group"], margin["grade"])
+            yield [row["count"] for row in entry["cells"] if (row["group"], row[side]) == at], margin[side]
+    for row in (row for entry in result["qol"] for row in entry.get("responders", ())):
+        yield [row["improved"], row["same"], row["worse"]], row["n"]
+    for row in result["propensity"][0]["sizes"]:
+        yield [row["used"], row["unmatched"]], row["scored"]
+
+
+def sums_of_group(group, size):
+    yield [group["n"], group["missing"]], size
+    yield list(group["why"].values()), group["missing"]
+    for part in (group, group.get("followup", {}), group.get("baseline_of_compared", {})):
+        if part.get("counts"):
+            yield list(part["counts"].values()), part["n"]
+
+
+def sums_of_endpoints(entries):
+    for row in (row for entry in entries for row in entry["followed"]):
+        yield [row["events"], row["competing"], row["censored"]], row["n"]
+        parts = [row["n"], row["missing"], row["before_landmark"]]
+        yield parts, sum(map(int, parts))
+
+
+def test_no_sum_leaves_a_small_count_one_value(whole):
+    masked, hidden = shown(whole), 0
+    for parts, total in sums(masked):
+        if sum(map(int, parts)) != int(total):
+            continue
+        for part, values in possible(parts, total):
+            if isinstance(part, Few) and part < THRESHOLD:
+                hidden += 1
+                others = [count for count in (*parts, total) if count and count is not part]
+                assert len(values) > 1 or not any(not isinstance(other, Few) for other in others), (parts, total)
+    assert hidden > 50
+
+
+def test_what_stands_twice_is_hidden_twice_and_shares_with_their_counts(whole):
+    masked = shown(whole)
+    between = masked["comparisons"][0]["rows"]
+    for row in between:
+        (effect,) = row["effects"].values()
+        assert [type(n) for n in effect["n"]] == [type(group["n"]) for group in row["groups"].values()]
+    walks = next(row for row in between if row["variable"] == "walks")["groups"]
+    assert any(isinstance(n, Few) for group in walks.values() for n in group["counts"].values())
+    for group in walks.values():
+        few = any(isinstance(n, Few) for n in (group["n"], *group["counts"].values()))
+        assert (group["share"] is None) == few
+    assert all(row["percent"] is None for row in masked["transitions"][0]["cells"] if isinstance(row["count"], Few))
+    sizes = {row["group"]: row for row in masked["propensity"][0]["sizes"]}
+    for row in masked["propensity"][0]["balance"]:
+        if row["level"] and row["treated_before"] is not None:
+            assert round(row["treated_before"] * sizes["female"]["scored"]) not in range(1, THRESHOLD)
+    assert list(of_sections.relations(masked))
+    assert whole["comparisons"][0]["rows"][0]["effects"]["male_vs_female"]["n"][0].__class__ is int
+
+
+def test_tables_of_hidden_counts_are_told_in_both_languages(whole):
+    for language in ("en", "ja"):
+        cells = [cell for table in tables.tables(shown(whole), language) for row in table.rows for cell in row.cells]
+        assert any(f"<{THRESHOLD}" in cell for cell in cells)
