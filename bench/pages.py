@@ -1,6 +1,6 @@
 """Every page by role, in empty signed-in pages, at several sizes of the registry; and how large each answer is.
 
-    bin/bench pages [--assessments 10000 100000 1000000] [--only /patients/ …]
+    bin/bench pages [--assessments 10000 100000 1000000] [--only /patients/ …] [--write]
 
 Each page is asked for in turn with an empty signed-in page, so that whatever else the machine does meets both: what is
 compared between sizes is how many empty pages a page costs. Limits: 1.5 between the largest and the smallest size, and
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.run_page import measured
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
+from bench.tables import markdown, put
 
 EMPTY = "/bench/empty/"
 ROLES = ("coordinator", "investigator", "monitor", "data_manager", "statistician", "admin")
@@ -83,7 +84,6 @@ def measure(assessments, only):
         site = Site.objects.order_by("code").first()
         with everything(), transaction.atomic():
             patient = Patient.objects.filter(site=site).order_by("pk").values_list("pk", flat=True)[10]
-            catch_up()
         resolver = get_resolver().url_patterns
         paths = [*addresses(resolver), *of_patient(resolver, patient)]
         paths = [path for path in dict.fromkeys(paths) if not only or path in only]
@@ -92,15 +92,22 @@ def measure(assessments, only):
 
 
 def catch_up():
-    """What the worker keeps, as it would have by now."""
+    """What the worker keeps, as it would have by now: counts by site, flow and list of everybody enrolled."""
     from registry import tasks
+    from registry.analysis.design import cohort_flows
+    from registry.analysis.design.cohort_lists import Behind
+    from registry.analysis.design.cohorts import ALL, Cohort
+    from sites.tenancy.scope import everything
 
-    for name in ("keep_counts",):
-        if hasattr(tasks, name):
-            getattr(tasks, name)()
+    tasks.keep_counts()
+    everybody = Cohort("new", "0", ALL.label, ())
+    with everything():
+        for question in (cohort_flows.FlowOf(everybody), Behind(everybody)):
+            cohort_flows.keep(question, 0)
 
 
 def of_role(port, role, site, paths):
+    catch_up()  # before each: it is shown for some minutes
     visitor = Visitor(port, person(role, site if role in OF_SITE else None))
     page_seconds = {}
     for path in paths:
@@ -130,12 +137,29 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assessments", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--only", nargs="*", default=[], help="addresses; without it every page")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.one, options.only)))
         return 0
-    return told({size: in_its_own_process(size, options.only) for size in sorted(options.assessments)})
+    sizes = {size: in_its_own_process(size, options.only) for size in sorted(options.assessments)}
+    if options.write:
+        put("pages", table(sizes))
+    return told(sizes)
+
+
+def table(sizes):
+    """The table of docs/performance.md: what a page costs in empty pages at each size, its growth and its kB."""
+    first, last = next(iter(sizes.values())), list(sizes.values())[-1]
+    rows = []
+    for role in ROLES:
+        for path in first[role]:
+            cost = [sizes[size][role].get(path, [float("nan")] * 3) for size in sizes]
+            times = [f"{empty_pages:.1f}" for empty_pages, _ms, _size in cost]
+            growth, size = cost[-1][0] / cost[0][0], last[role].get(path, [0, 0, 0])[2]
+            rows.append([f"{role} `{path}`", *times, f"{growth:.2f}", f"{size / 1000:.0f}"])
+    return markdown(["page", *(f"{size:,}" for size in sizes), "growth", "kB"], rows)
 
 
 def told(sizes):

@@ -1,6 +1,6 @@
 """Saving an assessment, by form and by API, new and corrected, against a bare view that inserts the same row unchecked.
 
-    bin/bench save [--rounds 6]
+    bin/bench save [--rounds 5] [--write]
 
 4 connections, 100 000 assessments stored. The kinds take turns in each round; of the rounds the middle one counts.
 The list of patients whose outcomes are awaited is emptied 50 times a second, as by a worker with little to do: the next
@@ -21,11 +21,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
+from bench.tables import markdown, put
 
 STORED = 100_000
 CONNECTIONS = 4
 SAVES = 150  # for each connection, in each of the rounds
-ROUNDS = 6
+ROUNDS = 5
 LIMITS = {  # kind: (against which, at least)
     "form": ("bare", 0.5),
     "form corrected": ("bare", 0.38),
@@ -184,6 +185,7 @@ def token_of(user):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
     with registry_of(int(STORED / 1.87)):
         from django.db import connections, transaction
@@ -217,7 +219,20 @@ def main():
             }
             rates = rounds(patients, visitors, options.rounds)
     print(f"{stored:,} assessments stored, {CONNECTIONS} connections")
+    if options.write:
+        put("save", table(rates))
     return told(rates)
+
+
+def table(rates):
+    """The table of docs/performance.md: smallest, middle and largest rate of each kind, and what it is of its peer."""
+    rows = []
+    for kind, each in rates.items():
+        peer, least = LIMITS.get(kind, ("", ""))
+        ratio = f"{statistics.median(each) / statistics.median(rates[peer]):.2f} of {peer}" if peer else ""
+        range_of = [f"{rate:.0f}" for rate in (min(each), statistics.median(each), max(each))]
+        rows.append([kind, *range_of, ratio, str(least)])
+    return markdown(["requests a second", "min", "median", "max", "ratio", "at least"], rows)
 
 
 def told(rates):

@@ -17,9 +17,11 @@ class RegistryConfig(AppConfig):
         from registry.services import current_protocol as current
         from registry.services.follow_up import schedule
         from sites.languages import look_up
+        from sites.tenancy import access
 
         base.provide_catalogues(look_up)
         catalogue.provide(current.current)
+        access.provide_blind_roles(current.blind_roles)
         if settings.SENTRY_DSN:
             from registry.health import error_hook  # the library is for who wants it
 

@@ -42,6 +42,7 @@ from registry.services.operations import (
     record_replay,
     site_counts,
 )
+from registry.services.protocol import branding
 from registry.services.quality import scorecard_letters, scorecards
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
@@ -438,7 +439,8 @@ def forget_attempts():
 def send_mail(sealed):
     """One mail, tried again for about half an hour while the mail server cannot be reached."""
     subject, body, to = json.loads(field_keys.deployment_cipher().decrypt(sealed.encode()))
-    mail.send_mail(subject, body, None, [to])
+    brand = branding.current()
+    mail.send_mail(brand.said(subject), brand.signed(body), None, [to])
 
 
 def start_mail(subject, body, to):

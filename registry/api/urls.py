@@ -14,6 +14,7 @@ from registry.api.records import (
     patients,
     queries,
     reference,
+    screening,
 )
 from registry.api.schema import docs, root
 
@@ -47,6 +48,7 @@ urlpatterns = [
     path("follow-up-ends", follow_up_ends.FollowUpEnds.as_view(), name="follow_up_ends"),
     path("adverse-events", adverse_events.AdverseEvents.as_view(), name="adverse_events"),
     path("adverse-events/<int:event_id>", adverse_events.OneAdverseEvent.as_view(), name="adverse_event"),
+    path("screening", screening.ScreeningLog.as_view(), name="screening"),
     path("own-records", own_records.OwnRecords.as_view(), name="own_records"),
     path("own-records/<int:record_id>", own_records.OneOwnRecord.as_view(), name="own_record"),
     path("batch", batch.Batch.as_view(), name="batch"),

@@ -171,11 +171,13 @@ def _written(export, partial, report):
     """Write the file under the name `partial`; returns the manifest."""
     choices = asked.from_json(export.choices)
     sites = tuple(export.site_ids)
-    if not set(access_of(export.requested_by).sites_for(Can.EXPORT)).issuperset(sites):
+    access = access_of(export.requested_by)
+    if not set(access.sites_for(Can.EXPORT)).issuperset(sites):
         raise ExportFailed(
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
-    scope = Scope(read=sites, user_id=export.requested_by_id, reason=f"export {export.pk}")
+    reason = f"export {export.pk}"
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
     shared_store.private_folder()
 
     def write():

@@ -20,6 +20,7 @@ FUNCTIONS = (
     "erasure",
     "in_error",
     "protocol",
+    "participation",
 )
 # What the SQL of several functions shares. One event as text that depends on no setting of the session:
 EVENT = """jsonb_build_array(e.id, extract(epoch FROM e.at), e.site_id, e.table_name, e.row_id,

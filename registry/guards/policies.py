@@ -51,6 +51,23 @@ def hides_errors(table):
     )
 
 
+def hides_arms(table, *columns):
+    """Rows of `table` that name the arm of the study are not there for whoever must not know it.
+
+    columns  SQL of what may name it, as text
+    """
+    blind = "(SELECT current_setting('app.blind', true)) = 'on'"
+    names = " OR ".join(f"coalesce({column}, '') LIKE '%study\\_arm%'" for column in columns)
+    return (
+        f"CREATE POLICY arms_hidden ON {table} AS RESTRICTIVE FOR SELECT TO PUBLIC USING (NOT ({blind} AND ({names})));"
+    )
+
+
+def of_the_registry(table):
+    """Rows of `table` are of no site, for everybody whom the application lets read them."""
+    return [forced(table), policy(table, "everybody", using="true", check="true")]
+
+
 def by_site(table, *, read=READ, write=WRITE, update=None):
     """Rows of `table` exist only for sites in scope; they are updated in the scope of `update` where it is another."""
     updated = f"site_id = {update or write}"

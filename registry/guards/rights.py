@@ -18,7 +18,11 @@ APPEND_ONLY = {
     "registry_query": "DELETE",
     "registry_enteredinerror": "DELETE",
     "registry_safetynotice": "DELETE",
+    "registry_screeningentry": "DELETE",
+    "registry_consent": "DELETE",
+    "registry_consentwithdrawal": "DELETE",
     "registry_protocolversion": "UPDATE, DELETE",
+    "registry_studylogo": "UPDATE, DELETE",
 }
 
 

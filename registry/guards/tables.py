@@ -13,8 +13,10 @@ from registry.guards.policies import (
     WRITE,
     by_site,
     forced,
+    hides_arms,
     hides_errors,
     kept,
+    of_the_registry,
     own_rows,
     policy,
 )
@@ -197,6 +199,7 @@ REVIEWS = [
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
     trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
+    hides_arms("registry_query", "field"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),
@@ -222,6 +225,12 @@ LINKS = [
 ]
 
 ANALYSIS = [
+    *of_the_registry("registry_savedcohort"),
+    hides_arms("registry_savedcohort", "steps::text"),
+    *of_the_registry("registry_savedplan"),
+    hides_arms("registry_savedplan", "plan::text", "cohort::text"),
+    *of_the_registry("registry_comparisonrun"),
+    hides_arms("registry_comparisonrun", "plan::text", "cohort::text"),
     *audited("registry_savedcohort", site=""),
     trigger("registry_savedcohort", "keep_cohort", "BEFORE UPDATE OR DELETE", "keep_cohort"),
     *audited("registry_savedplan", site=""),
@@ -260,6 +269,7 @@ PROTOCOL = [
     *audited("registry_protocolversion", site="", without=("document", "asked")),
     *audited("registry_owninstrument", site="", without=("document", "changed_at")),
     *audited("registry_owncolumn", key="name", site=""),
+    *audited("registry_studylogo", site="", without=("content",)),
     # The wording belongs to others, and the trail goes into files: it tells that it was loaded, and by which licence.
     *audited("registry_licensedwording", site="", without=("*document",)),
     trigger("registry_licensedwording", "keep_wording", "BEFORE UPDATE OR DELETE", "keep_protocol"),
@@ -298,6 +308,9 @@ MARKED = (
     "registry_followupend",
     "registry_query",
     "registry_patientlink",
+    "registry_consent",
+    "registry_consentwithdrawal",
+    "registry_attachment",
 )
 
 ERRORS = [
@@ -328,6 +341,36 @@ SAFETY = [
     *audited("registry_safetynotice", without=("tries", "tried_at")),
 ]
 
+PARTICIPATION = [
+    # Numbers of a log are never given twice, and what was wrong says so: no line goes.
+    *kept("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_screeningentry", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
+    trigger("registry_screeningentry", "screening_at_site", "BEFORE INSERT OR UPDATE", "screening_at_site"),
+    *audited("registry_screeningentry", without=STAMPS),
+    *kept("registry_consent", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_consent", "record_stored", "BEFORE INSERT OR UPDATE", "stamp_row"),
+    *audited("registry_consent", without=STAMPS),
+    *kept("registry_consentwithdrawal", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    trigger("registry_consentwithdrawal", "keep_withdrawal", "BEFORE UPDATE", "keep_withdrawal"),
+    *audited("registry_consentwithdrawal"),
+    trigger("registry_patientlink", "contact_allowed", "BEFORE INSERT", "contact_allowed"),
+    # Files may show who somebody is: they are there for whoever may read identifiers, and go with them.
+    *kept("registry_attachment", read=IDENTIFY, insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
+    policy("registry_attachment", "erase", "DELETE", using=f"site_id = {WRITE} AND {ADMINISTERS}"),
+    trigger("registry_attachment", "keep_attachment", "BEFORE UPDATE", "keep_attachment"),
+    trigger(
+        "registry_attachment",
+        "refuse_erased",
+        "AFTER INSERT",
+        "refuse_erased",
+        "identifiers",
+        "everything",
+        rows=False,
+        among="NEW TABLE AS added",
+    ),
+    *audited("registry_attachment", without=("*name", "content")),
+]
+
 EVERYTHING = [
     *PLATFORM,
     *TRAIL,
@@ -341,4 +384,5 @@ EVERYTHING = [
     *PROTOCOL,
     *ERRORS,
     *SAFETY,
+    *PARTICIPATION,
 ]

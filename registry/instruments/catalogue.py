@@ -15,12 +15,14 @@ from typing import Any
 from registry.instruments.base import Derived, Instrument, Item
 from registry.instruments.core.adverse_events import ADVERSE_EVENT
 from registry.instruments.core.barthel import BARTHEL
+from registry.instruments.core.consent import CONSENT, WITHDRAWAL
 from registry.instruments.core.ecog import ECOG_PS
 from registry.instruments.core.eq5d5l import EQ5D5L, EQ_VAS
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.core.frankel import FRANKEL
 from registry.instruments.core.pain import PAIN_VAS
 from registry.instruments.core.patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
+from registry.instruments.core.screening import SCREENING
 from registry.instruments.core.sins import SINS
 from registry.instruments.core.tokuhashi import TOKUHASHI
 from registry.instruments.extra.ais import AIS
@@ -53,6 +55,8 @@ EXTRA_NAMES = frozenset(name for extra in PATIENT_EXTRAS + ASSESSMENT_EXTRAS for
 
 # Not of the contract and on no form of the protocol: it has a table, a form and a file of its own.
 FOLLOW_UP_ENDS = (FOLLOW_UP_END,)
+# What pages and the trail know the words of, beside the forms.
+BESIDE_FORMS = (*FOLLOW_UP_ENDS, SCREENING, CONSENT, WITHDRAWAL)
 
 OF_PATIENT = PATIENT + PATIENT_EXTRAS
 OF_ASSESSMENT = ASSESSMENT + ASSESSMENT_EXTRAS
@@ -168,7 +172,7 @@ class Catalogue:
 
     @cached_property
     def _items(self) -> Any:
-        return {item.name: item for item in self.all_items + FOLLOW_UP_END_ITEMS}
+        return {item.name: item for item in self.all_items + items(BESIDE_FORMS)}
 
     @cached_property
     def _derived(self) -> dict[str, Derived]:
@@ -176,7 +180,7 @@ class Catalogue:
 
     @cached_property
     def _instrument_of(self) -> dict[str, Instrument]:
-        return {part.name: instrument for instrument in self.instruments + FOLLOW_UP_ENDS for part in instrument.parts}
+        return {part.name: instrument for instrument in self.instruments + BESIDE_FORMS for part in instrument.parts}
 
     def how(self, code: str, visit: str = "") -> str:
         """How the protocol asks the instrument (ASKED), at `visit` where one is given."""

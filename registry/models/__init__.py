@@ -16,6 +16,10 @@ from registry.models.safety import SafetyNotice
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
+from registry.models.study.attachments import Attachment
+from registry.models.study.consents import Consent, ConsentWithdrawal
+from registry.models.study.logos import StudyLogo
+from registry.models.study.screening import ScreeningEntry
 from registry.models.switches import InstrumentSwitch
 from registry.models.watermarks import Watermark
 from registry.models.wording import LicensedWording
@@ -23,9 +27,12 @@ from registry.models.wording import LicensedWording
 __all__ = [
     "AdverseEvent",
     "Assessment",
+    "Attachment",
     "BackupRecord",
     "Change",
     "ComparisonRun",
+    "Consent",
+    "ConsentWithdrawal",
     "Draft",
     "EnteredInError",
     "Erasure",
@@ -54,10 +61,12 @@ __all__ = [
     "SavedPlan",
     "ScheduleVersion",
     "ScheduledVisit",
+    "ScreeningEntry",
     "Signature",
     "Snapshot",
     "SnapshotPart",
     "State",
+    "StudyLogo",
     "Timepoint",
     "Utility",
     "Watermark",

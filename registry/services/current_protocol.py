@@ -17,10 +17,14 @@ from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import own
 from registry.protocol import definitions
 from sites.database.per_request_cache import once_a_request
+from sites.tenancy.scope import current as scope
 
 FRESH = 1.0  # seconds
 _known = {"at": 0.0, "version": 0}
 _built = {0: catalogue.BUILT_IN}
+_blind: dict[int, Any] = {}
+_blind_roles: dict[int, frozenset] = {}
+ARM = "study_arm"  # the instrument that the arms of the study become
 _building = Lock()
 
 
@@ -46,6 +50,9 @@ def forget() -> None:
     version.forget()
 
 
+FORGETTING: list = []  # what else keeps something of a version, and forgets it with this
+
+
 def is_known() -> Any:
     """Whether this process has built the catalogue of any version."""
     return len(_built) > 1 or _known["version"] > 0
@@ -57,12 +64,36 @@ def forget_all() -> None:
     _known["version"] = _synced["version"] = 0
     _built.clear()
     _built[0] = catalogue.BUILT_IN
+    _blind.clear()
+    _blind_roles.clear()
+    for forget_more in FORGETTING:
+        forget_more()
     own.sync({})
 
 
 def current() -> Any:
-    """The Catalogue of the protocol that holds now."""
-    return at(version())
+    """The Catalogue of the protocol that holds now; without the arms for whoever must not know them."""
+    protocol = at(version())
+    return _without_arms(protocol) if scope().blind else protocol
+
+
+def _without_arms(protocol: Any) -> Any:
+    """What a protocol asks but for the arm, the same object each time."""
+    if protocol.version not in _blind:
+        if len(_blind) > 20:
+            _blind.clear()
+        own = {record: tuple(one for one in some if one.code != ARM) for record, some in protocol.own.items()}
+        _blind[protocol.version] = replace(protocol, own=own)
+    return _blind[protocol.version]
+
+
+def blind_roles() -> frozenset:
+    """The roles that the study keeps from knowing its arms."""
+    number = version()
+    if number not in _blind_roles:
+        _blind_roles.clear()
+        _blind_roles[number] = frozenset((document_of(number).get("study") or {}).get("blind") or ())
+    return _blind_roles[number]
 
 
 def at(number: Any) -> Any:

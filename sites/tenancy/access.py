@@ -4,6 +4,7 @@ A membership gives a person one role, at one site or (central roles) at all. Eve
 the row-level-security scope of a request is computed from the same object.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -74,6 +75,17 @@ PERMISSIONS = {
 }
 
 
+# Roles that may be kept from knowing the arms of the study. Whoever enters and signs treats the patient, and knows.
+BLINDABLE = (Role.MONITOR, Role.DATA_MANAGER, Role.STATISTICIAN)
+_read_blind_roles: Callable[[], frozenset] = frozenset
+
+
+def provide_blind_roles(read: Callable[[], frozenset]) -> None:
+    """Let `read` say which roles the study keeps from knowing its arms."""
+    global _read_blind_roles
+    _read_blind_roles = read
+
+
 @dataclass(frozen=True)
 class Grant:
     """One running membership: `site_id` is None for a central role."""
@@ -127,6 +139,12 @@ class Access:
     def roles(self) -> frozenset[Role]:
         return frozenset(grant.role for grant in self.grants)
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether every role by which the person reads records is one that must not know the arms."""
+        reading = {grant.role for grant in self.grants if Can.READ in PERMISSIONS[grant.role]}
+        return bool(reading) and reading <= set(BLINDABLE) and reading <= _read_blind_roles()
+
     def scope(self, request_id: str = "") -> Scope:
         """The row-level-security scope of this person's requests."""
         return Scope(
@@ -138,6 +156,7 @@ class Access:
             sign=self.sites_for(Can.SIGN),
             adjudicate=self.sites_for(Can.ADJUDICATE),
             administers=self.may(Can.ADMINISTER),
+            blind=self.is_blind,
             user_id=self.user_id,
             request_id=request_id,
         )

@@ -27,7 +27,8 @@ class Scope:
     adjudicate  a patient's segment group may be decided
     `in_error` shows what was entered in error too: without it no row of that kind exists for any query.
     `administers` opens the part of the audit trail that belongs to no site. `link` is the hash of a patient's link: it
-    opens that one row, and nothing else, to somebody who is not signed in.
+    opens that one row, and nothing else, to somebody who is not signed in. `blind` keeps the arms of the study from
+    whoever must not know them.
     """
 
     read: tuple[int, ...] = ()
@@ -39,6 +40,7 @@ class Scope:
     adjudicate: tuple[int, ...] = ()
     administers: bool = False
     in_error: bool = False
+    blind: bool = False
     link: str = ""
     user_id: int | None = None
     request_id: str = ""
@@ -50,7 +52,8 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 
 # The settings that hold site ids, each named after its part of the scope.
 SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
-_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", "administers", "in_error", "link")
+_FLAGS = ("administers", "in_error", "blind")
+_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", *_FLAGS, "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 # Session-wide: no scope, and no temporary table in the place of one of ours.
@@ -78,8 +81,7 @@ def execute(cursor: Any, scope: Any) -> None:
             str(scope.user_id or ""),
             scope.request_id,
             scope.reason,
-            "on" if scope.administers else "off",
-            "on" if scope.in_error else "off",
+            *("on" if getattr(scope, flag) else "off" for flag in _FLAGS),
             scope.link,
         ],
     )
@@ -125,9 +127,8 @@ def everything(*, user_id: Any = None, reason: str = "", in_error: bool = False,
     """
     ids = all_site_ids(using)
     every: dict[str, Any] = dict.fromkeys(SITES, ids)
-    scope = Scope(
-        **every, administers=True, in_error=in_error, user_id=user_id, request_id=current().request_id, reason=reason
-    )
+    of_request: dict[str, Any] = {"request_id": current().request_id, "blind": current().blind}
+    scope = Scope(**every, administers=True, in_error=in_error, user_id=user_id, reason=reason, **of_request)
     return entered(scope, using)
 
 

@@ -131,4 +131,7 @@ def test_tables_of_matched_patients_are_a_tick(opened):
     matched = CHOICES | {"propensity": "1", "pairs": "1", "covariates": ["age_at_surgery", "sex"]}
     plan = plans.from_json(plan_builder.compiled(matched))
     assert plan.entries("comparisons")[-1].matched == "matched"
+    assert "comparisons" not in plan_builder.compiled(
+        {"grouping": "named", "propensity": "1", "pairs": "1", "covariates": ["sex"]}
+    )
     assert plan_builder.choices_of(plan.to_json())["pairs"] == "1"

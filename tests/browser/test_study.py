@@ -1,9 +1,13 @@
-"""Zheng's study set up from an empty registry by an administrator in the browser.
+"""Zheng's study in the browser, from an empty registry: set up, three patients enrolled from the screening log and
+followed, their arms compared, exported, printed.
 
 Visits to 60 months, two arms, AIS, SOSG-OQ, margins and local recurrence, as in doi:10.21203/rs.3.rs-522631/v1.
 """
 
+import csv
+import io
 import os
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +17,8 @@ from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from tests.browser.test_pages import fits
 from tests.conftest import person, swept_afterwards
+from tests.review.conftest import TUMOUR_AGREES
+from tests.web.conftest import ASSESSMENT, BASELINE, SURGERY
 
 pytestmark = pytest.mark.long
 SHOTS = os.environ.get("STUDY_SHOTS")  # a folder for pictures of the steps
@@ -32,8 +38,12 @@ def cast(django_db_setup, django_db_blocker):
 
 
 def shot(page, name):
+    """A picture of the upper part of a page, as docs/study.md shows it (`bin/docs-pictures`)."""
     if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+        page.set_viewport_size({"width": 1100, "height": 760})
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=f"{SHOTS}/{name}.png")
+        page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def submit(page, button):
@@ -148,5 +158,149 @@ def set_up(page):
     assert "the protocol as approved" in page.inner_text("body")
 
 
-def test_zhengs_study_is_set_up_from_an_empty_registry(opened, cast):
-    set_up(opened("ada"))
+# A form filled as somebody fills it who has little time: what is known, and a reason for everything else.
+FILL = """(given) => {
+    const told = (field) => {
+        for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, {bubbles: true}));
+    };
+    for (const [name, value] of Object.entries(given)) {
+        const wanted = [value].flat();
+        for (const field of document.querySelectorAll(`main [name="${name}"]`)) {
+            if (field.type === 'radio' || field.type === 'checkbox') field.checked = wanted.includes(field.value);
+            else if (field.multiple) for (const one of field.options) one.selected = wanted.includes(one.value);
+            else field.value = value;
+            told(field);
+        }
+    }
+    for (const reason of document.querySelectorAll('main select[name$="_missing"]')) {
+        const name = reason.name.slice(0, -'_missing'.length);
+        const fields = [...document.querySelectorAll(`main [name="${name}"]`)];
+        const answered = fields.some((one) => /radio|checkbox/.test(one.type) ? one.checked : one.value);
+        if (fields.length && !answered && fields[0].offsetParent !== null) { reason.value = 'not_done'; told(reason); }
+    }
+}"""
+PEOPLE = (
+    ("HT", "male", "1951-02-23", {"1m": ("2026-02-16", "30"), "3m": ("2026-04-15", "12")}),
+    ("HT", "female", "1947-11-29", {"1m": ("2026-02-14", "25"), "3m": ("2026-04-16", "20")}),
+    ("TES", "male", "1958-06-02", {"1m": ("2026-02-13", "45"), "3m": ("2026-04-14", "33")}),
+)
+
+
+def fill(page, address, button="complete", **given):
+    """Fill a form, press a button, and be led on."""
+    page.goto(address)
+    page.evaluate(FILL, given)
+    submit(page, f"main button[name={button}]" if button else "main .form-buttons .btn-primary")
+    if page.locator("main [name=confirmed]").count():  # the answers once more, before they are complete
+        submit(page, "main .form-buttons .btn-primary")
+    assert not page.locator(".error-summary").count(), page.inner_text(".error-summary")
+
+
+def screen(page):
+    """Four lines of the log: one leaves, three are enrolled from it."""
+    page.goto("/screening/")
+    fits(page)
+    assert "The log is empty" in page.inner_text("main")
+    for outcome, reason in (("not_eligible", "too_ill"), *(("consented", ""),) * 3):
+        page.goto("/screening/new/")
+        given = {"screened_on": "2026-01-08", "screen_age": "70", "screen_outcome": outcome, "screen_reason": reason}
+        page.evaluate(FILL, given)
+        submit(page, "button[name=save]")
+    assert page.locator("main tbody tr").count() == 8  # four steps, four lines
+    fits(page)
+    shot(page, "screening")
+
+
+def enrol(page, place, sex, born):
+    """Enrol the next of the log; returns the patient's number."""
+    page.goto("/screening/")
+    page.locator("main a:has-text('Enrol')").first.click()
+    page.wait_for_url("**/patients/new/**")
+    page.evaluate(FILL, {"sex": sex, "birth_date": born, "consent_date": "2026-01-10", "initials": f"P{place}",
+                         "agreed_taken_by": "Dr Abe"})  # fmt: skip
+    for criterion in page.locator("input[name^=eligible_]").all():
+        criterion.check()
+    if place == 0:
+        fits(page)
+        shot(page, "enrol")
+    submit(page, ".form-buttons .btn-primary")
+    return page.url.rstrip("/").rsplit("/", 1)[1]
+
+
+def follow(page, number, arm, born, visits):
+    at = f"/patients/{number}"
+    answers = BASELINE | TUMOUR_AGREES | {"birth_date": born, "study_arm": arm, "incl_solitary": "1", "incl_escc": "1",
+                                          "excl_resected": "0"}  # fmt: skip
+    fill(page, f"{at}/baseline/", **answers)
+    stay = {"resection": "tes", "margin": "wide", "margin_positive": "0", "admitted_on": "2026-01-12",
+            "discharged_on": "2026-01-30", "discharged_to": "home"}  # fmt: skip
+    fill(page, f"{at}/surgery/", **SURGERY | stay)
+    core = {name: value for name, value in ASSESSMENT.items() if name != "version"}
+    for code, (day, pain) in ({"preop": ("2026-01-12", "70")} | visits).items():
+        fill(page, f"{at}/assessments/{code}/", **core | {"assessment_date": day, "pain_vas_mm": pain, "grip_kg": "25",
+                                                          "grip_hand": "right"})  # fmt: skip
+
+
+def compare(page):
+    page.goto("/comparison/plans/new/")
+    given = {
+        "name": "Pain by arm",
+        "grouping": "named",
+        "within": "1",
+        "cells": ["pain_vas_mm@1m", "pain_vas_mm@3m"],
+        "name_1": "Hybrid",
+        "levels_1": ["study_arm=HT"],
+        "name_2": "En bloc",
+        "levels_2": ["study_arm=TES"],
+    }
+    page.evaluate(FILL, given)
+    submit(page, "button[value=run]")
+    for _ in range(20):
+        if page.locator(".flow-diagram, .flow svg, main svg").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    told = page.inner_text("main")
+    assert "Hybrid" in told and "En bloc" in told
+    assert "Screened" in page.content() and "too ill (1)" in page.content()
+    fits(page)
+    shot(page, "comparison")
+
+
+def export(page):
+    page.goto("/export/")
+    page.check("main [name=content][value=extras]")
+    page.wait_for_load_state("networkidle")
+    with page.expect_download() as waiting:
+        page.click("main form[method=post] .btn-lg")
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        (patients,) = (name for name in archive.namelist() if name.endswith("patients.csv"))
+        rows = list(csv.DictReader(io.StringIO(archive.read(patients).decode("utf-8-sig"))))
+    assert [row["study_arm"] for row in rows] == ["HT", "HT", "TES"]
+
+
+def printed(page):
+    """The protocol and a patient's page as a printer gets them."""
+    page.goto("/study/protocol/")
+    document = page.pdf(format="A4")
+    assert document.startswith(b"%PDF-") and document.count(b"/Type /Page") > 1
+
+
+def test_zhengs_study_is_set_up_filled_compared_exported_and_printed(opened, cast):
+    """From an empty registry to the comparison of its arms."""
+    ada, alice, bob = opened("ada"), opened("alice"), opened("bob")
+    set_up(ada)
+    screen(alice)
+    for place, (arm, sex, born, visits) in enumerate(PEOPLE):
+        number = enrol(alice, place, sex, born)
+        follow(alice, number, arm, born, visits)
+    alice.goto(f"/patients/{number}/")
+    assert "Total en bloc spondylectomy" in alice.inner_text("main")  # the arm, to who treats the patient
+    shot(alice, "patient")
+    alice.goto(f"/patients/{number}/consent/")
+    assert "Dr Abe" in alice.inner_text("main")
+    fits(alice)
+    shot(alice, "consent")
+    compare(bob)
+    export(bob)
+    printed(ada)

@@ -32,9 +32,10 @@ from registry.services.entry import own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
-from registry.services.protocol import publishing, whole, wording
+from registry.services.protocol import publishing, setup, whole, wording
 from registry.services.quality import scorecards
 from registry.services.review import queries, signing
+from registry.services.study import consents
 from sites.models import Invitation
 from sites.people import tokens
 from sites.people.invitations import invite
@@ -141,6 +142,22 @@ def signed(world, place):
     with scope:
         patient = Patient.objects.get(pk=world.values[place]["patient_id"])
         signing.sign(access=access, patient=patient, acknowledged=[world.values[place]["query_id"]])
+
+
+def asking_again(world, place):
+    """A version of the consent form that nobody has signed yet."""
+    access, scope = _as(world, "own", "admin")
+    with scope:
+        about = {"consent": [{"code": "2.0", "label": {"en": "Of 2026"}, "again": True}]}
+        setup.save_about(access=access, about=about, note="a new form")
+
+
+def withdrawn_in_part(world, place):
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        patient = Patient.objects.get(pk=world.values[place]["patient_id"])
+        raw = {"withdrawn_part": "data_use", "withdrawn_on": TODAY.isoformat()}
+        return {"withdrawal_id": consents.withdraw(access=access, patient=patient, raw=raw, today=TODAY).pk}
 
 
 def linked(world, place):
@@ -351,6 +368,16 @@ ACTS = {
         before=withdrawn,
     ),
     "show_identifiers": Act({"on": "1"}, on=""),
+    "consent_new": Act({"agreed_version": "2.0", "agreed_language": "ja"}, before=asking_again),
+    "consent_correct": Act({"agreed_taken_by": "Ivo", "reason": "another person"}),
+    "consent_withdraw": Act({"withdrawn_part": "data_use"}),
+    "withdrawal_correct": Act({"reason": "never said"}, before=withdrawn_in_part),
+    "attachments": Act(
+        lambda *_: {"kind": "report", "place": "baseline", "file": SimpleUploadedFile("ct.pdf", b"%PDF-1.4 x")}
+    ),
+    "attachment_remove": Act({"reason": "another patient's"}, stores=False),
+    "screening_new": Act({"screened_on": "2026-03-12", "screen_outcome": "screened"}),
+    "screening_entry": Act({"screen_outcome": "declined", "screen_reason": "burden"}),
     "mark_in_error": Act({"reason": "entered twice"}),
     "take_back_error": Act({"reason": "marked by mistake"}),
     "patient_baseline": Act({"sex": "female"}),

@@ -13,13 +13,24 @@ from registry.analysis.design import cohorts, plans
 from registry.analysis.running import runner
 from registry.api.schema.document import described
 from registry.imports import jobs as imports
-from registry.models import AdverseEvent, Assessment, ComparisonRun, SavedCohort, SavedPlan, ScheduleVersion
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    ComparisonRun,
+    Consent,
+    ConsentWithdrawal,
+    SavedCohort,
+    SavedPlan,
+    ScheduleVersion,
+)
 from registry.services import current_protocol as protocol
+from registry.services.attachments import files
 from registry.services.entry import entered_in_error, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.files import snapshots
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
+from registry.services.study import consents, screening
 from sites.models import AuditEvent, Invitation, Membership
 from sites.people import tokens
 from sites.people.invitations import invite
@@ -97,6 +108,22 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
                 access=access, patient=patient, raw={"kind": "pneumonia", "onset_date": "2026-03-12"}, today=TODAY
             )
             entry = entered_in_error.mark(access=access, row=wrong, version=None, reason="another patient's")
+            line = screening.add(
+                access=access, site=site, raw={"screened_on": "2026-03-11", "screen_outcome": "screened"}, today=TODAY
+            )
+            about = {"site": site, "patient": patient}
+            signed = Consent.objects.create(
+                **about, agreed_version="1.0", agreed_on=TODAY, agreed_language="ja", agreed_taken_by="Alice"
+            )
+            withdrawal = ConsentWithdrawal.objects.create(**about, withdrawn_part="contact", withdrawn_on=TODAY)
+            consents.correct_withdrawal(access=access, row=withdrawal, reason="another patient")
+            scan = files.attach(
+                access=access,
+                patient=patient,
+                name=f"{initials}.pdf",
+                content=b"%PDF-1.4 " + number.encode(),
+                kind="consent",
+            )
             link, token = patient_links.create(
                 access=access, patient=patient, timepoint="preop", language="en", respondent="self", valid="1d"
             )
@@ -118,6 +145,10 @@ def world(north, south, alice, charlie, ivo, mona, bob, dana, ada, as_person, as
             "timepoint": "preop",
             "event_id": event.pk,
             "entry_id": entry.pk,
+            "screening_id": line.pk,
+            "consent_id": signed.pk,
+            "withdrawal_id": withdrawal.pk,
+            "attachment_id": scan.pk,
             "query_id": query.pk,
             "link_id": link.pk,
             "response_id": f"event-{event.pk}.adverse-event.{patient.pk}",

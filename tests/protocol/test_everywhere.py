@@ -111,7 +111,7 @@ def test_what_the_study_is_becomes_forms_and_versions(ada, alice, patient, brows
     answer = browsed(ada, "post", "study_about", data=ABOUT)
     assert (answer.status_code, answer.get("Location")) == (302, "/study/")
     page = browsed(alice, "get", "patient_baseline", patient.pk).content.decode()
-    for name in ("study_arm", "incl_solitary", "excl_resected", "consent_version", "consent_taken_by"):
+    for name in ("study_arm", "incl_solitary", "excl_resected"):
         assert f'name="{name}"' in page
     guide = browsed(ada, "get", "study").content.decode()
     assert guide.count("missing:") == 1  # the matrix, which nobody has looked at

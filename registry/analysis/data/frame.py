@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from threading import Lock
 
@@ -28,6 +28,7 @@ from registry.services.entry import entered_in_error
 from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE
 from registry.services.files.data_use import WITHDRAWN
+from registry.services.study import screening
 from sites.database.copying import blocks, one_moment
 from sites.models import Site
 
@@ -285,6 +286,7 @@ class Frame:
     regions: dict
     hashed: Callable
     in_error: int = 0  # patients of the sites who were entered in error: nobody among the rows
+    screening: dict = field(default_factory=dict)  # site id to who was screened there and is nobody among the rows
 
     @property
     def snapshot(self):
@@ -368,8 +370,10 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
             named = (*(at_timepoint(code) if whole else ()), *singles)
             _add(data, finder, source.reading(assessments_sql(code, seed, declared)), declared, named, on_rows)
         in_error = sum(entered_in_error.patients_by_site([pk for pk, _, _ in places]).values())
-    # A snapshot is what was frozen: who was found to be an error since is in it.
-    return replace(frame_of(data, wanted, places, keep_key), in_error=in_error if source is LIVE else 0)
+        screened = screening.by_site()
+    frame = frame_of(data, wanted, places, keep_key)
+    # A snapshot is what was frozen: who was found to be an error since is in it, and screening went on.
+    return replace(frame, in_error=in_error, screening=screened) if source is LIVE else frame
 
 
 def require(wanted, lacking):

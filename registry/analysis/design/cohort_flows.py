@@ -6,7 +6,7 @@ large one the worker counts it (`keep`), and pages show what it kept and when th
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
@@ -32,6 +32,7 @@ class Flow:
     by_site   rows of `cohorts.Selection.by_site`
     at        when it was counted, None for now
     in_error  patients of the sites who were entered in error, who are not among the enrolled
+    screening  site code to the Screened of its log
     """
 
     cohort: Cohort
@@ -39,6 +40,7 @@ class Flow:
     by_site: list
     at: datetime | None = None
     in_error: int = 0
+    screening: dict = field(default_factory=dict)
 
     @property
     def enrolled(self):
@@ -59,7 +61,8 @@ def count(cohort):
     """The Flow of a cohort over every patient in scope, now. ValueError for an item that there is not."""
     frame = frames.read(cohorts.timepoints_needed(cohort))
     selection = cohorts.select(cohort, frame)
-    return Flow(selection.cohort, selection.flow, selection.by_site, in_error=frame.in_error)
+    screened = {frame.site_codes[site_id]: of_site for site_id, of_site in frame.screening.items()}
+    return Flow(selection.cohort, selection.flow, selection.by_site, in_error=frame.in_error, screening=screened)
 
 
 @dataclass(frozen=True)

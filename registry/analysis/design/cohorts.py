@@ -19,6 +19,7 @@ from registry.analysis.design.variables import columns as variable_columns
 from registry.analysis.design.variables import declared, sources
 from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
+from registry.services.study import screening
 
 
 class UnknownStep(Refused):
@@ -146,6 +147,8 @@ def select(cohort, frame, rule=levels.DEFAULT_RULE):
     flow = [{"step": "enrolled", "label": ENROLLED.en, "n": frame.n}]
     if frame.in_error:
         flow[0]["in_error"] = frame.in_error
+    if frame.screening:
+        flow[0]["screening"] = before_enrolment(frame.screening.values(), frame.n)
     for place, step in enumerate(cohort.steps):
         leaving = inside & ~step.keep(frame, rule)
         left_at[leaving] = place
@@ -178,6 +181,14 @@ def _by_site(frame, left_at, steps):
     if sum(row["enrolled"] for row in rows) != frame.n:
         raise RuntimeError("the patients of the sites do not add up to the patients enrolled")
     return rows
+
+
+def before_enrolment(screened, enrolled):
+    """The steps that lead to the enrolled: `Screened.steps` of some sites together. The enrolled are the flow's own."""
+    steps = screening.together(screened).steps(enrolled)
+    for last in steps[-1:]:
+        del last["n"]
+    return steps
 
 
 def with_permission(cohort):

@@ -56,6 +56,7 @@ def _of_cohort(cohort):
     for before, after in pairwise(flow):
         left = analysed if after is flow[-1] else [Cell(after, "n")]
         yield Relation([Cell(after, "excluded"), *left], Cell(before, "n"))
+    yield from _of_screening(flow[0])
     for row in rows:
         yield Relation([*cells(row["excluded"]), Cell(row, "analysed")], Cell(row, "enrolled"))
     if rows:
@@ -63,6 +64,15 @@ def _of_cohort(cohort):
         for place, step in enumerate(flow[1:]):
             yield Relation([Cell(row["excluded"], place) for row in rows], Cell(step, "excluded"))
         yield Relation([Cell(row, "analysed") for row in rows], *analysed)
+
+
+def _of_screening(enrolled):
+    """The steps before enrolment: who is left after each, and who left for which reason."""
+    steps = enrolled.get("screening", [])
+    for before, after in pairwise(steps):
+        left = Cell(enrolled if after is steps[-1] else after, "n")
+        yield Relation([Cell(after, "excluded"), left], Cell(before, "n"))
+        yield Relation(cells(after["why"]), Cell(after, "excluded"))
 
 
 def _of_pairs(result, threshold):

@@ -26,6 +26,7 @@ from registry.analysis.design.groupings import ARM_CODES
 from registry.analysis.design.variables import columns as variable_columns
 from registry.analysis.documents import section_data, verification_numbers
 from registry.analysis.presentation import tables
+from registry.analysis.presentation.words import Words
 from registry.analysis.running import runner
 from registry.instruments import catalogue, levels, timepoints, value_sets, variables
 from registry.instruments.base import Choice, Label
@@ -477,7 +478,7 @@ def _readme(result, plan, n, identified):
         plan=plan.name,
         plan_version=plan.version,
         identity="It holds patient IDs: keep it where they may be." if identified else "No identifiers.",
-        flow="\n".join(_flow_line(step) for step in cohort["flow"]),
+        flow="\n".join(map(_flow_line, Words(result, "en").whole_flow())),
         groups=", ".join(f"{code} {size}" for code, size in cohort["groups"].items()),
         segment_rule=method["segment_rule"],
         value_sets="\n".join(

@@ -23,7 +23,7 @@ LINE = 0.15  # inches of one line of text
 
 
 def charts(result, words):
-    steps = list(words.flow())
+    steps = words.whole_flow()
     rows = [(step["label"], step["n"], step.get("excluded"), step["reason"]) for step in steps]
     rows += [(words(IN_GROUP, group=name), n, None, "") for name, n in _groups(result, words)]
     if result["cohort"]["in_no_group"]:
@@ -45,7 +45,7 @@ def _groups(result, words):
 
 
 def draw(result, words):
-    steps, groups = list(words.flow()), _groups(result, words)
+    steps, groups = words.whole_flow(), _groups(result, words)
     tall, gap = 0.5, 0.62  # inches: a box, and the space to the next one
     height = len(steps) * tall + (len(steps) - 1) * gap + gap + 0.65 + 0.1
     figure, [[axes]] = panels(1, 1, height=height)

@@ -142,7 +142,8 @@ def _flow(result, words):
         words(Label("Reason", "理由")),
     )
     rows = [
-        Row(step["label"], (str(step["n"]), str(step.get("excluded", "")), step["reason"])) for step in words.flow()
+        Row(step["label"], (str(step["n"]), str(step.get("excluded", "")), step["reason"]))
+        for step in words.whole_flow()
     ]
     return Table("flow", words(TITLES["flow"]), header, tuple(rows))
 

@@ -4,6 +4,7 @@ from copy import copy
 from itertools import permutations
 
 from registry.analysis.design import cohorts, methods, named_groups, plans
+from registry.analysis.presentation import screening
 from registry.instruments import timepoints, variables
 from registry.instruments.base import Label
 
@@ -139,6 +140,14 @@ class Words:
                 "label": self(step.label if step else cohorts.enrolled(step_counts.get("in_error"))),
                 "reason": self(step.reason) if step else "",
             }
+
+    def before(self):
+        """The steps before enrolment with labels and reasons in the language; empty where no site keeps a log."""
+        return screening.steps_in_language(self.result["cohort"]["flow"][0].get("screening", []), self.language)
+
+    def whole_flow(self):
+        """The flow from whom sites looked at, where they keep a screening log, to the analysed."""
+        return screening.whole(self.before(), list(self.flow()))
 
     def test(self, code):
         return self(methods.BY_CODE[code].label)

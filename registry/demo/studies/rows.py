@@ -73,7 +73,7 @@ def eligible(study):
     about = protocol_of(study)["study"]
     answers = {naming.fitting(f"incl_{one['code']}"): 1 for one in about["inclusion"]}
     answers |= {naming.fitting(f"excl_{one['code']}"): 0 for one in about["exclusion"]}
-    return answers | {"consent_version": about["consent"][-1]["code"], "consent_taken_by": "demonstration"}
+    return answers
 
 
 def enrolled(people, first, last, until, rng):

@@ -22,6 +22,7 @@ from registry.services.follow_up import ends, schedule
 from registry.services.protocol import wording
 from registry.services.records import drafts, extras
 from registry.services.records.storing import Locked, as_json, locked_for_update, require
+from registry.services.study import consents
 from sites.moments import day_of
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import Scope, current
@@ -38,6 +39,10 @@ class NotUsable(Exception):
 
 class FollowUpEnded(Exception):
     """The patient died, withdrew consent or was lost to follow-up: nobody is asked any more."""
+
+
+class ContactWithdrawn(FollowUpEnded):
+    """The patient wants no further contact."""
 
 
 class NothingToAsk(Exception):
@@ -60,7 +65,7 @@ def create(
     """(a new PatientLink, its token, which is nowhere else). An open link for the same form no longer works.
 
     valid  a code of VALID
-    Raises PermissionDenied, NothingToAsk, FollowUpEnded, and Locked for a form that is signed.
+    Raises PermissionDenied, NothingToAsk, FollowUpEnded (ContactWithdrawn), and Locked for a form that is signed.
     """
     require(access, Can.ENTER, patient.site_id)
     if not instruments_of(PatientLink(timepoint=timepoint, language=language)):
@@ -68,6 +73,8 @@ def create(
     patient = locked_for_update(Patient, patient.pk, None)  # who ends follow-up at this moment is waited for
     if patient.vital_status == "dead" or ends.end_of(patient) is not None:
         raise FollowUpEnded
+    if consents.is_withdrawn(patient, consents.CONTACT):
+        raise ContactWithdrawn
     _form(patient.pk, timepoint)
     schedule.ensure_timepoint(timepoint)
     now = timezone.now()

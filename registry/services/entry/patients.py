@@ -11,11 +11,13 @@ from registry.instruments.checks import EVENT_CHECKS
 from registry.instruments.core.patient import age_on
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State
+from registry.services.current_protocol import ARM
 from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
 from registry.services.records.cleaning import InvalidAnswers, broken, cleaned_and_checked
 from registry.services.records.storing import (
+    ReasonRequired,
     check_may_change,
     check_not_signed,
     locked_for_update,
@@ -239,6 +241,7 @@ def save_form(
     )
     if state_column:
         check_may_change(getattr(row, state_column), reason)
+    _check_arm(row, answers, reason)
     merged = stored | answers.values
     if "birth_date" in answers.values:
         identity.write(row, birth_date=answers.values.pop("birth_date"))
@@ -255,6 +258,13 @@ def save_form(
         ask_no_more(row)
     settle(row, about=[item.name for item in items], said=said)
     return row
+
+
+def _check_arm(row: Patient, answers: Any, reason: str) -> None:
+    """Another arm than the one assigned needs a reason, in a draft too. Raises ReasonRequired."""
+    before = getattr(row, ARM, None)
+    if before is not None and answers.values.get(ARM, before) != before and not reason.strip():
+        raise ReasonRequired
 
 
 def _outside(row: Any, values: Any) -> dict[str, list[Label]]:

@@ -1,4 +1,4 @@
-"""Whose data must no longer be used: patients who withdrew consent and said so, and those erased since.
+"""Whose data must no longer be used: patients who withdrew consent, or that part of it, and those erased since.
 
 Comparisons and exports leave them out and count them; programs of the centre do not find them. Their own site does: it
 keeps the record, and whoever erases it must see whom.
@@ -6,14 +6,16 @@ keeps the record, and whoever erases it must see whom.
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from registry.instruments.core.consent import DATA_USE
 from registry.instruments.core.follow_up_end import STOP
-from registry.models import Patient
+from registry.models import ConsentWithdrawal, Patient
 from sites.tenancy.access import Access, Can
 
 # SQL of their numbers, within the scope. Never read from a snapshot: a frozen state holds who has withdrawn since.
 WITHDRAWN = f"""SELECT patient_id FROM registry_followupend WHERE end_data_use = '{STOP}'
+    UNION SELECT patient_id FROM registry_consentwithdrawal WHERE withdrawn_part = '{DATA_USE}' AND corrected_at IS NULL
     UNION SELECT patient_id FROM registry_erasure WHERE extent = 'everything'"""
 
 
@@ -25,7 +27,11 @@ def of_use_to(access: Access, rows: Any, patient: str = "patient__") -> Any:
     own = _own_sites(access)
     if set(own).issuperset(access.scope().read):
         return rows
-    return rows.filter(Q(site_id__in=own) | ~Q(**{f"{patient}follow_up_end__end_data_use": STOP}))
+    withdrawn = ConsentWithdrawal.objects.filter(
+        patient_id=OuterRef(f"{patient}pk" if patient else "pk"), withdrawn_part=DATA_USE, corrected_at=None
+    )
+    stopped = Q(**{f"{patient}follow_up_end__end_data_use": STOP}) | Exists(withdrawn)
+    return rows.filter(Q(site_id__in=own) | ~stopped)
 
 
 def _own_sites(access: Access) -> Any:

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from registry.models import Query, QueryState
 from registry.services.follow_up import schedule, visits
+from registry.services.protocol import branding
 from sites import audit
 from sites.models import Digest, Membership, Site, User
 from sites.tenancy.access import PERMISSIONS, Access, Can, Role, access_of
@@ -142,9 +143,10 @@ def letter(user: Any, digest: Any) -> EmailMultiAlternatives:
             "language": language,
             "synthetic": settings.SYNTHETIC,
         }
-        text = render_to_string("digests/digest.txt", context).strip() + "\n"
-        html = render_to_string("digests/digest.html", context)
-        subject = _subject(digest)
+        brand = branding.current()
+        text = brand.signed(render_to_string("digests/digest.txt", context).strip())
+        html = brand.said(render_to_string("digests/digest.html", context | {"brand": brand}))
+        subject = brand.said(_subject(digest))
     headers = {
         "List-Unsubscribe": f"<{stop}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",  # RFC 8058

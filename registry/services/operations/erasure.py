@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, Erasure, FollowUpEnd, Identity, Patient, State
+from registry.models import AdverseEvent, Assessment, Attachment, Erasure, FollowUpEnd, Identity, Patient, State
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, require
 from sites.tenancy.access import Access, Can
@@ -78,7 +78,9 @@ def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: 
             errors["extent"] = [hindrance]
         if errors:
             raise InvalidAnswers(errors)
-        rows = {"registry_identity": Identity.objects.filter(pk=patient.pk).delete()[0]}
+        attachments = Attachment.objects.filter(site_id=patient.site_id, patient_id=patient.pk)
+        rows = {"registry_attachment": attachments.delete()[0]} if attachments.exists() else {}
+        rows |= {"registry_identity": Identity.objects.filter(pk=patient.pk).delete()[0]}
         if extent == Extent.EVERYTHING:
             rows |= _delete_record(patient.pk)
         row = Erasure.objects.create(

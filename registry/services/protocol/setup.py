@@ -1,32 +1,36 @@
 """The study's set-up: its names and numbers, arms, eligibility, consent, ethics, and the matrix of what is asked when.
 
-Arms, criteria and versions of the consent form become own instruments of the baseline, so that files, cohorts,
-comparisons and exports have them as they have everything else that is declared.
+Arms and criteria become own instruments of the baseline, so that files, cohorts, comparisons and exports have them as
+they have everything else that is declared. Versions of the consent form are what consents are recorded of.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
 from registry.instruments.catalogue import ASKED, NOT_ASKED, REQUIRED
+from registry.instruments.core.consent import LANGUAGES
 from registry.instruments.patient_forms import BASELINE
 from registry.models import ScheduleVersion
 from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current
 from registry.services.follow_up import schedule
-from registry.services.protocol import publishing
+from registry.services.protocol import branding, publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from sites.models import Membership, Site
-from sites.tenancy.access import Access, Can
+from sites.tenancy.access import BLINDABLE, Access, Can
 
-TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour")
+TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour", "accent")
+ARM_FORMS = ("baseline", "surgery")
 LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
 # Core instruments without which the registry knows nothing of a patient.
 ALWAYS = frozenset(
@@ -65,8 +69,7 @@ def steps(protocol: Any = None) -> list[Step]:
         ("name", _("Name and short name"), "study_about", name.get("en") and about.get("short_name"),
          _("English name and short name"), ""),
         ("number", _("Protocol number and registration"), "study_about", about.get("number"), _("protocol number"), ""),
-        ("ethics", _("Ethics approvals"), "study_about", lines("ethics") >= max(sites, 1),
-         _("an approval for each site"), ""),
+        ("ethics", _("Ethics approvals"), "study_about", not (lacking := _ethics_missing(about)), lacking, ""),
         ("sites", _("Sites"), "sites", sites, _("at least one site"), sites),
         ("people", _("People and roles"), "people", people > 1, _("somebody who enters data"), people),
         ("schedule", _("Schedule of visits"), "schedule", ScheduleVersion.objects.exists(), _("a schedule"), ""),
@@ -97,7 +100,7 @@ def save_about(*, access: Access, about: Any, note: Any) -> Any:
         raise InvalidDefinition(faults)
     protocol = document() | {"study": about}
     row = publishing.store(access, protocol, note)
-    for made in (_arms(about), _eligibility(about), _consent(about)):
+    for made in (_arms(about), _eligibility(about)):
         if made and _differs(made):
             publishing.keep_draft(access=access, document=made)
             row = publishing.publish(access=access, code=made["code"], note=note)
@@ -113,7 +116,7 @@ def _faults(about: Any) -> Iterator[Fault]:
     for key in LISTS:
         codes = [criterion["code"] for criterion in about.get(key) or ()]
         for row, code in enumerate(codes, start=1):
-            if codes.count(code) > 1 and codes.index(code) < row - 1:
+            if key != "ethics" and codes.count(code) > 1 and codes.index(code) < row - 1:
                 yield Fault(
                     row,
                     key,
@@ -128,8 +131,86 @@ def _faults(about: Any) -> Iterator[Fault]:
                     "コードに使えません（英数字・「_」「.」「-」の20文字以内）",
                 )
                 yield Fault(row, key, code, reason)
+    for row, version in enumerate(about.get("consent") or (), start=1):
+        yield from _consent_faults(row, version)
+    yield from _ethics_faults(about.get("ethics") or ())
+    yield from branding.faults(about)
+    if about.get("arm_at") not in (None, *ARM_FORMS):
+        reason = Label("must be baseline or surgery", "baselineまたはsurgeryとしてください")
+        yield Fault(0, "arm_at", str(about["arm_at"])[:80], reason)
+    for role in about.get("blind") or ():
+        if role not in BLINDABLE:
+            fits = ", ".join(BLINDABLE)
+            reason = Label(f"cannot be blind; one of {fits} can", f"盲検にできません（{fits}のいずれか）")
+            yield Fault(0, "blind", str(role)[:80], reason)
     if about.get("target") and not str(about["target"]).isdecimal():
         yield Fault(0, "target", str(about["target"]), Label("must be a whole number", "整数を入力してください"))
+
+
+def _ethics_faults(approvals: Any) -> Iterator[Fault]:
+    """What is wrong with the approvals of ethics committees: days that are none."""
+    for row, approval in enumerate(approvals, start=1):
+        for name in ("approved", "until"):
+            text = str(approval.get(name) or "")
+            if text and not _is_day(text):
+                yield Fault(row, "ethics", text[:80], NO_DAY)
+
+
+NO_DAY = Label("is no day; 2026-05-01 would fit", "日付ではありません（例：2026-05-01）")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def approvals_lacking(about: Any, today: date) -> tuple[list[str], list[str]]:
+    """(codes of sites without an approval, codes of those whose last approval is over on a day)."""
+    approvals: dict[str, list] = {}
+    for approval in about.get("ethics") or ():
+        approvals.setdefault(approval["code"].upper(), []).append(approval.get("until") or "")
+    sites = Site.objects.order_by("code").values_list("code", flat=True)
+    over = [
+        code
+        for code in sites
+        if all(until and until < today.isoformat() for until in approvals.get(code.upper(), [""]))
+    ]
+    return [code for code in sites if code.upper() not in approvals], over
+
+
+def _ethics_missing(about: Any) -> str:
+    """What the guide says is lacking of the approvals; empty where every site has one that holds."""
+    without, over = approvals_lacking(about, timezone.localdate())
+    if not Site.objects.exists():
+        return "" if about.get("ethics") else str(_("an approval for each site"))
+    parts = []
+    if without:
+        parts.append(_("an approval for %(sites)s") % {"sites": ", ".join(without)})
+    known = {code.upper() for code in Site.objects.values_list("code", flat=True)}
+    if unknown := [one["code"] for one in about.get("ethics") or () if one["code"].upper() not in known]:
+        parts.append(_("a site for the approval of %(sites)s") % {"sites": ", ".join(unknown)})
+    if over:
+        parts.append(_("a renewed approval for %(sites)s") % {"sites": ", ".join(over)})
+    return "; ".join(map(str, parts))
+
+
+def _consent_faults(row: int, version: Any) -> Iterator[Fault]:
+    """What is wrong with a version of the consent form, beside its code."""
+    since = str(version.get("since") or "")
+    if since and not _is_day(since):
+        yield Fault(row, "consent", since[:80], NO_DAY)
+    if version.get("again") not in (None, True, False):
+        reason = Label("must be “again” or empty", "「again」または空欄としてください")
+        yield Fault(row, "consent", str(version["again"])[:80], reason)
+    known = [choice.code for choice in LANGUAGES]
+    for code in version.get("languages") or ():
+        if code not in known:
+            fits = ", ".join(map(str, known))
+            reason = Label(f"is no language of a form; one of {fits} would fit", f"使える言語：{fits}")
+            yield Fault(row, "consent", str(code)[:80], reason)
 
 
 _HEAD = {"metaspine": "instrument", "format": definitions.FORMAT, "record": "baseline", "checks": []}
@@ -138,7 +219,8 @@ _HEAD = {"metaspine": "instrument", "format": definitions.FORMAT, "record": "bas
 def _arms(about: Any) -> Any:
     arms = about.get("arms") or ()
     return arms and _HEAD | {
-        "code": "study_arm",
+        "code": current.ARM,
+        "record": about.get("arm_at") or ARM_FORMS[0],
         "title": {"en": "Study arm", "ja": "研究群"},
         "items": [
             {"name": "study_arm", "label": {"en": "Study arm", "ja": "研究群"}, "kind": "code", "choices": list(arms)},
@@ -161,6 +243,8 @@ def _eligibility(about: Any) -> dict[str, Any] | None:
             "label": criterion["label"],
             "kind": "yes_no",
         }
+        if criterion.get("when"):  # the machine checks it, of what the baseline answers
+            item |= {"kind": "calculated", "formula": f"if({criterion['when']}, 1, 0)"}
         if kind not in seen:
             item["section"] = heads[kind]
             seen.add(kind)
@@ -173,31 +257,6 @@ def _eligibility(about: Any) -> dict[str, Any] | None:
     }
     title = {"en": "Eligibility", "ja": "適格性"}
     return _HEAD | {"code": "eligibility", "title": title, "items": items, "checks": [check]}
-
-
-def _consent(about: Any) -> Any:
-    versions = about.get("consent") or ()
-    return versions and _HEAD | {
-        "code": "consent_form",
-        "title": {"en": "Consent form", "ja": "同意文書"},
-        "items": [
-            {"name": "consent_version", "label": {"en": "Version of the consent form", "ja": "同意文書の版"},
-             "kind": "code",
-             "choices": list(versions)},
-            {"name": "consent_taken_by", "label": {"en": "Consent taken by", "ja": "同意取得者"},
-             "kind": "text",
-             "max_length": 100},
-            {"name": "consent_again_on", "label": {"en": "Consented again on", "ja": "再同意日"},
-             "kind": "date",
-             "required": False},
-            {"name": "consent_contact", "label": {"en": "Further contact allowed", "ja": "今後の連絡の可否"},
-             "kind": "yes_no",
-             "required": False},
-            {"name": "consent_data_use",
-             "label": {"en": "Further use of the data allowed", "ja": "データの二次利用の可否"},
-             "kind": "yes_no", "required": False},
-        ],
-    }  # fmt: skip
 
 
 # The matrix

@@ -6,6 +6,7 @@ from typing import Any
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, OwnRecord, Patient, QueryForm, State
+from registry.services import current_protocol as protocol
 from registry.services.review.soft_checks import Form
 
 
@@ -22,10 +23,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def _extra_columns(form: Form) -> tuple[str, ...]:
-    """Columns of extras and own instruments; those of a record of a repeating form are its own form's alone."""
+    """Columns of extras and own instruments; those of a record of a repeating form are its own form's alone.
+
+    Of everything that the protocol asks: what was signed is the same for whoever must not know the arms.
+    """
+    whole = protocol.at(protocol.version())
     if form.kind == QueryForm.OWN_RECORD:
-        return _stored(tuple(repeat for repeat in catalogue.current().repeats if repeat.code == form.own))
-    return _stored(catalogue.current().extras.get(str(form.kind), ()))
+        return _stored(tuple(repeat for repeat in whole.repeats if repeat.code == form.own))
+    return _stored(whole.extras.get(str(form.kind), ()))
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class FormRow:
 
     @property
     def comparable(self) -> tuple[str, ...]:
-        """Columns that a monitor compares with the source: those that name nobody."""
-        return tuple(name for name in self.columns if not _is_identifying(name))
+        """Columns that a monitor compares with the source: those that name nobody, and no arm that is to be hidden."""
+        return tuple(name for name in self.columns if not (_is_unseen(name) or _is_identifying(name)))
 
     @property
     def state_column(self) -> str | None:
@@ -68,6 +73,11 @@ class FormRow:
     @property
     def is_finished(self) -> bool:
         return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
+
+
+def _is_unseen(name: str) -> bool:
+    """Whether whoever asks must not know this item."""
+    return name in protocol.at(protocol.version()).own_names and name not in catalogue.current().own_names
 
 
 def _is_identifying(name: str) -> Any:

@@ -14,16 +14,17 @@ from django.views.decorators.http import require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
+from registry.instruments.core.consent import CONSENT, WITHDRAWAL
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, OwnRecord, QueryState
+from registry.models import AdverseEvent, Assessment, Consent, ConsentWithdrawal, OwnRecord, QueryState
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
 from sites.models import AuditEvent
 from sites.tenancy.access import Can
-from sites.tenancy.scope import with_errors
+from sites.tenancy.scope import current, with_errors
 
 # What columns are called that no model names; those that neither names are of the machinery, and told in a number.
 COLUMNS = {
@@ -41,6 +42,7 @@ COLUMNS = {
     "status": gettext_lazy("State"),
 }
 # Columns that say which row it is, not what was answered.
+ARM_COLUMNS = frozenset({"study_arm", "study_arm_why"})
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
 
@@ -118,7 +120,7 @@ def records_of(patient):
     with with_errors():
         records |= _visits_of(patient)
         records["follow_up_end"] = (wording.words(FOLLOW_UP_END.title), "registry_followupend", patient.pk)
-        return records | _events_of(patient) | _own_records_of(patient)
+        return records | _events_of(patient) | _own_records_of(patient) | _consents_of(patient)
 
 
 def _visits_of(patient):
@@ -136,6 +138,19 @@ def _events_of(patient):
     for event in AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id):
         label = f"{_('Adverse event')}: {wording.shown(kind, event.kind)}"
         records[f"event-{event.pk}"] = (_marked(label, event.in_error), "registry_adverseevent", str(event.pk))
+    return records
+
+
+def _consents_of(patient):
+    own = {"site_id": patient.site_id, "patient_id": patient.pk}
+    records = {}
+    for consent in Consent.objects.filter(**own):
+        label = _marked(f"{wording.words(CONSENT.title)} {consent.agreed_version}", consent.in_error)
+        records[f"consent-{consent.pk}"] = (label, "registry_consent", str(consent.pk))
+    for row in ConsentWithdrawal.objects.filter(**own):
+        part = wording.shown(catalogue.item("withdrawn_part"), row.withdrawn_part)
+        label = _marked(f"{wording.words(WITHDRAWAL.title)}: {part}", row.in_error)
+        records[f"withdrawal-{row.pk}"] = (label, "registry_consentwithdrawal", str(row.pk))
     return records
 
 
@@ -188,6 +203,8 @@ ACTS = {
     "purged": gettext_lazy("Old records removed"),
     "import": gettext_lazy("Data imported"),
     "queries_exported": gettext_lazy("Queries downloaded"),
+    "screening_exported": gettext_lazy("Screening log downloaded"),
+    "attachment_opened": gettext_lazy("Attached file opened"),
     "signed": gettext_lazy("Forms signed"),
     "downloads_limited": gettext_lazy("Downloads stopped: too many in an hour"),
     "signature_broken": gettext_lazy("Broken signature seen"),
@@ -222,6 +239,11 @@ def act_in_words(action):
     return str(words) if words else action.replace("_", " ")
 
 
+def unseen_columns():
+    """Columns that the trail keeps from whoever must not know the arms of the study."""
+    return ARM_COLUMNS if current().blind else frozenset()
+
+
 def lines_of(event, identifies):
     """The fields that an event touched; values of identifying ones only if `identifies`, of encrypted ones never."""
     if event.action not in ("insert", "update", "delete"):
@@ -234,7 +256,7 @@ def lines_of(event, identifies):
             if name not in KEYS
         ]
     lines = []
-    for name in sorted({*old, *new} - KEYS, key=_place):
+    for name in sorted({*old, *new} - KEYS - unseen_columns(), key=_place):
         if name == "missing":
             lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from registry.models import (
     AdverseEvent,
     Assessment,
+    Attachment,
+    Consent,
+    ConsentWithdrawal,
     EnteredInError,
     OwnRecord,
     PatientLink,
     Query,
     QueryMessage,
     SafetyNotice,
+    ScreeningEntry,
     Signature,
 )
 from registry.services.follow_up import schedule
@@ -23,10 +27,14 @@ from sites.tenancy.scope import with_errors
 NUMBERED = {
     AdverseEvent: ("patient_id", None),
     Assessment: ("patient_id", "timepoint_id"),
+    Attachment: ("patient_id", None),
+    Consent: ("patient_id", None),
+    ConsentWithdrawal: ("patient_id", None),
     EnteredInError: ("patient_id", None),
     OwnRecord: ("patient_id", None),
     PatientLink: ("patient_id", "timepoint"),
     Query: ("patient_id", "timepoint_id"),
+    ScreeningEntry: ("patient_id", None),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),
     SafetyNotice: ("patient_id", None),
     Signature: ("patient_id", None),

@@ -24,7 +24,7 @@ from registry.web.audit.filters import (
     tables,
     trail,
 )
-from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of
+from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of, unseen_columns
 from registry.web.audit.subjects import NOBODY, subjects_of
 from registry.web.shared.lookup import names_of
 from sites import audit
@@ -184,5 +184,6 @@ def _as_json(event, values, identifies):
     if event.action in ROW_ACTIONS:
         secret = encrypted().get(event.table_name, frozenset())
         secret = secret if identifies else secret | IDENTIFYING
+        secret |= unseen_columns()
         values = {name: HIDDEN if name in secret else value for name, value in values.items()}
     return json.dumps(values, ensure_ascii=False)

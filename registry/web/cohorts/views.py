@@ -18,7 +18,8 @@ from registry import tasks
 from registry.analysis.design import cohorts, saved_cohorts
 from registry.analysis.design import errors as design_errors
 from registry.analysis.design.cohort_lists import AFTER, ANALYSED, Behind
-from registry.analysis.design.cohorts import ALL, Cohort, enrolled
+from registry.analysis.design.cohorts import ALL, Cohort, before_enrolment, enrolled
+from registry.analysis.presentation.screening import steps_in_language
 from registry.models import ComparisonRun, Patient, SavedCohort
 from registry.web.cohorts.forms import CohortForm, SaveForm, address_of
 from registry.web.shared.flow_diagram import diagram, lists
@@ -109,13 +110,18 @@ def _preview(request, cohort, query):
     else:
         at = ""
     may_list = request.access.may(Can.READ)
+    before = _before(counted.screening, at, flow[0]["n"])
     return {
         "query": query,
         "flow": flow,
+        "before": before,
         "counted_at": counted.at,
         "at": at,
         "diagram": diagram(
-            flow, link=lists(query, at) if may_list else lambda step: None, excluded=_("Excluded: {reason}")
+            flow,
+            link=lists(query, at) if may_list else lambda step: None,
+            excluded=_("Excluded: {reason}"),
+            before=before,
         ),
         "n": flow[-1]["n"],
         "enrolled": flow[0]["n"],
@@ -123,6 +129,12 @@ def _preview(request, cohort, query):
         "reasons": [step["reason"] for step in flow[1:]],
         "may_list": may_list,
     }
+
+
+def _before(screened, at, enrolled):
+    """The steps of the screening log, of one site where `at` names it."""
+    steps = before_enrolment([of_site for code, of_site in screened.items() if at in ("", code)], enrolled)
+    return steps_in_language(steps, get_language() or "en")
 
 
 def _of_site(flow, step_counts):

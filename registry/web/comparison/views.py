@@ -148,7 +148,7 @@ def _flow(comparison, result, language, listing):
         for code, name in Words(result, language).groups.items()
     ]
     return {
-        "diagram": diagram(flow, groups, link, _("Excluded: {reason}")),
+        "diagram": diagram(flow, groups, link, _("Excluded: {reason}"), Words(result, language).before()),
         "by_site": presentation.by_site(result, language),
         "cohort_query": query,
     }

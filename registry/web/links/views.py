@@ -30,6 +30,7 @@ from registry.services.entry import patient_links
 from registry.services.entry.patient_links import (
     DECLINED,
     AlreadySettled,
+    ContactWithdrawn,
     FollowUpEnded,
     NothingToAsk,
     NotUsable,
@@ -97,6 +98,9 @@ def link_list(request, patient_id, timepoint):
         asked = form.cleaned_data | {"patient": patient, "timepoint": timepoint}
         try:
             _link, token = patient_links.create(access=request.access, **asked)
+        except ContactWithdrawn:
+            messages.error(request, _("This patient wants no further contact: no link is made."))
+            return redirect("patient_links", patient.pk, timepoint)
         except NothingToAsk:
             messages.error(
                 request, _("Nothing can be asked by a link in this language: its licensed wording is not loaded.")

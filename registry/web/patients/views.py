@@ -11,15 +11,16 @@ from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import capfirst, format_lazy
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue, levels, spelling
 from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
-from registry.models import AdverseEvent, Assessment, Patient, QueryForm, State
+from registry.models import AdverseEvent, Assessment, Patient, QueryForm, ScreeningEntry, State
+from registry.services.attachments import files as attachments
 from registry.services.entry import entered_in_error, known_patients, own_records, patients
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
@@ -30,6 +31,7 @@ from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review import signing
 from registry.services.review.forms import forms_of
 from registry.services.review.queries import unsettled_by_form as queries_by_form
+from registry.services.study import consents, screening
 from registry.web.patients import extra_answers, next_step
 from registry.web.patients.entered_in_error import titles_of as record_titles
 from registry.web.reading import timeline
@@ -187,22 +189,33 @@ CRITERION_OPEN = gettext_lazy("Confirm this, or do not enrol the patient.")
 def enrol(request):
     """Check eligibility, take the identifiers, give the patient a number."""
     request.access.require(Can.ENTER)
-    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.ENTER)))
+    line = _screened(request)
+    sites = [line.site] if line else list(Site.objects.filter(pk__in=request.access.sites_for(Can.ENTER)))
     post = request.POST
     errors = {}
     if request.method == "POST":
-        patient, errors = _try_to_enrol(request, sites)
+        patient, errors = _try_to_enrol(request, sites, line)
         if patient:
             messages.success(request, _("Enrolled. The patient's number is %(number)s.") % {"number": patient.pk})
             return redirect("patient", patient.pk)
     values = {item.name: post.get(item.name, "") for item in catalogue.ENROLMENT.items}
-    texts = _sentences({name: found for name, found in errors.items() if name in values or name in LOCAL_NUMBERS})
+    if line and request.method != "POST":
+        values["sex"] = line.screen_sex or ""
+    versions = consents.versions()
+    named = (*values, *LOCAL_NUMBERS, *CONSENT_AT_ENROLMENT)
+    texts = _sentences({name: found for name, found in errors.items() if name in named})
     return render(
         request,
         "patients/enrol.html",
         {
             "sites": sites,
             "site_id": post.get("site", ""),
+            "line": line,
+            "consent_versions": [
+                (version.code, f"{version.code}: {wording.words(version.label)}") for version in versions
+            ],
+            "consent_questions": _consent_questions(request, versions, texts),
+            "consent_version": post.get("agreed_version", versions[-1].code if versions else ""),
             "criteria": [
                 {
                     "name": name,
@@ -225,6 +238,18 @@ def enrol(request):
     )
 
 
+CONSENT_AT_ENROLMENT = ("agreed_version", "agreed_language", "agreed_taken_by")
+
+
+def _consent_questions(request, versions, errors):
+    """What is asked of the consent at enrolment beside its version, where the protocol has versions of the form."""
+    if not versions:
+        return []
+    typed = {"agreed_language": get_language(), "agreed_taken_by": str(request.user)}
+    values = {name: request.POST.get(name, typed[name]) for name in typed}
+    return [questions.question(catalogue.item(name), values, {}, errors) for name in typed]
+
+
 def _sentences(errors):
     """Errors by item name as sentences; these pages offer no reasons for missing values."""
     return {
@@ -243,12 +268,23 @@ def _enrol_summary(errors, texts, post):
     lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in CRITERIA if name not in post]
     if "site" in errors:
         lines.append(("site", errors["site"]))
+    if "screening" in errors:
+        lines.append(("screening", " ".join(wording.words(reason) for reason in errors["screening"])))
     if "alike" in errors:
         lines.append(("alike", _("Somebody at this hospital may be the same person: please look.")))
     return lines + [(name, text) for name, reasons in texts.items() for text in reasons]
 
 
-def _try_to_enrol(request, sites):
+def _screened(request):
+    """The line of the screening log that somebody is enrolled from, None for none."""
+    number = request.POST.get("screening") or request.GET.get("screening", "")
+    if not (number.isdecimal() and len(number) < 18):
+        return None
+    own = ScreeningEntry.objects.filter(site_id__in=request.access.sites_for(Can.ENTER)).select_related("site")
+    return own.filter(pk=int(number)).first()
+
+
+def _try_to_enrol(request, sites, line):
     """(Patient, {}) or (None, errors). The same submission twice enrols one patient."""
     post = request.POST
     open_criteria = [name for name, _text in CRITERIA if name not in post]
@@ -278,6 +314,11 @@ def _try_to_enrol(request, sites):
         with transaction.atomic():
             others = post.getlist("alike") if "another_person" in post else []
             patient = patients.enrol(access=request.access, site=site, other_than=others, **sent)
+            consents.first_of(
+                patient, {name: post.get(name, "").strip() for name in CONSENT_AT_ENROLMENT}, sent["today"]
+            )
+            if line:
+                screening.enrolled(line, patient)
     except patients.AlreadyEnrolled as exception:
         return None, {"alike": exception.known}
     except InvalidAnswers as error:
@@ -355,6 +396,8 @@ def patient_page(request, patient_id):
             "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
             "own_drafts": drafts.codes_of(request.access, patient),
             "in_error": _in_error(patient),
+            "consent": consents.standing(patient, today, ended=end is not None),
+            "attachments": attachments.number_of(patient),
             "identified": identified.beside(request, [patient.pk]).get(patient.pk, ""),
         },
     )

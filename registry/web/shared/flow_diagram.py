@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from registry.analysis.figures.canvas import wrapped
+from registry.analysis.presentation import screening
 
 WIDTH = 720
 LEFT, RIGHT = (8, 330), (388, 712)  # from and to: those who remain, those who leave
@@ -15,24 +16,27 @@ LINE, PAD, GAP, NUMBER = 18, 10, 22, 28  # heights: of a line, around the text, 
 LETTERS = 7.2  # width of one Latin letter
 
 
-def diagram(flow, groups=(), link=lambda step: None, excluded="Excluded: {reason}"):
+def diagram(flow, groups=(), link=lambda step: None, excluded="Excluded: {reason}", before=()):
     """Width, height, boxes and lines of the diagram.
 
     flow    dicts with label, n and, after the first, excluded and reason, in the language of the page
     groups  (name, n, address of its patients or None) of each group the analysed fall into
     link    (step: its place in the flow, "after" and that place for those who remain, or "analysed") -> address of the
             patients behind a number, or None
+    before  the steps of the screening log in front of the flow, behind whose numbers there are no patients
     """
+    whole, started = screening.whole(before, flow), max(len(before) - 1, 0)
     boxes, lines, y = [], [], 4
     middle = sum(LEFT) / 2
-    for place, step in enumerate(flow):
-        if place:
-            out = _box(RIGHT, y + GAP / 2, excluded.format(reason=step["reason"]), step["excluded"], link(place))
+    for place, step in enumerate(whole, -started):
+        if place > -started:
+            left = link(place) if place > 0 else None
+            out = _box(RIGHT, y + GAP / 2, excluded.format(reason=step["reason"]), step["excluded"], left)
             start, y = y, y + GAP + out["height"]
             level = out["y"] + out["height"] / 2
             lines += [_line((middle, start), (middle, y)), _line((middle, level), (RIGHT[0], level))]
             boxes.append(out)
-        box = _box(LEFT, y, step["label"], step["n"], link(_remaining(place, len(flow))))
+        box = _box(LEFT, y, step["label"], step["n"], link(_remaining(place, len(flow))) if place >= 0 else None)
         boxes.append(box)
         y += box["height"]
     if groups:

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 
 from registry.instruments import catalogue
+from registry.services.current_protocol import ARM
 from registry.web.shared import wording
 
 
@@ -33,4 +34,15 @@ def facts(patient):
         ),
         (_("Surgery"), in_words(patient, "surgery_date"), in_words(patient, "procedure") if patient.procedure else ""),
         (_("Vital status"), vital, ""),
+        *_arm(patient),
     ]
+
+
+def _arm(patient):
+    """The arm of the study that the patient is assigned to; nothing for whoever must not know it."""
+    try:
+        item = catalogue.item(ARM)
+    except KeyError:
+        return []
+    arm = getattr(patient, ARM, None)
+    return [(_("Study arm"), wording.shown(item, arm) if arm else "–", "")]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from registry.services.protocol import branding
 from registry.web.account.session import seconds_left
 from registry.web.review.queries import waiting
 from sites.tenancy.access import Can
@@ -30,6 +32,7 @@ class Entry:
 NAVIGATION = (
     Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
+    Entry("screening", _("Screening log"), (Can.READ,), icon="enrolment"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
     Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
@@ -78,10 +81,13 @@ def frame(request):
     """`synthetic`, the person's `access`, `navigation`, and the abilities by name for `{% if can.enter %}`."""
     access = getattr(request, "access", None)
     signed_in = access is not None and request.user.is_authenticated
+    brand = branding.current()
     return {
         "synthetic": settings.SYNTHETIC,
         "second_factor": settings.SECOND_FACTOR,
         "mail": settings.MAIL,
+        "brand": brand,
+        "study_name": brand.name(get_language() or "en"),
         "access": access,
         "can": {ability.value: signed_in and access.may(ability) for ability in Can},
         "navigation": navigation(request, access) if signed_in else [],

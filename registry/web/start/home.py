@@ -19,6 +19,7 @@ from registry.services.entry import patient_links
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import site_counts
 from registry.services.review import form_states
+from registry.services.study import consents
 from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
@@ -48,6 +49,7 @@ def home(request):
             "drafts": _drafts(enters, schedule.labels()),
             "queries": _queries(enters),
             "arrived": _arrived(enters),
+            "consents": _consents(enters, today),
             "typed": typed_drafts.lines(access, SHOWN),
             "drafting": typed_drafts.script_settings(request),
             "identified_on": identified.is_shown(request),
@@ -59,7 +61,8 @@ def home(request):
 def _named(context):
     """The numbers of the patients whom the page names."""
     lines = [*context["drafts"]["lines"], *context["queries"], *context["arrived"]]
-    return [line["patient_id"] for line in lines] + [line.visit.patient_id for line in context["work"]["lines"]]
+    due = context["consents"]["numbers"] if context["consents"] else []
+    return [line["patient_id"] for line in lines] + due + [line.visit.patient_id for line in context["work"]["lines"]]
 
 
 # -- Visits that wait ------------------------------------------------------------------------------------------------
@@ -206,6 +209,12 @@ def _arrived(sites):
         }
         for link in links
     ]
+
+
+def _consents(sites, today):
+    """Patients whom a newer version of the consent form asks again: {"version", "lines", "more"}; None for nobody."""
+    version, numbers = consents.due(sites, today, SHOWN + 1)
+    return {"version": version, "numbers": numbers[:SHOWN], "more": len(numbers) > SHOWN} if numbers else None
 
 
 def _queries(sites):

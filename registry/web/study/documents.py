@@ -78,6 +78,85 @@ def choices_in(text):
     return choices
 
 
+CONSENT_EXTRAS = ("since", "again", "languages")
+
+
+def criteria_in(text):
+    """Criteria: `code | English | 日本語 | condition`; one with a condition is checked by the machine."""
+    return _lines_in(text, ("when",))
+
+
+def ethics_in(text):
+    """Approvals: `site | number | approved on (2026-05-01) | valid until`."""
+    approvals = []
+    for line in filter(str.strip, text.splitlines()):
+        code, number, *days = (part.strip() for part in [*line.replace("｜", "|").split("|", 3), ""])
+        approval = {"code": code, "label": {"en": number} if number else {"en": code}}
+        days = zip(("approved", "until"), days, strict=False)
+        approvals.append(approval | {name: day for name, day in days if day})
+    return approvals
+
+
+def ethics_text(approvals):
+    """The approvals as `ethics_in` reads them."""
+    lines = ([one["code"], _label_of(one, "en"), one.get("approved", ""), one.get("until", "")] for one in approvals)
+    return "\n".join(" | ".join(parts).rstrip(" |") for parts in lines)
+
+
+def criteria_text(criteria):
+    """The criteria as `criteria_in` reads them."""
+    lines = ([one["code"], _label_of(one, "en"), _label_of(one, "ja"), one.get("when", "")] for one in criteria)
+    return "\n".join(" | ".join(parts).rstrip(" |") for parts in lines)
+
+
+def _label_of(entry, language):
+    label = entry.get("label") or {}
+    return label.get(language, "") if isinstance(label, dict) else label
+
+
+def _lines_in(text, names):
+    """Codes as `choices_in` reads them, with what stands behind the Japanese label under some names."""
+    entries = choices_in(text)
+    lines = [line.replace("｜", "|").split("|", 2 + len(names)) for line in text.splitlines() if line.strip()]
+    for entry, parts in zip(entries, lines, strict=True):
+        entry |= {name: part.strip() for name, part in zip(names, parts[3:], strict=False) if part.strip()}
+    return entries
+
+
+def consents_in(text):
+    """Versions of the consent form: `version | English | 日本語 | since (2026-05-01) | again | languages (en, ja)`."""
+    versions = choices_in(text)
+    lines = [line.replace("｜", "|").split("|") for line in text.splitlines() if line.strip()]
+    for version, parts in zip(versions, lines, strict=True):
+        since, again, languages = (part.strip() for part in [*parts[3:6], "", "", ""][:3])
+        if since:
+            version["since"] = since
+        if again:
+            version["again"] = again.lower() in ("again", "re-consent", "reconsent", "再同意") or again
+        if languages:
+            version["languages"] = [code.strip().lower() for code in languages.replace("、", ",").split(",")]
+    return versions
+
+
+def consents_text(versions):
+    """The versions as `consents_in` reads them."""
+    lines = choices_text({"choices": versions}).splitlines()
+    return "\n".join(_with_extras(line, version) for line, version in zip(lines, versions, strict=True))
+
+
+def _with_extras(line, version):
+    again = version.get("again")
+    extras = [
+        version.get("since", ""),
+        "again" if again is True else again or "",
+        ", ".join(version.get("languages", ())),
+    ]
+    if not any(extras):
+        return line
+    parts = [part.strip() for part in line.split("|")]
+    return " | ".join([*parts, *[""] * (3 - len(parts)), *extras]).rstrip(" |")
+
+
 def choices_text(item):
     """The codes of an item as `choices_in` reads them."""
     lines = []

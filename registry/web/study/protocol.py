@@ -3,16 +3,18 @@
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.instruments import catalogue
 from registry.instruments.catalogue import ASKED
-from registry.models import ProtocolVersion
-from registry.services.protocol import bringing, publishing, setup
+from registry.models import ProtocolVersion, QueryForm
+from registry.protocol.definitions import Fault
+from registry.services.protocol import branding, bringing, publishing, setup
 from registry.web.study import documents
 from registry.web.study.own_instruments import KINDS, RECORDS, title_of
 from sites.confirming import confirmed
-from sites.tenancy.access import Can
+from sites.tenancy.access import BLINDABLE, ROLE_LABELS, Can
 
 
 @require_safe
@@ -30,8 +32,11 @@ def about(request):
     request.access.require(Can.ADMINISTER)
     known, faults, note = setup.document().get("study") or {}, [], request.POST.get("note", "").strip()
     if request.method == "POST":
-        known = _about_in(request.POST)
-        if not note:
+        logo, fault = _logo(request, known.get("logo") or "")
+        known = _about_in(request.POST) | {"logo": logo}
+        if fault:
+            faults = [fault]
+        elif not note:
             messages.error(request, _("Say why: it stands in the version of the protocol."))
         else:
             try:
@@ -46,24 +51,75 @@ def about(request):
                 messages.success(request, _("Saved as the next version of the protocol."))
                 return redirect("study")
     lists = [
-        {"name": key, "title": title, "help": text, "text": documents.choices_text({"choices": known.get(key) or ()})}
+        {"name": key, "title": title, "help": text, "text": _as_text(key, known.get(key) or ())}
         for key, (title, text) in _lists().items()
     ]
     return render(
         request,
         "study/about.html",
-        {"about": known, "lists": lists, "faults": faults, "note": note},
+        {
+            "about": known,
+            "lists": lists,
+            "faults": faults,
+            "note": note,
+            "arm_at": known.get("arm_at") or setup.ARM_FORMS[0],
+            "arm_forms": [(form, QueryForm(form).label) for form in setup.ARM_FORMS],
+            "blindable": [(role, ROLE_LABELS[role]) for role in BLINDABLE],
+        },
         status=422 if request.method == "POST" else 200,
     )
+
+
+def _as_text(key, entries):
+    if key in WAYS:
+        return WAYS[key][1](entries)
+    return documents.choices_text({"choices": entries})
+
+
+# How lists that say more than a code and its labels are read from their lines and written back.
+WAYS = {
+    "consent": (documents.consents_in, documents.consents_text),
+    "ethics": (documents.ethics_in, documents.ethics_text),
+    "inclusion": (documents.criteria_in, documents.criteria_text),
+    "exclusion": (documents.criteria_in, documents.criteria_text),
+}
+
+
+def _logo(request, before):
+    """(digest of the logo that is to be, what is wrong with the one that was sent)."""
+    if "without_logo" in request.POST:
+        return "", None
+    upload = request.FILES.get("logo")
+    if upload is None:
+        return before, None
+    if upload.size > branding.LARGEST:
+        return before, Fault(0, "logo", "", branding.TOO_HEAVY.format(kb=-(-upload.size // 1024)))
+    digest, fault = branding.keep_logo(upload.read())
+    return digest or before, fault
+
+
+CRITERIA_HELP = gettext_lazy(
+    "One a line: code | English | 日本語 | condition. A condition is checked by the machine, of what the baseline "
+    "answers: [sins_pain] >= 1. Without one somebody answers yes or no."
+)
 
 
 def _lists():
     return {
         "arms": (_("Arms"), _("One a line: code | English | 日本語. Leave empty for one group.")),
-        "inclusion": (_("Inclusion criteria"), _("One a line: code | English | 日本語.")),
-        "exclusion": (_("Exclusion criteria"), _("One a line: code | English | 日本語.")),
-        "consent": (_("Versions of the consent form"), _("One a line, the newest last: version | English | 日本語.")),
-        "ethics": (_("Ethics approvals"), _("One a line: code of the site | number and date of the approval.")),
+        "inclusion": (_("Inclusion criteria"), CRITERIA_HELP),
+        "exclusion": (_("Exclusion criteria"), CRITERIA_HELP),
+        "consent": (
+            _("Versions of the consent form"),
+            _(
+                "One a line, the newest last: version | English | 日本語 | in force since (2026-05-01) | again | "
+                "languages (en, ja). With “again” everybody who signed an older version is asked once more."
+            ),
+        ),
+        "ethics": (
+            _("Ethics approvals"),
+            _("One a line: code of the site | number of the approval | approved on (2026-05-01) | valid until."),
+        ),
     }
 
 
@@ -71,7 +127,11 @@ def _about_in(post):
     about = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target")}
     about["name"] = documents.label_in(post, "name")
     about["single_arm"] = "single_arm" in post
-    return about | {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}
+    lists = {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}
+    about["arm_at"] = post.get("arm_at") or setup.ARM_FORMS[0]
+    about["blind"] = [role for role in BLINDABLE if role in post.getlist("blind")]
+    read = {key: read(post.get(key, "")) for key, (read, _write) in WAYS.items()}
+    return about | lists | read
 
 
 @require_http_methods(["GET", "POST"])
@@ -154,5 +214,6 @@ def printed(request):
         request,
         "study/printed.html",
         {"about": document.get("study") or {}, "version": version, "own": own, "visits": visits, "rows": rows,
+         "brand_logo": branding.current().logo,
          "lists": [(title, document.get("study", {}).get(key)) for key, (title, _help) in _lists().items()]},
     )  # fmt: skip

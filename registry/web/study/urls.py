@@ -2,11 +2,20 @@
 
 from django.urls import path
 
-from registry.web.study import extra_instruments, licensed_wording, own_instruments, protocol, whole_protocol
+from registry.web.study import (
+    brand,
+    extra_instruments,
+    licensed_wording,
+    own_instruments,
+    protocol,
+    whole_protocol,
+)
 
 urlpatterns = [
     path("study/", protocol.guide, name="study"),
     path("study/about/", protocol.about, name="study_about"),
+    path("brand.css", brand.style, name="brand_style"),
+    path("brand/logo.png", brand.logo, name="brand_logo"),
     path("study/load/", whole_protocol.load, name="study_load"),
     path("study/protocol.json", whole_protocol.file, name="study_file"),
     path("study/wording/", licensed_wording.licensed_wording, name="licensed_wording"),

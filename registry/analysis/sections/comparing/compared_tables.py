@@ -36,9 +36,10 @@ NOTE = Label(
 )
 OF_SETS = Label(
     "Matched patients of “{title}” alone ({sets}). Differences and P are of the sets in which everybody's value is "
-    "known; of several controls in a set, their mean counts.",
-    "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。1組に複数の対照がある場合はその平均を用いた。",
+    "known.",
+    "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。",
 )
+OF_SEVERAL = Label("Of several controls in a set, their mean counts.", "1組に複数の対照がある場合はその平均を用いた。")
 NOBODY_MATCHED = Label("Nobody was matched: {why}.", "マッチした患者なし：{why}。")
 WITHIN_NOTE = Label(
     "Values are of the patients with both; changes are later less earlier. {tests}.",
@@ -294,6 +295,8 @@ def _notes(entry, words, note):
         yield words(
             OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
         )
+    if entry.get("sets_are") == "sets":
+        yield words(OF_SEVERAL)
     if entry.get("reason"):
         yield words(NOBODY_MATCHED, why=words(why_not(entry["reason"])))
     if entry["adjust"] != "none" and entry["comparison"] == "between":

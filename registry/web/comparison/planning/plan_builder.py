@@ -116,7 +116,7 @@ def _comparisons(given, cells, offered):
     if given.get("within") and after:
         rows = [{"variable": name, "visit": visit} for name, visit in after if offered[name].kind != sources.DATE]
         yield CHANGES | {"kind": "within", "rows": rows}
-    if given.get("propensity") and given.get("pairs"):
+    if given.get("propensity") and given.get("pairs") and cells:
         rows = [{"variable": name} | ({"visit": visit} if visit else {}) for name, visit in cells]
         yield PAIRS | {"rows": rows}
 

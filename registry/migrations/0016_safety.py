@@ -15,7 +15,7 @@ AWAY = "ALTER TABLE registry_safetynotice DROP CONSTRAINT registry_safetynotice_
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0013_licensed_wording"),
+        ("registry", "0015_consents"),
         ("study_sites", "0006_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,1 @@
+"""Who was looked at for the study and on what terms they take part: screening log, consents, attached files."""
