@@ -225,6 +225,21 @@ def test_approvals_have_days_and_the_guide_says_whose_is_over(about, ada, as_per
         about(ethics=documents.ethics_in("N01 | EC-34 | May 2012"))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "My study"), ("name", {"en": 5}), ("short_name", ["HT"]), ("short_name", "HT\nBcc: a@b.jp"),
+        ("contact", 5), ("colour", 0x123456), ("logo", {}), ("arms", {"HT": "Hybrid"}), ("arms", ["HT"]),
+        ("arms", [{"code": "HT", "label": "Hybrid"}]), ("inclusion", [{"label": {"en": "x"}}]), ("blind", "monitor"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_in_another_shape_is_refused_and_breaks_no_page(key, value, about, client):
+    with pytest.raises(InvalidDefinition) as refused:
+        about(**{key: value})
+    assert {fault.column for fault in refused.value.faults} == {key}
+    assert client.get(reverse("login")).status_code == 200
+
+
 # How it looks
 
 
