@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("registry.web.imports.urls")),
     # Each further part of the site adds one line here, in the order of the navigation.
     path("", include("registry.web.monitoring.urls")),
+    path("", include("registry.web.quality.urls")),
     path("", include("registry.web.review.query_urls")),
     path("", include("registry.web.review.signing_urls")),
     path("", include("registry.web.links.urls")),

@@ -17,6 +17,7 @@ APPEND_ONLY = {
     "registry_signature": "UPDATE, DELETE",
     "registry_query": "DELETE",
     "registry_enteredinerror": "DELETE",
+    "registry_safetynotice": "DELETE",
     "registry_screeningentry": "DELETE",
     "registry_consent": "DELETE",
     "registry_consentwithdrawal": "DELETE",

@@ -331,6 +331,16 @@ ERRORS = [
     ),
 ]
 
+# Made and sent by the system, for people whom the study names; each takes note of their own.
+SAFETY = [
+    *kept(
+        "registry_safetynotice",
+        insert=f"site_id = {WRITE} AND {ADMINISTERS}",
+        update=f"site_id = {WRITE} AND {ADMINISTERS} OR site_id = {READ} AND person_id = {PERSON}",
+    ),
+    *audited("registry_safetynotice", without=("tries", "tried_at")),
+]
+
 PARTICIPATION = [
     # Numbers of a log are never given twice, and what was wrong says so: no line goes.
     *kept("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
@@ -373,5 +383,6 @@ EVERYTHING = [
     *IMPORTS,
     *PROTOCOL,
     *ERRORS,
+    *SAFETY,
     *PARTICIPATION,
 ]

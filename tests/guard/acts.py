@@ -33,6 +33,7 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
 from registry.services.protocol import publishing, setup, whole, wording
+from registry.services.quality import scorecards
 from registry.services.review import queries, signing
 from registry.services.study import consents
 from sites.models import Invitation
@@ -121,6 +122,11 @@ def finished(world, place):
         row = patient.assessments.get(timepoint_id="preop")
         answers = {name: value for name, value in ASSESSMENT.items() if name != "version"}
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
+
+
+def scored():
+    with everything():
+        scorecards.count()
 
 
 def answered(world, place):
@@ -441,6 +447,10 @@ ACTS = {
         },
         before=lambda world, place: finished(world, "own"),
     ),
+    "scorecard_pdf": Act(on="", done=200, before=lambda world, place: scored()),
+    "enrolment_plan": Act({"first": "2026-01-01", "last": "2028-01-01", "note": "planned"}),
+    "safety_csv": Act(on="", done=200),
+    "safety_people": Act(lambda values, who, world: {"person": world.people["monitor"].pk, "note": "named"}),
     "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
     "visit_report": Act({}, done=200),
     "close_queries": Act(
@@ -570,6 +580,7 @@ ACTS |= dict(programs()) | {
 
 # Why nobody can act at an address that takes POST.
 NOBODY_ACTS = {
+    "acknowledge_event": "one's own notice, which the system makes: tests/monitoring/test_safety.py",
     "mfa_authenticate": "a step of signing in: tests/account/test_second_factor.py",
     "mfa_reauthenticate_webauthn": "a security key must sign: tests/browser/test_signing_in.py",
     "mfa_add_webauthn": "a security key must sign: tests/browser/test_signing_in.py",

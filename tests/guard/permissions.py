@@ -468,6 +468,17 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "scorecard": page(ENTRY, refused=404),
+    "scorecard_pdf": Rule(ENTRY, ENTRY, opened=405, acted=(200, 404), refused=404),
+    "quality": page(READERS),
+    "quality_rows": page(READERS, opened=404),
+    "enrolment_plan": Rule(ADMIN, ADMIN, acted=(422,)),
+    "safety": page(READERS),
+    "safety_csv": Rule(READERS, READERS, opened=405, acted=(200,)),
+    "safety_people": Rule(ADMIN, ADMIN, acted=(422,)),
+    "acknowledge_event": Rule(
+        READERS, READERS, opened=405, acted=(404,), refused=404, arguments={"notice_id": 999_999}
+    ),
     "verify_next": page(frozenset({"monitor"}), opened=302),
     "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
     "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),

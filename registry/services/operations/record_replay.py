@@ -130,6 +130,8 @@ def _defaults(table: Any) -> dict:
     for field in model._meta.local_concrete_fields if model else ():
         if not field.null and (field.default in (list, dict) or isinstance(field.default, (str, int, float))):
             defaults[field.column] = json.dumps(field.default() if callable(field.default) else field.default)
+        elif not field.null and field.blank and field.empty_strings_allowed and not field.has_default():
+            defaults[field.column] = '""'  # what Django gives such a column
     return defaults
 
 
