@@ -288,6 +288,7 @@ CELERY_TASK_ROUTES = {
             "keep_counts",
             "look_for_pairs",
             "count_cohort",
+            "count_scorecards",
             "list_cohort",
         ),
         FIGURES: ("prepare_comparison_files",),
@@ -326,6 +327,12 @@ CELERY_BEAT_SCHEDULE = {
     "purge_expired": {"task": "registry.tasks.purge_expired", "schedule": 6 * 3600.0},
     "seal_audit": {"task": "registry.tasks.seal_audit", "schedule": 300.0},
     "alert_administrators": {"task": "registry.tasks.alert_administrators", "schedule": 60.0},
+    "tell_of_serious_events": {"task": "registry.tasks.tell_of_serious_events", "schedule": 60.0},
+    "count_scorecards": {"task": "registry.tasks.count_scorecards", "schedule": crontab(hour=3, minute=5)},
+    "send_scorecards": {
+        "task": "registry.tasks.send_scorecards",
+        "schedule": crontab(day_of_month=1, hour=8, minute=15),
+    },
     "watch_backups": {"task": "registry.tasks.watch_backups", "schedule": 600.0},
     "forget_attempts": {"task": "registry.tasks.forget_attempts", "schedule": 600.0},
     "verify_audit": {"task": "registry.tasks.verify_audit", "schedule": crontab(hour=18, minute=20)},  # UTC

@@ -32,6 +32,7 @@ from registry.imports.files import isolated, uploads
 from registry.models import BackupRecord, ComparisonRun, Export
 from registry.services import jobs, outcomes
 from registry.services.entry import suspected_pairs
+from registry.services.monitoring import safety
 from registry.services.operations import (
     alert_letters,
     backup_keeping,
@@ -43,6 +44,7 @@ from registry.services.operations import (
     site_counts,
 )
 from registry.services.protocol import branding
+from registry.services.quality import scorecard_letters, scorecards
 from registry.services.records import drafts
 from registry.services.review import soft_checks_bulk
 from sites import attempts, audit
@@ -299,6 +301,23 @@ def keep_counts():
         site_counts.keep()
 
 
+@app.task(derived=True)
+def count_scorecards():
+    """Count each site against the network, for the scorecards."""
+    with everything(), transaction.atomic():
+        scorecards.count()
+
+
+@app.task
+def send_scorecards():
+    """Tell the sites' own people once a month that the scorecard is there. Nothing without mail."""
+    if not settings.MAIL:
+        return
+    with everything(reason="scorecards"), transaction.atomic():
+        for subject, body, to in scorecard_letters.letters(timezone.localdate()):
+            start_mail(subject, body, to)
+
+
 @app.task
 def forget_api_answers():
     """Answers kept for requests that are sent again are forgotten after a day."""
@@ -397,6 +416,18 @@ def alert_administrators():
         for due in alerts.due():
             for subject, body, to in alert_letters.letters(due):
                 start_mail(subject, body, to)
+
+
+@app.task(derived=True)
+def tell_of_serious_events():
+    """Tell the people whom the study names of serious adverse events: by mail, tried again until it went out.
+
+    It looks at what is stored, so that a form, the API and an import all lead to it. A mail that fails again and again
+    alerts administrators; the line listing shows it all the while.
+    """
+    failed = safety.tell(timezone.now())
+    if failed:
+        _alarm("safety_mail_failed", f"{failed} notices of serious adverse events", table="registry_safetynotice")
 
 
 @app.task

@@ -49,6 +49,23 @@ class Picture:
     width: float = 1.0
 
 
+@dataclass(frozen=True)
+class Funnel:
+    """A funnel in a box of `width` × `height` (`registry.web.quality.scorecard.Funnel`), with the axes in words."""
+
+    drawn: Any
+    width: float
+    height: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Together:
+    """Blocks that no end of a page divides."""
+
+    blocks: Sequence[Any]
+
+
 def document(title: str, foot: str, blocks: Iterable[Any], language: str) -> bytes:
     """The document as bytes of a PDF; `foot` stands on every page beside its number."""
     from reportlab.lib.pagesizes import A4
@@ -114,8 +131,12 @@ class _Styles:
             return [self.paragraph(block.text, "text")]
         if isinstance(block, Picture):
             return [self._picture(block, width)]
+        if isinstance(block, Together):
+            return [_together([part for inner in block.blocks for part in self.flowables(inner, width)])]
         if isinstance(block, Lines):
             return [self._lines(block, width)]
+        if isinstance(block, Funnel):
+            return [_funnel(block, width), self.paragraph(block.words, "cell")]
         return [self._table(block, width)]
 
     def _picture(self, block: Picture, width: float) -> Any:
@@ -154,3 +175,34 @@ class _Styles:
             ]
         )
         return grid
+
+
+def _together(flow: list) -> Any:
+    from reportlab.platypus import KeepTogether
+
+    return KeepTogether(flow)
+
+
+def _funnel(block: Funnel, width: float) -> Any:
+    """The drawing as vectors, as wide as the page; down is down there and up here."""
+    from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine
+    from reportlab.lib import colors
+
+    scale = width / block.width
+    drawing = Drawing(width, block.height * scale + 8)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return x * scale, (block.height - y) * scale + 4
+
+    for level, both in block.drawn.limits.items():
+        for points in both:
+            flat = [value for pair in points.split() for value in at(*map(float, pair.split(",")))]
+            dash = None if level == "99.8" else [4, 3]
+            drawing.add(PolyLine(flat, strokeColor=colors.grey, strokeWidth=0.6, strokeDashArray=dash))
+    left, right = at(0, block.drawn.target), at(block.width, block.drawn.target)
+    drawing.add(Line(*left, *right, strokeColor=colors.grey, strokeWidth=0.6))
+    for x, y in block.drawn.others:
+        drawing.add(Circle(*at(x, y), 2.5, fillColor=colors.lightgrey, strokeColor=colors.grey))
+    if block.drawn.own:
+        drawing.add(Circle(*at(*block.drawn.own), 4.5, fillColor=colors.HexColor("#005f9e"), strokeColor=colors.white))
+    return drawing

@@ -19,6 +19,7 @@ APPEND_ONLY = {
     "registry_query": "DELETE",
     "registry_enteredinerror": "DELETE",
     "registry_merge": "DELETE",
+    "registry_safetynotice": "DELETE",
     "registry_screeningentry": "DELETE",
     "registry_consent": "DELETE",
     "registry_consentwithdrawal": "DELETE",

@@ -200,7 +200,7 @@ REVIEWS = [
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
     trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
-    hides_arms("registry_query", "field"),
+    hides_arms("registry_query", "field", "seen::text"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),
@@ -347,6 +347,16 @@ MOVES = [
     trigger("registry_merge", "keep_merge", "BEFORE UPDATE", "keep_merge"),
 ]
 
+# Made and sent by the system, for people whom the study names; each takes note of their own.
+SAFETY = [
+    *kept(
+        "registry_safetynotice",
+        insert=f"site_id = {WRITE} AND {ADMINISTERS}",
+        update=f"site_id = {WRITE} AND {ADMINISTERS} OR site_id = {READ} AND person_id = {PERSON}",
+    ),
+    *audited("registry_safetynotice", without=("tries", "tried_at")),
+]
+
 PARTICIPATION = [
     # Numbers of a log are never given twice, and what was wrong says so: no line goes.
     *kept("registry_screeningentry", insert=f"site_id = {WRITE}", update=f"site_id = {WRITE}"),
@@ -390,5 +400,6 @@ EVERYTHING = [
     *PROTOCOL,
     *ERRORS,
     *MOVES,
+    *SAFETY,
     *PARTICIPATION,
 ]

@@ -157,6 +157,8 @@ class _Work:
             comparing.find_alike(cursor, stage.alike, report.alike)
             if self.partial:
                 merged.find_broken(cursor, stage.absent, report.errors, self.identifies)
+        if file == file_formats.ADVERSE_EVENTS:
+            merged.find_broken_events(cursor, report.errors)
         follow_up_rules.find_impossible(cursor, file, report.errors)
         extras.find_switched_off(cursor, file, report.errors)
         comparing.find_not_asked(cursor, file, report.errors)

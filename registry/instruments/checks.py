@@ -117,6 +117,7 @@ PATIENT_CHECKS = (
     DateOrder(name="radiotherapy_before_surgery", earlier="rt_before_date", later="surgery_date"),
     DateOrder(name="radiotherapy_after_surgery", earlier="surgery_date", later="rt_after_date"),
 )
+EVENT_CHECKS = (DateOrder(name="onset_not_after_end", earlier="onset_date", later="ae_end_date"),)
 
 
 def hard_errors(answers: Mapping[str, Any], checks: Any = PATIENT_CHECKS) -> tuple[DateOrder | OnlyWith, ...]:

@@ -13,6 +13,7 @@ from registry.models.plans import SavedPlan
 from registry.models.protocol import OwnColumn, OwnInstrument, OwnRecord, ProtocolVersion
 from registry.models.queries import Query, QueryForm, QueryMessage, QueryState
 from registry.models.runs import ComparisonRun
+from registry.models.safety import SafetyNotice
 from registry.models.schedule import FollowUpEnd, ScheduledVisit, ScheduleVersion
 from registry.models.signatures import Signature
 from registry.models.snapshots import Snapshot, SnapshotPart
@@ -57,6 +58,7 @@ __all__ = [
     "QueryForm",
     "QueryMessage",
     "QueryState",
+    "SafetyNotice",
     "SavedCohort",
     "SavedPlan",
     "ScheduleVersion",

@@ -325,6 +325,7 @@ class AdverseEvent(Record):
                 condition=Q(state__in=[State.COMPLETE, State.VERIFIED, State.LOCKED]), name="adverse_event_state_known"
             ),
             *filter(None, (build.value_constraint("adverse_event", item) for item in ADVERSE_EVENT_ITEMS)),
+            *build.check_constraints("adverse_event", checks.EVENT_CHECKS, ADVERSE_EVENT_ITEMS),
         ]
 
     def __str__(self):

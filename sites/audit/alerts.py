@@ -31,6 +31,7 @@ KINDS = {
     "sealing_stopped": _("The sealing of the audit trail stopped"),
     "sealing_refused": _("The sealing of the audit trail was refused: what was sealed before is not there"),
     "guards_changed": _("Guards of the database were changed"),
+    "safety_mail_failed": _("Mails about serious adverse events failed, and are tried again"),
     "backup_overdue": _("Backups are too old or cannot be restored"),
 }
 PAUSE = timedelta(hours=1)  # between two mails of one kind

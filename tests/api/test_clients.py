@@ -165,6 +165,7 @@ cat(substr(levels(visits$frankel), 1, 1), substr(as.character(later$frankel), 1,
 cat(class(visits)[1], class(visits$eq_vas), attr(visits$eq_vas, "label"), sep = ";"); cat("\n")
 codes <- here |> assessments(fields = c("frankel", "ecog_ps"))
 cat(names(codes), class(codes$frankel), class(codes$ecog_ps), sep = ";"); cat("\n")
+cat(assessments(here, fields = "eq_vas")$eq_vas, sep = ";"); cat("\n")
 refused <- tryCatch(assessments(here, fields = "rumour"), metaspine_refused = function(error) error)
 cat(refused$status, names(refused$errors), sep = ";"); cat("\n")
 cat(nrow(patients(here)), nrow(adverse_events(here)), contents(here)$patients$exported, sep = ";"); cat("\n")
@@ -184,6 +185,7 @@ def test_an_analysis_frame_in_r(followed, library):
         "ABCDED",
         "tbl_df;integer;EQ VAS (health today)",
         "frankel;ecog_ps;character;integer",
+        "60;NA;70",
         "400;fields",
         "2;0;2",
         "FALSE",

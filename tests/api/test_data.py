@@ -90,6 +90,11 @@ def test_only_the_columns_and_sites_asked_for_are_read(assessed, program, bob):
     assert body(program(bob).get(asked)).decode() == f"eq_vas_missing,patient_id\nrefused,{assessed[1]}\n"
 
 
+def test_a_site_that_is_not_the_readers_is_refused_as_one_that_is_not_there(assessed, program, alice):
+    others, nobodys = (program(alice).get(f"data/patients?site_code={code}") for code in ("S01", "S99"))
+    assert (others.status_code, others.json()["errors"]) == (400, nobodys.json()["errors"])
+
+
 def test_each_reads_the_own_sites_and_each_reading_is_on_record(assessed, program, alice, bob, mona):
     assert {row["patient_id"] for row in lines(program(alice).get("data/patients"))} == {assessed[0]}
     assert [row["patient_id"] for row in lines(program(bob).get("data/patients"))] == assessed
@@ -119,6 +124,8 @@ def test_who_is_left_out_is_counted_with_the_reason(assessed, program, bob, as_s
         ("content=items,rumours", "content"),
         ("value_sets=JP&value_sets=US", "value_sets"),
         ("sex=male", "sex"),
+        ("site_code=S01,S99", "site_code"),
+        ("site_code=", "site_code"),
         ("cohort=nobody", "cohort"),
         ("missing=tagged", "missing"),
     ],

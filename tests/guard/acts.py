@@ -33,6 +33,7 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
 from registry.services.protocol import publishing, setup, whole, wording
+from registry.services.quality import scorecards
 from registry.services.review import queries, signing
 from registry.services.study import consents
 from sites.models import Invitation, Site
@@ -121,6 +122,11 @@ def finished(world, place):
         row = patient.assessments.get(timepoint_id="preop")
         answers = {name: value for name, value in ASSESSMENT.items() if name != "version"}
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
+
+
+def scored():
+    with everything():
+        scorecards.count()
 
 
 def answered(world, place):
@@ -484,6 +490,10 @@ ACTS = {
         },
         before=lambda world, place: finished(world, "own"),
     ),
+    "scorecard_pdf": Act(on="", done=200, before=lambda world, place: scored()),
+    "enrolment_plan": Act({"first": "2026-01-01", "last": "2028-01-01", "note": "planned"}),
+    "safety_csv": Act(on="", done=200),
+    "safety_people": Act(lambda values, who, world: {"person": world.people["monitor"].pk, "note": "named"}),
     "sampling_plan": Act({"critical": "frankel", "note": "first plan"}),
     "visit_report": Act({}, done=200),
     "close_queries": Act(
@@ -605,14 +615,25 @@ def programs():
 
 
 FHIR = "application/fhir+json"
+
+
+def _transaction(values, *_):
+    entry = {"request": {"method": "POST", "url": "Patient"}, "resource": PATIENT_RESOURCE}
+    return {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+
+
 ACTS |= dict(programs()) | {
     "api:imports": Act(lambda *_: {"file": SimpleUploadedFile("events.csv", EVENTS)}, on="", done=202),
     "fhir:patients": Act(lambda *_: PATIENT_RESOURCE, json=FHIR, done=201),
+    **dict.fromkeys(
+        ("fhir:transactions", "fhir_base"), Act(_transaction, json=FHIR, done=200, people=ENTRY, refused=403)
+    ),
     "fhir:responses": Act(lambda values, *_: frankel_of(values["patient_id"], "6m"), json=FHIR, done=201),
 }
 
 # Why nobody can act at an address that takes POST.
 NOBODY_ACTS = {
+    "acknowledge_event": "one's own notice, which the system makes: tests/monitoring/test_safety.py",
     "mfa_authenticate": "a step of signing in: tests/account/test_second_factor.py",
     "mfa_reauthenticate_webauthn": "a security key must sign: tests/browser/test_signing_in.py",
     "mfa_add_webauthn": "a security key must sign: tests/browser/test_signing_in.py",
@@ -622,6 +643,10 @@ NOBODY_ACTS = {
     "openid_connect_callback": "there is no provider: tests/account/test_single_sign_on.py",
     "api:nothing": "there is nothing",
     "fhir:nothing": "there is nothing",
+    **{
+        f"fhir:search_{kind}": "a search, which is no form of a page: tests/fhir/test_bundles.py"
+        for kind in ("patient", "questionnaire", "questionnaireresponse", "observation")
+    },
     "admin:index": "a list",
     "admin:app_list": "a list",
     **{

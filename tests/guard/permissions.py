@@ -491,6 +491,17 @@ RULES = {
         frozenset({"monitor"}), frozenset({"monitor"}), acted=(302, 409), arguments={"form": "preop"},
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
+    "scorecard": page(ENTRY, refused=404),
+    "scorecard_pdf": Rule(ENTRY, ENTRY, opened=405, acted=(200, 404), refused=404),
+    "quality": page(READERS),
+    "quality_rows": page(READERS, opened=404),
+    "enrolment_plan": Rule(ADMIN, ADMIN, acted=(422,)),
+    "safety": page(READERS),
+    "safety_csv": Rule(READERS, READERS, opened=405, acted=(200,)),
+    "safety_people": Rule(ADMIN, ADMIN, acted=(422,)),
+    "acknowledge_event": Rule(
+        READERS, READERS, opened=405, acted=(404,), refused=404, arguments={"notice_id": 999_999}
+    ),
     "verify_next": page(frozenset({"monitor"}), opened=302),
     "verified_share": page(frozenset({"monitor", "data_manager"}), refused=404),
     "sampling_plan": Rule(READERS | ADMIN, ADMIN, acted=(422,)),
@@ -574,6 +585,18 @@ RULES = {
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
     "fhir:response": record(unsigned=401, replacers=ENTRY),
+    "fhir:observations": Rule(READERS, opened=400, unsigned=401),  # of which patient?
+    "fhir:observation": record(
+        opened=404, unsigned=401, arguments={"observation_id": "barthel-total.24m.N01-0001"}
+    ),
+    "fhir:everything": record(unsigned=401),
+    # Each entry of a Bundle goes by the rule of its own address.
+    "fhir:transactions": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401),
+    "fhir_base": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401),
+    **{
+        f"fhir:search_{kind}": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401)
+        for kind in ("patient", "questionnaire", "questionnaireresponse", "observation")
+    },
     "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),

@@ -13,7 +13,7 @@ from registry.services.review import queries
 from registry.services.review.soft_checks import Form
 from sites import audit
 from sites.audit import sealing
-from sites.models import AuditEvent
+from sites.models import AuditEvent, Site
 
 
 @pytest.fixture
@@ -191,9 +191,28 @@ def test_free_text_that_may_name_someone_stays_with_the_site(client, both, reque
         raw = {"kind": "other", "onset_date": "2026-03-11", "detail": "fell while Mr Sato watched"}
         patients.save_adverse_event(access=access, patient=both[0], raw=raw)
     user = request.getfixturevalue(who)
-    page = trail(client, user, table="registry_adverseevent").content.decode()
-    assert ("Mr Sato" in page) == shown
+    (row,) = trail(client, user, table="registry_adverseevent").context["rows"]
+    opened = trail(client, user, table="registry_adverseevent", open=str(row["event"].pk))
+    assert len(opened.context["rows"][0]["lines"]) == row["fields"] > 0
+    assert ("Mr Sato" in opened.content.decode()) == shown
     if who != "mona":
         taken = b"".join(client.post("/audit/csv/").streaming_content).decode()
         assert "registry_adverseevent" in taken
         assert ("Mr Sato" in taken) == shown
+
+
+def test_a_page_of_long_events_is_short_and_shows_the_fields_of_one_that_is_opened(client, ada, as_system):
+    sites = [Site(code=f"L{place:02}", name=f"Long {place}", name_ja="長い", region="East") for place in range(50)]
+    with as_system():
+        Site.objects.bulk_create(sites)
+    page = trail(client, ada, table="study_sites_site")
+    rows = page.context["rows"]
+    assert len(rows) == 50
+    assert {(row["fields"] > 4, len(row["lines"])) for row in rows} == {(True, 0)}
+    assert len(page.content) < 60_000
+    event = rows[7]["event"]
+    link = f"?table=study_sites_site&amp;open={event.pk}#e{event.pk}"
+    assert f'href="{link}"' in page.content.decode()
+    opened = trail(client, ada, table="study_sites_site", open=str(event.pk))
+    assert [len(row["lines"]) for row in opened.context["rows"] if row["lines"]] == [rows[7]["fields"]]
+    assert event.new["name"] in opened.content.decode() and event.new["name"] not in page.content.decode()

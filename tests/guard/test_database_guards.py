@@ -44,6 +44,7 @@ KEPT = {
     "registry_querymessage": "ar",
     "registry_signature": "ar",
     "registry_enteredinerror": "arw",
+    "registry_safetynotice": "arw",
     "registry_patientlink": "arw",
     "registry_screeningentry": "arw",
     "registry_consent": "arw",

@@ -19,7 +19,7 @@ ODD = {
 FILTERS = {
     "/patients/": ("q", "page", "sort", "site", "state", "tumour", "segment", "vital"),
     "/patients/N01-0001/history/": ("record",),
-    "/audit/": ("row", "before", "person", "table", "action", "first", "last", "site"),
+    "/audit/": ("row", "before", "open", "person", "table", "action", "first", "last", "site"),
     "/comparison/": ("page",),
     "/comparison/new/": ("from",),
 }

@@ -15,7 +15,10 @@ patient_id timepoint assessment_date frankel ecog_ps pain_vas_mm barthel_feeding
 barthel_dressing barthel_bowels barthel_bladder barthel_toilet barthel_transfer barthel_mobility barthel_stairs
 eq5d_mobility eq5d_self_care eq5d_usual_activities eq5d_pain_discomfort eq5d_anxiety_depression eq_vas
 """
-ADVERSE_EVENTS = "patient_id kind onset_date clavien_dindo detail"
+ADVERSE_EVENTS = """
+patient_id kind onset_date clavien_dindo detail ae_seriousness ae_relatedness ae_expectedness ae_outcome ae_end_date
+ae_ctcae_grade ae_meddra_code ae_term
+"""
 
 
 def test_columns_are_those_of_the_wire_format_in_its_order():
@@ -94,7 +97,7 @@ def test_ecog_5_is_stored_but_not_offered():
 
 def test_identifying_items_are_marked():
     names = catalogue.PATIENT_COLUMNS + catalogue.ASSESSMENT_COLUMNS + catalogue.ADVERSE_EVENT_COLUMNS
-    assert {name for name in names if catalogue.item(name).identifying} == {"birth_date", "detail"}
+    assert {name for name in names if catalogue.item(name).identifying} == {"birth_date", "detail", "ae_term"}
 
 
 def test_look_up_by_name(db):

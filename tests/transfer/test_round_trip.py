@@ -39,7 +39,7 @@ def answer(item, chance):
     if item.kind == "levels":
         return ";".join(chance.sample(levels.LEVELS, chance.randint(1, 5)))
     if item.kind == "text":
-        return chance.choice(TEXTS)
+        return chance.choice([text for text in TEXTS if len(text) <= item.max_length])
     if item.choices:
         text = str(chance.choice(item.codes))
     else:

@@ -27,7 +27,7 @@ def complement(result, threshold):
     for name, part in result.items():
         if name not in ("cohort", "method"):
             hidden += _of_rows(part)
-    hidden += of_sections.relations(result)
+    hidden += of_sections.relations(result, threshold)
     close(hidden, threshold)
     of_sections.hide_shares(result, threshold)
 

@@ -2,14 +2,18 @@
 
 from itertools import product
 
+from registry.analysis.design.variables.sources import BINARY
 from registry.analysis.disclosure.relations import Cell, Relation, cells, if_whole, is_few
+from registry.analysis.disclosure.small_cells import Few
 
 
-def relations(result):
+def relations(result, threshold):
     """Relations of the counts of every section of a result."""
     for code, of_entry in _OF_ENTRY.items():
         for entry in result.get(code, ()):
             yield from of_entry(entry)
+    for entry in result.get("comparisons", ()):
+        yield from _of_left_out(entry, result["cohort"]["groups"], threshold)
 
 
 def _of_names(row, names, whole="n"):
@@ -41,8 +45,8 @@ def _of_comparison(entry):
             yield from if_whole(cells(group.get("why", {})), Cell(group, "missing"))
             if "changed" in group:
                 yield from if_whole(cells(group["changed"]), Cell(group, "n"))
-                for part in ("baseline_of_compared", "followup"):
-                    yield from _same(Cell(group, "n"), Cell(group[part], "n"))
+            for part in {"baseline_of_compared", "followup"} & group.keys():
+                yield from _same(Cell(group, "n"), Cell(group[part], "n"))
         if "from" not in row:
             yield from _of_effects(row)
         if "died" in row.get("worst_rank", {}):
@@ -57,7 +61,47 @@ def _of_effects(row):
         for place, code in enumerate((first, second) if effect else ()):
             yield from _same(Cell(row["groups"][code], "n"), Cell(effect["n"], place))
         if effect and "sets" in effect:
-            yield from _same(Cell(effect["n"], 0), Cell(effect, "sets"))
+            yield from _of_sets(row, effect)
+
+
+def _of_sets(row, effect):
+    """Complete sets tell of whom a value lacks: where few of a group do, neither sets nor their patients are told."""
+    told = [Cell(effect, "sets"), *cells(effect["n"])]
+    for cell in told[1:]:
+        yield from _same(cell, told[0])
+    for group in row["groups"].values():
+        if is_few(group["missing"]):
+            for cell in told:
+                yield Relation([Cell(group, "missing"), cell])
+
+
+def _of_left_out(entry, groups, threshold):
+    """Who is left out of a number is the rest of the group, whose size every reader knows: few are hidden with it."""
+    sizes = {row["group"]: row["n"] for row in entry["sizes"]} if "sizes" in entry else groups
+    for row in entry["rows"]:
+        for size, cell in _numbers(row, sizes):
+            if 0 < size - cell.value < threshold:
+                yield Relation([Cell([Few(size - cell.value, threshold)], 0), cell])
+
+
+def _numbers(row, sizes):
+    """(size of the group, Cell) of every number of patients of a row beside those of its groups."""
+    codes = list(row["groups"])
+    for code in codes:
+        of_code = [row["groups"][code], *(row.get(part, {}).get(code, {}) for part in _BASELINES)]
+        for part in (*of_code, *(of_code[0].get(name, {}) for name in _BASELINES)):
+            if "n" in part:
+                yield sizes[code], Cell(part, "n")
+    for name in ("complete_cases", "worst_rank"):
+        for code, cell in zip(codes, cells(row.get(name, {}).get("n", ())), strict=False):
+            yield sizes[code], cell
+    for first, second in product(codes, codes):
+        effect = row.get("effects", {}).get(f"{first}_vs_{second}", {})
+        for code, cell in zip((first, second), cells(effect.get("n", ())), strict=False):
+            yield sizes[code], cell
+
+
+_BASELINES = ("baseline_of_compared", "baseline_of_all")
 
 
 def _of_worst_rank(row):
@@ -149,6 +193,9 @@ def hide_shares(result, threshold):
     for code in _OF_ENTRY:
         for entry in result.get(code, ()):
             _hide(entry)
+    for row in (row for entry in result.get("comparisons", ()) for row in entry["rows"]):
+        if row["kind"] == BINARY:
+            _hide_effects(row)
     for entry in result.get("propensity", ()):
         _hide_balance(entry, threshold)
 
@@ -174,6 +221,16 @@ def _hide(part):
                     part[name] = None
     for inner in part.values():
         _hide(inner)
+
+
+def _hide_effects(row):
+    """Differences and ratios of two shares, and their standardised difference: with one share they tell the other."""
+    codes = list(row["groups"])
+    for first, second in product(codes, codes):
+        effect = row.get("effects", {}).get(f"{first}_vs_{second}", {})
+        groups = (row["groups"][first], row["groups"][second])
+        if any(_hidden(group[name]) for group in groups for name in ("n", "counts")):
+            effect |= dict.fromkeys({"estimate", "low", "high", "smd"} & effect.keys())
 
 
 def _hidden(count):

@@ -12,6 +12,7 @@ from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation.numbers import ABSENT, count_percent, leaves, mean_sd, number, p_value
+from registry.analysis.presentation.tested_p import with_details
 from registry.analysis.presentation.words import Words
 from registry.analysis.reports.lesion_report import ALL, SCORES
 from registry.instruments import levels, value_sets, variables
@@ -174,7 +175,11 @@ def _overall(code, rows, words):
     lines = []
     for row in rows:
         variable = variables.get(row["variable"])
-        ends = (_p(row), *([p_value(row[second]) if second in row else ""] if second else []))
+        groups = [(words.groups[group], row["groups"][group]) for group in words.groups]
+        ends = (
+            with_details(_p(row), row, words, groups),
+            *([p_value(row[second]) if second in row else ""] if second else []),
+        )
         lines += _block(words, variable, [row["groups"][group] for group in words.groups], ends, words.label(variable))
     return Table(
         code, _title(code, words), header, tuple(lines), notes=words.footnotes(rows), number=NUMBERED.get(code, 0)
@@ -238,7 +243,7 @@ def _side_by_side(words, variable, per_group, label):
     """The same lines as `_block`, with P behind each pair of cells, and P of the further test under them."""
     cells = [cell for row in per_group for cell in (row["baseline"], row["followup"])]
     lines = _block(words, variable, cells, (), label)
-    p = [_p(row) for row in per_group]
+    p = [with_details(_p(row), row, words) for row in per_group]
     woven = [
         Row(line.label, _woven(line.cells, p if place == 0 else [""] * len(p)), line.indent)
         for place, line in enumerate(lines)
@@ -264,11 +269,15 @@ def _between(code, rows, words, label=None):
         if row["timepoint"] == "delta":
             variable = variable.delta
         when = row["followup"] if row["timepoint"] == "delta" else row["timepoint"]
-        p = tuple(_p_of_pair(row, pair) for pair in pairs)
+        p = tuple(with_details(_p_of_pair(row, pair), row, words, _groups_of(pair, row, words), pair) for pair in pairs)
         text = f"{label(row) if label else words.label(variable)}, {words.at(when)}"
         lines += _block(words, variable, [row["groups"][group] for group in words.groups], p, text)
     spans = (("", 1 + len(words.groups)), (words(P), len(pairs))) if pairs else ()
     return Table(code, _title(code, words), header, tuple(lines), spans, words.footnotes(rows), NUMBERED.get(code, 0))
+
+
+def _groups_of(pair, row, words):
+    return [(words.groups[group], row["groups"][group]) for group in words.codes_of_pair(pair)]
 
 
 def _sensitivity(result, words):

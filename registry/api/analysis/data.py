@@ -25,6 +25,7 @@ from registry.exports.formats.ordering import is_ordered
 from registry.exports.package import SYNTHETIC
 from registry.exports.selecting import ExportFailed, known_timepoints, selected
 from sites import audit
+from sites.models import Site
 from sites.people.tokens import TokenScope
 from sites.tenancy.access import Can
 
@@ -100,6 +101,17 @@ def _asked(request, access, kind, known=()):
     if errors | faults:
         raise bad_request(errors | faults)
     return choices, more
+
+
+def _sites(more, allowed):
+    """Codes of the sites asked for, () for all; Problem 400 for one that is none of the reader's, there or not."""
+    if "site_code" not in more:
+        return ()
+    codes = _commas(more["site_code"])
+    own = set(Site.objects.filter(pk__in=allowed).values_list("code", flat=True))
+    if not codes or not own.issuperset(codes):
+        raise bad_request({"site_code": [_("must be codes of sites whose rows you may export, by commas")]})
+    return codes
 
 
 def bad_request(errors):
@@ -207,7 +219,7 @@ class Table(_Bulk):
         """The rows of one table, streamed as NDJSON, CSV or Parquet: those that an export with these choices has."""
         stream, sites = self._stream(), self.access.sites_for(Can.EXPORT)
         choices, more = _asked(request, self.access, stream.choice, ("format", "fields", "site_code"))
-        wanted = table, _commas(more.get("fields", "")), _commas(more.get("site_code", ""))
+        wanted = table, _commas(more.get("fields", "")), _sites(more, sites)
         self._record(choices, sites, wanted)
         note = SYNTHETIC[choices.language] if settings.SYNTHETIC else f"Metaspine {product_version()}"
 

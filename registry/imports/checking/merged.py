@@ -7,7 +7,7 @@ but only by their name.
 from registry.imports.checking.comparing import touched
 from registry.imports.checking.staging import EMPTY_KEY, HIDDEN, stage
 from registry.imports.report import LISTED, Finding
-from registry.instruments.checks import PATIENT_CHECKS, DateOrder
+from registry.instruments.checks import EVENT_CHECKS, PATIENT_CHECKS, DateOrder
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
 from registry.services.records.identity import opened
@@ -37,6 +37,12 @@ def find_broken(cursor, absent, errors, identifies=None):
         errors.extend(findings, rows[0][0] if rows else 0)
 
 
+def find_broken_events(cursor, errors):
+    """Add to `errors` the new and changed adverse events that break a hard check."""
+    for check in EVENT_CHECKS:
+        _find(cursor, check, (), errors, file_formats.ADVERSE_EVENTS)
+
+
 def _mended(check, absent):
     """The column of the file that is to be mended: what the check is about, or the other where the file has only
     that.
@@ -51,27 +57,20 @@ def _broken_sql(check):
     return f"s.{column_of(check.item)} IS NOT NULL AND s.{column_of(check.other)} IS DISTINCT FROM '{check.value}'"
 
 
-def _find(cursor, check, absent, errors):
+def _find(cursor, check, absent, errors, file=file_formats.PATIENTS):
     column = _mended(check, absent)
-    if any(
-        name not in (*file_formats.PATIENTS.columns, *file_formats.PATIENTS.with_extras(check.items).columns)
-        for name in check.items
-    ):
+    if any(name not in (*file.columns, *file.with_extras(check.items).columns) for name in check.items):
         return
-    cursor.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [stage(file_formats.PATIENTS)]
-    )
+    cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [stage(file)])
     if not {name for (name,) in cursor.fetchall()}.issuperset(check.items):  # an extra that the file does not bring
         return
     cursor.execute(
-        f"SELECT count(*) OVER (), c.line, s.{column_of(column)}::text FROM {touched(file_formats.PATIENTS)} AS c "
-        f"JOIN {stage(file_formats.PATIENTS)} AS s USING (line) WHERE {_broken_sql(check)} ORDER BY "
+        f"SELECT count(*) OVER (), c.line, s.{column_of(column)}::text FROM {touched(file)} AS c "
+        f"JOIN {stage(file)} AS s USING (line) WHERE {_broken_sql(check)} ORDER BY "
         f"c.line LIMIT {LISTED}"
     )
     rows = cursor.fetchall()
-    findings = [
-        Finding(file_formats.PATIENTS.filename, line, column, value or "", check.message) for _, line, value in rows
-    ]
+    findings = [Finding(file.filename, line, column, value or "", check.message) for _, line, value in rows]
     errors.extend(findings, rows[0][0] if rows else 0)
 
 

@@ -31,9 +31,51 @@ CLAVIEN_DINDO = (
     Choice("V", Label("death", "死亡")),
 )
 
+# ICH E2A: the gravest criterion that is met. All but the first make an event a serious one.
+NOT_SERIOUS = "none"
+SERIOUSNESS = (
+    Choice(NOT_SERIOUS, Label("not serious", "重篤でない")),
+    Choice("important", Label("other medically important event", "その他の医学的に重要な事象")),
+    Choice("congenital", Label("congenital anomaly", "先天異常")),
+    Choice("hospitalisation", Label("hospital admission or longer stay", "入院または入院期間の延長")),
+    Choice("disability", Label("persistent disability", "永続的または顕著な障害")),
+    Choice("life_threatening", Label("life-threatening", "生命を脅かす")),
+    Choice("death", Label("death", "死亡")),
+)
+SERIOUS = tuple(choice.code for choice in SERIOUSNESS if choice.code != NOT_SERIOUS)
+
+RELATEDNESS = (
+    Choice("not_related", Label("not related", "関連なし")),
+    Choice("unlikely", Label("unlikely", "おそらく関連なし")),
+    Choice("possible", Label("possible", "関連の可能性あり")),
+    Choice("probable", Label("probable", "おそらく関連あり")),
+    Choice("definite", Label("definite", "明らかに関連あり")),
+)
+
+EXPECTEDNESS = (Choice("expected", Label("expected", "既知")), Choice("unexpected", Label("unexpected", "未知")))
+
+OUTCOMES = (
+    Choice("recovered", Label("recovered", "回復")),
+    Choice("recovering", Label("recovering", "軽快")),
+    Choice("not_recovered", Label("not recovered", "未回復")),
+    Choice("sequelae", Label("recovered with sequelae", "後遺症あり")),
+    Choice("fatal", Label("fatal", "死亡")),
+    Choice("unknown", Label("unknown", "不明")),
+)
+
+CTCAE = (
+    Choice(1, Label("mild", "軽症")),
+    Choice(2, Label("moderate", "中等症")),
+    Choice(3, Label("severe", "重症")),
+    Choice(4, Label("life-threatening", "生命を脅かす")),
+    Choice(5, Label("death", "死亡")),
+)
+
+SAFETY = "2"  # the version that brought what a safety report asks
+
 ADVERSE_EVENT = Instrument(
     code="adverse_event",
-    version="1",
+    version=SAFETY,
     title=Label("Adverse event", "有害事象"),
     items=(
         Item(name="kind", label=Label("Kind", "種類"), kind="code", choices=KINDS),
@@ -52,6 +94,76 @@ ADVERSE_EVENT = Instrument(
             max_length=500,
             required=False,
             identifying=True,  # free text may name someone
+            hint=Label("No names or other identifying details.", "氏名など個人を特定できる情報は書かないでください。"),
+        ),
+        Item(
+            name="ae_seriousness",
+            label=Label("Seriousness", "重篤性"),
+            kind="code",
+            choices=SERIOUSNESS,
+            required=False,
+            since=SAFETY,
+            section=Label("Safety report", "安全性報告"),
+            hint=Label(
+                "The gravest criterion that is met. Named people are told of a serious event within minutes.",
+                "該当する最も重い基準を選んでください。重篤な事象は数分以内に担当者へ通知されます。",
+            ),
+        ),
+        Item(
+            name="ae_relatedness",
+            label=Label("Relation to the surgery", "手術との因果関係"),
+            kind="code",
+            choices=RELATEDNESS,
+            required=False,
+            since=SAFETY,
+        ),
+        Item(
+            name="ae_expectedness",
+            label=Label("Expectedness", "予測性"),
+            kind="code",
+            choices=EXPECTEDNESS,
+            required=False,
+            since=SAFETY,
+        ),
+        Item(
+            name="ae_outcome",
+            label=Label("Outcome of the event", "転帰"),
+            kind="code",
+            choices=OUTCOMES,
+            required=False,
+            since=SAFETY,
+        ),
+        Item(
+            name="ae_end_date",
+            label=Label("Date of the end", "終了日"),
+            kind="date",
+            required=False,
+            since=SAFETY,
+        ),
+        Item(
+            name="ae_ctcae_grade",
+            label=Label("CTCAE grade", "CTCAEグレード"),
+            choices=CTCAE,
+            required=False,
+            since=SAFETY,
+        ),
+        Item(
+            name="ae_meddra_code",
+            label=Label("MedDRA code", "MedDRAコード"),
+            minimum=10_000_000,
+            maximum=99_999_999,
+            required=False,
+            since=SAFETY,
+            hint=Label("Eight digits, of the lowest level term.", "下層語の8桁のコード"),
+        ),
+        Item(
+            name="ae_term",
+            label=Label("Term or other coding", "用語またはその他のコード"),
+            kind="text",
+            max_length=120,
+            required=False,
+            identifying=True,  # free text may name someone
+            since=SAFETY,
             hint=Label("No names or other identifying details.", "氏名など個人を特定できる情報は書かないでください。"),
         ),
     ),

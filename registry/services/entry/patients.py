@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from registry.instruments import catalogue
 from registry.instruments.base import Label
+from registry.instruments.checks import EVENT_CHECKS
 from registry.instruments.core.patient import age_on
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State, Transfer
@@ -304,7 +305,8 @@ def save_adverse_event(
         day = {"kind": read.values.get("kind"), "onset_date": read.values.get("onset_date")}
         twin = AdverseEvent.objects.filter(patient=patient, **day)
         others = twin.exclude(pk=event.pk) if event else twin
-        return {"kind": [ALREADY_RECORDED]} if not unread & day.keys() and others.exists() else {}
+        errors = broken(read.values, EVENT_CHECKS)
+        return {"kind": [ALREADY_RECORDED], **errors} if not unread & day.keys() and others.exists() else errors
 
     items = catalogue.items(catalogue.ADVERSE_EVENTS)
     answers = cleaned_and_checked(items, raw, {}, check, complete=True, today=today)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from registry.models import Assessment, Patient, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule, visits
+from registry.services.quality import entry_delay, measured_numbers, missing_items, query_rates, visit_states
 from registry.services.review import form_states
 from sites.database.replica import on_replica
 from sites.models import Site
@@ -60,6 +61,11 @@ KINDS: dict[str, Callable[..., dict]] = {
     "drafts": _drafts,
     "queries": lambda site_ids, plans, today: form_states.open_queries_by_site(site_ids),
     "known": visits.known_by_site,  # {timepoint: (patients who reached it, [of whom each measure is known])}
+    "visit_states": visit_states.by_site,  # {visit: {state: patients}}
+    "missing_items": missing_items.by_site,  # {kind of form: (finished forms, {item: {reason: forms}})}
+    "query_rates": query_rates.by_site,  # Rates
+    "measured_numbers": measured_numbers.by_site,  # {item: Moments}
+    "entry_delay": entry_delay.by_site,  # (forms, median of days, 90th percentile)
 }
 
 

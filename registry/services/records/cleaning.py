@@ -139,10 +139,10 @@ class Asked:
         return item.required or self._holds(item, "required_if") is True
 
 
-def broken(values: Any) -> dict[str, list[Label]]:
-    """The hard checks that `values` break, as errors of the item that is to be mended."""
+def broken(values: Any, of: Any = checks.PATIENT_CHECKS) -> dict[str, list[Label]]:
+    """The hard checks (among `of`) that `values` break, as errors of the item that is to be mended."""
     errors: dict[str, list[Label]] = {}
-    for check in checks.hard_errors(values):
+    for check in checks.hard_errors(values, of):
         item = check.later if isinstance(check, checks.DateOrder) else check.item
         errors.setdefault(item, []).append(check.message_about(values))
     return errors

@@ -13,6 +13,7 @@ from registry.models import (
     PatientLink,
     Query,
     QueryMessage,
+    SafetyNotice,
     ScreeningEntry,
     Signature,
 )
@@ -35,6 +36,7 @@ NUMBERED = {
     Query: ("patient_id", "timepoint_id"),
     ScreeningEntry: ("patient_id", None),
     QueryMessage: ("query__patient_id", "query__timepoint_id"),
+    SafetyNotice: ("patient_id", None),
     Signature: ("patient_id", None),
 }
 TABLES = {model._meta.db_table: model for model in NUMBERED}

@@ -33,6 +33,7 @@ from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
 
 PAGE = 50
+FEW = 4  # fields that an event shows on the list; those of one with more are shown when it is opened
 CHUNK = 2000
 HIDDEN = "changed"  # instead of a value that the person may not see
 # No own item is a direct identifier.
@@ -48,7 +49,8 @@ def _require_any(access, *abilities):
 
 @require_safe
 def audit_page(request):
-    """Fifty events, newest first; `before` is the id that the page before ended with."""
+    """Fifty events, newest first; `before` is the id that the page before ended with, `open` that of an event whose
+    fields are shown, however many they are."""
     _require_any(request.access, Can.READ, Can.ADMINISTER)
     filters = Filters.of(request.GET)
     before = request.GET.get("before", "")
@@ -75,7 +77,7 @@ def audit_page(request):
                     "what": act_in_words(row.action),
                     "table": table_in_words(row.table_name),
                     "subject": subjects.get((row.table_name, row.row_id), NOBODY),
-                    "lines": lines_of(row, row.site_id in identified) if row.table_name in tables() else [],
+                    **_fields(row, row.site_id in identified, opened=str(row.pk) == request.GET.get("open")),
                 }
                 for row in rows
             ],
@@ -87,11 +89,18 @@ def audit_page(request):
             "tables": table_choices(),
             "actions": action_choices(),
             "query": urlencode(parameters),
+            "here": urlencode(parameters | ({"before": before} if before else {})),
             "older": urlencode(parameters | {"before": rows[-1].pk}) if more else "",
             "first_page": not before,
             "may_export": _may_export(request.access),
         },
     )
+
+
+def _fields(event, identifies, *, opened):
+    """How many fields an event touched, and their lines where these are few or the event is opened."""
+    lines = lines_of(event, identifies) if event.table_name in tables() else []
+    return {"fields": len(lines), "opened": opened, "lines": lines if opened or len(lines) <= FEW else []}
 
 
 def _may_export(access):
@@ -140,10 +149,8 @@ def _lines(access, filters, newest, scope):
             names = names_of({event.user_id for event in events})
             codes = {site.pk: site.code for site in sites_of(access)}
             subjects = subjects_of(events)
-        if not events:
-            return
-        yield "".join(
-            writer.writerow(
+            # Within the scope: it says what a person must not know.
+            cells = [
                 _cells(
                     event,
                     names,
@@ -151,9 +158,11 @@ def _lines(access, filters, newest, scope):
                     subjects.get((event.table_name, event.row_id), NOBODY),
                     event.site_id in identified,
                 )
-            )
-            for event in events
-        )
+                for event in events
+            ]
+        if not events:
+            return
+        yield "".join(map(writer.writerow, cells))
         below = events[-1].pk
 
 
@@ -184,6 +193,6 @@ def _as_json(event, values, identifies):
     if event.action in ROW_ACTIONS:
         secret = encrypted().get(event.table_name, frozenset())
         secret = secret if identifies else secret | IDENTIFYING
-        secret |= unseen_columns()
+        secret |= unseen_columns(event)
         values = {name: HIDDEN if name in secret else value for name, value in values.items()}
     return json.dumps(values, ensure_ascii=False)

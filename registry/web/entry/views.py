@@ -599,7 +599,7 @@ def adverse_event(request, patient_id, event_id=None):
     patient = patient_of(request, patient_id)
     events = AdverseEvent.objects.filter(patient=patient, site_id=patient.site_id)
     event = get_object_or_404(events, pk=event_id) if event_id is not None else None
-    may_identify = request.access.may(Can.IDENTIFY, patient.site_id)
+    may_identify, items = request.access.may(Can.IDENTIFY, patient.site_id), catalogue.items(catalogue.ADVERSE_EVENTS)
 
     def save(*, raw, missing, complete, version, reason, said):
         if event is not None and event.version != version:
@@ -623,7 +623,7 @@ def adverse_event(request, patient_id, event_id=None):
             title=_("Adverse event"),
             instruments=catalogue.ADVERSE_EVENTS,
             # Free text may name someone: it is for the site's own people.
-            without=() if may_identify else ("detail",),
+            without=() if may_identify else tuple(item.name for item in items if item.identifying),
             row=event,
             state=event.state if event else "empty",
             save=save,

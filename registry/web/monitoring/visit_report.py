@@ -68,7 +68,7 @@ def _blocks(visit):
     period = _("%(first)s to %(last)s") % {"first": wording.day(visit.first), "last": wording.day(visit.last)}
     facts = [
         (_("Site"), f"{visit.site.code} {wording.site_name(visit.site)}"),
-        (_("Days"), period),
+        (_("Time of the visit"), period),
         (_("Monitor"), visits.reporter()),
         (_("Patients enrolled"), visit.enrolled),
         (_("Forms that the sampling plan still asks about"), visit.asked),
@@ -101,7 +101,7 @@ def _blocks(visit):
     )
     yield pdf.Heading(_("Queries in these days"))
     steps = [(kinds[kind], n) for kind, n in visit.steps.items()]
-    yield _or_none((_("Step"), _("Number")), steps, (0.6, 0.4), (1,))
+    yield _or_none((_("Step"), _("How many")), steps, (0.6, 0.4), (1,))
     yield pdf.Heading(_("Queries that are not closed"))
     yield _or_none(
         (_("Patient"), _("About"), _("Query"), _("State"), _("Raised")), asked, (0.14, 0.24, 0.34, 0.12, 0.16)

@@ -462,6 +462,8 @@ def _event_line(event, unsettled):
         "event": event,
         "kind": wording.shown(catalogue.item("kind"), event.kind),
         "grade": wording.shown(catalogue.item("clavien_dindo"), event.clavien_dindo) if event.clavien_dindo else "–",
+        "seriousness": wording.shown(catalogue.item("ae_seriousness"), event.ae_seriousness),
+        "outcome": wording.shown(catalogue.item("ae_outcome"), event.ae_outcome),
     }
 
 

@@ -50,6 +50,7 @@ class Part:
 class Sheet:
     """What is read of a patient: `course` (see `timeline.of`, None without a visit) with its `visits`, and `parts`."""
 
+    patient_id: str
     visits: list
     course: dict | None
     parts: list[Part]
@@ -73,7 +74,7 @@ def of(patient, forms, queries, labels):
         for form in forms
         if form.form.kind == QueryForm.ASSESSMENT
     ]
-    return Sheet(visits, timeline.of(patient, visits), sorted(parts, key=lambda part: not part.marked))
+    return Sheet(patient.pk, visits, timeline.of(patient, visits), sorted(parts, key=lambda part: not part.marked))
 
 
 def _doubts(patient):

@@ -24,6 +24,7 @@ from registry.web.entry import drafts as typed_drafts
 from registry.web.review import query_words
 from registry.web.shared import identified, wording
 from registry.web.shared.lookup import form_state
+from registry.web.start import central
 from sites.audit import alerts
 from sites.models import Membership, Site, User
 from sites.tenancy.access import Can
@@ -41,6 +42,7 @@ def home(request):
     enters = access.sites_for(Can.ENTER)
     by_site = access.is_central or not enters or len(access.sites_for(Can.READ)) > 1
     context = {"sites": _by_site(access, plans, today, whole=by_site), "by_site": by_site, "enters": bool(enters)}
+    context["central"] = central.of(access)
     if enters:
         context |= {
             "work": _work(enters, plans, today),

@@ -110,8 +110,70 @@ def test_what_stands_twice_is_hidden_twice_and_shares_with_their_counts(whole):
     for row in masked["propensity"][0]["balance"]:
         if row["level"] and row["treated_before"] is not None:
             assert round(row["treated_before"] * sizes["female"]["scored"]) not in range(1, THRESHOLD)
-    assert list(of_sections.relations(masked))
+    assert list(of_sections.relations(masked, THRESHOLD))
     assert whole["comparisons"][0]["rows"][0]["effects"]["male_vs_female"]["n"][0].__class__ is int
+
+
+def numbers_of(row):
+    """(group, number of patients) of everything that a row tells beside the known and unknown of its groups."""
+    codes = list(row["groups"])
+    for part in ("baseline_of_compared", "baseline_of_all"):
+        for code in codes:
+            yield from (
+                (code, told[part]["n"]) for told in (row, row["groups"][code]) if part in told and told is not row
+            )
+            if part in row:
+                yield code, row[part][code]["n"]
+    for code in codes:
+        if "followup" in row["groups"][code]:
+            yield code, row["groups"][code]["followup"]["n"]
+    for effect in row.get("effects", {}).values():
+        yield from zip(codes, effect["n"], strict=True)
+        yield from ((code, effect["sets"]) for code in codes if "sets" in effect)
+    for part in ("complete_cases", "worst_rank"):
+        yield from zip(codes, row.get(part, {}).get("n", ()), strict=False)
+
+
+def test_no_number_beside_a_group_tells_the_few_who_are_left_out(whole):
+    masked, hidden = shown(whole), 0
+    for entry in masked["comparisons"]:
+        sizes = {row["group"]: row["n"] for row in entry.get("sizes", ())} or masked["cohort"]["groups"]
+        for row in entry["rows"]:
+            for code, n in numbers_of(row):
+                if 0 < int(sizes[code]) - int(n) < THRESHOLD:
+                    hidden += 1
+                    assert isinstance(n, Few), (entry["code"], row["variable"], row["timepoint"], code)
+    assert hidden > 10
+
+
+def test_complete_pairs_do_not_tell_of_whom_few_values_lack(whole):
+    entry = copy.deepcopy(whole)
+    matched = entry["comparisons"][1]
+    row = next(row for row in matched["rows"] if row["variable"] == "operative_time_min")
+    (effect,), (first, second) = row["effects"].values(), row["groups"].values()
+    size, sets = matched["sizes"][0]["n"], matched["sizes"][0]["sets"]
+    first |= {"n": size - 9, "missing": 9, "why": {}}
+    second |= {"n": size - 2, "missing": 2, "why": {}}
+    effect |= {"n": [sets - 11, sets - 11], "sets": sets - 11}
+    row = next(row for row in shown(entry)["comparisons"][1]["rows"] if row["variable"] == "operative_time_min")
+    (effect,) = row["effects"].values()
+    assert all(isinstance(n, Few) for n in (effect["sets"], *effect["n"]))
+
+
+def test_no_difference_of_shares_tells_a_hidden_count(whole):
+    seen = 0
+    for before, row in ((b, r) for e, m in zip(whole["comparisons"], shown(whole)["comparisons"], strict=True)
+                        for b, r in zip(e["rows"], m["rows"], strict=True)):  # fmt: skip
+        if row["kind"] != "binary" or "effects" not in row:
+            continue
+        few = any(
+            isinstance(n, Few) for group in row["groups"].values() for n in (group["n"], *group["counts"].values())
+        )
+        for pair, effect in row["effects"].items():
+            seen += few
+            for name in {"estimate", "low", "high", "smd"} & effect.keys():
+                assert effect[name] == (None if few else before["effects"][pair][name])
+    assert seen
 
 
 def test_tables_of_hidden_counts_are_told_in_both_languages(whole):

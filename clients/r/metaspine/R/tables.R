@@ -31,7 +31,9 @@ read_rows <- function(file, columns, labels, language) {
     stop("the codebook does not know the column ", unknown[1], call. = FALSE)
   }
   kinds <- vapply(columns[written], function(column) readers[[column$kind]], "")
-  rows <- readr::read_csv(file, col_types = paste(kinds, collapse = ""), na = "", progress = FALSE, lazy = FALSE)
+  # A row of one column without a value is an empty line, and no row is dropped; texts keep their spaces.
+  rows <- readr::read_csv(file, col_types = paste(kinds, collapse = ""), na = "", progress = FALSE, lazy = FALSE,
+                          skip_empty_rows = FALSE, trim_ws = FALSE)
   if (nrow(faults <- readr::problems(rows))) {
     stop("column ", written[faults$col[1]], ", row ", faults$row[1], ": ", faults$actual[1], " is no ",
          columns[[written[faults$col[1]]]]$kind, call. = FALSE)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0016_merges_and_transfers"),
+        ("registry", "0017_merges_and_transfers"),
         ("study_sites", "0006_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

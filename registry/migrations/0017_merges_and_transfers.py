@@ -14,7 +14,7 @@ ALTER TABLE registry_merge ADD CONSTRAINT registry_merge_same_site FOREIGN KEY (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0015_consents"),
+        ("registry", "0016_safety"),
         ("study_sites", "0006_languages"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,212 @@
+"""Serious adverse events: who is told, the notices and their mails, and the line listing of every event.
+
+Who is told stands in the protocol (`safety`), with date, author and reason. `tell` looks at what is stored, so that a
+form, the API and an import lead to the same notices; it is called every minute. The mail names the site and nobody.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core import mail
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from registry.instruments.base import Label
+from registry.instruments.core.adverse_events import SERIOUS
+from registry.models import AdverseEvent, ProtocolVersion, SafetyNotice
+from registry.protocol.definitions import Fault
+from registry.services import current_protocol
+from registry.services.protocol import publishing
+from sites.models import User
+from sites.tenancy.access import Access, Can, access_of
+from sites.tenancy.scope import everything
+
+PART = "safety"
+GIVES_UP = 12  # tries, in about two hours; from then on administrators are alerted, and it is tried once an hour
+OFTEN = 3  # failed tries from which on administrators are alerted
+
+
+# -- Who is told -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who is told of serious events, and since when: nobody is told of what was recorded before."""
+
+    people: tuple[int, ...] = ()
+    since: datetime | None = None
+
+
+def told() -> Told:
+    """The declaration that holds."""
+    document = current_protocol.document_of(current_protocol.version())
+    declared = document.get(PART)
+    if not declared:
+        return Told()
+    return Told(tuple(declared["people"]), datetime.fromisoformat(declared["since"]))
+
+
+def candidates() -> list[User]:
+    """Active people who may read patients somewhere, by name: those who may be told."""
+    people = User.objects.filter(is_active=True).order_by("name", "pk")
+    return [person for person in people if access_of(person).may(Can.READ)]
+
+
+@transaction.atomic
+def declare(*, access: Access, people: Iterable[int], note: str) -> ProtocolVersion:
+    """Declare who is told from now on, as the protocol's next version. Raises PermissionDenied, InvalidDefinition."""
+    access.require(Can.ADMINISTER)
+    known = {person.pk for person in candidates()}
+    wanted = sorted(set(people))
+    faults = [
+        Fault(0, "people", str(key), Label("is nobody who reads patients", "患者情報を閲覧できる人ではありません"))
+        for key in wanted
+        if key not in known
+    ]
+    if faults:
+        raise publishing.InvalidDefinition(faults)
+    document = current_protocol.document_of(current_protocol.version())
+    before = document.get(PART) or {}
+    since = before.get("since") if before.get("people") else None
+    declared = {"people": wanted, "since": since or timezone.now().isoformat()}
+    return publishing.store(access, document | {PART: declared}, note)
+
+
+# -- Notices and mails -------------------------------------------------------------------------------------------------
+
+
+def tell(now: datetime) -> int:
+    """Make the notices that lack and send the mails that wait; returns how many failed again and again.
+
+    Two workers send a mail once: a notice is locked while it is tried.
+    """
+    with everything(reason="safety notices"), transaction.atomic():
+        _make(told())
+        waiting = list(_waiting(now).values_list("pk", flat=True)) if settings.MAIL else []
+    return sum(_try(pk, now) for pk in waiting)
+
+
+def _make(declared: Told) -> None:
+    if not declared.people:
+        return
+    people = [(person, access_of(person)) for person in User.objects.filter(pk__in=declared.people, is_active=True)]
+    events = AdverseEvent.objects.filter(ae_seriousness__in=SERIOUS, updated_at__gte=declared.since)
+    known = set(
+        SafetyNotice.objects.filter(event__in=events).order_by().values_list("event_id", "person_id", "seriousness")
+    )
+    SafetyNotice.objects.bulk_create(
+        (
+            SafetyNotice(
+                site_id=event.site_id,
+                patient_id=event.patient_id,
+                event_id=event.pk,
+                person=person,
+                seriousness=event.ae_seriousness,
+            )
+            for event in events
+            for person, access in people
+            if access.may(Can.READ, event.site_id) and (event.pk, person.pk, event.ae_seriousness) not in known
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _waiting(now: datetime) -> QuerySet:
+    """Notices whose mail is to be tried now: each later than the one before, and then every hour."""
+    due = Q(tries=0)
+    for tries in range(1, GIVES_UP):
+        due |= Q(tries=tries, tried_at__lte=now - timedelta(minutes=min(2 ** (tries - 1), 30)))
+    due |= Q(tries__gte=GIVES_UP, tried_at__lte=now - timedelta(hours=1))
+    return SafetyNotice.objects.filter(due, sent_at=None, acknowledged_at=None)
+
+
+def _try(pk: int, now: datetime) -> bool:
+    """Send one mail; whether it failed and has failed before so often that administrators must know."""
+    with everything(reason="safety notices"), transaction.atomic():
+        notice = SafetyNotice.objects.select_for_update(skip_locked=True).filter(pk=pk, sent_at=None).first()
+        if notice is None or not notice.person.is_active:
+            return False
+        try:
+            letter(notice).send()
+        except OSError as error:
+            notice.fault = type(error).__name__[:100]
+        else:
+            notice.sent_at, notice.fault = now, ""
+        notice.tries, notice.tried_at = min(notice.tries + 1, 30_000), now
+        notice.save(update_fields=["fault", "sent_at", "tries", "tried_at"])
+        return notice.sent_at is None and notice.tries >= OFTEN
+
+
+def letter(notice: SafetyNotice) -> mail.EmailMessage:
+    """The mail of a notice: that there is a serious event at a site, and where to look. It names no patient."""
+    with override(notice.person.language):
+        subject = _("Metaspine: serious adverse event at %(site)s") % {"site": notice.site.code}
+        body = render_to_string(
+            "monitoring/serious_event.txt",
+            {"site": notice.site, "address": settings.ADDRESS + reverse("safety"), "synthetic": settings.SYNTHETIC},
+        )
+    headers = {"Auto-Submitted": "auto-generated"}
+    return mail.EmailMessage(subject, body.strip() + "\n", None, [notice.person.email], headers=headers)
+
+
+@transaction.atomic
+def acknowledge(*, access: Access, notice_id: int) -> SafetyNotice:
+    """Note that the person of this access has seen an event. Raises SafetyNotice.DoesNotExist for anybody else's."""
+    notices = SafetyNotice.objects.select_for_update().filter(site_id__in=access.sites_for(Can.READ))
+    notice = notices.get(pk=notice_id, person_id=access.user_id)
+    if notice.acknowledged_at is None:
+        notice.acknowledged_at = timezone.now()
+        notice.save(update_fields=["acknowledged_at"])
+    return notice
+
+
+def to_acknowledge(access: Access) -> list[SafetyNotice]:
+    """The person's own notices that wait for them."""
+    mine = SafetyNotice.objects.filter(
+        person_id=access.user_id, acknowledged_at=None, site_id__in=access.sites_for(Can.READ), event__in_error=None
+    )
+    return list(mine.select_related("event", "site").order_by("pk"))
+
+
+# -- Line listing ------------------------------------------------------------------------------------------------------
+
+FILTERS = ("kind", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome", "ae_ctcae_grade")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a line listing is narrowed to: site's code, codes by item, onset from and to; `serious` alone."""
+
+    site: str = ""
+    codes: tuple[tuple[str, Any], ...] = ()
+    first: date | None = None
+    last: date | None = None
+    serious: bool = False
+
+
+def listing(access: Access, wanted: Wanted) -> QuerySet:
+    """The adverse events of the sites that one may read, the newest first, with counts of their notices."""
+    rows = AdverseEvent.objects.filter(site_id__in=access.sites_for(Can.READ), **dict(wanted.codes))
+    if wanted.site:
+        rows = rows.filter(site__code=wanted.site)
+    if wanted.serious:
+        rows = rows.filter(ae_seriousness__in=SERIOUS)
+    if wanted.first:
+        rows = rows.filter(onset_date__gte=wanted.first)
+    if wanted.last:
+        rows = rows.filter(onset_date__lte=wanted.last)
+    counted = {
+        "told": Count("notices"),
+        "mailed": Count("notices", Q(notices__sent_at__isnull=False)),
+        "noted": Count("notices", Q(notices__acknowledged_at__isnull=False)),
+        "failing": Count("notices", Q(notices__sent_at=None) & ~Q(notices__fault="")),
+    }
+    return rows.select_related("site").annotate(**counted).order_by("-onset_date", "-pk")

@@ -1,0 +1,68 @@
+"""Comparisons between centres: funnel limits, a proportion against a target, variances, and the rate of enrolment."""
+
+from math import exp, lgamma, log
+
+import numpy as np
+
+from registry.stats.tails import f_upper
+
+
+def binomial_limits(n: int, p: float, tail: float) -> tuple[int, int]:
+    """Exact control limits of a count out of `n` where `p` holds: R's qbinom(c(tail, 1 - tail), n, p).
+
+    n  >= 0; p in [0, 1]; tail in (0, 0.5): 0.025 for limits of 95 %, 0.001 for 99.8 %
+    Returns (low, high): a count below `low` or above `high` is beyond the limits.
+    Source: Spiegelhalter 2005, doi:10.1002/sim.1970.
+    """
+    if n < 0 or not 0 <= p <= 1 or not 0 < tail < 0.5:
+        raise ValueError("n must be >= 0, p in [0, 1] and tail in (0, 0.5)")
+    if p in (0, 1):
+        return int(n * p), int(n * p)
+    cumulative, low = 0.0, None
+    for k in range(n + 1):
+        cumulative += exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log(1 - p))
+        if low is None and cumulative >= tail * (1 - 1e-9):
+            low = k
+        if cumulative >= (1 - tail) * (1 - 1e-12):
+            return (low if low is not None else k), k
+    return (low if low is not None else n), n
+
+
+def proportion_test(k: int, n: int, p: float) -> float:
+    """P of an exact binomial test, two-sided: R's binom.test(k, n, p)$p.value."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    if not 0 <= k <= n or not 0 <= p <= 1:
+        raise ValueError("k must be in 0..n and p in [0, 1]")
+    counts = np.arange(n + 1)
+    of = gammaln(n + 1) - gammaln(counts + 1) - gammaln(n - counts + 1) + xlogy(counts, p) + xlog1py(n - counts, -p)
+    probabilities = np.exp(of)
+    return min(1.0, float(probabilities[probabilities <= probabilities[k] * (1 + 1e-7)].sum()))
+
+
+def variance_test(first: float, n_first: int, second: float, n_second: int) -> float | None:
+    """P of the F test that two variances are equal, two-sided: R's var.test. None where one is 0 or of one value.
+
+    first, second  variances of the samples; n_first, n_second: how many values they are of
+    """
+    if min(n_first, n_second) < 2 or not first or not second:
+        return None
+    above = f_upper(first / second, n_first - 1, n_second - 1)
+    return 2 * min(above, 1 - above)
+
+
+def poisson_interval(k: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact interval of the mean of a count: R's poisson.test(k, conf.level = level)$conf.int."""
+    from scipy.special import gammaincinv
+
+    tail = (1 - level) / 2
+    low = float(gammaincinv(k, tail)) if k else 0.0
+    return low, float(gammaincinv(k + 1, 1 - tail))
+
+
+def observed_over_expected(observed: int, expected: float, level: float = 0.95) -> tuple[float, float, float] | None:
+    """(ratio, low, high) of an observed count over what was expected, by the exact Poisson interval; None for 0."""
+    if expected <= 0:
+        return None
+    low, high = poisson_interval(observed, level)
+    return observed / expected, low / expected, high / expected

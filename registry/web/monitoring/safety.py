@@ -1,0 +1,200 @@
+"""Adverse events as a line listing with what became of the notices, its file, and who is told of serious ones."""
+
+import csv
+from datetime import date
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from registry.exports.folder import download_name
+from registry.instruments import catalogue
+from registry.models import SafetyNotice
+from registry.services.files import file_formats
+from registry.services.monitoring import safety
+from registry.services.monitoring.safety import Wanted
+from registry.services.protocol import publishing
+from registry.web.shared import wording
+from sites import audit
+from sites.confirming import confirmed
+from sites.models import Site
+from sites.tenancy.access import Can
+from sites.tenancy.scope import current, entered
+
+PAGE = 50
+CHUNK = 1000
+SHOWN = (
+    "kind", "onset_date", "ae_end_date", "ae_seriousness", "ae_relatedness", "ae_expectedness", "ae_outcome",
+    "ae_ctcae_grade", "clavien_dindo", "ae_meddra_code",
+)  # fmt: skip
+NOTICES = ("people_told", "mails_sent", "acknowledged", "mails_failing")
+
+
+@require_safe
+def safety_listing(request):
+    """Fifty adverse events a page, the newest first, narrowed by what stands in the address."""
+    request.access.require(Can.READ)
+    wanted, in_address = _wanted(request.GET)
+    rows = safety.listing(request.access, wanted)
+    count = rows.count()
+    last = max(1, -(-count // PAGE))
+    page = request.GET.get("page", "")
+    number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 7 else 1
+    sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
+    return render(
+        request,
+        "monitoring/safety.html",
+        {
+            "rows": [_line(event) for event in rows[(number - 1) * PAGE : number * PAGE]],
+            "heads": [wording.words(catalogue.item(name).label) for name in SHOWN],
+            "filters": [_filter(name, request.GET.get(name, "")) for name in safety.FILTERS],
+            "sites": sites if len(sites) > 1 else [],
+            "sent": request.GET,
+            "query": urlencode(in_address),
+            "waiting": [(notice, _line(notice.event)) for notice in safety.to_acknowledge(request.access)],
+            "count": count,
+            "number": number,
+            "last": last,
+            "told": safety.told(),
+        },
+    )
+
+
+def _filter(name, chosen):
+    item = catalogue.item(name)
+    options = [(str(choice.code), capfirst(wording.words(choice.label))) for choice in item.choices]
+    return {"name": name, "label": wording.words(item.label), "options": options, "chosen": chosen}
+
+
+def _wanted(sent):
+    """(Wanted, what of the address it stands for); what fits no code or day is left out."""
+    codes, kept = [], {}
+    for name in safety.FILTERS:
+        try:
+            value = catalogue.item(name).clean(sent.get(name, ""))
+        except (ValueError, ValidationError):
+            continue
+        if value is not None:
+            codes.append((name, value))
+            kept[name] = value
+    days = {}
+    for name in ("first", "last"):
+        try:
+            days[name] = date.fromisoformat(sent.get(name, ""))
+            kept[name] = sent[name]
+        except ValueError:
+            days[name] = None
+    for name in ("site", "serious"):
+        if sent.get(name):
+            kept[name] = sent[name][:40]
+    return Wanted(sent.get("site", "")[:40], tuple(codes), days["first"], days["last"], bool(sent.get("serious"))), kept
+
+
+def _line(event):
+    return {
+        "event": event,
+        "serious": event.ae_seriousness in safety.SERIOUS,
+        "cells": [wording.shown(catalogue.item(name), getattr(event, name)) for name in SHOWN],
+    }
+
+
+@require_POST
+def safety_csv(request):
+    """The events that the filters let through, as one file with codes; that it was taken is on record."""
+    request.access.require(Can.READ)
+    wanted, kept = _wanted(request.GET)
+    sites = safety.listing(request.access, wanted).order_by().values_list("site_id", flat=True).distinct()
+    for site_id in set(sites):
+        audit.record("safety_listing_exported", site_id=site_id, detail={"filters": kept})
+    name = f"metaspine-adverse-events-{timezone.localdate()}.csv"
+    return StreamingHttpResponse(
+        _file(request.access, wanted, current()),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
+    )
+
+
+class _Echo:
+    def write(self, line):
+        return line
+
+
+def _file(access, wanted, scope):
+    """Lines of the file. The request's transaction is over when they are sent: each chunk has its own."""
+    writer, start = csv.writer(_Echo()), 0
+    yield "\ufeff" + writer.writerow(
+        ("site", "patient", *SHOWN, "people_told", "mails_sent", "acknowledged", "mails_failing")
+    )
+    while True:
+        with entered(scope), transaction.atomic():
+            rows = list(safety.listing(access, wanted)[start : start + CHUNK])
+        yield "".join(
+            writer.writerow(
+                (event.site.code, event.patient_id, *map(_cell, (getattr(event, name) for name in SHOWN)),
+                 event.told, event.mailed, event.noted, event.failing)
+            )
+            for event in rows
+        )  # fmt: skip
+        if len(rows) < CHUNK:
+            return
+        start += CHUNK
+
+
+def _cell(value):
+    return "" if value is None else file_formats.guarded(str(value))
+
+
+@require_POST
+def acknowledge_event(request, notice_id):
+    """Note that one has seen a serious event of which one was told; to anybody else there is none."""
+    try:
+        safety.acknowledge(access=request.access, notice_id=notice_id)
+    except SafetyNotice.DoesNotExist:
+        raise Http404 from None
+    messages.success(request, _("Noted that you have seen it."))
+    return redirect("safety")
+
+
+@require_http_methods(["GET", "POST"])
+@confirmed
+def safety_people(request):
+    """Who is told of serious adverse events; POST declares it anew, as a version of the protocol."""
+    request.access.require(Can.ADMINISTER)
+    faults, note = [], request.POST.get("note", "").strip()[:300]
+    chosen = set(safety.told().people)
+    if request.method == "POST":
+        chosen = {int(key) for key in request.POST.getlist("person") if key.isdecimal() and len(key) < 18}
+        faults = _declare(request.access, chosen, note)
+        if not faults:
+            messages.success(request, _("Saved as the next version of the protocol."))
+            return redirect("safety_people")
+    return render(
+        request,
+        "monitoring/safety_people.html",
+        {
+            "people": [(person, person.pk in chosen) for person in safety.candidates()],
+            "told": safety.told(),
+            "mail": settings.MAIL,
+            "faults": faults,
+            "note": note,
+        },
+        status=422 if faults else 200,
+    )
+
+
+def _declare(access, people, note):
+    if not note:
+        return [_("Say why: it stands in the version of the protocol.")]
+    try:
+        safety.declare(access=access, people=people, note=note)
+    except publishing.InvalidDefinition as error:
+        return [f"{fault.value}: {wording.sentence(fault.reason)}" for fault in error.faults]
+    return []

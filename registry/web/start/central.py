@@ -1,0 +1,94 @@
+"""What central roles find on their start page: what waits, and the last runs, snapshots, imports and exports."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from registry.models import ComparisonRun, Export, Import, Query, QueryState, Snapshot
+from registry.services.monitoring import safety
+from sites.tenancy.access import Can
+
+SHOWN = 5  # lines of each panel
+
+
+@dataclass(frozen=True)
+class Line:
+    """One job: its words and address, its state in words and as a code, and when it was asked for."""
+
+    words: str
+    url: str
+    state: str
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The last of one kind of job, the newest first, and where all of them are."""
+
+    code: str
+    title: str
+    url: str
+    lines: list[Line] = field(default_factory=list)
+
+
+def of(access):
+    """{"waits": [(words, address)], "panels": [Panel]} for what somebody may do in every site; None for others."""
+    if not access.is_central:
+        return None
+    panels = []
+    if access.may(Can.COMPARE):
+        panels.append(Panel("runs", _("Comparisons"), reverse("comparison"), _runs()))
+    if access.may(Can.FREEZE):
+        panels.append(Panel("snapshots", _("Snapshots"), reverse("snapshots"), _snapshots()))
+    if access.may(Can.IMPORT):
+        panels.append(Panel("imports", _("Imports"), reverse("import_history"), _imports()))
+    if access.may(Can.EXPORT):
+        panels.append(Panel("exports", _("My exports"), reverse("export"), _exports(access.user_id)))
+    return {"waits": _waits(access, panels), "panels": panels}
+
+
+def _waits(access, panels):
+    waits = []
+    if noted := len(safety.to_acknowledge(access)):
+        told = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
+        waits.append((told % {"n": noted}, reverse("safety")))
+    if access.may(Can.QUERY):
+        answered = Query.objects.filter(site_id__in=access.sites_for(Can.QUERY), state=QueryState.ANSWERED).count()
+        if answered:
+            told = ngettext("%(n)s answered query to close", "%(n)s answered queries to close", answered)
+            waits.append((told % {"n": answered}, reverse("close_queries")))
+    for panel in panels:
+        waits += [(f"{panel.title}: {line.words} · {line.state}", line.url) for line in panel.lines if _waiting(line)]
+    return waits
+
+
+def _waiting(line):
+    return line.code in ("open", "checked", "failed")
+
+
+def _runs():
+    rows = ComparisonRun.objects.defer("result").select_related("requested_by").order_by("-requested_at")[:SHOWN]
+    return [_line(run, str(run.requested_by or "–"), "comparison_run") for run in rows]
+
+
+def _snapshots():
+    rows = Snapshot.objects.order_by("-created_at")[:SHOWN]
+    return [Line(row.label, reverse("snapshot", args=[row.pk]), "", "done", row.created_at) for row in rows]
+
+
+def _imports():
+    rows = Import.objects.select_related("requested_by").order_by("-requested_at")[:SHOWN]
+    return [_line(row, ", ".join(file["name"] for file in row.files) or _("Undoing"), "import_report") for row in rows]
+
+
+def _exports(user_id):
+    rows = Export.objects.filter(requested_by_id=user_id).defer("manifest").order_by("-requested_at")[:SHOWN]
+    return [_line(row, row.filename or row.choices.get("format", "").upper(), "export_detail") for row in rows]
+
+
+def _line(job, words, name):
+    return Line(words, reverse(name, args=[job.pk]), job.get_status_display(), job.status, job.requested_at)

@@ -1,0 +1,86 @@
+"""A surgeon's day on a tablet and a monitor's at a desk, by the keyboard alone."""
+
+from django.db import transaction
+
+from registry.models import Query, Signature
+from registry.services.review import queries
+from sites.tenancy.access import access_of
+from sites.tenancy.scope import entered
+from tests.browser.test_pages import faults
+from tests.conftest import PASSWORD
+
+
+def press(page, selector, key="Enter"):
+    """Reach something as a keyboard does, see that the focus shows there, and press a key."""
+    page.focus(selector)
+    assert page.evaluate("wanted => document.activeElement === document.querySelector(wanted)", selector)
+    page.keyboard.press(key)
+
+
+def test_a_surgeon_reads_and_signs_by_keyboard_on_a_tablet(opened, cast, django_db_blocker):
+    ivo = opened("ivo", size="tablet")
+    ivo.goto("/to-sign/")
+    press(ivo, f"input[name=patient][value='{cast.followed}']", "Space")
+    with ivo.expect_navigation():
+        press(ivo, "form[action='/to-sign/read/'] button")
+    assert faults(ivo) == []
+    assert ivo.locator(".timeline").first.get_by_text("0.685").first.is_visible()
+    assert ivo.locator(".answer-marked", has_text="Source says C.").count() == 1
+    for box in ivo.locator("[name=acknowledged]").all():
+        box.focus()
+        ivo.keyboard.press("Space")
+    press(ivo, "[name=sign]", "Space")
+    press(ivo, "#confirm", "Space")
+    ivo.focus("#password")
+    ivo.keyboard.type("wrong, surely")
+    with ivo.expect_navigation():
+        ivo.keyboard.press("Enter")
+    assert "The password is not right." in ivo.inner_text(".error-summary")
+    assert ivo.is_checked("[name=sign]")
+    press(ivo, "#confirm", "Space")
+    ivo.focus("#password")
+    ivo.keyboard.type(PASSWORD)
+    with ivo.expect_navigation():
+        ivo.keyboard.press("Enter")
+    assert "1 patient was signed." in ivo.inner_text(".messages")
+    with django_db_blocker.unblock(), entered(access_of(cast.ivo).scope()), transaction.atomic():
+        assert Signature.objects.filter(patient_id=cast.followed).count() == 1
+
+    # Signed rows could not be swept away after the tests.
+    ivo.goto(f"/patients/{cast.followed}/signatures/")
+    for box in ivo.locator("[name=form]").all():
+        box.check()
+    ivo.fill("#unlock-reason", "end of the test")
+    ivo.fill("#unlock-password", PASSWORD)
+    ivo.click("form[aria-labelledby=unlock-title] button")
+    ivo.wait_for_selector(".signature .note-warning")
+
+
+def test_a_monitor_goes_from_form_to_form_closes_and_reports_by_keyboard(opened, cast, django_db_blocker):
+    with django_db_blocker.unblock(), entered(access_of(cast.alice).scope()), transaction.atomic():
+        query = Query.objects.get(pk=cast.query)
+        queries.answer(access=access_of(cast.alice), query=query, text="It says D.")
+    mona = opened("mona")
+    mona.goto("/verification/")
+    with mona.expect_navigation():
+        press(mona, "a[href='/verification/next/']")
+    first = mona.url
+    with mona.expect_navigation():
+        press(mona, "button[name=all][value=next]")
+    mona.wait_for_load_state()
+    assert mona.url != first
+    assert "/verify/" in mona.url
+
+    mona.goto("/queries/close/")
+    assert faults(mona) == []
+    press(mona, f"[name=close][value='{cast.query}']", "Space")
+    with mona.expect_navigation():
+        press(mona, ".query-buttons button")
+    assert "1 query was closed." in mona.inner_text(".messages")
+
+    mona.goto("/verification/report/")
+    mona.focus("#remarks")
+    mona.keyboard.type("Everything was to hand.")
+    with mona.expect_download() as download:
+        press(mona, "form.panel button")
+    assert download.value.suggested_filename.startswith("metaspine-visit-N01-")
