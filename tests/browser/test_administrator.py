@@ -1,7 +1,10 @@
 """An administrator's day: a site, its days, somebody invited there; by keyboard alone, and on a tablet by touch."""
 
+import re
+
 import pytest
 from django.db import transaction
+from playwright.sync_api import expect
 
 from sites.models import Invitation, Site
 from sites.tenancy.access import access_of
@@ -9,6 +12,8 @@ from sites.tenancy.scope import entered
 from tests.browser.test_day import Keyboard
 from tests.browser.test_pages import fits
 from tests.conftest import PASSWORD
+
+ONE_SITE = re.compile(r"/sites/\d+/$")
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_an_administrators_day_by_keyboard_alone(opened, seen_by_ada):
         keys.tab_to(name=name)
         keys.type(text)
     keys.press("Enter")
-    page.wait_for_url("**/sites/*/")
+    page.wait_for_url(ONE_SITE)
     site = seen_by_ada(lambda: Site.objects.get(code="E01"))
     assert (site.name, site.contact_name) == ("East Hospital", "Dr East")
     keys.follow(f"/people/invitations/new/?site={site.pk}", address="/people/invitations/new/*")
@@ -68,13 +73,13 @@ def test_an_administrators_day_on_a_tablet(opened, cast, seen_by_ada):
     page.locator(".sidebar a[href='/sites/']").tap()
     page.wait_for_url("**/sites/")
     page.fill("#q", "south")
-    page.wait_for_function("document.querySelector('#sites-count').textContent.trim() === '1'")
+    expect(page.locator("#sites-count")).to_have_text("1")
     page.locator("table a", has_text="S01").tap()
-    page.wait_for_url("**/sites/*/")
+    page.wait_for_url(ONE_SITE)
     page.get_by_role("link", name="Change the site").tap()
     page.fill("#id_closed_on", "2026-01-31")
     page.get_by_role("button", name="Save").tap()
-    page.wait_for_url("**/sites/*/")
+    page.wait_for_url(ONE_SITE)
     assert "Closed since" in page.inner_text("main")
     assert str(seen_by_ada(lambda: Site.objects.get(code="S01").closed_on)) == "2026-01-31"
     fits(page)

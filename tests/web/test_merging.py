@@ -7,6 +7,7 @@ from django.db import DatabaseError, ProgrammingError, connection, transaction
 from registry.models import (
     AdverseEvent,
     Assessment,
+    ConsentWithdrawal,
     EnteredInError,
     Identity,
     Merge,
@@ -27,6 +28,7 @@ from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.services.review import queries
 from registry.services.review.soft_checks import Form
+from registry.services.study import consents
 from sites.models import AuditEvent
 from tests.conftest import TODAY
 from tests.web.conftest import ASSESSMENT, SURGERY
@@ -350,3 +352,35 @@ def test_a_site_is_told_that_its_record_was_merged(two, browse, dana, charlie, a
     page = browse(charlie).get("/entered-in-error/").content.decode()
     assert f"merged into {ours.pk}" in page
     assert "/entered-in-error/1" not in page
+
+
+def test_what_only_the_merged_record_says_of_the_consent_is_not_lost(two, as_person, dana, alice, charlie):
+    ours, theirs = two
+    said = {"withdrawn_part": "contact", "withdrawn_on": DAY}
+    with as_person(charlie) as access:
+        consents.withdraw(access=access, patient=theirs, raw=said, today=TODAY)
+    with as_person(dana) as access, pytest.raises(InvalidAnswers) as refused, transaction.atomic():
+        merged(access, ours, theirs, preop="kept")
+    (reason,) = refused.value.errors[""]
+    assert "withdrawals of parts of the consent" in reason.en
+    assert ours.pk in reason.en
+    with as_person(alice) as access:
+        consents.withdraw(access=access, patient=ours, raw=said, today=TODAY)
+    with as_person(dana) as access:
+        merged(access, ours, theirs, preop="kept")
+        assert consents.is_withdrawn(refreshed(ours), "contact")
+
+
+def test_consents_and_withdrawals_move_with_a_patient(two, as_person, dana, charlie, north):
+    _ours, theirs = two
+    with as_person(charlie) as access:
+        consents.withdraw(
+            access=access, patient=theirs, raw={"withdrawn_part": "data_use", "withdrawn_on": DAY}, today=TODAY
+        )
+    with as_person(dana) as access:
+        seen = refreshed(theirs)
+        transfers.transfer(access=access, patient=seen, to=north, reason=WHY, version=seen.version)
+        assert refreshed(theirs).site_id == north.pk
+        assert consents.is_withdrawn(refreshed(theirs), "data_use")
+        (kept,) = ConsentWithdrawal.objects.filter(patient_id=theirs.pk)
+        assert kept.site_id == north.pk

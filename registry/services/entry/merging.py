@@ -22,6 +22,9 @@ from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import (
     AdverseEvent,
     Assessment,
+    Attachment,
+    Consent,
+    ConsentWithdrawal,
     EnteredInError,
     Erasure,
     FollowUpEnd,
@@ -64,6 +67,15 @@ SIGNED = Label(
 )
 ERASED = Label(
     "The identifiers or the record of one of them were erased.", "一方の識別情報または記録が削除されています。"
+)
+ONLY_THERE = Label(
+    "{merged} has what only its own record keeps: {what}. Record or attach it at {kept} first, then merge.",
+    "{merged}には、その記録だけにあるもの（{what}）があります。先に{kept}に記録または添付してから統合してください。",
+)
+PARTICIPATION = (
+    (Consent, "agreed_version", Label("consents", "同意")),
+    (ConsentWithdrawal, "withdrawn_part", Label("withdrawals of parts of the consent", "同意の一部撤回")),
+    (Attachment, "", Label("attached files", "添付ファイル")),
 )
 CHOOSE = Label("Both have it: choose which one stays.", "両方にあります。残すほうを選んでください。")
 MISFIT = Label(
@@ -196,6 +208,8 @@ def merge(
         kept, merged = rows[kept.pk], rows[merged.pk]
         if Erasure.objects.filter(patient_id__in=rows).exists():
             raise InvalidAnswers({"": [ERASED]})
+        if left_behind := _left_behind(kept, merged):
+            raise InvalidAnswers({"": [left_behind]})
         comparison = compare(kept, merged)
         if check is not None:
             check(comparison)
@@ -206,6 +220,25 @@ def merge(
         except (IntegrityError, ValidationError) as error:
             name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
             raise InvalidAnswers({"": [MISFIT.format(name=name)]}) from None
+
+
+def _left_behind(kept: Patient, merged: Patient) -> Label | None:
+    """What a merge would leave with the record that counts no more, in words: it may not get lost, and is not copied.
+
+    A consent or a withdrawal that `kept` has too is none; a file is always one.
+    """
+    kinds = []
+    for model, column, label in PARTICIPATION:
+        held = {"corrected_at": None} if model is ConsentWithdrawal else {}
+        held |= {"removed_at": None} if model is Attachment else {}
+        known = _of(model, kept).filter(**held).values_list(column, flat=True) if column else ()
+        theirs = _of(model, merged).filter(**held)
+        if (theirs.exclude(**{f"{column}__in": list(known)}) if column else theirs).exists():
+            kinds.append(label)
+    if not kinds:
+        return None
+    what = Label(", ".join(kind.en for kind in kinds), "、".join(kind.ja for kind in kinds))
+    return ONLY_THERE.format(merged=merged.pk, kept=kept.pk, what=what)
 
 
 def _locked(number: str) -> Any:
