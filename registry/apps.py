@@ -17,6 +17,7 @@ class RegistryConfig(AppConfig):
         from registry.services import current_protocol as current
         from registry.services.follow_up import schedule
         from sites.languages import look_up
+        from sites.people import sign_ins
         from sites.tenancy import access
 
         base.provide_catalogues(look_up)
@@ -27,6 +28,7 @@ class RegistryConfig(AppConfig):
 
             error_hook.install()
         timepoints.provide(lambda: schedule.plans().timepoints)
+        sign_ins.provide_notices(lambda *told: import_module("registry.web.account.adapters").notify(*told))
         sections.provide(lambda: import_module("registry.analysis.sections").SECTIONS)
 
         post_migrate.connect(put_guards_in_place, sender=self)

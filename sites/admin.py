@@ -26,6 +26,7 @@ from sites.admin_site import Administered
 from sites.models import AuditEvent, Membership, Site, User
 from sites.people.administrators import none_would_last
 from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm, MembershipsOfOnePerson
+from sites.people.sign_ins import address_changed, password_given
 from sites.people.site_forms import SiteForm, is_referred_to
 from sites.tenancy.access import CENTRAL_ROLES, ROLE_LABELS, Role
 
@@ -196,6 +197,11 @@ class PasswordForm(AdminPasswordChangeForm):
         super().__init__(*args, **kwargs)
         explain_password_choice(self)
 
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        password_given(user)
+        return user
+
 
 class NewPersonForm(AdminUserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -259,6 +265,11 @@ class PersonAdmin(Screen, ImportExportMixin, UserAdmin):
     def get_queryset(self, request: Any) -> Any:
         running = Membership.objects.running(timezone.localdate()).select_related("site").order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("memberships", running, to_attr="running"))
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            address_changed(obj, form.initial["email"])
 
     def get_inlines(self, request: Any, obj: Any) -> Any:
         return [MembershipOfPersonInline] if obj else []

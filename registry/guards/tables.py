@@ -199,7 +199,7 @@ REVIEWS = [
     trigger("registry_querymessage", "message_stored", "BEFORE INSERT", "message_stored"),
     trigger("registry_signature", "signature_stored", "BEFORE INSERT", "signature_stored"),
     trigger("registry_signature", "signature_recorded", "AFTER INSERT", "signature_recorded"),
-    hides_arms("registry_query", "field"),
+    hides_arms("registry_query", "field", "seen::text"),
     *audited("registry_query", without=("changed_at",)),
     *audited("registry_querymessage"),
     *audited("registry_signature"),

@@ -289,7 +289,7 @@ def _written(item: Any, scope: Any) -> dict[str, Any]:
         item_shown["maxLength"] = int(item["max_length"])
     extensions = list(_extensions(item, kind))
     if text := item.get("show_if"):
-        if when := _enable_when(text, scope):
+        if when := enable_when(text, scope):
             item_shown |= when
         else:
             extensions.append({"url": OURS + "show_if", "valueString": text})
@@ -313,7 +313,7 @@ def _extensions(item: Any, kind: str) -> Iterator[dict[str, Any]]:
             yield {"url": OURS + column, "valueString": item[column]}
 
 
-def _enable_when(text: str, scope: Any) -> dict[str, Any] | None:
+def enable_when(text: str, scope: Any) -> dict[str, Any] | None:
     """enableWhen of an expression that is comparisons with constants, all joined by one word; None of any other."""
     try:
         tree = compiled(text, scope, "boolean").tree

@@ -16,6 +16,7 @@ from registry.instruments import catalogue
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import own
 from registry.protocol import definitions
+from registry.protocol.expressions import items_in
 from sites.database.per_request_cache import once_a_request
 from sites.tenancy.scope import current as scope
 
@@ -77,14 +78,48 @@ def current() -> Any:
     return _without_arms(protocol) if scope().blind else protocol
 
 
+def hidden_names() -> frozenset[str]:
+    """Own items that whoever asks must not know: the arm, and what is asked or calculated by it; for most, none."""
+    return at(version()).own_names - current().own_names if scope().blind else frozenset()
+
+
 def _without_arms(protocol: Any) -> Any:
-    """What a protocol asks but for the arm, the same object each time."""
+    """What a protocol asks but for the arm and what would tell it, the same object each time."""
     if protocol.version not in _blind:
         if len(_blind) > 20:
             _blind.clear()
-        own = {record: tuple(one for one in some if one.code != ARM) for record, some in protocol.own.items()}
-        _blind[protocol.version] = replace(protocol, own=own)
+        hidden = _telling_arms(protocol)
+        own = {
+            record: tuple(left for one in some if (left := _without(one, hidden)).parts)
+            for record, some in protocol.own.items()
+        }
+        conditions = {name: trees for name, trees in protocol.conditions.items() if name not in hidden}
+        _blind[protocol.version] = replace(protocol, own=own, conditions=conditions)
     return _blind[protocol.version]
+
+
+def _telling_arms(protocol: Any) -> frozenset[str]:
+    """Names of the arm's items, and of all items and calculations whose expressions name one of these."""
+    named = {part.name: set(getattr(part, "items", ())) for one in protocol.own_instruments for part in one.parts}
+    for name, trees in protocol.conditions.items():
+        for tree in trees.values():
+            named.setdefault(name, set()).update(items_in(tree))
+    hidden = {name for one in protocol.own_instruments if one.code == ARM for name in one.part_names}
+    while further := {name for name, others in named.items() if others & hidden} - hidden:
+        hidden |= further
+    return frozenset(hidden)
+
+
+def _without(instrument: Any, hidden: frozenset[str]) -> Any:
+    """An instrument without some items and calculations, and without the checks that name one of them."""
+    if hidden.isdisjoint({*instrument.part_names, *(name for check in instrument.checks for name in check.items)}):
+        return instrument
+    return replace(
+        instrument,
+        items=tuple(item for item in instrument.items if item.name not in hidden),
+        derived=tuple(part for part in instrument.derived if part.name not in hidden),
+        checks=tuple(check for check in instrument.checks if hidden.isdisjoint(check.items)),
+    )
 
 
 def blind_roles() -> frozenset:

@@ -1,5 +1,6 @@
 """What is done about a person's sessions and second factors, by themselves or by an administrator."""
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -11,6 +12,19 @@ from django.utils import timezone
 from sites import audit
 from sites.models import ApiToken, User
 from sites.tenancy.access import CENTRAL_ROLES, Access, Can
+
+
+def _tell_nobody(notice: str, user: Any, address: str) -> None:
+    """What there is before notices are provided."""
+
+
+_notify: Callable[[str, Any, str], None] = _tell_nobody
+
+
+def provide_notices(notify: Callable[[str, Any, str], None]) -> None:
+    """Let `notify(notice, user, address)` tell somebody at an address what changed about how they sign in."""
+    global _notify
+    _notify = notify
 
 
 def needs_second_factor(access: Access) -> Any:
@@ -52,3 +66,18 @@ def reset_second_factor(user: Any) -> None:
     Authenticator.objects.filter(user_id=user.pk).delete()
     audit.record("second_factor_reset", table="study_sites_user", row_id=user.pk)
     end_sessions(user)
+
+
+def address_changed(user: Any, before: str) -> None:
+    """An administrator gave a person another address: all their sessions and tokens end, and both addresses are told.
+
+    Whoever reads the new mailbox can be sent a link for a password, so nobody becomes somebody else unnoticed.
+    """
+    end_sessions(user)
+    for address in (before, user.email):
+        _notify("address_changed", user, address)
+
+
+def password_given(user: Any) -> None:
+    """An administrator set a person's password, which ends their sessions: the person is told."""
+    _notify("account/email/password_set", user, user.email)

@@ -11,7 +11,7 @@ from fhir.resources.R4B.questionnaireresponse import QuestionnaireResponse
 
 from registry.fhir.mapping import capability, faults, names, patients, questionnaires, responses
 from registry.instruments import catalogue
-from registry.instruments.base import MISSING_REASONS, Bands
+from registry.instruments.base import MISSING_REASONS, Bands, Choice, Instrument, Item, Label
 
 pytestmark = pytest.mark.django_db  # the catalogue of now has the protocol's own instruments
 
@@ -146,3 +146,33 @@ patient.sins.a_b"""
 def test_ids_that_name_nothing(text):
     with pytest.raises(ValueError):
         names.parts_of(text)
+
+
+def test_every_kind_of_own_item_is_written_and_read(monkeypatch):
+    """Several codes, a month, a time of day: as FHIR has them, with when they are asked."""
+    two = (Choice("a", Label("A", "あ")), Choice("b", Label("B", "い")))
+    own = Instrument(
+        code="own_one", version="1", title=Label("Own", "独自"), own=True,
+        items=(
+            Item(name="o_codes", label=Label("Several", "複数"), kind="codes", choices=two),
+            Item(name="o_month", label=Label("Month", "月"), kind="partial_date", required=False),
+            Item(name="o_time", label=Label("Time", "時刻"), kind="time", show_if="[o_whole] > 1"),
+            Item(name="o_whole", label=Label("Whole", "整数"), minimum=0, maximum=9),
+            Item(name="o_decimal", label=Label("Decimal", "小数"), kind="decimal", places=1, minimum=0, maximum=9),
+        ),
+    )  # fmt: skip
+    monkeypatch.setattr(names, "instruments", lambda: {"own-one": own})
+    asked = questionnaires.questionnaire(own, BASE)
+    Questionnaire.model_validate(asked)
+    items = {item["linkId"]: item for item in asked["item"]}
+    kinds = {name: item["type"] for name, item in items.items()}
+    assert kinds == {
+        "o_codes": "choice", "o_month": "date", "o_time": "time", "o_whole": "integer", "o_decimal": "decimal",
+    }  # fmt: skip
+    assert items["o_codes"]["repeats"] and items["o_codes"]["required"] and "required" not in items["o_month"]
+    assert items["o_time"]["enableWhen"] == [{"question": "o_whole", "operator": ">", "answerInteger": 1}]
+    values = {"o_codes": ("a", "b"), "o_month": "2026-03", "o_time": dt.time(7, 30), "o_whole": 2, "o_decimal": 1.5}
+    written = responses.written(own, "S07-0012", values, {}, BASE)
+    QuestionnaireResponse.model_validate(written)
+    read = responses.read(written).raw
+    assert {item.name: item.clean(read[item.name]) for item in own.items} == values

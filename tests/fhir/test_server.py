@@ -216,7 +216,7 @@ def test_what_is_not_understood_is_refused_and_not_left_out(ask, stored, bob):
         status, found, _ = ask("bob", "get", asked)
         assert (status, found["issue"][0]["code"]) == (400, "not-supported")
     assert ask("bob", "get", "QuestionnaireResponse?patient=N01-0001&_format=json")[0] == 200
-    status, found, _ = ask("bob", "get", "Observation?code=x")
+    status, found, _ = ask("bob", "get", "Condition?code=x")
     assert (status, found["resourceType"]) == (404, "OperationOutcome")
 
 

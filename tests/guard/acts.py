@@ -572,9 +572,19 @@ def programs():
 
 
 FHIR = "application/fhir+json"
+
+
+def _transaction(values, *_):
+    entry = {"request": {"method": "POST", "url": "Patient"}, "resource": PATIENT_RESOURCE}
+    return {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+
+
 ACTS |= dict(programs()) | {
     "api:imports": Act(lambda *_: {"file": SimpleUploadedFile("events.csv", EVENTS)}, on="", done=202),
     "fhir:patients": Act(lambda *_: PATIENT_RESOURCE, json=FHIR, done=201),
+    **dict.fromkeys(
+        ("fhir:transactions", "fhir_base"), Act(_transaction, json=FHIR, done=200, people=ENTRY, refused=403)
+    ),
     "fhir:responses": Act(lambda values, *_: frankel_of(values["patient_id"], "6m"), json=FHIR, done=201),
 }
 
@@ -590,6 +600,10 @@ NOBODY_ACTS = {
     "openid_connect_callback": "there is no provider: tests/account/test_single_sign_on.py",
     "api:nothing": "there is nothing",
     "fhir:nothing": "there is nothing",
+    **{
+        f"fhir:search_{kind}": "a search, which is no form of a page: tests/fhir/test_bundles.py"
+        for kind in ("patient", "questionnaire", "questionnaireresponse", "observation")
+    },
     "admin:index": "a list",
     "admin:app_list": "a list",
     **{

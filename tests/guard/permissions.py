@@ -562,6 +562,18 @@ RULES = {
     "fhir:patient": record(unsigned=401),
     "fhir:responses": Rule(READERS, ENTRY, opened=400, acted=(415,), unsigned=401),  # of which patient?
     "fhir:response": record(unsigned=401, replacers=ENTRY),
+    "fhir:observations": Rule(READERS, opened=400, unsigned=401),  # of which patient?
+    "fhir:observation": record(
+        opened=404, unsigned=401, arguments={"observation_id": "barthel-total.24m.N01-0001"}
+    ),
+    "fhir:everything": record(unsigned=401),
+    # Each entry of a Bundle goes by the rule of its own address.
+    "fhir:transactions": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401),
+    "fhir_base": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401),
+    **{
+        f"fhir:search_{kind}": Rule(NOBODY, SIGNED_IN, opened=405, acted=(415,), unsigned=401)
+        for kind in ("patient", "questionnaire", "questionnaireresponse", "observation")
+    },
     "fhir:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # The trail
     "audit": page(READERS | ADMIN),

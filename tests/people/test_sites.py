@@ -4,13 +4,16 @@ import datetime as dt
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.urls import reverse
 
+from registry import tasks
 from registry.models import Patient
 from registry.services.records.cleaning import InvalidAnswers
 from registry.web.start.context import NAVIGATION
-from sites.models import Invitation, Membership, Site, User
+from sites.models import AuditEvent, Invitation, Membership, Site, User
 from sites.people.invitations import invite
+from sites.tenancy.scope import everything
 
 CLOSED = {"activated_on": dt.date(2026, 1, 5), "closed_on": dt.date(2026, 1, 9)}
 SENT = {"code": "Ｅ01", "name": "East Hospital", "value_set": "JP", "contact_name": "Dr East", "enrolment_target": "40"}
@@ -101,6 +104,53 @@ def test_a_person_is_changed_on_a_page_of_their_own(administrator, alice, charli
     assert User.objects.filter(pk=alice.pk, **sent).exists()
     page = administrator.get(f"/people/{alice.pk}/")
     assert "Name: Alice → Alice Abe" in page.context["trail"][0]["lines"]
+
+
+@pytest.fixture
+def mailed(settings, monkeypatch):
+    """(address, body) of each mail that the worker is given."""
+    sent = []
+    settings.MAIL = True
+    monkeypatch.setattr(tasks, "start_mail", lambda subject, body, to: sent.append((to, body)))
+    return sent
+
+
+def changed_on_page(administrator, alice, email):
+    sent = {"name": alice.name, "email": email, "language": "en"}
+    return administrator.post(reverse("person_change", args=[alice.pk]), sent)
+
+
+def changed_on_plain_screen(administrator, alice, email):
+    none = {f"memberships-{name}": number for name, number in (("TOTAL_FORMS", 0), ("INITIAL_FORMS", 0))}
+    sent = {"name": alice.name, "email": email, "language": "en", "is_active": "on"} | none
+    return administrator.post(reverse("admin:study_sites_user_change", args=[alice.pk]), sent)
+
+
+@pytest.mark.parametrize("change", [changed_on_page, changed_on_plain_screen])
+def test_nobody_becomes_somebody_else_by_another_address_unnoticed(administrator, alice, mailed, change):
+    theirs = Client()
+    theirs.force_login(alice)
+    assert change(administrator, alice, "ada2@example.org").status_code == 302
+    assert [to for to, _body in mailed] == ["alice@example.org", "ada2@example.org"]
+    assert all("changed the e-mail address" in body for _to, body in mailed)
+    assert theirs.get("/patients/").status_code == 302  # to the sign-in
+    events = AuditEvent.objects.filter(table_name="study_sites_user", row_id=str(alice.pk))
+    with everything():
+        assert events.filter(action="sessions_ended").exists()
+        assert events.filter(action="update", old__email="alice@example.org").exists()
+
+
+def test_another_name_alone_ends_no_session(administrator, alice, mailed):
+    before = User.objects.get(pk=alice.pk).sign_in_epoch
+    assert changed_on_page(administrator, alice, "ALICE@example.org").status_code == 302
+    assert (User.objects.get(pk=alice.pk).sign_in_epoch, mailed) == (before, [])
+
+
+def test_who_is_given_a_password_is_told(administrator, alice, mailed):
+    new = "another horse battery"
+    sent = {"usable_password": "true", "password1": new, "password2": new, "set-password": "1"}
+    administrator.post(reverse("admin:auth_user_password_change", args=[alice.pk]), sent)
+    assert [to for to, _body in mailed] == ["alice@example.org"]
 
 
 def test_a_persons_history_tells_of_their_roles(administrator, alice):

@@ -1,5 +1,6 @@
 """Arms that blind roles never see, criteria that the machine checks, ethics approvals, and how the study looks."""
 
+import re
 import struct
 import zipfile
 import zlib
@@ -12,11 +13,14 @@ from django.urls import reverse
 from registry import tasks
 from registry.exports import choices, jobs
 from registry.instruments import catalogue
-from registry.models import ComparisonRun, Export, SavedCohort
+from registry.models import ComparisonRun, Export, Query, QueryMessage, SavedCohort
+from registry.services import current_protocol
 from registry.services.entry import patients
-from registry.services.protocol import branding, setup
+from registry.services.protocol import branding, publishing, setup
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.records.storing import ReasonRequired
+from registry.services.review import queries
+from registry.services.review.soft_checks import Form
 from registry.web.study import documents
 from tests.conftest import TODAY
 from tests.web.conftest import BASELINE
@@ -101,6 +105,65 @@ def test_no_page_history_or_program_shows_it_to_blind_roles(assigned, browse, al
         catalogue.item("study_arm")
 
 
+BY_ARM = {
+    "metaspine": "instrument", "format": 1, "code": "cage", "title": {"en": "Cage"}, "record": "baseline",
+    "citation": "Synthetic 2026",
+    "items": [
+        {"name": "cage_n", "label": {"en": "Number of cages"}, "kind": "whole", "minimum": 0, "maximum": 9,
+         "required": False},
+        {"name": "cage_ht", "label": {"en": "Mesh cages"}, "kind": "whole", "minimum": 0, "maximum": 9,
+         "required": False, "show_if": "[study_arm] = 'HT'"},
+        {"name": "cage_weight", "label": {"en": "Cage weight"}, "kind": "calculated", "places": 0,
+         "formula": "if([study_arm] = 'HT', 7, 3)"},
+        {"name": "cage_double", "label": {"en": "Double weight"}, "kind": "calculated", "places": 0,
+         "formula": "[cage_weight] * 2"},
+    ],
+    "checks": [{"name": "many", "when": "[study_arm] = 'HT' and [cage_n] > 4", "says": {"en": "Many cages"}}],
+}  # fmt: skip
+TELLING = (*WORDS, "cage_ht", "Mesh cages", "Cage weight", "Double weight", "Why a hybrid", "not a hybrid")
+
+
+@pytest.fixture
+def by_arm(assigned, ada, alice, dana, as_person):
+    """The patient of the arm HT, with answers and a query that tell of it."""
+    with as_person(ada) as access:
+        publishing.keep_draft(access=access, document=BY_ARM)
+        publishing.publish(access=access, code="cage", note="first")
+    with as_person(alice) as access:
+        asked = {"access": access, "patient": assigned, "form": "baseline", "today": TODAY}
+        patients.save_form(raw=BASELINE | BORN | {"study_arm": "HT", "cage_n": "6", "cage_ht": "2"}, **asked)
+    with as_person(dana) as access:
+        asked = {"access": access, "patient": assigned, "form": Form("baseline")}
+        query = queries.raise_query(field="study_arm", text="Why a hybrid?", **asked)
+        QueryMessage.objects.create(site_id=query.site_id, query=query, kind="raised", text="it is not a hybrid")
+        seen = {"study_arm": "HT", "cage_n": 6}
+        Query.objects.create(site_id=query.site_id, patient=assigned, form="baseline", rule="cage.many", seen=seen)
+    return assigned
+
+
+def test_what_is_asked_calculated_or_queried_by_the_arm_is_hidden_with_it(by_arm, browse, alice, bob, mona, as_person):
+    for blind in (bob, mona):
+        shown = seen_by(browse(blind), by_arm)
+        assert [word for word in TELLING if word in shown] == []
+        assert "Number of cages" in shown
+    knowing = seen_by(browse(alice), by_arm)
+    assert [word for word in ("Mesh cages", "Cage weight", "Why a hybrid") if word not in knowing] == []
+    trail = b"".join(browse(bob).post(reverse("audit_csv")).streaming_content).decode()
+    told = re.sub(r'""\w+"": ""changed""', "", trail)
+    assert [word for word in TELLING if word in told and word != "study_arm"] == []  # its declaration may be read
+    assert '""HT""' not in trail
+    with as_person(bob):
+        assert not Query.objects.exists()
+        assert {"cage_ht", "study_arm"} < current_protocol.hidden_names()
+    with as_person(alice):
+        assert Query.objects.count() == 2 and not current_protocol.hidden_names()
+
+
+def test_no_file_has_what_follows_from_the_arm_for_blind_roles(by_arm, bob, dana, as_person):
+    assert [word for word in TELLING if word in exported(bob, as_person)] == []
+    assert "cage_weight" in exported(dana, as_person)
+
+
 def test_no_file_has_it_for_blind_roles(assigned, bob, dana, as_person):
     assert "study_arm" not in exported(bob, as_person)
     assert "study_arm" in exported(dana, as_person)
@@ -160,6 +223,21 @@ def test_approvals_have_days_and_the_guide_says_whose_is_over(about, ada, as_per
         assert {step.code: step.missing for step in setup.steps()}["ethics"] == ""
     with pytest.raises(InvalidDefinition, match="no day"):
         about(ethics=documents.ethics_in("N01 | EC-34 | May 2012"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "My study"), ("name", {"en": 5}), ("short_name", ["HT"]), ("short_name", "HT\nBcc: a@b.jp"),
+        ("contact", 5), ("colour", 0x123456), ("logo", {}), ("arms", {"HT": "Hybrid"}), ("arms", ["HT"]),
+        ("arms", [{"code": "HT", "label": "Hybrid"}]), ("inclusion", [{"label": {"en": "x"}}]), ("blind", "monitor"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_in_another_shape_is_refused_and_breaks_no_page(key, value, about, client):
+    with pytest.raises(InvalidDefinition) as refused:
+        about(**{key: value})
+    assert {fault.column for fault in refused.value.faults} == {key}
+    assert client.get(reverse("login")).status_code == 200
 
 
 # How it looks

@@ -3,12 +3,19 @@
 from registry.fhir.mapping import names
 
 READ_WRITE = ("read", "search-type", "create", "update")
+UPDATED = ("_lastUpdated", "date")
+ABOUT_ONE = (("patient", "reference"), ("subject", "reference"), UPDATED)
 RESOURCES = {
-    "Patient": (("read", "search-type", "create"), (("identifier", "token"), ("_id", "token"))),
+    "Patient": (
+        ("read", "search-type", "create"),
+        (("identifier", "token"), ("_id", "token"), ("gender", "token"), UPDATED),
+    ),
     "Questionnaire": (("read", "search-type"), (("_id", "token"), ("url", "uri"))),
-    "QuestionnaireResponse": (READ_WRITE, (("patient", "reference"), ("subject", "reference"),
-                                           ("questionnaire", "reference"))),
-}  # fmt: skip
+    "QuestionnaireResponse": (READ_WRITE, (*ABOUT_ONE, ("questionnaire", "reference"))),
+    "Observation": (("read", "search-type"), (*ABOUT_ONE, ("code", "token"))),
+}
+INCLUDES = {kind: [f"{kind}:patient", f"{kind}:subject"] for kind in ("QuestionnaireResponse", "Observation")}
+EVERYTHING = {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}
 
 
 def statement(base, version, day):
@@ -35,10 +42,13 @@ def statement(base, version, day):
                         "readHistory": False,
                         "updateCreate": False,
                         "conditionalCreate": name == "Patient",
-                        "searchParam": [{"name": name, "type": kind} for name, kind in parameters],
+                        "searchParam": [{"name": parameter, "type": kind} for parameter, kind in parameters],
+                        **({"searchInclude": INCLUDES[name]} if name in INCLUDES else {}),
+                        **({"operation": [EVERYTHING]} if name == "Patient" else {}),
                     }
                     for name, (interactions, parameters) in RESOURCES.items()
                 ],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }

@@ -26,6 +26,9 @@ ABSENT_CODES = {
     "too_ill": "not-performed",
     "dead": "not-performed",
 }
+# Codes of LOINC that mcode's profiles of the same scores use (LOINC is free to use: https://loinc.org/license).
+LOINC = "http://loinc.org"
+LOINC_CODES = {"ecog_ps": "89247-1", "kps": "89243-0"}
 REASON_OF = {code: reason for reason, code in reversed(ABSENT_CODES.items())}
 
 # The first part of a response's id where it belongs to no timepoint.
@@ -37,6 +40,14 @@ OF_RECORD = "record-"  # of a repeating form of the study's own
 def code_system(name):
     """The code system of an item's or a derived value's codes."""
     return f"{URN}item:{name}"
+
+
+def codings(name, display):
+    """The codings of what an item or a derived value is: our own, and LOINC's where it has one for the same."""
+    found = [{"system": code_system(name), "code": name, "display": display}]
+    if name in LOINC_CODES:
+        found.append({"system": LOINC, "code": LOINC_CODES[name]})
+    return found
 
 
 def resource_id(code):

@@ -2,6 +2,7 @@
 
 from registry.fhir.mapping import names
 from registry.instruments.base import Bands
+from registry.protocol.questionnaires import OURS, enable_when
 
 MINIMUM = "http://hl7.org/fhir/StructureDefinition/minValue"
 MAXIMUM = "http://hl7.org/fhir/StructureDefinition/maxValue"
@@ -25,7 +26,10 @@ def questionnaire(instrument, base):
         **_translated("title", instrument.title),
         "status": "active",
         "subjectType": ["Patient"],
-        "item": [*map(_item, instrument.items), *map(_derived, instrument.derived)],
+        "item": [
+            *(_item(item, instrument) for item in instrument.items),
+            *map(_derived, instrument.derived),
+        ],
     }
     if instrument.how_to:
         resource |= _translated("description", instrument.how_to)
@@ -42,15 +46,19 @@ def _translated(name, label):
     return {name: label.en, f"_{name}": {"extension": [{"url": names.TRANSLATION, "extension": parts}]}}
 
 
-def _item(item):
-    item_shown = {"linkId": item.name, **_translated("text", item.label), "type": _type(item)}
-    extensions = []
+def _item(item, instrument):
+    item_shown = {"linkId": item.name, **_translated("text", item.label), "type": TYPES[kind_of(item)]}
+    if item.name in names.LOINC_CODES:
+        item_shown["code"] = names.codings(item.name, item.label.en)
+    if item.required:
+        item_shown["required"] = True
+    extensions = _conditions(item, instrument, item_shown)
     if item.choices:
         item_shown["answerOption"] = [
             {"valueCoding": _coding(item.name, choice.code, choice.label)} for choice in item.form_choices
         ]
     elif item.kind in ("integer", "decimal"):
-        value = f"value{_type(item).capitalize()}"
+        value = f"value{item.kind.capitalize()}"
         for url, bound in ((MINIMUM, item.minimum), (MAXIMUM, item.maximum)):
             if bound is not None:
                 extensions.append({"url": url, value: float(bound) if item.kind == "decimal" else bound})
@@ -58,14 +66,33 @@ def _item(item):
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
         item_shown["maxLength"] = item.max_length
-    if item.kind in ("levels", "codes"):
+    if item.kind in SEVERAL:
         item_shown["repeats"] = True
     return {"linkId": item_shown.pop("linkId"), **({"extension": extensions} if extensions else {}), **item_shown}
 
 
-# A date of FHIR may be a month or a year.
-TYPES = {"integer": "integer", "decimal": "decimal", "date": "date", "partial_date": "date", "time": "time"}
-TYPES["text"] = "string"
+# FHIR's type of an item, and the element that holds an answer of it. A date of FHIR may be a month or a year alone.
+TYPES = {
+    "choice": "choice", "integer": "integer", "decimal": "decimal", "date": "date", "partial_date": "date",
+    "time": "time", "text": "string",
+}  # fmt: skip
+SEVERAL = ("levels", "codes")  # kinds of items that take several answers
+
+
+def kind_of(item):
+    """The key of TYPES that an item has: a closed set of values is a choice, whatever its codes are."""
+    return "choice" if item.choices else item.kind
+
+
+def _conditions(item, instrument, item_shown):
+    """Add when an item is asked; returns the extensions that say what FHIR R4 has no word for."""
+    if not item.show_if:
+        return []
+    when = enable_when(item.show_if, {known.name: known for known in instrument.items})
+    if when is None:
+        return [{"url": f"{OURS}show_if", "valueString": item.show_if}]
+    item_shown |= when
+    return []
 
 
 def type_of(derived):
@@ -74,12 +101,6 @@ def type_of(derived):
     if kind == "number":
         return "decimal" if derived.places else "integer"
     return {"text": "string", "date": "date"}.get(kind, "integer")
-
-
-def _type(item):
-    if item.choices:
-        return "choice"
-    return TYPES[item.kind]
 
 
 def _derived(derived):

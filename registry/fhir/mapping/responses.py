@@ -1,15 +1,15 @@
 """A QuestionnaireResponse for the answers to one instrument, written and read."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, tzinfo
 
 from registry.fhir.mapping import names
 from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
-from registry.fhir.mapping.questionnaires import canonical, type_of
+from registry.fhir.mapping.questionnaires import SEVERAL, TYPES, canonical, kind_of, type_of
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, Label
+from registry.protocol import evaluate
 
-SEVERAL = ("levels", "codes")  # kinds of items that take several answers
 STATUSES = ("in-progress", "completed", "amended")
 
 NOT_ONE = Label("must be a QuestionnaireResponse", "QuestionnaireResponseではありません")
@@ -26,7 +26,10 @@ UNKNOWN_REASON = Label("is no reason for a missing value here", "欠測理由で
 NO_TIMEPOINT = Label("needs the extension {v} with the timepoint", "時期を示す拡張{v}が必要です").format(
     v=names.TIMEPOINT
 )
-NO_DATE = Label("needs the day of the assessment (YYYY-MM-DD)", "評価日（YYYY-MM-DD）が必要です")
+NO_DATE = Label(
+    "needs the day of the assessment (YYYY-MM-DD), or a moment with its offset",
+    "評価日（YYYY-MM-DD）、または時差つきの日時が必要です",
+)
 
 
 @dataclass
@@ -54,12 +57,18 @@ class Response:
 
 
 def is_answered(instrument, values, missing):
-    """Whether every required item that may be shown has a value or a reason."""
+    """Whether every required item that is asked and may be shown has a value or a reason."""
     return all(
         values.get(item.name) is not None or item.name in missing
         for item in instrument.items
-        if item.required and not item.identifying
+        if item.required and not item.identifying and _is_asked(item, values)
     )
+
+
+def _is_asked(item, values):
+    """Whether an item's show-if (enableWhen) lets it be asked beside these answers."""
+    tree = catalogue.current().conditions.get(item.name, {}).get("show_if")
+    return tree is None or evaluate.value(tree, values, None) is not False
 
 
 def written(instrument, patient_id, values, missing, base, *, timepoint=None, day=None, event=None, version=None,
@@ -113,13 +122,12 @@ def _answer(item, value):
     if item.choices:
         display = item.choice(value).label.en
         return {"valueCoding": {"system": names.code_system(item.name), "code": str(value), "display": display}}
-    if item.kind in ("date", "partial_date"):
-        return {"valueDate": value.isoformat() if isinstance(value, date) else value}
-    if item.kind == "time":
-        return {"valueTime": value.strftime("%H:%M:%S")}
-    if item.kind == "decimal":
-        return {"valueDecimal": float(value)}
-    return {"valueInteger": value} if isinstance(value, int) else {"valueString": value}
+    element = f"value{TYPES[kind_of(item)].capitalize()}"
+    if isinstance(value, date):
+        return {element: value.isoformat()}
+    if isinstance(value, time):
+        return {element: value.strftime("%H:%M:%S")}
+    return {element: float(value) if item.kind == "decimal" else value}
 
 
 def _written_derived(derived, value):
@@ -140,11 +148,14 @@ def _written_derived(derived, value):
 # Reading
 
 
-def read(resource):
-    """The `Response` that a QuestionnaireResponse is. Raises InvalidResource naming everything that is wrong."""
+def read(resource, zone: tzinfo | None = None):
+    """The `Response` that a QuestionnaireResponse is. Raises InvalidResource naming everything that is wrong.
+
+    zone  the study's: the day of a moment is the day that it was there
+    """
     if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
         raise InvalidResource([Fault("QuestionnaireResponse", "structure", NOT_ONE)])
-    faults = []
+    faults: list[Fault] = []
     instrument = _instrument(resource, faults)
     patient_id = _subject(resource, faults)
     status = resource.get("status")
@@ -155,7 +166,7 @@ def read(resource):
     response = Response(instrument, patient_id, status or "in-progress", id=str(resource.get("id") or ""))
     response.reason = str(extension_of(resource, names.REASON, "valueString") or "")[:200]
     if instrument in catalogue.current().of_assessment:
-        _read_visit(resource, response, faults)
+        _read_visit(resource, response, faults, zone)
     _read_items(resource, response, faults)
     if faults:
         raise InvalidResource(faults)
@@ -197,15 +208,26 @@ def dictionaries(value):
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _read_visit(resource, response, faults):
+def _read_visit(resource, response, faults, zone):
     timepoint = extension_of(resource, names.TIMEPOINT, "valueCode")
     if not isinstance(timepoint, str) or not timepoint:
         faults.append(Fault("QuestionnaireResponse.extension", "required", NO_TIMEPOINT))
     else:
         response.timepoint = timepoint
-    response.day = str(resource.get("authored") or "")[:10]
+    response.day = _day(str(resource.get("authored") or ""), zone)
     if not response.day:
         faults.append(Fault("QuestionnaireResponse.authored", "required", NO_DATE))
+
+
+def _day(text, zone):
+    """The day of a date, or of a moment with its offset where the study is; empty where it is neither."""
+    if "T" not in text:
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return moment.astimezone(zone).date().isoformat() if moment.tzinfo else ""
 
 
 def _read_items(resource, response, faults):
@@ -275,4 +297,4 @@ def _value(item, answer):
     value = answer.get(kind)
     if not isinstance(value, wanted) or isinstance(value, bool):
         return WRONG_TYPE.format(v=kind), None
-    return None, value
+    return None, value.removesuffix(":00") if item.kind == "time" and len(value) == 8 else value

@@ -15,7 +15,7 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.entry.own_records import save_own_record
 from registry.services.entry.patients import items_of, save_adverse_event, save_form
 from registry.services.records import extras, identity
-from registry.services.records.cleaning import REQUIRED, InvalidAnswers
+from registry.services.records.cleaning import REQUIRED, Asked, InvalidAnswers, clean
 from registry.services.records.storing import Conflict
 from registry.tasks import start_patient_outcomes
 
@@ -112,15 +112,25 @@ def _merged(row, items, response, known=None):
 
 def _completes(items, raw, missing, response):
     return response.completed and all(
-        raw.get(item.name) is not None or item.name in missing for item in items if item.required
+        raw.get(item.name) is not None or item.name in missing for item in _asked(items, raw, missing)
     )
+
+
+def _asked(items, raw, missing):
+    """The items that a complete form must answer beside these answers: what enableWhen hides is not asked."""
+    try:
+        values = clean(items, raw, missing, complete=False).values
+    except InvalidAnswers as error:
+        values = error.readable.values
+    asked = Asked(values)
+    return [item for item in items if asked.is_shown(item) and asked.is_required(item)]
 
 
 def _require_own(response, items):
     """A response that says it is complete needs every answer of its own instrument that is asked, of `items`."""
     if response.completed:
         answered = response.raw.keys() | response.missing.keys() | response.masked
-        asked = {item.name for item in items if item.required}
+        asked = {item.name for item in _asked(items, response.raw, response.missing)}
         lacking = [item.name for item in response.instrument.items if item.name in asked - answered]
         if lacking:
             raise InvalidAnswers({name: [REQUIRED] for name in lacking})

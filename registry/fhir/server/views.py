@@ -1,17 +1,19 @@
-"""The addresses of the FHIR server: metadata, Patient, Questionnaire, QuestionnaireResponse."""
+"""The addresses of the FHIR server: metadata, Patient, Questionnaire, QuestionnaireResponse, Observation."""
 
 import re
 from datetime import date
 from urllib.parse import parse_qs
 
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.response import Response
 
 from registry.analysis.running.versions import product_version
 from registry.api.shared.idempotency import repeatable
-from registry.fhir.mapping import capability, names, patients, questionnaires, responses
+from registry.fhir.mapping import capability, names, observations, patients, questionnaires, responses
 from registry.fhir.mapping.faults import Fault, InvalidResource
-from registry.fhir.server import answers
+from registry.fhir.server import answers, searching
+from registry.fhir.server.bundles import searchset
 from registry.fhir.server.resource import Refused, Resource, shown
 from registry.instruments import catalogue, spelling
 from registry.instruments.base import InvalidValue, Label
@@ -25,56 +27,17 @@ from sites.models import Site
 from sites.tenancy.access import Can
 
 SINCE = date(2026, 11, 1)
-MOST = 200  # resources of a page
-USUAL = 50
-
 NO_MATCH = Label(
     'Send If-Match with the version that was read, such as W/"3".',
     'If-Matchで読み込んだ版（例：W/"3"）を送ってください。',
 )
-BAD_COUNT = Label("_count must be a whole number from 1 to 200.", "_countは1から200までの整数です。")
 NO_PATIENT = Label("Name the patient: patient=S07-0012.", "患者を指定してください（patient=S07-0012）。")
-UNKNOWN_PARAMETER = Label(
-    "{name} is not a parameter of this search; one of {known}.", "{name}は検索に使えません（{known}）。"
+BY_POST = Label(
+    "A hospital's number stands in no address, which logs keep: search by POST Patient/_search.",
+    "病院の患者番号はログに残るためURLに書けません。POST Patient/_searchで検索してください。",
 )
 OTHER_ID = Label("is not the id of this address", "アドレスのidと一致しません")
 OTHER_SITE = Label("must be a site where you enter data", "データ入力ができる施設ではありません")
-
-
-def bundle(request, resources, *, total=None, following=None):
-    """A searchset of resources; `following`: the query of the next page."""
-    here = request.build_absolute_uri()
-    links = [{"relation": "self", "url": here}]
-    if following:
-        links.append({"relation": "next", "url": f"{request.build_absolute_uri(request.path)}?{following}"})
-    base = request.build_absolute_uri(request.path)
-    bundled = {"resourceType": "Bundle", "type": "searchset", "link": links}
-    if total is not None:
-        bundled["total"] = total
-    bundled["entry"] = [
-        {"fullUrl": f"{base}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
-        for resource in resources
-    ]
-    return {name: value for name, value in bundled.items() if value != []}
-
-
-def count_of(request):
-    text = request.GET.get("_count", str(USUAL))
-    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= MOST:
-        raise Refused(400, BAD_COUNT, "value")
-    return int(text)
-
-
-OF_EVERY_SEARCH = ("_count", "_after", "_format", "_pretty")
-
-
-def check_search(request, resource):
-    """Refused for a parameter that is not understood: to leave it out would answer with more than was asked for."""
-    known = (*(name for name, _ in capability.RESOURCES[resource][1]), *OF_EVERY_SEARCH)
-    for name in request.GET:
-        if name not in known:
-            names = {"name": name[:40], "known": ", ".join(known)}
-            raise Refused(400, UNKNOWN_PARAMETER.format(**names), "not-supported")
 
 
 BAD_CONDITION = Label(
@@ -108,14 +71,14 @@ class Metadata(Resource):
 
 class Questionnaires(Resource):
     def get(self, request):
-        check_search(request, "Questionnaire")
+        searching.check(request, "Questionnaire")
         resources = [
             questionnaires.questionnaire(instrument, self.base) for instrument in catalogue.current().instruments
         ]
         for name, key in (("_id", "id"), ("url", "url")):
             if name in request.GET:
                 resources = [resource for resource in resources if resource[key] == request.GET[name].partition("|")[0]]
-        return Response(bundle(request, resources, total=len(resources)))
+        return Response(searchset(request, resources, total=len(resources)))
 
 
 class OneQuestionnaire(Resource):
@@ -149,23 +112,39 @@ class Patients(OfPatients):
     def get(self, request):
         """Patients in the order of their numbers; the next page begins after the last."""
         self.access.require(Can.READ)
-        check_search(request, "Patient")
-        count = count_of(request)
+        searching.check(request, "Patient")
+        count = searching.count_of(request)
         rows = of_use_to(self.access, Patient.objects.visible_to(self.access), "").order_by("pk")
-        if "_id" in request.GET:
-            rows = rows.filter(pk=_decoded(request.GET["_id"]))
-        if "identifier" in request.GET:
-            system, bar, value = request.GET["identifier"].rpartition("|")
-            value = spelling.as_number(value)
-            # The value of a token is the number itself; without a system it may stand in any.
-            rows = rows.filter(pk=value) if system in ("", names.PATIENT_ID) and (system or not bar) else rows.none()
+        rows = rows.filter(**{f"updated_at__{side}": moment for side, moment in searching.updated(request).items()})
+        if (ids := searching.several(request, "_id")) is not None:
+            rows = rows.filter(pk__in=[_decoded(text) for text in ids])
+        if (tokens := searching.several(request, "identifier")) is not None:
+            rows = rows.filter(pk__in=[number for token in tokens for number in self._with_identifier(token)])
+        if (genders := searching.several(request, "gender")) is not None:
+            rows = rows.filter(sex__in=[token.rpartition("|")[2] for token in genders])
+        total = rows.count() if searching.wants_total(request) else None
         if after := request.GET.get("_after"):
             rows = rows.filter(pk__gt=after)
         page_rows, codes = list(rows[: count + 1]), _codes()
-        following = f"_count={count}&_after={page_rows[count - 1].pk}" if len(page_rows) > count else None
-        return Response(
-            bundle(request, [_patient(patient, codes) for patient in page_rows[:count]], following=following)
-        )
+        following = None
+        if len(page_rows) > count:
+            following = request.GET.copy()
+            following["_after"] = page_rows[count - 1].pk
+            following = following.urlencode()
+        shown_patients = [_patient(patient, codes) for patient in page_rows[:count]]
+        return Response(searchset(request, shown_patients, total=total, following=following))
+
+    def _with_identifier(self, token):
+        """Numbers of the patients that a token names: a system, a bar and a value, or a value of any system."""
+        system, bar, value = token.rpartition("|")
+        if system == names.PATIENT_ID or not bar:
+            yield spelling.as_number(value)
+        if system == names.HOSPITAL_NUMBER and not getattr(self.request._request, "is_part", False):
+            raise Refused(400, BY_POST, "not-supported")
+        if system == names.HOSPITAL_NUMBER and (number := _local_number(value)):
+            for site in Site.objects.filter(pk__in=self.access.sites_for(Can.IDENTIFY)):
+                for patient in with_hospital_number(access=self.access, site=site, number=number):
+                    yield patient.pk
 
     @repeatable
     def post(self, request):
@@ -236,6 +215,14 @@ def _condition(request):
         raise Refused(400, error.reason, "value", "If-None-Exist") from None
 
 
+def _local_number(text):
+    """A hospital's number in its one spelling; empty for what is none."""
+    try:
+        return spelling.local_number(text)
+    except InvalidValue:
+        return ""
+
+
 def _decoded(text):
     try:
         return names.decoded(text)
@@ -248,35 +235,100 @@ class OnePatient(OfPatients):
         return shown(_patient(self.patient(_decoded(patient_id)), _codes()))
 
 
-class QuestionnaireResponses(OfPatients):
-    def get(self, request):
-        """Every response of one patient, or those to one questionnaire."""
+class _OfOnePatient(OfPatients):
+    def asked_for(self, request, kind):
+        """The patient that a search of what is about one must name."""
         self.access.require(Can.READ)
-        check_search(request, "QuestionnaireResponse")
+        searching.check(request, kind)
         wanted = request.GET.get("patient") or request.GET.get("subject")
         if not wanted:
             raise Refused(400, NO_PATIENT, "required")
-        patient = self.patient(_decoded(wanted.rpartition("/")[2]))
-        rows = [
-            (patient, answers.instruments_of("patient")),
-            *((assessment, answers.instruments_of("assessment")) for assessment in _assessments(patient)),
-            *((event, answers.instruments_of("event")) for event in patient.adverse_events.order_by("pk")),
-            *((record, (own_records.instrument(record.form),)) for record in own_records_of(patient)),
-        ]
+        return self.patient(_decoded(wanted.rpartition("/")[2]))
+
+    def found(self, request, patient, resources):
+        """The searchset of some resources about a patient, the patient too where `_include` says so."""
+        included = [_patient(patient, _codes())] if request.GET.getlist("_include") and resources else []
+        return Response(searchset(request, resources, total=len(resources), included=included))
+
+
+def _responses(patient, base, bounds, only=""):
+    """Every QuestionnaireResponse of a patient, or those to one questionnaire, changed within the bounds."""
+    rows = [
+        (patient, answers.instruments_of("patient")),
+        *((assessment, answers.instruments_of("assessment")) for assessment in _assessments(patient)),
+        *((event, answers.instruments_of("event")) for event in patient.adverse_events.order_by("pk")),
+        *((record, (own_records.instrument(record.form),)) for record in own_records_of(patient)),
+    ]
+    return [
+        answers.shown_of(row, instrument, base)
+        for row, instruments in rows
+        if searching.is_within(bounds, row.updated_at)
+        for instrument in instruments
+        if answers.has_answers(row, instrument) and only in ("", names.resource_id(instrument.code))
+    ]
+
+
+def _observations(patient, base, bounds):
+    rows = [row for row in _assessments(patient) if searching.is_within(bounds, row.updated_at)]
+    return [observation for row in rows for observation in observations.written(row, base)]
+
+
+class Everything(OfPatients):
+    def get(self, request, patient_id):
+        """A patient with every response and observation: `Patient/[id]/$everything`."""
+        patient = self.patient(_decoded(patient_id))
+        for name in request.GET:
+            if name not in ("_format", "_pretty"):
+                raise Refused(400, searching.UNKNOWN_PARAMETER.format(name=name[:40], known="_format"), "not-supported")
+        resources = [_patient(patient, _codes())]
+        resources += _responses(patient, self.base, {}) + _observations(patient, self.base, {})
+        return Response(searchset(request, resources, total=len(resources)))
+
+
+class Observations(_OfOnePatient):
+    def get(self, request):
+        """Totals, classes and HSUV of one patient's assessments."""
+        patient = self.asked_for(request, "Observation")
+        resources = _observations(patient, self.base, searching.updated(request))
+        if (tokens := searching.several(request, "code")) is not None:
+            resources = [resource for resource in resources if any(_has_code(resource, token) for token in tokens)]
+        return self.found(request, patient, resources)
+
+
+def _has_code(resource, token):
+    """Whether an Observation has the code of a token: `code`, or `system|code`."""
+    system, bar, code = token.rpartition("|")
+    return any(
+        coding["code"] == code and (not bar or coding["system"] == system) for coding in resource["code"]["coding"]
+    )
+
+
+class OneObservation(OfPatients):
+    def get(self, request, observation_id):
+        try:
+            code, patient_id, timepoint = observations.parts_of(observation_id)
+        except ValueError:
+            raise Http404 from None
+        row = _assessments(self.patient(patient_id)).filter(timepoint_id=timepoint).first()
+        written = observations.written(row, self.base) if row else ()
+        resource = next((resource for resource in written if resource["id"].startswith(f"{code}.")), None)
+        if resource is None:
+            raise Http404
+        return shown(resource)
+
+
+class QuestionnaireResponses(_OfOnePatient):
+    def get(self, request):
+        """Every response of one patient, or those to one questionnaire."""
+        patient = self.asked_for(request, "QuestionnaireResponse")
         only = request.GET.get("questionnaire", "").partition("|")[0].rpartition("/")[2]
-        resources = [
-            answers.shown_of(row, instrument, self.base)
-            for row, instruments in rows
-            for instrument in instruments
-            if answers.has_answers(row, instrument) and only in ("", names.resource_id(instrument.code))
-        ]
-        return Response(bundle(request, resources, total=len(resources)))
+        return self.found(request, patient, _responses(patient, self.base, searching.updated(request), only))
 
     @repeatable
     def post(self, request):
         """Store the answers to one instrument, where there are none yet."""
         self.access.require(Can.ENTER)
-        response = responses.read(self.sent)
+        response = responses.read(self.sent, timezone.get_default_timezone())
         patient = self.patient(response.patient_id)
         self.access.require(Can.ENTER, patient.site_id)
         row = answers.store(self.access, patient, response)
@@ -319,7 +371,7 @@ class OneQuestionnaireResponse(OfPatients):
         version = re.fullmatch(r'(?:W/)?"(\d{1,9})"', request.headers.get("If-Match", ""))
         if not version:
             raise Refused(428, NO_MATCH, "required")
-        response = responses.read(self.sent)
+        response = responses.read(self.sent, timezone.get_default_timezone())
         same = (response.instrument, response.patient_id) == (instrument, patient.pk)
         if response.id != response_id or not same or response.timepoint != getattr(row, "timepoint_id", None):
             raise InvalidResource([Fault("QuestionnaireResponse.id", "value", OTHER_ID)])

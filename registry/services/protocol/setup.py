@@ -95,7 +95,7 @@ def save_about(*, access: Access, about: Any, note: Any) -> Any:
     Raises PermissionDenied; InvalidDefinition where a list names something twice, or drops what patients have.
     """
     access.require(Can.ADMINISTER)
-    faults = list(_faults(about))
+    faults = list(_shape(about)) or list(_faults(about))
     if faults:
         raise InvalidDefinition(faults)
     protocol = document() | {"study": about}
@@ -110,6 +110,43 @@ def save_about(*, access: Access, about: Any, note: Any) -> Any:
 def _differs(made: Any) -> Any:
     entries = document().get("instruments") or []
     return next((entry["document"] for entry in entries if entry["document"]["code"] == made["code"]), None) != made
+
+
+NO_TEXT = Label("must be a text of one line, at most 500 characters", "1行の文字列（500文字以内）としてください")
+NO_WORDS = Label("must be an object of language to text", "言語ごとの文字列のオブジェクトとしてください")
+NO_LIST = Label("must be a list", "リストとしてください")
+NO_ENTRY = Label("must be an object with a code", "コードを持つオブジェクトとしてください")
+
+
+def _shape(about: Any) -> Iterator[Fault]:
+    """What is of another type than pages expect, or would break the head of a mail: files say anything."""
+    for key in (*TEXTS, "logo", "arm_at"):
+        if about.get(key) is not None and not _is_line(about[key]):
+            yield Fault(0, key, str(about[key])[:80], NO_TEXT)
+    if not _is_words(about.get("name")):
+        yield Fault(0, "name", str(about["name"])[:80], NO_WORDS)
+    for key in (*LISTS, "blind"):
+        entries = about.get(key)
+        if entries is not None and not isinstance(entries, (list, tuple)):
+            yield Fault(0, key, str(entries)[:80], NO_LIST)
+        elif key != "blind":
+            yield from _entry_faults(key, entries or ())
+
+
+def _entry_faults(key: str, entries: Any) -> Iterator[Fault]:
+    for row, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict) or not _is_line(entry.get("code")):
+            yield Fault(row, key, str(entry)[:80], NO_ENTRY)
+        elif not _is_words(entry.get("label")):
+            yield Fault(row, key, str(entry["label"])[:80], NO_WORDS)
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 500 and len(value.splitlines()) < 2 and "\0" not in value
+
+
+def _is_words(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(isinstance(text, str) for text in value.values()))
 
 
 def _faults(about: Any) -> Iterator[Fault]:

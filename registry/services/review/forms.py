@@ -51,7 +51,8 @@ class FormRow:
     @property
     def comparable(self) -> tuple[str, ...]:
         """Columns that a monitor compares with the source: those that name nobody, and no arm that is to be hidden."""
-        return tuple(name for name in self.columns if not (_is_unseen(name) or _is_identifying(name)))
+        hidden = protocol.hidden_names()
+        return tuple(name for name in self.columns if name not in hidden and not _is_identifying(name))
 
     @property
     def state_column(self) -> str | None:
@@ -73,11 +74,6 @@ class FormRow:
     @property
     def is_finished(self) -> bool:
         return self.state in (State.COMPLETE, State.VERIFIED, State.LOCKED)
-
-
-def _is_unseen(name: str) -> bool:
-    """Whether whoever asks must not know this item."""
-    return name in protocol.at(protocol.version()).own_names and name not in catalogue.current().own_names
 
 
 def _is_identifying(name: str) -> Any:

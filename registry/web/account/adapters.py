@@ -45,18 +45,22 @@ NOTICES = {
     "mfa/email/webauthn_removed": _("A security key or passkey was removed from your Metaspine account."),
     "mfa/email/recovery_codes_generated": _("New recovery codes were made for your Metaspine account."),
     "token_issued": _("An API token was issued for your Metaspine account."),
+    "address_changed": _("An administrator changed the e-mail address of your Metaspine account."),
     "second_factor_reset": _("An administrator removed the second factor of your Metaspine account."),
 }
 
 
-def notify(notice, user):
-    """Tell a person by mail, in their language, what changed about how they sign in; nothing without a mail server."""
+def notify(notice, user, address=""):
+    """Tell a person by mail, in their language, what changed about how they sign in; nothing without a mail server.
+
+    address  another than the person has now
+    """
     if not settings.MAIL or notice not in NOTICES:
         return
     with override(user.language):
         body = render_to_string("account/email/changed_message.txt", {"what": NOTICES[notice], "when": timezone.now()})
         tasks.start_mail(
-            settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + _("your sign-in was changed"), body.strip(), user.email
+            settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + _("your sign-in was changed"), body.strip(), address or user.email
         )
 
 

@@ -1,5 +1,6 @@
 """The history of a patient's records, field by field, from the audit trail."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -19,6 +20,7 @@ from registry.instruments.core.follow_up_end import FOLLOW_UP_END
 from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, Consent, ConsentWithdrawal, OwnRecord, QueryState
+from registry.services.current_protocol import hidden_names
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
@@ -42,7 +44,6 @@ COLUMNS = {
     "status": gettext_lazy("State"),
 }
 # Columns that say which row it is, not what was answered.
-ARM_COLUMNS = frozenset({"study_arm", "study_arm_why"})
 KEYS = {"id", "patient_id", "site_id", "timepoint_id", "version", "updated_at", "updated_by_id", "key"}
 SHOWN = 500
 
@@ -239,9 +240,17 @@ def act_in_words(action):
     return str(words) if words else action.replace("_", " ")
 
 
-def unseen_columns():
-    """Columns that the trail keeps from whoever must not know the arms of the study."""
-    return ARM_COLUMNS if current().blind else frozenset()
+def unseen_columns(event):
+    """Columns of an event that the trail keeps from whoever must not know the arms of the study."""
+    if not current().blind:
+        return frozenset()
+    hidden = hidden_names()
+    if event.table_name == "registry_querymessage":
+        return hidden | {"text"}  # of which query, the trail does not say
+    named = json.dumps([event.old, event.new])
+    if event.table_name == "registry_query" and any(f'"{name}"' in named for name in hidden):
+        return hidden | {"field", "seen", "text"}
+    return hidden
 
 
 def lines_of(event, identifies):
@@ -256,7 +265,7 @@ def lines_of(event, identifies):
             if name not in KEYS
         ]
     lines = []
-    for name in sorted({*old, *new} - KEYS - unseen_columns(), key=_place):
+    for name in sorted({*old, *new} - KEYS - unseen_columns(event), key=_place):
         if name == "missing":
             lines += _reason_lines(old.get(name) or {}, new.get(name) or {})
         elif (before := old.get(name)) != (after := new.get(name)):

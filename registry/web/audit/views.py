@@ -149,10 +149,8 @@ def _lines(access, filters, newest, scope):
             names = names_of({event.user_id for event in events})
             codes = {site.pk: site.code for site in sites_of(access)}
             subjects = subjects_of(events)
-        if not events:
-            return
-        yield "".join(
-            writer.writerow(
+            # Within the scope: it says what a person must not know.
+            cells = [
                 _cells(
                     event,
                     names,
@@ -160,9 +158,11 @@ def _lines(access, filters, newest, scope):
                     subjects.get((event.table_name, event.row_id), NOBODY),
                     event.site_id in identified,
                 )
-            )
-            for event in events
-        )
+                for event in events
+            ]
+        if not events:
+            return
+        yield "".join(map(writer.writerow, cells))
         below = events[-1].pk
 
 
@@ -193,6 +193,6 @@ def _as_json(event, values, identifies):
     if event.action in ROW_ACTIONS:
         secret = encrypted().get(event.table_name, frozenset())
         secret = secret if identifies else secret | IDENTIFYING
-        secret |= unseen_columns()
+        secret |= unseen_columns(event)
         values = {name: HIDDEN if name in secret else value for name, value in values.items()}
     return json.dumps(values, ensure_ascii=False)

@@ -27,7 +27,7 @@ from sites.confirming import confirmed
 from sites.models import Invitation, Membership, User
 from sites.people.administrators import none_would_last
 from sites.people.membership_forms import LAST_ADMINISTRATOR, MembershipForm
-from sites.people.sign_ins import end_sessions, reset_second_factor
+from sites.people.sign_ins import address_changed, end_sessions, reset_second_factor
 from sites.tenancy.access import ROLE_LABELS, Can, Role
 
 LINK = "password_link"  # in the session, for the next page alone
@@ -56,7 +56,9 @@ class PersonForm(Styled, forms.ModelForm):
         model = User
         fields = ("name", "email", "language")
 
-    helps = {"email": _lazy("The person signs in with it: tell them before you change it.")}
+    helps = {
+        "email": _lazy("The person signs in with it. Another one ends their sessions, and both addresses are told.")
+    }
 
     def clean_email(self):
         """Said here, and once: the database refuses the same."""
@@ -115,6 +117,8 @@ def person_change(request, user_id):
     form = PersonForm(request.POST if request.method == "POST" else None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
+        if "email" in form.changed_data:
+            address_changed(user, form.initial["email"])
         messages.success(request, _("The person is changed."))
         return redirect("person", user.pk)
     context = {"form": form, "person": User.objects.get(pk=user_id)}
