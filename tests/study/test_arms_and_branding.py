@@ -16,6 +16,7 @@ from registry.instruments import catalogue
 from registry.models import ComparisonRun, Export, Query, QueryMessage, SavedCohort
 from registry.services import current_protocol
 from registry.services.entry import patients
+from registry.services.files import snapshots
 from registry.services.protocol import branding, publishing, setup
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.records.storing import ReasonRequired
@@ -157,6 +158,18 @@ def test_what_is_asked_calculated_or_queried_by_the_arm_is_hidden_with_it(by_arm
         assert {"cage_ht", "study_arm"} < current_protocol.hidden_names()
     with as_person(alice):
         assert Query.objects.count() == 2 and not current_protocol.hidden_names()
+
+
+def test_comparing_snapshots_tells_blind_roles_of_no_other_arm(by_arm, browse, alice, bob, dana, as_person, text):
+    with as_person(dana) as access:
+        before = snapshots.freeze(access=access, label="before").pk
+    with as_person(alice) as access:
+        asked = {"access": access, "patient": by_arm, "form": "baseline", "today": TODAY, "reason": "in the theatre"}
+        patients.save_form(raw=BASELINE | BORN | {"study_arm": "TES", "cage_n": "5"}, **asked)
+    address = f"{reverse('snapshot_compare')}?before={before}&after=now"
+    knowing, blind = text(browse(dana).get(address)), text(browse(bob).get(address))
+    assert "TES" in knowing and "study_arm" in knowing
+    assert "TES" not in blind.replace("HT-TES", "") and "study_arm" not in blind and "cage_n" in blind
 
 
 def test_no_file_has_what_follows_from_the_arm_for_blind_roles(by_arm, bob, dana, as_person):
