@@ -79,8 +79,8 @@ def current() -> Any:
 
 
 def hidden_names() -> frozenset[str]:
-    """Own items that whoever asks must not know: the arm, and what is asked or calculated by it; for most, none."""
-    return at(version()).own_names - current().own_names if scope().blind else frozenset()
+    """Own items and calculations that whoever asks must not know: those of `_telling_arms`; for most people, none."""
+    return _telling_arms(at(version())) if scope().blind else frozenset()
 
 
 def _without_arms(protocol: Any) -> Any:

@@ -16,6 +16,7 @@ from registry.instruments import catalogue
 from registry.models import ComparisonRun, Export, Query, QueryMessage, SavedCohort
 from registry.services import current_protocol
 from registry.services.entry import patients
+from registry.services.files import snapshots
 from registry.services.protocol import branding, publishing, setup
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.records.storing import ReasonRequired
@@ -113,6 +114,8 @@ BY_ARM = {
          "required": False},
         {"name": "cage_ht", "label": {"en": "Mesh cages"}, "kind": "whole", "minimum": 0, "maximum": 9,
          "required": False, "show_if": "[study_arm] = 'HT'"},
+        {"name": "cage_make", "label": {"en": "Make"}, "kind": "code", "required": False, "show_if": "[cage_ht] > 0",
+         "choices": [{"code": "a", "label": {"en": "A"}}, {"code": "b", "label": {"en": "B"}}]},
         {"name": "cage_weight", "label": {"en": "Cage weight"}, "kind": "calculated", "places": 0,
          "formula": "if([study_arm] = 'HT', 7, 3)"},
         {"name": "cage_double", "label": {"en": "Double weight"}, "kind": "calculated", "places": 0,
@@ -157,6 +160,28 @@ def test_what_is_asked_calculated_or_queried_by_the_arm_is_hidden_with_it(by_arm
         assert {"cage_ht", "study_arm"} < current_protocol.hidden_names()
     with as_person(alice):
         assert Query.objects.count() == 2 and not current_protocol.hidden_names()
+
+
+def test_a_cohort_of_what_follows_from_the_arm_is_not_there_for_blind_roles(by_arm, browse, bob, dana, as_person, text):
+    steps = [{"step": "category", "variable": "cage_make", "values": ["a"]}]
+    with as_person(dana) as access:
+        saved = SavedCohort.objects.create(name="Of make A", version=1, steps=steps, created_by_id=access.user_id)
+    pages = reverse("cohorts"), reverse("cohort", args=[saved.pk]), f"/api/v1/cohorts/{saved.pk}/flow"
+    assert [browse(dana).get(page).status_code for page in pages] == [200, 200, 200]
+    assert [browse(bob).get(page).status_code for page in pages] == [200, 404, 404]
+    assert "Of make A" not in text(browse(bob).get(pages[0]))
+
+
+def test_comparing_snapshots_tells_blind_roles_of_no_other_arm(by_arm, browse, alice, bob, dana, as_person, text):
+    with as_person(dana) as access:
+        before = snapshots.freeze(access=access, label="before").pk
+    with as_person(alice) as access:
+        asked = {"access": access, "patient": by_arm, "form": "baseline", "today": TODAY, "reason": "in the theatre"}
+        patients.save_form(raw=BASELINE | BORN | {"study_arm": "TES", "cage_n": "5"}, **asked)
+    address = f"{reverse('snapshot_compare')}?before={before}&after=now"
+    knowing, blind = text(browse(dana).get(address)), text(browse(bob).get(address))
+    assert "TES" in knowing and "study_arm" in knowing
+    assert "TES" not in blind.replace("HT-TES", "") and "study_arm" not in blind and "cage_n" in blind
 
 
 def test_no_file_has_what_follows_from_the_arm_for_blind_roles(by_arm, bob, dana, as_person):

@@ -105,6 +105,7 @@ def test_a_link_that_was_given_before_asks_what_is_licensed_and_can_be_sent(link
         (file(**{"eq_vas,low,": "eq_vsa,low,"}), 35, "part"),
         (file() + b"intro,,twice\r\n", 37, "part"),
         (file(**{"eq5d_mobility,1,no problems": "eq5d_mobility,1," + "x" * 2001}), 5, "text"),
+        (file() + b"intro,," + b"x" * 200_000, 0, ""),
     ],
 )
 def test_a_faulty_file_is_refused_with_row_and_reason_and_loads_nothing(content, row, column, ada, client):
@@ -195,3 +196,28 @@ def test_patients_are_asked_the_studys_own_forms_of_every_kind(ada, alice, as_pe
     page = client.get(f"/patients/{patient.pk}/assessments/preop/").content.decode()
     assert 'value="6.5"' in page and "2026-03" in page
     assert Assessment.objects.count() == 0
+
+
+def test_a_wording_that_lacks_what_the_form_asks_by_now_is_not_used_and_says_so(ada, as_person, linked, client):
+    """A later version of an own form asks more than the file had: neither link nor paper fails, and the page tells."""
+    longer = DIARY["items"][2] | {"choices": [*DIARY["items"][2]["choices"], {"code": "heat", "label": {"en": "Heat"}}]}
+    more = {"name": "di_snored", "label": {"en": "Snored?"}, "kind": "yes_no"}
+    later = [
+        DIARY | {"items": [*DIARY["items"], more]},
+        DIARY | {"items": [*DIARY["items"][:2], longer, *DIARY["items"][3:], more]},
+    ]
+    _link, token = linked()
+    with as_person(ada) as access:
+        publishing.keep_draft(access=access, document=DIARY)
+        publishing.publish(access=access, code="diary", note="to try")
+        lines = wording.template("diary").decode("utf-8-sig").splitlines()
+        content = "\r\n".join([lines[0], *(f"{line}The owner's words" for line in lines[1:])]).encode()
+        wording.load(access=access, code="diary", language="en", content=content, licence="L 1")
+        assert wording.loaded("en")["diary"]["items"]["di_slept"]["text"] == "The owner's words"
+        for document in later:
+            publishing.keep_draft(access=access, document=document)
+            publishing.publish(access=access, code="diary", note="asks more")
+            assert "diary" not in wording.loaded("en")
+            assert Client().get(f"/answers/{token}/2/").status_code == 200
+    client.force_login(ada)
+    assert "load a longer file" in client.get("/study/wording/").content.decode()

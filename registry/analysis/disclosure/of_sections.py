@@ -151,7 +151,7 @@ def _of_propensity(entry):
         yield from if_whole([Cell(row, "count") for row in rows], Cell(sizes[group], "scored"))
     pairs = {(row["variable"], row["visit"]): row for row in entry["outcomes"]}
     for at, rows in _grouped(entry["categories"], ("variable", "visit")).items():
-        for side in ("treated", "control"):
+        for side in _SIDES:
             yield from if_whole([Cell(row, side) for row in rows], Cell(pairs[at], "n"))
 
 
@@ -162,6 +162,13 @@ def _of_quality(entry):
         yield Relation([Cell(row, name) for name in ("n", "missing", "died")])
     for row in entry.get("responders", ()):
         yield from _of_names(row, ("improved", "same", "worse"))
+
+
+def _two(entry, difference):
+    """The rows of the two groups that a difference is of, at its visit."""
+    rows = [row for name in ("years", "course", "responders") for row in entry.get(name, ())]
+    two = _pair(difference["group"], [row["group"] for row in rows])
+    return [row for row in rows if row["group"] in two and row.get("visit", "") == difference["visit"]]
 
 
 def _of_transitions(entry):
@@ -196,8 +203,11 @@ def hide_shares(result, threshold):
     for row in (row for entry in result.get("comparisons", ()) for row in entry["rows"]):
         if row["kind"] == BINARY:
             _hide_effects(row)
+    for entry in result.get("qol", ()):
+        _hide_differences(entry, threshold)
     for entry in result.get("propensity", ()):
         _hide_balance(entry, threshold)
+        _hide_outcomes(entry)
 
 
 # Names of counts in a row, and the numbers beside them from which those follow.
@@ -233,6 +243,16 @@ def _hide_effects(row):
             effect |= dict.fromkeys({"estimate", "low", "high", "smd"} & effect.keys())
 
 
+def _hide_differences(entry, threshold):
+    """How many two groups have together, where that of one is hidden; and differences of shares of responders."""
+    for row in entry.get("differences", ()):
+        two = _two(entry, row)
+        if any(is_few(part["n"]) for part in two) and not is_few(row["n"]):
+            Cell(row, "n").hide(threshold)
+        if any(is_few(part[name]) for part in two if "improved" in part for name in ("improved", "n")):
+            row |= dict.fromkeys(("estimate", "low", "high"))
+
+
 def _hidden(count):
     return any(map(is_few, count.values())) if isinstance(count, dict) else is_few(count)
 
@@ -245,4 +265,16 @@ def _hide_balance(entry, threshold):
         for (side, group), (moment, whole) in product(sides, (("before", "scored"), ("after", "used"))):
             share, name = row.get(f"{side}_{moment}"), f"{side}_{moment}"
             if row["level"] and share is not None and 0 < round(share * sizes[group][whole]) < threshold:
-                row[name] = None
+                row |= dict.fromkeys((name, f"smd_{moment}", f"ratio_{moment}"))
+
+
+def _hide_outcomes(entry):
+    """Differences of two shares of matched pairs, where a count behind one of them is hidden."""
+    counted = _grouped(entry["categories"], ("variable", "visit"))
+    for row in entry["outcomes"]:
+        categories = counted.get((row["variable"], row["visit"]), ())
+        if row["effect"] == "risk_difference" and any(is_few(one[side]) for one in categories for side in _SIDES):
+            row |= dict.fromkeys(("estimate", "low", "high"))
+
+
+_SIDES = ("treated", "control")

@@ -172,6 +172,6 @@ def cohort_named(given, *, saved=True):
 
 def saved_of(cohort_id):
     saved = SavedCohort.objects.filter(pk=cohort_id).first()
-    if saved is None:
+    if saved is None or saved_cohorts.is_hidden(saved):
         raise Http404
     return saved

@@ -19,6 +19,7 @@ from django.db.models import Model
 from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
 from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient, Snapshot, SnapshotPart
+from registry.services.current_protocol import hidden_names
 from registry.services.files.data_source import LIVE, Source
 from registry.services.files.data_use import WITHDRAWN
 from registry.services.files.file_formats import FILES
@@ -298,7 +299,8 @@ class TableDifference:
 def differences(before: Any, after: Any, most_cells: int = 200) -> list[TableDifference]:
     """What changed between two Sources: a TableDifference for each table, for the sites in scope.
 
-    Patients whose data must no longer be used are in none of them; a table that one of them did not freeze is left out.
+    Patients whose data must no longer be used are in none of them; a table that one of them did not freeze is left out,
+    and so is what tells the arm of the study to whoever must not know it.
     """
     both = [table for table in TABLES if getattr(before, table.name) and getattr(after, table.name)]
     return [_difference(table, before, after, most_cells) for table in both]
@@ -306,7 +308,8 @@ def differences(before: Any, after: Any, most_cells: int = 200) -> list[TableDif
 
 def _difference(table: Any, before: Any, after: Any, most: Any) -> TableDifference:
     first, second = getattr(before, table.name), getattr(after, table.name)
-    columns = [name for name, _ in _columns(table) if name not in table.key]
+    hidden = hidden_names()
+    columns = [name for name, _ in _columns(table) if name not in table.key and name not in hidden]
     using = ", ".join(table.key)
     # Nobody reads, either, what had changed in data that must no longer be used.
     usable = f"WHERE NOT EXISTS (SELECT FROM ({WITHDRAWN}) AS w WHERE w.patient_id = s.patient_id)"

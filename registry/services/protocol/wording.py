@@ -110,7 +110,11 @@ def _rows(content: bytes) -> tuple[list[tuple[int, tuple[str, str, str]]], list[
     text = next((decoded for decoded in (_decoded(content, name) for name in ENCODINGS) if decoded is not None), None)
     if text is None or "\0" in text:
         return [], [Fault(0, "", "", Label("is no CSV file in UTF-8", "UTF-8のCSVファイルではありません"))]
-    lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text))]
+    try:
+        lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        unread = Label("cannot be read as CSV: {error}", "CSVとして読み取れません：{error}").format(error=error)
+        return [], [Fault(0, "", "", unread)]
     if not lines or tuple(lines[0][:3]) != HEADER:
         wanted = Label("must begin with the columns {c}", "先頭行は {c} としてください").format(c=", ".join(HEADER))
         return [], [Fault(1, "", ",".join(lines[0])[:80] if lines else "", wanted)]
@@ -216,9 +220,19 @@ def loaded(language: str) -> dict[str, dict[str, Any]]:
     """Instrument's code to the document of its wording in a language, for those that have one."""
     documents: dict[str, dict[str, Any]] = {}
     for code, questionnaire in questionnaires().items():
-        if held := _in_languages().get((code, language)):
+        held = _in_languages().get((code, language))
+        if held and fits(questionnaire, held[0]):
             documents |= dict.fromkeys((instrument.code for instrument in questionnaire.instruments), held[0])
     return documents
+
+
+def fits(questionnaire: Questionnaire, document: Mapping[str, Any]) -> bool:
+    """Whether a wording has every question and answer that is asked: a later version of an own form may ask more."""
+    items = document.get("items", {})
+    return all(
+        item.name in items and {str(choice.code) for choice in item.form_choices} <= items[item.name]["choices"].keys()
+        for item in questionnaire.items
+    )
 
 
 def is_placeholder(code: str, language: str) -> bool:

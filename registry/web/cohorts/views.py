@@ -32,7 +32,9 @@ PAGE = 100
 @require_safe
 @for_comparing
 def cohort_list(request):
-    rows = [(saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved()]
+    rows = [
+        (saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved() if not saved_cohorts.is_hidden(saved)
+    ]
     declared = [(cohort, _labels(cohort), address_of(cohort.steps)) for cohort in cohorts.COHORTS.values()]
     return render(request, "cohorts/list.html", {"rows": rows, "declared": declared})
 
@@ -87,6 +89,8 @@ def _save(request, steps, save):
 def cohort(request, cohort_id):
     """One version of a saved cohort, with its flow today."""
     saved = get_object_or_404(SavedCohort.objects.select_related("created_by"), pk=cohort_id)
+    if saved_cohorts.is_hidden(saved):
+        raise Http404
     read = saved_cohorts.cohort_of(saved)
     versions = SavedCohort.objects.filter(name=saved.name).order_by("-version")
     context = {"saved": saved, "versions": versions, "labels": _labels(read)}

@@ -84,7 +84,8 @@ def _lines():
             "title": words(one.title),
             "language": language,
             "language_name": name,
-            "row": row if (row := newest.get((code, language))) and row.document else None,
+            "row": row if (row := newest.get((code, language))) and wording.fits(one, row.document) else None,
+            "is_short": bool(row and row.document) and not wording.fits(one, row.document),
             "is_needed": any(instrument.code in needed for instrument in one.instruments),
         }
         for code, one in wording.questionnaires().items()

@@ -176,6 +176,45 @@ def test_no_difference_of_shares_tells_a_hidden_count(whole):
     assert seen
 
 
+def test_a_standardised_difference_goes_with_the_share_that_it_would_tell(whole):
+    entry = copy.deepcopy(whole)
+    section = entry["propensity"][0]
+    sizes = {row["group"]: row for row in section["sizes"]}
+    rare = section["balance"][0] | {"level": "rare", "treated_before": 3 / sizes[section["treated"]]["scored"]}
+    section["balance"].append(rare | {"treated_after": 0.5, "control_before": 0.5, "control_after": 0.5})
+    row = shown(entry)["propensity"][0]["balance"][-1]
+    assert (row["treated_before"], row["smd_before"], row["ratio_before"]) == (None, None, None)
+    assert (row["control_before"], row["smd_after"]) == (0.5, rare["smd_after"])
+    assert isinstance(rare["smd_after"], float)
+
+
+def test_a_risk_difference_of_pairs_goes_with_a_hidden_count(whole):
+    entry = copy.deepcopy(whole)
+    section = entry["propensity"][0]
+    at = {"variable": "walks", "visit": "1m"}
+    section["outcomes"] = [
+        {**section["outcomes"][0], **at, "n": 40, "missing": 0, "effect": "risk_difference"} | ends
+        for ends in ({"estimate": 0.45, "low": 0.2, "high": 0.7},)
+    ]
+    section["categories"] = [
+        {**at, "level": "yes", "treated": 21, "control": 3}, {**at, "level": "no", "treated": 19, "control": 37},
+    ]  # fmt: skip
+    (outcome,) = shown(entry)["propensity"][0]["outcomes"]
+    assert (outcome["estimate"], outcome["low"], outcome["high"]) == (None, None, None)
+
+
+def test_differences_of_quality_of_life_tell_no_hidden_number(whole):
+    entry = copy.deepcopy(whole)
+    section = next(one for one in entry["qol"] if one.get("responders"))
+    first, second = section["responders"][:2]
+    first |= {"n": 30, "missing": 0, "improved": 15, "same": 10, "worse": 5}
+    second |= {"n": 32, "missing": 4, "improved": 3, "same": 29, "worse": 0}
+    section["differences"][0] |= {"n": 62, "estimate": -0.41, "low": -0.6, "high": -0.2}
+    difference = next(one for one in shown(entry)["qol"] if one.get("responders"))["differences"][0]
+    assert isinstance(difference["n"], Few)
+    assert (difference["estimate"], difference["low"], difference["high"]) == (None, None, None)
+
+
 def test_tables_of_hidden_counts_are_told_in_both_languages(whole):
     for language in ("en", "ja"):
         cells = [cell for table in tables.tables(shown(whole), language) for row in table.rows for cell in row.cells]
