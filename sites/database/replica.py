@@ -1,8 +1,9 @@
 """Read replica (hot standby): work that only reads is done there, and sees whatever was committed before it began.
 
 `REPLICA_DATABASE_URL` names it. The primary is asked how far its log is; the replica is used once it has replayed that
-much, within METASPINE_REPLICA_SECONDS. One that is away, behind, no standby (any more) or of another cluster is passed
-over, and so is one that breaks off or refuses the work: then the primary does it.
+much, within METASPINE_REPLICA_SECONDS. One that is away, behind, no standby (any more), of another cluster or asked as
+a role that row-level security does not bind is passed over, and so is one that breaks off or refuses the work: then the
+primary does it.
 """
 
 import logging
@@ -32,7 +33,9 @@ Result = TypeVar("Result")
 # How far the log is written in memory: with synchronous_commit off, what is acknowledged is not on the disk yet.
 _POSITION = "SELECT pg_current_wal_insert_lsn()::text, (SELECT system_identifier FROM pg_control_system())"
 _STATE = """
-    SELECT pg_is_in_recovery() AND system_identifier = %s, pg_last_wal_replay_lsn() >= %s::pg_lsn,
+    SELECT pg_is_in_recovery() AND system_identifier = %s
+           AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user),
+           pg_last_wal_replay_lsn() >= %s::pg_lsn,
            extract(epoch FROM clock_timestamp()
                    - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float8
     FROM pg_control_system()
@@ -42,7 +45,7 @@ _away = {"until": float("-inf")}
 
 @dataclass(frozen=True)
 class State:
-    """How the replica is: whether it is a standby of this primary, and by how many seconds it is behind (0: not)."""
+    """Whether the replica is a standby of this primary under our policies, and by how many seconds behind (0: not)."""
 
     follows: bool
     behind: float
@@ -84,7 +87,7 @@ def caught_up() -> bool:
         while True:
             follows, reached, _age = _asked(position)
             if not follows:
-                raise psycopg.OperationalError("it is no standby of this primary")
+                raise psycopg.OperationalError("it is no standby of this primary, or its role passes over the policies")
             if reached:
                 return True
             if time.monotonic() > deadline:

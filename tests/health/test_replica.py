@@ -124,3 +124,16 @@ def test_a_standby_that_was_promoted_is_none(standby, site):
     assert replica.on_replica(patients) == (False, 0)
     finding = database.read_replica(Looking())
     assert finding.state == "failed" and "names no standby" in finding.text
+
+
+def test_a_role_that_passes_over_the_policies_is_not_used(standby, site):
+    assert replica.on_replica(patients) == (True, 0)
+    access = standby.data / "pg_hba.conf"
+    access.write_text("local all postgres trust\n" + access.read_text())
+    standby.ask("SELECT pg_reload_conf()")
+    connections[replica.REPLICA].close()
+    del connections[replica.REPLICA]
+    connections.settings[replica.REPLICA] |= {"USER": "postgres", "PASSWORD": ""}
+    assert replica.on_replica(patients) == (False, 0)
+    finding = database.read_replica(Looking())
+    assert finding.state == "failed" and "row-level security" in finding.text

@@ -96,7 +96,11 @@ def read_replica(looking):
         return Finding(OFF, _("None: the primary does all of it."))
     state = replica.state()
     if not state.follows:
-        return Finding(FAILED, _("REPLICA_DATABASE_URL names no standby of this database; the primary does all of it."))
+        words = _(
+            "REPLICA_DATABASE_URL names no standby of this database, or a role that row-level security does not bind; "
+            "the primary does all of it."
+        )
+        return Finding(FAILED, words)
     words = _("It is %(seconds)s s behind; what it is to do waits up to %(most)s s for it, then the primary does it.")
     words %= {"seconds": f"{state.behind:.1f}", "most": f"{settings.REPLICA_SECONDS:.0f}"}
     return Finding(WARNING if state.behind > settings.REPLICA_SECONDS else OK, words)
