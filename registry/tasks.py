@@ -31,6 +31,7 @@ from registry.imports import jobs as imports
 from registry.imports.files import isolated, uploads
 from registry.models import BackupRecord, ComparisonRun, Export
 from registry.services import jobs, outcomes
+from registry.services.entry import suspected_pairs
 from registry.services.monitoring import safety
 from registry.services.operations import (
     alert_letters,
@@ -284,6 +285,13 @@ def purge(dry_run=False):
 def purge_expired():
     """As the command of this name."""
     purge()
+
+
+@app.task
+def look_for_pairs():
+    """Ask the data manager about records of two sites that may be one patient."""
+    with everything(reason="look_for_pairs"), transaction.atomic():
+        suspected_pairs.look()
 
 
 @app.task

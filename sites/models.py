@@ -50,6 +50,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     digest = models.BooleanField(
         _("daily e-mail"), default=True, help_text=_("What waits for the person, in numbers; never on an empty day.")
     )
+    entry_in_steps = models.BooleanField(
+        _("long forms in steps"),
+        default=False,
+        db_default=False,  # a process of the version before knows nothing of it
+        help_text=_("On a tablet or phone one part at a time, and the answers once more before a form is completed."),
+    )
     sign_in_epoch = models.PositiveIntegerField(default=0, editable=False)  # raised to end all of a person's sessions
 
     objects = UserManager()

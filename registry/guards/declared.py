@@ -19,6 +19,7 @@ FUNCTIONS = (
     "patient_links",
     "erasure",
     "in_error",
+    "moves",
     "protocol",
     "participation",
 )

@@ -19,6 +19,7 @@ WRITE = _sites("app.write_sites")
 IDENTIFY = _sites("app.identify_sites")
 QUERY = _sites("app.query_sites")
 SIGN = _sites("app.sign_sites")
+ADJUDICATE = _sites("app.adjudicate_sites")
 # Whoever verifies, signs or adjudicates updates a record's row; a trigger keeps them to the columns that this is about.
 REVIEW = _sites("app.write_sites", "app.verify_sites", "app.sign_sites", "app.adjudicate_sites")
 DISCUSS = _sites("app.write_sites", "app.query_sites")  # queries are answered at the site, raised and closed by others

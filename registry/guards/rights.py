@@ -9,6 +9,7 @@ READ_ONLY = (
     "study_sites_auditseal",
     "registry_guard",
     "registry_owncolumn",
+    "registry_transfer",
     "django_migrations",
 )
 # What is added to and never changed, and what is never removed; a patient's rows go with the patient.
@@ -17,6 +18,7 @@ APPEND_ONLY = {
     "registry_signature": "UPDATE, DELETE",
     "registry_query": "DELETE",
     "registry_enteredinerror": "DELETE",
+    "registry_merge": "DELETE",
     "registry_safetynotice": "DELETE",
     "registry_screeningentry": "DELETE",
     "registry_consent": "DELETE",

@@ -1,6 +1,7 @@
 """What guards each table: policies and triggers, of the live declarations where they name a form's columns."""
 
 from registry.guards.policies import (
+    ADJUDICATE,
     ADMINISTERS,
     DISCUSS,
     HOLDER,
@@ -331,6 +332,21 @@ ERRORS = [
     ),
 ]
 
+OF_BOTH = f"first_site_id = {ADJUDICATE} AND second_site_id = {ADJUDICATE}"
+# Both sites read of a transfer; only the owner's function writes it, in the system's own scope.
+MOVES = [
+    *kept("registry_transfer", insert=ADMINISTERS, read=f"{READ} OR to_site_id = {READ}"),
+    *audited("registry_transfer"),
+    *kept(
+        "registry_merge", insert=f"site_id = {WRITE} AND {ADMINISTERS}", update=f"site_id = {WRITE} AND {ADMINISTERS}"
+    ),
+    *audited("registry_merge", without=("copied", "before")),
+    # A question to the centre: whoever decides about the records of both sites, and nobody at either of them.
+    forced("registry_suspectedpair"),
+    policy("registry_suspectedpair", "centre", using=OF_BOTH, check=OF_BOTH),
+    trigger("registry_merge", "keep_merge", "BEFORE UPDATE", "keep_merge"),
+]
+
 # Made and sent by the system, for people whom the study names; each takes note of their own.
 SAFETY = [
     *kept(
@@ -383,6 +399,7 @@ EVERYTHING = [
     *IMPORTS,
     *PROTOCOL,
     *ERRORS,
+    *MOVES,
     *SAFETY,
     *PARTICIPATION,
 ]

@@ -6,6 +6,7 @@ from registry.models.erasure import Erasure
 from registry.models.exports import Export
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.in_error import EnteredInError
+from registry.models.moves import Merge, SuspectedPair, Transfer
 from registry.models.outcomes import Change, Utility
 from registry.models.patient_links import PatientLink
 from registry.models.plans import SavedPlan
@@ -45,6 +46,7 @@ __all__ = [
     "ImportPart",
     "InstrumentSwitch",
     "LicensedWording",
+    "Merge",
     "OwnColumn",
     "OwnInstrument",
     "OwnRecord",
@@ -67,7 +69,9 @@ __all__ = [
     "SnapshotPart",
     "State",
     "StudyLogo",
+    "SuspectedPair",
     "Timepoint",
+    "Transfer",
     "Utility",
     "Watermark",
 ]

@@ -23,6 +23,7 @@ class EnteredInError(models.Model):
     form    what kind of record it is
     record  the key of its row, as text; a patient's is the patient's number
     code    timepoint of an assessment, code of an own form; "" otherwise
+    merged_into  number of the patient whose record has taken this patient's over; "" otherwise
     """
 
     class Kind(models.TextChoices):
@@ -37,6 +38,7 @@ class EnteredInError(models.Model):
     record = models.CharField(_("record"), max_length=40)
     code = models.CharField(_("timepoint or form"), max_length=20, blank=True)
     reason = models.CharField(_("reason"), max_length=300)
+    merged_into = models.CharField(_("merged into"), max_length=40, blank=True, default="", db_default="")
     marked_by = _by(_("marked by"))
     marked_at = models.DateTimeField(_("marked"), db_default=Now())
     taken_back_by = _by(_("taken back by"))

@@ -53,6 +53,7 @@ class Can(StrEnum):
     ADJUDICATE = "adjudicate"  # segment groups
     FREEZE = "freeze"  # snapshots
     ERASE = "erase"  # a patient's identifiers or record, once the site has recorded that consent was withdrawn
+    RECONCILE = "reconcile"  # two records of one patient into one, a patient to another site
     ADMINISTER = "administer"
 
 
@@ -69,6 +70,7 @@ PERMISSIONS = {
         Can.EXPORT,
         Can.COMPARE,
         Can.ERASE,
+        Can.RECONCILE,
     },
     Role.STATISTICIAN: {Can.READ, Can.COMPARE, Can.EXPORT, Can.FREEZE},
     Role.ADMIN: {Can.ADMINISTER},

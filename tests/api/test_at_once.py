@@ -18,6 +18,7 @@ ENROLMENT = {
     "birth_date": "1950-05-05",
     "consent_date": "2026-01-10",
     "consented": True,
+    "another_person": True,
 }
 ASKERS = 6
 

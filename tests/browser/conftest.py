@@ -86,7 +86,7 @@ def cast(django_db_setup, django_db_blocker):
         _followed(access, followed)
         query = _asked(access_of(mona), followed)
         people = {"alice": alice, "bob": bob, "dana": dana, "ada": ada, "mona": mona, "ivo": ivo}
-        yield SimpleNamespace(**people, followed=followed.pk, new=new.pk, query=query.pk, access=access)
+        yield SimpleNamespace(**people, followed=followed.pk, new=new.pk, query=query.pk, access=access, north=north.pk)
     app.conf.task_always_eager = False
 
 

@@ -68,6 +68,13 @@ PAGES = {
     "mappings": ("dana", "/import/mappings/"),
     "enrolment": ("dana", "/enrolment/"),
     "audit": ("ada", "/audit/"),
+    "sites": ("ada", "/sites/"),
+    "site": ("ada", "/sites/{north}/"),
+    "another site": ("ada", "/sites/new/"),
+    "person changed": ("ada", "/people/{ada}/change/"),
+    "merge": ("dana", "/patients/{new}/merge/?with={followed}"),
+    "transfer": ("dana", "/patients/{followed}/transfer/"),
+    "one patient?": ("dana", "/one-patient/"),
     "people": ("ada", "/people/"),
     "person": ("ada", "/people/{ada}/"),
     "invitations": ("ada", "/people/invitations/"),
@@ -116,7 +123,7 @@ def faults(page, attempts=3):
 def test_a_page_is_accessible_and_fits(opened, cast, name):
     who, path = PAGES[name]
     page = opened(who)
-    page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query, ada=cast.ada.pk))
+    page.goto(path.format(followed=cast.followed, new=cast.new, query=cast.query, ada=cast.ada.pk, north=cast.north))
     page.wait_for_selector(".htmx-request", state="detached")  # what a page fetches by itself
     assert_fits(page)
 

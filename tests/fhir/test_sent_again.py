@@ -130,3 +130,15 @@ def test_the_code_of_a_site_has_one_spelling(send, as_system, north):
     organization["identifier"]["value"] = "N\u200b01"
     status, found, _ = send(PATIENT | {"managingOrganization": organization})
     assert status == 422 and "ZERO WIDTH SPACE" in str(found["issue"])
+
+
+def test_who_was_born_on_the_same_day_is_asked_about(send, as_system, north):
+    assert send()[0] == 201
+    twin = PATIENT | {"identifier": [NUMBER | {"value": "0099"}]}
+    status, found, _ = send(twin)
+    assert (status, found["issue"][0]["code"]) == (409, "duplicate")
+    assert "N01-0001" in str(found)
+    yes = {"url": names.ANOTHER_PERSON, "valueBoolean": True}
+    assert send(twin | {"extension": [*PATIENT["extension"], yes]})[0] == 201
+    with as_system():
+        assert count() == 2

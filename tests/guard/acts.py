@@ -27,8 +27,8 @@ from django.utils.http import int_to_base36
 from registry.exports import jobs as exports
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
-from registry.models import ComparisonRun, Import, Patient, Query
-from registry.services.entry import own_records, patient_links, patients
+from registry.models import ComparisonRun, Import, Patient, Query, SuspectedPair
+from registry.services.entry import merging, own_records, patient_links, patients
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
@@ -36,7 +36,7 @@ from registry.services.protocol import publishing, setup, whole, wording
 from registry.services.quality import scorecards
 from registry.services.review import queries, signing
 from registry.services.study import consents
-from sites.models import Invitation
+from sites.models import Invitation, Site
 from sites.people import tokens
 from sites.people.invitations import invite
 from sites.tenancy.access import Role, access_of
@@ -168,6 +168,35 @@ def linked(world, place):
         asked = {"timepoint": "1m", "language": "en", "respondent": "self", "valid": "1d"}
         link, token = patient_links.create(access=access, patient=patient, **asked)
     return {"link_id": link.pk, "token": token}
+
+
+def enrolled_twice(world, place):
+    """Another record of the place's site, for a merge."""
+    access, scope = _as(world, place, "coordinator")
+    with scope:
+        site = Site.objects.get(pk=world.values[place]["site_id"])
+        raw = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
+        twin = patients.enrol(access=access, site=site, raw=raw, consented=True, today=TODAY)
+    return {"with": twin.pk}
+
+
+def merged(world, place):
+    number = enrolled_twice(world, place)["with"]
+    access, scope = _as(world, "own", "data_manager")
+    with scope:
+        kept, other = (Patient.objects.get(pk=pk) for pk in (world.values[place]["patient_id"], number))
+        choices = dict.fromkeys(merging.compare(kept, other).to_choose, "kept")
+        done = merging.merge(access=access, kept=kept, merged=other, choices=choices, reason="one person")
+    return {"merge_id": done.pk}
+
+
+def suspected(world, place):
+    first, second = sorted((world.values[at]["patient_id"], world.values[at]["site_id"]) for at in ("own", "other"))
+    with everything():
+        pair = SuspectedPair.objects.create(
+            first=first[0], second=second[0], first_site_id=first[1], second_site_id=second[1]
+        )
+    return {"pair_id": pair.pk}
 
 
 def closed(world, place):
@@ -345,6 +374,7 @@ ACTS = {
     **{name: Act(on="", people=SIGNED_IN, refused=302) for name in ("logout", "account_logout")},
     # One's own account
     "session_stay": Act(on="", done=200, stores=False),
+    "account_entry": Act({"entry": "steps"}, on="", stores=False),
     "account_digest": Act({"digest": "start"}, on="", stores=False),
     "account_reauthenticate": Act({"password": PASSWORD}, stores=False),
     "mfa_reauthenticate": Act(
@@ -368,6 +398,19 @@ ACTS = {
         before=withdrawn,
     ),
     "show_identifiers": Act({"on": "1"}, on=""),
+    "transfer_patient": Act(
+        lambda values, _who, world: {
+            "to": next(at["site_id"] for at in world.values.values() if at["site_id"] != values["site_id"]),
+            "reason": "moved house",
+        }
+    ),
+    "merge_patients": Act(
+        {"reason": "one person", "choice-baseline": "kept"},
+        on=lambda values: f"/patients/{values['patient_id']}/merge/?with={values['with']}",
+        before=enrolled_twice,
+    ),
+    "take_back_merge": Act({"reason": "two brothers"}, before=merged),
+    "suspected_pair": Act({"decision": "two", "reason": "twins"}, before=suspected),
     "consent_new": Act({"agreed_version": "2.0", "agreed_language": "ja"}, before=asking_again),
     "consent_correct": Act({"agreed_taken_by": "Ivo", "reason": "another person"}),
     "consent_withdraw": Act({"withdrawn_part": "data_use"}),

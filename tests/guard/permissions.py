@@ -176,9 +176,13 @@ def nothing(values):
     return {}
 
 
+def _mistake(_values):
+    return {"reason": "entered twice"}
+
+
 def _enrolment(values):
     born = {"sex": "male", "birth_date": "1955-04-03", "consent_date": "2026-01-10"}
-    return born | {"site_code": values["site_code"], "consented": True}
+    return born | {"site_code": values["site_code"], "consented": True, "another_person": True}
 
 
 def _assessment(values):
@@ -252,6 +256,19 @@ OPERATIONS = {
     "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),
     "own_record_patch": Operation(ENTRY, scope="write", arguments={"record_id": 999_999}, sent=((nothing, 404, 404),)),
     "batch_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422), (_batch, 200, 200))),
+    "patient_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
+    "assessment_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
+    "adverse_event_in_error_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
+    "entries_in_error_get": Operation(READERS),
+    "entry_take_back_post": Operation(
+        ENTRY, of_site=True, scope="write", sent=((nothing, 422, 404), (_mistake, 200, 404))
+    ),
     "queries_get": Operation(DISCUSSING),
     "queries_post": Operation(ASKING, scope="write", sent=((nothing, 422, 422), (_question, 201, (422, 201)))),
     "query_get": Operation(DISCUSSING, of_site=True),
@@ -354,6 +371,7 @@ RULES = {
     "session_stay": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(200,)),
     "session_back": page(SIGNED_IN),
     "account": page(SIGNED_IN),
+    "account_entry": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
     "account_digest": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(302,)),
     "account_reauthenticate": either(SIGNED_IN),
     "mfa_reauthenticate": Rule(SIGNED_IN, SIGNED_IN, opened=302, acted=(302,)),
@@ -425,6 +443,11 @@ RULES = {
     "show_identifiers": Rule(ENTRY, ENTRY, opened=405, acted=(302,), refused=404),
     "identification_log": page(ENTRY, refused=404),
     "erasures": page(DATA_MANAGER, refused=404),
+    "transfer_patient": record(DATA_MANAGER, DATA_MANAGER, acted=(409,)),
+    "merge_patients": record(DATA_MANAGER, DATA_MANAGER, acted=(200,)),
+    "suspected_pairs": page(DATA_MANAGER),
+    "suspected_pair": Rule(DATA_MANAGER, DATA_MANAGER, opened=404, acted=(404,), arguments={"pair_id": 0}),
+    "take_back_merge": Rule(DATA_MANAGER, DATA_MANAGER, opened=404, acted=(404,), arguments={"merge_id": 0}),
     "screening": page(READERS),
     "screening_csv": page(EXPORTING),
     "screening_new": Rule(ENTRY, ENTRY, acted=(422,)),

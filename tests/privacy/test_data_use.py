@@ -87,7 +87,7 @@ def test_comparison_files_and_expected_numbers_tell_of_them(cast, bob, as_person
 
 @pytest.mark.r
 @needs_r
-def test_r_finds_the_same_numbers_without_them(tmp_path):
+def test_r_finds_the_same_numbers_without_them(db, tmp_path):
     plan = plans.segment_comparison(followups=("3m",))
     frame = Draw(seed=4, n=60, oddity=0).frame(plan.timepoints)
     frame.data["data_use_stopped"][::9] = 1

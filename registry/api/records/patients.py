@@ -25,6 +25,7 @@ from registry.api.shared.item_fields import (
     text_filter,
     whole,
 )
+from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.instruments import catalogue, levels
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
@@ -73,6 +74,10 @@ PatientShown = serializer(
 )
 
 CONSENTED = {"type": "boolean", "description": "That consent was given and the eligibility criteria were checked."}
+ANOTHER_PERSON = {
+    "type": "boolean",
+    "description": "That whoever a 409 named at the site is known to be another person.",
+}
 HOSPITAL_NUMBER = whole("hospital_number", "Number of the patient in the hospital", max_length=40, identifying=True)
 INITIALS = whole("initials", "Initials", max_length=10, identifying=True)
 BIRTH_DATE = catalogue.item("birth_date")
@@ -85,6 +90,7 @@ Enrolment = serializer(
             catalogue.ENROLMENT.items, more=(HOSPITAL_NUMBER, INITIALS), forms=False, reason=False
         ),
         "consented": Declared(CONSENTED),
+        "another_person": Declared(ANOTHER_PERSON),
     },
 )
 FORM_SENT = {
@@ -139,13 +145,15 @@ class Patients(Resource):
     @extend_schema(request=Enrolment, responses={201: PatientShown})
     @repeatable
     def post(self, request):
-        """Enrol a patient, who gets the site's next number."""
+        """Enrol a patient, who gets the site's next number; 409 names who may be the same person."""
         body = dict(request.data)
-        consented = body.pop("consented", False)
+        consented, another_person = body.pop("consented", False), body.pop("another_person", False)
         more = (SITE_CODE, HOSPITAL_NUMBER, INITIALS)
         sent = request_body.read(request, catalogue.ENROLMENT.items, body=body, more=more, forms=False)
         if not isinstance(consented, bool):
             sent.errors["consented"] = [_("must be true or false")]
+        if not isinstance(another_person, bool):
+            sent.errors["another_person"] = [_("must be true or false")]
         sites = Site.objects.filter(pk__in=self.access.sites_for(Can.ENTER))
         site = sites.filter(code=sent.more["site_code"] or "").first()
         if site is None:
@@ -165,9 +173,17 @@ class Patients(Resource):
                 hospital_number=sent.more["hospital_number"] or "",
                 initials=sent.more["initials"] or "",
                 today=today,
+                other_than=None if another_person is True else (),
             )
 
-        patient = request_body.store(sent, save)
+        try:
+            patient = request_body.store(sent, save)
+        except service.AlreadyEnrolled as error:
+            raise Problem(
+                409,
+                _("Already enrolled? Send another_person: true if this is somebody else."),
+                errors={"another_person": [known.patient_id for known in error.known]},
+            ) from error
         location = request.build_absolute_uri(reverse("api:patient", args=[patient.pk]))
         return shown(request, _shown(patient), patient.version, status=201, headers={"Location": location})
 

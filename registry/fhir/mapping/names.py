@@ -13,6 +13,7 @@ TIMEPOINT = URN + "timepoint"  # extensions
 MISSING = URN + "missing-reason"
 REASON = URN + "reason-for-change"
 CONSENT = URN + "consent-date"
+ANOTHER_PERSON = URN + "another-person"
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"

@@ -55,6 +55,7 @@ class Enrolment:
     raw: dict
     consented: bool
     hospital_number: str = ""
+    another_person: bool = False  # that who is like this at the site is known to be somebody else
 
 
 def read(resource):
@@ -78,7 +79,8 @@ def read(resource):
     consent = extension_of(resource, names.CONSENT, "valueDate")
     raw = {"sex": resource.get("gender"), "birth_date": resource.get("birthDate"), "consent_date": consent}
     texts = {name: value if isinstance(value, str) else "" for name, value in raw.items()}
-    return Enrolment(site, texts, bool(consent), hospital_number)
+    another_person = extension_of(resource, names.ANOTHER_PERSON, "valueBoolean") is True
+    return Enrolment(site, texts, bool(consent), hospital_number, another_person)
 
 
 def _hospital_number(resource, faults):

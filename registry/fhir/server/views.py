@@ -19,7 +19,7 @@ from registry.instruments import catalogue, spelling
 from registry.instruments.base import InvalidValue, Label
 from registry.models import AdverseEvent, Assessment, OwnRecord, Patient
 from registry.services.entry import own_records
-from registry.services.entry.patients import enrol, with_hospital_number
+from registry.services.entry.patients import AlreadyEnrolled, enrol, with_hospital_number
 from registry.services.files.data_use import of_use_to, patient_of_use_to
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.review.forms import own_records_of
@@ -47,6 +47,10 @@ BAD_CONDITION = Label(
 NUMBER_KNOWN = Label(
     "A patient with this hospital number is enrolled already: send If-None-Exist to be told who.",
     "この患者番号の患者は登録済みです。If-None-Existを付けて送ると該当する患者が返ります。",
+)
+ALIKE = Label(
+    "Already enrolled as {v}? Send the extension {w} with valueBoolean true if this is somebody else.",
+    "{v}として登録済みではありませんか。別人の場合は拡張{w}をvalueBoolean trueで送ってください。",
 )
 SEVERAL = Label("Several patients have this identifier.", "この識別子の患者が複数います。")
 
@@ -164,7 +168,11 @@ class Patients(OfPatients):
                 raw=asked.raw,
                 consented=asked.consented,
                 hospital_number=asked.hospital_number,
+                other_than=None if asked.another_person else (),
             )
+        except AlreadyEnrolled as error:
+            known = ", ".join(patient.patient_id for patient in error.known)
+            raise Refused(409, ALIKE.format(v=known, w=names.ANOTHER_PERSON), "duplicate", "Patient") from error
         except InvalidAnswers as error:
             raise InvalidResource(
                 [

@@ -1,6 +1,9 @@
 -- What a link is for never changes, nor do answers once they are sent; whoever holds the link answers and sends, no more.
 CREATE FUNCTION patient_link_kept() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF moves_along(TG_RELID, to_jsonb(OLD), to_jsonb(NEW)) THEN
+        RETURN NEW;
+    END IF;
     IF (NEW.id, NEW.site_id, NEW.patient_id, NEW.timepoint, NEW.token_hash, NEW.respondent, NEW.created_by_id,
         NEW.created_at, NEW.expires_at) IS DISTINCT FROM
        (OLD.id, OLD.site_id, OLD.patient_id, OLD.timepoint, OLD.token_hash, OLD.respondent, OLD.created_by_id,

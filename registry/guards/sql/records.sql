@@ -34,7 +34,11 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'answers are entered by the site''s own people only' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF changed && ARRAY['site_id', 'patient_id', 'id', 'timepoint_id', 'form']
+    IF 'site_id' = ANY (changed) AND NOT moves_along(TG_RELID, before, after) THEN
+        RAISE EXCEPTION 'a record stays with its site, unless move_patient moves its patient'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF changed && ARRAY['patient_id', 'id', 'timepoint_id', 'form']
        AND coalesce(current_setting('app.administers', true), '') <> 'on' THEN
         RAISE EXCEPTION 'a record stays with its site, patient and timepoint' USING ERRCODE = 'insufficient_privilege';
     END IF;

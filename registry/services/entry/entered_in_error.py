@@ -23,7 +23,7 @@ from registry.services.records.storing import (
     store_update,
 )
 from sites.tenancy.access import Access, Can
-from sites.tenancy.scope import with_errors
+from sites.tenancy.scope import current, with_errors
 
 Kind = EnteredInError.Kind
 MODELS = {
@@ -41,6 +41,10 @@ AGAIN = Label(
 OF_PATIENT = Label(
     "The patient is marked as entered in error: take that back first.",
     "この患者は誤登録とされています。先に患者の誤登録を取り消してください。",
+)
+MERGED = Label(
+    "This record was merged into {number}: a data manager takes the merge back.",
+    "この記録は{number}に統合されています。統合の取り消しはデータマネージャーが行います。",
 )
 
 
@@ -89,6 +93,11 @@ def mark(*, access: Access, row: Any, version: Any, reason: Any) -> EnteredInErr
     Raises Conflict, Locked (something that would go is signed), ReasonRequired, PermissionDenied.
     """
     require(access, Can.ENTER, row.site_id)
+    return marked(row=row, version=version, reason=reason)
+
+
+def marked(*, row: Any, version: Any, reason: Any, merged_into: str = "") -> EnteredInError:
+    """As `mark`, for a service that has asked who may; in a transaction, and by the person of the current scope."""
     reason = _said(reason)
     kind = KINDS[type(row)]
     patient_id = row.pk if kind == Kind.PATIENT else row.patient_id
@@ -107,7 +116,8 @@ def mark(*, access: Access, row: Any, version: Any, reason: Any) -> EnteredInErr
             record=str(row.pk),
             code=str(getattr(row, "timepoint_id", None) or getattr(row, "form", "")),
             reason=reason,
-            marked_by_id=access.user_id if access is not None else None,
+            merged_into=merged_into,
+            marked_by_id=current().user_id,
         )
         row.in_error = entry.pk
         store_update(row, ["in_error"], reason)
@@ -122,6 +132,13 @@ def take_back(*, access: Access, entry: Any, reason: Any) -> EnteredInError:
     ReasonRequired, PermissionDenied.
     """
     require(access, Can.ENTER, entry.site_id)
+    if entry.merged_into:
+        raise InvalidAnswers({"": [MERGED.format(number=entry.merged_into)]})
+    return taken_back(entry=entry, reason=reason)
+
+
+def taken_back(*, entry: Any, reason: Any) -> EnteredInError:
+    """As `take_back`, for a service that has asked who may; in a transaction, by the person of the current scope."""
     reason = _said(reason)
     with with_errors():
         Patient.objects.select_for_update().only("pk").get(pk=entry.patient_id)
@@ -133,7 +150,7 @@ def take_back(*, access: Access, entry: Any, reason: Any) -> EnteredInError:
             raise InvalidAnswers({"": [obstacle]})
         row.in_error = None
         store_update(row, ["in_error"], reason)
-        entry.taken_back_by_id = access.user_id if access is not None else None
+        entry.taken_back_by_id = current().user_id
         entry.taken_back_reason = reason
         entry.taken_back_at = entry.marked_at  # the database says when
         entry.save(update_fields=["taken_back_by", "taken_back_at", "taken_back_reason"])

@@ -36,18 +36,18 @@ def search(access: Access, text: str) -> list[str]:
     return sorted(
         patient_id
         for patient_id, values in found.items()
-        if any(value and _folded(values[name]) == _folded(value) for name, value in wanted.items())
+        if any(value and folded(values[name]) == folded(value) for name, value in wanted.items())
     )
 
 
 def alike(*, access: Access, site: Any, born: Any, sex: Any, hospital_number: str) -> list[Known]:
     """The `Known` of a site who may be the person of an enrolment form: same hospital number, or birth date and sex."""
-    number = _folded(_spelled(LOCAL_NUMBERS[HOSPITAL_NUMBER], hospital_number))
+    number = folded(_spelled(LOCAL_NUMBERS[HOSPITAL_NUMBER], hospital_number))
     identities = Identity.objects.filter(patient__site=site).select_related("patient")
     sexes = dict(identities.values_list("pk", "patient__sex"))
     known = []
     for patient_id, values in sorted(_opened(access, identities).items()):
-        if number and _folded(values[HOSPITAL_NUMBER]) == number:
+        if number and folded(values[HOSPITAL_NUMBER]) == number:
             known.append(Known(patient_id, HOSPITAL_NUMBER))
         elif born and values[BIRTH] == born and sexes[patient_id] == sex:
             known.append(Known(patient_id, BIRTH))
@@ -73,5 +73,6 @@ def _spelled(item: Any, text: str) -> str:
         return ""
 
 
-def _folded(text: str | None) -> str:
+def folded(text: str | None) -> str:
+    """A number or initials without what spelling differs by."""
     return (text or "").replace(" ", "").replace(".", "").casefold()

@@ -10,7 +10,7 @@ from registry.instruments.base import Label
 from registry.instruments.checks import EVENT_CHECKS
 from registry.instruments.core.patient import age_on
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import AdverseEvent, Erasure, Identity, Patient, State
+from registry.models import AdverseEvent, Erasure, Identity, Patient, State, Transfer
 from registry.services.current_protocol import ARM
 from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
@@ -65,9 +65,11 @@ def _wait_for_others(site: Any) -> None:
 
 def _next_patient_id(site: Any) -> str:
     _wait_for_others(site)  # so that none gets a number twice
-    # A number is never given twice, though its patient be erased or was entered in error.
+    # A number is never given twice, though its patient be erased, moved to another site or was entered in error.
     with with_errors():
-        taken = [patient_id for model in (Patient, Erasure) for patient_id in _longest_last(_numbered(model, site))]
+        taken = [
+            patient_id for model in (Patient, Erasure, Transfer) for patient_id in _longest_last(_numbered(model, site))
+        ]
     last = max((int(patient_id.rsplit("-", 1)[1]) for patient_id in taken), default=0)
     return f"{site.code}-{last + 1:04d}"
 

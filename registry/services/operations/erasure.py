@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from registry.instruments.base import Label
 from registry.instruments.core.follow_up_end import STOP, WITHDRAWN
 from registry.instruments.patient_forms import STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, Attachment, Erasure, FollowUpEnd, Identity, Patient, State
+from registry.models import AdverseEvent, Assessment, Attachment, Erasure, FollowUpEnd, Identity, Merge, Patient, State
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, require
 from sites.tenancy.access import Access, Can
@@ -78,22 +78,32 @@ def erase(*, access: Access, patient: Patient, extent: Any, typed: Any, reason: 
             errors["extent"] = [hindrance]
         if errors:
             raise InvalidAnswers(errors)
-        attachments = Attachment.objects.filter(site_id=patient.site_id, patient_id=patient.pk)
-        rows = {"registry_attachment": attachments.delete()[0]} if attachments.exists() else {}
-        rows |= {"registry_identity": Identity.objects.filter(pk=patient.pk).delete()[0]}
-        if extent == Extent.EVERYTHING:
-            rows |= _delete_record(patient.pk)
-        row = Erasure.objects.create(
-            site_id=patient.site_id,
-            patient_id=patient.pk,
-            extent=extent,
-            reason=reason,
-            rows=rows,
-            erased_by_id=user_id,
-        )
-    # A backup from before does not know of it: the log, kept elsewhere, tells what has to be erased again.
-    transaction.on_commit(lambda: log.warning("erased: %s %s", patient.pk, extent))
+        others = _merged_into(patient.pk)
+        row = _erased(patient.pk, patient.site_id, extent, reason, user_id)
+        for number, site_id in others:
+            if not Erasure.objects.filter(patient_id=number, extent=extent).exists():
+                _erased(number, site_id, extent, reason, user_id)
     return row
+
+
+def _merged_into(patient_id: str) -> list[tuple[str, int]]:
+    """(number, site id) of the records that were merged into a patient's: they are of the same person."""
+    numbers = list(Merge.objects.filter(patient_id=patient_id, taken_back_at=None).values_list("merged", flat=True))
+    rows = list(Patient.objects.filter(pk__in=numbers).values_list("pk", "site_id"))
+    return rows + [further for number in numbers for further in _merged_into(number)]
+
+
+def _erased(patient_id: str, site_id: Any, extent: Any, reason: str, user_id: Any) -> Erasure:
+    attachments = Attachment.objects.filter(site_id=site_id, patient_id=patient_id)
+    rows = {"registry_attachment": attachments.delete()[0]} if attachments.exists() else {}
+    rows |= {"registry_identity": Identity.objects.filter(pk=patient_id).delete()[0]}
+    if extent == Extent.EVERYTHING:
+        rows |= _delete_record(patient_id)
+    # A backup from before does not know of it: the log, kept elsewhere, tells what has to be erased again.
+    transaction.on_commit(lambda: log.warning("erased: %s %s", patient_id, extent))
+    return Erasure.objects.create(
+        site_id=site_id, patient_id=patient_id, extent=extent, reason=reason, rows=rows, erased_by_id=user_id
+    )
 
 
 def _delete_record(patient_id: str) -> dict:

@@ -43,6 +43,7 @@ urlpatterns = [
         name="account_reset_password_from_key",
     ),
     path("account/", account_views.account, name="account"),
+    path("account/entry/", account_views.entry, name="account_entry"),
     path("account/digest/", account_views.digest, name="account_digest"),
     path("digest/stop/<str:token>/", account_views.digest_stop, name="digest_stop"),
     path("account/confirm/", allauth.reauthenticate, name="account_reauthenticate"),

@@ -48,6 +48,15 @@ def digest(request):
     return redirect("account")
 
 
+@require_POST
+def entry(request):
+    """Have long forms in steps, or on one page."""
+    request.user.entry_in_steps = request.POST.get("entry") == "steps"
+    request.user.save(update_fields=["entry_in_steps"])
+    messages.success(request, _("Saved."))
+    return redirect("account")
+
+
 @csrf_exempt  # a mail program that stops e-mails for its reader sends the signed address alone (RFC 8058)
 @never_cache
 @login_not_required

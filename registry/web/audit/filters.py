@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from registry.models import Change, Heartbeat, Patient, Postponed, Utility, Watermark
+from registry.services.entry.transfers import sites_with_trail
 from registry.web.audit import history, subjects
 from registry.web.audit.history import ROW_ACTIONS, records_of
 from sites.audit import sealing
@@ -160,4 +161,4 @@ def _of_row(access, row):
     for table, keys in subjects.rows_of(patient).items():
         if keys:
             condition |= Q(table_name=table, row_id__in=keys)
-    return condition & Q(site_id=patient.site_id)
+    return condition & Q(site_id__in=sites_with_trail(patient))

@@ -21,6 +21,7 @@ from registry.instruments.levels import from_mask
 from registry.instruments.patient_forms import STATE_COLUMNS
 from registry.models import AdverseEvent, Assessment, Consent, ConsentWithdrawal, OwnRecord, QueryState
 from registry.services.current_protocol import hidden_names
+from registry.services.entry.transfers import sites_with_trail
 from registry.web.shared import wording
 from registry.web.shared.lookup import names_of, patient_of
 from registry.web.shared.tags import STATES
@@ -85,7 +86,7 @@ def history(request, patient_id):
     condition = Q()
     for _label, table, row_id in wanted.values():
         condition |= Q(table_name=table, row_id=row_id)
-    events = list(AuditEvent.objects.filter(condition, site_id=patient.site_id).order_by("-pk")[:SHOWN])
+    events = list(AuditEvent.objects.filter(condition, site_id__in=sites_with_trail(patient)).order_by("-pk")[:SHOWN])
     names = names_of([event.user_id for event in events])
     labels = {(table, row_id): label for label, table, row_id in records.values()}
     identifies = request.access.may(Can.IDENTIFY, patient.site_id)
@@ -179,6 +180,9 @@ ROW_ACTIONS = {
 ACTS = {
     "identifiers_viewed": gettext_lazy("Identifiers viewed"),
     "identifiers_shown": gettext_lazy("Identifiers shown in lists"),
+    "patient_transferred": gettext_lazy("Patient moved to another site"),
+    "pair_decided": gettext_lazy("Decided whether two records are one patient"),
+    "records_merged": gettext_lazy("Records of one patient merged"),
     "paper_printed": gettext_lazy("Forms printed"),
     "identification_log": gettext_lazy("Subject identification log opened"),
     "access_counted": gettext_lazy("Somebody's access looked at"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib import messages
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -122,6 +122,8 @@ def edit(request, sheet):
     if request.method == "POST" and not request_is_reader:
         if "look" in request.POST:
             return _look(request, sheet)
+        if "check" in request.POST:
+            return _check(request, sheet)
         return _work_out(request, sheet) if "work_out" in request.POST else _store(request, sheet)
     request.access.require(Can.READ if request.method != "POST" else Can.ENTER, sheet.patient.site_id)
     sheet = sheet.shown()
@@ -156,6 +158,52 @@ def _work_out(request, sheet):
         version=forms.version_in(request.POST),
         worked_out=True,
     )
+
+
+def _check(request, sheet):
+    """Every answer on one screen before the form is completed: what completing would refuse or ask comes first.
+
+    Completing is tried and undone, so that this page finds what that finds; saving itself costs nothing more.
+    """
+    raw, missing = forms.submitted(request.POST, sheet.instruments, sheet.leading, sheet.without)
+    reason, version = request.POST.get("reason", "").strip(), forms.version_in(request.POST)
+    acknowledged = on_form.said_in(request.POST)
+    sent = {"raw": raw, "missing": missing, "complete": True, "reason": reason, "said": acknowledged}
+    errors, asked = {}, ()
+    try:
+        with transaction.atomic():
+            errors, _row, _saved = _attempt(sheet, sent, version)
+            transaction.set_rollback(True)
+    except Unlikely as unlikely_answers:
+        asked = (unlikely_answers.findings, acknowledged)
+    if errors or asked:
+        told = _sentences(sheet, errors) if errors else None
+        return _page(request, sheet, raw, missing, errors=told, asked=asked, reason=reason, version=version, status=422)
+    context = {
+        "sheet": sheet,
+        "patient": sheet.patient,
+        "facts": facts(sheet.patient),
+        "parts": list(_answers(sheet, raw, missing)),
+        "sent": [(name, value) for name, values in request.POST.lists() if name not in NOT_SENT for value in values],
+    }
+    return render(request, "entry/check.html", context)
+
+
+NOT_SENT = frozenset(("csrfmiddlewaretoken", "check", "save", "complete", "work_out"))
+
+
+def _answers(sheet, raw, missing):
+    """(code, title, [(label, answer in words, whether it lacks)]) of each part of the form."""
+    if sheet.leading:
+        yield "", "", [_told(item, raw, missing) for item in sheet.leading]
+    for instrument in sheet.instruments:
+        items = [item for item in instrument.items if item.name not in sheet.without]
+        yield instrument.code, wording.words(instrument.title), [_told(item, raw, missing) for item in items]
+
+
+def _told(item, raw, missing):
+    value = _readable(item, raw, missing)
+    return wording.words(item.label), wording.answer(item, value, missing), value is None
 
 
 def _readable(item, raw, missing):

@@ -21,7 +21,7 @@ from registry.instruments.keys import LOCAL_NUMBERS
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, QueryForm, ScreeningEntry, State
 from registry.services.attachments import files as attachments
-from registry.services.entry import entered_in_error, known_patients, own_records, patients
+from registry.services.entry import entered_in_error, known_patients, merging, own_records, patients, transfers
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
 from registry.services.operations import erasure
@@ -396,6 +396,9 @@ def patient_page(request, patient_id):
             "steps": next_step.missing(patient, own_forms, planned) if may_enter else [],
             "own_drafts": drafts.codes_of(request.access, patient),
             "in_error": _in_error(patient),
+            "may_reconcile": request.access.may(Can.RECONCILE, patient.site_id),
+            "transfers": transfers.of_patient(patient.pk),
+            "merges": merging.merges_of(patient),
             "consent": consents.standing(patient, today, ended=end is not None),
             "attachments": attachments.number_of(patient),
             "identified": identified.beside(request, [patient.pk]).get(patient.pk, ""),

@@ -9,10 +9,16 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from registry.services.entry import suspected_pairs
 from registry.services.protocol import branding
 from registry.web.account.session import seconds_left
 from registry.web.review.queries import waiting
 from sites.tenancy.access import Can
+
+
+def open_pairs(access):
+    """How many pairs wait for a data manager; nobody else is asked, nor costs a statement."""
+    return suspected_pairs.open_pairs(access).count() if access.may(Can.RECONCILE) else 0
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ NAVIGATION = (
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
     Entry("screening", _("Screening log"), (Can.READ,), icon="enrolment"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
+    Entry("suspected_pairs", _("One patient?"), (Can.RECONCILE,), icon="patients", count=open_pairs),
     Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
     Entry("quality", _("Quality"), (Can.READ,), icon="enrolment"),

@@ -1,0 +1,445 @@
+"""Merging two records of one patient, at one site or two: `merged` is taken into `kept`.
+
+Nothing moves and nothing is deleted. What only `merged` has is copied; where both have a form, somebody chooses. Then
+`merged` is marked as entered in error, with everything of its own, so that it leaves every count and comes back whole.
+Until the next entry in `kept` the merge can be taken back: the copies are marked in their turn, and what they had
+replaced counts again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import GeneratedField
+
+from registry.instruments import catalogue
+from registry.instruments.base import Label
+from registry.instruments.core.patient import age_on
+from registry.instruments.keys import ASSESSMENT_DATE
+from registry.instruments.patient_forms import PATIENT_FORMS
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    Attachment,
+    Consent,
+    ConsentWithdrawal,
+    EnteredInError,
+    Erasure,
+    FollowUpEnd,
+    Merge,
+    OwnRecord,
+    Patient,
+    State,
+)
+from registry.models.moves import LONGEST_REASON
+from registry.services.entry import entered_in_error
+from registry.services.entry.patients import answers_of
+from registry.services.follow_up.ends import ITEMS as END_ITEMS
+from registry.services.records import identity
+from registry.services.records.cleaning import InvalidAnswers, broken
+from registry.services.records.storing import (
+    Conflict,
+    Locked,
+    ReasonRequired,
+    as_json,
+    locked_for_update,
+    require,
+    store_update,
+)
+from registry.services.review.queries import settle
+from sites import audit
+from sites.tenancy.access import Access, Can
+from sites.tenancy.scope import current, everything
+
+KEPT, MERGED = "kept", "merged"
+END = "follow_up_end"
+MODELS: dict[str, Any] = {str(kind): model for kind, model in entered_in_error.MODELS.items()} | {END: FollowUpEnd}
+EMPTY, SAME, ONLY_KEPT, ONLY_MERGED, DIFFER = "empty", "same", "only_kept", "only_merged", "differ"
+# Columns of a row that are its own, and never those of a copy.
+OF_ROW = frozenset(("id", "patient", "site", "version", "updated_at", "updated_by_id", "verified", "in_error", "state"))
+
+SAME_RECORD = Label("is this very record", "同じ記録です")
+SIGNED = Label(
+    "A form that would change is signed: it must be unlocked first.",
+    "変更される調査票が署名済みです。先に署名を解除してください。",
+)
+ERASED = Label(
+    "The identifiers or the record of one of them were erased.", "一方の識別情報または記録が削除されています。"
+)
+ONLY_THERE = Label(
+    "{merged} has what only its own record keeps: {what}. Record or attach it at {kept} first, then merge.",
+    "{merged}には、その記録だけにあるもの（{what}）があります。先に{kept}に記録または添付してから統合してください。",
+)
+PARTICIPATION = (
+    (Consent, "agreed_version", Label("consents", "同意")),
+    (ConsentWithdrawal, "withdrawn_part", Label("withdrawals of parts of the consent", "同意の一部撤回")),
+    (Attachment, "", Label("attached files", "添付ファイル")),
+)
+CHOOSE = Label("Both have it: choose which one stays.", "両方にあります。残すほうを選んでください。")
+MISFIT = Label(
+    "What would stay does not fit together: the database refused it ({name}). Choose otherwise, or correct one of them "
+    "first.",
+    "残す値どうしが矛盾するため、登録できません（{name}）。別の選択をするか、先に修正してください。",
+)
+ENTERED_SINCE = Label(
+    "Something has been entered since the merge: it can no longer be taken back as a whole.",
+    "統合後に入力があったため、統合全体を取り消すことはできません。",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A form of which either record, or both, have something.
+
+    code         a code of PATIENT_FORMS, or of a timepoint
+    state        SAME, ONLY_KEPT, ONLY_MERGED or DIFFER
+    differences  [(name of column, Patient or Assessment kept, the same merged)], for DIFFER
+    """
+
+    code: str
+    state: str
+    differences: tuple[tuple[str, Any, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a merge would do: the parts, and how much goes along or stays behind with `merged`."""
+
+    parts: tuple[Part, ...]
+    events: int = 0
+    same_events: int = 0
+    own_records: int = 0
+    signed: int = 0
+    versions: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def to_choose(self) -> list[str]:
+        return [part.code for part in self.parts if part.state == DIFFER]
+
+
+def compare(kept: Patient, merged: Patient) -> Comparison:
+    """The `Comparison` of two records, under a scope that reaches both."""
+    theirs, ours = _visits(merged), _visits(kept)
+    parts = [_part(form, kept, merged, names_of(form)) for form in PATIENT_FORMS]
+    parts += [_visit(code, ours.get(code), theirs.get(code)) for code in dict.fromkeys((*ours, *theirs))]
+    events, known = _events(merged), {_key(event) for event in _events(kept)}
+    same = sum(_key(event) in known for event in events)
+    rows = [kept, merged, *ours.values(), *theirs.values(), *events]
+    return Comparison(
+        tuple(part for part in parts if part.state != EMPTY),
+        events=len(events) - same,
+        same_events=same,
+        own_records=_of(OwnRecord, merged).count(),
+        signed=entered_in_error.hangs_on(merged).signed,
+        versions={f"{row._meta.model_name}-{row.pk}": {"version": row.version} for row in rows},
+    )
+
+
+def names_of(form: Any) -> tuple[str, ...]:
+    """Columns of the row that hold the answers of one of a patient's forms, or of an assessment."""
+    model: Any
+    first: tuple[str, ...]
+    if form in PATIENT_FORMS:
+        model, first, core, extras = Patient, (), PATIENT_FORMS[form].instruments, form
+    else:
+        model, first, core, extras = Assessment, (ASSESSMENT_DATE.name,), catalogue.ASSESSMENT, "assessment"
+    stored = {column.name for column in model._meta.concrete_fields}
+    items = catalogue.items((*core, *catalogue.current().extras.get(extras, ())))
+    return (*first, *(item.name for item in items if item.name in stored))
+
+
+def _part(code: Any, kept: Any, merged: Any, names: Any) -> Part:
+    begun = [any(_answer(row, name) is not None for name in names) for row in (kept, merged)]
+    unlike = tuple((name, kept, merged) for name in names if _answer(kept, name) != _answer(merged, name))
+    if begun == [True, True]:
+        return Part(code, DIFFER if unlike else SAME, unlike)
+    return Part(code, ONLY_KEPT if begun[0] else ONLY_MERGED if begun[1] else EMPTY)
+
+
+def _visit(code: Any, kept: Any, merged: Any) -> Part:
+    if kept is None or merged is None:
+        return Part(code, ONLY_MERGED if kept is None else ONLY_KEPT)
+    return _part(code, kept, merged, names_of(code))
+
+
+def _answer(row: Any, name: str) -> Any:
+    value = getattr(row, name)
+    return row.missing.get(name) if value is None else value
+
+
+def _of(model: Any, patient: Patient) -> Any:
+    return model.objects.filter(site_id=patient.site_id, patient_id=patient.pk, in_error=None)
+
+
+def _visits(patient: Patient) -> dict[str, Any]:
+    return {visit.timepoint_id: visit for visit in _of(Assessment, patient).order_by("timepoint__position", "pk")}
+
+
+def _events(patient: Patient) -> list[Any]:
+    return list(_of(AdverseEvent, patient).order_by("onset_date", "pk"))
+
+
+def _key(event: Any) -> tuple:
+    return event.kind, event.onset_date
+
+
+@transaction.atomic
+def merge(
+    *, access: Access, kept: Patient, merged: Patient, choices: dict[str, str], reason: Any, check: Any = None
+) -> Merge:
+    """Take the record `merged` into `kept`, and return the Merge.
+
+    choices  code of each part that both have differently, to KEPT or MERGED
+    reason   at most 300 characters, without anything that identifies
+    check    called with the `Comparison` under the locks: raises where it is not what the person saw
+    Raises PermissionDenied, ReasonRequired, Locked, Conflict, and InvalidAnswers by part, `with` or "".
+    """
+    for patient in (kept, merged):
+        require(access, Can.RECONCILE, patient.site_id)
+    reason = " ".join(reason.split())[:LONGEST_REASON]
+    if kept.pk == merged.pk:
+        raise InvalidAnswers({"with": [SAME_RECORD]})
+    if not reason:
+        raise ReasonRequired
+    with everything(user_id=access.user_id if access else None, reason=reason):
+        rows = {number: _locked(number) for number in sorted((kept.pk, merged.pk))}  # two at once: in one order
+        kept, merged = rows[kept.pk], rows[merged.pk]
+        if Erasure.objects.filter(patient_id__in=rows).exists():
+            raise InvalidAnswers({"": [ERASED]})
+        if left_behind := _left_behind(kept, merged):
+            raise InvalidAnswers({"": [left_behind]})
+        comparison = compare(kept, merged)
+        if check is not None:
+            check(comparison)
+        taken = _taken(comparison, choices)
+        try:
+            with transaction.atomic():
+                return _carried_out(kept, merged, comparison, taken, reason)
+        except (IntegrityError, ValidationError) as error:
+            name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+            raise InvalidAnswers({"": [MISFIT.format(name=name)]}) from None
+
+
+def _left_behind(kept: Patient, merged: Patient) -> Label | None:
+    """What a merge would leave with the record that counts no more, in words: it may not get lost, and is not copied.
+
+    A consent or a withdrawal that `kept` has too is none; a file is always one.
+    """
+    kinds = []
+    for model, column, label in PARTICIPATION:
+        held = {"corrected_at": None} if model is ConsentWithdrawal else {}
+        held |= {"removed_at": None} if model is Attachment else {}
+        known = _of(model, kept).filter(**held).values_list(column, flat=True) if column else ()
+        theirs = _of(model, merged).filter(**held)
+        if (theirs.exclude(**{f"{column}__in": list(known)}) if column else theirs).exists():
+            kinds.append(label)
+    if not kinds:
+        return None
+    what = Label(", ".join(kind.en for kind in kinds), "、".join(kind.ja for kind in kinds))
+    return ONLY_THERE.format(merged=merged.pk, kept=kept.pk, what=what)
+
+
+def _locked(number: str) -> Any:
+    """The row of a patient who counts, locked; Conflict for one that was marked meanwhile."""
+    try:
+        return locked_for_update(Patient, number, None)
+    except Patient.DoesNotExist:
+        raise Conflict(None) from None
+
+
+def _taken(comparison: Comparison, choices: dict[str, str]) -> set[str]:
+    """Codes of the parts that come from the merged record. Raises InvalidAnswers where somebody has to choose."""
+    open_parts = [code for code in comparison.to_choose if choices.get(code) not in (KEPT, MERGED)]
+    if open_parts:
+        raise InvalidAnswers({code: [CHOOSE] for code in open_parts})
+    chosen = {code for code in comparison.to_choose if choices[code] == MERGED}
+    return chosen | {part.code for part in comparison.parts if part.state == ONLY_MERGED}
+
+
+def _carried_out(kept: Any, merged: Any, comparison: Comparison, taken: set[str], reason: str) -> Merge:
+    sources = {
+        "visits": _visits(merged),
+        "events": _events(merged),
+        "own": list(_of(OwnRecord, merged).order_by("pk")),
+        "end": FollowUpEnd.objects.filter(pk=merged.pk).first(),
+    }
+    # The mark first: it refuses what is signed, and two records that count never have the same answers twice.
+    entry = entered_in_error.marked(row=merged, version=None, reason=reason, merged_into=kept.pk)
+    before = _take_forms(kept, merged, [form for form in PATIENT_FORMS if form in taken], reason)
+    copied = [*_copies(kept, sources, taken, reason), *_take_end(kept, sources["end"])]
+    kept = Patient.objects.get(pk=kept.pk)
+    settle(kept)
+    done = Merge.objects.create(
+        site_id=kept.site_id,
+        patient_id=kept.pk,
+        merged=merged.pk,
+        entry=entry.pk,
+        reason=reason,
+        copied=copied,
+        before=before,
+        version=kept.version,
+        merged_by_id=current().user_id,
+    )
+    audit.record_for_sites(
+        "records_merged",
+        {kept.site_id, merged.site_id},
+        table=Patient._meta.db_table,
+        row_id=kept.pk,
+        detail={"kept": kept.pk, "merged": merged.pk},
+    )
+    return done
+
+
+def _take_forms(kept: Any, merged: Any, forms: list[str], reason: str) -> dict[str, Any]:
+    """Put the answers of some of the patient's own forms into `kept`; returns what was replaced, as JSON has it.
+
+    The identifiers stay those of `kept`: the site's own people keep them.
+    """
+    if not forms:
+        return {}
+    columns = []
+    for form in forms:
+        declared = PATIENT_FORMS[form]
+        if declared.state_column and getattr(kept, declared.state_column) == State.LOCKED:
+            raise Locked
+        columns += [*names_of(form), *filter(None, (declared.state_column, declared.asked_by_column))]
+    if "surgery" in forms:
+        columns.append("age_at_surgery")
+    before = {name: as_json(getattr(kept, name)) for name in columns} | {"missing": kept.missing}
+    names = {name for form in forms for name in names_of(form)}
+    for name in columns:
+        setattr(kept, name, _state(getattr(merged, name)) if name.endswith("_state") else getattr(merged, name))
+    kept.missing = {name: why for name, why in kept.missing.items() if name not in names} | {
+        name: why for name, why in merged.missing.items() if name in names
+    }
+    answers = answers_of(kept, identity.read(kept))
+    if errors := broken(answers):
+        raise InvalidAnswers({"": [reasons[0] for reasons in errors.values()]})
+    if answers["birth_date"] and kept.surgery_date:
+        kept.age_at_surgery = age_on(kept.surgery_date, answers["birth_date"])
+    store_update(kept, [*columns, "missing"], reason)
+    return before
+
+
+def _state(state: Any) -> Any:
+    """What was compared with the source, or signed, was the other record."""
+    return State.DRAFT if state == State.DRAFT else State.COMPLETE
+
+
+def _copies(kept: Any, sources: Any, taken: set[str], reason: str) -> Iterator[dict[str, Any]]:
+    """Copy visits, events and own records; yields what `Merge.copied` keeps of each."""
+    ours = _visits(kept)
+    for code, visit in sources["visits"].items():
+        if code in taken:
+            replaced = code in ours and entered_in_error.marked(row=ours[code], version=None, reason=reason)
+            yield _copy(kept, visit, replaced.pk if replaced else None)
+    known = {_key(event) for event in _events(kept)}
+    for row in (*(event for event in sources["events"] if _key(event) not in known), *sources["own"]):
+        yield _copy(kept, row, None)
+
+
+def _copy(kept: Any, row: Any, replaced: Any) -> dict[str, Any]:
+    model = type(row)
+    columns = [
+        column.name
+        for column in model._meta.concrete_fields
+        if column.name not in OF_ROW and not isinstance(column, GeneratedField)
+    ]
+    values = {name: getattr(row, name) for name in columns}
+    copy = model.objects.create(patient_id=kept.pk, site_id=kept.site_id, state=_state(row.state), **values)
+    copy.refresh_from_db()
+    return {
+        "form": str(entered_in_error.KINDS[model]),
+        "record": copy.pk,
+        "version": copy.version,
+        "replaced": replaced,
+    }
+
+
+def _take_end(kept: Any, end: Any) -> Iterator[dict[str, Any]]:
+    """A withdrawal or loss that was recorded there holds here, unless one is recorded here already."""
+    if end is None or FollowUpEnd.objects.filter(pk=kept.pk).exists():
+        return
+    answers = {item.name: getattr(end, item.name) for item in END_ITEMS}
+    row = FollowUpEnd.objects.create(patient_id=kept.pk, site_id=kept.site_id, **answers)
+    row.refresh_from_db()
+    yield {"form": END, "record": kept.pk, "version": row.version, "replaced": None}
+
+
+def merges_of(patient: Patient) -> list[Merge]:
+    """The Merges into a patient's record that hold, newest first."""
+    return list(Merge.objects.filter(site_id=patient.site_id, patient_id=patient.pk, taken_back_at=None))
+
+
+@transaction.atomic
+def take_back(*, access: Access, done: Merge, reason: Any) -> Merge:
+    """Undo a merge: `merged` counts again as it was, and `kept` is as before. Returns the Merge.
+
+    Raises PermissionDenied, ReasonRequired, Conflict where it was taken back already, and InvalidAnswers where
+    something was entered since.
+    """
+    require(access, Can.RECONCILE, done.site_id)
+    reason = " ".join(reason.split())[:LONGEST_REASON]
+    if not reason:
+        raise ReasonRequired
+    with everything(user_id=access.user_id if access else None, reason=reason, in_error=True):
+        for number in sorted((done.patient_id, done.merged)):
+            locked_for_update(Patient, number, None)
+        done = Merge.objects.select_for_update().get(pk=done.pk)
+        if done.taken_back_at is not None:
+            raise Conflict(done)
+        kept = Patient.objects.get(pk=done.patient_id)
+        if entered_since(done, kept):
+            raise InvalidAnswers({"": [ENTERED_SINCE]})
+        for part in done.copied:
+            _uncopied(part, reason)
+        _put_back(kept, done.before, reason)
+        entered_in_error.taken_back(entry=EnteredInError.objects.get(pk=done.entry), reason=reason)
+        done.taken_back_by_id, done.taken_back_reason, done.taken_back_at = current().user_id, reason, done.merged_at
+        done.save(update_fields=["taken_back_by", "taken_back_reason", "taken_back_at"])
+        settle(Patient.objects.get(pk=kept.pk))
+        return done
+
+
+def entered_since(done: Merge, kept: Patient) -> bool:
+    """Whether anything was entered in the patient's record since the merge, under a scope that reaches it."""
+    if kept.version != done.version or kept.in_error is not None:
+        return True
+    for part in done.copied:
+        row = MODELS[part["form"]].objects.filter(pk=part["record"]).first()
+        if row is None or row.version != part["version"] or row.in_error is not None:
+            return True
+    return any(
+        _of(model, kept).filter(updated_at__gt=done.merged_at).exclude(pk__in=_keys(done, model)).exists()
+        for model in (Assessment, AdverseEvent, OwnRecord)
+    )
+
+
+def _keys(done: Merge, model: Any) -> list[Any]:
+    return [part["record"] for part in done.copied if MODELS[part["form"]] is model]
+
+
+def _uncopied(part: dict[str, Any], reason: str) -> None:
+    model = MODELS[part["form"]]
+    if model is FollowUpEnd:
+        FollowUpEnd.objects.filter(pk=part["record"]).delete()
+        return
+    entered_in_error.marked(row=model.objects.get(pk=part["record"]), version=None, reason=reason)
+    if part["replaced"]:
+        entered_in_error.taken_back(entry=EnteredInError.objects.get(pk=part["replaced"]), reason=reason)
+
+
+def _put_back(kept: Any, before: dict[str, Any], reason: str) -> None:
+    if not before:
+        return
+    for name, value in before.items():
+        setattr(kept, name, _read(name, value))
+    store_update(kept, list(before), reason)
+
+
+def _read(name: str, value: Any) -> Any:
+    """A stored value from what JSON has of it (`as_json`)."""
+    column: Any = Patient._meta.get_field(name)
+    return value if name == "missing" or value is None else column.to_python(value)
