@@ -100,11 +100,20 @@ def _without_arms(protocol: Any) -> Any:
 
 def _telling_arms(protocol: Any) -> frozenset[str]:
     """Names of the arm's items, and of all items and calculations whose expressions name one of these."""
-    named = {part.name: set(getattr(part, "items", ())) for one in protocol.own_instruments for part in one.parts}
+    named = {
+        part.name: set(getattr(part, "items", ()))
+        for own_instrument in protocol.own_instruments
+        for part in own_instrument.parts
+    }
     for name, trees in protocol.conditions.items():
         for tree in trees.values():
             named.setdefault(name, set()).update(items_in(tree))
-    hidden = {name for one in protocol.own_instruments if one.code == ARM for name in one.part_names}
+    hidden = {
+        name
+        for own_instrument in protocol.own_instruments
+        if own_instrument.code == ARM
+        for name in own_instrument.part_names
+    }
     while further := {name for name, others in named.items() if others & hidden} - hidden:
         hidden |= further
     return frozenset(hidden)

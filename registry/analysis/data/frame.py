@@ -178,7 +178,7 @@ class Wanted:
 
     def of_visits(self):
         """(timepoint, whether whole, the single columns of it), each timepoint once."""
-        for code in dict.fromkeys((*self.timepoints, *(one.partition("@")[2] for one in self._of_visits))):
+        for code in dict.fromkeys((*self.timepoints, *(of_visit.partition("@")[2] for of_visit in self._of_visits))):
             if code:
                 here = tuple(single(name) for name in self._of_visits if name.endswith(f"@{code}"))
                 yield code, code in self.timepoints, here

@@ -147,7 +147,7 @@ def _calculated(name, part, alias):
 def _gathered(name, spec):
     if spec["of"] == "events":
         return _of_events(name, spec)
-    instrument = next((one for one in catalogue.current().repeats if one.code == spec["form"]), None)
+    instrument = next((form for form in catalogue.current().repeats if form.code == spec["form"]), None)
     if instrument is None:
         raise KeyError(name)
     return _of_repeats(name, spec, {part.name: part for part in (*instrument.items, *instrument.derived)})

@@ -169,7 +169,7 @@ class Plan:
         return _TABLES[place].get(code)
 
     def to_json(self):
-        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _TOLD_WHERE_THERE}
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TOLD_WHERE_THERE}
         told["segment_rule"] = dict(self.segment_rule)
         told["arms"] = self.arms and self.arms.to_json()
         if self.named:
@@ -216,8 +216,8 @@ def from_json(data):
 
 def _declared_json(plan):
     told = {
-        "variables": [one.to_json() for one in plan.variables],
-        "visits": [one.to_json() for one in plan.visits],
+        "variables": [variable.to_json() for variable in plan.variables],
+        "visits": [visit.to_json() for visit in plan.visits],
         **{code: [entry.to_json() for entry in entries] for code, entries in plan.sections},
         "as_of": plan.as_of,
     }
@@ -228,7 +228,7 @@ def _declared_of(data):
     """Variables, visits and sections of a plan's JSON, and what a plan that has some leaves out of the segment
     study's tables: it has none of them that it does not name."""
     own_visits = tuple(map(visits.from_json, _list(data, "visits")))
-    _differ("visits", [one.code for one in own_visits])
+    _differ("visits", [own_visit.code for own_visit in own_visits])
     read = []
     for entry in _list(data, "variables"):
         read.append(declared.from_json(entry, declared.Variables(read, own_visits)))

@@ -273,7 +273,9 @@ def _hide_outcomes(entry):
     counted = _grouped(entry["categories"], ("variable", "visit"))
     for row in entry["outcomes"]:
         categories = counted.get((row["variable"], row["visit"]), ())
-        if row["effect"] == "risk_difference" and any(is_few(one[side]) for one in categories for side in _SIDES):
+        if row["effect"] == "risk_difference" and any(
+            is_few(category[side]) for category in categories for side in _SIDES
+        ):
             row |= dict.fromkeys(("estimate", "low", "high"))
 
 

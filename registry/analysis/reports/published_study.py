@@ -127,7 +127,9 @@ class _Patients:
         self.has_matched = any(row.get("set") == "matched" for row in printed["rows"])
         self.frame = frames.read(tuple(dict.fromkeys(self._needed())))
         arm = self.column("study_arm")
-        places = [[choice.code for choice in arm.variable.categories].index(one["code"]) for one in printed["groups"]]
+        places = [
+            [choice.code for choice in arm.variable.categories].index(group["code"]) for group in printed["groups"]
+        ]
         self.groups = [np.flatnonzero(arm.codes == place) for place in places]
 
     def _needed(self):
@@ -290,7 +292,7 @@ class _Patients:
     def _curves(self, row, groups):
         times = [self._times(row, group) for group in groups]
         p = log_rank(times).p if row.get("test") == "log_rank" else None
-        return [kaplan_meier(*one) for one in times], p
+        return [kaplan_meier(*time) for time in times], p
 
     def _survival_at(self, row, groups):
         curves, p = self._curves(row, groups)

@@ -583,8 +583,8 @@ def _declared_of(data):
     dead = columns.deaths_without_a_day(data.frame)
     return {
         "sections": [code for code, _ in plan.sections],
-        "variables": [one.to_json() for one in plan.variables],
-        "visits": [one.to_json() for one in plan.visits],
+        "variables": [variable.to_json() for variable in plan.variables],
+        "visits": [visit.to_json() for visit in plan.visits],
         "as_of": day,
         "deaths_without_a_day": dead,
     }

@@ -596,7 +596,7 @@ def cox_models(endpoint, patients, found):
     hazards, fits = fitted("group", endpoint, patients, found, [group])
     if endpoint.covariates:
         strata = {declared.key(one) for one in endpoint.strata}
-        asked = [declared.reference(one) for one in endpoint.covariates]
+        asked = [declared.reference(covariate) for covariate in endpoint.covariates]
         more = [patients.column(*at) for at in asked if "@".join(filter(None, at)) not in strata]
         also = fitted("adjusted", endpoint, patients, found, [group, *more])
         shared = [at for at in asked if "@".join(filter(None, at)) in strata]
@@ -691,8 +691,8 @@ def said(error, terms):
 def subgroups(endpoint, patients, found):
     """For each category that somebody has the hazard ratio of each later group against the first."""
     rows = []
-    for one in endpoint.subgroups:
-        column = patients.column(*declared.reference(one))
+    for subgroup in endpoint.subgroups:
+        column = patients.column(*declared.reference(subgroup))
         for place in range(1, len(patients.groups)):
             rows += of_subgroups(endpoint, patients, found, column, place)
     return rows

@@ -518,6 +518,6 @@ def dataset(section, patients):
         told[f"y.{visit}"] = patients.column(section.outcome, visit)
     if section.baseline:
         told["baseline"] = patients.column(section.outcome, section.baseline)
-    for one in section.covariates:
-        told["x." + declared.key(one)] = patients.column(*declared.reference(one))
+    for covariate in section.covariates:
+        told["x." + declared.key(covariate)] = patients.column(*declared.reference(covariate))
     return told, {}

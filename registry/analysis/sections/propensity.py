@@ -593,7 +593,7 @@ def dataset(section, patients, done=None):
     told |= {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
     told["turn"] = turns(section, done)
     settings = {
-        "asked": [declared.key(one) for one in section.covariates],
+        "asked": [declared.key(covariate) for covariate in section.covariates],
         "matched_on": [declared.key(one) for one in section.exact],
         "outcome_columns": [declared.key(one) for one in section.outcomes],
         "outcome_tests": tests,

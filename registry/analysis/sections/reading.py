@@ -225,7 +225,7 @@ class Reader:
         numbers = self.frame["site"]
         places = sorted(self.frame.site_codes)
         at = np.searchsorted(places, numbers)
-        codes = tuple((self.frame.site_codes[one], Label(*[self.frame.site_codes[one]] * 2)) for one in places)
+        codes = tuple((self.frame.site_codes[place], Label(*[self.frame.site_codes[place]] * 2)) for place in places)
         return Column(SITE, Label("Site", "施設"), at.astype(float), codes, "nominal")
 
     def visit_day(self, visit):

@@ -180,7 +180,7 @@ def between(patients, changes):
 
     def done():
         told = mann_whitney(*changes) if len(changes) == 2 else jonckheere(changes)
-        return Test(name, "", told.statistic, None, told.p, int(sum(np.isfinite(one).sum() for one in changes)))
+        return Test(name, "", told.statistic, None, told.p, int(sum(np.isfinite(change).sum() for change in changes)))
 
     if len(changes) < 2:
         return Test(name, "", reason=NOT_ESTIMABLE.format(REASONS["one_group"]))

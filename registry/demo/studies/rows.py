@@ -147,7 +147,7 @@ def events(patients, kinds, rng):
     """
     rows = []
     for group, wanted in kinds.items():
-        able = [one for one in patients if one[1] == group]
+        able = [patient for patient in patients if patient[1] == group]
         order = rng.permutation(len(able))
         for place, kind in zip(order, (kind for kind, n in wanted.items() for _ in range(n)), strict=False):
             patient_id, _group, surgery, _days = able[place]

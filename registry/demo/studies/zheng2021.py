@@ -208,7 +208,9 @@ PAIRED = ("stay", "pain_after", "sosg_after", "sins_after")  # whose paired t te
 def _pair_results(paper, people, rng, tries=4000):
     """Exchange results within an arm until the paired test of the matched pairs prints as in the paper."""
     arms = [
-        sorted((one for one in people if one["arm"] == arm and one["pair"] >= 0), key=lambda one: one["pair"])
+        sorted(
+            (person for person in people if person["arm"] == arm and person["pair"] >= 0), key=lambda one: one["pair"]
+        )
         for arm in ARMS
     ]
     for name in (*PAIRED, "ais_after"):

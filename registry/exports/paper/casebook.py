@@ -77,7 +77,11 @@ def _draw(pages: Pages, sheet: Sheet, document: Document) -> None:
 
 
 def _shown(sheet: Sheet) -> Iterable[Instrument]:
-    return [one for one in sheet.instruments if any(item.name not in sheet.without for item in one.items)]
+    return [
+        instrument
+        for instrument in sheet.instruments
+        if any(item.name not in sheet.without for item in instrument.items)
+    ]
 
 
 def _draw_instrument(pages: Pages, instrument: Instrument, place: int, sheet: Sheet, document: Document) -> None:

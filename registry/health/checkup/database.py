@@ -55,7 +55,7 @@ def guards(looking):
 def roles(looking):
     errors = checks.faults()
     if errors:
-        return Finding(FAILED, errors[0].msg, tuple(f"{one.id}: {one.hint}" for one in errors))
+        return Finding(FAILED, errors[0].msg, tuple(f"{error.id}: {error.hint}" for error in errors))
     (role,) = looking.ask("SELECT current_user")
     return Finding(OK, _("%(role)s owns nothing and bypasses nothing.") % {"role": role})
 
@@ -69,7 +69,7 @@ def connections(looking):
 
 
 def time_limits(looking):
-    values = looking.ask("SELECT " + ", ".join(f"current_setting('{one}')" for one in LIMITS))
+    values = looking.ask("SELECT " + ", ".join(f"current_setting('{limit}')" for limit in LIMITS))
     lines = tuple(f"{name} = {value}" for name, value in zip(LIMITS, values, strict=True))
     without = [name for name, value in zip(LIMITS, values, strict=True) if value in ("0", "-1")]
     if without:

@@ -23,7 +23,7 @@ GRACE = 600  # seconds that a recurring task may be late, beside twice its perio
 def workers(looking):
     silent = [
         name
-        for name in (heartbeats.BEAT, *(heartbeats.QUEUE + one for one in settings.QUEUES))
+        for name in (heartbeats.BEAT, *(heartbeats.QUEUE + queue for queue in settings.QUEUES))
         if looking.beats.get(name, (SILENCE + 1,))[0] > SILENCE
     ]
     if silent:

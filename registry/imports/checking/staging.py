@@ -200,7 +200,7 @@ def keep_stored(cursor, file, absent):
     same = " AND ".join(f"s.{file_formats.column_of(name)} = t.{file_formats.column_of(name)}" for name in file.key)
     if columns:
         cursor.execute(
-            f"UPDATE {stage(file)} AS s SET {', '.join(f'{one} = t.{one}' for one in columns)} "
+            f"UPDATE {stage(file)} AS s SET {', '.join(f'{column} = t.{column}' for column in columns)} "
             f"FROM {file.table} AS t WHERE {same}"
         )
     if file == file_formats.PATIENTS:

@@ -386,7 +386,8 @@ def choices_of(target):
         return [(code, label) for code, label in MISSING_LABELS.items()]
     if name == SITE:
         return [
-            (one.code, Label(f"{one.code} {one.name}", f"{one.code} {one.name_ja or one.name}")) for one in _sites()
+            (site.code, Label(f"{site.code} {site.name}", f"{site.code} {site.name_ja or site.name}"))
+            for site in _sites()
         ]
     if ":" in target:
         return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]

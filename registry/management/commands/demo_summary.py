@@ -104,7 +104,7 @@ def beside(study):
     """Text: each number that the paper prints and this registry can compute, beside ours."""
     with transaction.atomic(), everything():
         lines = published_study.lines(study)
-    names = [one["code"] for one in published_study.document(study)["groups"]]
+    names = [group["code"] for group in published_study.document(study)["groups"]]
     text = [
         published_study.document(study)["paper"],
         f"{' and '.join(names)}: as the paper prints it | as computed here",
@@ -135,10 +135,10 @@ def told(line):
             f"P{test} {line.p_printed} | {line.p_ours or ABSENT}" + (f" {DIFFERS}" if line.differing[-1] else "")
         )
     text = [f"  {line.label.en} (n = {' and '.join(map(str, line.n))})"]
-    if all(len(one) <= NUMBER for one in groups):
-        text.append("    " + "   ".join(one.ljust(NUMBER) for one in groups).rstrip())
+    if all(len(group) <= NUMBER for group in groups):
+        text.append("    " + "   ".join(group.ljust(NUMBER) for group in groups).rstrip())
     else:
-        text += [f"    {one}" for one in groups]
+        text += [f"    {group}" for group in groups]
     if line.reason:
         text.append(f"    {DIFFERS} {line.reason.en}")
     if line.note:

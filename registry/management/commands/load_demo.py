@@ -70,14 +70,14 @@ class Command(BaseCommand):
         self.stdout.write(f"Making the synthetic patients of {study} ...")
         cohort = make.make_study(study)
         Site.objects.bulk_create(
-            Site(code=one.code, name=one.name, name_ja=one.name_ja, region=one.region) for one in cohort.sites
+            Site(code=site.code, name=site.name, name_ja=site.name_ja, region=site.region) for site in cohort.sites
         )
         for login in demonstration.LOGINS:
             if not login.sites or demonstration.RECENT_AT in login.sites:
                 create(login)
         access = access_of(User.objects.get(email=demonstration.ADMINISTRATOR))
         document = whole.come_along()[study]
-        ethics = [{"code": one.code, "label": {"en": "synthetic", "ja": "架空"}} for one in cohort.sites]
+        ethics = [{"code": site.code, "label": {"en": "synthetic", "ja": "架空"}} for site in cohort.sites]
         document["study"] |= {"ethics": ethics}
         with entered(access.scope()):
             whole.load(access=access, document=document, note=REASON)

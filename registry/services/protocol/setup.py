@@ -60,7 +60,7 @@ def steps(protocol: Any = None) -> list[Step]:
     about = protocol.get("study") or {}
     name = about.get("name") or {}
     sites, people = Site.objects.count(), Membership.objects.count()
-    asked = [one for one in protocol.get("instruments") or [] if not one.get("retired")]
+    asked = [instrument for instrument in protocol.get("instruments") or [] if not instrument.get("retired")]
 
     def lines(key: Any) -> int:
         return len(about.get(key) or ())
@@ -227,7 +227,7 @@ def _ethics_missing(about: Any) -> str:
     if without:
         parts.append(_("an approval for %(sites)s") % {"sites": ", ".join(without)})
     known = {code.upper() for code in Site.objects.values_list("code", flat=True)}
-    if unknown := [one["code"] for one in about.get("ethics") or () if one["code"].upper() not in known]:
+    if unknown := [approval["code"] for approval in about.get("ethics") or () if approval["code"].upper() not in known]:
         parts.append(_("a site for the approval of %(sites)s") % {"sites": ", ".join(unknown)})
     if over:
         parts.append(_("a renewed approval for %(sites)s") % {"sites": ", ".join(over)})

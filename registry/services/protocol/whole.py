@@ -100,11 +100,11 @@ def _shape(document: Any) -> Iterator[Fault]:
 def _references(document: Any) -> Iterator[Fault]:
     """Codes that name nothing."""
     library = bringing.library()
-    own = [one.get("code") for one in _dicts(document.get("instruments"))]
+    own = [instrument.get("code") for instrument in _dicts(document.get("instruments"))]
     named = {
         "extras": set(extras.SWITCHES),
         "library": set(library),
-        "off": {one.code for one in catalogue.BUILT_IN.instruments} - setup.ALWAYS,
+        "off": {instrument.code for instrument in catalogue.BUILT_IN.instruments} - setup.ALWAYS,
         "matrix": {one.code for one in catalogue.OF_ASSESSMENT} | {one for one in own if one} | set(library),
     }
     for key, codes in named.items():
@@ -165,7 +165,7 @@ def _published(document: Any) -> bool:
 
 
 def _publish_schedule(access: Access, plan: Any, today: Any) -> None:
-    visits = [{name: str(one.get(name, "")) for name in VISIT} for one in _dicts(plan.get("visits"))]
+    visits = [{name: str(visit.get(name, "")) for name in VISIT} for visit in _dicts(plan.get("visits"))]
     start, note = str(plan.get("effective_from") or ""), str(plan.get("note") or "")
     if visits == _visits(schedule.plans().versions[-1].plan):
         return
@@ -208,7 +208,7 @@ def document_of_registry() -> dict:
             "effective_from": current.effective_from.isoformat(),
             "note": "as it was exported",
             "visits": [
-                one | {key: int(one[key]) for key in ("day", "before", "after")} for one in _visits(current.plan)
+                visit | {key: int(visit[key]) for key in ("day", "before", "after")} for visit in _visits(current.plan)
             ],
         },
         "extras": sorted(switched_on()),

@@ -341,7 +341,7 @@ def _refers_to(column):
 def _columns(table):
     """Name of each column of a table to the model's field."""
     models = (model for model in apps.get_models() if model._meta.db_table == table)
-    return {one.column: one for model in models for one in model._meta.concrete_fields}
+    return {concrete_field.column: concrete_field for model in models for concrete_field in model._meta.concrete_fields}
 
 
 def _value(name, item, value, column):

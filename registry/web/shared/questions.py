@@ -381,7 +381,7 @@ def _conditions(instruments, known, conditions=None):
     conditions = catalogue.current().conditions if conditions is None else conditions
     trees = {name: some for name, some in conditions.items() if name in shown_here}
     needed = {name for some in trees.values() for tree in some.values() for name in items_in(tree)}
-    needed |= {name for one in instruments for derived in one.derived for name in derived.items}
+    needed |= {name for instrument in instruments for derived in instrument.derived for name in derived.items}
     elsewhere = {name: typed(known[name]) for name in needed - shown_here if known.get(name) is not None}
     return {"conditions": trees, "known": elsewhere, "today": localdate().isoformat()} if trees or elsewhere else {}
 

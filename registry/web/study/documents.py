@@ -99,7 +99,10 @@ def ethics_in(text):
 
 def ethics_text(approvals):
     """The approvals as `ethics_in` reads them."""
-    lines = ([one["code"], _label_of(one, "en"), one.get("approved", ""), one.get("until", "")] for one in approvals)
+    lines = (
+        [approval["code"], _label_of(approval, "en"), approval.get("approved", ""), approval.get("until", "")]
+        for approval in approvals
+    )
     return "\n".join(" | ".join(parts).rstrip(" |") for parts in lines)
 
 

@@ -59,7 +59,7 @@ def system_page(request):
 
 
 def _worded(jobs):
-    return [(KINDS[one.kind], one) for one in jobs[:SHOWN]]
+    return [(KINDS[job.kind], job) for job in jobs[:SHOWN]]
 
 
 @require_POST

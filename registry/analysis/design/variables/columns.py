@@ -125,7 +125,7 @@ def deaths_without_a_day(frame, chosen=slice(None)):
 
 
 def _rule(code, known):
-    return next((one for one in known.visits if one.code == code), None)
+    return next((visit for visit in known.visits if visit.code == code), None)
 
 
 def _planned(code):
@@ -222,7 +222,7 @@ class _Reader:
         else:
             values = self.stored(sources.column_name(source, visit), source)
             if variable.kind == sources.CONTINUOUS and source.categories and not variable.cut:
-                codes = np.append([float(one.code) for one in source.categories], np.nan)
+                codes = np.append([float(category.code) for category in source.categories], np.nan)
                 values = codes[np.where(np.isnan(values), codes.size - 1, values).astype(int)]
         return values, self.told_otherwise(name, visit, self.reasons(name, visit))
 
@@ -243,7 +243,7 @@ class _Reader:
         empty = MISSING if column.dtype == np.int16 else NO_NUMBER
         values = np.where(column == empty, np.nan, column.astype(float))
         if source.categories and codes:
-            order = [str(one.code) for one in source.categories]
+            order = [str(category.code) for category in source.categories]
             places = np.append([float(order.index(code)) if code in order else np.nan for code in codes], np.nan)
             return places[np.where(np.isnan(values), places.size - 1, values).astype(int)]
         return 1 - values if source.categories else values  # 1 and 0 of a yes and no, whose “yes” stands first
@@ -305,8 +305,8 @@ class _Reader:
         if origin.get("give") == "any":
             return ["yes", "no"]
         if declared.is_gathered(origin):
-            return [str(one.code) for one in declared.gathered_source(origin).categories]
-        return [str(one.code) for one in sources.get(origin["item"]).categories] if "item" in origin else []
+            return [str(category.code) for category in declared.gathered_source(origin).categories]
+        return [str(category.code) for category in sources.get(origin["item"]).categories] if "item" in origin else []
 
     def with_fate(self, values, why, planned):
         """Who could not have the visit: dead before its window ended, or its window is not over yet."""

@@ -451,7 +451,7 @@ def _cut(base, categories, kind):
         )
     if not categories:
         return _as_kind(base, kind)
-    cut = tuple(_category(base, one) for one in categories)
+    cut = tuple(_category(base, category) for category in categories)
     codes = [one.code for one in cut]
     held = [code for one in cut for code in one.holds]
     if len(cut) < 2 or len(set(codes)) != len(codes) or len(set(held)) != len(held) or _overlap(cut):
@@ -479,7 +479,7 @@ def _as_kind(base, kind):
 
     if kind is None or kind == base.kind:
         return base
-    numeric = base.categories and all(re.fullmatch(r"-?\d+", str(one.code)) for one in base.categories)
+    numeric = base.categories and all(re.fullmatch(r"-?\d+", str(category.code)) for category in base.categories)
     if kind == CONTINUOUS and numeric:
         return replace(base, kind=CONTINUOUS, categories=())
     if {kind, base.kind} <= {ORDINAL, NOMINAL}:
@@ -495,7 +495,7 @@ def _as_kind(base, kind):
 
 def _category(base, data):
     try:
-        code, holds = str(data["code"]), tuple(str(one) for one in data.get("holds") or ())
+        code, holds = str(data["code"]), tuple(str(hold) for hold in data.get("holds") or ())
         low, high = data.get("from"), data.get("below")
     except (KeyError, TypeError, AttributeError):
         raise refusal(
@@ -505,8 +505,8 @@ def _category(base, data):
         ) from None
     label = label_of(data.get("label"), Label(code, code))
     if base.categories:
-        known = [str(one.code) for one in base.categories]
-        if not holds or any(one not in known for one in holds):
+        known = [str(category.code) for category in base.categories]
+        if not holds or any(hold not in known for hold in holds):
             raise refusal(
                 "variables: {name}: category {code} holds some of {fits}",
                 "変数：{name}：カテゴリ{code}のholdsは次から選んでください：{fits}",

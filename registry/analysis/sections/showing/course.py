@@ -68,7 +68,7 @@ def chart(told, names, rows, columns, lines, small_print):
         alt=sentence(parts, names.words),
         columns=columns,
         rows=tuple(
-            tuple(names.visit(row["visit"]) if one.name == "visit" else row[one.name] for one in columns)
+            tuple(names.visit(row["visit"]) if column.name == "visit" else row[column.name] for column in columns)
             for row in rows
         ),
         draw=lambda w: draw(told, Names(told, w), lines, small_print),
@@ -105,7 +105,7 @@ def draw(told, names, lines, small_print):
 
 
 def cells(row, columns, names):
-    return tuple(names.visit(row["visit"]) if one.name == "visit" else row[one.name] for one in columns)
+    return tuple(names.visit(row["visit"]) if column.name == "visit" else row[column.name] for column in columns)
 
 
 def away(row, mean, end):

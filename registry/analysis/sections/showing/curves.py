@@ -84,9 +84,9 @@ def curves(told, names, estimator):
 
 def spoken(told, names, row, rates):
     points = [
-        names.words(POINT, percent=f"{100 * one['estimate']:.0f}", time=f"{one['time']:g}")
-        for one in rates
-        if one["group"] == row["group"] and one["estimate"] is not None
+        names.words(POINT, percent=f"{100 * rate['estimate']:.0f}", time=f"{rate['time']:g}")
+        for rate in rates
+        if rate["group"] == row["group"] and rate["estimate"] is not None
     ]
     return names.words(
         ALT,
@@ -99,7 +99,7 @@ def spoken(told, names, row, rates):
 
 def tested(told, names, estimator):
     shown = SHOWN_TESTS[estimator]
-    row = next((one for one in told["tests"] if one["test"] in shown and not one["group"]), None)
+    row = next((test for test in told["tests"] if test["test"] in shown and not test["group"]), None)
     if row is None or row["p"] is None:
         return ""
     return f"{names.words(TEST_NAMES[row['test']])} {p_phrase(row['p'])}"

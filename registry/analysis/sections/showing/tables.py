@@ -48,7 +48,7 @@ def table(told, layout, place, names):
     words = names.words
     rows = [row for row in told.get(layout.part, ()) if layout.only(row)]
     first, *others = layout.fields
-    lines = tuple(Row(first.show(row, names), tuple(one.show(row, names) for one in others)) for row in rows)
+    lines = tuple(Row(first.show(row, names), tuple(other.show(row, names) for other in others)) for row in rows)
     title = words(TITLE, section=names.title, part=words(layout.title))
     notes = tuple(words(why_not(reason)) for reason in dict.fromkeys(row.get("reason") for row in rows) if reason)
     if notes:

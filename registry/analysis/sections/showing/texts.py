@@ -147,7 +147,7 @@ def events(declared, names):
 
 
 def adverse_event(event, names):
-    kinds = [names.words(one.label) for one in adverse_events.KINDS if one.code in event.get("of", ())]
+    kinds = [names.words(kind.label) for kind in adverse_events.KINDS if kind.code in event.get("of", ())]
     what = names.words(Label(", ", "、")).join(kinds) or names.words(ANY_EVENT)
     return names.words(OF_GRADE, what=what, grade=event["grade"]) if event.get("grade") else what
 

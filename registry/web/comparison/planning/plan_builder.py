@@ -230,9 +230,9 @@ def _guessed(plan):
     if plan["grouping"] == EVERYBODY and "changes" in entries:
         after = [f"{row['variable']}@{row['visit']}" for row in entries["changes"]["rows"]]
         given["cells"] = [*dict.fromkeys((*given["cells"], *after))]
-    days = {one["of"].get("last_day") for one in plan.get("variables", ())} - {None}
+    days = {variable["of"].get("last_day") for variable in plan.get("variables", ())} - {None}
     given["within_days"] = str(days.pop()) if days else ""
-    own = [one for one in plan.get("variables", ()) if "item" in one["of"]]
+    own = [variable for variable in plan.get("variables", ()) if "item" in variable["of"]]
     given |= recoding.choices_of(own)
     offered = sources.offered() | recoding.kinds(own)
     for row in rows:
@@ -248,7 +248,8 @@ def _guessed(plan):
         given["propensity"] = "1"
         given["caliper"] = str(entry.get("caliper", ""))
         given["covariates"] = [
-            one if isinstance(one, str) else f"{one['variable']}@{one['visit']}" for one in entry["covariates"]
+            covariate if isinstance(covariate, str) else f"{covariate['variable']}@{covariate['visit']}"
+            for covariate in entry["covariates"]
         ]
     return given
 
