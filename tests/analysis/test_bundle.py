@@ -19,6 +19,7 @@ from registry.analysis.documents import bundle, verification_numbers
 from registry.analysis.running import runner
 from registry.demo import write_cohort
 from registry.imports import import_files
+from registry.instruments import catalogue, timepoints
 from registry.instruments.base import Label
 from registry.models import ComparisonRun, Patient
 from sites.models import AuditEvent, Site
@@ -88,6 +89,15 @@ NAMED = plans.segment_comparison(
     domains=(),
 )
 PLANS = (DEFAULT, RANKS, TWO_GROUPS, MANN_WHITNEY, REGIONS, STABILITY, PROCEDURES, ARMS, NAMED)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built_in():
+    """Drawn frames know no database: the instruments and the schedule are the product's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "_read_current", lambda: catalogue.BUILT_IN)
+        patch.setattr(timepoints, "_read_planned", lambda: timepoints.SCHEDULE)
+        yield
 
 
 def compared(plan, cohort=cohorts.ALL, **drawn):
