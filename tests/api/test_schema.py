@@ -91,6 +91,10 @@ def world(program, alice, mona, bob, dana, ada, as_person, north, enrolled):
     assert raising.post(f"queries/{done}/close", {}).status_code == 200
     values = {"patient_id": known, "timepoint": "preop", "event_id": event.json()["id"], "query_id": asked}
     values["record_id"] = record
+    wrong = asking.post("adverse-events", {"patient_id": known, "kind": "other", "onset_date": "2026-01-21"}).json()[
+        "id"
+    ]
+    values["entry_id"] = asking.post(f"adverse-events/{wrong}/in-error", {"reason": "twice"}).json()["id"]
     programs = {"coordinator": asking, "monitor": raising, "statistician": program(bob)}
     importing = programs["data_manager"] = program(dana)
     file = {"file": SimpleUploadedFile("patients.csv", b"a,b\n1,2\n")}

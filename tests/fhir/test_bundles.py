@@ -12,10 +12,13 @@ from fhir.resources.R4B.observation import Observation
 from registry.fhir.mapping import names
 from registry.instruments import value_sets
 from registry.models import Assessment, Patient
-from tests.fhir.test_sent_again import PATIENT
+from tests.fhir.test_sent_again import PATIENT as KNOWN_BIRTH_DATE
 from tests.fhir.test_server import ROOT, ask, frankel, issues, resources, stored  # noqa: F401 - fixtures
 from tests.transfer.conftest import good  # noqa: F401 - a fixture
 
+# Somebody of the same sex and day of birth is enrolled: the program says that this is another person.
+ELSE = {"url": names.ANOTHER_PERSON, "valueBoolean": True}
+PATIENT = KNOWN_BIRTH_DATE | {"extension": [*KNOWN_BIRTH_DATE["extension"], ELSE]}
 ONE = "urn:uuid:6f3b1c2e-8d4a-4f6b-9a51-2c7d8e9f0a1b"
 
 

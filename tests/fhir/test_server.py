@@ -57,7 +57,13 @@ def new_patient(ask):
         "gender": "male",
         "birthDate": "1950-04-03",
         "managingOrganization": {"identifier": {"system": names.SITE_CODE, "value": "N01"}},
-        "extension": [{"url": names.CONSENT, "valueDate": "2024-01-08"}],
+        "extension": [
+            {"url": names.CONSENT, "valueDate": "2024-01-08"},
+            {
+                "url": names.ANOTHER_PERSON,
+                "valueBoolean": True,
+            },  # of the same sex and day of birth
+        ],
     }
     status, found, headers = ask("alice", "post", "Patient", patient)
     assert status == 201, found

@@ -37,6 +37,10 @@ BODIES = {
         "clavien_dindo": "II",
     },
     "adverse_event_patch": {"clavien_dindo": "IIIa", "reason": "graded again"},
+    "patient_in_error_post": {"reason": "enrolled twice"},
+    "assessment_in_error_post": {"reason": "of another patient"},
+    "adverse_event_in_error_post": {"reason": "recorded twice"},
+    "entry_take_back_post": {"reason": "it was right"},
     "own_records_post": {"patient_id": PATIENT, "form": "rt_courses", "missing": {}, "complete": False},
     "own_record_patch": {"missing": {}, "complete": False, "reason": "read from the letter of the radiotherapist"},
     "batch_post": {

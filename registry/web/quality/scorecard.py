@@ -16,6 +16,7 @@ from registry.services.quality import scorecards
 from registry.web.shared import wording
 from sites import audit
 from sites.models import Site
+from sites.moments import day_of
 from sites.tenancy.access import Can
 
 WIDTH, HEIGHT, STEPS = 600, 220, 60
@@ -144,7 +145,7 @@ def scorecard_pdf(request):
     title = _("Scorecard of %(site)s") % {"site": f"{site.code} {wording.site_name(site)}"}
     content = pdf.document(title, _foot(counted), _blocks(lines), get_language())
     audit.record("scorecard_downloaded", site_id=site.pk)
-    name = download_name(f"metaspine-scorecard-{site.code}-{counted.at:%Y-%m-%d}.pdf")
+    name = download_name(f"metaspine-scorecard-{site.code}-{day_of(counted.at)}.pdf")
     return HttpResponse(
         content,
         content_type="application/pdf",
