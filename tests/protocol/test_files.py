@@ -35,7 +35,7 @@ def test_a_csv_in_and_every_format_out(files, as_system, tmp_path):
     report = files(OWN, NONE)
     assert (findings(report), report.stored) == ([], True)
     with as_system():
-        first, second = Assessment.objects.order_by("pk")
+        first, second = Assessment.objects.order_by("timepoint__position")
     assert (first.srs_sites, first.srs_first, first.state) == (("rib", "other"), "2026-01", "complete")
     assert (second.srs_dose_gy, second.state, second.asked_by) == (None, "complete", first.asked_by)
     for form in ("csv", "sav", "dta", "parquet", "xlsx", "jsonl"):
