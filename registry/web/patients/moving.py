@@ -212,10 +212,9 @@ def _label(code):
 
 
 def _shown(row, name):
-    value = getattr(row, name)
     if name == ITEM:
-        return wording.day(value) if value else wording.NOTHING
-    return wording.answer(catalogue.item(name), value, row.missing)
+        return wording.day(getattr(row, name))
+    return wording.stored(catalogue.item(name), row)
 
 
 @require_http_methods(["GET", "POST"])
