@@ -96,7 +96,9 @@ class DeclaredCodeField(models.CharField):
 
 
 def value_set_choices() -> list[tuple[str, str]]:
-    return [(value_set.code, f"{value_set.country} ({value_set.code})") for value_set in value_sets.ALL]
+    """Code and name of each value set, in the language of the page."""
+    language = get_language()
+    return [(known.code, f"{known.label.in_language(language)} ({known.code})") for known in value_sets.ALL]
 
 
 class Site(models.Model):

@@ -1,7 +1,7 @@
 """The form of a site, on its page and on the administration screens alike."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import spelling
 from registry.instruments.base import InvalidValue
-from sites.models import Site
+from sites.models import Site, value_set_choices
 from sites.tenancy.scope import current, everything
 
 
@@ -38,6 +38,8 @@ class SiteForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "value_set" in self.fields:  # a form's class would keep the language in which it was made
+            cast("forms.ChoiceField", self.fields["value_set"]).choices = value_set_choices()
         if "code" in self.fields and self.instance.pk and is_referred_to(self.instance):
             self.fields["code"].disabled = True
 

@@ -179,7 +179,7 @@ def test_only_administrators_name_people_who_read_patients(name, ada, mona, as_p
         name(ada)
 
 
-def test_the_listing_narrows_and_its_file_says_the_same(record, browse, alice, mona, south, as_system):
+def test_the_listing_narrows_and_its_file_says_the_same(record, browse, alice, mona, south, as_system, monkeypatch):
     record()
     record(kind="pneumonia", ae_seriousness="none", onset_date="2026-04-01", ae_end_date="")
     client, address = browse(alice), reverse("safety")
@@ -196,5 +196,10 @@ def test_the_listing_narrows_and_its_file_says_the_same(record, browse, alice, m
     assert "CSF leak" not in lines[1]  # free text stays with the patient
     with as_system():
         assert AuditEvent.objects.filter(action="safety_listing_exported").count() == 1
+    monkeypatch.setattr("registry.web.monitoring.safety.CHUNK", 1)  # each event in a transaction of its own
+    whole = b"".join(client.post(reverse("safety_csv")).streaming_content).decode("utf-8-sig").splitlines()
+    listed = [line["event"] for line in client.get(address).context["rows"]]
+    assert [line.split(",")[2:4] for line in whole[1:]] == [[event.kind, str(event.onset_date)] for event in listed]
+    assert len(listed) > 1
     other = browse(person("Sora", Role.MONITOR, south))
     assert other.get(address).context["rows"] == []

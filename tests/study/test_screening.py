@@ -173,7 +173,7 @@ def test_the_line_stays_without_its_patient(log, alice, enrolled, as_person, as_
         assert log[4].patient_id is None and log[4].screen_outcome == "enrolled"
 
 
-def test_pages_and_file(log, browse, alice, charlie, bob, text):
+def test_pages_and_file(log, browse, alice, charlie, bob, text, settings):
     client = browse(alice)
     page = client.get(reverse("screening"))
     assert "too ill (2)" in text(page) and page.content.decode().count("<tr") > 6
@@ -184,7 +184,10 @@ def test_pages_and_file(log, browse, alice, charlie, bob, text):
     assert refused.status_code == 422 and "choose one of the reasons" in text(refused)
     assert client.post(entry, SCREENED | {"version": "9", "reason": "x"}).status_code == 409
     assert client.post(entry, SCREENED | {"in_error": "", "version": "1", "reason": "twice"}).status_code == 302
-    rows = list(csv.DictReader(io.StringIO(client.get(reverse("screening_csv")).content.decode("utf-8-sig"))))
+    settings.SYNTHETIC = True
+    answer = client.get(reverse("screening_csv"))
+    assert 'filename="synthetic-metaspine-screening-' in answer["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
     assert [row["screen_outcome"] for row in rows[:2]] == ["in_error", "not_eligible"] and rows[0]["site_code"] == "N01"
     with entered(access_of(alice).scope()), transaction.atomic():
         assert AuditEvent.objects.filter(action="screening_exported").exists()

@@ -39,6 +39,26 @@ PAGES = (
     ("alice", "/account/"),
     ("alice", "/tokens/"),
     ("alice", "/nothing/"),
+    ("alice", "/screening/"),
+    ("alice", "/screening/new/"),
+    ("alice", "/patients/{patient}/consent/"),
+    ("alice", "/patients/{patient}/consent/new/"),
+    ("alice", "/patients/{patient}/consent/withdraw/"),
+    ("alice", "/patients/{patient}/files/"),
+    ("alice", "/patients/{patient}/paper/"),
+    ("alice", "/paper/"),
+    ("alice", "/safety/"),
+    ("alice", "/quality/"),
+    ("alice", "/scorecard/"),
+    ("mona", "/verification/share/"),
+    ("mona", "/verification/report/"),
+    ("mona", "/queries/close/"),
+    ("ivo", "/to-sign/"),
+    ("ivo", "/to-sign/read/"),
+    ("dana", "/quality/"),
+    ("dana", "/one-patient/"),
+    ("dana", "/patients/{patient}/transfer/"),
+    ("dana", "/patients/{patient}/merge/?with={other}"),
     ("mona", "/verification/"),
     ("mona", "/patients/{patient}/queries/new/?form=preop"),
     ("ivo", "/patients/{patient}/signatures/"),
@@ -57,6 +77,16 @@ PAGES = (
     ("ada", "/people/"),
     ("ada", "/people/invitations/"),
     ("ada", "/people/invitations/new/"),
+    ("ada", "/sites/"),
+    ("ada", "/sites/new/"),
+    ("ada", "/sites/{site}/"),
+    ("ada", "/people/{person}/"),
+    ("ada", "/people/{person}/change/"),
+    ("ada", "/study/"),
+    ("ada", "/study/about/"),
+    ("ada", "/study/wording/"),
+    ("ada", "/verification/plan/"),
+    ("ada", "/safety/people/"),
     ("ada", "/schedule/new/"),
     ("ada", "/admin/"),
     ("ada", "/audit/"),
@@ -80,7 +110,13 @@ def asked(mona, enrolled, alice):
     access = access_of(mona)
     with entered(access.scope()), transaction.atomic():
         query = queries.raise_query(access=access, patient=patient, form=Form("baseline"), text="Source says C.")
-    return {"patient": patient.pk, "query": query.pk}
+    return {
+        "patient": patient.pk,
+        "query": query.pk,
+        "other": enrolled(alice).pk,
+        "site": patient.site_id,
+        "person": alice.pk,
+    }
 
 
 def visible(html):

@@ -314,6 +314,22 @@ def test_a_data_manager_merges_by_what_the_page_shows(two, browse, dana, as_pers
     assert client.post(undo, {"reason": "two brothers"}).status_code == 302
 
 
+def test_a_reason_stands_beside_the_value_of_the_other_record(two, browse, dana, as_person, charlie):
+    ours, theirs = two
+    with as_person(charlie) as access:
+        seen = Assessment.objects.get(patient=theirs, timepoint="preop")
+        raw = ASSESSMENT | {"assessment_date": DAY, "pain_vas_mm": "40", "eq_vas": ""}
+        save_assessment(
+            access=access, patient=theirs, timepoint="preop", raw=raw, missing={"eq_vas": "too_ill"},
+            version=seen.version, today=TODAY,
+        )  # fmt: skip
+    page = browse(dana).get(f"/patients/{ours.pk}/merge/?with={theirs.pk}")
+    rows = [row for line in page.context["parts"] for row in line["rows"]]
+    assert [(label, ours_shown, theirs_shown) for label, ours_shown, theirs_shown in rows] == [
+        ("EQ VAS (health today)", "60", "Too ill")
+    ]
+
+
 def test_who_saw_something_else_merges_nothing(two, browse, dana, as_person, charlie):
     ours, theirs = two
     client = browse(dana)

@@ -46,6 +46,17 @@ def test_all_answers_are_shown_and_nothing_is_stored_until_completed(steps, addr
     assert stored(as_person, alice) == ["complete"]
 
 
+def test_a_reason_for_a_missing_answer_is_told(steps, address, as_person, alice):
+    page = steps.post(address, ALL | {"eq_vas": "", "eq_vas_missing": "refused", "check": ""})
+    assert page.status_code == 200
+    assert "Refused" in [
+        answer for _code, _title, answers in page.context["parts"] for _label, answer, _lacks in answers
+    ]
+    assert steps.post(address, dict(page.context["sent"]) | {"complete": ""}).status_code == 302
+    with as_person(alice):
+        assert Assessment.objects.get().missing == {"eq_vas": "refused"}
+
+
 def test_what_completing_refuses_is_told_first(steps, address, as_person, alice):
     page = steps.post(address, ALL | {"pain_vas_mm": "400", "check": ""})
     assert page.status_code == 422

@@ -93,6 +93,14 @@ def test_a_decision_needs_a_reason_and_is_asked_no_more(pair, browse, dana, as_p
         assert [act.row_id for act in acts] == ["N01-0001"]
 
 
+def test_a_reason_for_what_is_missing_is_shown(pair, browse, dana, as_system):
+    with as_system(reason="entered"):
+        Patient.objects.update(missing={"primary_tumour": "unknown"})
+    page = browse(dana).get(f"/one-patient/{pair.pk}/")
+    assert page.status_code == 200
+    assert "Unknown" in page.content.decode()
+
+
 def test_one_patient_leads_to_the_merge(pair, browse, dana):
     answer = browse(dana).post(f"/one-patient/{pair.pk}/", {"decision": "one", "reason": WHY})
     assert answer.headers["Location"] == "/patients/N01-0001/merge/?with=S01-0001"

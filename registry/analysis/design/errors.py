@@ -12,15 +12,21 @@ class Refused(ValueError):
 
 
 def refusal(en, ja, **values):
-    """The Refused to raise: two texts with the same values in them, of which Labels stand in the text's language."""
+    """The Refused to raise: two texts with the same values in them, as `Label.format` puts them there."""
+    return Refused(Label(en, ja).format(**values))
 
-    def told(text, language):
-        shown = {
-            name: value.in_language(language) if isinstance(value, Label) else value for name, value in values.items()
-        }
-        return text.format(**shown)
 
-    return Refused(Label(told(en, "en"), told(ja, "ja")))
+def one_of(place, value, choices):
+    """A value at a place in a plan, if it is one of the choices. Raises Refused."""
+    if value not in choices:
+        raise refusal(
+            "{place}: “{value}” does not fit; one of {fits}",
+            "{place}：「{value}」は使えません。使えるもの：{fits}",
+            place=place,
+            value=value,
+            fits=listed(choices),
+        )
+    return value
 
 
 def told(error, language):

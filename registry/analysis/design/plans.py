@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 
 from registry.analysis.design import groupings, methods, named_groups, sections
-from registry.analysis.design.errors import listed, named, refusal
+from registry.analysis.design.errors import listed, named, one_of, refusal
 from registry.analysis.design.variables import declared, visits
 from registry.analysis.design.variables.columns import DEATH
 from registry.instruments import levels, timepoints, value_sets, variables
@@ -267,14 +267,7 @@ def _one_of(choices):
     choices = choices if isinstance(choices, _Visits) else tuple(choices)
 
     def check(place, value):
-        if value not in choices:
-            raise refusal(
-                "{place}: “{value}” does not fit; one of {fits}",
-                "{place}：「{value}」は使えません。使えるもの：{fits}",
-                place=place,
-                value=value,
-                fits=listed(choices),
-            )
+        one_of(place, value, choices)
 
     return check
 

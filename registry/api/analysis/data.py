@@ -21,6 +21,7 @@ from registry.api.shared.resource import Resource
 from registry.exports import codebook, streaming
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import datasets, outputs
+from registry.exports.folder import download_name
 from registry.exports.formats.ordering import is_ordered
 from registry.exports.package import SYNTHETIC
 from registry.exports.selecting import ExportFailed, known_timepoints, selected
@@ -227,7 +228,7 @@ class Table(_Bulk):
             with selected(choices, sites) as chosen:
                 yield from streaming.blocks(streaming.table_of(chosen, *wanted), choices, note)
 
-        name = f"{'synthetic-' if settings.SYNTHETIC else ''}metaspine-{table}-{localdate()}.{choices.kind.extension}"
+        name = download_name(f"metaspine-{table}-{localdate()}.{choices.kind.extension}")
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return StreamingHttpResponse(streaming.streamed(rows), content_type=stream.media_type, headers=headers)
 

@@ -192,8 +192,10 @@ class Wanted:
     serious: bool = False
 
 
-def listing(access: Access, wanted: Wanted) -> QuerySet:
-    """The adverse events of the sites that one may read, the newest first, with counts of their notices."""
+def listing(access: Access, wanted: Wanted, after: AdverseEvent | None = None) -> QuerySet:
+    """The adverse events of the sites that one may read, the newest first, with counts of their notices; those that
+    come `after` one of them, where it is given.
+    """
     rows = AdverseEvent.objects.filter(site_id__in=access.sites_for(Can.READ), **dict(wanted.codes))
     if wanted.site:
         rows = rows.filter(site__code=wanted.site)
@@ -203,6 +205,8 @@ def listing(access: Access, wanted: Wanted) -> QuerySet:
         rows = rows.filter(onset_date__gte=wanted.first)
     if wanted.last:
         rows = rows.filter(onset_date__lte=wanted.last)
+    if after:
+        rows = rows.filter(Q(onset_date__lt=after.onset_date) | Q(onset_date=after.onset_date, pk__lt=after.pk))
     counted = {
         "told": Count("notices"),
         "mailed": Count("notices", Q(notices__sent_at__isnull=False)),

@@ -1,17 +1,14 @@
 """The audit trail, page by page, and as a file."""
 
-import csv
 import json
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.web.audit.filters import (
     Filters,
@@ -27,6 +24,7 @@ from registry.web.audit.filters import (
 from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of, unseen_columns
 from registry.web.audit.subjects import NOBODY, subjects_of
 from registry.web.shared.lookup import names_of
+from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.resources import guarded
 from sites.tenancy.access import Can
@@ -126,23 +124,13 @@ def audit_csv(request):
     for site_id in concerned.intersection([*request.access.sites_for(Can.READ), None]):
         audit.record("audit_exported", site_id=site_id, detail={"filters": filters.as_address()})
     name = f"metaspine-audit-{timezone.localdate()}.csv"
-    return StreamingHttpResponse(
-        _lines(request.access, filters, newest, current()),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
-    )
+    return csv_answer(name, HEADER, _rows(request.access, filters, newest, current()))
 
 
-class _Echo:
-    def write(self, line):
-        return line
-
-
-def _lines(access, filters, newest, scope):
-    """Lines of the file. The request's transaction is over when they are sent: each chunk has its own, with the scope
-    of the request, and between two chunks there is none."""
-    writer, below, identified = csv.writer(_Echo()), newest + 1, set(access.sites_for(Can.IDENTIFY))
-    yield "\ufeff" + writer.writerow(HEADER)
+def _rows(access, filters, newest, scope):
+    """Rows of the file in chunks: each has a transaction of its own, with the scope of the request, and between two
+    chunks there is none."""
+    below, identified = newest + 1, set(access.sites_for(Can.IDENTIFY))
     while True:
         with entered(scope), transaction.atomic():
             events = list(trail(access, filters).filter(pk__lt=below).order_by("-pk")[:CHUNK])
@@ -162,7 +150,7 @@ def _lines(access, filters, newest, scope):
             ]
         if not events:
             return
-        yield "".join(map(writer.writerow, cells))
+        yield cells
         below = events[-1].pk
 
 

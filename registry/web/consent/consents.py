@@ -154,14 +154,13 @@ def consent_correct(request, patient_id, consent_id):
 
 def _correct(request, patient, row):
     """(errors by field, whether somebody else was first)."""
-    version = request.POST.get("version", "")
     try:
         consents.correct(
             access=request.access,
             patient=patient,
             row=row,
             raw=_values(request, CONSENT.items, {}),
-            version=int(version) if version.isdecimal() and len(version) < 10 else 0,
+            version=questions.version_in(request.POST) or 0,  # a page that shows none has seen none
             reason=request.POST.get("reason", "").strip()[:300],
             today=timezone.localdate(),
         )

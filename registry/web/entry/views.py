@@ -203,7 +203,7 @@ def _answers(sheet, raw, missing):
 
 def _told(item, raw, missing):
     value = _readable(item, raw, missing)
-    return wording.words(item.label), wording.answer(item, value, missing), value is None
+    return wording.words(item.label), wording.answer(item, value, missing.get(item.name)), value is None
 
 
 def _readable(item, raw, missing):
@@ -464,8 +464,7 @@ def _kept(sheet, row):
 
 
 def _read(item, row):
-    reason = row.missing.get(item.name)
-    return wording.words(item.label), wording.reason(reason) if reason else wording.shown(item, getattr(row, item.name))
+    return wording.words(item.label), wording.stored(item, row)
 
 
 def _review(request, sheet, row, leading, cards, asked):

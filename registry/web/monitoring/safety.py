@@ -1,6 +1,5 @@
 """Adverse events as a line listing with what became of the notices, its file, and who is told of serious ones."""
 
-import csv
 from datetime import date
 from urllib.parse import urlencode
 
@@ -8,14 +7,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.models import SafetyNotice
 from registry.services.files import file_formats
@@ -23,6 +21,7 @@ from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
 from registry.web.shared import wording
+from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.confirming import confirmed
 from sites.models import Site
@@ -115,37 +114,24 @@ def safety_csv(request):
     for site_id in set(sites):
         audit.record("safety_listing_exported", site_id=site_id, detail={"filters": kept})
     name = f"metaspine-adverse-events-{timezone.localdate()}.csv"
-    return StreamingHttpResponse(
-        _file(request.access, wanted, current()),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
-    )
+    return csv_answer(name, ("site", "patient", *SHOWN, *NOTICES), _rows(request.access, wanted, current()))
 
 
-class _Echo:
-    def write(self, line):
-        return line
-
-
-def _file(access, wanted, scope):
-    """Lines of the file. The request's transaction is over when they are sent: each chunk has its own."""
-    writer, start = csv.writer(_Echo()), 0
-    yield "\ufeff" + writer.writerow(
-        ("site", "patient", *SHOWN, "people_told", "mails_sent", "acknowledged", "mails_failing")
-    )
+def _rows(access, wanted, scope):
+    """Rows of the file in chunks, each with a transaction of its own; an event that comes or goes meanwhile neither
+    repeats nor hides another one."""
+    last = None
     while True:
         with entered(scope), transaction.atomic():
-            rows = list(safety.listing(access, wanted)[start : start + CHUNK])
-        yield "".join(
-            writer.writerow(
-                (event.site.code, event.patient_id, *map(_cell, (getattr(event, name) for name in SHOWN)),
-                 event.told, event.mailed, event.noted, event.failing)
-            )
-            for event in rows
-        )  # fmt: skip
-        if len(rows) < CHUNK:
+            events = list(safety.listing(access, wanted, after=last)[:CHUNK])
+        if not events:
             return
-        start += CHUNK
+        yield [
+            (event.site.code, event.patient_id, *map(_cell, (getattr(event, name) for name in SHOWN)),
+             event.told, event.mailed, event.noted, event.failing)
+            for event in events
+        ]  # fmt: skip
+        last = events[-1]
 
 
 def _cell(value):

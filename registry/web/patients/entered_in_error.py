@@ -15,7 +15,7 @@ from registry.services.follow_up import schedule
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web.shared import wording
+from registry.web.shared import questions, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
@@ -70,13 +70,11 @@ def _row(patient, record):
 
 def _mark(request, row):
     """(errors by field, whether the record is another one by now)."""
-    version = request.POST.get("version", "")
-    if not (version.isdecimal() and len(version) < 10):
+    version = questions.version_in(request.POST)
+    if version is None:
         return {}, True  # a page that does not say what it showed
     try:
-        entered_in_error.mark(
-            access=request.access, row=row, version=int(version), reason=request.POST.get("reason", "")
-        )
+        entered_in_error.mark(access=request.access, row=row, version=version, reason=request.POST.get("reason", ""))
     except ReasonRequired:
         return {"reason": [_("Say why this was entered in error.")]}, False
     except Locked:

@@ -17,7 +17,7 @@ from registry.services.entry import merging, transfers
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
-from registry.web.shared import record_words, wording
+from registry.web.shared import questions, record_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from sites.confirming import confirmed
@@ -101,15 +101,15 @@ def _asked_to_move(request, patient):
 
 def _transfer(request, patient):
     post = request.POST
-    version = post.get("version", "")
-    if not (version.isdecimal() and len(version) < 10):
+    version = questions.version_in(post)
+    if version is None:
         return CHANGED
     to = next((site for site in Site.objects.all() if str(site.pk) == post.get("to")), None)
     if to is None:
         return {"to": [_("Choose the site.")]}
     return _try(
         lambda: transfers.transfer(
-            access=request.access, patient=patient, to=to, version=int(version), reason=post.get("reason", "")
+            access=request.access, patient=patient, to=to, version=version, reason=post.get("reason", "")
         ),
         reason=_("Say why the patient moves."),
     )
@@ -212,10 +212,9 @@ def _label(code):
 
 
 def _shown(row, name):
-    value = getattr(row, name)
     if name == ITEM:
-        return wording.day(value) if value else wording.NOTHING
-    return wording.answer(catalogue.item(name), value, row.missing)
+        return wording.day(getattr(row, name))
+    return wording.stored(catalogue.item(name), row)
 
 
 @require_http_methods(["GET", "POST"])

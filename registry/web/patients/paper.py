@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from registry.exports.folder import download_name
 from registry.exports.paper import casebook, words
 from registry.exports.paper.questions import Answers
 from registry.instruments import catalogue
@@ -151,9 +152,11 @@ def _printed(request, form, patient):
         audit.record(
             "paper_printed", site_id=patient.site_id, table="registry_patient", row_id=patient.pk, detail=detail
         )
-    name = f"{patient.pk if patient else 'blank'}-{asked['form']}-{asked.get('kind', BLANK)}.pdf"
+    name = download_name(f"{patient.pk if patient else 'blank'}-{asked['form']}-{asked.get('kind', BLANK)}.pdf")
     return HttpResponse(
-        content, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        content,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
 
 

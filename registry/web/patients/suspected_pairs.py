@@ -97,4 +97,4 @@ def _label(name):
 def _shown(patient, name):
     if patient is None:
         return wording.NOTHING
-    return wording.answer(catalogue.item(name), getattr(patient, name), patient.missing)
+    return wording.stored(catalogue.item(name), patient)

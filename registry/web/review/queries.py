@@ -1,12 +1,11 @@
 """Queries in the browser: the list, one query with its thread, raising one or many, and the list as a file."""
 
-import csv
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry.exports.folder import download_name
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, InvalidValue
 from registry.models import AdverseEvent, Patient, Query, QueryForm, QueryState
@@ -33,6 +31,7 @@ from registry.web.shared import seen_words, wording
 from registry.web.shared.lookup import patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
+from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.tenancy.access import Can
 from sites.tenancy.scope import current, entered
@@ -367,22 +366,12 @@ def query_csv(request):
     for site_id in found(request.access, filters).order_by().values_list("site_id", flat=True).distinct():
         audit.record("queries_exported", site_id=site_id, detail={"filters": filters.as_address()})
     name = f"metaspine-queries-{timezone.localdate()}.csv"
-    return StreamingHttpResponse(
-        _file(request.access, filters, current()),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
-    )
+    return csv_answer(name, HEADER, _rows(request.access, filters, current()))
 
 
-class _Echo:
-    def write(self, line):
-        return line
-
-
-def _file(access, filters, scope):
-    """Lines of the file. The request's transaction is over when they are sent: each chunk has its own."""
-    writer, last = csv.writer(_Echo()), 0
-    yield "\ufeff" + writer.writerow(HEADER)
+def _rows(access, filters, scope):
+    """Rows of the file in chunks, each with a transaction of its own."""
+    last = 0
     while True:
         with entered(scope), transaction.atomic():
             rows = found(access, filters).filter(pk__gt=last).select_related(*BESIDE).order_by("pk")[:CHUNK]
@@ -390,7 +379,7 @@ def _file(access, filters, scope):
         if not shown:
             return
         now = timezone.now()
-        yield "".join(writer.writerow(_cells(line, now)) for line in shown)
+        yield [_cells(line, now) for line in shown]
         last = shown[-1].query.pk
 
 

@@ -1,12 +1,9 @@
 """Screening log in the browser: the list with what it counts, a new line, the correction of one, the whole as CSV."""
 
-import csv
-import io
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -24,6 +21,7 @@ from registry.services.study import screening
 from registry.web.shared import questions, wording
 from registry.web.shared.filters import Filter, chips, codes
 from registry.web.shared.lookup import names_of
+from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.models import Site
 from sites.tenancy.access import Can
@@ -158,14 +156,13 @@ def entry(request, screening_id):
 def _correct(request, row):
     """(errors by field, whether somebody else was first)."""
     post = request.POST
-    version = int(post["version"]) if post.get("version", "").isdecimal() and len(post["version"]) < 10 else 0
     raw = _raw(request) | ({"screen_outcome": declared.IN_ERROR} if "in_error" in post else {})
     try:
         screening.correct(
             access=request.access,
             entry=row,
             raw=raw,
-            version=version,
+            version=questions.version_in(post) or 0,  # a page that shows none has seen none
             reason=post.get("reason", "").strip()[:300],
             today=timezone.localdate(),
         )
@@ -211,15 +208,10 @@ def csv_file(request):
     sites = _sites(request, Can.READ)
     chosen = codes(_filters(request, sites))
     rows = list(_narrowed(sites, chosen).select_related("site").order_by("site__code", "number"))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    for row in rows:
-        answers = ("" if getattr(row, name) is None else str(getattr(row, name)) for name in ITEMS)
-        writer.writerow((row.site.code, row.number, *map(guarded, answers), row.patient_id or ""))
     audit.record_for_sites("screening_exported", {row.site_id for row in rows}, detail={"rows": len(rows)})
-    return HttpResponse(
-        "\ufeff" + text.getvalue(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="screening.csv"', "Cache-Control": "no-store"},
-    )
+    return csv_answer(f"metaspine-screening-{timezone.localdate()}.csv", HEADER, [[_cells(row) for row in rows]])
+
+
+def _cells(row):
+    answers = ("" if getattr(row, name) is None else str(getattr(row, name)) for name in ITEMS)
+    return row.site.code, row.number, *map(guarded, answers), row.patient_id or ""

@@ -1,11 +1,17 @@
-"""Files that come and go, whichever page they belong to: uploads are scanned, downloads are counted."""
+"""Files that come and go, whichever page they belong to: uploads are scanned, downloads are counted, CSV is sent."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from django.http import StreamingHttpResponse
 from django.shortcuts import render
 
+from registry.exports.folder import download_name
 from registry.services.files import virus_scanner
 from registry.web.shared import wording
 from sites import audit
@@ -55,3 +61,28 @@ class LimitedDownloads:
         answer = render(request, "shared/downloads_limited.html", limited, status=429)
         answer["Retry-After"] = str(HOUR)
         return answer
+
+
+def csv_answer(name: str, header: Sequence[str], chunks: Iterable[Iterable[Sequence[Any]]]) -> StreamingHttpResponse:
+    """A CSV as an attachment, sent as it is made: with the mark that Excel needs, and named as synthetic where it is.
+
+    chunks  rows of cells, some at a time. The request's transaction is over when they are asked for: whoever makes
+            them enters a scope and a transaction for each
+    """
+    return StreamingHttpResponse(
+        _written(header, chunks),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{download_name(name)}"', "Cache-Control": "no-store"},
+    )
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def _written(header: Sequence[str], chunks: Iterable[Iterable[Sequence[Any]]]) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield "\ufeff" + writer.writerow(header)
+    for rows in chunks:
+        yield "".join(map(writer.writerow, rows))

@@ -155,6 +155,11 @@ def meant(item, value):
         return value
 
 
-def answer(item, value, missing):
-    """An answer as a page shows it: its value, or the reason for which there is none."""
-    return reason(missing) if missing else shown(item, meant(item, value))
+def answer(item, value, why):
+    """An answer as a page shows it: its value, or why there is none (a code of MISSING_LABELS)."""
+    return reason(why) if why else shown(item, meant(item, value))
+
+
+def stored(item, row):
+    """The answer to an item that is stored in a row with reasons for what is missing, as a page shows it."""
+    return answer(item, getattr(row, item.name), row.missing.get(item.name))

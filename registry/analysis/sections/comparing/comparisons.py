@@ -15,7 +15,7 @@ groups by paired tests of the sets. `family` is what P is adjusted over: the pai
 import json
 from dataclasses import dataclass
 
-from registry.analysis.design.errors import listed, refusal
+from registry.analysis.design.errors import listed, one_of, refusal
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.sections import Section
 from registry.analysis.design.variables import sources
@@ -87,7 +87,7 @@ def read(entry, names):
             unknown=listed(unknown),
             fits=listed(sorted(known)),
         )
-    kind = _one_of("kind", entry.get("kind", BETWEEN), (BETWEEN, WITHIN))
+    kind = one_of("kind", entry.get("kind", BETWEEN), (BETWEEN, WITHIN))
     of_sets = matched.declared(entry.get("matched", ""))
     offers = comparison_tests.MATCHED if of_sets and kind == BETWEEN else kind
     rows = tuple(row for given in entry["rows"] for row in _rows(given, kind, offers, names))
@@ -95,7 +95,7 @@ def read(entry, names):
         raise refusal("name at least one row", "行を1つ以上指定してください")
     sensitivity = tuple(entry.get("sensitivity") or ())
     for name in sensitivity:
-        _one_of("sensitivity", name, SENSITIVITY[:1] if of_sets else SENSITIVITY)
+        one_of("sensitivity", name, SENSITIVITY[:1] if of_sets else SENSITIVITY)
     confidence = entry.get("confidence", 0.95)
     if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
         raise refusal("confidence: from 0.5 to below 1, such as 0.95", "confidence：0.5以上1未満（例：0.95）")
@@ -104,27 +104,15 @@ def read(entry, names):
         title=label_of(entry.get("title"), LABEL),
         kind=kind,
         rows=rows,
-        adjust=_one_of("adjust", entry.get("adjust", "none"), ADJUSTMENTS),
-        family=_one_of("family", entry.get("family", "row"), FAMILIES),
+        adjust=one_of("adjust", entry.get("adjust", "none"), ADJUSTMENTS),
+        family=one_of("family", entry.get("family", "row"), FAMILIES),
         confidence=confidence,
         sensitivity=sensitivity,
-        interval=_one_of("interval", entry.get("interval", "wilson"), INTERVALS),
+        interval=one_of("interval", entry.get("interval", "wilson"), INTERVALS),
         exploratory=bool(entry.get("exploratory", False)),
         matched=of_sets,
         source=json.dumps(entry, ensure_ascii=False),
     )
-
-
-def _one_of(place, value, choices):
-    if value not in choices:
-        raise refusal(
-            "{place}: “{value}” does not fit; one of {fits}",
-            "{place}：「{value}」は使えません。使えるもの：{fits}",
-            place=place,
-            value=value,
-            fits=listed(choices),
-        )
-    return value
 
 
 def _rows(given, kind, offers, names):
@@ -151,10 +139,10 @@ def _rows(given, kind, offers, names):
     effect = given.get("effect", "")
     for place, value, choices in (("test", test, tests), ("effect", effect, effects)):
         if value:
-            _one_of(f"{variable.name}: {place}", value, (*choices, "none"))
+            one_of(f"{variable.name}: {place}", value, (*choices, "none"))
     pairwise = given.get("pairwise", "")
     if pairwise:
-        _one_of(f"{variable.name}: pairwise", pairwise, comparison_tests.pairwise_offered(variable.kind))
+        one_of(f"{variable.name}: pairwise", pairwise, comparison_tests.pairwise_offered(variable.kind))
     start = names.visit(given.get("from", "preop"), variable) if kind == WITHIN else ""
     for visit in visits if variable.at_visit else ("",):
         yield Row(variable, names.visit(visit, variable), test, effect, pairwise, start)
