@@ -64,6 +64,19 @@ def until(condition, seconds=60):
     raise AssertionError("did not happen in time")
 
 
+def every_earlier_transaction_ended():
+    """Wait for all that is under way now, in other databases too: a watermark counts no row that is younger than it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())")
+        (now,) = cursor.fetchone()
+
+        def ended():
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8", [str(now)])
+            return cursor.fetchone()[0]
+
+        until(ended, seconds=300)
+
+
 @contextmanager
 def locked(table):
     """Nobody reads the table meanwhile: a worker that needs it stays in the middle of what it does."""
