@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 
-from registry.imports.files import notations
+from registry.imports.files import notations, redcap
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
@@ -22,9 +22,9 @@ from sites.models import Site
 PATIENT = "patient_id"
 SITE = "site_code"
 TIMEPOINT = "timepoint"
+TICKED_KINDS = ("levels", "codes")  # kinds of items that may have a column of ticks for each choice
 REASON = "!"  # before a reason code where a value stands for a missing one
 AT = "@"  # before the visit of a target
-REPEAT = "redcap_repeat_instance"  # the column by which REDCap numbers the rows of a repeated form
 UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
 LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
 
@@ -43,11 +43,9 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
-    "redcapeventname": TIMEPOINT,
-    "eventname": TIMEPOINT,
+    **dict.fromkeys(redcap.EVENT, TIMEPOINT),
     "visit": TIMEPOINT,
-    "redcapdataaccessgroup": SITE,
-    "dag": SITE,
+    **dict.fromkeys(redcap.GROUP, SITE),
     "hospital": SITE,
     "gender": "sex",
     "dob": "birth_date",
@@ -183,11 +181,11 @@ def targets():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
-            if item.kind == "levels":
+            if item.kind in TICKED_KINDS:
                 lines += [
                     (
                         f"{item.name}:{choice.code}",
-                        Label("{item}: {choice}", "{item}：{choice}").format(item=item.label, choice=choice.code),
+                        Label("{item}: {choice}", "{item}：{choice}").format(item=item.label, choice=choice.label),
                     )
                     for choice in item.choices
                 ]
@@ -334,12 +332,19 @@ def suggested(header):
 
 
 def _tick_box(column):
-    """`lesion_levels___c7`, as REDCap names a tick box, as a target."""
-    name, sign, code = column.partition("___")
-    if not sign:
+    """`lesion_levels___c7` or `Lesion levels (choice=C7)`, as REDCap names a tick box, as a target."""
+    name, choice = redcap.tick_of(column)
+    if not name:
         return None
-    target = f"{_names().get(plain(name), name)}:{code.upper()}"
-    return target if target in known_targets() else None
+    of = _names().get(plain(name), "")
+    try:
+        item = catalogue_item(of)
+    except KeyError:
+        return None
+    for known in item.choices if item.kind in TICKED_KINDS else ():
+        if plain(choice) in map(plain, (known.code, known.label.en, known.label.ja)):
+            return f"{of}:{known.code}"
+    return None
 
 
 def faults(mapping):
@@ -394,7 +399,7 @@ def choices_of(target):
     if name == TIMEPOINT:
         return [(visit.code, visit.label) for visit in timepoints.planned()]
     item = catalogue.item(name)
-    return [] if item.kind == "levels" else [(str(choice.code), choice.label) for choice in item.choices]
+    return [] if item.kind in TICKED_KINDS else [(str(choice.code), choice.label) for choice in item.choices]
 
 
 def _sites():
@@ -403,7 +408,7 @@ def _sites():
 
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
-    wanted, options = plain(value), choices_of(target)
+    wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
     for code, label in options:
         if wanted and wanted in (plain(code), plain(label.en), plain(label.ja)):
             return code
@@ -436,7 +441,8 @@ def _as_number(target, value, codes):
 
 
 def _suggested_timepoint(text, codes):
-    text = re.sub(r"arm\d+$", "", text)
+    if text in (spellings := visit_spellings()):
+        return spellings[text]
     if re.search(r"baseline|preop|presurg|before|術前", text):
         return "preop"
     for pattern, times in (
