@@ -56,9 +56,11 @@ def line_of(item, form, language, elsewhere=None):
         choices = f"{item.low_anchor.in_language(language)} |  | {item.high_anchor.in_language(language)}"
     bounds = ("", "") if item.choices else (_text(item.minimum), _text(item.maximum))
     note = " ".join(filter(None, (item.unit, item.hint.in_language(language) if item.hint else "")))
+    asked_if = renamed(item.show_if, elsewhere or {})
     return (
         item.name, form, "", kind, item.label.in_language(language), choices, note, validation, *bounds,
-        "y" if item.identifying else "", renamed(item.show_if, elsewhere or {}), "y" if item.required else "", "", "", "", "", _reasons(item, language),
+        "y" if item.identifying else "", asked_if, "y" if item.required else "",
+        "", "", "", "", _reasons(item, language),
     )  # fmt: skip
 
 

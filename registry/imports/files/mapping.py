@@ -43,6 +43,9 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
+    "subjectkey": PATIENT,  # of ODM, as the two below
+    "siteref": SITE,
+    "studyeventoid": TIMEPOINT,
     **dict.fromkeys(redcap.EVENT, TIMEPOINT),
     "visit": TIMEPOINT,
     **dict.fromkeys(redcap.GROUP, SITE),
@@ -409,13 +412,8 @@ def _sites():
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
     wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
-    for code, label in options:
-        if wanted and wanted in (plain(code), plain(label.en), plain(label.ja)):
-            return code
-    after_number = plain(re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", str(value)))
-    for code, label in options:
-        if after_number and after_number in (plain(label.en), plain(label.ja)):
-            return code
+    if code := _of_label(wanted, options) or _of_numbered(str(value), options):
+        return code
     written = TICKED if ":" in target else WRITTEN.get(target, {})
     if wanted in written or str(value).strip() in written:
         return written.get(wanted) or written[str(value).strip()]
@@ -426,6 +424,20 @@ def suggested_code(target, value):
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
                 return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+def _of_label(wanted, options):
+    return next((code for code, label in options if wanted and wanted in map(plain, (code, label.en, label.ja))), "")
+
+
+def _of_numbered(value, options):
+    """The code of `1: male`, as people number labels, and of `M = Male`, as code lists of ODM come."""
+    given, sign, decoded = value.partition(" = ")
+    wanted = plain(decoded or re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", value))
+    for code, label in options:
+        if wanted and wanted in (plain(label.en), plain(label.ja)):
+            return code
+    return given if sign and given in dict(options) else ""
 
 
 def _as_number(target, value, codes):
