@@ -345,6 +345,7 @@ class _Reader:
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
         extra = catalogue.current().extra_names
+        extra |= set(self.file.optional if self.file.form else ())
         may_stay = self.names if self.partial else extra.intersection(self.names).union(self.file.later)
         self.absent = tuple(name for name in self.names if name not in position and name in may_stay)
         return True

@@ -83,7 +83,9 @@ def questions(mapping, counts):
     asked, by_target = Questions(), {}
     for column, values in counts.items():  # in the order of the file
         if plain(column) == plain(REPEAT):
-            asked.repeats = any(typed.plain(cell).strip() for cell in values)
+            # Rows of repeating forms are records of theirs; of other forms it must be said.
+            others = any(not file.form for file in mapping.files())
+            asked.repeats = others and any(typed.plain(cell).strip() for cell in values)
         if target := base_of(mapping.columns.get(column, "")):
             names, merged = by_target.setdefault(target, ([], {}))
             names.append(column)
@@ -185,6 +187,8 @@ def _accepts(item, cell, separators):
         ways = (separators,) if separators else (notations.POINT, notations.COMMA)
         if item.kind == "levels":
             spelled = [notations.read_levels(text)[0]]
+        elif item.kind not in ("integer", "decimal"):
+            spelled = [text]
         else:
             spelled = [notations.read_number(item, text, way)[0] for way in ways]
     except InvalidValue:
