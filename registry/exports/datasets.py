@@ -12,14 +12,16 @@ from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
+from registry.instruments.core import consent
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.extra import cobb, escc
-from registry.instruments.keys import TIMEPOINT
+from registry.instruments.keys import PATIENT_ID, TIMEPOINT
 from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import planned
 from registry.services import outcomes
 from registry.services.files import file_formats
 from registry.services.files.data_source import LIVE
+from registry.services.study import consents
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
@@ -84,6 +86,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
     ends += make.repeats() if source.own_records and "extras" in choices.with_ else ()
+    ends += make.consents()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -163,6 +166,29 @@ class _Maker:
             f"(SELECT * FROM {self.source.own_records} WHERE form = '{instrument.code}') AS t "
             f"{self._only()} {self._surgery()}",
             "t.patient_id, t.id",
+        )
+
+    def consents(self):
+        """What patients agreed to and withdrew, where the registry keeps it: who took a consent is left out."""
+        parts = (
+            (consent.CONSENT, self.source.consents, "t.agreed_on, t.agreed_version", "true"),
+            (consent.WITHDRAWAL, self.source.withdrawals, "t.withdrawn_on, t.withdrawn_part", "corrected_at IS NULL"),
+        )
+        return tuple(
+            self._of_consent(instrument, table, order, holds)
+            for instrument, table, order, holds in parts
+            if table and (table not in (LIVE.consents, LIVE.withdrawals) or consents.versions())
+        )
+
+    def _of_consent(self, instrument, table, order, holds):
+        items = [item for item in instrument.items if item.name != consent.TAKEN_BY]
+        columns = [self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in (PATIENT_ID, *items)]
+        return Dataset(
+            f"{instrument.code}s",
+            Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
+            tuple(replace(column, instrument=instrument) for column in columns if column),
+            f"(SELECT * FROM {table} WHERE {holds}) AS t {self._only()} {self._surgery()}",
+            f"t.patient_id, {order}",
         )
 
     def wide(self):

@@ -114,7 +114,7 @@ def test_what_the_study_is_becomes_forms_and_versions(ada, alice, patient, brows
     for name in ("study_arm", "incl_solitary", "excl_resected"):
         assert f'name="{name}"' in page
     guide = browsed(ada, "get", "study").content.decode()
-    assert guide.count("missing:") == 1  # the matrix, which nobody has looked at
+    assert guide.count("missing:") == 2  # the matrix, which nobody has looked at, and the licensed wording
     assert "HT-TES" in browsed(ada, "get", "study_protocol").content.decode()
     twice = browsed(ada, "post", "study_about", data=ABOUT | {"arms": "HT | One\nHT | Two"})
     assert twice.status_code == 422 and "is there twice" in twice.content.decode()

@@ -96,6 +96,21 @@ def test_saving_a_draft_goes_on_with_the_record_that_it_made(courses, alice, pat
     assert not answer["Location"].endswith("/new/")
 
 
+def test_two_presses_store_one_record_and_its_files_are_attached_to_it(courses, alice, patient, acting, as_person):
+    new = ("own_record_new", patient.pk, "rt_courses")
+    pages = [acting(alice, "post", *new, data=SENT | {"complete": "1"})["Location"] for _press in range(2)]
+    assert pages[0] == pages[1]
+    other = acting(alice, "post", *new, data=SENT | {"rtc_levels": "T9", "complete": "1"})["Location"]
+    assert other != pages[0]
+    with as_person(alice):
+        first, second = OwnRecord.objects.order_by("pk")
+    page = acting(alice, "get", "own_record", patient.pk, "rt_courses", second.pk).content.decode()
+    assert f"?of=own_record:{second.pk}" in page
+    files = acting(alice, "get", "attachments", patient.pk, query=f"?of=own_record:{second.pk}").content.decode()
+    assert f'<option value="own_record:{second.pk}" selected>Courses of radiotherapy {second.pk}</option>' in files
+    assert f'<option value="own_record:{first.pk}">' in files
+
+
 def test_a_doubt_about_a_new_record_is_asked_once_and_becomes_its_query(courses, alice, patient, acting, as_person):
     new = ("own_record_new", patient.pk, "rt_courses")
     asked = acting(alice, "post", *new, data=HIGH | {"complete": "1"})

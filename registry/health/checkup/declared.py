@@ -20,6 +20,7 @@ CHECKS = (
     Check("proxies", _("Proxies"), deployment.proxies),
     Check("mail", _("Mail server"), deployment.mail),
     Check("shared_files", _("Files that hosts share"), deployment.shared_files),
+    Check("wording", _("Licensed wording"), deployment.licensed_wording),
     Check("disk", _("Room on disks"), deployment.disk),
     Check("workers", _("Workers and beat"), work.workers),
     Check("queues", _("Queues"), work.queues),

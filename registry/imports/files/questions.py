@@ -21,7 +21,7 @@ from registry.imports.files.mapping import (
 )
 from registry.imports.files.notations import DATE_FORMATS
 from registry.instruments.base import MISSING_REASONS, InvalidValue
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 
 MOST_VALUES = 60  # different values of a column that a page lists
 # Numbers and dates that systems write where there is no value.
@@ -220,7 +220,7 @@ def _needs_separators(item, cell):
 
 def adult_of(item):
     """Years that lie between today and a date of `item` at least."""
-    return MINIMUM_AGE if item.name == "birth_date" else 0
+    return minimum_age() if item.name == "birth_date" else 0
 
 
 def _dates(mapping, target, column, values, item):
