@@ -98,10 +98,9 @@ def test_saving_a_draft_goes_on_with_the_record_that_it_made(courses, alice, pat
 
 def test_two_presses_store_one_record_and_its_files_are_attached_to_it(courses, alice, patient, acting, as_person):
     new = ("own_record_new", patient.pk, "rt_courses")
-    pages = [acting(alice, "post", *new, data=SENT | {"complete": "1"})["Location"] for _press in range(2)]
-    assert pages[0] == pages[1]
-    other = acting(alice, "post", *new, data=SENT | {"rtc_levels": "T9", "complete": "1"})["Location"]
-    assert other != pages[0]
+    for levels in ("T8", "T8", "T9"):
+        sent = acting(alice, "post", *new, data=SENT | {"rtc_levels": levels, "complete": "1"})
+        assert sent.status_code == 302
     with as_person(alice):
         first, second = OwnRecord.objects.order_by("pk")
     page = acting(alice, "get", "own_record", patient.pk, "rt_courses", second.pk).content.decode()
