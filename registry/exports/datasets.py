@@ -313,7 +313,18 @@ class _Maker:
         """Every extra that there is, switched on or not: what was answered once stays."""
         for instrument in instruments:
             yield from (self._item(item, alias, file) for item in instrument.items)
-            yield from (_derived(derived, alias, instrument) for derived in instrument.derived)
+            for derived in instrument.derived:
+                if instrument.own:
+                    yield _calculated(derived, alias, instrument, self._patients_column(alias, file))
+                else:
+                    yield _derived(derived, alias, instrument)
+
+    def _patients_column(self, alias, file):
+        """A function that gives SQL of an answer of the patient whose record `alias` is."""
+        if file == file_formats.PATIENTS or alias != "t":  # the row is the patient's, or stands beside it
+            return lambda name: f't."{name}"'
+        row = f"{self.source.patients} AS whose WHERE whose.patient_id = t.patient_id"
+        return lambda name: f'(SELECT whose."{name}" FROM {row})'
 
     def _changes(self, alias, baseline):
         for name in outcomes.CHANGES:
@@ -384,13 +395,11 @@ def _value(item, alias):
     return column
 
 
-def _calculated(derived, alias, instrument):
-    """A value that an own instrument calculates: of the same record, and of its patient."""
+def _calculated(derived, alias, instrument, of_patient):
+    """A value that an own instrument calculates: of the same record, and of its patient (`_patients_column`)."""
 
     def column(name):
-        if _is_of_patient(name) and not alias.startswith("t"):
-            return f't."{name}"'
-        return f'{alias}."{name}"'
+        return of_patient(name) if _is_of_patient(name) else f'{alias}."{name}"'
 
     return Variable(
         name=derived.name,
@@ -405,8 +414,6 @@ def _calculated(derived, alias, instrument):
 
 
 def _derived(derived, alias, instrument):
-    if instrument.own:
-        return _calculated(derived, alias, instrument)
     choices = getattr(derived, "choices", ())
     return Variable(
         name=derived.name,

@@ -96,7 +96,9 @@ def test_saving_a_draft_goes_on_with_the_record_that_it_made(courses, alice, pat
     assert not answer["Location"].endswith("/new/")
 
 
-def test_two_presses_store_one_record_and_its_files_are_attached_to_it(courses, alice, patient, acting, as_person):
+def test_two_presses_store_one_record_and_its_files_are_attached_to_it(
+    courses, alice, charlie, patient, acting, as_person
+):
     new = ("own_record_new", patient.pk, "rt_courses")
     for levels in ("T8", "T8", "T9"):
         sent = acting(alice, "post", *new, data=SENT | {"rtc_levels": levels, "complete": "1"})
@@ -108,6 +110,9 @@ def test_two_presses_store_one_record_and_its_files_are_attached_to_it(courses, 
     files = acting(alice, "get", "attachments", patient.pk, query=f"?of=own_record:{second.pk}").content.decode()
     assert f'<option value="own_record:{second.pk}" selected>Courses of radiotherapy {second.pk}</option>' in files
     assert f'<option value="own_record:{first.pk}">' in files
+    assert "30.0 Gy" in acting(alice, "get", "patient", patient.pk).content.decode()
+    assert acting(charlie, "get", "own_record", patient.pk, "rt_courses", first.pk).status_code == 404
+    assert acting(alice, "get", "own_record_new", patient.pk, "nothing").status_code == 404
 
 
 def test_a_doubt_about_a_new_record_is_asked_once_and_becomes_its_query(courses, alice, patient, acting, as_person):

@@ -20,7 +20,7 @@ from registry.services.review import queries, signing, verification
 from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from tests.protocol.test_publishing import OWN
-from tests.transfer.test_extras_in_files import browser, matched  # noqa: F401 - a fixture
+from tests.transfer.test_extras_in_files import matched
 from tests.web.conftest import ASSESSMENT
 
 PREOP = Form("assessment", timepoint="preop")
@@ -51,13 +51,13 @@ def text(answer):
 
 
 def test_one_own_instrument_walks_through_everything(
-    walk, alice, ivo, mona, bob, browser, tmp_path, settings, monkeypatch  # noqa: F811
+    walk, alice, ivo, mona, bob, dana, tmp_path, monkeypatch
 ):  # fmt: skip
     entered(walk, alice, ivo)
     read_by_programs(walk, alice)
     reviewed(walk, alice, mona, ivo, monkeypatch)
     asked_of_the_patient(walk, alice)
-    brought_as_a_wide_file(walk, browser)
+    brought_as_a_wide_file(walk, dana)
     exported(tmp_path)
     analysed(walk, bob)
     printed(walk, alice, monkeypatch)
@@ -167,7 +167,7 @@ def asked_of_the_patient(walk, alice):
     assert any('name="srs_given"' in page for page in pages)
 
 
-def brought_as_a_wide_file(walk, browser):  # noqa: F811
+def brought_as_a_wide_file(walk, dana):
     """A file of another system, visits side by side, tick boxes of several answers."""
     names = (
         "ID",
@@ -182,9 +182,8 @@ def brought_as_a_wide_file(walk, browser):  # noqa: F811
     cells = (walk.patient.pk, "2026-04-20", "1", "30.0", "5", "09:15", "1", "0")
     said = {"ID": "patient_id", "rib": "srs_sites:rib@3m", "spine": "srs_sites:spine@3m"}
     content = "\n".join((",".join(names), ",".join(cells))).encode()
-    walk.client.logout()
-    browser.force_login(walk.dana) if hasattr(walk, "dana") else None
-    assert matched(browser, content, **said)["assessments"] == {"new": 1, "changed": 0, "unchanged": 0}
+    walk.client.force_login(dana)
+    assert matched(walk.client, content, **said)["assessments"] == {"new": 1, "changed": 0, "unchanged": 0}
     with walk.as_system():
         row = Assessment.objects.get(timepoint="3m")
     assert (float(row.srs_dose_gy), row.srs_sites, f"{row.srs_at:%H:%M}") == (30.0, ("rib",), "09:15")
@@ -221,16 +220,13 @@ def analysed(walk, bob):
     assert page.context["n"] == 1 and [step["n"] for step in page.context["flow"]] == [1, 1, 1, 1, 1]
     assert "Stereotactic radiosurgery" in text(page)
     assert walk.act(bob, "get", "cohort_new", query="?srs_dose_gy_max=19").context["n"] == 0
+    rows = [{"variable": name, "visit": "3m"} for name in ("srs_dose_gy", "srs_by_pain")]
+    reached = {"kind": "reached", "variable": "srs_by_pain", "visits": ["preop", "3m"], "at_least": 50}
+    titled = {"code": "own", "title": {"en": "Own", "ja": "独自"}}
+    comparison, endpoint = titled | {"kind": "within", "rows": rows}, titled | {"event": [reached], "times": [12]}
     plan = plans.from_json(
-        {
-            "name": "walk", "grouping": "everybody",
-            "variables": [{"name": "to_srs", "of": {"days": {"from": "surgery_date", "to": "srs_planned"}}}],
-            "comparisons": [{"code": "own", "title": {"en": "Own", "ja": "独自"}, "kind": "within",
-                             "rows": [{"variable": "srs_dose_gy", "visit": "3m"}]}],
-            "endpoints": [{"code": "srs", "title": {"en": "SRS", "ja": "SRS"},
-                           "event": [{"kind": "days", "variable": "to_srs@preop"}], "times": [12]}],
-        }
-    )  # fmt: skip
+        {"name": "walk", "grouping": "everybody", "comparisons": [comparison], "endpoints": [endpoint]}
+    )
     frozen = packed_snapshots.freeze(access=None, label="Walk")
     wanted = runner.timepoints_needed(plan, cohorts.ALL)
     with walk.as_system():

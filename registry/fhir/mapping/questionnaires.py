@@ -98,14 +98,14 @@ def _conditions(item, instrument, item_shown):
 
 def _of_choice(part, question):
     """A part of enableWhen; of a question that is a choice here, whatever its codes are, by its Coding."""
-    answers = [name for name in part if name.startswith("answer")]
-    if not question.choices or part["operator"] == "exists" or "answerCoding" in part:
+    if not question.choices or part["operator"] == "exists":
         return part
-    value = part[answers[0]]
+    answer = next(name for name in part if name.startswith("answer"))
+    value = part[answer]["code"] if answer == "answerCoding" else part[answer]
     code = str(int(value)) if isinstance(value, (bool, int, float)) else value
     label = next((choice.label for choice in question.form_choices if str(choice.code) == code), None)
     coding = {"system": names.code_system(question.name), "code": code} | ({"display": label.en} if label else {})
-    return {name: given for name, given in part.items() if name not in answers} | {"answerCoding": coding}
+    return {name: given for name, given in part.items() if name != answer} | {"answerCoding": coding}
 
 
 def type_of(derived):
