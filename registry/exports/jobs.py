@@ -177,7 +177,8 @@ def _written(export, partial, report):
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
     reason = f"export {export.pk}"
-    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
+    blinding = {"blind": access.is_blind, "hidden": access.hidden_names}
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, **blinding)
     shared_store.private_folder()
 
     def write():
