@@ -203,6 +203,8 @@ def hide_shares(result, threshold):
     for row in (row for entry in result.get("comparisons", ()) for row in entry["rows"]):
         if row["kind"] == BINARY:
             _hide_effects(row)
+    for part in result.values():
+        _hide_statistics(part)
     for entry in result.get("qol", ()):
         _hide_differences(entry, threshold)
     for entry in result.get("propensity", ()):
@@ -241,6 +243,31 @@ def _hide_effects(row):
         groups = (row["groups"][first], row["groups"][second])
         if any(_hidden(group[name]) for group in groups for name in ("n", "counts")):
             effect |= dict.fromkeys({"estimate", "low", "high", "smd"} & effect.keys())
+
+
+def _hide_statistics(part):
+    """Statistics of a row that has a hidden count: a rank sum, or a chi-square of two categories, may give it away."""
+    if isinstance(part, list):
+        for row in part:
+            if isinstance(row, dict) and _any_hidden(row):
+                _without_statistic(row)
+            _hide_statistics(row)
+    elif isinstance(part, dict):
+        for inner in part.values():
+            _hide_statistics(inner)
+
+
+def _any_hidden(part):
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return is_few(part) or any(map(_any_hidden, inner))
+
+
+def _without_statistic(part):
+    for name, inner in part.items():
+        if name == "statistic" or name.startswith("statistic_"):
+            part[name] = dict.fromkeys(inner) if isinstance(inner, dict) else None
+        elif isinstance(inner, dict):
+            _without_statistic(inner)
 
 
 def _hide_differences(entry, threshold):

@@ -45,6 +45,7 @@ of_section$comparisons <- function(b, line, claim, text) {
   g <- typed(b, "group")
   test <- line$test
   if (claim_there(claim, "p")) made <- c(made, p = if (is.null(b$set)) section_test(x, g, b$groups, test, kind) else sets_p(b, x, test, text))
+  made <- c(made, told_statistic(claim, "", if (is.null(b$set)) section_statistic(x, g, b$groups, test) else sets_statistic(b, x, test)))
   if (claim_there(claim, "cells")) {
     counts <- occupied(table(g, x)); expected <- outer(rowSums(counts), colSums(counts)) / sum(counts)
     made <- c(made, small_expected = sum(expected < 5), cells = length(expected))
@@ -67,6 +68,9 @@ of_section$comparisons <- function(b, line, claim, text) {
       effect <- c(effect, p_raw = if (!is.null(b$set)) sets_p(b, x, text(paste0(path, "/test")), text) else section_test(c(first, second), factor(rep(two, c(length(first), length(second))), two), two,
                                                text(paste0(path, "/test")), kind))
     }
+    each <- text(paste0(path, "/test"))
+    effect <- c(effect, told_statistic(claim, path, if (!is.null(b$set)) sets_statistic(b, x, each)
+      else section_statistic(c(first, second), factor(rep(two, c(length(first), length(second))), two), two, each)))
     made <- c(made, under(path, effect))
   }
   made <- c(made, section_adjusted(b, line, claim, text, made))
@@ -86,7 +90,9 @@ of_section$comparisons <- function(b, line, claim, text) {
     n <- vapply(b$groups, function(code) sum(whole[b$members[[code]]]), 0)
     made <- c(made, setNames(n, paste0("complete_cases/n/", seq_along(n) - 1)),
               "complete_cases/p" = if (is.null(b$set)) section_test(y, g, b$groups, text("complete_cases/test"), kind)
-                else sets_p(b, y, text("complete_cases/test"), text))
+                else sets_p(b, y, text("complete_cases/test"), text),
+              under("complete_cases", told_statistic(claim, "complete_cases", if (is.null(b$set)) section_statistic(y, g, b$groups, text("complete_cases/test"))
+                else sets_statistic(b, y, text("complete_cases/test")))))
   }
   if (claim_there(claim, "worst_rank/died/0")) {
     died <- b$data[[paste0(column(when), ".why")]] %in% "died_before"
@@ -98,7 +104,8 @@ of_section$comparisons <- function(b, line, claim, text) {
     counted <- function(z) vapply(b$groups, function(code) sum(z[b$members[[code]]]), 0)
     made <- c(made, setNames(counted(!is.na(y)), paste0("worst_rank/n/", seq_along(b$groups) - 1)),
               setNames(counted(died), paste0("worst_rank/died/", seq_along(b$groups) - 1)),
-              "worst_rank/p" = section_test(y, g, b$groups, text("worst_rank/test"), "ordinal"))
+              "worst_rank/p" = section_test(y, g, b$groups, text("worst_rank/test"), "ordinal"),
+              under("worst_rank", told_statistic(claim, "worst_rank", section_statistic(y, g, b$groups, text("worst_rank/test")))))
   } else if (claim_there(claim, "worst_rank/p")) made <- c(made, "worst_rank/p" = NA)
   made
 }
@@ -148,6 +155,7 @@ within_rows <- function(b, line, claim, text, values, described, under, why, col
                under("baseline_of_compared", described(before[both], TRUE)),
                under("baseline_of_all", described(before[rows], TRUE)), under("followup", described(after[both], TRUE)))
     if (has("p")) group <- c(group, p = section_paired(before[both], after[both], change, text(paste0(path, "/test"))))
+    group <- c(group, told_statistic(claim, path, section_paired_statistic(before[both], after[both], change, text(paste0(path, "/test")))))
     if (has("estimate")) {
       confidence <- as.numeric(b$expected$value[b$expected$table == sub("/rows$", "", line$table) & b$expected$statistic == "confidence"])
       group <- c(group, if (text(paste0(path, "/measure")) == "mean_change") section_t(t_or_na(change, confidence)) else
@@ -182,6 +190,35 @@ section_test <- function(y, g, groups, test, kind) {
   if (nrow(counts) < 2) return(NA_real_)
   test_table[[test]](counts, NULL, FALSE)$value
 }
+# Of numbers c(statistic, df …) those that a row claims under a path, by their names there.
+told_statistic <- function(claim, path, numbers) {
+  every <- names(claim("*")); led <- if (path == "") "" else paste0(path, "/")
+  own <- substring(every[startsWith(every, led)], nchar(led) + 1); own <- own[grepl("^(statistic|df)(/[0-9]+)?$", own)]
+  if (!length(own)) return(NULL)
+  setNames(vapply(own, function(name) part_of(numbers, name)$value, 0), own)
+}
+section_statistic <- function(y, g, groups, test) {
+  g <- factor(g, groups); known <- !is.na(y) & !is.na(g)
+  if (test == "cochran_armitage") {
+    counts <- table(g, factor(y, c(0, 1))); held <- rowSums(counts) > 0
+    return(tryCatch(unname(prop.trend.test(counts[held, 1], rowSums(counts)[held], seq_along(groups)[held])$statistic), error = function(e) NA_real_))
+  }
+  if (is.null(statistic_of[[test]])) return(NA_real_)
+  if (startsWith(test, "chi_square")) return(statistic_of[[test]](occupied(table(g, y))))
+  statistic_of[[test]](y[known], if (test == "jonckheere") g[known] else factor(g[known], groups))
+}
+sets_statistic <- function(b, y, test) {
+  two <- sides_of_sets(b, y); section_paired_statistic(two[[1]], two[[2]], round(two[[1]] - two[[2]], 9), test)
+}
+section_paired_statistic <- function(before, after, change, test) {
+  if (test %in% names(test_change)) return(statistic_of[[test]](change))
+  levels <- sort(unique(c(before, after))); pairs <- table(factor(before, levels), factor(after, levels))
+  if (test == "mcnemar") return(statistic_of$mcnemar(pairs))
+  upper <- upper.tri(pairs); forth <- pairs[upper]; back <- t(pairs)[upper]; changed <- forth + back > 0
+  if (test == "bowker") return(c(sum((forth - back)[changed]^2 / (forth + back)[changed]), sum(changed)))
+  if (test == "marginal_homogeneity") return(homogeneity(pairs))
+  NA_real_
+}
 section_paired <- function(before, after, change, test) {
   if (test %in% names(test_change)) return(test_change[[test]](change)$value)
   levels <- sort(unique(c(before, after)))
@@ -194,11 +231,16 @@ section_paired <- function(before, after, change, test) {
     changed <- forth + back > 0
     return(pchisq(sum((forth - back)[changed]^2 / (forth + back)[changed]), sum(changed), lower.tail = FALSE))
   }
+  found <- homogeneity(pairs)
+  pchisq(found[1], found[2], lower.tail = FALSE)
+}
+# Stuart and Maxwell's statistic and its degrees of freedom.
+homogeneity <- function(pairs) {
   away <- rowSums(pairs) - colSums(pairs); variance <- -(pairs + t(pairs))
   diag(variance) <- rowSums(pairs) + colSums(pairs) - 2 * diag(pairs)
   parts <- eigen(variance, symmetric = TRUE); held <- parts$values > 1e-9 * max(parts$values)
   turned <- crossprod(parts$vectors[, held, drop = FALSE], away)
-  pchisq(sum(turned^2 / parts$values[held]), sum(held), lower.tail = FALSE)
+  c(sum(turned^2 / parts$values[held]), sum(held))
 }
 t_or_na <- function(change, confidence) tryCatch(t.test(change, conf.level = confidence), error = function(e) NULL)
 section_t <- function(t) {

@@ -6,6 +6,7 @@ A row has its variable's label, unit and categories with it, so that a result is
 import numpy as np
 
 from registry.analysis.data.columns import NO_NUMBER
+from registry.analysis.design import methods
 from registry.analysis.design.variables.columns import DEATH, DIED_BEFORE, WHY
 from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, DATE, ORDINAL
 from registry.analysis.sections.comparing import comparison_tests as tests
@@ -186,7 +187,7 @@ def _tested(test, columns, members):
         answer = test.run(_taken(test, columns, members))
     except NotEstimable as why:
         return {"p": None, "reason": NOT_ESTIMABLE.format(why)}
-    return {"p": answer.p} | _sampled(answer)
+    return {"p": answer.p} | methods.statistic_of(test.code, answer) | _sampled(answer)
 
 
 def _taken(test, columns, members):
@@ -337,7 +338,8 @@ def _worst_rank(data, entry, row, columns, test):
     result = {"test": chosen.code, "n": [int((~np.isnan(ranked[group])).sum()) for group in members]}
     result["died"] = [int(died[group].sum()) for group in members]
     try:
-        return result | {"p": chosen.run([tabulate(ranked[group]) for group in members]).p}
+        answer = chosen.run([tabulate(ranked[group]) for group in members])
+        return result | {"p": answer.p} | methods.statistic_of(chosen.code, answer)
     except NotEstimable as why:
         return result | {"p": None, "reason": NOT_ESTIMABLE.format(why)}
 
@@ -389,7 +391,8 @@ def _before_after(data, entry, row, before, after, chosen):
     result["test"] = test.code
     try:
         taken = _paired(before, after, pairs) if test.code in tests.OF_PAIRED_TABLES else changes
-        result["p"] = test.run(taken).p
+        answer = test.run(taken)
+        result |= {"p": answer.p} | methods.statistic_of(test.code, answer)
     except NotEstimable as why:
         result |= {"p": None, "reason": NOT_ESTIMABLE.format(why)}
     effect = tests.effect_of("within", row.variable.kind, row.effect, test)

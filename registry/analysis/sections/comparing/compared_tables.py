@@ -2,6 +2,7 @@
 
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.variables.columns import WHY_LABELS
+from registry.analysis.presentation import tested_p
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
@@ -110,7 +111,7 @@ def _between(entry, words, title):
         ]
         spans.append((name, 3))
     sets = entry["sizes"][0]["sets"] if entry.get("matched") else 0
-    lines = [line for row in entry["rows"] for line in _lines(row, words, pairs, sets)]
+    lines = [line for row in entry["rows"] for line in _lines(entry, row, words, pairs, sets)]
     notes = tuple(_notes(entry, words, NOTE))
     return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
 
@@ -126,9 +127,9 @@ def _share(entry, pairs):
     return f"{100 * (confidences[0] if confidences else entry['confidence']):.3g}"
 
 
-def _lines(row, words, pairs, sets):
+def _lines(entry, row, words, pairs, sets):
     groups = [row["groups"][code] for code in words.groups]
-    ends = _ends(row, words, pairs)
+    ends = _ends(entry, row, words, pairs)
     blank = ("",) * len(ends)
     name = row_name(row, words)
     if row["kind"] == "date":
@@ -187,21 +188,47 @@ def _brief(row, group, words):
     return f"{mean_sd(group, row['decimals'])} (n = {group['n']})"
 
 
-def _ends(row, words, pairs):
-    ends = [_p(row)] if len(words.groups) > 2 else []
+def _ends(entry, row, words, pairs):
+    ends = [_p(row, words)] if len(words.groups) > 2 else []
     for name in pairs:
         effect = row["effects"].get(name, {})
-        ends += [_effect(effect, row, words), _p_of_pair(effect, row), number(effect.get("smd"), 2)]
+        ends += [_effect(effect, row, words), _p_of_pair(entry, row, name, words), number(effect.get("smd"), 2)]
     return tuple(ends)
 
 
-def _p(row):
-    return p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
+def _p(row, words):
+    """P of all groups, which opens its test and the n of each."""
+    text = p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
+    known = ", ".join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
+    return _opened(text, row, words, [(words(tested_p.KNOWN), known)])
 
 
-def _p_of_pair(effect, row):
+def _p_of_pair(entry, row, name, words):
+    """P of two groups, which opens its test, n and effect."""
+    effect = row["effects"].get(name, {})
+    if effect.get("p") is None:
+        return ABSENT
     mark = ("*" if "monte_carlo" in effect else "") + ("†" if row.get("small_expected") else "")
-    return p_value(effect["p"]) + mark if effect.get("p") is not None else ABSENT
+    two = words.codes_of_pair(name)
+    known = ", ".join(f"{words.groups[code]} {n}" for code, n in zip(two, effect["n"], strict=True))
+    if "sets" in effect:
+        known += f" ({_sets(effect['sets'], entry, words)})"
+    details = [(words(tested_p.KNOWN), known), *_effect_told(effect, _effect(effect, row, words), words)]
+    sides = ("second", "first") if "sets" in effect else ("before", "after")
+    return _opened(p_value(effect["p"]) + mark, effect, words, details, entry["adjust"], sides)
+
+
+def _effect_told(piece, text, words):
+    """(label, value) of an effect with its interval, of a pair or a group; nothing where there is none."""
+    if not piece.get("measure") or text == ABSENT:
+        return []
+    return [(words(tests.EFFECT_LABELS[piece["measure"]]), text)]
+
+
+def _opened(text, answer, words, details, adjust="none", sides=("before", "after")):
+    if answer.get("test") not in tests.ALL_TESTS:
+        return text
+    return tested_p.opened(text, words, tests.ALL_TESTS[answer["test"]].label, answer, details, adjust, sides)
 
 
 def _effect(effect, row, words):
@@ -246,7 +273,8 @@ def _paired_lines(row, words):
     for group in groups:
         change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
         before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
-        cells += [before, after, change, p_value(group["p"])]
+        details = [(words(tested_p.KNOWN), words(tested_p.PAIRS, n=group["n"])), *_effect_told(group, change, words)]
+        cells += [before, after, change, _opened(p_value(group["p"]), group, words, details)]
     yield Row(name, tuple(cells))
     parts = [group[part] for group in groups for part in ("baseline_of_compared", "followup")]
     for choice in _held(row, parts) if len(row["categories"]) > 2 else ():

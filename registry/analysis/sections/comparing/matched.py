@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from registry.analysis.design import methods
 from registry.analysis.design.errors import listed, refusal
 from registry.analysis.design.variables.sources import BINARY
 from registry.analysis.sections import propensity, reading
@@ -137,7 +138,8 @@ def tested(data, test, columns):
     """{p, and `reason` where there is none} of the sets' values by a paired Test."""
     try:
         taken = data.table(columns) if test.code in tests.OF_PAIRED_TABLES else data.differences(columns)
-        return {"p": test.run(taken).p}
+        answer = test.run(taken)
+        return {"p": answer.p} | methods.statistic_of(test.code, answer)
     except NotEstimable as why:
         return {"p": None, "reason": f"not estimable because {why}"}
 
