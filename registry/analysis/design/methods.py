@@ -40,7 +40,7 @@ STATISTICS = {
     "mann_whitney": "W", "mann_whitney_exact": "W", "mann_whitney_uncorrected": "W",
     "wilcoxon_signed_rank": "V", "signed_rank_exact": "V", "signed_rank_uncorrected": "V",
     "chi_square": "χ²", "chi_square_corrected": "χ²", "cochran_armitage": "χ²",
-    "mcnemar": "χ²", "bowker": "χ²", "marginal_homogeneity": "χ²",
+    "weighted_difference": "z", "weighted_wald": "χ²", "mcnemar": "χ²", "bowker": "χ²", "marginal_homogeneity": "χ²",
 }  # fmt: skip
 
 

@@ -108,6 +108,8 @@ def _of_worst_rank(row):
     ranked = row["worst_rank"]
     for place, group in enumerate(row["groups"].values()):
         yield from if_whole([Cell(group, "n"), Cell(ranked["died"], place)], Cell(ranked["n"], place))
+    if "wins" in ranked:  # of the complete pairs, whose number follows from those who lack a value
+        yield Relation([Cell(ranked, name) for name in ("wins", "losses", "ties")])
 
 
 # Endpoints and models
@@ -231,8 +233,17 @@ def _hide(part):
             for name in shares:
                 if name in part:
                     part[name] = None
+    _hide_weighted(part)
     for inner in part.values():
         _hide(inner)
+
+
+def _hide_weighted(part):
+    """Weighted shares of a category of few: with the others they tell that there are any, and about how many."""
+    shares = part.get("weighted")
+    for code in shares if isinstance(shares, dict) else ():
+        if is_few(part["n"]) or is_few(part["counts"][code]):
+            shares[code] = None
 
 
 def _hide_effects(row):

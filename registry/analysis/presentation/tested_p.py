@@ -37,6 +37,10 @@ R_CALLS = {
     "jonckheere": 'cor.test(value, as.numeric(group), method = "kendall", exact = FALSE)',
     "cochran_armitage": "prop.trend.test(table(group, value)[, 1], table(group))",
     "mcnemar_exact": "t <- table(before, after); binom.test(t[1, 2], t[1, 2] + t[2, 1])",
+    "weighted_difference": "f <- lm(value ~ group, weights = w); "
+    'coef(f)[2] / sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])',
+    "weighted_wald": "f <- lm(model.matrix(~ value)[, -1] ~ group, weights = w); X <- model.matrix(f); "
+    "u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); coef(f)[2, ] %*% solve(crossprod(u), coef(f)[2, ])",
     "bowker": "mcnemar.test(table(before, after))",
     "marginal_homogeneity": "coin::mh_test(table(before, after))",
 }

@@ -50,7 +50,11 @@ def weighted_ratio(happened: Any, treated: Any, weights: Any, measure: str, conf
     """
     if measure not in ("risk_ratio", "odds_ratio"):
         raise ValueError("the measure is risk_ratio or odds_ratio")
-    happened, treated, weights = np.asarray(happened, float), np.asarray(treated).astype(bool), np.asarray(weights, float)
+    happened, treated, weights = (
+        np.asarray(happened, float),
+        np.asarray(treated).astype(bool),
+        np.asarray(weights, float),
+    )
     logs, variance, n = [], 0.0, 0
     for side in (treated, ~treated):
         used = side & ~np.isnan(happened) & (weights > 0)

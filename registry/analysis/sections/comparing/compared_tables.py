@@ -23,6 +23,10 @@ BEFORE, AFTER, CHANGE = Label("Before", "前"), Label("After", "後"), Label("Ch
 BASELINE_OF_COMPARED = Label("Before surgery, of those compared", "術前値（比較対象例）")
 BASELINE_OF_ALL = Label("Before surgery, of all", "術前値（全例）")
 WORST_RANK = Label("P with the dead ranked worst", "死亡例を最低順位とした場合のP値")
+SIGNS = Label(
+    " (sign test of the pairs: the first group fares better in {wins}, worse in {losses})",
+    "（対の符号検定：第1群が良い{wins}対、悪い{losses}対）",
+)
 COMPLETE = Label("P of complete cases", "完全例のみのP値")
 OWN_ROW = Label("defines the groups: no test", "群の定義に用いた変数のため検定なし")
 EXPLORATORY = Label("exploratory", "探索的")
@@ -39,6 +43,12 @@ OF_SETS = Label(
     "Matched patients of “{title}” alone ({sets}). Differences and P are of the sets in which everybody's value is "
     "known.",
     "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。",
+)
+OF_WEIGHTS = Label(
+    "Patients weighted by “{title}” (effective sample sizes: {effective}). Means, SDs and shares are weighted, n are "
+    "patients; P and intervals rest on robust (sandwich, HC0) errors that take the weights as given.",
+    "「{title}」で重み付けした患者（有効サンプルサイズ：{effective}）。平均・標準偏差・割合は加重値、nは患者数。"
+    "P値と信頼区間は重みを所与としたロバスト（サンドイッチ、HC0）標準誤差による。",
 )
 OF_SEVERAL = Label("Of several controls in a set, their mean counts.", "1組に複数の対照がある場合はその平均を用いた。")
 NOBODY_MATCHED = Label("Nobody was matched: {why}.", "マッチした患者なし：{why}。")
@@ -69,6 +79,12 @@ def _narrowed(entry, words):
     if not entry.get("matched"):
         return words
     return words.of_groups({row["group"]: row["n"] for row in entry["sizes"]})
+
+
+def _effective(entry, words):
+    """“Hybrid 41.3, en bloc 50.2”: how many equal patients the weighted ones of each group are worth."""
+    listed = words(Label(", ", "、"))
+    return listed.join(f"{words.groups[row['group']]} {number(row['effective'], 1)}" for row in entry["sizes"])
 
 
 def _sets(n, entry, words):
@@ -110,7 +126,7 @@ def _between(entry, words, title):
             words(SMD),
         ]
         spans.append((name, 3))
-    sets = entry["sizes"][0]["sets"] if entry.get("matched") else 0
+    sets = entry["sizes"][0].get("sets", 0) if entry.get("matched") else 0
     lines = [line for row in entry["rows"] for line in _lines(entry, row, words, pairs, sets)]
     notes = tuple(_notes(entry, words, NOTE))
     return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
@@ -141,17 +157,25 @@ def _lines(entry, row, words, pairs, sets):
         first = row["categories"][0]
         text = words(Label(first["en"], first["ja"]))
         label = name if first["code"] == "yes" else f"{name}: {text}"
-        yield Row(label, (*(count_percent(group["counts"][first["code"]], group["n"]) for group in groups), *ends))
+        yield Row(label, (*(_share_of(group, first["code"]) for group in groups), *ends))
     else:
         yield Row(name, (*("" for _ in groups), *ends))
         for choice in _held(row, groups):
-            cells = (count_percent(group["counts"][choice["code"]], group["n"]) for group in groups)
+            cells = (_share_of(group, choice["code"]) for group in groups)
             yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
     yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
     complete = [effect["sets"] for effect in row["effects"].values() if "sets" in effect]
     if complete and complete[0] < sets:
         yield Row(words(COMPLETE_SETS), (*(str(complete[0]) for _ in groups), *blank), indent=True)
     yield from _further(row, words, groups, blank)
+
+
+def _share_of(group, code):
+    """“17 (55%)”, or “52%” of a weighted group: its counts do not add up to what its shares say."""
+    if "weighted" not in group:
+        return count_percent(group["counts"][code], group["n"])
+    share = group["weighted"][code]
+    return ABSENT if share is None else f"{100 * share:.0f}%"
 
 
 def _held(row, groups):
@@ -170,7 +194,8 @@ def _further(row, words, groups, blank):
     for part, label in (("worst_rank", WORST_RANK), ("complete_cases", COMPLETE)):
         if part in row and row[part]["p"] is not None:
             counted = row[part].get("n", [""] * len(groups))
-            text = f"{words(label)}: {p_value(row[part]['p'])}"
+            signs = words(SIGNS, wins=row[part]["wins"], losses=row[part]["losses"]) if "wins" in row[part] else ""
+            text = f"{words(label)}{signs}: {p_value(row[part]['p'])}"
             yield Row(text, (*(f"n = {n}" if n != "" else "" for n in counted), *blank), indent=True)
 
 
@@ -183,7 +208,9 @@ def _brief(row, group, words):
     if row["categories"]:
         first = row["categories"][0]
         if len(row["categories"]) == 2:
-            return count_percent(group["counts"][first["code"]], group["n"])
+            return _share_of(group, first["code"])
+        if "weighted" in group:
+            return " / ".join(_share_of(group, choice["code"]) for choice in row["categories"])
         return " / ".join(str(group["counts"][choice["code"]]) for choice in row["categories"])
     return f"{mean_sd(group, row['decimals'])} (n = {group['n']})"
 
@@ -319,7 +346,9 @@ def _notes(entry, words, note):
         ]
     )
     yield words(note, tests=text or ABSENT)
-    if entry.get("matched"):
+    if entry.get("sets_are") == "weights":
+        yield words(OF_WEIGHTS, title=words(_label(entry["matched_title"])), effective=_effective(entry, words))
+    elif entry.get("matched"):
         yield words(
             OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
         )
@@ -363,6 +392,11 @@ MATCHED_METHOD = Label(
     "are not independent.",
     "{title}：「{matched}」でマッチした{sets}のみを対象とし、マッチした患者は独立でないため対応のある検定を用いた。",
 )
+WEIGHTED_METHOD = Label(
+    "{title}: the two groups were compared as weighted by “{matched}”, with robust (sandwich) standard errors that "
+    "take the weights as given.",
+    "{title}：「{matched}」により重み付けした2群を、重みを所与としたロバスト（サンドイッチ）標準誤差により比較した。",
+)
 MATCHED_ALONE = Label(
     "{title}: only the patients of the {sets} of “{matched}” were analysed.",
     "{title}：「{matched}」でマッチした{sets}の患者のみを解析した。",
@@ -384,7 +418,9 @@ def methods(entry, words):
     effects = listed.join(words(tests.EFFECT_LABELS[code]) for code in dict.fromkeys(_measures(entry))) or ABSENT
     share = _share(entry, 0)
     title = words(_label(entry["title"]))
-    if entry.get("matched"):
+    if entry.get("sets_are") == "weights":
+        yield words(WEIGHTED_METHOD, title=title, matched=words(_label(entry["matched_title"])))
+    elif entry.get("matched"):
         matched, sets = words(_label(entry["matched_title"])), _sets(entry["sizes"][0]["sets"], entry, words)
         yield words(MATCHED_METHOD if between else MATCHED_ALONE, title=title, matched=matched, sets=sets)
     yield words(BETWEEN_METHOD if between else WITHIN_METHOD, title=title, tests=text, effects=effects, share=share)
