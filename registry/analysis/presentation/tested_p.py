@@ -41,7 +41,8 @@ R_CALLS = {
     'coef(f)[2] / sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])',
     "weighted_wald": "f <- lm(model.matrix(~ value)[, -1] ~ group, weights = w); X <- model.matrix(f); "
     "u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); coef(f)[2, ] %*% solve(crossprod(u), coef(f)[2, ])",
-    "bowker": "mcnemar.test(table(before, after))",
+    "bowker": "t <- table(before, after); d <- (t - t(t))[upper.tri(t)]; s <- (t + t(t))[upper.tri(t)]; "
+    "pchisq(sum((d^2 / s)[s > 0]), sum(s > 0), lower.tail = FALSE)",
     "marginal_homogeneity": "coin::mh_test(table(before, after))",
 }
 R_ADJUSTMENTS = {"benjamini_hochberg": "BH", "holm": "holm", "bonferroni": "bonferroni"}

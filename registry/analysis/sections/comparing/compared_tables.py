@@ -226,7 +226,7 @@ def _ends(entry, row, words, pairs):
 def _p(row, words):
     """P of all groups, which opens its test and the n of each."""
     text = p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
-    known = ", ".join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
+    known = words(Label(", ", "、")).join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
     return _opened(text, row, words, [(words(tested_p.KNOWN), known)])
 
 
@@ -237,7 +237,7 @@ def _p_of_pair(entry, row, name, words):
         return ABSENT
     mark = ("*" if "monte_carlo" in effect else "") + ("†" if row.get("small_expected") else "")
     two = words.codes_of_pair(name)
-    known = ", ".join(f"{words.groups[code]} {n}" for code, n in zip(two, effect["n"], strict=True))
+    known = words(Label(", ", "、")).join(f"{words.groups[code]} {n}" for code, n in zip(two, effect["n"], strict=True))
     if "sets" in effect:
         known += f" ({_sets(effect['sets'], entry, words)})"
     details = [(words(tested_p.KNOWN), known), *_effect_told(effect, _effect(effect, row, words), words)]
