@@ -157,8 +157,8 @@ def _effects(named: Any, words: Any) -> list[tuple[str, str]]:
         tables = [list(group.get("counts", {}).values()) for group in groups]
         if all(len(counts) == 2 and not any(isinstance(count, Few) for count in counts) for counts in tables):
             share = risk_difference(tables)
-            ends = (100 * part for part in (share.estimate, share.low, share.high))
-            return [(words(RISKS), between + interval(*ends, 1))]
+            told = interval(100 * share.estimate, 100 * share.low, 100 * share.high, 1)
+            return [(words(RISKS), between + told)]
     except NotEstimable:
         pass
     return []
