@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
@@ -64,6 +65,7 @@ NAVIGATION = (
 )
 
 
+@cache
 def address(url_name):
     """The address of a page, or None where the installation has none of that name."""
     try:
