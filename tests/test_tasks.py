@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from registry import tasks
 from registry.celery import app
@@ -17,7 +18,7 @@ from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
-from tests.working import every_earlier_transaction_ended
+from tests.working import every_earlier_transaction_ended, until
 
 
 @pytest.fixture
@@ -72,6 +73,24 @@ def test_what_was_computed_is_looked_at_again_only_once_it_changed(patient, task
         cursor.execute(spoilt)
     tasks.compute_all_outcomes(anew=True)
     assert outcomes()[0] == [0.210, 0.575]
+
+
+def test_a_sweep_of_an_idle_registry_reads_no_form(patient):
+    every_earlier_transaction_ended()
+
+    def forms_read():
+        with CaptureQueriesContext(connection) as captured:
+            tasks.sweep()
+        return any("FROM registry_assessment WHERE age(xmin)" in query["sql"] for query in captured)
+
+    tasks.sweep()
+    until(lambda: not forms_read())  # what else was written is counted by now
+    with everything(), because("corrected"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    assert forms_read()
+    assert not forms_read()
+    cache.clear()  # with Redis' memory gone, rows tell
+    assert forms_read()
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,17 @@ def _selected(choices, source, snapshot, site_ids, tick):
     return Selected(choices, cohort, source, sites, flow, erased, in_error, snapshot, tick)
 
 
+def lists_patients(choices):
+    """Whether a temporary table lists patients, which a standby does not have.
+
+    That is so of a snapshot or a cohort, with shifted dates, and where somebody's data must no longer be used.
+    """
+    if choices.snapshot or choices.cohort.steps or choices.dates == "shifted":
+        return True
+    with connection.cursor() as cursor:
+        return _some_stopped(cursor)
+
+
 def _some_stopped(cursor):
     cursor.execute(f"SELECT EXISTS ({WITHDRAWN})")
     return cursor.fetchone()[0]

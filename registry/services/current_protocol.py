@@ -25,6 +25,7 @@ _known = {"at": 0.0, "version": 0}
 _built = {0: catalogue.BUILT_IN}
 _blind: dict[int, Any] = {}
 _blind_roles: dict[int, frozenset] = {}
+_telling: dict[int, frozenset[str]] = {}
 ARM = "study_arm"  # the instrument that the arms of the study become
 _building = Lock()
 
@@ -67,6 +68,7 @@ def forget_all() -> None:
     _built[0] = catalogue.BUILT_IN
     _blind.clear()
     _blind_roles.clear()
+    _telling.clear()
     for forget_more in FORGETTING:
         forget_more()
     own.sync({})
@@ -80,7 +82,16 @@ def current() -> Any:
 
 def hidden_names() -> frozenset[str]:
     """Own items and calculations that whoever asks must not know: those of `_telling_arms`; for most people, none."""
-    return _telling_arms(at(version())) if scope().blind else frozenset()
+    return telling_names() if scope().blind else frozenset()
+
+
+def telling_names() -> frozenset[str]:
+    """Names of own items and calculations that tell of the arm, by the protocol that holds now."""
+    number = version()
+    if number not in _telling:
+        _telling.clear()
+        _telling[number] = _telling_arms(at(number))
+    return _telling[number]
 
 
 def _without_arms(protocol: Any) -> Any:

@@ -142,7 +142,7 @@ def test_kept_choices_are_taken_by_their_name(patients, program, alice, charlie)
         (charlie, "own", {"format": "dta"}, False),
     ):
         presets.keep(access=access_of(user), name=name, asked=asked, shared=shared)
-    listed = program(alice).get("export-presets").json()["results"]
+    listed = program(alice).get("export-presets").json()["items"]
     assert [(one["name"], one["made_by"], one["shared"]) for one in listed] == [
         ("monthly", "Alice", False),
         ("monthly", "Charlie", True),

@@ -108,8 +108,6 @@ def disk(looking):
             states.append(FAILED)
         elif usage.free < LITTLE_BYTES or usage.free < LITTLE * usage.total:
             states.append(WARNING)
-    (size,) = looking.ask("SELECT pg_database_size(current_database())")
-    lines.append(_("The database holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
     state = FAILED if FAILED in states else WARNING if WARNING in states else OK
     return Finding(state, lines[0], tuple(lines[1:]))
 

@@ -5,6 +5,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.analysis.design import cohorts, saved_cohorts
+from registry.analysis.design.errors import Refused
 from registry.exports import choices as offered
 from registry.exports import presets
 from registry.exports.choices import Choices, InvalidChoices
@@ -133,6 +134,8 @@ class ExportForm(forms.Form):
             )
         except InvalidChoices as error:
             self.add_error(error.field, words(error.reason))
+        except Refused as error:  # a saved cohort names what the study no longer collects
+            self.add_error("cohort", words(error.reason))
         return given
 
 
@@ -155,6 +158,7 @@ def _cohorts(access):
 
 
 def _cohort(chosen):
+    """The Cohort of a choice. Refused where the study no longer collects what a saved one names."""
     if chosen.startswith(SAVED):
         return saved_cohorts.cohort_of(SavedCohort.objects.get(pk=chosen.removeprefix(SAVED)))
     return cohorts.get(chosen)

@@ -168,7 +168,7 @@ def _group_sizes(plan, cohort, request):
 
 def _offered(given, as_json):
     offered = sources.offered()
-    with_counts = known.counts()
+    with_counts, counted_at = known.counts()
     ticked = set(given.get("cells", ()))
     groups = _shown(given, "name", plan_builder.SHOWN_GROUPS, plan_builder.MOST_GROUPS)
     return {
@@ -179,6 +179,7 @@ def _offered(given, as_json):
         "groupings": _groupings(given),
         "groups": [_group(given, number, offered) for number in range(1, groups + 1)],
         "shown_groups": groups,
+        "counted_at": counted_at,
         "more_groups": groups < plan_builder.MOST_GROUPS,
         "recodings": (recodings := _recodings(given, offered)),
         "shown_recodings": len(recodings),
