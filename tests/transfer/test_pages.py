@@ -202,7 +202,7 @@ def test_the_pages_need_no_inline_script_or_style(signed_in, address):
 CHOSEN = {
     "format": "xlsx", "cohort": "all", "shape": "wide", "content": ["items", "states"], "values": "labels",
     "language": "ja", "missing": "none", "dates": "days", "timepoints": ["preop"], "instruments": ["frankel"],
-    "mark": "no", "value_sets": ["JP"],
+    "mark": "no",
 }  # fmt: skip
 
 
