@@ -10,7 +10,16 @@ from dataclasses import replace
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports.checking import comparing, extras, follow_up_rules, merged, own_sites, plausibility, staging
+from registry.imports.checking import (
+    comparing,
+    extras,
+    follow_up_rules,
+    merged,
+    own_records,
+    own_sites,
+    plausibility,
+    staging,
+)
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
@@ -53,7 +62,7 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
 ):
-    """Import the registry's files (`file_formats.FILES`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
 
     within        the Scope of somebody who may import for some sites or for all: rows of others are refused; None for
                   the system, in that of all sites
@@ -71,7 +80,7 @@ def import_files(
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in file_formats.FILES if (folder / file.filename).is_file()]
+    files = [extras.as_found(file, folder) for file in file_formats.files() if (folder / file.filename).is_file()]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
@@ -125,13 +134,15 @@ class _Work:
 
     def _stage(self, cursor):
         given = {file.name: file for file in self.files}  # with the extras that were brought
-        for file in file_formats.FILES:
+        for file in file_formats.files():
             staging.create_stage(cursor, given.get(file.name, file))
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
             path = self.folder / file.filename
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            if file.form:
+                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings)
             if stage.absent:
                 staging.keep_stored(cursor, file, stage.absent)
             self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))
@@ -145,6 +156,8 @@ class _Work:
         patients_known = all(staged[file.name].is_complete for file in self.files if file == file_formats.PATIENTS)
         for file in self.files:
             comparing.find_twice(cursor, file, self.report.errors)
+            if file.form:
+                own_records.find_unknown(cursor, file, self.report.errors)
             if file == file_formats.PATIENTS:
                 if self.within is not None:
                     own_sites.find_foreign(cursor, self.within.write, self.report.errors)
