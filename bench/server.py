@@ -64,6 +64,9 @@ class Visitor:
         if token is not None:
             self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
+    def close(self):
+        self.connection.close()
+
     def get(self, path):
         return self._request("GET", path, None)
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from registry import tasks
 from registry.celery import app
@@ -18,7 +19,7 @@ from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
-from tests.working import every_earlier_transaction_ended
+from tests.working import every_earlier_transaction_ended, until
 
 
 @pytest.fixture
@@ -94,6 +95,24 @@ def test_queries_that_the_checks_raise_are_no_change(patient, monkeypatch):
         Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
     tasks.check_all_forms()
     assert looked_at == [None, (patient.pk,)]
+
+
+def test_a_sweep_of_an_idle_registry_reads_no_form(patient):
+    every_earlier_transaction_ended()
+
+    def forms_read():
+        with CaptureQueriesContext(connection) as captured:
+            tasks.sweep()
+        return any("FROM registry_assessment WHERE age(xmin)" in query["sql"] for query in captured)
+
+    tasks.sweep()
+    until(lambda: not forms_read())  # what else was written is counted by now
+    with everything(), because("corrected"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    assert forms_read()
+    assert not forms_read()
+    cache.clear()  # with Redis' memory gone, rows tell
+    assert forms_read()
 
 
 @pytest.mark.parametrize(

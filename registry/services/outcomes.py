@@ -97,7 +97,7 @@ def compute_changed_utilities(value_set: Any, *, anew: bool = False) -> Any:
 @transaction.atomic
 def compute_lately() -> bool:
     """Utilities and changes of whoever had a form stored since this was last done; False where it was not done yet."""
-    with watermarks.since_last("outcomes lately", "", SOURCES, lately=True) as changed:
+    with watermarks.since_last("outcomes lately", "", SOURCES, often=True, lately=True) as changed:
         if changed.patients:
             compute_outcomes(changed.patients)
     return changed.patients is not None
