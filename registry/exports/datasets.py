@@ -12,14 +12,16 @@ from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
+from registry.instruments.core import consent
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.extra import cobb, escc
-from registry.instruments.keys import TIMEPOINT
+from registry.instruments.keys import PATIENT_ID, TIMEPOINT
 from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import planned
 from registry.services import outcomes
 from registry.services.files import file_formats
 from registry.services.files.data_source import LIVE
+from registry.services.study import consents
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
@@ -84,6 +86,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
     ends += make.repeats() if source.own_records and "extras" in choices.with_ else ()
+    ends += make.consents()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -163,6 +166,29 @@ class _Maker:
             f"(SELECT * FROM {self.source.own_records} WHERE form = '{instrument.code}') AS t "
             f"{self._only()} {self._surgery()}",
             "t.patient_id, t.id",
+        )
+
+    def consents(self):
+        """What patients agreed to and withdrew, where the registry keeps it: who took a consent is left out."""
+        parts = (
+            (consent.CONSENT, self.source.consents, "t.agreed_on, t.agreed_version", "true"),
+            (consent.WITHDRAWAL, self.source.withdrawals, "t.withdrawn_on, t.withdrawn_part", "corrected_at IS NULL"),
+        )
+        return tuple(
+            self._of_consent(instrument, table, order, holds)
+            for instrument, table, order, holds in parts
+            if table and (table not in (LIVE.consents, LIVE.withdrawals) or consents.versions())
+        )
+
+    def _of_consent(self, instrument, table, order, holds):
+        items = [item for item in instrument.items if item.name != consent.TAKEN_BY]
+        columns = [self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in (PATIENT_ID, *items)]
+        return Dataset(
+            f"{instrument.code}s",
+            Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
+            tuple(replace(column, instrument=instrument) for column in columns if column),
+            f"(SELECT * FROM {table} WHERE {holds}) AS t {self._only()} {self._surgery()}",
+            f"t.patient_id, {order}",
         )
 
     def wide(self):
@@ -287,7 +313,18 @@ class _Maker:
         """Every extra that there is, switched on or not: what was answered once stays."""
         for instrument in instruments:
             yield from (self._item(item, alias, file) for item in instrument.items)
-            yield from (_derived(derived, alias, instrument) for derived in instrument.derived)
+            for derived in instrument.derived:
+                if instrument.own:
+                    yield _calculated(derived, alias, instrument, self._patients_column(alias, file))
+                else:
+                    yield _derived(derived, alias, instrument)
+
+    def _patients_column(self, alias, file):
+        """A function that gives SQL of an answer of the patient whose record `alias` is."""
+        if file == file_formats.PATIENTS or alias != "t":  # the row is the patient's, or stands beside it
+            return lambda name: f't."{name}"'
+        row = f"{self.source.patients} AS whose WHERE whose.patient_id = t.patient_id"
+        return lambda name: f'(SELECT whose."{name}" FROM {row})'
 
     def _changes(self, alias, baseline):
         for name in outcomes.CHANGES:
@@ -358,13 +395,11 @@ def _value(item, alias):
     return column
 
 
-def _calculated(derived, alias, instrument):
-    """A value that an own instrument calculates: of the same record, and of its patient."""
+def _calculated(derived, alias, instrument, of_patient):
+    """A value that an own instrument calculates: of the same record, and of its patient (`_patients_column`)."""
 
     def column(name):
-        if _is_of_patient(name) and not alias.startswith("t"):
-            return f't."{name}"'
-        return f'{alias}."{name}"'
+        return of_patient(name) if _is_of_patient(name) else f'{alias}."{name}"'
 
     return Variable(
         name=derived.name,
@@ -379,8 +414,6 @@ def _calculated(derived, alias, instrument):
 
 
 def _derived(derived, alias, instrument):
-    if instrument.own:
-        return _calculated(derived, alias, instrument)
     choices = getattr(derived, "choices", ())
     return Variable(
         name=derived.name,

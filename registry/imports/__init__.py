@@ -9,7 +9,7 @@ import hashlib
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports.checking import comparing, extras, follow_up_rules, merged, plausibility, staging
+from registry.imports.checking import comparing, extras, follow_up_rules, merged, own_records, plausibility, staging
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
@@ -52,7 +52,7 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
 ):
-    """Import the registry's files (`file_formats.FILES`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
 
     dry_run       do everything, tell about it and take it back
     create_sites  create the sites of patients.csv that do not exist
@@ -68,7 +68,7 @@ def import_files(
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in file_formats.FILES if (folder / file.filename).is_file()]
+    files = [extras.as_found(file, folder) for file in file_formats.files() if (folder / file.filename).is_file()]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
@@ -116,13 +116,15 @@ class _Work:
 
     def _stage(self, cursor):
         given = {file.name: file for file in self.files}  # with the extras that were brought
-        for file in file_formats.FILES:
+        for file in file_formats.files():
             staging.create_stage(cursor, given.get(file.name, file))
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
             path = self.folder / file.filename
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            if file.form:
+                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings)
             if stage.absent:
                 staging.keep_stored(cursor, file, stage.absent)
             self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))
@@ -136,6 +138,8 @@ class _Work:
         patients_known = all(staged[file.name].is_complete for file in self.files if file == file_formats.PATIENTS)
         for file in self.files:
             comparing.find_twice(cursor, file, self.report.errors)
+            if file.form:
+                own_records.find_unknown(cursor, file, self.report.errors)
             if file == file_formats.PATIENTS:
                 comparing.find_wrong_sites(cursor, self.report.errors)
                 comparing.find_not_enrolling(cursor, self.report.errors)

@@ -376,11 +376,12 @@ def _tell_of_others(name, choice, notes):
 
 def file_of(name, layout):
     """The registry's file that a table is by its columns, or by its name; None where its columns must be matched."""
-    for file in file_formats.FILES:
+    files = file_formats.files()
+    for file in files:
         if layout.names and not layout.repeated and not reading.header_faults(file, layout.names):
             return file
     stem = name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or name.rpartition("[")[2].strip("]")
-    return next((file for file in file_formats.FILES if stem.casefold() == file.name), None)
+    return next((file for file in files if stem.casefold() == file.name), None)
 
 
 # What workers do

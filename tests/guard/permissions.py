@@ -251,6 +251,8 @@ OPERATIONS = {
         ENTRY, (nothing, 422), (lambda _values: {"clavien_dindo": "II", "reason": "graded"}, 200)
     ),
     "screening_get": Operation(READERS),
+    "consents_get": Operation(READERS),
+    "consent_withdrawals_get": Operation(READERS),
     "own_records_get": Operation(READERS),
     "own_records_post": Operation(ENTRY, scope="write", sent=((nothing, 422, 422),)),
     "own_record_get": Operation(READERS, answered=404, arguments={"record_id": 999_999}),

@@ -21,6 +21,7 @@ CHECKS = (
     Check("proxies", _("Proxies"), deployment.proxies, database=False),
     Check("mail", _("Mail server"), deployment.mail, database=False, elsewhere=True),
     Check("shared_files", _("Files that hosts share"), deployment.shared_files, elsewhere=True),
+    Check("wording", _("Licensed wording"), deployment.licensed_wording),
     Check("disk", _("Room on disks"), deployment.disk, database=False),
     Check("workers", _("Workers and beat"), work.workers),
     Check("queues", _("Queues"), work.queues),

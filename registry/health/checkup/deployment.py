@@ -8,12 +8,14 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from registry.health import shared_folder
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.models import Identity
 from registry.services.files import shared_store
+from registry.services.protocol import wording
 from registry.services.records import identity
 
 ASK_MAIL = 1.0  # seconds that a mail server may take to answer
@@ -96,6 +98,15 @@ def shared_files(looking):
     if state == shared_folder.CLOSED:
         return Finding(FAILED, _("%(folder)s cannot be written.") % {"folder": folder})
     return Finding(FAILED, _("Workers write to another folder than %(folder)s here.") % {"folder": folder})
+
+
+def licensed_wording(looking):
+    """Questionnaires that patients' links leave out, for want of their owner's text."""
+    lacking = [one.title.in_language(get_language() or "en") for one in wording.nowhere()]
+    if not lacking:
+        return Finding(OK, _("What the protocol asks of patients has its wording, in one language at least."))
+    words = _("Patients' links do not ask %(names)s: an administrator loads the text (Study, Licensed wording).")
+    return Finding(WARNING, words % {"names": ", ".join(lacking)})
 
 
 def disk(looking):

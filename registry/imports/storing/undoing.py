@@ -9,13 +9,13 @@ from django.db import IntegrityError, connection, transaction
 from registry.imports.report import LISTED, Finding, Findings
 from registry.imports.storing import audit_window
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, OwnRecord, Patient
 from registry.services.follow_up.ends import AFTER_DEATH, BEFORE_CONSENT
 from sites import audit
 from sites.tenancy.scope import everything
 
 # Children before what they belong to: the order of removal.
-MODELS = (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient)
+MODELS = (FollowUpEnd, OwnRecord, AdverseEvent, Assessment, Identity, Patient)
 NEVER_RESTORED = ("version", "updated_at", "updated_by_id", "site_id", "key")
 
 CHANGED_LATER = Label("was changed since, by {who}", "その後{who}が変更しました")

@@ -90,6 +90,7 @@ def show(
             "reason": reason,
             "read_only": not may_enter or sheet.state == State.LOCKED,
             "kept": _kept(sheet, row),
+            "files": _files(request, sheet),
             "error_record": _record_in_address(row) if may_enter and sheet.state != State.LOCKED else "",
             "live": forms.live(sheet.instruments, local_values, known),
         },
@@ -108,6 +109,16 @@ def _record_in_address(row):
         return row.timepoint_id
     kinds = {AdverseEvent: "event", OwnRecord: "own"}
     return f"{kinds[type(row)]}-{row.pk}" if type(row) in kinds else ""
+
+
+def _files(request, sheet):
+    """What files of this form belong to, in the address of their page; "" for who may not see them, or before the form
+    is stored."""
+    form = sheet.form
+    if form is None or sheet.row is None or not request.access.may(Can.IDENTIFY, sheet.patient.site_id):
+        return ""
+    record = form.timepoint or form.event or form.record
+    return f"{form.kind}:{record}" if record else form.kind
 
 
 def _known(sheet):

@@ -1,5 +1,6 @@
 """Forms of a patient: a `Sheet` of each says what it is made of and how it is stored, and `edit` does the rest."""
 
+from django.contrib import messages
 from django.http import Http404, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -185,6 +186,9 @@ def own_record(request, patient_id, form, record_id=None):
         request.access.require(Can.ENTER, patient.site_id)
 
     def save(*, version, **answers):
+        if row is None and (sent := own_records.sent_already(request.access, patient, form, answers)):
+            messages.info(request, _("This record was saved a moment ago: it was not stored twice."))
+            return sent
         return own_records.save_own_record(
             access=request.access,
             patient=patient,

@@ -11,7 +11,7 @@ from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 from registry.web.imports.views import open_one_of
 from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
@@ -160,7 +160,7 @@ def values(request, import_id):
         "asked": asked,
         "known": known,
         "separators": list(SEPARATORS.items()),
-        "rule": notations.TWO_DIGITS.format(n=MINIMUM_AGE),
+        "rule": notations.TWO_DIGITS.format(n=minimum_age()),
         "reasons": list(MISSING_LABELS.items()),
         "errors": errors,
         "name": request.POST.get("save_as", job.mapping_name),

@@ -83,7 +83,7 @@ def import_page(request):
         status__in=[Status.DONE, Status.DISCARDED]
     )
     context = {
-        "files": file_formats.FILES,
+        "files": file_formats.files(),
         "error": error,
         "largest": uploads.LARGEST // 1_000_000,
         "most": uploads.MOST_FILES,

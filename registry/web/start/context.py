@@ -48,6 +48,7 @@ NAVIGATION = (
     Entry("scorecard", _("Scorecard"), (Can.ENTER,), icon="scorecard"),
     Entry("safety", _("Safety"), (Can.READ,), icon="state-query"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
+    Entry("blank_paper", _("Paper forms"), (Can.ENTER,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
