@@ -78,7 +78,8 @@ def measure(count, seconds):
             for thread in threads:
                 thread.join()
             megabytes = memory(process)
-    middle = {kind: 1000 * statistics.median(time for of, time in taken if of == kind) for kind in KINDS}
+    of_kind = {kind: [seconds for of, seconds in taken if of == kind] for kind in KINDS}
+    middle = {kind: 1000 * statistics.median(times) for kind, times in of_kind.items() if times}
     return len(taken) / seconds, middle, megabytes
 
 

@@ -28,7 +28,7 @@ from bench.server import PROJECT, Visitor, person, serving
 
 PROBES, SAVES, WARM_UP = 300, 150, 10
 ASKING, ROUNDS, ROUND_SECONDS = 8, 4, 3
-SETTLING = 400  # seconds: by then the first sweep and the first counts of a large registry are done
+DONE_ONCE = ("registry_utility", "registry_change")  # filled by the first sweep
 ANSWERS = {"frankel": "C", "ecog_ps": "2", "pain_vas_mm": "40", "eq_vas": "60", "version": ""}
 NOBODY = "redis://127.0.0.1:9/0"  # a port on which nobody listens
 
@@ -120,6 +120,26 @@ def answers_a_second(visitors):
         return sum(pool.map(ask, visitors)) / ROUND_SECONDS
 
 
+def settle():
+    """Wait for what is done once: outcomes of those who came in, first counts of a large registry, vacuum."""
+    from django.db import connection, connections, transaction
+
+    from registry.health import heartbeats
+
+    def first_counts_done():
+        with transaction.atomic():
+            return heartbeats.TASK + "keep_counts" in heartbeats.all_of_them()
+
+    while not first_counts_done():
+        time.sleep(5)
+    connection.close()
+    with connections["owner"].cursor() as cursor:
+        for table in DONE_ONCE:
+            cursor.execute(f"VACUUM ANALYZE {table}")
+    connections["owner"].close()
+    time.sleep(30)
+
+
 def idle(seconds):
     """{part: the share of a core that it takes} while nobody does anything."""
     from registry.embedded import postgres
@@ -139,7 +159,7 @@ def idle(seconds):
             for name, part in parts.items()
         }
         try:
-            time.sleep(SETTLING)  # what is computed once for those who came in
+            settle()
             everybody = {"PostgreSQL": postgres.running(place), "web": web, **running}
             before = {name: spent_by(process) for name, process in everybody.items()}
             time.sleep(seconds)

@@ -9,11 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from registry import tasks
 from registry.celery import app
-from registry.instruments import value_sets
+from registry.instruments import catalogue, value_sets
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility, Watermark
 from registry.services.entry import patients
 from registry.services.entry.assessments import save_assessment
+from registry.services.review import soft_checks_bulk
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import because, entered, everything
@@ -73,6 +74,27 @@ def test_what_was_computed_is_looked_at_again_only_once_it_changed(patient, task
         cursor.execute(spoilt)
     tasks.compute_all_outcomes(anew=True)
     assert outcomes()[0] == [0.210, 0.575]
+
+
+def test_queries_that_the_checks_raise_are_no_change(patient, monkeypatch):
+    with everything(), because("an unlikely one"), transaction.atomic():
+        preop = Assessment.objects.get(timepoint_id="preop")
+        preop.frankel, preop.barthel_mobility = "A", 15
+        items = catalogue.items(catalogue.ASSESSMENT)
+        preop.missing = {item.name: "unknown" for item in items if getattr(preop, item.name) is None}
+        preop.state = "complete"
+        preop.save(update_fields=["frankel", "barthel_mobility", "missing", "state"])
+    looked_at, sweep = [], soft_checks_bulk.sweep
+    monkeypatch.setattr(soft_checks_bulk, "sweep", lambda some: looked_at.append(some) or sweep(some))
+    every_earlier_transaction_ended()
+    raised = tasks.check_all_forms()
+    assert raised[0] > 0
+    tasks.check_all_forms()
+    assert looked_at == [None]
+    with everything(), because("mended"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    tasks.check_all_forms()
+    assert looked_at == [None, (patient.pk,)]
 
 
 def test_a_sweep_of_an_idle_registry_reads_no_form(patient):

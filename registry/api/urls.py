@@ -84,6 +84,7 @@ urlpatterns = [
     path("data/<str:table>", data.Table.as_view(), name="table"),
     path("codebook", data.Codebook.as_view(), name="codebook"),
     path("exports", exports.Exports.as_view(), name="exports"),
+    path("export-presets", exports.ExportPresets.as_view(), name="export_presets"),
     path("exports/<uuid:export_id>", exports.OneExport.as_view(), name="export"),
     path("exports/<uuid:export_id>/cancel", exports.ExportCancellation.as_view(), name="export_cancel"),
     path("exports/<uuid:export_id>/file", exports.ExportFile.as_view(), name="export_file"),

@@ -28,6 +28,18 @@ BASELINE = outcomes.BASELINE
 
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
+STATES = (
+    Choice("draft", Label("draft", "入力中")),
+    Choice("complete", Label("complete", "完了")),
+    Choice("verified", Label("verified", "確認済み")),
+    Choice("locked", Label("signed", "署名済み")),
+)
+PATIENT_STATES = {
+    "baseline_state": Label("Baseline", "登録時"),
+    "surgery_state": Label("Surgery", "手術"),
+}
+ASSESSMENT_STATE = {"state": Label("Assessment", "評価")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
@@ -99,11 +111,34 @@ class _Maker:
     restricted: bool
     timepoints: tuple[Choice, ...]
 
+    def _chosen(self, variables):
+        """The variables of the instruments that were chosen; what a row is named by is always there."""
+        known = tuple(filter(None, variables))
+        if not self.choices.instruments:
+            return known
+        return tuple(one for one in known if one.instrument is None or one.instrument.code in self.choices.instruments)
+
+    def _assessments(self):
+        """The table of assessments, or the rows of the visits that were chosen."""
+        if not self.choices.timepoints:
+            return self.source.assessments
+        codes = ", ".join(_quoted(code) for code in self.choices.timepoints)
+        return f"(SELECT * FROM {self.source.assessments} WHERE timepoint_id IN ({codes}))"
+
+    def _states(self, alias, forms):
+        """The state of each form of a record, by its column."""
+        if "states" in self.choices.with_:
+            for column, title in forms.items():
+                yield Variable(
+                    name=column, label=Label("{form}: state", "{form}：状態").format(form=title), kind="code",
+                    sql=f"{alias}.{column}", of=column, choices=STATES,
+                )  # fmt: skip
+
     def patients(self):
         return Dataset(
             "patients",
             Label("Patients: a row each", "患者：1人1行"),
-            tuple(self._of_patient()),
+            self._chosen(self._of_patient()),
             f"{self.source.patients} AS t {self._site()} {self._only()} {self._before_surgery()}",
             "t.patient_id",
         )
@@ -124,8 +159,8 @@ class _Maker:
         return Dataset(
             "assessments",
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
-            tuple(filter(None, columns)),
-            f"{self.source.assessments} AS t {' '.join(joins)}",
+            self._chosen(columns),
+            f"{self._assessments()} AS t {' '.join(joins)}",
             f"t.patient_id, {ORDER[TIMEPOINT.name]}",
         )
 
@@ -151,7 +186,9 @@ class _Maker:
 
     def repeats(self):
         """A table for each repeating form of the study's own."""
-        return tuple(self._repeat(instrument) for instrument in catalogue.current().repeats)
+        chosen = self.choices.instruments
+        repeats = catalogue.current().repeats
+        return tuple(self._repeat(form) for form in repeats if not chosen or form.code in chosen)
 
     def _repeat(self, instrument):
         key = self._item(catalogue.item("patient_id"), "t", file_formats.ADVERSE_EVENTS)
@@ -199,6 +236,8 @@ class _Maker:
         for place, visit in enumerate(visits):
             alias = f"a{place}"
             joins.append(self._visit(alias, visit.code))
+            if self.choices.timepoints and visit.code not in self.choices.timepoints:
+                continue  # the visit before surgery is joined all the same: changes are counted from it
             date = self._item(catalogue.item("assessment_date"), alias, file_formats.ASSESSMENTS)
             columns += [
                 self._at(variable, visit) for variable in (date, *self._of_assessment(alias, visit.code)) if variable
@@ -210,7 +249,7 @@ class _Maker:
         return Dataset(
             "patients",
             Label("Patients: a row each, timepoints side by side", "患者：1人1行（時期を横に並べる）"),
-            tuple(columns),
+            self._chosen(columns),
             f"{self.source.patients} AS t {' '.join(joins)}",
             "t.patient_id",
         )
@@ -279,6 +318,7 @@ class _Maker:
                 )  # fmt: skip
             elif not item.identifying and (variable := self._item(item, "t", file_formats.PATIENTS)):
                 yield variable
+        yield from self._states("t", PATIENT_STATES)
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
             yield from self._extras(catalogue.current().patient_extras, "t", file_formats.PATIENTS)
@@ -296,6 +336,7 @@ class _Maker:
     def _of_assessment(self, alias, timepoint):
         """Items, totals, HSUV and changes of one assessment; `timepoint` is empty where a row says it itself."""
         parts = self.choices.with_
+        yield from self._states(alias, ASSESSMENT_STATE)
         for instrument in catalogue.ASSESSMENT:
             if "items" in parts:
                 yield from (self._item(item, alias, file_formats.ASSESSMENTS) for item in instrument.items)

@@ -35,10 +35,14 @@ class Changed:
 
 EVERYBODY, NOBODY = Changed(None), Changed(())
 
-# Another cluster, such as the one a dump is restored into, counts its transactions anew.
+# Another cluster, such as the one a dump is restored into, counts its transactions anew. Where no other transaction is
+# running and this one wrote nothing before, everything older than its own id has ended, and what it is going to write
+# is what the computation makes of it: that is no change.
 _NOW = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT system_identifier FROM pg_control_system()),
-           statement_timestamp()
+    SELECT oldest + CASE WHEN pg_current_xact_id_if_assigned() IS NOT NULL THEN 0
+                         WHEN oldest = pg_current_xact_id()::text::bigint THEN 1 ELSE 0 END,
+           (SELECT system_identifier FROM pg_control_system()), statement_timestamp()
+    FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest) AS snapshot
 """
 LATELY = timedelta(minutes=5)
 # A text that every ended transaction changes which wrote into one of the tables, and this one too, as a restart of the
@@ -70,7 +74,8 @@ def since_last(
                  minutes before it only: cheap enough for every half minute, but no long transaction is seen
     anew         whether to look at everybody whatever was done before
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    # A savepoint would give what is written the id of a transaction of its own, which is younger.
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('watermark'), hashtext(%s))", [name])
         counters = (
             _counters(cursor, tables) if often else None

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,6 +14,7 @@ from registry.analysis.data import frame
 from registry.analysis.data.item_columns import gathered
 from registry.exports import jobs
 from registry.exports.choices import Choices
+from registry.imports import reach
 from registry.imports.storing import undoing
 from registry.models import Draft, Import, OwnRecord, Query, Signature
 from registry.services.entry import entered_in_error
@@ -388,5 +390,5 @@ def test_a_file_of_another_system_brings_records_in(record, browser, patient, as
         assert list(stored) == [(level, 27, "complete") for level in ("T1", "T2", "T3")]
         done = Import.objects.get()
         assert not undoing.obstacles(done)
-        undoing.undo(done, user_id=done.requested_by_id, reason="the wrong file")
+        undoing.undo(done, scope=replace(reach.scope_of(done), reason="the wrong file"))
         assert OwnRecord.objects.get().rtc_levels == "T8"

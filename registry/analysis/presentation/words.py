@@ -23,6 +23,7 @@ UNITS = {
     "months": Label("months", "か月"),
     "days": Label("days", "日"),
     "hours": Label("hours", "時間"),
+    "deg": Label("deg", "度"),
     "min": Label("min", "分"),
 }
 P_NOTE = Label("P: {tests}.", "P値：{tests}。")

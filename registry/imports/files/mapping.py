@@ -18,6 +18,7 @@ from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
+from sites.tenancy.scope import current
 
 PATIENT = "patient_id"
 SITE = "site_code"
@@ -402,7 +403,8 @@ def choices_of(target):
 
 
 def _sites():
-    return Site.objects.order_by("code")
+    """Sites in scope: of others a file of somebody who imports for the own site says nothing."""
+    return Site.objects.filter(pk__in=current().read).order_by("code")
 
 
 def suggested_code(target, value):

@@ -51,11 +51,13 @@ def _name(variable, timepoint):
 
 def _own(instrument, record):
     """What a cohort may ask of an own instrument of the study: each Source as a variable."""
+    titled = Label("{instrument}: {item}", "{instrument}：{item}")
+    several = record == sources.VISIT and len(instrument.items) > 1
     for part in instrument.parts:
         for source in sources.of_part(part, instrument, record):
             yield variables.Variable(
                 name=source.name,
-                label=source.label,
+                label=titled.format(instrument=instrument.title, item=source.label) if several else source.label,
                 kind=KINDS_OF_STEPS[source.kind],
                 unit=source.unit,
                 decimals=source.decimals,

@@ -143,6 +143,15 @@ def test_weighted_groups_are_compared_by_robust_tests(read):
     assert "robust (sandwich)" in narrative.methods(result)
 
 
+def test_weights_that_cannot_be_had_leave_tables_that_say_why(read):
+    _, result = read(plan_of(WEIGHTED, method="weighting", covariates=["sex"], exact=[]))
+    (entry,) = result["comparisons"]
+    assert "separates" in entry["reason"] and [size["n"] for size in entry["sizes"]] == [0, 0]
+    row = row_of(result, "age_at_surgery")
+    assert (row["p"], row["reason"]) == (None, "not estimable because a group has no observations")
+    assert tables.tables(result, "en") and tables.tables(result, "ja")
+
+
 def test_the_dead_rank_worst_in_pairs_by_the_sign_of_each(read):
     _, result = read(plan_of(MATCHED))
     told = row_of(result, "pain_vas_mm", "1m")["worst_rank"]

@@ -15,7 +15,7 @@ from bench.faults import PEOPLE, TIMEPOINTS, TITLES, under_load
 from tests.docker.exercise.engine import PREFIX, STORE, Failed, podman, until
 from tests.docker.exercise.visitor import Visitor
 
-SECONDS, ROOM, PATIENTS = 6, "1g", 300
+SECONDS, ROOM, PATIENTS = 6, "1g", 3000
 SMALL = STORE / "small"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"  # of Services.Dockerfile
 TOMORROW = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+26h", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
@@ -108,7 +108,7 @@ def connections(containers):
 def database_ahead(containers):
     """The database is of tomorrow for some seconds, and then of today again; web and workers are of today."""
     for more in (TOMORROW, {}):
-        containers.stop("db")
+        containers.stop("db", 3)
         containers.start("db", environment=more)
         time.sleep(6)
 
@@ -154,7 +154,7 @@ site, access = Site.objects.get(code="S01"), access_of(User.objects.get(email="c
 numbers = []
 with entered(access.scope()), transaction.atomic():
     for day in range({PATIENTS}):
-        born = (datetime.date(1940, 1, 1) + datetime.timedelta(days=17 * day)).isoformat()
+        born = (datetime.date(1940, 1, 1) + datetime.timedelta(days=3 * day)).isoformat()
         raw = {{"sex": "female", "birth_date": born, "consent_date": "2026-01-10"}}
         today = datetime.date.today()
         numbers.append(patients.enrol(access=access, site=site, raw=raw, consented=True, today=today).pk)
