@@ -27,7 +27,7 @@ OF_SITE = ("coordinator", "investigator", "monitor")
 A_PATIENT = 1.87  # assessments that the scratch registry has for each patient
 GROWTH, LIST, BYTES = 1.5, 4.0, 60_000
 LISTS = ("/patients/", "/audit/", "/queries/", "/people/", "/grid/")
-REQUESTS, WARM_UP = 15, 3
+REQUESTS, WARM_UP = 7, 2  # each page of each role at three sizes: ten minutes
 PASSED_OVER = (
     "admin/",
     "api/",

@@ -263,6 +263,7 @@ IMPORTS = [
         without=("key", "mapping", "choices", "touched_at", "attempts", "seen", "act", "trail_from", "trail_to"),
     ),
     *audited("registry_importmapping", site=""),
+    *audited("registry_exportpreset", site=""),
 ]
 
 PROTOCOL = [

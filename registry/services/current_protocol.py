@@ -52,7 +52,21 @@ def forget() -> None:
     version.forget()
 
 
-FORGETTING: list = []  # what else keeps something of a version, and forgets it with this
+YOUNGEST = 20  # years at consent, where the protocol says nothing else: the study that the registry was made for
+_minimum_age: dict[int, int] = {}
+
+
+def minimum_age() -> int:
+    """Years that a patient of the study must have on the day of consent; read once for each version."""
+    number = version()
+    if number not in _minimum_age:
+        _minimum_age.clear()
+        about = document_of(number).get("study") or {}
+        _minimum_age[number] = int(about.get("minimum_age") or YOUNGEST)
+    return _minimum_age[number]
+
+
+FORGETTING: list = [_minimum_age.clear]  # what else keeps something of a version, and forgets it with this
 
 
 def is_known() -> Any:

@@ -58,8 +58,8 @@ class Can(StrEnum):
 
 
 PERMISSIONS = {
-    Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT},
-    Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.SIGN},
+    Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.IMPORT},
+    Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.IMPORT, Can.SIGN},
     Role.MONITOR: {Can.READ, Can.VERIFY, Can.QUERY},
     Role.DATA_MANAGER: {
         Can.READ,

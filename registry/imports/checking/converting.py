@@ -24,7 +24,7 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
-NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE)
+NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
@@ -155,6 +155,9 @@ class _Conversion:
         form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
         if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
             return False
+        # A record of a repeating form is one, and an event is one, whatever its number.
+        if any(file.form and self._speaks_of(file, values) for file in self.files):
+            return False
         if not visits and self._tells_events_alone(values):
             return False
         if self.mapping.repeats == mapped.UNSCHEDULED:
@@ -193,18 +196,16 @@ class _Conversion:
                 continue
             into = visits.setdefault(visit, {}) if visit else values
             if ":" in target:
-                name, _, code = target.partition(":")
-                ticks = ticked.setdefault((visit, name), set())
-                if understood.text == "1":
-                    ticks.add(code)
+                name, code = target.split(":")
+                ticked.setdefault((visit, name), set()).update({code} if understood.text == "1" else ())
             elif understood.text.startswith(mapped.REASON):
                 into[target + file_formats.MISSING_SUFFIX] = understood.text[len(mapped.REASON) :]
             else:
                 into[target] = understood.text
-        for (visit, name), ticks in ticked.items():
-            codes = [str(code) for code in mapped.catalogue_item(name).codes]
+        for (visit, name), codes in ticked.items():
+            declared = [str(choice.code) for choice in mapped.catalogue_item(name).choices]
             into = visits.setdefault(visit, {}) if visit else values
-            into[name] = ";".join(code for code in codes if code in ticks)
+            into[name] = ";".join(code for code in declared if code in codes)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
         return values, visits
@@ -278,8 +279,7 @@ class _Conversion:
             and values[mapped.TIMEPOINT] == mapped.LEFT_OUT
         ):
             return False
-        named = {mapped.PATIENT, mapped.SITE, mapped.TIMEPOINT}
-        return any(values.get(name) for name in self.given[file.name] if name not in named)
+        return any(values.get(name) for name in self.given[file.name] if name not in NAMING)
 
     def _collect(self, file, row, values):
         """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event.

@@ -20,7 +20,7 @@ from registry.imports.files.mapping import (
 )
 from registry.imports.files.notations import DATE_FORMATS
 from registry.instruments.base import MISSING_REASONS, InvalidValue
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 from registry.services.files import file_formats
 
 MOST_VALUES = 60  # different values of a column that a page lists
@@ -82,8 +82,10 @@ def questions(mapping, counts):
     """The Questions about a file with these values: column → {cell: rows}."""
     asked, by_target = Questions(), {}
     for column, values in counts.items():  # in the order of the file
-        if plain(column) in redcap.INSTANCE and file_formats.ASSESSMENTS in mapping.files():
-            asked.repeats = any(typed.plain(cell).strip() for cell in values)
+        if plain(column) in redcap.INSTANCE:
+            # Rows of events and of repeating forms are records of theirs; of other forms it must be said.
+            others = any(not file.form and file != file_formats.ADVERSE_EVENTS for file in mapping.files())
+            asked.repeats = others and any(typed.plain(cell).strip() for cell in values)
         if target := base_of(mapping.columns.get(column, "")):
             names, merged = by_target.setdefault(target, ([], {}))
             names.append(column)
@@ -185,6 +187,8 @@ def _accepts(item, cell, separators):
         ways = (separators,) if separators else (notations.POINT, notations.COMMA)
         if item.kind == "levels":
             spelled = [notations.read_levels(text)[0]]
+        elif item.kind not in ("integer", "decimal"):
+            spelled = [text]
         else:
             spelled = [notations.read_number(item, text, way)[0] for way in ways]
     except InvalidValue:
@@ -216,7 +220,7 @@ def _needs_separators(item, cell):
 
 def adult_of(item):
     """Years that lie between today and a date of `item` at least."""
-    return MINIMUM_AGE if item.name == "birth_date" else 0
+    return minimum_age() if item.name == "birth_date" else 0
 
 
 def _dates(mapping, target, column, values, item):

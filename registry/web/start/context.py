@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
@@ -47,6 +48,7 @@ NAVIGATION = (
     Entry("scorecard", _("Scorecard"), (Can.ENTER,), icon="scorecard"),
     Entry("safety", _("Safety"), (Can.READ,), icon="state-query"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
+    Entry("blank_paper", _("Paper forms"), (Can.ENTER,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
@@ -64,6 +66,7 @@ NAVIGATION = (
 )
 
 
+@cache
 def address(url_name):
     """The address of a page, or None where the installation has none of that name."""
     try:
