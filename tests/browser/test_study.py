@@ -149,7 +149,9 @@ def set_up(page):
     assert page.is_checked("[name='off@barthel']")
     page.goto("/study/")
     # No link asks EQ-5D-5L before its licensed wording is there; nothing else is open.
-    assert [line.split("\n")[0] for line in page.locator(".step:not(.step-done)").all_inner_texts()] == ["Licensed wording"]
+    assert [line.split("\n")[0] for line in page.locator(".step:not(.step-done)").all_inner_texts()] == [
+        "Licensed wording"
+    ]
     shot(page, "guide-done")
     page.goto("/study/protocol/")
     fits(page)
