@@ -76,7 +76,7 @@ def test_a_response_that_was_entered_in_error_takes_its_form_out(ask, stored, as
     barthel, eq5d = (f"QuestionnaireResponse/preop.{code}.N01-0001" for code in ("barthel", "eq5d5l"))
     _status, found, headers = ask("alice", "get", eq5d)
     total = "Observation/barthel-total.preop.N01-0001"
-    assert ask("alice", "get", total)[1]["valueQuantity"]["value"] > 0
+    assert any(name.startswith("value") for name in ask("alice", "get", total)[1])
     match = {"If-Match": headers["ETag"]}
     wrong = {**found, "status": "entered-in-error", "item": []}
     because = {"url": names.REASON, "valueString": "of another patient"}
