@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.scratch import registry_of
 from bench.server import Visitor, person, serving
 
-ASSESSMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+ASSESSMENTS = int(sys.argv[1]) if sys.argv[1:] and sys.argv[1].isdecimal() else 1_000_000
 ROUNDS = 3
 
 

@@ -27,6 +27,7 @@ from bench.scratch import registry_of
 from bench.server import PROJECT, Visitor, person, serving
 
 PEOPLE, PATIENCE = 8, 90
+AGAIN = (0, 502, 503)  # no answer, a proxy without its server, a server without its database
 SMALL = 8 << 30  # bytes of a disk that may be filled
 ANSWERS = {"frankel": "C", "ecog_ps": "2", "pain_vas_mm": "40", "eq_vas": "60", "version": ""}
 TIMEPOINTS = ("3m", "6m", "12m", "24m")
@@ -36,22 +37,20 @@ TIMEPOINTS = ("3m", "6m", "12m", "24m")
 class Load:
     """People who save until they are told to stop; `ends` is what each form ended with: its last status."""
 
-    ports: list
-    people: list
+    visitors: list  # `post(path, fields)` returns (status, body), `close()` after an OSError
     forms: list
     ends: dict = field(default_factory=dict)
     longest: float = 0.0
 
     def __post_init__(self):
         self.over, self.lock = threading.Event(), threading.Lock()
-        self.threads = [threading.Thread(target=self._save, args=(user,)) for user in self.people]
+        self.threads = [threading.Thread(target=self._save, args=(visitor,)) for visitor in self.visitors]
 
     def _next(self):
         with self.lock:
             return self.forms.pop() if self.forms else None
 
-    def _save(self, user):
-        visitor = Visitor(self.ports[0], user)
+    def _save(self, visitor):
         while not self.over.is_set() and (form := self._next()):
             began = time.monotonic()
             status = self._sent(visitor, *form)
@@ -64,11 +63,11 @@ class Load:
             try:
                 status, _body = visitor.post(path, ANSWERS | {"assessment_date": "2026-01-11"})
             except (OSError, HTTPException):
-                visitor.connection.close()
+                visitor.close()
                 status = 0
             if status == 409 and again:  # it was stored, and the answer was lost with who gave it
                 return 302
-            if status not in (0, 503) or time.monotonic() > until:
+            if status not in AGAIN or time.monotonic() > until:
                 return status
             again = True
             time.sleep(0.25)
@@ -208,6 +207,7 @@ def restore(there):
     path.unlink()
 
 
+TITLES = ("fault", "sent", "saved", "errors", "lost", "doubled", "longest wait")
 FAULTS = {
     "nothing": nothing,
     "postmaster killed": postmaster,
@@ -251,8 +251,9 @@ def counted(load):
     return len(acknowledged - stored), len(inserted) - len(set(inserted))
 
 
-def under_load(there, people, forms, fault, seconds):
-    load = Load([there.port], people, forms)
+def under_load(there, visitors, forms, fault, seconds):
+    """The Load of people who save before, while and after `fault(there)`."""
+    load = Load(visitors, forms)
     for thread in load.threads:
         thread.start()
     time.sleep(seconds / 3)
@@ -322,7 +323,8 @@ def main():
                 if reason := lacking(name):
                     print(f"| {name} | not tried: {reason} |", flush=True)
                     continue
-                load = under_load(there, people, forms, fault, options.seconds)
+                visitors = [Visitor(there.port, user) for user in people]
+                load = under_load(there, visitors, forms, fault, options.seconds)
                 saved = list(load.ends.values()).count(302)
                 lost, doubled = counted(load)
                 sent = len(load.ends)

@@ -1,12 +1,12 @@
 """Operations: `doctor`, a probe, a save without the broker, two web hosts against one, and doing nothing; in one run.
 
-    bin/bench operations [--patients 20000] [--idle 60]
+    bin/bench operations [--patients 20000] [--idle 300]
 
 doctor  the whole command, start included: seconds, at most 2, and processor time
 probe   processor time of the web process for one /health/ready: at most 5 ms
 save    median time of a form that is saved over HTTP without Redis against with it, in turn: at most 1.2 times
 hosts   answers a second of two web hosts of one process each against one host of two, in turn: at least 0.95
-idle    processor time of PostgreSQL, worker and beat while nobody does anything: less than 1 % of a core
+idle    processor time of web, both workers, beat and PostgreSQL while nobody does anything: less than 1 % of a core
 """
 
 import argparse
@@ -15,6 +15,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -27,20 +28,24 @@ from bench.server import PROJECT, Visitor, person, serving
 
 PROBES, SAVES, WARM_UP = 300, 150, 10
 ASKING, ROUNDS, ROUND_SECONDS = 8, 4, 3
-SETTLING = 90  # seconds
+DONE_ONCE = ("registry_utility", "registry_change")  # filled by the first sweep
 ANSWERS = {"frankel": "C", "ecog_ps": "2", "pain_vas_mm": "40", "eq_vas": "60", "version": ""}
 NOBODY = "redis://127.0.0.1:9/0"  # a port on which nobody listens
 
 
 def doctor():
-    """(seconds, seconds of processor time) of the quickest of three runs."""
+    """(seconds, seconds of processor time) of the quickest of three runs, with what every installation has compiled."""
     runs = []
-    for _ in range(3):
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run([sys.executable, "manage.py", "doctor"], cwd=PROJECT, stdout=subprocess.DEVNULL, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        runs.append((time.perf_counter() - began, spent))
+    with tempfile.TemporaryDirectory() as compiled:
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = {"args": [sys.executable, "manage.py", "doctor"], "cwd": PROJECT, "env": environment}
+        for _ in range(4):  # the first compiles
+            before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            subprocess.run(**command, stdout=subprocess.DEVNULL, check=False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            runs.append((time.perf_counter() - began, spent))
     return min(runs)
 
 
@@ -115,26 +120,55 @@ def answers_a_second(visitors):
         return sum(pool.map(ask, visitors)) / ROUND_SECONDS
 
 
+def settle():
+    """Wait for what is done once: outcomes of those who came in, first counts of a large registry, vacuum."""
+    from django.db import connection, connections, transaction
+
+    from registry.health import heartbeats
+
+    def first_counts_done():
+        with transaction.atomic():
+            return heartbeats.TASK + "keep_counts" in heartbeats.all_of_them()
+
+    while not first_counts_done():
+        time.sleep(5)
+    connection.close()
+    with connections["owner"].cursor() as cursor:
+        for table in DONE_ONCE:
+            cursor.execute(f"VACUUM ANALYZE {table}")
+    connections["owner"].close()
+    time.sleep(30)
+
+
 def idle(seconds):
-    """The share of a core that PostgreSQL, a worker and a beat take while nobody does anything."""
+    """{part: the share of a core that it takes} while nobody does anything."""
     from registry.embedded import postgres
     from registry.embedded.place import place_for
 
     place = place_for(os.environ["METASPINE_DATA"])
     command = [sys.executable, "-m", "celery", "-A", "registry"]
     schedule = str(place.data / "bench.schedule")
-    parts = [["worker", "-c", "1", "-l", "ERROR"], ["beat", "-l", "ERROR", "--pidfile=", "--schedule", schedule]]
-    running = [subprocess.Popen([*command, *part], cwd=PROJECT, stdout=subprocess.DEVNULL) for part in parts]
-    try:
-        time.sleep(SETTLING)  # what is computed once for those who came in
-        everybody = [postgres.running(place), *running]
-        before = sum(map(spent_by, everybody))
-        time.sleep(seconds)
-        return (sum(map(spent_by, everybody)) - before) / seconds
-    finally:
-        for process in running:
-            process.terminate()
-            process.wait(30)
+    parts = {
+        "worker": ["worker", "--queues", "urgent", "-c", "1", "-l", "ERROR"],
+        "jobs": ["worker", "--queues", "jobs,figures", "-c", "2", "-l", "ERROR"],
+        "beat": ["beat", "-l", "ERROR", "--pidfile=", "--schedule", schedule],
+    }
+    with serving(settings="registry.settings") as (_port, web):
+        running = {
+            name: subprocess.Popen([*command, *part], cwd=PROJECT, stdout=subprocess.DEVNULL)
+            for name, part in parts.items()
+        }
+        try:
+            settle()
+            everybody = {"PostgreSQL": postgres.running(place), "web": web, **running}
+            before = {name: spent_by(process) for name, process in everybody.items()}
+            time.sleep(seconds)
+            return {name: (spent_by(process) - before[name]) / seconds for name, process in everybody.items()}
+        finally:
+            for process in running.values():
+                process.terminate()
+            for process in running.values():
+                process.wait(60)
 
 
 def without_forms():
@@ -155,23 +189,30 @@ def without_forms():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=20_000)
-    parser.add_argument("--idle", type=int, default=0, help="seconds for which nothing is done (not tried)")
+    parser.add_argument("--idle", type=int, default=0, help="only what so many seconds cost in which nobody asks")
     options = parser.parse_args()
     with registry_of(options.patients):
-        seconds, spent = doctor()
-        milliseconds = probe()
-        with_broker, without = saves(*without_forms())
-        one, two = hosts(person("data_manager"))
-        share = idle(options.idle) if options.idle else None
+        return 0 if (stays_idle(options.idle) if options.idle else stays_within()) else 1
+
+
+def stays_idle(seconds):
+    shares = idle(seconds)
+    parts = ", ".join(f"{name} {100 * share:.2f}" for name, share in shares.items())
+    print(f"idle {100 * sum(shares.values()):.2f} % of a core ({parts}), to stay below 1 %")
+    return sum(shares.values()) < 0.01
+
+
+def stays_within():
+    seconds, spent = doctor()
+    milliseconds = probe()
+    with_broker, without = saves(*without_forms())
+    one, two = hosts(person("data_manager"))
     print(f"doctor {seconds:.2f} s ({spent:.2f} s of processor time), to stay within 2 s")
     print(f"probe {milliseconds:.2f} ms of processor time, to stay within 5 ms")
     print(f"save {with_broker:.1f} ms, with the broker away {without:.1f} ms")
     print(f"ratio {without / with_broker:.2f}, to stay within 1.2")
     print(f"one host {one:.0f} answers a second, two hosts {two:.0f}: ratio {two / one:.2f}, to be at least 0.95")
-    if share is not None:
-        print(f"idle {100 * share:.2f} % of a core, to stay below 1 %")
-    good = seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker and two >= 0.95 * one
-    return 0 if good and (share is None or share < 0.01) else 1
+    return seconds <= 2 and milliseconds <= 5 and without <= 1.2 * with_broker and two >= 0.95 * one
 
 
 if __name__ == "__main__":

@@ -187,6 +187,12 @@ def copied(sql, path):
         plain.writelines(copy)
 
 
+def seconds_of(act):
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
 def export(assessments):
     with registry_of(int(assessments / 1.87)):
         from registry.exports import datasets, package, selecting
@@ -201,13 +207,16 @@ def export(assessments):
         with everything(reason="benchmark"), tempfile.TemporaryDirectory() as folder:
             dataset = datasets.datasets(choices)[1]
             sql = datasets.select_sql(dataset, datasets.outputs(dataset, choices), tuple(sites))
-            started = time.perf_counter()
-            copied(sql, Path(folder, "plain"))
-            plainly = time.perf_counter() - started
-            started = time.perf_counter()
-            with selecting.selected(choices, tuple(sites)) as selection:
-                package.write_package(Path(folder, "export.zip"), selection, "bench")
-            exported = time.perf_counter() - started
+
+            def package_written():
+                with selecting.selected(choices, tuple(sites)) as selection:
+                    package.write_package(Path(folder, "export.zip"), selection, "bench")
+
+            # In turn, and the best of each: the first of all reads from disk and loads what writes the codebook.
+            plainly = exported = float("inf")
+            for _round in range(3):
+                plainly = min(plainly, seconds_of(lambda: copied(sql, Path(folder, "plain"))))
+                exported = min(exported, seconds_of(package_written))
         print(f"{assessments:,} assessments, {ITEMS} own items: COPY {plainly:.1f} s, export {exported:.1f} s")
         print(f"ratio {plainly / exported:.2f} of COPY (limit: at least 0.50)")
         return plainly >= 0.5 * exported

@@ -32,7 +32,7 @@ STARTS = (
     "/", "/to-sign/", "/verification/", "/verification/share/", "/safety/", "/quality/", "/scorecard/", "/enrolment/",
     "/one-patient/", "/comparison/", "/cohorts/", "/sites/", "/system/",
 )  # fmt: skip
-REQUESTS, WARM_UP = 15, 3
+REQUESTS, WARM_UP = 7, 2  # each page of each role at three sizes: ten minutes
 PASSED_OVER = (
     "admin/",
     "api/",

@@ -158,20 +158,23 @@ def execute_at(url, sql):
 def fill(count):
     from django.core.management import call_command
 
-    from sites.models import Site
-    from sites.tenancy.scope import everything
-
     call_command("migrate", verbosity=0)
+    started = time.perf_counter()
+    put_patients(count)
+    print(f"{count:,} patients made in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def put_patients(count):
+    """SITES sites and `count` patients with their first visits, in a database without any, by its owner; committed."""
+    from sites.models import Site
+    from sites.tenancy.scope import current, everything, execute
+
     Site.objects.bulk_create(
         Site(code=f"B{place:02}", name=f"Bench hospital {place}", region="East" if place % 2 else "West")
         for place in range(1, SITES + 1)
     )
-    owner = connections["owner"]
-    started = time.perf_counter()
-    with everything(using="owner"), owner.cursor() as cursor:
+    with everything(using="owner"), connections["owner"].cursor() as cursor:
         cursor.execute("BEGIN")
-        from sites.tenancy.scope import current, execute
-
         execute(cursor, current())
         for table in TABLES:  # the audit trail of made-up patients would be most of the work
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -183,4 +186,3 @@ def fill(count):
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
             cursor.execute(f"VACUUM ANALYZE {table}")
-    print(f"{count:,} patients made in {time.perf_counter() - started:.0f} s", flush=True)

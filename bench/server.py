@@ -42,7 +42,7 @@ def serving(workers=2, threads=4, settings="bench.settings"):
 
 
 def _wait(port):
-    for _ in range(200):
+    for _ in range(1200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -63,6 +63,9 @@ class Visitor:
 
         if token is not None:
             self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+
+    def close(self):
+        self.connection.close()
 
     def get(self, path):
         return self._request("GET", path, None)

@@ -22,7 +22,7 @@ class RegistryConfig(AppConfig):
 
         base.provide_catalogues(look_up)
         catalogue.provide(current.current)
-        access.provide_blind_roles(current.blind_roles)
+        access.provide_blinding(current.blind_roles, current.telling_names)
         if settings.SENTRY_DSN:
             from registry.health import error_hook  # the library is for who wants it
 

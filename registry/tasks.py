@@ -21,6 +21,7 @@ from kombu.exceptions import OperationalError
 from registry.analysis.design import cohort_flows, cohorts
 from registry.analysis.design.cohort_flows import FlowOf
 from registry.analysis.design.cohort_lists import Behind
+from registry.analysis.design.variables import known
 from registry.analysis.documents import rendered_cache
 from registry.analysis.running import runs
 from registry.celery import app
@@ -296,9 +297,10 @@ def look_for_pairs():
 
 @app.task
 def keep_counts():
-    """Count for the start pages of a large registry what they do not count themselves."""
+    """Count for the pages of a large registry what they do not count themselves."""
     with everything(), transaction.atomic():
         site_counts.keep()
+        known.keep()
 
 
 @app.task(derived=True)

@@ -4,6 +4,17 @@
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+  // On a phone the navigation opens by its button: its lines would fill the first screen of every page.
+  all("nav .menu").forEach((button) => {
+    const open = (yes) => button.setAttribute("aria-expanded", String(yes));
+    button.addEventListener("click", () => open(button.getAttribute("aria-expanded") === "false"));
+    button.closest("nav").addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !button.offsetParent) return;
+      open(false);
+      button.focus();
+    });
+  });
+
   // Lists: a filter takes effect at once; a click anywhere in a row opens it.
   all("form[data-submit-on-change] select").forEach((select) => {
     select.addEventListener("change", () => select.form.requestSubmit());

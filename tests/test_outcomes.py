@@ -1,6 +1,9 @@
 """Utilities and changes: stored values equal the published set, and computing twice changes nothing."""
 
+import io
+
 import pytest
+from django.core.management import call_command
 
 from registry.instruments import value_sets
 from registry.instruments.core.eq5d5l import DIMENSIONS
@@ -44,6 +47,22 @@ def test_computing_again_changes_nothing_and_a_correction_is_followed(assessed, 
         Assessment.objects.filter(timepoint_id="1m").update(eq5d_mobility=None)
         assert outcomes.compute_utilities("JP") == 0
         assert [u.eq5d_state for u in Utility.objects.all()] == [45344]
+
+
+def test_the_command_looks_at_what_was_stored_since_and_when_asked_at_all(assessed, as_system, monkeypatch):
+    looked_at = []
+    compute = outcomes.compute_utilities
+    monkeypatch.setattr(
+        outcomes, "compute_utilities", lambda code, some: looked_at.append(some and set(some)) or compute(code, some)
+    )
+
+    def run(*arguments):
+        out = io.StringIO()
+        call_command("compute_utilities", "--value-set", "JP", *arguments, stdout=out)
+        return out.getvalue().split(" utilities")[0]
+
+    assert [run(), run(), run("--all")] == ["JP: 2", "JP: 0", "JP: 0"]
+    assert looked_at == [None, {assessed.pk}, None]  # the transaction that stored it has not ended here
 
 
 def test_a_deleted_assessment_takes_its_outcomes_along(assessed, as_system):

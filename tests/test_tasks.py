@@ -5,19 +5,21 @@ import threading
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from registry import tasks
 from registry.celery import app
-from registry.instruments import value_sets
+from registry.instruments import catalogue, value_sets
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.models import Assessment, Change, Utility, Watermark
 from registry.services.entry import patients
 from registry.services.entry.assessments import save_assessment
+from registry.services.review import soft_checks_bulk
 from sites.models import Site
 from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import because, entered, everything
 from tests.conftest import TODAY, person
-from tests.working import every_earlier_transaction_ended
+from tests.working import every_earlier_transaction_ended, until
 
 
 @pytest.fixture
@@ -72,6 +74,45 @@ def test_what_was_computed_is_looked_at_again_only_once_it_changed(patient, task
         cursor.execute(spoilt)
     tasks.compute_all_outcomes(anew=True)
     assert outcomes()[0] == [0.210, 0.575]
+
+
+def test_queries_that_the_checks_raise_are_no_change(patient, monkeypatch):
+    with everything(), because("an unlikely one"), transaction.atomic():
+        preop = Assessment.objects.get(timepoint_id="preop")
+        preop.frankel, preop.barthel_mobility = "A", 15
+        items = catalogue.items(catalogue.ASSESSMENT)
+        preop.missing = {item.name: "unknown" for item in items if getattr(preop, item.name) is None}
+        preop.state = "complete"
+        preop.save(update_fields=["frankel", "barthel_mobility", "missing", "state"])
+    looked_at, sweep = [], soft_checks_bulk.sweep
+    monkeypatch.setattr(soft_checks_bulk, "sweep", lambda some: looked_at.append(some) or sweep(some))
+    every_earlier_transaction_ended()
+    raised = tasks.check_all_forms()
+    assert raised[0] > 0
+    tasks.check_all_forms()
+    assert looked_at == [None]
+    with everything(), because("mended"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    tasks.check_all_forms()
+    assert looked_at == [None, (patient.pk,)]
+
+
+def test_a_sweep_of_an_idle_registry_reads_no_form(patient):
+    every_earlier_transaction_ended()
+
+    def forms_read():
+        with CaptureQueriesContext(connection) as captured:
+            tasks.sweep()
+        return any("FROM registry_assessment WHERE age(xmin)" in query["sql"] for query in captured)
+
+    tasks.sweep()
+    until(lambda: not forms_read())  # what else was written is counted by now
+    with everything(), because("corrected"), transaction.atomic():
+        Assessment.objects.filter(timepoint_id="1m").update(eq_vas=50)
+    assert forms_read()
+    assert not forms_read()
+    cache.clear()  # with Redis' memory gone, rows tell
+    assert forms_read()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from uuid import UUID
 from django.conf import settings
 
 from registry.analysis.design import cohorts
-from registry.instruments import value_sets
+from registry.instruments import catalogue, value_sets
 from registry.instruments.base import MISSING_REASONS, Choice, Label
+from registry.instruments.timepoints import planned
+from registry.services.follow_up import schedule
 
 TAGS = dict(zip(MISSING_REASONS, "abcdef", strict=True))  # SAS and Stata: .a to .f
 SENTINELS = {reason: -901 - place for place, reason in enumerate(MISSING_REASONS)}  # SPSS: user-missing
@@ -100,6 +102,13 @@ CONTENT = (
     Choice("hsuv", Label("Health state utility (HSUV)", "効用値（HSUV）")),
     Choice("changes", Label("Changes from baseline", "術前からの変化量")),
     Choice("extras", Label("Extra instruments and their scores", "追加評価項目とスコア")),
+    Choice("states", Label("State of each form (draft, complete, verified, signed)", "調査票の状態")),
+)
+# Excel, the Japanese one above all, takes a CSV for the machine's own encoding unless it begins with this mark.
+MARK = (
+    Choice("labelled", Label("Where labels stand in place of codes", "ラベル出力のときだけ")),
+    Choice("yes", Label("Always: for Excel", "付ける（Excel用）")),
+    Choice("no", Label("Never", "付けない")),
 )
 MISSING = (
     Choice("columns", Label("A column of reasons beside each value", "各項目の横に欠測理由の列")),
@@ -112,7 +121,27 @@ DATES = (
     Choice("days", Label("Days since surgery", "手術日からの日数")),
 )
 OFFERED = {"format": FORMATS, "shape": SHAPES, "values": VALUES, "language": LANGUAGES, "missing": MISSING}
-OFFERED |= {"dates": DATES}
+OFFERED |= {"dates": DATES, "mark": MARK}
+
+
+LISTS = ("content", "value_sets", "timepoints", "instruments")
+
+
+def offered_timepoints():
+    """Codes of the visits that may be chosen: the planned ones, and whatever else this registry has met with."""
+    return list(dict.fromkeys([*(visit.code for visit in planned()), *schedule.labels()]))
+
+
+def offered_instruments():
+    """Instruments whose columns may be chosen: of patients and of assessments, the study's own among them."""
+    known = catalogue.current()
+    return (
+        *catalogue.PATIENT,
+        *known.patient_extras,
+        *catalogue.ASSESSMENT,
+        *known.assessment_extras,
+        *known.repeats,
+    )
 
 
 class InvalidChoices(ValueError):
@@ -137,6 +166,9 @@ class Choices:
     value_sets: tuple[str, ...] = (value_sets.DEFAULT,)
     missing: str = "columns"
     dates: str = "dates"
+    mark: str = "labelled"  # whether a CSV begins with a byte order mark
+    timepoints: tuple[str, ...] = ()  # codes of the visits that come in; every one where empty
+    instruments: tuple[str, ...] = ()  # codes of those whose columns come in; every one where empty
     by_site: bool = False
 
     def __post_init__(self):
@@ -144,6 +176,10 @@ class Choices:
             _known(name, (getattr(self, name),), [choice.code for choice in offered])
         _known("content", self.content, [choice.code for choice in CONTENT])
         _known("value_sets", self.value_sets, [value_set.code for value_set in value_sets.ALL])
+        if self.timepoints:
+            _known("timepoints", self.timepoints, offered_timepoints())
+        if self.instruments:
+            _known("instruments", self.instruments, [instrument.code for instrument in offered_instruments()])
         if not self.content:
             raise InvalidChoices("content", Label("choose at least one kind of columns", "列の種類を選んでください"))
         if "hsuv" in self.content and not self.value_sets:
@@ -174,6 +210,11 @@ class Choices:
         return self.values == "labels" and not self.kind.both
 
     @property
+    def marked(self):
+        """Whether a CSV begins with a byte order mark."""
+        return self.mark == "yes" or (self.mark == "labelled" and self.labelled)
+
+    @property
     def with_(self):
         """Which kinds of columns are in, for `in`."""
         return frozenset(self.content)
@@ -185,8 +226,7 @@ class Choices:
         data = {name: getattr(self, name) for name in _names()}
         return data | {
             "cohort": self.cohort.to_json(),
-            "content": list(self.content),
-            "value_sets": list(self.value_sets),
+            **{name: list(getattr(self, name)) for name in LISTS},
         }
 
 
@@ -208,7 +248,7 @@ def from_json(data):
     if "cohort" in values:
         given = values["cohort"]
         values["cohort"] = cohorts.get(given) if isinstance(given, str) else cohorts.from_json(given)
-    for name in ("content", "value_sets"):
+    for name in LISTS:
         if name in values:
             values[name] = tuple(values[name])
     return Choices(**values)

@@ -12,19 +12,33 @@ from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
 from registry.instruments import catalogue, levels, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
+from registry.instruments.core import consent
 from registry.instruments.core.eq5d5l import DIMENSIONS
 from registry.instruments.extra import cobb, escc
-from registry.instruments.keys import TIMEPOINT
+from registry.instruments.keys import PATIENT_ID, TIMEPOINT
 from registry.instruments.scores import SCORES
 from registry.instruments.timepoints import planned
 from registry.services import outcomes
 from registry.services.files import file_formats
 from registry.services.files.data_source import LIVE
+from registry.services.study import consents
 
 PATIENTS_OF_EXPORT = "export_patient"  # temporary: who is exported, and by how many days their dates are shifted
 BASELINE = outcomes.BASELINE
 
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
+
+STATES = (
+    Choice("draft", Label("draft", "入力中")),
+    Choice("complete", Label("complete", "完了")),
+    Choice("verified", Label("verified", "確認済み")),
+    Choice("locked", Label("signed", "署名済み")),
+)
+PATIENT_STATES = {
+    "baseline_state": Label("Baseline", "登録時"),
+    "surgery_state": Label("Surgery", "手術"),
+}
+ASSESSMENT_STATE = {"state": Label("Assessment", "評価")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +98,7 @@ def datasets(choices, source=LIVE, restricted=False, timepoints=TIMEPOINT.choice
     make = _Maker(choices, source, restricted or choices.dates == "shifted", timepoints)
     ends = (make.ends(),) if source.ends else ()
     ends += make.repeats() if source.own_records and "extras" in choices.with_ else ()
+    ends += make.consents()
     if choices.is_wide:
         return (make.wide(), make.events(), *ends)
     return (make.patients(), make.assessments(), make.events(), *ends)
@@ -96,11 +111,34 @@ class _Maker:
     restricted: bool
     timepoints: tuple[Choice, ...]
 
+    def _chosen(self, variables):
+        """The variables of the instruments that were chosen; what a row is named by is always there."""
+        known = tuple(filter(None, variables))
+        if not self.choices.instruments:
+            return known
+        return tuple(one for one in known if one.instrument is None or one.instrument.code in self.choices.instruments)
+
+    def _assessments(self):
+        """The table of assessments, or the rows of the visits that were chosen."""
+        if not self.choices.timepoints:
+            return self.source.assessments
+        codes = ", ".join(_quoted(code) for code in self.choices.timepoints)
+        return f"(SELECT * FROM {self.source.assessments} WHERE timepoint_id IN ({codes}))"
+
+    def _states(self, alias, forms):
+        """The state of each form of a record, by its column."""
+        if "states" in self.choices.with_:
+            for column, title in forms.items():
+                yield Variable(
+                    name=column, label=Label("{form}: state", "{form}：状態").format(form=title), kind="code",
+                    sql=f"{alias}.{column}", of=column, choices=STATES,
+                )  # fmt: skip
+
     def patients(self):
         return Dataset(
             "patients",
             Label("Patients: a row each", "患者：1人1行"),
-            tuple(self._of_patient()),
+            self._chosen(self._of_patient()),
             f"{self.source.patients} AS t {self._site()} {self._only()} {self._before_surgery()}",
             "t.patient_id",
         )
@@ -121,8 +159,8 @@ class _Maker:
         return Dataset(
             "assessments",
             Label("Assessments: a row for each patient and timepoint", "評価：患者と時期ごとに1行"),
-            tuple(filter(None, columns)),
-            f"{self.source.assessments} AS t {' '.join(joins)}",
+            self._chosen(columns),
+            f"{self._assessments()} AS t {' '.join(joins)}",
             f"t.patient_id, {ORDER[TIMEPOINT.name]}",
         )
 
@@ -148,7 +186,9 @@ class _Maker:
 
     def repeats(self):
         """A table for each repeating form of the study's own."""
-        return tuple(self._repeat(instrument) for instrument in catalogue.current().repeats)
+        chosen = self.choices.instruments
+        repeats = catalogue.current().repeats
+        return tuple(self._repeat(form) for form in repeats if not chosen or form.code in chosen)
 
     def _repeat(self, instrument):
         key = self._item(catalogue.item("patient_id"), "t", file_formats.ADVERSE_EVENTS)
@@ -165,6 +205,29 @@ class _Maker:
             "t.patient_id, t.id",
         )
 
+    def consents(self):
+        """What patients agreed to and withdrew, where the registry keeps it: who took a consent is left out."""
+        parts = (
+            (consent.CONSENT, self.source.consents, "t.agreed_on, t.agreed_version", "true"),
+            (consent.WITHDRAWAL, self.source.withdrawals, "t.withdrawn_on, t.withdrawn_part", "corrected_at IS NULL"),
+        )
+        return tuple(
+            self._of_consent(instrument, table, order, holds)
+            for instrument, table, order, holds in parts
+            if table and (table not in (LIVE.consents, LIVE.withdrawals) or consents.versions())
+        )
+
+    def _of_consent(self, instrument, table, order, holds):
+        items = [item for item in instrument.items if item.name != consent.TAKEN_BY]
+        columns = [self._item(item, "t", file_formats.FOLLOW_UP_ENDS) for item in (PATIENT_ID, *items)]
+        return Dataset(
+            f"{instrument.code}s",
+            Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
+            tuple(replace(column, instrument=instrument) for column in columns if column),
+            f"(SELECT * FROM {table} WHERE {holds}) AS t {self._only()} {self._surgery()}",
+            f"t.patient_id, {order}",
+        )
+
     def wide(self):
         columns = [*self._of_patient(), *self._event_kinds()]
         joins = [self._site(), self._only(), self._events_by_kind()]
@@ -173,6 +236,8 @@ class _Maker:
         for place, visit in enumerate(visits):
             alias = f"a{place}"
             joins.append(self._visit(alias, visit.code))
+            if self.choices.timepoints and visit.code not in self.choices.timepoints:
+                continue  # the visit before surgery is joined all the same: changes are counted from it
             date = self._item(catalogue.item("assessment_date"), alias, file_formats.ASSESSMENTS)
             columns += [
                 self._at(variable, visit) for variable in (date, *self._of_assessment(alias, visit.code)) if variable
@@ -184,7 +249,7 @@ class _Maker:
         return Dataset(
             "patients",
             Label("Patients: a row each, timepoints side by side", "患者：1人1行（時期を横に並べる）"),
-            tuple(columns),
+            self._chosen(columns),
             f"{self.source.patients} AS t {' '.join(joins)}",
             "t.patient_id",
         )
@@ -253,6 +318,7 @@ class _Maker:
                 )  # fmt: skip
             elif not item.identifying and (variable := self._item(item, "t", file_formats.PATIENTS)):
                 yield variable
+        yield from self._states("t", PATIENT_STATES)
         yield from self._totals_of_patient()
         if "extras" in self.choices.with_:
             yield from self._extras(catalogue.current().patient_extras, "t", file_formats.PATIENTS)
@@ -270,6 +336,7 @@ class _Maker:
     def _of_assessment(self, alias, timepoint):
         """Items, totals, HSUV and changes of one assessment; `timepoint` is empty where a row says it itself."""
         parts = self.choices.with_
+        yield from self._states(alias, ASSESSMENT_STATE)
         for instrument in catalogue.ASSESSMENT:
             if "items" in parts:
                 yield from (self._item(item, alias, file_formats.ASSESSMENTS) for item in instrument.items)
@@ -287,7 +354,18 @@ class _Maker:
         """Every extra that there is, switched on or not: what was answered once stays."""
         for instrument in instruments:
             yield from (self._item(item, alias, file) for item in instrument.items)
-            yield from (_derived(derived, alias, instrument) for derived in instrument.derived)
+            for derived in instrument.derived:
+                if instrument.own:
+                    yield _calculated(derived, alias, instrument, self._patients_column(alias, file))
+                else:
+                    yield _derived(derived, alias, instrument)
+
+    def _patients_column(self, alias, file):
+        """A function that gives SQL of an answer of the patient whose record `alias` is."""
+        if file == file_formats.PATIENTS or alias != "t":  # the row is the patient's, or stands beside it
+            return lambda name: f't."{name}"'
+        row = f"{self.source.patients} AS whose WHERE whose.patient_id = t.patient_id"
+        return lambda name: f'(SELECT whose."{name}" FROM {row})'
 
     def _changes(self, alias, baseline):
         for name in outcomes.CHANGES:
@@ -358,13 +436,11 @@ def _value(item, alias):
     return column
 
 
-def _calculated(derived, alias, instrument):
-    """A value that an own instrument calculates: of the same record, and of its patient."""
+def _calculated(derived, alias, instrument, of_patient):
+    """A value that an own instrument calculates: of the same record, and of its patient (`_patients_column`)."""
 
     def column(name):
-        if _is_of_patient(name) and not alias.startswith("t"):
-            return f't."{name}"'
-        return f'{alias}."{name}"'
+        return of_patient(name) if _is_of_patient(name) else f'{alias}."{name}"'
 
     return Variable(
         name=derived.name,
@@ -379,8 +455,6 @@ def _calculated(derived, alias, instrument):
 
 
 def _derived(derived, alias, instrument):
-    if instrument.own:
-        return _calculated(derived, alias, instrument)
     choices = getattr(derived, "choices", ())
     return Variable(
         name=derived.name,

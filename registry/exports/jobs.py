@@ -16,7 +16,7 @@ from django.utils import timezone
 from registry.exports import choices as asked
 from registry.exports.choices import InvalidChoices
 from registry.exports.package import write_package
-from registry.exports.selecting import ExportFailed, selected
+from registry.exports.selecting import ExportFailed, lists_patients, selected
 from registry.instruments.base import Label
 from registry.instruments.timepoints import planned
 from registry.models import Erasure, Export, Snapshot
@@ -177,19 +177,17 @@ def _written(export, partial, report):
             Label("Whoever asked for this may no longer export it.", "依頼者の出力権限がなくなっています。")
         )
     reason = f"export {export.pk}"
-    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, blind=access.is_blind)
+    blinding = {"blind": access.is_blind, "hidden": access.hidden_names}
+    scope = Scope(read=sites, user_id=export.requested_by_id, reason=reason, **blinding)
     shared_store.private_folder()
 
     def write():
         with entered(scope), one_moment(), selected(choices, sites, report) as chosen:
             return write_package(_private(partial), chosen, str(export.requested_by))
 
-    return on_replica(write) if _only_reads(choices) else write()
-
-
-def _only_reads(choices):
-    """Whether no temporary table is needed, which a standby does not have: those of a cohort, or of shifted dates."""
-    return not (choices.snapshot or choices.cohort.steps or choices.dates == "shifted")
+    with entered(scope), transaction.atomic():
+        listed = lists_patients(choices)
+    return write() if listed else on_replica(write)
 
 
 def _publish(export, claim, partial, manifest):

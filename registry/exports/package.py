@@ -160,6 +160,7 @@ def _manifest(selected, package, who, tables):
         "snapshot": snapshot and {"id": str(snapshot.pk), "label": snapshot.label, "hash": snapshot.hash},
         "sites": list(selected.sites.values()),
         "patients": selected.patients,
+        **({"screening": selected.screening} if selected.screening else {}),
         "rows": {name: rows for name, (rows, _) in package.written.items()},
         "columns": {dataset.name: [variable.name for variable in written] for dataset, written in tables},
         "files": [],
@@ -189,6 +190,7 @@ def _readme(choices, manifest, note):
     patients = manifest["patients"]
     lines += ["", f"Patients enrolled: {patients['enrolled']}, exported: {patients['exported']}"]
     lines += [f"  excluded, {step['reason']}: {step['n']}" for step in patients["excluded"]]
+    lines += [f"Screening log, {step['step']}: {step['n']}" for step in manifest.get("screening", ())]
     lines += [
         "",
         (

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import connection
@@ -20,6 +20,7 @@ from registry.services.files import snapshots
 from registry.services.files.data_source import LIVE, Source
 from registry.services.files.data_use import WITHDRAWN
 from registry.services.follow_up import schedule
+from registry.services.study import screening
 from sites.models import Site
 from sites.tenancy.scope import current, entered
 
@@ -43,6 +44,7 @@ class Selected:
     flow      the cohort's steps with counts, `enrolled` first
     in_error  how many patients of the sites were entered in error: none of them is in `enrolled`
     erased    how many patients of the sites were erased whole until then: none of them is in `enrolled`
+    screened  what the screening logs of these sites count, where they keep any
     snapshot  the Snapshot that the rows are of; None for the registry as it is
     tick      called with the number of rows written so far; may raise to stop
     """
@@ -55,6 +57,7 @@ class Selected:
     erased: int
     in_error: int = 0
     snapshot: object = None
+    screened: screening.Screened = field(default_factory=screening.Screened)
     tick: Callable = lambda rows: None
 
     @property
@@ -75,6 +78,11 @@ class Selected:
             "erased": self.erased,
             "entered_in_error": self.in_error,
         }
+
+    @property
+    def screening(self):
+        """The steps from whom the sites looked at to the enrolled; none where nobody keeps a log."""
+        return self.screened.steps(self.enrolled)
 
     @property
     def restricted(self):
@@ -130,7 +138,20 @@ def _selected(choices, source, snapshot, site_ids, tick):
     sites = {pk: code for pk, code in codes.items() if counts.get(pk)}
     erased = Erasure.objects.filter(site_id__in=site_ids, extent=Erasure.Extent.EVERYTHING).count()
     in_error = sum(entered_in_error.patients_by_site(site_ids).values())
-    return Selected(choices, cohort, source, sites, flow, erased, in_error, snapshot, tick)
+    by_site = screening.by_site(source.screening)
+    screened = screening.together(by_site[pk] for pk in codes if pk in by_site)
+    return Selected(choices, cohort, source, sites, flow, erased, in_error, snapshot, screened, tick)
+
+
+def lists_patients(choices):
+    """Whether a temporary table lists patients, which a standby does not have.
+
+    That is so of a snapshot or a cohort, with shifted dates, and where somebody's data must no longer be used.
+    """
+    if choices.snapshot or choices.cohort.steps or choices.dates == "shifted":
+        return True
+    with connection.cursor() as cursor:
+        return _some_stopped(cursor)
 
 
 def _some_stopped(cursor):

@@ -64,6 +64,19 @@ def hides_arms(table, *columns):
     )
 
 
+def hides_what_tells_arms(table, *columns):
+    """Rows of `table` that name an item which tells of the arm are not there for whoever must not know it.
+
+    columns  SQL of the JSON, as text, that may name it; the names are those of the transaction's `app.hidden`
+    """
+    names = "(SELECT nullif(current_setting('app.hidden', true), ''))"
+    tells = " OR ".join(f"""coalesce({column}, '') ~ ('"(' || {names} || ')[":]')""" for column in columns)
+    return (
+        f"CREATE POLICY arms_not_told ON {table} AS RESTRICTIVE FOR SELECT TO PUBLIC "
+        f"USING ({names} IS NULL OR NOT ({tells}));"
+    )
+
+
 def of_the_registry(table):
     """Rows of `table` are of no site, for everybody whom the application lets read them."""
     return [forced(table), policy(table, "everybody", using="true", check="true")]

@@ -16,6 +16,7 @@ from registry.guards.policies import (
     forced,
     hides_arms,
     hides_errors,
+    hides_what_tells_arms,
     kept,
     of_the_registry,
     own_rows,
@@ -243,10 +244,13 @@ LINKS = [
 ANALYSIS = [
     *of_the_registry("registry_savedcohort"),
     hides_arms("registry_savedcohort", "steps::text"),
+    hides_what_tells_arms("registry_savedcohort", "steps::text"),
     *of_the_registry("registry_savedplan"),
     hides_arms("registry_savedplan", "plan::text", "cohort::text"),
+    hides_what_tells_arms("registry_savedplan", "plan::text", "cohort::text"),
     *of_the_registry("registry_comparisonrun"),
     hides_arms("registry_comparisonrun", "plan::text", "cohort::text"),
+    hides_what_tells_arms("registry_comparisonrun", "plan::text", "cohort::text"),
     *audited("registry_savedcohort", site=""),
     trigger("registry_savedcohort", "keep_cohort", "BEFORE UPDATE OR DELETE", "keep_cohort"),
     *audited("registry_savedplan", site=""),
@@ -274,6 +278,7 @@ IMPORTS = [
         without=("key", "mapping", "choices", "touched_at", "attempts", "seen", "act", "trail_from", "trail_to"),
     ),
     *audited("registry_importmapping", site=""),
+    *audited("registry_exportpreset", site=""),
 ]
 
 PROTOCOL = [

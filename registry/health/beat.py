@@ -13,7 +13,7 @@ from registry.health import heartbeats
 
 log = logging.getLogger(__name__)
 
-RENEWAL = 10  # seconds
+RENEWAL = 20  # seconds; three of them in a lease
 
 
 class OneScheduler(PersistentScheduler):

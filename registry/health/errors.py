@@ -6,6 +6,7 @@ from django.http import HttpResponse, HttpResponseServerError
 from django.template import loader
 
 from registry.services.files.shared_store import StoreAway
+from registry.services.protocol import branding
 from sites.logs.request_lines import DATABASE_AWAY
 
 RETRY_AFTER = "10"  # seconds
@@ -18,13 +19,14 @@ def server_error(request):
     """Django calls it, with the error at hand, for whatever no view and no middleware answered."""
     if isinstance(sys.exc_info()[1], (*DATABASE_AWAY, StoreAway)):
         return database_away(request)
-    page = loader.get_template("500.html").render({"request_id": _id(request)})
+    page = loader.get_template("500.html").render({"request_id": _id(request), "brand": branding.remembered()})
     return HttpResponseServerError(page)
 
 
 def database_away(request):
     """503: nothing was stored. A form that was sent comes back with the answer, to be sent again by one button."""
     context = {"path": request.get_full_path(), "sent": _sent(request), "request_id": _id(request)}
+    context["brand"] = branding.remembered()
     page = loader.get_template("503.html").render(context)
     return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"})
 

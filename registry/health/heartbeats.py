@@ -20,7 +20,8 @@ _ALIVE = f"""
 _LEASED = f"""
     INSERT INTO {TABLE} AS kept (name, at, error, holder) VALUES (%(name)s, statement_timestamp(), '', %(holder)s)
     ON CONFLICT (name) DO UPDATE SET at = excluded.at, holder = excluded.holder
-        WHERE kept.holder = excluded.holder OR kept.at < statement_timestamp() - %(lease)s * interval '1 second'
+        -- a lease of a time to come is one of a clock that was set back
+        WHERE kept.holder = excluded.holder OR abs(extract(epoch FROM statement_timestamp() - kept.at)) > %(lease)s
 """
 
 _HELD = f"""
@@ -47,9 +48,9 @@ def leased(name, holder):
 
 
 def ages():
-    """{name: seconds since it showed life}"""
+    """{name: seconds since it showed life; or until then, where the clock was set back since: no life either}"""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT name, extract(epoch FROM statement_timestamp() - at)::float8 FROM {TABLE}")
+        cursor.execute(f"SELECT name, abs(extract(epoch FROM statement_timestamp() - at))::float8 FROM {TABLE}")
         return dict(cursor.fetchall())
 
 
@@ -57,7 +58,7 @@ def all_of_them():
     """{name: (seconds since it showed life, seconds that its last run took, why it failed)}"""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT name, extract(epoch FROM statement_timestamp() - at)::float8, seconds, error FROM {TABLE}"
+            f"SELECT name, abs(extract(epoch FROM statement_timestamp() - at))::float8, seconds, error FROM {TABLE}"
         )
         return {name: tuple(rest) for name, *rest in cursor.fetchall()}
 

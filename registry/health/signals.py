@@ -11,7 +11,7 @@ from registry.health import heartbeats
 
 log = logging.getLogger(__name__)
 
-EVERY = 15  # seconds
+EVERY = 30  # seconds; each time is a connection to the database, which costs more than what is said
 _last = 0.0
 _began: dict[str, float] = {}  # id of a task that runs in this process: when it began
 

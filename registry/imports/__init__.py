@@ -5,18 +5,28 @@ each other and with what is stored in whole sets (`comparing`), and then written
 """
 
 import hashlib
+from dataclasses import replace
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.imports.checking import comparing, extras, follow_up_rules, merged, plausibility, staging
+from registry.imports.checking import (
+    comparing,
+    extras,
+    follow_up_rules,
+    merged,
+    own_records,
+    own_sites,
+    plausibility,
+    staging,
+)
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
 from registry.services.entry import suspected_pairs
 from registry.services.files import file_formats
 from sites import audit
-from sites.tenancy.scope import everything
+from sites.tenancy.scope import entered, everything
 
 NO_FILE = Label(
     "There is none of " + ", ".join(file.filename for file in file_formats.FILES) + ".",
@@ -41,7 +51,7 @@ REASON = "import of {files}"
 def import_files(
     folder,
     *,
-    user_id=None,
+    within=None,
     dry_run=False,
     create_sites=False,
     update=False,
@@ -53,8 +63,10 @@ def import_files(
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
 ):
-    """Import the registry's files (`file_formats.FILES`) of `folder` (a Path), as many as there are.
+    """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
 
+    within        the Scope of somebody who may import for some sites or for all: rows of others are refused; None for
+                  the system, in that of all sites
     dry_run       do everything, tell about it and take it back
     create_sites  create the sites of patients.csv that do not exist
     update        rows that differ from what is stored replace it, for `reason`; otherwise they are refused
@@ -63,20 +75,21 @@ def import_files(
     seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
     tell          called with the share done (0 to 1) and the name of the stage that begins
     look          called with each file before its rows are stored: `touched(file)` is filled
-    Returns a Report. Unless `report.stored`, nothing was written. Acts in the scope of all sites for `user_id`: the
-    caller has checked that the person may import.
+    Returns a Report. Unless `report.stored`, nothing was written. The caller has checked that the
+    person may import.
     """
     if update and not reason.strip():
         raise ValueError("an update needs a reason")
     report = Report(update=update)
-    files = [extras.as_found(file, folder) for file in file_formats.FILES if (folder / file.filename).is_file()]
+    files = [extras.as_found(file, folder) for file in file_formats.files() if (folder / file.filename).is_file()]
     if not files:
         report.errors.add(Finding("", None, "", "", NO_FILE))
         return report
-    scope = {"user_id": user_id, "reason": reason or REASON.format(files=", ".join(file.filename for file in files))}
+    reason = reason or REASON.format(files=", ".join(file.filename for file in files))
     try:
         with transaction.atomic():
-            work = _Work(folder, files, report, scope, dry_run, create_sites, today or timezone.localdate())
+            work = _Work(folder, files, report, reason, dry_run, create_sites, today or timezone.localdate())
+            work.within = within
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
             work.identifies = identifies
             work.run()
@@ -92,20 +105,25 @@ def import_files(
 class _Work:
     """One import inside its transaction."""
 
-    def __init__(self, folder, files, report, scope, dry_run, create_sites, today):
-        self.folder, self.files, self.report, self.scope = folder, files, report, scope
+    def __init__(self, folder, files, report, reason, dry_run, create_sites, today):
+        self.folder, self.files, self.report, self.reason = folder, files, report, reason
         self.dry_run, self.create_sites, self.today = dry_run, create_sites, today
+
+    def _in_scope(self):
+        if self.within is None:
+            return everything(reason=self.reason)
+        return entered(replace(self.within, reason=self.reason))
 
     def run(self):
         report = self.report
-        with everything(**self.scope), connection.cursor() as cursor:
+        with self._in_scope(), connection.cursor() as cursor:
             # Two imports at once wait for each other, so that neither meets the other's half-written rows.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
             after = audit_window.newest(cursor)
             staged = self._stage(cursor)
             if self.create_sites:
                 report.sites_created = comparing.create_sites(cursor, report.errors)
-        with everything(**self.scope), connection.cursor() as cursor:  # again, since there may be new sites
+        with self._in_scope(), connection.cursor() as cursor:  # again, since there may be new sites
             self.tell(0.5, "compare")
             self._check(cursor, staged)
             if not report.errors:
@@ -117,13 +135,15 @@ class _Work:
 
     def _stage(self, cursor):
         given = {file.name: file for file in self.files}  # with the extras that were brought
-        for file in file_formats.FILES:
+        for file in file_formats.files():
             staging.create_stage(cursor, given.get(file.name, file))
         staged = {}
         for number, file in enumerate(self.files):
             self.tell(0.5 * number / len(self.files), "read")
             path = self.folder / file.filename
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
+            if file.form:
+                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings)
             if stage.absent:
                 staging.keep_stored(cursor, file, stage.absent)
             self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))
@@ -137,7 +157,11 @@ class _Work:
         patients_known = all(staged[file.name].is_complete for file in self.files if file == file_formats.PATIENTS)
         for file in self.files:
             comparing.find_twice(cursor, file, self.report.errors)
+            if file.form:
+                own_records.find_unknown(cursor, file, self.report.errors)
             if file == file_formats.PATIENTS:
+                if self.within is not None:
+                    own_sites.find_foreign(cursor, self.within.write, self.report.errors)
                 comparing.find_wrong_sites(cursor, self.report.errors)
                 comparing.find_not_enrolling(cursor, self.report.errors)
                 comparing.find_in_error(cursor, self.report.errors)

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from registry.imports import import_files
+from registry.imports import import_files, reach
 from registry.imports.checking import comparing, converting, listing
 from registry.imports.files import isolated, reading, shaping, sources, uploads
 from registry.imports.files.mapping import Mapping, item_name
@@ -32,7 +32,7 @@ from registry.models import Import
 from registry.services.files import file_formats
 from registry.services.jobs import MOST_ATTEMPTS, UNSENT
 from sites.tenancy.access import Can, access_of
-from sites.tenancy.scope import everything
+from sites.tenancy.scope import current, entered
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def begin(*, access, files, answers=None):
     Raises PermissionDenied.
     """
     access.require(Can.IMPORT)
-    job = uploads.new_import(access.user_id, files)
+    job = uploads.new_import(access.user_id, files, sites=reach.sites_of(access))
     job.choices = [choice | ({"wanted": answers} if answers else {}) for choice in _unread(job)]
     _touch(job, "choices")
     if is_small(job) and not has_workbook(job):
@@ -318,11 +318,11 @@ def new_undo(*, access, done):
     Raises PermissionDenied, ValueError.
     """
     access.require(Can.IMPORT)
-    if not may_be_undone(Import.objects.select_for_update().get(pk=done.pk)):  # of two at once the second waits
+    if not may_be_undone(reach.visible(access).select_for_update().get(pk=done.pk)):  # of two at once the second waits
         raise ValueError("this import cannot be undone")
     job = Import.objects.filter(undoes=done).first() or uploads.new_import(access.user_id, {}, undoes=done)
-    job.requested_by_id = access.user_id
-    job.save(update_fields=["requested_by"])
+    job.requested_by_id, job.sites = access.user_id, done.sites
+    job.save(update_fields=["requested_by", "sites"])
     return job
 
 
@@ -376,11 +376,12 @@ def _tell_of_others(name, choice, notes):
 
 def file_of(name, layout):
     """The registry's file that a table is by its columns, or by its name; None where its columns must be matched."""
-    for file in file_formats.FILES:
+    files = file_formats.files()
+    for file in files:
         if layout.names and not layout.repeated and not reading.header_faults(file, layout.names):
             return file
     stem = name.rpartition("[")[2].removesuffix("]").rpartition(".")[0] or name.rpartition("[")[2].strip("]")
-    return next((file for file in file_formats.FILES if stem.casefold() == file.name), None)
+    return next((file for file in files if stem.casefold() == file.name), None)
 
 
 # What workers do
@@ -391,8 +392,10 @@ def perform(import_id):
 
     Every outcome is in the row; nothing is raised but what stops the process itself.
     """
-    asked = Import.objects.filter(pk=import_id).values_list("requested_by_id", flat=True).first()
-    with everything(user_id=asked):
+    job = Import.objects.select_related("requested_by").filter(pk=import_id).first()
+    if job is None:
+        return None
+    with entered(reach.scope_of(job)):
         return _perform(import_id)
 
 
@@ -492,7 +495,7 @@ def _store(job):
 
 
 def _undo(job):
-    obstacles, counts, trail = undoing.undo(job.undoes, user_id=job.requested_by_id, reason=job.reason)
+    obstacles, counts, trail = undoing.undo(job.undoes, scope=replace(current(), reason=job.reason))
     if obstacles:
         findings = {"errors": _kept_findings(obstacles, {}), "warnings": {"total": 0, "shown": []}}
         uploads.keep(job, REPORT, [json.dumps(findings, ensure_ascii=False).encode()])
@@ -538,7 +541,7 @@ def _run(job, pages, **options):
         options["dry_run"] = options["dry_run"] or bool(faults)
         report = import_files(
             folder,
-            user_id=job.requested_by_id,
+            within=current(),
             partial=job.mapping is not None,
             identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
             tell=_teller(job),

@@ -22,8 +22,9 @@ class OutcomesCommand(BaseCommand):
             help="one of the EQ-5D-5L value sets, e.g. JP; without it, every set that a site uses",
         )
 
-    def handle(self, *, value_set, **options):
+    def handle(self, *, value_set, anew=None, **options):
+        asked = {} if anew is None else {"anew": anew}
         used = Site.objects.order_by("value_set").values_list("value_set", flat=True).distinct()
         with everything(reason="outcomes computed"), transaction.atomic():
             for code in [value_set] if value_set else used:
-                self.stdout.write(f"{code}: {self.compute(code)} {self.what} brought up to date")
+                self.stdout.write(f"{code}: {self.compute(code, **asked)} {self.what} brought up to date")

@@ -3,7 +3,7 @@ from registry.models.clinical import AdverseEvent, Assessment, Identity, Patient
 from registry.models.cohorts import SavedCohort
 from registry.models.drafts import Draft
 from registry.models.erasure import Erasure
-from registry.models.exports import Export
+from registry.models.exports import Export, ExportPreset
 from registry.models.imports import Import, ImportMapping, ImportPart
 from registry.models.in_error import EnteredInError
 from registry.models.moves import Merge, SuspectedPair, Transfer
@@ -38,6 +38,7 @@ __all__ = [
     "EnteredInError",
     "Erasure",
     "Export",
+    "ExportPreset",
     "FollowUpEnd",
     "Heartbeat",
     "Identity",

@@ -51,3 +51,25 @@ class Export(models.Model):
     def share(self):
         """How far it is, 0 to 1."""
         return min(1.0, self.rows_written / self.rows_expected) if self.rows_expected else 0.0
+
+
+class ExportPreset(models.Model):
+    """What somebody exports again and again, under a name: own, or shared with everybody who exports."""
+
+    name = models.CharField(_("name"), max_length=80)
+    choices = models.JSONField()  # registry.exports.presets: the words of a request
+    shared = models.BooleanField(_("for everybody"), default=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("export preset")
+        verbose_name_plural = _("export presets")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["created_by", "name"], name="export_preset_once"),
+            models.UniqueConstraint(fields=["name"], condition=models.Q(shared=True), name="shared_preset_once"),
+        ]
+
+    def __str__(self):
+        return self.name

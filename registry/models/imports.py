@@ -34,6 +34,7 @@ class Import(models.Model):
     act = models.CharField(max_length=5, choices=Act, default=Act.CHECK)  # what a worker is to do, or did last
     undoes = models.OneToOneField("self", models.PROTECT, null=True, related_name="undone_by")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    sites = models.JSONField(null=True)  # ids of the sites that it reaches; null for all (registry.imports.reach)
     requested_at = models.DateTimeField(db_default=Now())
     touched_at = models.DateTimeField(db_default=Now())  # the last act of a person or a worker
     finished_at = models.DateTimeField(null=True)

@@ -25,6 +25,7 @@ _known = {"at": 0.0, "version": 0}
 _built = {0: catalogue.BUILT_IN}
 _blind: dict[int, Any] = {}
 _blind_roles: dict[int, frozenset] = {}
+_telling: dict[int, frozenset[str]] = {}
 ARM = "study_arm"  # the instrument that the arms of the study become
 _building = Lock()
 
@@ -51,7 +52,21 @@ def forget() -> None:
     version.forget()
 
 
-FORGETTING: list = []  # what else keeps something of a version, and forgets it with this
+YOUNGEST = 20  # years at consent, where the protocol says nothing else: the study that the registry was made for
+_minimum_age: dict[int, int] = {}
+
+
+def minimum_age() -> int:
+    """Years that a patient of the study must have on the day of consent; read once for each version."""
+    number = version()
+    if number not in _minimum_age:
+        _minimum_age.clear()
+        about = document_of(number).get("study") or {}
+        _minimum_age[number] = int(about.get("minimum_age") or YOUNGEST)
+    return _minimum_age[number]
+
+
+FORGETTING: list = [_minimum_age.clear]  # what else keeps something of a version, and forgets it with this
 
 
 def is_known() -> Any:
@@ -67,6 +82,7 @@ def forget_all() -> None:
     _built[0] = catalogue.BUILT_IN
     _blind.clear()
     _blind_roles.clear()
+    _telling.clear()
     for forget_more in FORGETTING:
         forget_more()
     own.sync({})
@@ -80,7 +96,16 @@ def current() -> Any:
 
 def hidden_names() -> frozenset[str]:
     """Own items and calculations that whoever asks must not know: those of `_telling_arms`; for most people, none."""
-    return _telling_arms(at(version())) if scope().blind else frozenset()
+    return telling_names() if scope().blind else frozenset()
+
+
+def telling_names() -> frozenset[str]:
+    """Names of own items and calculations that tell of the arm, by the protocol that holds now."""
+    number = version()
+    if number not in _telling:
+        _telling.clear()
+        _telling[number] = _telling_arms(at(number))
+    return _telling[number]
 
 
 def _without_arms(protocol: Any) -> Any:

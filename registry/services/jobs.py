@@ -181,15 +181,17 @@ def _untold(**values: Any) -> None:
 def recover(model: Any, stale: Any, error: Any) -> list:
     """Jobs to be sent (again): those that lost their worker, and those that were never claimed. Returns their ids.
 
+    A sign of life of a time to come is one of a clock that was set back: it counts for nothing.
     One that lost its worker too often fails with `error`, and one that was to be cancelled is cancelled.
     """
     now = timezone.now()
-    lost = model.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - stale)
+    to_come = Q(heartbeat_at__gt=now + stale)
+    lost = model.objects.filter(Q(heartbeat_at__lt=now - stale) | to_come, status=Status.RUNNING)
     lost.filter(cancel_requested=True).update(status=Status.CANCELLED, finished_at=now)
     lost = lost.filter(cancel_requested=False)  # whoever asks from now on is heard the next time
     lost.filter(attempts__gte=MOST_ATTEMPTS).update(status=Status.FAILED, finished_at=now, error=error)
     lost.update(status=Status.QUEUED, heartbeat_at=now - UNSENT)
-    unsent = model.objects.filter(status=Status.QUEUED, heartbeat_at__lte=now - UNSENT)
+    unsent = model.objects.filter(Q(heartbeat_at__lte=now - UNSENT) | to_come, status=Status.QUEUED)
     ids = list(unsent.values_list("pk", flat=True))
     unsent.update(heartbeat_at=now)
     return ids

@@ -88,9 +88,16 @@ def compute_changed(value_set: Any, *, anew: bool = False) -> None:
 
 
 @transaction.atomic
+def compute_changed_utilities(value_set: Any, *, anew: bool = False) -> Any:
+    """`compute_utilities` of whoever has a form that was stored since this was last done; how many were computed."""
+    with watermarks.since_last(f"utilities {value_set}", _fingerprint(value_set), SOURCES, anew=anew) as changed:
+        return compute_utilities(value_set, changed.patients) if changed else 0
+
+
+@transaction.atomic
 def compute_lately() -> bool:
     """Utilities and changes of whoever had a form stored since this was last done; False where it was not done yet."""
-    with watermarks.since_last("outcomes lately", "", SOURCES, lately=True) as changed:
+    with watermarks.since_last("outcomes lately", "", SOURCES, often=True, lately=True) as changed:
         if changed.patients:
             compute_outcomes(changed.patients)
     return changed.patients is not None

@@ -5,7 +5,7 @@ run it. What is read are instances of the model, as with the ORM.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.db import connection
@@ -13,10 +13,15 @@ from django.db.models import JSONField, Model
 
 from sites.tenancy.scope import current
 
+STATEMENTS = 1024  # that are kept: a correction has one for each set of columns that change
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """The columns of a model's table for a statement of one's own: `sql` for SELECT and RETURNING, in this order."""
+    """The columns of a model's table for a statement of one's own: `sql` for SELECT and RETURNING, in this order.
+
+    There is one for the fields that a model has at a time: statements are kept by it, not by forty fields.
+    """
 
     model: type[Model]
     fields: tuple
@@ -25,6 +30,7 @@ class Rows:
     def sql(self) -> Any:
         return ", ".join(field.column for field in self.fields)
 
+    @lru_cache(maxsize=256)  # noqa: B019 there are few, and they stay
     def of(self, alias: Any) -> str:
         """The same of a table that a statement calls by another name."""
         return ", ".join(f"{alias}.{field.column}" for field in self.fields)
@@ -56,13 +62,16 @@ class Rows:
             return [self.instance(row) for row in cursor.fetchall()]
 
 
+_known: dict[Any, tuple[Any, Rows]] = {}
+
+
 def rows_of(model: Any) -> Rows:
-    return _rows_of(model, model._meta.concrete_fields)
-
-
-@cache
-def _rows_of(model: Any, fields: Any) -> Rows:
-    return Rows(model, tuple(fields))
+    """The `Rows` of a model as it is now: a protocol's own items change its fields, which Django then lists anew."""
+    fields = model._meta.concrete_fields
+    known = _known.get(model)
+    if known is None or known[0] is not fields:
+        known = _known[model] = fields, Rows(model, tuple(fields))
+    return known[1]
 
 
 def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> bool:
@@ -71,7 +80,8 @@ def insert(instance: Any, names: Any, asked: tuple[str, str] | None = None) -> b
     asked  an attribute that the instance gets besides, and the SQL that says it of the row as it is stored
     False where the table has a row already beside which this one may not stand: no statement fails for that.
     """
-    statement, put, rows = _insertion(instance._meta.model, names, instance._meta.concrete_fields, asked)
+    rows = rows_of(instance._meta.model)
+    statement, put = _insertion(rows, names, asked)
     with connection.cursor() as cursor:
         cursor.execute(statement, [write(getattr(instance, name)) for name, write in put])
         row = cursor.fetchone()
@@ -103,7 +113,8 @@ def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None
     The reason is set in the statement itself, for its triggers, and taken back after it. False where the row is gone.
     asked  as of `insert`
     """
-    statement, put, rows = _change(instance._meta.model, names, instance._meta.concrete_fields, asked)
+    rows = rows_of(instance._meta.model)
+    statement, put = _change(rows, names, asked)
     values = [write(getattr(instance, name)) for name, write in put]
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, instance.pk, reason])
@@ -115,37 +126,30 @@ def update(instance: Any, names: Any, reason: Any, asked: tuple[str, str] | None
     return True
 
 
-@cache
-def _change(
-    model: Any, names: Any, known: Any, asked: Any
-) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
-    """(statement, [(name, how its value is written)], Rows of all columns). `known`: the fields that the model has now,
-    which a protocol's own items change."""
-    fields = {field.attname: field for field in known}
+@lru_cache(maxsize=STATEMENTS)
+def _change(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]]]:
+    """(statement, [(name, how its value is written)])."""
+    model, fields = rows.model, {field.attname: field for field in rows.fields}
     put = [fields[name] for name in names]
-    rows = _rows_of(model, known)
     assignments = ", ".join(f"{field.column} = %s" for field in put)
     # A subquery that depends on no row is computed before the first row is looked at.
     statement = (
         f"UPDATE {model._meta.db_table} SET {assignments} WHERE {model._meta.pk.column} = %s "
         f"AND (SELECT set_config('app.reason', %s, true)) IS NOT NULL RETURNING {_returned(rows, asked)}"
     )
-    return statement, [(field.attname, _writer(field)) for field in put], rows
+    return statement, [(field.attname, _writer(field)) for field in put]
 
 
-@cache
-def _insertion(
-    model: Any, names: Any, known: Any, asked: Any
-) -> tuple[str, list[tuple[Any, Callable[..., str | None]]], Rows]:
-    """(statement, [(name, how its value is written)], Rows of all columns)."""
-    fields = {field.attname: field for field in known}
+@lru_cache(maxsize=STATEMENTS)
+def _insertion(rows: Rows, names: Any, asked: Any) -> tuple[str, list[tuple[Any, Callable[..., str | None]]]]:
+    """(statement, [(name, how its value is written)])."""
+    model, fields = rows.model, {field.attname: field for field in rows.fields}
     given = [fields[name] for name in names]
-    rows = _rows_of(model, known)
     statement = (
         f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in given)}) "
         f"VALUES ({', '.join(['%s'] * len(given))}) ON CONFLICT DO NOTHING RETURNING {_returned(rows, asked)}"
     )
-    return statement, [(field.attname, _writer(field)) for field in given], rows
+    return statement, [(field.attname, _writer(field)) for field in given]
 
 
 def _returned(rows: Rows, asked: tuple[str, str] | None) -> str:

@@ -139,6 +139,8 @@ class RedisCache(redis.RedisCache):
 
     def lengths(self, names: Any) -> dict[Any, Any] | None:
         """{name of a queue: messages that wait in it}; None with Redis away. To Celery each is a list of its name."""
+        if circuit.is_open:
+            return None
         try:
             with self.client.kept.pipeline(transaction=False) as asked:
                 for name in names:
@@ -151,8 +153,11 @@ class RedisCache(redis.RedisCache):
         """What Redis says it is; empty where it does not answer."""
         try:
             return self.client.kept.info("server").get("redis_version", "")
+        except (ConnectionError, TimeoutError) as error:
+            circuit.failed(error)
         except RedisError:
-            return ""
+            pass
+        return ""
 
     def answers(self) -> bool:
         """Whether Redis answers now, asked whatever the circuit says."""

@@ -55,7 +55,7 @@ ABILITIES = {
     TokenScope.EXPORT: {Can.EXPORT},
 }
 # What reaches every site at once, and so does not go with a token for some of them.
-OF_ALL_SITES = frozenset({Can.COMPARE, Can.IMPORT, Can.FREEZE})
+OF_ALL_SITES = frozenset({Can.COMPARE, Can.FREEZE})
 
 SCOPE_LABELS = {
     TokenScope.READ: _("Read records, without direct identifiers"),

@@ -58,8 +58,8 @@ class Can(StrEnum):
 
 
 PERMISSIONS = {
-    Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT},
-    Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.SIGN},
+    Role.COORDINATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.IMPORT},
+    Role.INVESTIGATOR: {Can.READ, Can.IDENTIFY, Can.ENTER, Can.EXPORT, Can.IMPORT, Can.SIGN},
     Role.MONITOR: {Can.READ, Can.VERIFY, Can.QUERY},
     Role.DATA_MANAGER: {
         Can.READ,
@@ -80,12 +80,13 @@ PERMISSIONS = {
 # Roles that may be kept from knowing the arms of the study. Whoever enters and signs treats the patient, and knows.
 BLINDABLE = (Role.MONITOR, Role.DATA_MANAGER, Role.STATISTICIAN)
 _read_blind_roles: Callable[[], frozenset] = frozenset
+_read_telling_names: Callable[[], frozenset] = frozenset
 
 
-def provide_blind_roles(read: Callable[[], frozenset]) -> None:
-    """Let `read` say which roles the study keeps from knowing its arms."""
-    global _read_blind_roles
-    _read_blind_roles = read
+def provide_blinding(roles: Callable[[], frozenset], names: Callable[[], frozenset]) -> None:
+    """Let `roles` say whom the study keeps from knowing its arms, and `names` which items tell of them."""
+    global _read_blind_roles, _read_telling_names
+    _read_blind_roles, _read_telling_names = roles, names
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ class Access:
         reading = {grant.role for grant in self.grants if Can.READ in PERMISSIONS[grant.role]}
         return bool(reading) and reading <= set(BLINDABLE) and reading <= _read_blind_roles()
 
+    @property
+    def hidden_names(self) -> tuple[str, ...]:
+        """Names of the items that the person must not know, because they tell of the arm; for most people, none."""
+        return tuple(sorted(_read_telling_names())) if self.is_blind else ()
+
     def scope(self, request_id: str = "") -> Scope:
         """The row-level-security scope of this person's requests."""
         return Scope(
@@ -159,6 +165,7 @@ class Access:
             adjudicate=self.sites_for(Can.ADJUDICATE),
             administers=self.may(Can.ADMINISTER),
             blind=self.is_blind,
+            hidden=self.hidden_names,
             user_id=self.user_id,
             request_id=request_id,
         )

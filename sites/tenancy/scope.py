@@ -28,7 +28,7 @@ class Scope:
     `in_error` shows what was entered in error too: without it no row of that kind exists for any query.
     `administers` opens the part of the audit trail that belongs to no site. `link` is the hash of a patient's link: it
     opens that one row, and nothing else, to somebody who is not signed in. `blind` keeps the arms of the study from
-    whoever must not know them.
+    whoever must not know them; `hidden` names the items that tell of the arm, and goes with it.
     """
 
     read: tuple[int, ...] = ()
@@ -41,6 +41,7 @@ class Scope:
     administers: bool = False
     in_error: bool = False
     blind: bool = False
+    hidden: tuple[str, ...] = ()
     link: str = ""
     user_id: int | None = None
     request_id: str = ""
@@ -53,7 +54,7 @@ _current: ContextVar[Scope] = ContextVar("scope", default=NOTHING)
 # The settings that hold site ids, each named after its part of the scope.
 SITES = ("read", "write", "identify", "query", "verify", "sign", "adjudicate")
 _FLAGS = ("administers", "in_error", "blind")
-_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", *_FLAGS, "link")
+_SETTINGS = (*(f"{site}_sites" for site in SITES), "user_id", "request_id", "reason", *_FLAGS, "hidden", "link")
 _APPLY = "SELECT " + ", ".join(f"set_config('app.{name}', %s, true)" for name in _SETTINGS)
 
 # Session-wide: no scope, and no temporary table in the place of one of ours.
@@ -82,6 +83,7 @@ def execute(cursor: Any, scope: Any) -> None:
             scope.request_id,
             scope.reason,
             *("on" if getattr(scope, flag) else "off" for flag in _FLAGS),
+            "|".join(scope.hidden),
             scope.link,
         ],
     )
@@ -127,7 +129,8 @@ def everything(*, user_id: Any = None, reason: str = "", in_error: bool = False,
     """
     ids = all_site_ids(using)
     every: dict[str, Any] = dict.fromkeys(SITES, ids)
-    of_request: dict[str, Any] = {"request_id": current().request_id, "blind": current().blind}
+    here = current()
+    of_request: dict[str, Any] = {"request_id": here.request_id, "blind": here.blind, "hidden": here.hidden}
     scope = Scope(**every, administers=True, in_error=in_error, user_id=user_id, reason=reason, **of_request)
     return entered(scope, using)
 

@@ -166,6 +166,29 @@ def test_a_step_without_sense_is_refused(step, db):  # what is no item of the pr
         Step(*step)
 
 
+def test_forty_conditions_are_counted_and_a_thousand_refused(signed_in, north, db):
+    store(north, [patient(), patient(sex="female")])
+    bounds = {
+        f"{name}_{end}": "0" if end == "min" else "3000"
+        for name in ("pain_vas_mm", "eq_vas", "barthel_total", "operative_time_min", "blood_loss_ml", "age_at_surgery")
+        for end in ("min", "max")
+    }
+    later = {
+        f"{name}@{visit}_{end}": "0" if end == "min" else "3000"
+        for name in ("pain_vas_mm", "eq_vas", "barthel_total")
+        for visit in ("1m", "3m", "6m", "12m", "24m")
+        for end in ("min", "max")
+    }
+    answer = signed_in.get("/cohorts/new/", bounds | later)
+    assert answer.status_code == 200
+    assert len(answer.context["form"].steps) >= 40
+    step = {"step": "category", "variable": "sex", "values": ["male"]}
+    many = {"name": "many", "version": "1", "steps": [step] * (cohorts.MOST_STEPS + 1)}
+    with pytest.raises(cohorts.UnknownStep, match="at most 100 steps, and this one has 101"):
+        cohorts.from_json(many)
+    assert len(cohorts.from_json(many | {"steps": [step] * cohorts.MOST_STEPS}).steps) == cohorts.MOST_STEPS
+
+
 def test_a_step_tells_its_codes_in_words():
     step = Step("category", {"variable": "frankel_abc", "timepoint": "preop", "values": ["D/E"]})
     assert step.label.en == "Frankel grade (Before surgery): D/E"

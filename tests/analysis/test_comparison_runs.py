@@ -89,6 +89,14 @@ def test_a_worker_that_was_given_up_cannot_write_over_its_successor(run):
     assert (stored(run).status, run.error) == ("done", "")
 
 
+def test_a_run_of_a_time_to_come_lost_its_worker_before_a_clock_was_set_back(run):
+    jobs.claim(ComparisonRun, run.pk, runs.STALE)
+    assert runs.recover() == []
+    silent(run, -26 * 3600)
+    assert runs.recover() == [run.pk]
+    assert runs.perform(run.pk)
+
+
 def test_nor_can_one_whose_run_was_begun_afresh(run, access):
     first = jobs.claim(ComparisonRun, run.pk, runs.STALE)
     runs.cancel(access=access, run=run)

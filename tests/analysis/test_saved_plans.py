@@ -13,7 +13,7 @@ from registry.analysis.documents import files
 from registry.analysis.figures import drawings
 from registry.analysis.presentation import narrative
 from registry.analysis.running import runner, runs
-from registry.models import ComparisonRun, SavedPlan
+from registry.models import ComparisonRun, SavedCohort, SavedPlan
 from tests.analysis.test_plan_comparisons import PLAN
 from tests.api.conftest import program  # noqa: F401  a fixture
 
@@ -118,3 +118,34 @@ def test_the_api_lists_saved_plans_and_carries_them_out_by_name(bob, random_pati
     assert (run["plan"]["name"], run["cohort"]["name"]) == ("sap", "all")
     refused = api.post("comparisons", {"plan": "another"})
     assert refused.status_code == 422 and "there is no such plan" in refused.content.decode()
+
+
+def test_what_is_no_longer_collected_is_named_on_every_page_and_fails_none(bob, client, as_person):
+    client.force_login(bob)
+    steps = [{"step": "category", "variable": "gone_item", "values": ["a"]}]
+    asked = {"name": "Gone", "version": "1", "steps": steps}
+    with as_person(bob) as access:
+        of = {"name": "Gone", "version": 1, "created_by_id": access.user_id}
+        cohort, plan = (
+            SavedCohort.objects.create(steps=steps, **of),
+            SavedPlan.objects.create(plan=PLAN, cohort=asked, **of),
+        )
+        whole = plans.SEGMENT_COMPARISON.to_json()
+        run = ComparisonRun.objects.create(plan=whole, cohort=asked, requested_by_id=access.user_id, status="failed")
+    for page in (
+        reverse("cohorts"), reverse("cohort", args=[cohort.pk]), reverse("comparison_plan", args=[plan.pk]),
+        f"{reverse('comparison_new')}?from={run.pk}",
+    ):  # fmt: skip
+        answer = client.get(page)
+        assert (answer.status_code, "gone_item" in answer.content.decode()) == (200, True), page
+    of_cohort = dict.fromkeys(("cohort_name", "cohort"), f"saved:{cohort.pk}")
+    chosen = of_cohort | {"grouping": "sex", "followups": "1m", "cells": "age_at_surgery"}
+    for page, post in (("comparison_new", "comparison_new"), ("export", "export_start"), ("", "comparison_plan_new")):
+        form = client.get(reverse(page)).context["form"] if page else {}
+        given = {name: form[name].initial for name in getattr(form, "fields", ()) if form[name].initial}
+        answer = client.post(reverse(post), given | chosen)
+        assert (answer.status_code, "gone_item" in answer.content.decode()) == (422, True), post
+    flow = client.get(f"/api/v1/cohorts/{cohort.pk}/flow")
+    assert flow.status_code == 409 and "gone_item" in flow.json()["detail"]
+    refused = client.post("/api/v1/comparisons", {"plan": "Gone"}, content_type="application/json")
+    assert refused.status_code == 422 and "gone_item" in refused.json()["errors"]["cohort"][0]

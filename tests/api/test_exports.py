@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from registry.exports import jobs
+from registry.exports import jobs, presets
 from registry.models import ComparisonRun, Export, Snapshot
 from sites.models import AuditEvent, Membership
+from sites.tenancy.access import access_of
 from sites.tenancy.scope import everything
 
 
@@ -121,6 +122,10 @@ def test_the_file_goes_when_its_time_is_over(patients, program, alice):
         ({"cohort": "nobody"}, "cohort"),
         ({"cohort": {"steps": []}}, "cohort"),
         ({"snapshot": "yesterday"}, "snapshot"),
+        ({"timepoints": ["yesterday"]}, "timepoints"),
+        ({"instruments": ["mood"]}, "instruments"),
+        ({"preset": "mine"}, "preset"),
+        ({"preset": 3}, "preset"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -128,6 +133,25 @@ def test_a_choice_that_cannot_be_had_is_named(patients, program, alice, choices,
     answer = program(alice).post("exports", choices)
     assert (answer.status_code, set(answer.json()["errors"])) == (422, {field}), answer.content
     assert not Export.objects.exists()
+
+
+def test_kept_choices_are_taken_by_their_name(patients, program, alice, charlie):
+    for user, name, asked, shared in (
+        (alice, "monthly", {"format": "sav"}, False),
+        (charlie, "monthly", {"format": "dta", "timepoints": ["preop"]}, True),
+        (charlie, "own", {"format": "dta"}, False),
+    ):
+        presets.keep(access=access_of(user), name=name, asked=asked, shared=shared)
+    listed = program(alice).get("export-presets").json()["items"]
+    assert [(one["name"], one["made_by"], one["shared"]) for one in listed] == [
+        ("monthly", "Alice", False),
+        ("monthly", "Charlie", True),
+    ]
+    made = program(alice).post("exports", {"preset": "monthly", "shape": "wide"}).json()["choices"]
+    assert (made["format"], made["shape"], made["timepoints"]) == ("sav", "wide", [])
+    assert program(alice).post("exports", {"preset": "own"}).status_code == 422
+    with pytest.raises(presets.NameTaken):
+        presets.keep(access=access_of(alice), name="monthly", asked={}, shared=True)
 
 
 def test_a_saved_cohort_is_for_those_who_compare(patients, program, alice, bob):

@@ -96,9 +96,9 @@ def world(program, alice, mona, bob, dana, ada, as_person, north, enrolled):
     ]
     values["entry_id"] = asking.post(f"adverse-events/{wrong}/in-error", {"reason": "twice"}).json()["id"]
     programs = {"coordinator": asking, "monitor": raising, "statistician": program(bob)}
-    importing = programs["data_manager"] = program(dana)
+    programs["data_manager"] = program(dana)
     file = {"file": SimpleUploadedFile("patients.csv", b"a,b\n1,2\n")}
-    sent = importing.client.post("/api/v1/imports", file, headers=importing.headers)
+    sent = asking.client.post("/api/v1/imports", file, headers=asking.headers)
     values["import_id"] = sent.json()["id"]
 
     def of(name):

@@ -50,7 +50,7 @@ def test_a_token_does_what_its_scopes_say_and_its_owner_may(program, alice, dana
     patient = enrolled(alice).pk
     reading, writing = program(alice, "read"), program(alice, "write")
     assert set(reading.get("me").json()["may"]) == {"read"}
-    assert set(writing.get("me").json()["may"]) == {"read", "enter", "identify"}
+    assert set(writing.get("me").json()["may"]) == {"read", "enter", "identify", "import"}
     assert set(program(dana, "export").get("me").json()["may"]) == {"read", "compare", "export"}
     here = f"patients/{patient}/identifiers"
     assert [one.get(here).status_code for one in (reading, writing)] == [403, 403]

@@ -261,3 +261,21 @@ def test_forms_fit_a_width_of_320(opened, cast, address):
         address if address.startswith("/") else "/patients/" + address.format(new=cast.new, followed=cast.followed)
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_on_a_phone_the_navigation_opens_by_its_button(opened, cast):
+    page = opened("alice", "phone")
+    page.goto("/")
+    menu, entry = page.get_by_role("button", name="Menu"), page.get_by_role("link", name="Grid of forms")
+    assert not entry.is_visible()
+    menu.click()
+    assert entry.is_visible()
+    page.keyboard.press("Escape")
+    assert not entry.is_visible()
+    menu.focus()
+    page.keyboard.press("Enter")
+    entry.click()
+    page.wait_for_url("**/grid/")
+    page.set_viewport_size({"width": 820, "height": 1180})
+    assert entry.is_visible()
+    assert not menu.is_visible()

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.http import int_to_base36
 
 from registry.exports import jobs as exports
+from registry.exports import presets
 from registry.exports.choices import Choices
 from registry.imports import jobs as imports
 from registry.models import ComparisonRun, Import, Patient, Query, SuspectedPair
@@ -258,6 +259,18 @@ def own_export(world, place):
     access, scope = _as(world, "own", "coordinator")
     with scope:
         return {"export_id": exports.request(access=access, choices=Choices()).pk}
+
+
+CHOSEN = {
+    "format": "csv", "cohort": "all", "shape": "long", "content": ["items"], "values": "codes",
+    "language": "en", "missing": "columns", "dates": "dates",
+}  # fmt: skip
+
+
+def own_preset(world, place):
+    access, scope = _as(world, "own", "coordinator")
+    with scope:
+        return {"preset_id": presets.keep(access=access, name="Mine", asked={"format": "sav"}).pk}
 
 
 def queued_run(world, place, status="queued"):
@@ -496,12 +509,13 @@ ACTS = {
     "unlock": Act({"form": "preop", "reason": "corrected", "password": PASSWORD}, on="signatures", before=signed),
     # Files
     "export_download": Act({"what": "patients"}, on="", done=200),
-    "export_start": Act(
-        {
-            "format": "csv", "cohort": "all", "shape": "long", "content": ["items"], "values": "codes",
-            "language": "en", "missing": "columns", "dates": "dates",
-        },
+    "export_start": Act(CHOSEN, on=""),
+    "export_preset_keep": Act(CHOSEN | {"name": "Each month"}, on=""),
+    "export_preset_remove": Act(
+        lambda values, *_: {"remove": str(values["preset_id"])},
         on="",
+        before=own_preset,
+        people=frozenset({"coordinator"}),
     ),
     "export_cancel": Act(on="", before=own_export, people=frozenset({"coordinator"}), stores=False),
     "snapshots": Act({"label": "As of today"}),
@@ -596,7 +610,12 @@ def programs():
             "typed": lambda values, *_: {"patient_id": values["patient_id"], "form": OWN["code"], "walk_m": 30},
         },
         "export_cancel": {"before": own_export, "people": frozenset({"coordinator"}), "stores": False},
-        "import_decision": {"before": another_import(EVENTS), "done": 202, "stores": False},
+        "import_decision": {
+            "before": another_import(EVENTS),
+            "people": frozenset({"data_manager"}),
+            "done": 202,
+            "stores": False,
+        },
     }
     for name, operation in OPERATIONS.items():
         short, _, method = name.rpartition("_")

@@ -3,6 +3,7 @@
 import copy
 import io
 import re
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,6 +124,9 @@ class Answer:
     stored: dict
 
 
+NOTED_FOR = 10_000  # seconds, more than any walk takes
+
+
 class Undone(Exception):
     pass
 
@@ -166,7 +170,14 @@ class Asker:
         self.client, self.before = client, None
         if user is not None:
             client.force_login(user)
+            self._is_there()
         rebase([self])
+
+    def _is_there(self):
+        """Note once that they are there: as each request is undone, each would write it anew."""
+        session = self.client.session
+        session["seen_at"] = time.time() + NOTED_FOR
+        session.save()
 
     def _came(self):
         """What came or went since `before`: name of the table to the number of rows."""

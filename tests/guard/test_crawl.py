@@ -252,7 +252,9 @@ def faults(askers, world, address):
         for who in sorted(EVERYBODY):
             writes = rule.reaches(who, place, rule.writers)
             # Who may not act is refused whatever they send: a body that would do says more than none.
-            posted = ({}, *rule.bodies) if writes or act is None else ()
+            posted = (
+                ({}, *rule.bodies) if (writes or act is None) and not refuses_unseen(rule, address, who, place) else ()
+            )
             url, ghost = (address.url(world.arguments(rule, one)) for one in (place, "ghost"))
             for method, sent in (("get", {}), *(("post", body) for body in posted)):
                 expected, may_store = rule.expected(who, place, method)
@@ -370,6 +372,12 @@ def page_of(act, values, url):
 
 # Methods that no page understands. Of the API only the operations of the table do (below).
 OTHER_METHODS = ("put", "patch", "delete")
+
+
+def refuses_unseen(rule, address, who, place):
+    """Whether one person's try of a method tells of this one's too: see `faults_of_methods`."""
+    asked = address.of_the_api or who == "anonymous" or (who == "admin" and place == "own")
+    return not asked and rule.expected(who, place, "post")[0] == {405}
 
 
 def faults_of_methods(asking, world, who, address, place):

@@ -14,9 +14,10 @@ from django.db import connection
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from registry.health import heartbeats, shared_folder
-from registry.health.checkup import database, deployment, work
+from registry.health.checkup import database, deployment, findings, work
 from registry.health.checkup.declared import CHECKS
 from registry.health.checkup.findings import Check, Looking, examine, worst
 from registry.models import BackupRecord, ComparisonRun, Export, Postponed
@@ -67,6 +68,42 @@ def test_what_a_check_raises_is_a_finding_without_its_secrets(db):
     states = [finding.state for _check, finding, _seconds in examined]
     assert states == ["failed", "failed", "ok"] and worst(examined) == "failed"
     assert "hunter2secret" not in examined[0][1].text and "OSError" in examined[0][1].text
+
+
+def test_nobody_waits_for_a_server_that_does_not_answer(db, monkeypatch):
+    def hangs(looking):
+        hung.wait(60)
+
+    hung = threading.Event()
+    monkeypatch.setattr(findings, "PATIENCE", 0.01)
+    with override("ja"):
+        late, well = examine(
+            [Check("a", "A", hangs, elsewhere=True), Check("b", "B", deployment.mail, database=False, elsewhere=True)]
+        )
+    hung.set()
+    assert (late[1].state, late[1].text) == ("warning", "0.01秒以内に応答がありません。")
+    assert well[1].state in ("off", "warning")
+
+
+def test_a_database_that_is_away_is_told_once_and_the_rest_is_looked_at(db, monkeypatch, settings, tmp_path):
+    def away(looking):
+        looking.away = "OperationalError: connection refused"
+
+    settings.EXPORT_FOLDER, settings.MAIL = tmp_path, False
+    monkeypatch.setattr(findings, "_ask_the_database", away)
+    told = {check.name: finding for check, finding, _seconds in examine(CHECKS)}
+    assert (told["database"].state, told["database"].text) == ("failed", "OperationalError: connection refused")
+    looked_at = {name for name, finding in told.items() if not finding.text.startswith("Not looked at: ")}
+    assert looked_at == {"database", "settings", "proxies", "mail", "disk"}
+    assert {finding.state for name, finding in told.items() if name not in looked_at} == {"note"}
+
+
+def test_after_a_clock_was_set_back_another_beat_takes_over(look):
+    assert heartbeats.leased(heartbeats.BEAT, "first") and not heartbeats.leased(heartbeats.BEAT, "second")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_heartbeat SET at = now() + interval '26 hours'")
+    assert look(work.workers)[1].startswith("Silent for two minutes or more: beat, ")
+    assert heartbeats.leased(heartbeats.BEAT, "second") and not heartbeats.leased(heartbeats.BEAT, "first")
 
 
 def test_versions_that_are_not_tested_are_told(look, monkeypatch):

@@ -12,11 +12,12 @@ from registry.exports.choices import Choices
 from registry.health.checkup import database
 from registry.health.checkup.findings import Looking
 from registry.models import ComparisonRun, Export, Patient
+from registry.services.follow_up.ends import end_follow_up
 from registry.services.operations import backups
 from sites.database import replica
 from sites.models import AuditEvent, Site
 from sites.tenancy.access import Role, access_of
-from sites.tenancy.scope import everything
+from sites.tenancy.scope import entered, everything
 from tests.conftest import TODAY, person
 from tests.guard.conftest import enrol
 from tests.health.standby import copies
@@ -81,6 +82,20 @@ def test_what_only_reads_is_done_there_and_what_is_written_on_the_primary(standb
     assert backups.read(tmp_path / "one.backup")["rows"]["registry_patient"] == 5
     with everything(), transaction.atomic():
         assert AuditEvent.objects.filter(action__in=["comparison_requested", "export"]).count() == 2
+
+
+def test_an_export_in_which_somebody_withdrew_is_the_primarys_from_the_start(standby, site):
+    alice, bob = person("Alice", Role.COORDINATOR, site), person("Bob", Role.STATISTICIAN)
+    enrol(alice, site, TODAY)
+    patient, access = enrol(alice, site, TODAY, birth_date="1960-01-02"), access_of(alice)
+    raw = {"end_kind": "withdrawn", "end_date": str(TODAY), "end_reason": "privacy", "end_data_use": "stop"}
+    with entered(access.scope()), transaction.atomic():
+        end_follow_up(access=access, patient=patient, raw=raw, today=TODAY)
+    with transaction.atomic():
+        export = exports.request(access=access_of(bob), choices=Choices())
+    assert "registry_patient" not in done_on(standby, lambda: exports.perform(export.pk, reporting=False))
+    with zipfile.ZipFile(export_path(export)) as package:
+        assert package.read("data/patients.csv").count(b"\n") == 2
 
 
 def test_one_that_is_behind_is_passed_over_and_its_lag_is_told(standby, site, settings):

@@ -173,7 +173,7 @@ def test_what_is_no_state_is_refused(state):
 
 
 def test_an_unknown_set_is_refused():
-    assert value_sets.get(value_sets.DEFAULT).country == "Japan"
+    assert value_sets.get(value_sets.DEFAULT).label.en == "Japan"
     with pytest.raises(KeyError):
         value_sets.get("nonsense")
 

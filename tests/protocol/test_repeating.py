@@ -1,9 +1,12 @@
 """A repeating form of the study's own through everything that a record of a patient has."""
 
+import io
 import zipfile
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
@@ -11,7 +14,9 @@ from registry.analysis.data import frame
 from registry.analysis.data.item_columns import gathered
 from registry.exports import jobs
 from registry.exports.choices import Choices
-from registry.models import Draft, OwnRecord, Query, Signature
+from registry.imports import reach
+from registry.imports.storing import undoing
+from registry.models import Draft, Import, OwnRecord, Query, Signature
 from registry.services.entry import entered_in_error
 from registry.services.entry.own_records import save_own_record
 from registry.services.files import snapshots
@@ -21,6 +26,8 @@ from registry.services.review.forms import form_row
 from registry.services.review.soft_checks import Form
 from sites.tenancy.scope import because
 from tests.conftest import TODAY
+from tests.transfer.conftest import bring_in, findings, write_csv  # noqa: F401 - fixtures
+from tests.transfer.test_extras_in_files import browser, matched  # noqa: F401
 
 SENT = {"rtc_from": "2025-11", "rtc_kind": "sbrt", "rtc_levels": "T8", "rtc_dose_gy": "30", "rtc_fractions": "5"}
 WHOLE = ("items", "extras")
@@ -89,6 +96,25 @@ def test_saving_a_draft_goes_on_with_the_record_that_it_made(courses, alice, pat
     answer = acting(alice, "post", "own_record_new", patient.pk, "rt_courses", data={"rtc_levels": "T9"})
     assert answer["Location"].startswith(f"/patients/{patient.pk}/records/rt_courses/")
     assert not answer["Location"].endswith("/new/")
+
+
+def test_two_presses_store_one_record_and_its_files_are_attached_to_it(
+    courses, alice, charlie, patient, acting, as_person
+):
+    new = ("own_record_new", patient.pk, "rt_courses")
+    for levels in ("T8", "T8", "T9"):
+        sent = acting(alice, "post", *new, data=SENT | {"rtc_levels": levels, "complete": "1"})
+        assert sent.status_code == 302
+    with as_person(alice):
+        first, second = OwnRecord.objects.order_by("pk")
+    page = acting(alice, "get", "own_record", patient.pk, "rt_courses", second.pk).content.decode()
+    assert f"?of=own_record:{second.pk}" in page
+    files = acting(alice, "get", "attachments", patient.pk, query=f"?of=own_record:{second.pk}").content.decode()
+    assert f'<option value="own_record:{second.pk}" selected>Courses of radiotherapy {second.pk}</option>' in files
+    assert f'<option value="own_record:{first.pk}">' in files
+    assert "30.0 Gy" in acting(alice, "get", "patient", patient.pk).content.decode()
+    assert acting(charlie, "get", "own_record", patient.pk, "rt_courses", first.pk).status_code == 404
+    assert acting(alice, "get", "own_record_new", patient.pk, "nothing").status_code == 404
 
 
 def test_a_doubt_about_a_new_record_is_asked_once_and_becomes_its_query(courses, alice, patient, acting, as_person):
@@ -304,3 +330,65 @@ def test_what_one_form_does_not_ask_no_record_of_it_can_hold(record, publish, pa
                 "INSERT INTO registry_ownrecord (site_id, patient_id, form, state) VALUES (%s, %s, 'nothing', 'draft')",
                 [patient.site_id, patient.pk],
             )
+
+
+def test_a_file_brings_records_in_by_their_number_and_back(
+    record, bring_in, patient, as_system, tmp_path, settings  # noqa: F811
+):  # fmt: skip
+    _form, row = record()
+    second = SENT | {"patient_id": patient.pk, "rtc_levels": "L1", "rtc_dose_gy": "", "rtc_dose_gy_missing": "unknown"}
+
+    def bring(*rows, **options):
+        write_csv(tmp_path / "own_rt_courses.csv", rows, sorted({name for row in rows for name in row}))
+        return bring_in(tmp_path, **options)
+
+    first = {"patient_id": patient.pk, "record": row.pk} | SENT
+    for _again in range(2):  # a file that is brought in twice stores nothing twice
+        report = bring(first, second)
+        assert (findings(report), report.stored) == ([], True)
+        with as_system():
+            stored = list(OwnRecord.objects.order_by("pk").values_list("rtc_levels", "state", "form"))
+        assert stored == [("T8", "complete", "rt_courses"), ("L1", "complete", "rt_courses")]
+    assert "was taken for that one" in report.warnings.shown[0].reason.en
+    changed = bring(first | {"rtc_levels": "T9"}, update=True, reason="misread")
+    assert (changed.stored, vars(changed.counts["own_rt_courses"])) == (True, {"new": 0, "changed": 1, "unchanged": 0})
+    with as_system():
+        assert OwnRecord.objects.get(pk=row.pk).rtc_levels == "T9"
+    wrong = bring(first | {"record": row.pk + 9000}, first, first, {"patient_id": "X-1"}, first | {"rtc_dose_gy": "-1"})
+    said = {(line, column) for _, line, column, *_ in findings(wrong)}
+    assert said >= {(2, "record"), (4, "patient_id, record"), (5, "patient_id"), (6, "rtc_dose_gy")}
+    assert "Leave the number empty" in str(findings(wrong))
+    path = tmp_path / "out.zip"
+    call_command("export_data", path, content=[*WHOLE], stdout=io.StringIO())
+    with zipfile.ZipFile(path) as archive:
+        (tmp_path / "own_rt_courses.csv").write_bytes(archive.read("data/own_rt_courses.csv"))
+    back = bring_in(tmp_path)
+    assert (findings(back), vars(back.counts["own_rt_courses"])) == ([], {"new": 0, "changed": 0, "unchanged": 2})
+
+
+def test_a_file_of_another_system_brings_records_in(record, browser, patient, as_system):  # noqa: F811
+    _form, row = record()
+    names = (
+        "Subject",
+        "redcap_repeat_instrument",
+        "redcap_repeat_instance",
+        "No",
+        "Since",
+        "Kind",
+        "Level",
+        "Dose",
+        "Fx",
+    )
+    rows = [(patient.pk, "rt", n, number, "2025-12", "sbrt", level, "27.0", "3") for n, number, level in
+            ((1, row.pk, "T1"), (2, "", "T2"), (3, "", "T3"))]  # fmt: skip
+    targets = ("rtc_from", "rtc_kind", "rtc_levels", "rtc_dose_gy", "rtc_fractions")
+    said = {"Subject": "patient_id", "No": "record"} | dict(zip(names[4:], targets, strict=True))
+    content = "\n".join(",".join(map(str, line)) for line in (names, *rows)).encode()
+    assert matched(browser, content, **said) == {"own_rt_courses": {"new": 2, "changed": 1, "unchanged": 0}}
+    with as_system():
+        stored = OwnRecord.objects.order_by("pk").values_list("rtc_levels", "rtc_dose_gy", "state")
+        assert list(stored) == [(level, 27, "complete") for level in ("T1", "T2", "T3")]
+        done = Import.objects.get()
+        assert not undoing.obstacles(done)
+        undoing.undo(done, scope=replace(reach.scope_of(done), reason="the wrong file"))
+        assert OwnRecord.objects.get().rtc_levels == "T8"

@@ -10,10 +10,13 @@ from registry.stats.matching.paired import (
     cox_by_set,
     log_rank_by_set,
     pair_differences,
+    pair_odds_ratio,
     pair_risk_difference,
+    pair_signs,
     pair_table,
 )
 from registry.stats.matching.score import propensity
+from registry.stats.matching.weighted_groups import weighted_moments, weighted_ratio, weighted_shares, weighted_wald
 from registry.stats.matching.weights import propensity_weights, weighted_difference
 from registry.stats.survival.cox import cox
 from registry.stats.ttest import paired_t
@@ -170,3 +173,70 @@ def test_shares_in_pairs_differ_by_those_that_changed():
     with pytest.raises(NotEstimable) as error:
         pair_risk_difference([[20, 0], [0, 13]])
     assert error.value.reason == "no_discordant_pairs"
+
+
+# In R: t, w, k are these three
+ARM = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+UNEQUAL = np.array([1.2, 0.8, 1.5, 0.6, 1, 0.9, 0.7, 1.1, 1.3, 0.4, 2, 1, 0.5])
+GRADES = np.array([0, 1, 2, 1, 2, 0, 0, 0, 1, 2, 0, 1, 1])
+
+
+def test_weighted_groups_are_those_of_r():
+    y = np.array([3, 5, 4, 7, 6, 2, 1, 4, 3, 6, 2, 2, np.nan])
+    mean, sd = weighted_moments(y[ARM == 1], UNEQUAL[ARM == 1])
+    # m <- cov.wt(cbind(y[t == 1]), w[t == 1], method = "ML"); m$center; sqrt(m$cov)
+    assert (mean, sd) == pytest.approx((4.26666666666667, 1.55848929700813), rel=1e-12)
+    assert weighted_moments([np.nan], [1.0]) == (None, None)
+    # prop.table(xtabs(w[t == 0] ~ k[t == 0]))
+    shares = weighted_shares(GRADES[ARM == 0], 3, UNEQUAL[ARM == 0])
+    assert shares == pytest.approx([0.5428571428571428, 0.4, 0.0571428571428571], rel=1e-12)
+    # f <- lm(model.matrix(~ factor(k))[, -1] ~ t, weights = w); X <- model.matrix(f); b <- coef(f)[2, ]
+    # u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); W <- drop(b %*% solve(crossprod(u), b))
+    found = weighted_wald(GRADES, 3, ARM, UNEQUAL)
+    assert (found.statistic, found.df, found.p) == pytest.approx((2.63897200067615, 2, 0.2672726447147885), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ("risk_ratio", (1.237373737373737, 0.390808021034852, 3.91776443556083)),
+        ("odds_ratio", (1.569696969696969, 0.138428843971363, 17.799387078502011)),
+    ],
+)
+def test_weighted_ratios_are_those_of_a_weighted_glm_with_robust_errors(measure, expected):
+    # f <- glm(b ~ t, quasibinomial(link), weights = w, control = list(epsilon = 1e-15, maxit = 100))
+    # exp(coef(f)[2] + c(0, -1, 1) * qnorm(.975) * sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])); link "log", "logit"
+    happened = np.array([1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0])
+    found = weighted_ratio(happened, ARM, UNEQUAL, measure)
+    assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(NotEstimable, match="a cell of the table is empty"):
+        weighted_ratio(ARM, ARM, UNEQUAL, measure)
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason"), [(np.zeros(13), "do not vary"), (np.full(13, -1), "a group has no"), (ARM, "singular")]
+)
+def test_weighted_shares_that_cannot_be_tested(codes, reason):
+    with pytest.raises(NotEstimable, match=reason):
+        weighted_wald(codes, 2, ARM, UNEQUAL)
+
+
+def test_the_odds_ratio_of_pairs_is_exact():
+    found = pair_odds_ratio([[20, 12], [5, 13]])
+    # p <- binom.test(12, 17)$conf.int; c(12 / 5, p / (1 - p))
+    expected = (2.4, 0.7870458941728161, 8.695981118680267)
+    assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=1e-9)
+    one_way = pair_odds_ratio([[20, 12], [0, 13]])  # p <- binom.test(12, 12)$conf.int
+    assert (one_way.estimate, one_way.high) == (np.inf, np.inf) and one_way.low == pytest.approx(
+        2.77859733055816, rel=1e-9
+    )
+    with pytest.raises(NotEstimable, match="no pair changed"):
+        pair_odds_ratio([[20, 0], [0, 13]])
+
+
+def test_signs_of_pairs():
+    matched = nearest(np.array([0.1, 0.2, 0.3, 0.1, 0.2, 0.3]), np.array([1, 1, 1, 0, 0, 0]))
+    found = pair_signs(np.array([5, 3, 2, 1, 1, 2]), matched)
+    assert (found.wins, found.losses, found.ties, found.n, found.p) == (2, 0, 1, 3, 0.5)  # binom.test(2, 2)$p.value
+    with pytest.raises(NotEstimable, match="every difference is zero"):
+        pair_signs(np.ones(6), matched)

@@ -1,5 +1,6 @@
 """Arms that blind roles never see, criteria that the machine checks, ethics approvals, and how the study looks."""
 
+import json
 import re
 import struct
 import zipfile
@@ -11,6 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from registry import tasks
+from registry.analysis.design import cohorts, plans, saved_plans
+from registry.analysis.running import runs
 from registry.exports import choices, jobs
 from registry.instruments import catalogue
 from registry.models import ComparisonRun, Export, Query, QueryMessage, SavedCohort
@@ -170,6 +173,28 @@ def test_a_cohort_of_what_follows_from_the_arm_is_not_there_for_blind_roles(by_a
     assert [browse(dana).get(page).status_code for page in pages] == [200, 200, 200]
     assert [browse(bob).get(page).status_code for page in pages] == [200, 404, 404]
     assert "Of make A" not in text(browse(bob).get(pages[0]))
+
+
+def test_plans_and_runs_of_what_follows_from_the_arm_are_not_there_for_blind_roles(
+    by_arm, browse, bob, dana, as_person
+):
+    entry = {"code": "all", "title": {"en": "All", "ja": "全て"}, "rows": ["cage_double"]}
+    with as_person(dana) as access:
+        plan = plans.from_json({"name": "By weight", "grouping": "sex", "comparisons": [entry]})
+        saved = saved_plans.save(access=access, name="By weight", plan=plan, cohort=cohorts.ALL)
+        run = runs.request(access=access, plan=plan, cohort=cohorts.ALL)
+    pages = (
+        reverse("comparison_plan", args=[saved.pk]), reverse("comparison_run", args=[run.pk]),
+        f"/api/v1/plans/{saved.pk}", f"/api/v1/comparisons/{run.pk}",
+    )  # fmt: skip
+    assert [browse(dana).get(page).status_code for page in pages] == [200] * 4
+    assert [browse(bob).get(page).status_code for page in pages] == [404] * 4
+    for page in (reverse("comparison_plans"), reverse("comparison")):
+        assert b"By weight" in browse(dana).get(page).content
+        assert b"By weight" not in browse(bob).get(page).content
+    chosen = {"json": json.dumps(saved.plan), "use_json": "on", "act": "run"}
+    for person, status in ((dana, 302), (bob, 422)):
+        assert browse(person).post(reverse("comparison_plan_new"), chosen).status_code == status
 
 
 def test_comparing_snapshots_tells_blind_roles_of_no_other_arm(by_arm, browse, alice, bob, dana, as_person, text):

@@ -1,9 +1,12 @@
 """Consents: versions that ask again, parts that are withdrawn, and the files beside them."""
 
 import datetime as dt
+import io
+import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
@@ -13,6 +16,7 @@ from registry.exports import tables
 from registry.models import Attachment, Consent, ConsentWithdrawal, Patient, PatientLink
 from registry.services.attachments import files
 from registry.services.entry import entered_in_error, patient_links
+from registry.services.files import snapshots
 from registry.services.files.data_use import of_use_to
 from registry.services.files.file_formats import PATIENTS
 from registry.services.follow_up import ends
@@ -229,6 +233,30 @@ def test_the_consent_is_asked_at_enrolment(versions, browse, alice, as_person, t
     assert client.post(reverse("enrol"), ENROLMENT | taken).status_code == 302
     with as_person(alice):
         assert Consent.objects.get().agreed_taken_by == "Dr Abe" and Patient.objects.count() == 1
+
+
+def test_exports_and_the_api_have_consents_without_who_took_them(
+    patient, withdrawn, alice, charlie, client, as_person, tmp_path
+):
+    with as_person(alice) as access:
+        consents.record(access=access, patient=patient, raw=SIGNED, today=TODAY)
+    withdrawn("contact")
+    for who, signed, left in ((alice, [("1.0", "2026-01-10")], ["contact"]), (charlie, [], [])):
+        client.force_login(who)
+        items = client.get("/api/v1/consents?agreed_language=ja").json()["items"]
+        assert [(one["agreed_version"], one["agreed_on"]) for one in items] == signed and "Dr Abe" not in str(items)
+        parts = client.get("/api/v1/consent-withdrawals").json()["items"]
+        assert [one["withdrawn_part"] for one in parts] == left
+    snapshot = snapshots.freeze(access=None, label="Consents")
+    assert "agreed_taken_by" not in str(snapshot.columns) and "recorded_by_id" not in str(snapshot.columns)
+    call_command("export_data", tmp_path / "x.zip", snapshot="Consents", stdout=io.StringIO())
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        rows = archive.read("data/consents.csv").decode().splitlines()
+        assert rows == ["patient_id,agreed_version,agreed_on,agreed_language", f"{patient.pk},1.0,2026-01-10,ja"]
+        assert archive.read("data/consent_withdrawals.csv").decode().splitlines()[1:] == [
+            f"{patient.pk},contact,2026-05-01"
+        ]
+        assert "Version of the form" in archive.read("codebook.csv").decode()
 
 
 def test_pages_of_a_consent(patient, browse, alice, mona, text):

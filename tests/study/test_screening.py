@@ -8,10 +8,14 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from registry.analysis.data import frame as frames
+from registry.analysis.data import packed_snapshots
 from registry.analysis.design import cohorts
 from registry.analysis.disclosure.complementary import complement
 from registry.analysis.disclosure.small_cells import Few, masked
+from registry.exports.choices import Choices
+from registry.exports.selecting import selected
 from registry.models import Patient, ScreeningEntry
+from registry.services.files import snapshots
 from registry.services.protocol import setup
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, ReasonRequired
@@ -130,6 +134,17 @@ def test_the_flow_adds_up_from_screened_to_enrolled(log, alice, enrolled, north,
             {"step": "consented", "n": 2, "excluded": 2, "why": {"burden": 1, "eligible": 1}},
             {"step": "enrolled", "excluded": 1, "why": {"consented": 1}},
         ]
+        with selected(Choices(), [north.pk]) as export:
+            assert [step["n"] for step in export.screening] == [7, 4, 2, 1]
+    snapshot = packed_snapshots.freeze(access=None, label="With its log")
+    with as_person(alice) as access:
+        add(access, north, screen_outcome="declined", screen_reason="other")
+    with as_system():
+        assert cohorts.select(cohorts.ALL, packed_snapshots.read(snapshot, ())).flow == flow
+        assert cohorts.select(cohorts.ALL, frames.read(())).flow != flow
+        with selected(Choices(snapshot=str(snapshot.pk)), [north.pk]) as export:
+            assert export.screening[0]["n"] == 7
+        assert snapshots.verify(snapshot) and snapshot.rows["screening"] == 7
 
 
 def test_small_numbers_of_the_log_are_hidden_and_follow_from_nothing():

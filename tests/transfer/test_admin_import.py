@@ -193,11 +193,12 @@ def test_nobody_confirms_what_somebody_else_checked(importer, good, dana):
     assert (answer.headers["Location"], stored()) == (address(Patient), (0, 0, 0))
 
 
-def test_the_resource_takes_a_dataset_too(dana, alice):
+def test_the_resource_takes_a_dataset_too(dana, alice, bob):
     dataset = tablib.Dataset(list(PATIENT.values()), headers=list(PATIENT))
     with everything():
         with pytest.raises(PermissionDenied):
-            RESOURCES[Patient](access_of(alice)).import_data(dataset, reason="from a script")
+            RESOURCES[Patient](access_of(bob)).import_data(dataset, reason="from a script")
+        assert RESOURCES[Patient](access_of(alice)).import_data(dataset, dry_run=True).totals["new"] == 1
         resource = RESOURCES[Patient](access_of(dana))
         assert resource.import_data(dataset, dry_run=True).totals["new"] == 1
         assert resource.import_data(dataset).has_errors()  # no reason

@@ -1,5 +1,6 @@
 """What leaves in each format is what is stored, with its labels and the reasons for what is missing."""
 
+import codecs
 import csv
 import datetime as dt
 import io
@@ -75,7 +76,7 @@ def package(registry, tmp_path, as_system):
 
 
 def table(path):
-    with path.open(newline="", encoding="utf-8") as stream:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -122,10 +123,27 @@ def test_wide_has_one_row_a_patient_and_a_column_a_timepoint(package):
 
 
 def test_labels_in_the_language_asked_for(package):
-    row = table(package(values="labels", language="ja") / "data" / "patients.csv")[0]
+    japanese = package(values="labels", language="ja") / "data" / "patients.csv"
+    assert japanese.read_bytes().startswith(codecs.BOM_UTF8)  # or Excel in Japan takes it for Shift_JIS
+    row = table(japanese)[0]
     assert (row["sex"], row["primary_tumour"], row["vital_status"]) == ("男性", "肺", "死亡")
     row = table(package(values="labels", name="english") / "data" / "patients.csv")[0]
     assert (row["sex"], row["vital_status"]) == ("male", "dead")
+
+
+def test_visits_instruments_and_states_of_forms_by_choice(package):
+    chosen = {"timepoints": ["1m"], "instruments": ["frankel", "barthel"], "content": ["items", "states"]}
+    folder = package(**chosen, missing="none", mark="yes") / "data"
+    assert (folder / "assessments.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    (visit,) = table(folder / "assessments.csv")
+    barthel = [name for name in ASSESSMENT if name.startswith("barthel_")]
+    assert [*visit] == ["patient_id", "timepoint", "assessment_date", "state", "frankel", *barthel]
+    assert (visit["patient_id"], visit["timepoint"], visit["state"]) == ("N01-0001", "1m", "complete")
+    patients = table(folder / "patients.csv")
+    assert [*patients[0]] == ["patient_id", "site_code", "baseline_state", "surgery_state"]
+    wide = table(package(**chosen, shape="wide", missing="none", name="wide") / "data" / "patients.csv")
+    assert not (folder.parent.parent / "wide" / "data" / "patients.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    assert [name for name in wide[0] if name.startswith(("frankel", "state"))] == ["state_1m", "frankel_1m"]
 
 
 def test_days_since_surgery_and_no_date(package):
@@ -307,7 +325,7 @@ def test_json_lines_hold_the_values_themselves(package):
 
 def test_odm_is_valid_and_holds_every_answer(package):
     document = etree.parse(
-        str(package(format="odm", content=["items", "totals", "hsuv"]) / "data" / "metaspine.odm.xml")
+        str(package(format="odm", content=["items", "totals", "hsuv", "states"]) / "data" / "metaspine.odm.xml")
     )
     schema = etree.XMLSchema(etree.parse(str(ODM_SCHEMA)))
     assert schema.validate(document), schema.error_log

@@ -370,10 +370,10 @@ def read(wanted, on_rows=None, keep_key=False, source=LIVE):
             named = (*(at_timepoint(code) if whole else ()), *singles)
             _add(data, finder, source.reading(assessments_sql(code, seed, declared)), declared, named, on_rows)
         in_error = sum(entered_in_error.patients_by_site([pk for pk, _, _ in places]).values())
-        screened = screening.by_site()
+        screened = screening.by_site(source.screening)
     frame = frame_of(data, wanted, places, keep_key)
-    # A snapshot is what was frozen: who was found to be an error since is in it, and screening went on.
-    return replace(frame, in_error=in_error, screening=screened) if source is LIVE else frame
+    # A snapshot is what was frozen: who was found to be an error since is in it.
+    return replace(frame, in_error=in_error if source is LIVE else 0, screening=screened)
 
 
 def require(wanted, lacking):

@@ -7,7 +7,7 @@ one of a snapshot frozen without them, is read from the restored tables.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from registry.analysis.data import frame as frames
 from registry.instruments.timepoints import SCHEDULE
 from registry.models import SnapshotPart
 from registry.services.files import snapshots
+from registry.services.study import screening
 from sites.database.copying import one_moment
 from sites.tenancy.scope import everything
 
@@ -53,7 +54,8 @@ def read(snapshot, wanted, on_rows=None, keep_key=False):
         data = packed.columns(PATIENTS, on_rows)
         for timepoint in checked.timepoints:
             data |= packed.columns(_of(timepoint), on_rows)
-        return frames.frame_of(data, checked, frames.site_places(), keep_key)
+        frame = frames.frame_of(data, checked, frames.site_places(), keep_key)
+        return replace(frame, screening=screening.by_site(snapshots.table_of(snapshot, "screening")))
 
 
 def require(snapshot, wanted):

@@ -21,6 +21,8 @@ from registry.instruments import catalogue, levels, timepoints, variables
 from registry.instruments.base import Label
 from registry.services.study import screening
 
+MOST_STEPS = 100  # of a cohort: each is a pass over all patients, and a line of every flow diagram
+
 
 class UnknownStep(Refused):
     """A cohort that cannot be read; the message says what would be right."""
@@ -710,6 +712,13 @@ def from_json(data):
             "a cohort has a name, a version and a list of steps, each with its code",
             "コホートには、名前（name）、版（version）、段階（steps）の一覧が必要です",
         ) from error
+    if len(read) > MOST_STEPS:
+        raise _unknown(
+            "a cohort has at most {most} steps, and this one has {n}",
+            "コホートの段階は{most}個までで、これには{n}個あります",
+            most=MOST_STEPS,
+            n=len(read),
+        )
     declared = COHORTS.get(name)
     return Cohort(str(name), str(version), declared.label if declared else Label(str(name), str(name)), read)
 

@@ -33,6 +33,27 @@ class Test:
     adjusted: bool = False
 
 
+# What the statistic of a test is called; exact tests of tables have none.
+STATISTICS = {
+    "anova": "F", "welch_anova": "F", "kruskal_wallis": "H", "jonckheere": "z", "dunn": "z", "tukey_hsd": "q",
+    "t_test": "t", "welch_t": "t", "paired_t": "t",
+    "mann_whitney": "W", "mann_whitney_exact": "W", "mann_whitney_uncorrected": "W",
+    "wilcoxon_signed_rank": "V", "signed_rank_exact": "V", "signed_rank_uncorrected": "V",
+    "chi_square": "χ²", "chi_square_corrected": "χ²", "cochran_armitage": "χ²",
+    "weighted_difference": "z", "weighted_wald": "χ²", "mcnemar": "χ²", "bowker": "χ²", "marginal_homogeneity": "χ²",
+}  # fmt: skip
+
+
+def statistic_of(test: str, answer: object) -> dict:
+    """{"statistic": 5.2, "df": [2, 198.4]} of a test's answer, as R has them; without what the test does not have."""
+    value = getattr(answer, "z" if STATISTICS.get(test) == "z" else "statistic", None)
+    if test not in STATISTICS or value is None:
+        return {}
+    df = getattr(answer, "df", None)
+    of_both = [float(part) for part in df] if isinstance(df, tuple) else df if df is None else float(df)
+    return {"statistic": float(value)} | ({} if df is None else {"df": of_both})
+
+
 def _by_code(*tests):
     return {test.code: test for test in tests}
 

@@ -1,13 +1,10 @@
 """Cohorts under a name that people give: saved once, in versions, and read back as the analysis' own Cohort."""
 
-import json
-
 from django.db import connection, transaction
 
 from registry.analysis.design import cohorts
 from registry.analysis.design.errors import refusal
 from registry.models import SavedCohort
-from registry.services.current_protocol import hidden_names
 from sites.database.longest import longest
 from sites.tenancy.access import Can
 
@@ -43,12 +40,6 @@ def save(*, access, name, steps, note=""):
             note=note,
             created_by_id=access.user_id,
         )
-
-
-def is_hidden(saved):
-    """Whether a saved cohort names what its reader must not know: what follows from the arm (the arm: a policy)."""
-    steps = json.dumps(saved.steps)
-    return any(f'"{name}"' in steps for name in hidden_names())
 
 
 def cohort_of(saved):

@@ -108,6 +108,8 @@ def _of_worst_rank(row):
     ranked = row["worst_rank"]
     for place, group in enumerate(row["groups"].values()):
         yield from if_whole([Cell(group, "n"), Cell(ranked["died"], place)], Cell(ranked["n"], place))
+    if "wins" in ranked:  # of the complete pairs, whose number follows from those who lack a value
+        yield Relation([Cell(ranked, name) for name in ("wins", "losses", "ties")])
 
 
 # Endpoints and models
@@ -203,6 +205,8 @@ def hide_shares(result, threshold):
     for row in (row for entry in result.get("comparisons", ()) for row in entry["rows"]):
         if row["kind"] == BINARY:
             _hide_effects(row)
+    for part in result.values():
+        _hide_statistics(part)
     for entry in result.get("qol", ()):
         _hide_differences(entry, threshold)
     for entry in result.get("propensity", ()):
@@ -229,8 +233,17 @@ def _hide(part):
             for name in shares:
                 if name in part:
                     part[name] = None
+    _hide_weighted(part)
     for inner in part.values():
         _hide(inner)
+
+
+def _hide_weighted(part):
+    """Weighted shares of a category of few: with the others they tell that there are any, and about how many."""
+    shares = part.get("weighted")
+    for code in shares if isinstance(shares, dict) else ():
+        if is_few(part["n"]) or is_few(part["counts"][code]):
+            shares[code] = None
 
 
 def _hide_effects(row):
@@ -241,6 +254,31 @@ def _hide_effects(row):
         groups = (row["groups"][first], row["groups"][second])
         if any(_hidden(group[name]) for group in groups for name in ("n", "counts")):
             effect |= dict.fromkeys({"estimate", "low", "high", "smd"} & effect.keys())
+
+
+def _hide_statistics(part):
+    """Statistics of a row that has a hidden count: a rank sum, or a chi-square of two categories, may give it away."""
+    if isinstance(part, list):
+        for row in part:
+            if isinstance(row, dict) and _any_hidden(row):
+                _without_statistic(row)
+            _hide_statistics(row)
+    elif isinstance(part, dict):
+        for inner in part.values():
+            _hide_statistics(inner)
+
+
+def _any_hidden(part):
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return is_few(part) or any(map(_any_hidden, inner))
+
+
+def _without_statistic(part):
+    for name, inner in part.items():
+        if name == "statistic" or name.startswith("statistic_"):
+            part[name] = dict.fromkeys(inner) if isinstance(inner, dict) else None
+        elif isinstance(inner, dict):
+            _without_statistic(inner)
 
 
 def _hide_differences(entry, threshold):

@@ -18,6 +18,7 @@ COUNTS = frozenset(
     }
     | {"events", "died", "censored", "at_risk", "at_risk_at_ticks"}
     | {"competing", "undated", "before_landmark", "before_start", "scored", "used", "unmatched", "sets", "values"}
+    | {"wins", "losses", "ties"}
     | {"treated", "control", "up", "down", "before", "after", "unknown", "dead", "improved"}
 )
 

@@ -309,6 +309,58 @@ p_value <- function(b, line, quick) {
   p_adjusted(b, line, quick)
 }
 
+# Statistics of tests, with their degrees of freedom after them: c(2.31, 45.2). Of samples, of tables, of changes.
+number_and_df <- function(test) tryCatch({ t <- suppressWarnings(test); unname(c(t$statistic, t$parameter)) }, error = function(e) NA_real_)
+first_two <- function(y, g) list(y[g %in% levels(g)[1]], y[g %in% levels(g)[2]])
+rank_sum <- function(y, g) { two <- first_two(y, g); number_and_df(wilcox.test(two[[1]], two[[2]], exact = FALSE)) }
+signed_ranks <- function(change) number_and_df(wilcox.test(change, exact = FALSE))
+statistic_of <- list(
+  anova = function(y, g) { d <- grouped(y, g); s <- summary(aov(y ~ g, d))[[1]]; c(s[1, "F value"], s$Df) },
+  welch_anova = function(y, g) { d <- grouped(y, g); number_and_df(oneway.test(d$y ~ d$g)) },
+  kruskal_wallis = function(y, g) { d <- grouped(y, g); number_and_df(kruskal.test(d$y, d$g)) },
+  t_test = function(y, g) { two <- first_two(y, g); number_and_df(t.test(two[[1]], two[[2]], var.equal = TRUE)) },
+  welch_t = function(y, g) { two <- first_two(y, g); number_and_df(t.test(two[[1]], two[[2]])) },
+  mann_whitney = rank_sum, mann_whitney_exact = rank_sum, mann_whitney_uncorrected = rank_sum,
+  jonckheere = function(y, g) number_and_df(cor.test(y, as.numeric(g), method = "kendall", exact = FALSE)),
+  wilcoxon_signed_rank = signed_ranks, signed_rank_exact = signed_ranks, signed_rank_uncorrected = signed_ranks,
+  paired_t = function(change) number_and_df(t.test(change)),
+  chi_square = function(table) number_and_df(chisq.test(table, correct = FALSE)),
+  chi_square_corrected = function(table) number_and_df(chisq.test(table, correct = TRUE)),
+  mcnemar = function(table) number_and_df(mcnemar.test(table))
+)
+# Of one pair, from all groups: q of Tukey's test, z of Dunn's.
+statistic_of_pair <- list(
+  tukey_hsd = function(y, g, two) {
+    d <- grouped(y, g); df <- length(d$y) - nlevels(d$g); m <- tapply(d$y, d$g, mean); n <- tapply(d$y, d$g, length)
+    within <- sum((d$y - m[as.character(d$g)])^2) / df
+    c(abs(m[[two[1]]] - m[[two[2]]]) / sqrt(within / 2 * sum(1 / n[two])), df)
+  },
+  dunn = function(y, g, two) {
+    d <- grouped(y, g); r <- rank(d$y); n <- length(r); ties <- table(d$y)
+    spread <- n * (n + 1) / 12 - sum(ties^3 - ties) / (12 * (n - 1)); x <- r[d$g == two[1]]; z <- r[d$g == two[2]]
+    (mean(z) - mean(x)) / sqrt(spread * (1 / length(x) + 1 / length(z)))
+  }
+)
+# The first number, or degrees of freedom by their place: what a line `statistic`, `df` or `df/1` claims.
+part_of <- function(numbers, name) {
+  place <- if (startsWith(name, "statistic")) 1 else 2 + if (grepl("/", name)) as.integer(sub(".*/", "", name)) else 0
+  found(attempt(numbers[place]), "statistic", absolute = 1e-9)
+}
+statistic_value <- function(b, line) {
+  name <- line$statistic; further <- sub("^(statistic|df)_?", "", sub("/.*", "", name)); when <- line$timepoint
+  test <- if (further == "") line$test else further; g <- factor(typed(b, "group"), b$groups)
+  if (line$table == "recovery") {
+    before <- values_in(b, line, line$group, line$baseline); after <- values_in(b, line, line$group, when)
+    if (line$kind == "continuous") return(part_of(statistic_of[[test]](round(after - before, 9)), name))
+    taken <- if (test == "mcnemar") table(before, after) else occupied(rbind(table(before), table(after)))
+    return(part_of(statistic_of[[test]](taken), name))
+  }
+  y <- values_at(b, line, when); two <- if (when == "") levels(droplevels(g)) else pair_codes(b, line$group)
+  if (!is.null(statistic_of_pair[[test]])) return(part_of(statistic_of_pair[[test]](y, g, two), name))
+  if (line$kind != "continuous") return(part_of(statistic_of[[test]](occupied(table(factor(g, two), y))), name))
+  part_of(statistic_of[[test]](y[g %in% two], factor(g[g %in% two], two)), name)
+}
+
 # Counts of patients. What was excluded is not in the data: each step of the flow must follow from the next one, and
 # the sites must add up to it.
 cohort_count <- function(b, line) {
@@ -354,6 +406,7 @@ recompute <- function(b, line, quick) {
     return(cohort_count(b, line))
   }
   if (grepl("^p(_|$)", statistic)) return(p_value(b, line, quick))
+  if (grepl("^(statistic|df)($|[_/])", statistic)) return(statistic_value(b, line))
   if (grepl("^monte_carlo", statistic)) return(of_sampling(b, line))
   if (statistic == "pairs") {
     before <- values_in(b, line, line$group, line$baseline); after <- values_in(b, line, line$group, line$timepoint)

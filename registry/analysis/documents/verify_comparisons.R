@@ -2,6 +2,10 @@
 
 of_section$comparisons <- function(b, line, claim, text) {
   b <- of_matched(b, line, text)
+  if (!is.null(b$weight) && grepl("/sizes$", line$table)) {
+    w <- b$weight[b$members[[line$group]]]
+    return(c(n = length(w), effective = if (length(w)) sum(w)^2 / sum(w^2) else 0))
+  }
   if (grepl("/sizes$", line$table)) return(c(n = length(b$members[[line$group]]), sets = length(unique(unlist(lapply(b$members, function(rows) b$set[rows]))))))
   if (!grepl("/rows$", line$table)) return(NULL)
   kind <- line$kind; name <- line$variable; when <- line$timepoint
@@ -10,6 +14,7 @@ of_section$comparisons <- function(b, line, claim, text) {
     x <- typed(b, column(visit))
     if (is.factor(x)) as.numeric(x) - 1 else x
   }
+  if (!is.null(b$weight)) b$coded <- kind == "binary"
   confidence <- as.numeric(b$expected$value[b$expected$table == sub("/rows$", "", line$table) & b$expected$statistic == "confidence"])
   categories <- if (kind %in% c("binary", "ordinal", "nominal")) codes_of(b, column(when)) else NULL
   described <- function(x, brief = FALSE) {
@@ -27,6 +32,18 @@ of_section$comparisons <- function(b, line, claim, text) {
     }
     c(made, setNames(share, c("share", "low", "high")))
   }
+  # Weighted groups: n and counts of patients, weighted means, SDs and shares.
+  described_by_weight <- function(x, rows, brief = FALSE) {
+    known <- rows[!is.na(x[rows])]; w <- b$weight[known]; y <- x[known]
+    made <- c(n = length(known), if (!brief) c(missing = length(rows) - length(known)))
+    if (is.null(categories)) {
+      if (!length(y)) return(c(made, mean = NA, sd = NA))
+      m <- cov.wt(cbind(y), w, method = "ML"); return(c(made, mean = unname(m$center), sd = sqrt(m$cov[1])))
+    }
+    places <- seq_along(categories) - 1
+    c(made, setNames(vapply(places, function(k) sum(y == k), 0), paste0("counts/", categories)),
+      setNames(vapply(places, function(k) if (length(y)) sum(w[y == k]) / sum(w) else NA_real_, 0), paste0("weighted/", categories)))
+  }
   under <- function(path, x) if (length(x)) setNames(x, paste(path, names(x), sep = "/")) else NULL
   why <- function(rows, visit) {
     told <- table(b$data[[paste0(column(visit), ".why")]][rows])
@@ -40,11 +57,12 @@ of_section$comparisons <- function(b, line, claim, text) {
   made <- numeric(0)
   for (code in b$groups) {
     rows <- b$members[[code]]
-    made <- c(made, under(paste0("groups/", code), c(described(x[rows]), under("why", why(rows, when)))))
+    made <- c(made, under(paste0("groups/", code), c(if (is.null(b$weight)) described(x[rows]) else described_by_weight(x, rows), under("why", why(rows, when)))))
   }
   g <- typed(b, "group")
   test <- line$test
-  if (claim_there(claim, "p")) made <- c(made, p = if (is.null(b$set)) section_test(x, g, b$groups, test, kind) else sets_p(b, x, test, text))
+  if (claim_there(claim, "p")) made <- c(made, p = if (!is.null(b$weight)) weighted_p(b, x, test) else if (is.null(b$set)) section_test(x, g, b$groups, test, kind) else sets_p(b, x, test, text))
+  made <- c(made, told_statistic(claim, "", if (!is.null(b$weight)) weighted_statistic(b, x, test) else if (is.null(b$set)) section_statistic(x, g, b$groups, test) else sets_statistic(b, x, test)))
   if (claim_there(claim, "cells")) {
     counts <- occupied(table(g, x)); expected <- outer(rowSums(counts), colSums(counts)) / sum(counts)
     made <- c(made, small_expected = sum(expected < 5), cells = length(expected))
@@ -58,15 +76,18 @@ of_section$comparisons <- function(b, line, claim, text) {
       whole <- in_whole_sets(b, x)
       effect <- c("n/0" = sum(whole[b$members[[two[1]]]]), "n/1" = sum(whole[b$members[[two[2]]]]), sets = length(unique(b$set[whole])))
     }
-    if (has("smd")) effect <- c(effect, smd = section_smd(first, second, categories))
+    if (has("smd")) effect <- c(effect, smd = if (!is.null(b$weight)) weighted_smd(b, x, categories) else section_smd(first, second, categories))
     if (has("estimate")) {
       each <- number(paste0(path, "/confidence"))
-      effect <- c(effect, if (!is.null(b$set)) sets_effect(b, x, text(paste0(path, "/measure")), each, text) else section_effect(first, second, text(paste0(path, "/measure")), each, text(paste0(path, "/test"))))
+      effect <- c(effect, if (!is.null(b$weight)) weighted_effect(b, x, text(paste0(path, "/measure")), each) else if (!is.null(b$set)) sets_effect(b, x, text(paste0(path, "/measure")), each, text) else section_effect(first, second, text(paste0(path, "/measure")), each, text(paste0(path, "/test"))))
     }
     if (has("p_raw")) {
-      effect <- c(effect, p_raw = if (!is.null(b$set)) sets_p(b, x, text(paste0(path, "/test")), text) else section_test(c(first, second), factor(rep(two, c(length(first), length(second))), two), two,
+      effect <- c(effect, p_raw = if (!is.null(b$weight)) weighted_p(b, x, text(paste0(path, "/test"))) else if (!is.null(b$set)) sets_p(b, x, text(paste0(path, "/test")), text) else section_test(c(first, second), factor(rep(two, c(length(first), length(second))), two), two,
                                                text(paste0(path, "/test")), kind))
     }
+    each <- text(paste0(path, "/test"))
+    effect <- c(effect, told_statistic(claim, path, if (!is.null(b$weight)) weighted_statistic(b, x, each) else if (!is.null(b$set)) sets_statistic(b, x, each)
+      else section_statistic(c(first, second), factor(rep(two, c(length(first), length(second))), two), two, each)))
     made <- c(made, under(path, effect))
   }
   made <- c(made, section_adjusted(b, line, claim, text, made))
@@ -75,7 +96,8 @@ of_section$comparisons <- function(b, line, claim, text) {
     for (code in b$groups) {
       rows <- b$members[[code]]; before <- values(baseline)[rows]
       if (part == "baseline_of_compared") before <- before[if (is.null(b$set)) !is.na(x[rows]) else in_whole_sets(b, x)[rows]]
-      made <- c(made, under(paste(part, code, sep = "/"), described(before, TRUE)))
+      if (!is.null(b$weight) && part == "baseline_of_compared") rows <- rows[!is.na(x[rows])]
+      made <- c(made, under(paste(part, code, sep = "/"), if (is.null(b$weight)) described(before, TRUE) else described_by_weight(values(baseline), rows, TRUE)))
     }
   }
   if (claim_there(claim, "complete_cases/p")) {
@@ -85,8 +107,10 @@ of_section$comparisons <- function(b, line, claim, text) {
     if (!is.null(b$set)) whole <- in_whole_sets(b, y)
     n <- vapply(b$groups, function(code) sum(whole[b$members[[code]]]), 0)
     made <- c(made, setNames(n, paste0("complete_cases/n/", seq_along(n) - 1)),
-              "complete_cases/p" = if (is.null(b$set)) section_test(y, g, b$groups, text("complete_cases/test"), kind)
-                else sets_p(b, y, text("complete_cases/test"), text))
+              "complete_cases/p" = if (!is.null(b$weight)) weighted_p(b, y, text("complete_cases/test")) else if (is.null(b$set)) section_test(y, g, b$groups, text("complete_cases/test"), kind)
+                else sets_p(b, y, text("complete_cases/test"), text),
+              under("complete_cases", told_statistic(claim, "complete_cases", if (!is.null(b$weight)) weighted_statistic(b, y, text("complete_cases/test")) else if (is.null(b$set)) section_statistic(y, g, b$groups, text("complete_cases/test"))
+                else sets_statistic(b, y, text("complete_cases/test")))))
   }
   if (claim_there(claim, "worst_rank/died/0")) {
     died <- b$data[[paste0(column(when), ".why")]] %in% "died_before"
@@ -96,9 +120,13 @@ of_section$comparisons <- function(b, line, claim, text) {
     worst <- if (anyNA(day[died])) rep(lowest - 1, length(x)) else lowest - 1 - (max(c(0, day[died])) - day)
     y <- ifelse(died, worst, scored)
     counted <- function(z) vapply(b$groups, function(code) sum(z[b$members[[code]]]), 0)
-    made <- c(made, setNames(counted(!is.na(y)), paste0("worst_rank/n/", seq_along(b$groups) - 1)),
+    if (!is.null(b$set)) {
+      made <- c(made, setNames(counted(!is.na(y)), paste0("worst_rank/n/", seq_along(b$groups) - 1)),
+                setNames(counted(died), paste0("worst_rank/died/", seq_along(b$groups) - 1)), under("worst_rank", sets_signs(b, y, text)))
+    } else made <- c(made, setNames(counted(!is.na(y)), paste0("worst_rank/n/", seq_along(b$groups) - 1)),
               setNames(counted(died), paste0("worst_rank/died/", seq_along(b$groups) - 1)),
-              "worst_rank/p" = section_test(y, g, b$groups, text("worst_rank/test"), "ordinal"))
+              "worst_rank/p" = section_test(y, g, b$groups, text("worst_rank/test"), "ordinal"),
+              under("worst_rank", told_statistic(claim, "worst_rank", section_statistic(y, g, b$groups, text("worst_rank/test")))))
   } else if (claim_there(claim, "worst_rank/p")) made <- c(made, "worst_rank/p" = NA)
   made
 }
@@ -108,9 +136,67 @@ of_matched <- function(b, line, text) {
   if (text("matched") == "") return(b)
   narrowed <- list2env(as.list(b, all.names = TRUE)); sizes <- sub("/(rows|sizes)$", "/sizes", line$table)
   narrowed$groups <- unique(b$expected$group[b$expected$table == sizes])
+  if (text("sets_are") == "weights") {
+    narrowed$weight <- as.numeric(b$data[[paste0("plan.weight.", text("matched"))]])
+    narrowed$members <- lapply(b$members[narrowed$groups], function(rows) rows[!is.na(narrowed$weight[rows])])
+    return(narrowed)
+  }
   narrowed$set <- as.numeric(b$data[[paste0("plan.set.", text("matched"))]])
   narrowed$members <- lapply(b$members[narrowed$groups], function(rows) rows[!is.na(narrowed$set[rows])])
   narrowed
+}
+# The two weighted groups: shares or means with the sandwich's (HC0) variance, and what is tested of them.
+weighted_sides <- function(b, y) lapply(b$members, function(rows) {
+  rows <- rows[!is.na(y[rows])]; w <- b$weight[rows]; z <- y[rows]; m <- sum(w * z) / sum(w)
+  list(n = length(z), mean = m, variance = sum((w * (z - m))^2) / sum(w)^2, all = length(unique(z)) < 2)
+})
+as_number <- function(b, y, codes) if (codes) ifelse(is.na(y), NA, as.numeric(y == 0)) else y
+weighted_statistic <- function(b, y, test) {
+  rows <- unlist(b$members, use.names = FALSE); first <- rep(c(1, 0), lengths(b$members)); known <- !is.na(y[rows])
+  rows <- rows[known]; first <- first[known]; w <- b$weight[rows]; z <- y[rows]
+  if (length(unique(first)) < 2 || length(unique(z)) < 2) return(NA_real_)
+  if (test == "weighted_difference") {
+    if (isTRUE(b$coded)) z <- as.numeric(z == 0)
+    f <- lm(z ~ first, weights = w); X <- model.matrix(f); u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f)
+    spread <- sqrt(sum(u^2)); return(if (spread < 1e-14) NA_real_ else unname(coef(f)[2]) / spread)
+  }
+  f <- lm(model.matrix(~ factor(z))[, -1, drop = FALSE] ~ first, weights = w); X <- model.matrix(f)
+  u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); away <- if (is.matrix(coef(f))) coef(f)[2, ] else coef(f)[2]
+  u <- as.matrix(u); covariance <- crossprod(u)
+  if (qr(covariance, tol = 1e-10)$rank < length(away)) return(NA_real_)
+  c(drop(away %*% solve(covariance, away)), length(away))
+}
+weighted_p <- function(b, y, test) {
+  if (test == "") return(NA_real_)
+  s <- weighted_statistic(b, y, test)
+  if (test == "weighted_difference") 2 * pnorm(-abs(s[1])) else pchisq(s[1], s[2], lower.tail = FALSE)
+}
+weighted_effect <- function(b, y, measure, confidence) {
+  if (measure != "mean_difference") y <- as_number(b, y, TRUE)
+  s <- weighted_sides(b, y); q <- qnorm((1 + confidence) / 2); nothing <- c(estimate = NA, low = NA, high = NA)
+  if (!s[[1]]$n || !s[[2]]$n) return(nothing)
+  if (measure %in% c("mean_difference", "risk_difference")) {
+    e <- s[[1]]$mean - s[[2]]$mean; m <- q * sqrt(s[[1]]$variance + s[[2]]$variance)
+    return(if (m < 1e-14) nothing else c(estimate = e, low = e - m, high = e + m))
+  }
+  if (s[[1]]$all || s[[2]]$all) return(nothing)
+  other <- vapply(s, function(x) if (measure == "risk_ratio") 1 else 1 - x$mean, 0); p <- vapply(s, function(x) x$mean, 0)
+  e <- log(p[1] / other[1]) - log(p[2] / other[2]); m <- q * sqrt(sum(vapply(s, function(x) x$variance, 0) / (p * other)^2))
+  setNames(exp(c(e, e - m, e + m)), c("estimate", "low", "high"))
+}
+# The difference of the weighted means over the spread before weighting.
+weighted_smd <- function(b, y, categories) {
+  if (length(categories) > 2) return(NA_real_)
+  y <- as_number(b, y, !is.null(categories)); s <- weighted_sides(b, y)
+  spread <- sqrt(mean(vapply(b$members, function(rows) var(y[rows], na.rm = TRUE), 0)))
+  if (is.na(spread) || spread == 0) NA_real_ else (s[[1]]$mean - s[[2]]$mean) / spread
+}
+# In how many pairs the first group's patient has the higher value, the lower one, or the same.
+sets_signs <- function(b, y, text) {
+  if (text("sets_are") != "pairs") return(c(p = NA_real_))
+  two <- sides_of_sets(b, y); wins <- sum(two[[1]] > two[[2]]); losses <- sum(two[[1]] < two[[2]])
+  if (!(wins + losses)) return(c(p = NA_real_))
+  c(wins = wins, losses = losses, ties = length(two[[1]]) - wins - losses, p = binom.test(wins, wins + losses)$p.value)
 }
 # Which patients are in a set of whom every value is known.
 in_whole_sets <- function(b, y) {
@@ -134,6 +220,10 @@ sets_effect <- function(b, y, measure, confidence, text) {
   if (measure == "hodges_lehmann") return(section_pseudomedian(change, confidence))
   n <- length(change); forth <- sum(two[[1]] == 0 & two[[2]] != 0); back <- sum(two[[1]] != 0 & two[[2]] == 0)
   if (text("sets_are") != "pairs" || forth + back == 0) return(nothing)
+  if (measure == "odds_ratio") {
+    p <- binom.test(forth, forth + back, conf.level = confidence)$conf.int; e <- c(forth / back, p / (1 - p)); e[!is.finite(e)] <- NA
+    return(setNames(e, names(nothing)))
+  }
   e <- (forth - back) / n; m <- qnorm((1 + confidence) / 2) * sqrt(forth + back - (forth - back)^2 / n) / n
   c(estimate = e, low = e - m, high = e + m)
 }
@@ -148,6 +238,7 @@ within_rows <- function(b, line, claim, text, values, described, under, why, col
                under("baseline_of_compared", described(before[both], TRUE)),
                under("baseline_of_all", described(before[rows], TRUE)), under("followup", described(after[both], TRUE)))
     if (has("p")) group <- c(group, p = section_paired(before[both], after[both], change, text(paste0(path, "/test"))))
+    group <- c(group, told_statistic(claim, path, section_paired_statistic(before[both], after[both], change, text(paste0(path, "/test")))))
     if (has("estimate")) {
       confidence <- as.numeric(b$expected$value[b$expected$table == sub("/rows$", "", line$table) & b$expected$statistic == "confidence"])
       group <- c(group, if (text(paste0(path, "/measure")) == "mean_change") section_t(t_or_na(change, confidence)) else
@@ -182,6 +273,35 @@ section_test <- function(y, g, groups, test, kind) {
   if (nrow(counts) < 2) return(NA_real_)
   test_table[[test]](counts, NULL, FALSE)$value
 }
+# Of numbers c(statistic, df …) those that a row claims under a path, by their names there.
+told_statistic <- function(claim, path, numbers) {
+  every <- names(claim("*")); led <- if (path == "") "" else paste0(path, "/")
+  own <- substring(every[startsWith(every, led)], nchar(led) + 1); own <- own[grepl("^(statistic|df)(/[0-9]+)?$", own)]
+  if (!length(own)) return(NULL)
+  setNames(vapply(own, function(name) part_of(numbers, name)$value, 0), own)
+}
+section_statistic <- function(y, g, groups, test) {
+  g <- factor(g, groups); known <- !is.na(y) & !is.na(g)
+  if (test == "cochran_armitage") {
+    counts <- table(g, factor(y, c(0, 1))); held <- rowSums(counts) > 0
+    return(tryCatch(unname(prop.trend.test(counts[held, 1], rowSums(counts)[held], seq_along(groups)[held])$statistic), error = function(e) NA_real_))
+  }
+  if (is.null(statistic_of[[test]])) return(NA_real_)
+  if (startsWith(test, "chi_square")) return(statistic_of[[test]](occupied(table(g, y))))
+  statistic_of[[test]](y[known], if (test == "jonckheere") g[known] else factor(g[known], groups))
+}
+sets_statistic <- function(b, y, test) {
+  two <- sides_of_sets(b, y); section_paired_statistic(two[[1]], two[[2]], round(two[[1]] - two[[2]], 9), test)
+}
+section_paired_statistic <- function(before, after, change, test) {
+  if (test %in% names(test_change)) return(statistic_of[[test]](change))
+  levels <- sort(unique(c(before, after))); pairs <- table(factor(before, levels), factor(after, levels))
+  if (test == "mcnemar") return(statistic_of$mcnemar(pairs))
+  upper <- upper.tri(pairs); forth <- pairs[upper]; back <- t(pairs)[upper]; changed <- forth + back > 0
+  if (test == "bowker") return(c(sum((forth - back)[changed]^2 / (forth + back)[changed]), sum(changed)))
+  if (test == "marginal_homogeneity") return(homogeneity(pairs))
+  NA_real_
+}
 section_paired <- function(before, after, change, test) {
   if (test %in% names(test_change)) return(test_change[[test]](change)$value)
   levels <- sort(unique(c(before, after)))
@@ -194,11 +314,16 @@ section_paired <- function(before, after, change, test) {
     changed <- forth + back > 0
     return(pchisq(sum((forth - back)[changed]^2 / (forth + back)[changed]), sum(changed), lower.tail = FALSE))
   }
+  found <- homogeneity(pairs)
+  pchisq(found[1], found[2], lower.tail = FALSE)
+}
+# Stuart and Maxwell's statistic and its degrees of freedom.
+homogeneity <- function(pairs) {
   away <- rowSums(pairs) - colSums(pairs); variance <- -(pairs + t(pairs))
   diag(variance) <- rowSums(pairs) + colSums(pairs) - 2 * diag(pairs)
   parts <- eigen(variance, symmetric = TRUE); held <- parts$values > 1e-9 * max(parts$values)
   turned <- crossprod(parts$vectors[, held, drop = FALSE], away)
-  pchisq(sum(turned^2 / parts$values[held]), sum(held), lower.tail = FALSE)
+  c(sum(turned^2 / parts$values[held]), sum(held))
 }
 t_or_na <- function(change, confidence) tryCatch(t.test(change, conf.level = confidence), error = function(e) NULL)
 section_t <- function(t) {

@@ -12,7 +12,7 @@ from registry.analysis.design import sections
 from registry.analysis.disclosure import complementary, small_cells
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation.numbers import ABSENT, count_percent, leaves, mean_sd, number, p_value
-from registry.analysis.presentation.tested_p import with_details
+from registry.analysis.presentation.tested_p import mean_change, pairs_known, with_details
 from registry.analysis.presentation.words import Words
 from registry.analysis.reports.lesion_report import ALL, SCORES
 from registry.instruments import levels, value_sets, variables
@@ -178,7 +178,11 @@ def _overall(code, rows, words):
         groups = [(words.groups[group], row["groups"][group]) for group in words.groups]
         ends = (
             with_details(_p(row), row, words, groups),
-            *([p_value(row[second]) if second in row else ""] if second else []),
+            *(
+                [with_details(p_value(row[second]), row, words, groups, field=second) if second in row else ""]
+                if second
+                else []
+            ),
         )
         lines += _block(words, variable, [row["groups"][group] for group in words.groups], ends, words.label(variable))
     return Table(
@@ -243,16 +247,40 @@ def _side_by_side(words, variable, per_group, label):
     """The same lines as `_block`, with P behind each pair of cells, and P of the further test under them."""
     cells = [cell for row in per_group for cell in (row["baseline"], row["followup"])]
     lines = _block(words, variable, cells, (), label)
-    p = [with_details(_p(row), row, words) for row in per_group]
+    p = [with_details(_p(row), row, words, _of_times(row, words), more=_of_change(row, words)) for row in per_group]
     woven = [
         Row(line.label, _woven(line.cells, p if place == 0 else [""] * len(p)), line.indent)
         for place, line in enumerate(lines)
     ]
     for field in dict.fromkeys(name for row in per_group for name in row if name.startswith("p_")):
         name = words(PAIRED) if field == "p_mcnemar" else SECOND.get(field, field)
-        further = _woven([""] * len(cells), [p_value(row.get(field)) for row in per_group])
+        further = _woven([""] * len(cells), [_further_p(row, field, words) for row in per_group])
         woven.append(Row(name, further, indent=True))
     return woven
+
+
+def _of_times(row, words):
+    """What was known at both times, of a category, whose two times are compared as if they were different patients."""
+    if row["kind"] == "continuous":
+        return ()
+    return ((words.baseline, row["baseline"]), (words.timepoint(row["timepoint"]), row["followup"]))
+
+
+def _of_change(row, words):
+    """Complete pairs of a number and their mean change, which stands in the row of changes between the groups."""
+    if row["kind"] != "continuous":
+        return []
+    changes = (
+        other["groups"][row["group"]]
+        for other in words.result["between_groups"]
+        if other.get("followup") == row["timepoint"] and other["variable"] == row["variable"] and "value_set" not in row
+    )
+    return [*pairs_known(row["pairs"], words), *mean_change(next(changes, None), words)]
+
+
+def _further_p(row, field, words):
+    text = p_value(row.get(field))
+    return with_details(text, row, words, field=field, more=pairs_known(row["pairs"], words))
 
 
 def _woven(cells, p):

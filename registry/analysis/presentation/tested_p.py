@@ -3,12 +3,15 @@
 It is the text that tables print, so that every file shows what it showed before; a page opens the rest beside it.
 """
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 from registry.analysis.design import methods
+from registry.analysis.disclosure.small_cells import Few
 from registry.analysis.presentation.numbers import ABSENT, number, p_value
 from registry.instruments.base import Label
 from registry.stats.arrays import NotEstimable
+from registry.stats.effects.proportions import risk_difference
 from registry.stats.tails import t_quantile
 
 # What computes the same in R, of a data frame with `value` and `group`, or `before` and `after`.
@@ -29,11 +32,30 @@ R_CALLS = {
     "wilcoxon_signed_rank": "wilcox.test(after, before, paired = TRUE, exact = FALSE)",
     "signed_rank_exact": "exactRankTests::wilcox.exact(after, before, paired = TRUE)",
     "paired_t": "t.test(after, before, paired = TRUE)",
+    "signed_rank_uncorrected": "wilcox.test(after, before, paired = TRUE, exact = FALSE, correct = FALSE)",
+    "mann_whitney_uncorrected": "wilcox.test(value ~ group, exact = FALSE, correct = FALSE)",
+    "jonckheere": 'cor.test(value, as.numeric(group), method = "kendall", exact = FALSE)',
+    "cochran_armitage": "prop.trend.test(table(group, value)[, 1], table(group))",
+    "mcnemar_exact": "t <- table(before, after); binom.test(t[1, 2], t[1, 2] + t[2, 1])",
+    "weighted_difference": "f <- lm(value ~ group, weights = w); "
+    'coef(f)[2] / sqrt(sandwich::vcovHC(f, type = "HC0")[2, 2])',
+    "weighted_wald": "f <- lm(model.matrix(~ value)[, -1] ~ group, weights = w); X <- model.matrix(f); "
+    "u <- solve(crossprod(X, w * X), t(w * X))[2, ] * resid(f); coef(f)[2, ] %*% solve(crossprod(u), coef(f)[2, ])",
+    "bowker": "t <- table(before, after); d <- (t - t(t))[upper.tri(t)]; s <- (t + t(t))[upper.tri(t)]; "
+    "pchisq(sum((d^2 / s)[s > 0]), sum(s > 0), lower.tail = FALSE)",
+    "marginal_homogeneity": "coin::mh_test(table(before, after))",
 }
 R_ADJUSTMENTS = {"benjamini_hochberg": "BH", "holm": "holm", "bonferroni": "bonferroni"}
 TEST = Label("Test", "検定")
+STATISTIC = Label("Statistic", "統計量")
+DF = Label("{statistic}, df = {df}", "{statistic}、自由度 = {df}")
 KNOWN = Label("n", "例数")
+PAIRS = Label("{n} complete pairs", "両時点がそろう{n}例")
 DIFFERENCE = Label("Difference of means (95% interval, Welch)", "平均の差（95%信頼区間、Welch）")
+RISKS = Label(
+    "Difference in percentage points (95% interval, Newcombe)", "割合の差（%ポイント、95%信頼区間、Newcombe）"
+)
+CHANGE = Label("Mean change (95% interval)", "平均変化量（95%信頼区間）")
 BEFORE_CORRECTION = Label("P before correction", "補正前のP値")
 CORRECTION = Label("Correction", "補正")
 IN_R = Label("In R", "Rでは")
@@ -52,45 +74,116 @@ class TestedP(str):
         return made
 
 
-def with_details(text: str, row: Any, words: Any, groups: Any = None, pair: str = "") -> str:
-    """The printed P of a result's row with its details; the bare text where there is no P.
+def opened(
+    text: str,
+    words: Any,
+    label: Label,
+    answer: Any,
+    effects: Iterable[tuple[str, str]] = (),
+    adjust: str = "none",
+    sides: tuple[str, str] = ("before", "after"),
+) -> str:
+    """The printed P of a test with its details; the bare text where there is no P.
 
-    groups  (name, what is known of it) of the groups or times that were compared
-    pair    key of the pair in `p_raw`, where the row has several
+    label    what the test is called
+    answer   `test`, and where they are known `statistic`, `df` and `p_raw`, the P before the correction `adjust`
+    effects  (label, value) as texts of what stands between the statistic and the correction: n, effect with interval
+    sides    what the two samples of a paired test are called in R
     """
-    if not text or text == ABSENT or row.get("test") not in methods.BY_CODE:
+    if not text or text == ABSENT or answer.get("test") not in R_CALLS:
         return text
-    details = [(words(TEST), words.test(row["test"]))]
-    if groups:
-        details.append((words(KNOWN), ", ".join(f"{name} {known['n']}" for name, known in groups)))
-        if difference := _difference([known for _name, known in groups]):
-            details.append((words(DIFFERENCE), difference))
-    adjusted = row.get("adjust")
-    call = R_CALLS[row["test"]]
-    if adjusted in R_ADJUSTMENTS:
-        raw = row.get("p_raw")
-        raw = raw.get(pair) if isinstance(raw, dict) else raw
+    details = [(words(TEST), words(label))]
+    if statistic := _statistic(answer, words):
+        details.append((words(STATISTIC), statistic))
+    details += effects
+    call = R_CALLS[answer["test"]].replace("before", sides[0]).replace("after", sides[1])
+    if adjust in R_ADJUSTMENTS:
         details += [
-            (words(BEFORE_CORRECTION), p_value(raw)),
-            (words(CORRECTION), words(methods.ADJUSTMENTS[adjusted])),
+            (words(BEFORE_CORRECTION), p_value(answer.get("p_raw"))),
+            (words(CORRECTION), words(methods.ADJUSTMENTS[adjust])),
         ]
-        call += f'; p.adjust(p, method = "{R_ADJUSTMENTS[adjusted]}")'
+        call += f'; p.adjust(p, method = "{R_ADJUSTMENTS[adjust]}")'
     return TestedP(text, (*details, (words(IN_R), call)))
 
 
-def _difference(groups: list) -> str:
-    """“−3.2 (−5.1 to −1.3)” of two groups with mean and SD; "" for others."""
-    if len(groups) != 2 or not all(_measured(group) for group in groups):
+def _statistic(answer: Any, words: Any) -> str:
+    """“t = 2.31, df = 45.2”; "" where the test has none, or it is hidden with few patients."""
+    value, df = answer.get("statistic"), answer.get("df")
+    if value is None:
         return ""
+    text = f"{methods.STATISTICS[answer['test']]} = {number(value, 2)}"
+    if df is None:
+        return text
+    parts = df if isinstance(df, list) else [df]
+    return words(DF, statistic=text, df=", ".join(number(part, 0 if part == round(part) else 1) for part in parts))
+
+
+def with_details(
+    text: str, row: Any, words: Any, groups: Any = (), pair: str = "", field: str = "p", more: Any = ()
+) -> str:
+    """The printed P of a row of the segment study's tables with its details.
+
+    groups  (name, what is known of it) of the groups or times that were compared
+    pair    key of the pair in `p_raw`, where the row has several
+    field   `p`, or the name of the P of a further test, such as `p_mcnemar`
+    more    further effects, as `opened` takes them
+    """
+    suffix = field.removeprefix("p")
+    test = suffix.removeprefix("_") or row.get("test")
+    if test not in methods.BY_CODE:
+        return text
+    names = {"statistic": "statistic" + suffix, "df": "df" + suffix, "p_raw": "p_raw"}
+    answer = {name: _of(row.get(place), pair) for name, place in names.items()} | {"test": test}
+    effects = [(words(KNOWN), ", ".join(f"{name} {known['n']}" for name, known in groups))] if groups else []
+    effects += [*_effects(groups, words), *more]
+    adjust = "none" if suffix else row.get("adjust", "none")
+    return opened(text, words, methods.BY_CODE[test].label, answer, effects, adjust)
+
+
+def _of(value: Any, pair: str) -> Any:
+    return value.get(pair) if isinstance(value, dict) else value
+
+
+def _effects(named: Any, words: Any) -> list[tuple[str, str]]:
+    """Of two groups the difference of their means, or of their shares of the first of two categories."""
+    groups = [known for _name, known in named]
+    if len(groups) != 2 or any(isinstance(group["n"], Few) for group in groups):
+        return []
+    between = " − ".join(name for name, _known in named) + ": "
     try:
-        estimate, low, high = welch_interval(*((group["n"], group["mean"], group["sd"]) for group in groups))
+        if all(_measured(group) for group in groups):
+            found = welch_interval(*((group["n"], group["mean"], group["sd"]) for group in groups))
+            return [(words(DIFFERENCE), between + interval(*found, 2))]
+        tables = [list(group.get("counts", {}).values()) for group in groups]
+        if all(len(counts) == 2 and not any(isinstance(count, Few) for count in counts) for counts in tables):
+            share = risk_difference(tables)
+            told = interval(100 * share.estimate, 100 * share.low, 100 * share.high, 1)
+            return [(words(RISKS), between + told)]
     except NotEstimable:
-        return ""
-    return f"{number(estimate, 2)} ({number(low, 2)} – {number(high, 2)})"
+        pass
+    return []
+
+
+def interval(estimate: float, low: float, high: float, decimals: int) -> str:
+    return f"{number(estimate, decimals)} ({number(low, decimals)} – {number(high, decimals)})"
+
+
+def pairs_known(pairs: int, words: Any) -> list[tuple[str, str]]:
+    """How many complete pairs there are, as `opened` takes it."""
+    return [(words(KNOWN), words(PAIRS, n=pairs))]
+
+
+def mean_change(changes: Any, words: Any) -> list[tuple[str, str]]:
+    """The mean change of a group with its interval, as `opened` takes it, of its row of changes."""
+    if not changes or not _measured(changes) or isinstance(changes["n"], Few) or changes["n"] < 2:
+        return []
+    margin = t_quantile(0.975, changes["n"] - 1) * changes["sd"] / changes["n"] ** 0.5
+    mean = changes["mean"]
+    return [(words(CHANGE), interval(mean, mean - margin, mean + margin, 2))]
 
 
 def _measured(group: Any) -> bool:
-    """Whether n, mean and SD are there: those of few patients are hidden, and are no numbers."""
+    """Whether n, mean and SD are there."""
     return all(isinstance(group.get(name), (int, float)) for name in ("n", "mean", "sd"))
 
 

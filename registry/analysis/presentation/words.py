@@ -18,7 +18,14 @@ NOTE = Label(
     "値は平均±標準偏差またはn（既知例に対する%）。",
 )
 LABEL_UNIT = Label("{name}, {unit}", "{name}（{unit}）")
-UNITS = {"years": Label("years", "歳"), "months": Label("months", "か月"), "min": Label("min", "分")}
+UNITS = {
+    "years": Label("years", "歳"),
+    "months": Label("months", "か月"),
+    "days": Label("days", "日"),
+    "hours": Label("hours", "時間"),
+    "deg": Label("deg", "度"),
+    "min": Label("min", "分"),
+}
 P_NOTE = Label("P: {tests}.", "P値：{tests}。")
 
 NOT_ESTIMABLE = Label("–: not estimable. {reasons}.", "–：推定不能。{reasons}。")

@@ -22,7 +22,7 @@ from django.conf import settings
 from registry.analysis.data import frame as frames
 from registry.analysis.data import packed_snapshots
 from registry.analysis.data.coded_columns import coded, differences, joint_counts
-from registry.analysis.design import cohorts, plans, saved_plans, sections
+from registry.analysis.design import cohorts, methods, plans, saved_plans, sections
 from registry.analysis.design.variables import columns
 from registry.analysis.reports.eq5d_report import eq5d_report
 from registry.analysis.reports.figure_numbers import figures
@@ -326,7 +326,9 @@ def _tested(test, taken, field="p"):
         answer = test.run(taken)
     except NotEstimable as why:
         return {field: None, _reason_field(field): NOT_ESTIMABLE.format(why)}
-    return {field: answer.p} | _sampled(answer, field)
+    suffix = field.removeprefix("p")
+    statistic = {name + suffix: value for name, value in methods.statistic_of(test.code, answer).items()}
+    return {field: answer.p} | statistic | _sampled(answer, field)
 
 
 def _reason_field(field):
@@ -370,16 +372,18 @@ def _pairwise_continuous(data, taken):
     except NotEstimable as why:
         nothing = dict.fromkeys(data.pairs)
         return {"p": nothing, "reason": {name: NOT_ESTIMABLE.format(why) for name in data.pairs}}
-    answers = {name: _of_pair(answer.pair(*places)) for name, places in data.pairs.items()}
+    answers = {name: _of_pair(test, answer, answer.pair(*places)) for name, places in data.pairs.items()}
     if test.adjusted:
         return _collected(answers)
     return _adjusted(data, answers)
 
 
-def _of_pair(pair):
+def _of_pair(test, answer, pair):
+    """P of a pair with its statistic, whose degrees of freedom, of Tukey's test, are those of all groups."""
     if pair.p is None:
         return {"p": None, "reason": NOT_ESTIMABLE.format(REASONS["empty_group"])}
-    return {"p": pair.p}
+    df = {"df": float(answer.df)} if hasattr(answer, "df") else {}
+    return {"p": pair.p} | methods.statistic_of(test.code, pair) | df
 
 
 def _pairwise_categorical(data, taken):
@@ -401,7 +405,7 @@ def _adjusted(data, answers):
 def _collected(answers):
     """{pair: {"p": …, "reason": …}} turned into {"p": {pair: …}, "reason": {pair: …}}."""
     result = {"p": {name: answer["p"] for name, answer in answers.items()}}
-    for field in ("reason", "monte_carlo"):
+    for field in ("statistic", "df", "reason", "monte_carlo"):
         if collected := {name: answer[field] for name, answer in answers.items() if field in answer}:
             result[field] = collected
     return result

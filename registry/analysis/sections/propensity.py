@@ -454,10 +454,10 @@ def overlap(section, done):
 def outcome(section, patients, done, asked):
     """The Outcome of one variable at one visit, and its Categories."""
     column = patients.column(asked["variable"], asked.get("visit", ""))
-    test = asked.get("test") or default_test(section, column)
+    test = test_named(section, asked, column)
     if done.reason:
         return Outcome(column.name, column.visit, test, reason=done.reason), []
-    if section.method == "weighting":
+    if is_weighted(section):
         return weighted(done, column), []
     values, codes = column.values[done.inside], column.codes[done.inside]
     if test in ("mcnemar", "bowker"):
@@ -465,12 +465,21 @@ def outcome(section, patients, done, asked):
     return of_differences(column, test, values, done.matched), counted(column, codes, done.matched)
 
 
+def is_weighted(section):
+    """Whether a section gives weights instead of independent sets: a control that is used again is in several pairs."""
+    return section.method == "weighting" or section.replace
+
+
 def default_test(section, column):
-    if section.method == "weighting":
+    if is_weighted(section):
         return "weighted_difference"
     if not column.categories:
         return section.continuous
     return "mcnemar" if len(column.categories) == 2 else "bowker"
+
+
+def test_named(section, asked, column):
+    return asked.get("test", "") if asked.get("test") and not is_weighted(section) else default_test(section, column)
 
 
 DIFFERENCES = {
@@ -589,7 +598,7 @@ def dataset(section, patients, done=None):
     tests = []
     for one in section.outcomes:
         column = told["y." + declared.key(one)] = patients.column(*declared.reference(one))
-        tests.append(one.get("test") or default_test(section, column))
+        tests.append(test_named(section, one, column))
     told |= {"set": np.where(done.sets >= 0, done.sets, np.nan).astype(float), "weight": done.weights}
     told["turn"] = turns(section, done)
     settings = {

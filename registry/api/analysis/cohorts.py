@@ -15,6 +15,7 @@ from registry.api.records.reference import TEXT, whole_list
 from registry.api.shared import lists, request_body
 from registry.api.shared.idempotency import repeatable
 from registry.api.shared.item_fields import Declared, item_schema, represent, serializer, whole
+from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.models import SavedCohort
 from sites.tenancy.access import Can
@@ -151,7 +152,12 @@ class CohortFlow(Resource):
         In a large registry a worker counts it: 202 with nulls until it has, which takes some seconds, and then what it
         counted within the last minutes, with the moment.
         """
-        flow = tasks.cohort_flow(saved_cohorts.cohort_of(saved_of(cohort_id)), access=self.access)
+        saved = saved_of(cohort_id)
+        try:
+            cohort = saved_cohorts.cohort_of(saved)
+        except design_errors.Refused as error:  # the study no longer collects what it names
+            raise Problem(409, design_errors.told(error, get_language())) from error
+        flow = tasks.cohort_flow(cohort, access=self.access)
         if flow is None:
             answer = {"flow": None, "n": None, "counted_at": None}
             return Response(answer, status=202, headers={"Retry-After": str(COUNTING_SECONDS)})
@@ -172,6 +178,6 @@ def cohort_named(given, *, saved=True):
 
 def saved_of(cohort_id):
     saved = SavedCohort.objects.filter(pk=cohort_id).first()
-    if saved is None or saved_cohorts.is_hidden(saved):
+    if saved is None:
         raise Http404
     return saved

@@ -104,9 +104,7 @@ class Comparisons(Resource):
         sent = request_body.read(request, (), body=body, forms=False)
         saved = _saved(given)
         plan = _plan(given if saved is None else saved, sent.errors)
-        cohort = _cohort(named, saved)
-        if cohort is None:
-            sent.errors["cohort"] = [_("there is no such cohort")]
+        cohort = _cohort(named, saved, sent.errors)
         snapshot = snapshot_named(self.access, frozen)
         if frozen is not None and snapshot is None:
             sent.errors["frozen"] = [_("there is no such snapshot")]
@@ -129,11 +127,18 @@ def _saved(given):
     return saved_plans.named(given) if isinstance(given, str) else None
 
 
-def _cohort(named, saved):
-    """The cohort of a name, that of the saved plan, or the segment study's; None where there is no such cohort."""
+def _cohort(named, saved, errors):
+    """The cohort of a name, that of the saved plan, or the segment study's; None, and why, where there is none."""
     if named is None and saved is not None:
-        return saved_plans.cohort_of(saved)
-    return cohort_named(cohorts.SEGI2024.name if named is None else named)
+        try:
+            return saved_plans.cohort_of(saved)
+        except design_errors.Refused as error:
+            errors["cohort"] = [design_errors.told(error, get_language())]
+            return None
+    cohort = cohort_named(cohorts.SEGI2024.name if named is None else named)
+    if cohort is None:
+        errors["cohort"] = [_("there is no such cohort")]
+    return cohort
 
 
 def _plan(given, errors):

@@ -19,7 +19,7 @@ from registry.api.shared.item_fields import Declared, represent, serializer
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports import codebook, streaming
-from registry.exports.choices import Choices, InvalidChoices
+from registry.exports.choices import LISTS, Choices, InvalidChoices
 from registry.exports.datasets import datasets, outputs
 from registry.exports.folder import download_name
 from registry.exports.formats.ordering import is_ordered
@@ -51,8 +51,10 @@ class Parquet(_Streamed):
 
 
 STREAMS = (NDJSON, CSV, Parquet)
-LISTS = ("content", "value_sets")  # choices of several values
-CHOSEN = ("shape", "values", "language", "content", "value_sets", "missing", "dates", "snapshot", "cohort")
+CHOSEN = (
+    *("shape", "values", "language", "content", "value_sets", "timepoints", "instruments"),
+    *("missing", "dates", "snapshot", "cohort"),
+)
 
 
 def _parameter(name, schema, description):

@@ -19,7 +19,7 @@ from registry.api.shared.item_fields import Declared, code_filter, moment_filter
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
 from registry.exports import choices as asked
-from registry.exports import jobs
+from registry.exports import jobs, presets
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.http_range import resumable
 from registry.instruments import value_sets
@@ -52,10 +52,17 @@ def _several(name, known):
     return several | {"default": list(getattr(USUAL, name)), "description": meaning}
 
 
+def _codes_of(meaning):
+    """The schema of codes that the study itself declares."""
+    return {"type": "array", "items": {"type": "string"}, "default": [], "description": meaning}
+
+
 SCHEMAS = {
     **{name: _offered(name) for name in asked.OFFERED},
     "content": _several("content", asked.CONTENT),
     "value_sets": _several("value_sets", value_sets.ALL),
+    "timepoints": _codes_of("Codes of the visits that come in, such as preop; every one where none is named."),
+    "instruments": _codes_of("Codes of the instruments whose columns come in (`/instruments`); all where none is."),
     "by_site": {"type": "boolean", "default": USUAL.by_site, "description": "A folder of files for each site."},
     "snapshot": {
         "type": "string",
@@ -69,8 +76,22 @@ SCHEMAS = {
         "those who compare.",
     },
 }
+PRESET = {"type": "string", "description": "Name of kept choices (`/export-presets`); what else is said goes before."}
 ExportNew = serializer(
-    "ExportNew", {name: Declared(schema) for name, schema in SCHEMAS.items()}, "Every choice may be left out."
+    "ExportNew",
+    {name: Declared(schema) for name, schema in (SCHEMAS | {"preset": PRESET}).items()},
+    "Every choice may be left out.",
+)
+PresetShown = serializer(
+    "ExportPreset",
+    {
+        "name": Declared(TEXT),
+        "shared": serializers.BooleanField(help_text="For everybody who exports."),
+        "made_by": Declared(TEXT),
+        "choices": Declared({"type": "object", "description": "What differs from the usual choices."}),
+        "updated_at": serializers.DateTimeField(),
+    },
+    "Choices of an export that somebody keeps under a name.",
 )
 ExportShown = serializer(
     "Export",
@@ -97,7 +118,7 @@ FILTERS = (
     code_filter("status", "status", Export.Status.values, "How far it is."),
     moment_filter("requested_since", "requested_at", "Asked for at that moment or later."),
 )
-ORDERS = ("requested_at",)
+ORDERS, PRESET_ORDERS = ("requested_at",), ("name",)
 BINARY = {(200, "application/zip"): OpenApiTypes.BINARY, (206, "application/zip"): OpenApiTypes.BINARY}
 
 
@@ -144,13 +165,40 @@ class Exports(_Exports):
     @repeatable
     def post(self, request):
         """Ask for an export. A worker writes it; poll the address in `Location` until `status` is `done`."""
-        choices, errors = choices_read(dict(request.data), self.access)
+        choices, errors = choices_read(_with_preset(dict(request.data), self.access), self.access)
         if errors:
             raise request_body.refused(errors)
         export = start_export(access=self.access, choices=choices)
         export.refresh_from_db()
         location = request.build_absolute_uri(reverse("api:export", args=[export.pk]))
         return Response(self.shown(export), status=202, headers={"Location": location})
+
+
+def _with_preset(given, access):
+    """The choices of a request, those of the preset that it names among them; Problem 422 where there is none."""
+    if "preset" not in given:
+        return given
+    name = given.pop("preset")
+    preset = presets.named(access, name[:80]) if isinstance(name, str) else None
+    if preset is None:
+        raise request_body.refused({"preset": [_("there is no such preset")]})
+    return preset.choices | given
+
+
+class ExportPresets(_Exports):
+    needs = {"GET": Can.EXPORT}
+
+    @extend_schema(parameters=lists.parameters((), PRESET_ORDERS), responses=lists.page_serializer(PresetShown))
+    def get(self, request):
+        """One's own kept choices and those that are shared. `POST /exports` takes one by its name."""
+        return lists.page(request, presets.of(self.access), show=_preset, filters=(), orders=PRESET_ORDERS)
+
+
+def _preset(preset):
+    return represent(PresetShown, {
+        "name": preset.name, "shared": preset.shared, "made_by": preset.created_by.name,
+        "choices": preset.choices, "updated_at": preset.updated_at,
+    })  # fmt: skip
 
 
 def choices_read(given, access):

@@ -30,6 +30,7 @@ from registry.instruments import catalogue, value_sets
 from registry.instruments.keys import ASSESSMENT_DATE, PATIENT_ID, SITE_CODE, TIMEPOINT
 from registry.models import Assessment, Patient, State, Timepoint
 from registry.models.clinical import ASSESSMENT_EXTRAS, ASSESSMENT_ITEMS, record_of
+from registry.protocol.calculated import read_with
 from registry.services import outcomes
 from registry.services.entry.assessments import locked, save_assessment
 from registry.services.files.data_use import of_use_to, patient_of_use_to
@@ -90,7 +91,9 @@ def answers():
 
 
 def visible(access):
-    return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related("site")
+    return of_use_to(access, Assessment.objects.filter(site_id__in=access.scope().read)).select_related(
+        "site", *read_with(catalogue.current().own.get("assessment", ()))
+    )
 
 
 def _shown(row):

@@ -26,6 +26,7 @@ from registry.api.shared.resource import Resource
 from registry.instruments import catalogue
 from registry.instruments.keys import PATIENT_ID, SITE_CODE
 from registry.models import OwnRecord, State
+from registry.protocol.calculated import read_with
 from registry.services.entry import own_records
 from registry.services.files.data_use import of_use_to
 from sites.tenancy.access import Can
@@ -78,7 +79,7 @@ class _OwnRecords(Resource):
 
     def visible(self):
         rows = OwnRecord.objects.filter(site_id__in=self.access.scope().read)
-        return of_use_to(self.access, rows).select_related("site")
+        return of_use_to(self.access, rows).select_related("site", *read_with(catalogue.current().repeats))
 
 
 class OwnRecords(_OwnRecords):

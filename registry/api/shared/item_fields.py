@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, InvalidValue, Item, Label
+from registry.protocol.calculated import calculated
 
 
 def _types(kind, nullable):
@@ -95,11 +96,8 @@ def own_shown_of(row, instruments):
     """What a record holds of some own instruments: items, and what is calculated of them."""
     shown = {}
     for instrument in instruments:
-        answers = {item.name: getattr(row, item.name, None) for item in instrument.items}
-        shown |= {name: as_json(value) for name, value in answers.items()}
-        for derived in instrument.derived:
-            known = answers | {name: getattr(row, name, None) for name in derived.items}
-            shown[derived.name] = as_json(derived.compute(known))
+        values = {item.name: getattr(row, item.name, None) for item in instrument.items} | calculated(instrument, row)
+        shown |= {name: as_json(value) for name, value in values.items()}
     return shown
 
 

@@ -40,10 +40,14 @@ R_HEAD = """\
   attr(value, "label") <- label
   value
 }}
+.unmarked <- function(part) {{  # the mark by which Excel knows UTF-8
+  names(part)[1] <- sub("^\\xef\\xbb\\xbf", "", names(part)[1], useBytes = TRUE)
+  part
+}}
 .read <- function(name) {{
   files <- list.files(".", pattern = paste0("^", name, "[.]csv$"), recursive = TRUE)  # one for each site, if split
   parts <- lapply(files, read.csv, colClasses = "character", na.strings = "", encoding = "UTF-8", check.names = FALSE)
-  do.call(rbind, parts)
+  do.call(rbind, lapply(parts, .unmarked))
 }}
 """
 

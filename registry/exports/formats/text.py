@@ -1,5 +1,6 @@
 """CSV and JSON Lines: straight from COPY, in constant memory."""
 
+import codecs
 import csv
 import io
 from contextlib import closing
@@ -9,7 +10,8 @@ from registry.exports.formats import files
 
 
 def csv_files(archive, part):
-    return files.streams(archive, part, write_csv)
+    write = write_marked_csv if part.choices.marked else write_csv
+    return files.streams(archive, part, write)
 
 
 def jsonl_files(archive, part):
@@ -26,6 +28,12 @@ def write_csv(stream, sql, written, tick):
     """Write a header and the rows; returns the number of rows."""
     stream.write(header(written))
     return _poured(stream, copy_rows.csv_blocks(sql), tick)
+
+
+def write_marked_csv(stream, sql, written, tick):
+    """As `write_csv`, behind the byte order mark by which Excel knows that a text is UTF-8."""
+    stream.write(codecs.BOM_UTF8)
+    return write_csv(stream, sql, written, tick)
 
 
 def write_jsonl(stream, sql, written, tick):

@@ -6,10 +6,9 @@ Lengths are in points from the top left of the printable area, so that whoever d
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from reportlab.graphics import renderPDF
-from reportlab.graphics.barcode.qr import QrCodeWidget
-from reportlab.graphics.shapes import Drawing
+import segno
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
@@ -205,8 +204,15 @@ def _draw_patient(canvas: Canvas, patient: Sequence[tuple[str, str]]) -> None:
 
 
 def _draw_code(canvas: Canvas, address: str) -> None:
-    widget = QrCodeWidget(address, barLevel="M")
-    left, low, right, high = widget.getBounds()
-    drawing = Drawing(QR, QR, transform=[QR / (right - left), 0, 0, QR / (high - low), 0, 0])
-    drawing.add(widget)
-    renderPDF.draw(drawing, canvas, WIDTH - MARGIN - QR, HEIGHT - 26.5 * mm)
+    """The address as QR code, with its quiet zone: each run of dark modules of a row is a rectangle of one path."""
+    modules = list(segno.make_qr(address, error="m", boost_error=False).matrix_iter(border=4))
+    size, path = QR / len(modules), canvas.beginPath()
+    for row, line in enumerate(modules, 1):
+        start = 0
+        for dark, run in groupby(line):
+            length = len(list(run))
+            if dark:
+                path.rect(WIDTH - MARGIN - QR + start * size, HEIGHT - 26.5 * mm + QR - row * size, length * size, size)
+            start += length
+    canvas.setFillGray(INK)
+    canvas.drawPath(path, stroke=0, fill=1)

@@ -3,6 +3,7 @@
 from registry.fhir.mapping import names
 from registry.instruments import catalogue, value_sets
 from registry.instruments.base import Bands
+from registry.protocol.calculated import calculated
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 UCUM = "http://unitsofmeasure.org"
@@ -62,8 +63,7 @@ def written(row, base):
 def _value(row, derived, instrument):
     if not instrument.own:
         return getattr(row, derived.name, None)
-    answers = {item.name: getattr(row, item.name, None) for item in instrument.items}
-    return derived.compute(answers | {name: getattr(row, name, None) for name in derived.items})
+    return calculated(instrument, row)[derived.name]
 
 
 def _shown(derived, value):

@@ -88,11 +88,24 @@ def _conditions(item, instrument, item_shown):
     """Add when an item is asked; returns the extensions that say what FHIR R4 has no word for."""
     if not item.show_if:
         return []
-    when = enable_when(item.show_if, {known.name: known for known in instrument.items})
+    known = {other.name: other for other in instrument.items}
+    when = enable_when(item.show_if, known)
     if when is None:
         return [{"url": f"{OURS}show_if", "valueString": item.show_if}]
-    item_shown |= when
+    item_shown |= when | {"enableWhen": [_of_choice(part, known[part["question"]]) for part in when["enableWhen"]]}
     return []
+
+
+def _of_choice(part, question):
+    """A part of enableWhen; of a question that is a choice here, whatever its codes are, by its Coding."""
+    if not question.choices or part["operator"] == "exists":
+        return part
+    answer = next(name for name in part if name.startswith("answer"))
+    value = part[answer]["code"] if answer == "answerCoding" else part[answer]
+    code = str(int(value)) if isinstance(value, (bool, int, float)) else value
+    label = next((choice.label for choice in question.form_choices if str(choice.code) == code), None)
+    coding = {"system": names.code_system(question.name), "code": code} | ({"display": label.en} if label else {})
+    return {name: given for name, given in part.items() if name != answer} | {"answerCoding": coding}
 
 
 def type_of(derived):

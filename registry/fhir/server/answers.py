@@ -11,6 +11,7 @@ from registry.instruments.base import Label
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, OwnRecord, State, Timepoint
+from registry.protocol.calculated import calculated
 from registry.services.entry.assessments import save_assessment
 from registry.services.entry.own_records import save_own_record
 from registry.services.entry.patients import items_of, save_adverse_event, save_form
@@ -48,7 +49,7 @@ def shown_of(row, instrument, base):
     names = instrument.part_names
     identifying = {item.name for item in instrument.items if item.identifying}
     values = {name: getattr(row, name, None) for name in names if name not in identifying}
-    values |= _calculated(row, instrument)
+    values |= calculated(instrument, row) if instrument.own else {}
     masked = {name for name in identifying if getattr(row, name, None)}
     if "birth_date" in identifying and getattr(row, "age_at_surgery", None) is not None:
         masked.add("birth_date")
@@ -56,16 +57,6 @@ def shown_of(row, instrument, base):
         instrument, row.patient_id, values, row.missing, base,
         version=row.version, updated_at=row.updated_at, masked=masked, **parts,
     )  # fmt: skip
-
-
-def _calculated(row, instrument):
-    """What an own instrument calculates of a row: it is stored nowhere."""
-    if not instrument.own:
-        return {}
-    return {
-        derived.name: derived.compute({name: getattr(row, name, None) for name in derived.items})
-        for derived in instrument.derived
-    }
 
 
 def has_answers(row, instrument):

@@ -20,6 +20,13 @@ LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_time
 CROWDED = 0.8  # of the connections that the server allows
 
 
+def answers(looking):
+    if looking.away:
+        return Finding(FAILED, looking.away)
+    (size,) = looking.ask("SELECT pg_database_size(current_database())")
+    return Finding(OK, _("It answers, and holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
+
+
 def versions(looking):
     (number,) = looking.ask("SELECT current_setting('server_version_num')::int")
     major, minor = divmod(number, 10_000)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from registry.health import shared_folder
 from registry.health.checkup.findings import FAILED, NOTE, OFF, OK, WARNING, Finding
 from registry.models import Identity
 from registry.services.files import shared_store
+from registry.services.protocol import wording
 from registry.services.records import identity
 
 ASK_MAIL = 1.0  # seconds that a mail server may take to answer
@@ -98,6 +100,15 @@ def shared_files(looking):
     return Finding(FAILED, _("Workers write to another folder than %(folder)s here.") % {"folder": folder})
 
 
+def licensed_wording(looking):
+    """Questionnaires that patients' links leave out, for want of their owner's text."""
+    lacking = [one.title.in_language(get_language() or "en") for one in wording.nowhere()]
+    if not lacking:
+        return Finding(OK, _("What the protocol asks of patients has its wording, in one language at least."))
+    words = _("Patients' links do not ask %(names)s: an administrator loads the text (Study, Licensed wording).")
+    return Finding(WARNING, words % {"names": ", ".join(lacking)})
+
+
 def disk(looking):
     folders = [settings.EXPORT_FOLDER, settings.SEAL_FOLDER, settings.BACKUP_FOLDER or None]
     states, lines = [OK], []
@@ -108,8 +119,6 @@ def disk(looking):
             states.append(FAILED)
         elif usage.free < LITTLE_BYTES or usage.free < LITTLE * usage.total:
             states.append(WARNING)
-    (size,) = looking.ask("SELECT pg_database_size(current_database())")
-    lines.append(_("The database holds %(size)s GB.") % {"size": f"{size / 1e9:.1f}"})
     state = FAILED if FAILED in states else WARNING if WARNING in states else OK
     return Finding(state, lines[0], tuple(lines[1:]))
 

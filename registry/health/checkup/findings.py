@@ -1,13 +1,18 @@
 """What a check is given, what it returns, and how checks are carried out."""
 
+import contextvars
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.http import HttpRequest
+from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from registry.health import heartbeats
 from sites.logs.redaction import redacted
@@ -17,6 +22,7 @@ log = logging.getLogger(__name__)
 
 OK, NOTE, WARNING, FAILED, OFF = "ok", "note", "warning", "failed", "off"
 WORST_FIRST = (FAILED, WARNING, NOTE, OK, OFF)
+PATIENCE = 1.2  # seconds that servers beside the database may take to answer, names included
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A part of the installation: `name` is a word for programs, `title` for people (lazy), `look` finds how it is."""
+    """A part of the installation: `name` is a word for programs, `title` for people (lazy), `look` finds how it is.
+
+    database   whether it can be looked at only where the database answers
+    elsewhere  whether another server is asked: that is done beside the rest, and nobody waits for it past PATIENCE
+    """
 
     name: str
     title: str | Promise
     look: Callable[["Looking"], Finding]
+    database: bool = True
+    elsewhere: bool = False
 
 
 @dataclass
@@ -47,6 +59,7 @@ class Looking:
 
     request: HttpRequest | None = None
     beats: dict = field(default_factory=dict)  # name: (seconds since, seconds it took, error)
+    away: str = ""  # why the database does not answer
 
     def ask(self, sql, *values):
         """The first row of a query."""
@@ -63,30 +76,81 @@ class Looking:
 def examine(checks, request=None):
     """[(Check, Finding, seconds)], in the order of the checks."""
     looking = Looking(request)
-    looking.beats = _or_nothing(heartbeats.all_of_them)
-    return [_examined(check, looking) for check in checks]
+    _ask_the_database(looking)
+    answers = {check.name: _begun(check, looking) for check in checks if check.elsewhere}
+    until = time.monotonic() + PATIENCE
+    examined = {check.name: _examined(check, looking) for check in checks if not check.elsewhere}
+    late = Finding(WARNING, _("No answer within %(seconds)s s.") % {"seconds": PATIENCE})
+    for check in checks:
+        if check.elsewhere:
+            examined[check.name] = _in_time(answers[check.name], until) or (check, late, PATIENCE)
+    return [examined[check.name] for check in checks]
 
 
-def _or_nothing(read):
+def _ask_the_database(looking):
+    """Signs of life; where the database does not answer, that is found out, and waited for, once."""
     try:
         with transaction.atomic():
-            return read()
-    except Exception:  # the check of the database says what is wrong
-        log.warning("signs of life cannot be read", exc_info=True)
-        return {}
+            looking.beats = heartbeats.all_of_them()
+    except Error as error:  # the check of the migrations tells of a table that is not there
+        log.warning("signs of life cannot be read: %s", _words(error))
+        if connection.connection is None or connection.connection.closed:
+            looking.away = _words(error)
+
+
+def _begun(check, looking):
+    """A queue that will have the finding. The thread is left alone where it hangs, as in the name of a server."""
+    answer: queue.Queue = queue.Queue(1)
+    language = translation.get_language()
+
+    def look():
+        try:
+            with translation.override(language):
+                answer.put(_examined(check, looking))
+        finally:
+            connection.close()
+
+    threading.Thread(target=contextvars.copy_context().run, args=(look,), daemon=True).start()
+    return answer
+
+
+def _in_time(answer, until):
+    try:
+        return answer.get(timeout=max(until - time.monotonic(), 0.001))
+    except queue.Empty:
+        return None
 
 
 def _examined(check, looking):
     began = time.monotonic()
+    return check, _finding(check, looking), time.monotonic() - began
+
+
+def _finding(check, looking):
+    if not check.database:
+        return _look(check, looking)
+    if looking.away:
+        return Finding(NOTE, _("Not looked at: the database does not answer."))
     try:
         with everything(user_id=current().user_id, reason="check-up"), transaction.atomic():
-            finding = check.look(looking)
+            return check.look(looking)
     except Exception as error:
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        finding = Finding(FAILED, redacted(f"{type(error).__name__}: {words[0]}")[:300])
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
-    return check, finding, time.monotonic() - began
+        return Finding(FAILED, _words(error))
+
+
+def _look(check, looking):
+    try:
+        return check.look(looking)
+    except Exception as error:
+        return Finding(FAILED, _words(error))
+
+
+def _words(error):
+    """What an error says, in one line without secrets."""
+    words = str(error).strip().splitlines() or [type(error).__name__]
+    return redacted(f"{type(error).__name__}: {words[0]}")[:300]
 
 
 def worst(examined):

@@ -42,6 +42,7 @@ TWICE = {
     "adverse_events": Label("The event is on line {n} already.", "この有害事象は{n}行目にもあります。"),
     "follow_up_ends": Label("The patient is on line {n} already.", "この患者は{n}行目にもあります。"),
 }
+RECORD_TWICE = Label("The record is on line {n} already.", "この記録は{n}行目にもあります。")
 LOCKED = Label(
     "The form is signed: it must be unlocked before it can change.",
     "署名済みです。変更するには署名を解除してください。",
@@ -78,7 +79,7 @@ def find_twice(cursor, file, errors):
         WHERE s.line > first.line ORDER BY s.line
         """,
     )
-    reason = TWICE[file.name]
+    reason = TWICE.get(file.name, RECORD_TWICE)
     column = ", ".join(file.key)
     findings = [Finding(file.filename, line, column, value, reason.format(n=first)) for line, first, value in rows]
     errors.extend(findings, total)
@@ -421,8 +422,9 @@ def complete_sql(file, items, alias, missing):
     for extra in asked_among(file.brought):  # whoever begins one answers all that it requires
         if own := [item for item in extra.items if item.name in known]:
             whole = " AND ".join(_answered_if_asked(item, known[item.name], alias) for item in own) or "true"
-            needed.append(f"(NOT ({' OR '.join(known[item.name] for item in own)}) OR ({whole}))")
-    return " AND ".join(needed)
+            begun = "true" if file.form else " OR ".join(known[item.name] for item in own)
+            needed.append(f"(NOT ({begun}) OR ({whole}))")
+    return " AND ".join(needed) or "true"
 
 
 def _unless_not_asked(item, answered, alias, current):

@@ -9,7 +9,6 @@ from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
-from registry.instruments import levels
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.timepoints import unscheduled
 from registry.services.files import file_formats
@@ -25,7 +24,7 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
-NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE)
+NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 REPEAT_INSTRUMENT = "redcap_repeat_instrument"
 
 
@@ -139,6 +138,8 @@ class _Conversion:
         form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
         if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
             return False
+        if any(file.form and self._speaks_of(file, values) for file in self.files):  # a record of a repeating form
+            return False
         if self.mapping.repeats == mapped.UNSCHEDULED:
             patient = values.get(mapped.PATIENT, "")
             self.unscheduled[patient] = self.unscheduled.get(patient, 0) + 1
@@ -157,7 +158,7 @@ class _Conversion:
         """(texts by registry column, the same of each visit that stands beside another); what was not understood is
         told and left out.
         """
-        values, visits, ticked = dict(self.mapping.fixed), {}, None
+        values, visits, ticked = dict(self.mapping.fixed), {}, {}
         self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
         for place, column, target, visit in plan:
             cell = cells[place]
@@ -171,15 +172,16 @@ class _Conversion:
                 continue
             into = visits.setdefault(visit, {}) if visit else values
             if ":" in target:
-                ticked = ticked or set()
-                if understood.text == "1":
-                    ticked.add(target.split(":")[1])
+                name, code = target.split(":")
+                ticked.setdefault((visit, name), set()).update({code} if understood.text == "1" else ())
             elif understood.text.startswith(mapped.REASON):
                 into[target + file_formats.MISSING_SUFFIX] = understood.text[len(mapped.REASON) :]
             else:
                 into[target] = understood.text
-        if ticked is not None:
-            values["lesion_levels"] = ";".join(level for level in levels.LEVELS if level in ticked)
+        for (visit, name), codes in ticked.items():
+            declared = [str(choice.code) for choice in mapped.catalogue_item(name).choices]
+            into = visits[visit] if visit else values
+            into[name] = ";".join(code for code in declared if code in codes)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
         return values, visits
@@ -253,8 +255,7 @@ class _Conversion:
             and values[mapped.TIMEPOINT] == mapped.LEFT_OUT
         ):
             return False
-        named = {mapped.PATIENT, mapped.SITE, mapped.TIMEPOINT}
-        return any(values.get(name) for name in self.given[file.name] if name not in named)
+        return any(values.get(name) for name in self.given[file.name] if name not in NAMING)
 
     def _collect(self, file, row, values):
         """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event.

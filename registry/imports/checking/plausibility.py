@@ -7,6 +7,7 @@ from registry.imports.checking.comparing import touched
 from registry.imports.checking.staging import BIRTH_WARNINGS, UNDER_AGE, UNDER_AGE_LABEL, stage
 from registry.imports.report import LISTED, Finding
 from registry.instruments import catalogue, checks, levels
+from registry.services.current_protocol import minimum_age
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
 from registry.services.follow_up import schedule
@@ -90,6 +91,6 @@ def _unlikely_births(cursor):
     )
     for name, count, lines in cursor.fetchall():
         if name == UNDER_AGE:
-            yield ("birth_date", "consent_date"), UNDER_AGE_LABEL, count, lines
+            yield ("birth_date", "consent_date"), UNDER_AGE_LABEL.format(years=minimum_age()), count, lines
         else:
             yield BIRTH_WARNINGS[name].items, BIRTH_WARNINGS[name].message, count, lines

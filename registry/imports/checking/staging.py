@@ -16,7 +16,7 @@ from registry.instruments.base import InvalidValue, Label
 from registry.instruments.core.patient import age_on
 from registry.instruments.keys import Visit
 from registry.models import Patient
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 from registry.services.files import file_formats
 from registry.services.records.cleaning import BOTH, broken
 from registry.services.records.identity import opened, sealed
@@ -330,6 +330,7 @@ class _Reader:
             self.errors.add(Finding(self.file.filename, 1, "", "", fault))
         if faults:
             return False
+        self.minimum_age = minimum_age()  # once rows are copied, nothing can be asked
         self.width = len(header)
         position = {name: index for index, name in enumerate(header)}
         # A column that may be left out is read from the empty cell that is put behind every row.
@@ -348,6 +349,7 @@ class _Reader:
         self.reported = tuple(name for name, _, _ in self.reasons)
         self.reason_cells = [index for _, _, index in self.reasons]
         extra = catalogue.current().extra_names
+        extra |= set(self.file.optional if self.file.form else ())
         may_stay = self.names if self.partial else extra.intersection(self.names).union(self.file.later)
         self.absent = tuple(name for name in self.names if name not in position and name in may_stay)
         return True
@@ -470,7 +472,7 @@ class _Reader:
         else:
             age = age_on(operated, born) if operated and operated > born else None
             columns = sealed(patient_id or "", {"birth_date": born}) | marks({"birth_date": born})
-            warned = [name for name, applies in _warnings_on_birth(values) if applies]
+            warned = [name for name, applies in _warnings_on_birth(values, self.minimum_age) if applies]
         return [
             copy_text(values["site_code"]),
             copy_text(age),
@@ -481,10 +483,10 @@ class _Reader:
         ]
 
 
-def _warnings_on_birth(values):
+def _warnings_on_birth(values, minimum_age):
     """Soft checks on the birth date, which is not in the clear beyond this point: (name, whether it applies)."""
     consent, born = values["consent_date"], values["birth_date"]
-    yield UNDER_AGE, bool(consent) and consent > born and age_on(consent, born) < MINIMUM_AGE
+    yield UNDER_AGE, bool(consent) and consent > born and age_on(consent, born) < minimum_age
     for check in BIRTH_CHECKS:
         yield check.name, check.applies(values)
 
@@ -492,7 +494,7 @@ def _warnings_on_birth(values):
 BIRTH_CHECKS = tuple(check for check in checks.SOFT_CHECKS if "birth_date" in check.items)
 BIRTH_WARNINGS = {check.name: check for check in BIRTH_CHECKS}
 UNDER_AGE_LABEL = Label(
-    f"The patient was under {MINIMUM_AGE} years on the day of consent", f"同意取得日の年齢が{MINIMUM_AGE}歳未満です"
+    "The patient was under {years} years on the day of consent", "同意取得日の年齢が{years}歳未満です"
 )
 
 _TYPED = re.compile(r"“[^”]*”|「[^」]*」|\d{4}-\d\d-\d\d")

@@ -1,7 +1,7 @@
 """How the columns and values of somebody's file become the registry's: the mapping as data, what is suggested, what
 is wrong with it, and what must still be said.
 
-A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one level of a list (`lesion_levels:C7`,
+A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one code of several (`lesion_levels:C7`,
 for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
 stand for is said
 once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
@@ -18,13 +18,16 @@ from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
+from sites.tenancy.scope import current
 
 PATIENT = "patient_id"
 SITE = "site_code"
 TIMEPOINT = "timepoint"
+RECORD = file_formats.RECORD
 REASON = "!"  # before a reason code where a value stands for a missing one
 AT = "@"  # before the visit of a target
 REPEAT = "redcap_repeat_instance"  # the column by which REDCap numbers the rows of a repeated form
+SEVERAL = ("levels", "codes")  # kinds with several codes, each of which may have a tick box of its own
 UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
 LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
 
@@ -138,7 +141,7 @@ class Mapping:
 
     def files(self):
         """The registry's files that get rows: those of which more is mapped than what rows are named by."""
-        named = {PATIENT, SITE, TIMEPOINT}
+        named = {PATIENT, SITE, TIMEPOINT, RECORD}
         items = {item_name(target) for target in self.targets} - named
         return [file for file in file_formats.accepted() if items.intersection(file.columns)]
 
@@ -176,6 +179,8 @@ def targets():
     """Groups of what a column may stand for: [(Label of the group, [(target, Label)])]."""
     named = [(PATIENT, catalogue.item(PATIENT).label), (SITE, catalogue.item(SITE).label)]
     named.append((TIMEPOINT, catalogue.item(TIMEPOINT).label))
+    if catalogue.current().repeats:
+        named.append((RECORD, file_formats.RECORD_ITEM.label))
     groups = [(Label("What a row is about", "行の識別"), named)]
     date_item = catalogue.item("assessment_date")
     groups.append((Label("Assessment", "評価"), [(date_item.name, date_item.label)]))
@@ -183,7 +188,7 @@ def targets():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
-            if item.kind == "levels":
+            if item.kind in SEVERAL:
                 lines += [
                     (
                         f"{item.name}:{choice.code}",
@@ -338,8 +343,8 @@ def _tick_box(column):
     name, sign, code = column.partition("___")
     if not sign:
         return None
-    target = f"{_names().get(plain(name), name)}:{code.upper()}"
-    return target if target in known_targets() else None
+    item, known = _names().get(plain(name), name), known_targets()
+    return next((target for target in (f"{item}:{code}", f"{item}:{code.upper()}") if target in known), None)
 
 
 def faults(mapping):
@@ -393,12 +398,13 @@ def choices_of(target):
         return [("1", Label("ticked", "チェックあり")), ("0", Label("not ticked", "チェックなし"))]
     if name == TIMEPOINT:
         return [(visit.code, visit.label) for visit in timepoints.planned()]
-    item = catalogue.item(name)
-    return [] if item.kind == "levels" else [(str(choice.code), choice.label) for choice in item.choices]
+    item = catalogue_item(name)
+    return [] if item.kind in SEVERAL else [(str(choice.code), choice.label) for choice in item.choices]
 
 
 def _sites():
-    return Site.objects.order_by("code")
+    """Sites in scope: of others a file of somebody who imports for the own site says nothing."""
+    return Site.objects.filter(pk__in=current().read).order_by("code")
 
 
 def suggested_code(target, value):

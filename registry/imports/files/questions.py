@@ -21,7 +21,7 @@ from registry.imports.files.mapping import (
 )
 from registry.imports.files.notations import DATE_FORMATS
 from registry.instruments.base import MISSING_REASONS, InvalidValue
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 
 MOST_VALUES = 60  # different values of a column that a page lists
 # Numbers and dates that systems write where there is no value.
@@ -83,7 +83,9 @@ def questions(mapping, counts):
     asked, by_target = Questions(), {}
     for column, values in counts.items():  # in the order of the file
         if plain(column) == plain(REPEAT):
-            asked.repeats = any(typed.plain(cell).strip() for cell in values)
+            # Rows of repeating forms are records of theirs; of other forms it must be said.
+            others = any(not file.form for file in mapping.files())
+            asked.repeats = others and any(typed.plain(cell).strip() for cell in values)
         if target := base_of(mapping.columns.get(column, "")):
             names, merged = by_target.setdefault(target, ([], {}))
             names.append(column)
@@ -185,6 +187,8 @@ def _accepts(item, cell, separators):
         ways = (separators,) if separators else (notations.POINT, notations.COMMA)
         if item.kind == "levels":
             spelled = [notations.read_levels(text)[0]]
+        elif item.kind not in ("integer", "decimal"):
+            spelled = [text]
         else:
             spelled = [notations.read_number(item, text, way)[0] for way in ways]
     except InvalidValue:
@@ -216,7 +220,7 @@ def _needs_separators(item, cell):
 
 def adult_of(item):
     """Years that lie between today and a date of `item` at least."""
-    return MINIMUM_AGE if item.name == "birth_date" else 0
+    return minimum_age() if item.name == "birth_date" else 0
 
 
 def _dates(mapping, target, column, values, item):

@@ -125,6 +125,8 @@ def header_faults(file, header, *, partial=False):
     required = [name for name in file.columns if name not in may_lack]
     if len(header) == 1 and not known.intersection(header):
         return [NOT_COMMAS]
+    if file.form and not set(file.columns).difference(file.key).intersection(header):
+        required = [name for name in file.columns if name not in file.key]
     faults = []
     for names, fault in (
         ([name for name in required if name not in header], LACKS),

@@ -17,8 +17,8 @@ STAMPS = {
 
 
 def _columns(file):
-    """Columns of the table that the file gives values for, the key included."""
-    return [column_of(item.name) for item in file.stored]
+    """Columns of the table that the file gives values for, the key included; a record is numbered by the database."""
+    return [column_of(item.name) for item in file.stored if item.name != file_formats.RECORD]
 
 
 def store_new(cursor, file):
@@ -37,6 +37,7 @@ def store_new(cursor, file):
         columns += [state, asked_by(state)]
         values += [_state(complete), _asked(complete)]
     stamps = STAMPS | ({"missing": "c.missing"} if file.keeps_reasons else {})
+    stamps |= {"form": f"'{file.form}'"} if file.form else {}
     for column, value in stamps.items():
         columns.append(column)
         values.append(value)
@@ -89,7 +90,7 @@ def _asked(complete):
 def store_changes(cursor, file):
     """Update the stored rows that differ; the transaction's scope carries the reason."""
     assignments = ["missing = c.missing"] if file.keeps_reasons else []
-    assignments += [f"{column_of(item.name)} = s.{column_of(item.name)}" for item in file.stored]
+    assignments += [f"{column} = s.{column}" for column in _columns(file)]
     if file == file_formats.PATIENTS:
         assignments.append("age_at_surgery = s.age_at_surgery")
     for state, items in file.forms.items():

@@ -9,13 +9,13 @@ from django.db import IntegrityError, connection, transaction
 from registry.imports.report import LISTED, Finding, Findings
 from registry.imports.storing import audit_window
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, Identity, OwnRecord, Patient
 from registry.services.follow_up.ends import AFTER_DEATH, BEFORE_CONSENT
 from sites import audit
-from sites.tenancy.scope import everything
+from sites.tenancy.scope import entered
 
 # Children before what they belong to: the order of removal.
-MODELS = (FollowUpEnd, AdverseEvent, Assessment, Identity, Patient)
+MODELS = (FollowUpEnd, OwnRecord, AdverseEvent, Assessment, Identity, Patient)
 NEVER_RESTORED = ("version", "updated_at", "updated_by_id", "site_id", "key")
 
 CHANGED_LATER = Label("was changed since, by {who}", "その後{who}が変更しました")
@@ -28,17 +28,22 @@ REFUSED_BY_DATABASE = Label(
 
 
 def obstacles(done):
-    """`Findings` on what stands against undoing the Import `done`; file is the table, value the row."""
+    """`Findings` on what stands against undoing the Import `done`; file is the table, value the row.
+
+    Call it in the scope of somebody who may undo it.
+    """
     found = Findings()
-    with everything(), transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         _gather(cursor, done)
         _find_changed_later(cursor, done, found)
         _find_built_upon(cursor, found)
     return found
 
 
-def undo(done, *, user_id, reason):
-    """Take the Import `done` back. Returns (Findings, counts, trail): where there are findings, nothing was changed.
+def undo(done, *, scope):
+    """Take the Import `done` back in `scope`, which holds the reason. Returns (Findings, counts, trail).
+
+    Where there are findings, nothing was changed.
 
     counts  table's name → {"removed": rows, "restored": rows}
     trail   as `Report.trail`
@@ -46,7 +51,7 @@ def undo(done, *, user_id, reason):
     findings, counts, where = Findings(), {}, ()
     try:
         with transaction.atomic():
-            with everything(user_id=user_id, reason=reason), connection.cursor() as cursor:
+            with entered(scope), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'))")
                 after = audit_window.newest(cursor)
                 _gather(cursor, done)

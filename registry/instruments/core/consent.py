@@ -7,6 +7,7 @@ constraints and the words of the trail have one source.
 from registry.instruments.base import Choice, Instrument, Item, Label
 
 CONTACT, DATA_USE = "contact", "data_use"
+TAKEN_BY = "agreed_taken_by"  # a person of the site: in no export
 
 LANGUAGES = (
     Choice("ja", Label("Japanese", "日本語")),
@@ -35,7 +36,7 @@ CONSENT = Instrument(
         Item(name="agreed_on", label=Label("Signed on", "署名日"), kind="date"),
         Item(name="agreed_language", label=Label("Language of the form", "文書の言語"), kind="code", choices=LANGUAGES),
         Item(
-            name="agreed_taken_by",
+            name=TAKEN_BY,
             label=Label("Taken by", "同意取得者"),
             kind="text",
             max_length=100,

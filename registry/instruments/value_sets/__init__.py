@@ -63,10 +63,6 @@ class ValueSet:
         if missing or unknown:
             raise ValueError(f"value set {self.code}: missing {sorted(missing)}, unknown {sorted(unknown)}")
 
-    @property
-    def country(self) -> str:
-        return self.label.en
-
     def hsuv(self, state: int) -> float:
         """The value of a state such as 21232, at full precision. ValueError if it is not a state."""
         try:

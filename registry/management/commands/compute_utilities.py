@@ -5,6 +5,10 @@ from registry.services import outcomes
 
 
 class Command(OutcomesCommand):
-    help = "Compute the HSUV of every assessment. Running it again changes nothing."
-    compute = staticmethod(outcomes.compute_utilities)
+    help = "Compute the HSUV of every assessment. Running it again looks only at what was stored since."
+    compute = staticmethod(outcomes.compute_changed_utilities)
     what = "utilities"
+
+    def add_arguments(self, parser):
+        super().add_arguments(parser)
+        parser.add_argument("--all", action="store_true", dest="anew", help="look at every assessment once more")

@@ -24,6 +24,7 @@ from sites.tenancy.access import Access, Can
 
 ITEMS = catalogue.items(catalogue.ASSESSMENT)  # the core, as it is asked where the protocol says nothing else
 KEYS = ("patient_id", "site_id", "timepoint_id", "missing", "state", "asked_by")
+CHANGING = ("missing", "state", "asked_by")  # besides the answers
 DERIVED = tuple(derived for instrument in catalogue.OF_ASSESSMENT for derived in instrument.derived)
 NOT_OFFERED = Label("“{v}” is only for a patient whose death is on record", "「{v}」は死亡が記録された患者のみの値です")
 DATE_REQUIRED = Label("needs the day of the assessment", "評価日を入力してください")
@@ -91,7 +92,7 @@ def _correct(
         changed += ["state", "asked_by"]
     _derive(row)
     weighed = weigh(patient, record=row, about=_names(), said=said) if row.state != State.DRAFT else None
-    row = store_update(row, changed, reason, asked=OPEN_OF_ASSESSMENT)
+    row = store_update(row, changed, reason, asked=OPEN_OF_ASSESSMENT, beside=(*CHANGING, *answers.values))
     if weighed:
         row.may_leave_queries = weighed.settle(is_open=row.may_leave_queries if changed else None)
     return row

@@ -1,15 +1,17 @@
 """Repeating forms of the study's own: as many records of a patient as there is something to tell."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from registry.instruments import catalogue
 from registry.instruments.base import Instrument
 from registry.models import OwnRecord, Patient, State
 from registry.services.entry.patients import answers_of
-from registry.services.records.cleaning import clean
+from registry.services.records.cleaning import InvalidAnswers, clean
 from registry.services.records.storing import (
     Conflict,
     check_may_change,
@@ -21,6 +23,8 @@ from registry.services.records.storing import (
 from registry.services.review.queries import Said, Unlikely, settle
 from registry.services.review.soft_checks import form_of_record
 from sites.tenancy.access import Access, Can
+
+SENT_AGAIN = timedelta(minutes=1)  # between two presses of one button
 
 
 def instrument(code: str) -> Instrument:
@@ -83,6 +87,26 @@ def save_own_record(
     row = _begun(patient, form, answers, complete)
     _settle_new(patient, row, about, said)
     return row
+
+
+def sent_already(access: Access, patient: Patient, form: str, answers: Any) -> OwnRecord | None:
+    """The record that this person began just now with these very answers: a form that was sent twice, by two presses.
+
+    The second waits for the first, so that it sees what the first stored.
+    """
+    Patient.objects.select_for_update().only("pk").get(pk=patient.pk)
+    rows = OwnRecord.objects.filter(site_id=patient.site_id, patient_id=patient.pk, form=form)
+    recent = rows.filter(updated_by_id=access.user_id, updated_at__gte=timezone.now() - SENT_AGAIN).order_by("-pk")
+    latest = recent.first()
+    if latest is None:
+        return None
+    items = instrument(form).items
+    try:
+        sent = clean(items, answers["raw"], answers["missing"] or {}, complete=False, known=lambda: answers_of(patient))
+    except InvalidAnswers:
+        return None
+    alike = latest.missing == sent.missing and (latest.state != State.DRAFT) == bool(answers["complete"])
+    return latest if alike and all(getattr(latest, name) == value for name, value in sent.values.items()) else None
 
 
 def _settle_new(patient: Patient, row: OwnRecord, about: Any, said: Any) -> None:

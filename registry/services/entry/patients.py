@@ -11,7 +11,7 @@ from registry.instruments.checks import EVENT_CHECKS
 from registry.instruments.core.patient import age_on
 from registry.instruments.patient_forms import PATIENT_FORMS
 from registry.models import AdverseEvent, Erasure, Identity, Patient, State, Transfer
-from registry.services.current_protocol import ARM
+from registry.services.current_protocol import ARM, minimum_age
 from registry.services.entry import known_patients
 from registry.services.follow_up.ends import ask_no_more, broken_by_end
 from registry.services.records import extras, identity
@@ -29,7 +29,6 @@ from registry.services.review.queries import settle
 from sites.tenancy.access import Access, Can
 from sites.tenancy.scope import with_errors
 
-MINIMUM_AGE = 20
 ENROLMENTS = 0x4D53  # the lock that enrolments at one site take in turn
 
 
@@ -39,8 +38,8 @@ def items_of(form: Any) -> Any:
 
 
 INELIGIBLE_AGE = Label(
-    f"The study takes patients of {MINIMUM_AGE} years and over; this patient was {{age}} on the day of consent.",
-    f"本研究の対象は{MINIMUM_AGE}歳以上です。同意取得日の年齢は{{age}}歳です。",
+    "The study takes patients of {years} years and over; this patient was {age} on the day of consent.",
+    "本研究の対象は{years}歳以上です。同意取得日の年齢は{age}歳です。",
 )
 NO_CONSENT = Label("A patient is enrolled only with consent.", "同意がない患者は登録できません。")
 NOT_ENROLLING = Label(
@@ -189,8 +188,9 @@ def _not_enrolled(values: Any, unread: Any, consented: Any) -> dict[str, list[La
     born, consent = values.get("birth_date"), values.get("consent_date")
     if not consented or (consent is None and "consent_date" not in unread):
         errors.setdefault("consent_date", []).append(NO_CONSENT)
-    elif born is not None and consent is not None and age_on(consent, born) < MINIMUM_AGE:
-        errors.setdefault("birth_date", []).append(INELIGIBLE_AGE.format(age=age_on(consent, born)))
+    elif born is not None and consent is not None and age_on(consent, born) < minimum_age():
+        reason = INELIGIBLE_AGE.format(years=minimum_age(), age=age_on(consent, born))
+        errors.setdefault("birth_date", []).append(reason)
     return errors
 
 

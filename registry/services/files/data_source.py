@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    Consent,
+    ConsentWithdrawal,
+    FollowUpEnd,
+    OwnRecord,
+    Patient,
+    ScreeningEntry,
+)
 
 
 @dataclass(frozen=True)
@@ -12,6 +21,7 @@ class Source:
 
     ends         "" for a snapshot of before the ends of follow-up were frozen
     own_records  "" for one of a registry without repeating forms, or of before they were frozen
+    consents, withdrawals, screening  "" where there were none, or of before they were frozen
     lacking      columns that the registry has got since, which are empty there
     """
 
@@ -20,6 +30,9 @@ class Source:
     events: str = AdverseEvent._meta.db_table
     ends: str = FollowUpEnd._meta.db_table
     own_records: str = OwnRecord._meta.db_table
+    consents: str = Consent._meta.db_table
+    withdrawals: str = ConsentWithdrawal._meta.db_table
+    screening: str = ScreeningEntry._meta.db_table
     lacking: frozenset = frozenset()
 
     def reading(self, sql: str) -> Any:

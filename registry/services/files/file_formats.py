@@ -1,7 +1,7 @@
 """The registry's files: which columns each has, in order, and how text is guarded for spreadsheets.
 
-Three are the contract's; the ends of follow-up are a file beside them. Everything is derived from the instruments'
-catalogue; reading and writing the files both ask here.
+Three are the contract's; the ends of follow-up, and each repeating form of the study's own, are files beside them.
+Everything is derived from the instruments' catalogue; reading and writing the files both ask here.
 """
 
 import re
@@ -14,13 +14,14 @@ from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Choice, Instrument, Item, Label
 from registry.instruments.extras import COMPUTED
 from registry.instruments.patient_forms import PATIENT_FORMS, STATE_COLUMNS
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, Patient
+from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient
 
 MISSING_SUFFIX = "_missing"
 MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
 
 # Columns of a file that are stored under another name, or elsewhere altogether.
-STORED_AS = {"timepoint": "timepoint_id"}
+RECORD = "record"  # the number that tells a record of a repeating form from the patient's others
+STORED_AS = {"timepoint": "timepoint_id", RECORD: "id"}
 NOT_IN_TABLE = ("site_code", "birth_date")
 
 
@@ -34,6 +35,7 @@ class File:
     forms     column with the state of a form, to the items that the form needs before it is complete
     extra_forms column with the state of a form ("" for one without), to the form whose extras an import takes too
     brought   those of them that are among the items (`with_extras`)
+    form      code of the repeating form that every row is a record of; "" for a file that is none's
 
     Two are equal where they are the same file, whatever extras were brought.
     """
@@ -47,6 +49,7 @@ class File:
     forms: dict[str, tuple[Item, ...]]
     extra_forms: dict[str, str] = field(default_factory=dict)
     brought: tuple[Instrument, ...] = ()
+    form: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, File) and self.name == other.name
@@ -79,7 +82,7 @@ class File:
 
     def passes_over(self, name: str) -> bool:
         """Whether an import leaves the column `name` unread: what an export computes beside the answers to extras."""
-        return bool(self.extra_forms) and (name in COMPUTED or name in calculated())
+        return bool(self.extra_forms or self.form) and (name in COMPUTED or name in calculated())
 
     @property
     def filename(self) -> str:
@@ -114,7 +117,7 @@ class File:
 
     def may_lack(self, name: str) -> bool:
         """Whether a reason may stand for a missing value of the column `name`."""
-        return self.keeps_reasons and name not in self.mandatory
+        return self.keeps_reasons and name not in self.mandatory + self.key
 
     @property
     def stored(self) -> tuple[Item, ...]:
@@ -172,9 +175,40 @@ CONTRACT = (PATIENTS, ASSESSMENTS, ADVERSE_EVENTS)
 FILES = (*CONTRACT, FOLLOW_UP_ENDS)
 
 
+RECORD_ITEM = Item(
+    name=RECORD,
+    label=Label("Number of the record", "記録番号"),
+    kind="integer",
+    minimum=1,
+    maximum=2**53,
+    required=False,
+)
+
+
+def repeat(instrument: Instrument) -> File:
+    """The file of a repeating form: a row a record, known by its number; a row without one is a new record."""
+    items = tuple(replace(item, required=False) for item in instrument.items)
+    return File(
+        name=f"own_{instrument.code}",
+        model=OwnRecord,
+        items=(catalogue.item("patient_id"), RECORD_ITEM, *items),
+        key=("patient_id", RECORD),
+        mandatory=("patient_id",),
+        optional=(RECORD, *(item.name for item in items)),
+        forms={"state": items},
+        brought=(instrument,),
+        form=instrument.code,
+    )
+
+
+def files() -> tuple[File, ...]:
+    """Every file that an import takes now: the registry's, and those of the study's own repeating forms."""
+    return (*FILES, *map(repeat, catalogue.current().repeats))
+
+
 def accepted() -> tuple[File, ...]:
     """The files with everything that an import takes."""
-    return tuple(file.with_extras(catalogue.current().extra_names) for file in FILES)
+    return tuple(file.with_extras(catalogue.current().extra_names) for file in files())
 
 
 def calculated() -> frozenset[str]:

@@ -18,7 +18,18 @@ from django.db.models import Model
 
 from registry.instruments import catalogue, levels
 from registry.instruments.base import Label
-from registry.models import AdverseEvent, Assessment, FollowUpEnd, OwnRecord, Patient, Snapshot, SnapshotPart
+from registry.models import (
+    AdverseEvent,
+    Assessment,
+    Consent,
+    ConsentWithdrawal,
+    FollowUpEnd,
+    OwnRecord,
+    Patient,
+    ScreeningEntry,
+    Snapshot,
+    SnapshotPart,
+)
 from registry.services.current_protocol import hidden_names
 from registry.services.files.data_source import LIVE, Source
 from registry.services.files.data_use import WITHDRAWN
@@ -56,9 +67,15 @@ TABLES = (
     Table("ends", FollowUpEnd, ("patient_id",)),
     # Nothing but its number tells a record of a repeating form from the patient's others.
     Table("own_records", OwnRecord, ("patient_id", "form", "id")),
+    Table("consents", Consent, ("patient_id", "agreed_version")),
+    Table("withdrawals", ConsentWithdrawal, ("patient_id", "id")),
+    Table("screening", ScreeningEntry, ("id",)),
 )
+LATER = ("own_records", "consents", "withdrawals", "screening")  # frozen where there are any, so that hashes stay
 _IDENTIFYING = {item.name for file in FILES for item in file.items if item.identifying}
-UNWANTED = NOT_FROZEN | _IDENTIFYING
+# Who took or recorded a consent, and what was written about a correction, is no finding either.
+_OF_STAFF = {"agreed_taken_by", "recorded_by_id", "recorded_at", "corrected_by_id", "correction"}
+UNWANTED = NOT_FROZEN | _IDENTIFYING | _OF_STAFF
 ALTERED = Label(
     "The snapshot is not what it was when it was made. Tell the operator.",
     "スナップショットの内容が作成時と一致しません。管理者に連絡してください。",
@@ -114,8 +131,14 @@ def freeze(*, access: Access, label: Any, note: str = "") -> Snapshot:
 
 
 def _to_freeze() -> list[Table]:
-    """Every table, without that of repeating forms where the protocol never had any."""
-    return [table for table in TABLES if table.model is not OwnRecord or catalogue.current().repeats]
+    """Every table, without those that not every registry has where this one has nothing in them."""
+    return [table for table in TABLES if table.name not in LATER or _is_kept(table)]
+
+
+def _is_kept(table: Table) -> bool:
+    if table.model is OwnRecord:
+        return bool(catalogue.current().repeats)
+    return table.model._default_manager.exists()
 
 
 def _frozen(label: Any, note: Any, user_id: Any) -> Snapshot:
@@ -214,13 +237,29 @@ def _tables(snapshot: Any) -> list[Table]:
 
 
 def _source(snapshot: Any) -> Source:
-    names = {table.name: f"frozen_{snapshot.pk.hex}_{table.name}" for table in _tables(snapshot)}
+    names = {table.name: _name(snapshot, table) for table in _tables(snapshot)}
+    for table in _tables(snapshot):
+        _restored(snapshot, table)
+    return Source(**{"ends": ""} | dict.fromkeys(LATER, "") | names, lacking=lacking(snapshot))
+
+
+def _name(snapshot: Any, table: Table) -> str:
+    return f"frozen_{snapshot.pk.hex}_{table.name}"
+
+
+def table_of(snapshot: Any, name: str) -> str:
+    """The temporary table of one table of a Snapshot alone; "" where it did not freeze it."""
+    table = next((table for table in _tables(snapshot) if table.name == name), None)
+    return _restored(snapshot, table) if table else ""
+
+
+def _restored(snapshot: Any, table: Table) -> str:
+    name = _name(snapshot, table)
     with connection.cursor() as cursor:
-        for table in _tables(snapshot):
-            cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{names[table.name]}"])
-            if cursor.fetchone()[0] is None:
-                _restore(cursor, snapshot, table, names[table.name])
-    return Source(**{"ends": "", "own_records": ""} | names, lacking=lacking(snapshot))
+        cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{name}"])
+        if cursor.fetchone()[0] is None:
+            _restore(cursor, snapshot, table, name)
+    return name
 
 
 def _restore(cursor: Any, snapshot: Any, table: Any, name: str) -> None:

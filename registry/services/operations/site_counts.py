@@ -109,7 +109,7 @@ def keep() -> None:
         return
     plans, today = schedule.plans(), timezone.localdate()
     site_ids = list(Site.objects.order_by().values_list("pk", flat=True))
-    with watermarks.since_last("site counts", f"{today} {len(site_ids)}", READ) as changed:
+    with watermarks.since_last("site counts", f"{today} {len(site_ids)}", READ, often=True) as changed:
         first = _key("enrolled", site_ids[0], today) if site_ids else None
         if first and (changed or cache.get(first) is None):
             for kind in KINDS:

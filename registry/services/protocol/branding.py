@@ -102,6 +102,11 @@ def current() -> Brand:
     return _known[number]
 
 
+def remembered() -> Brand:
+    """The Brand that this process read last, the product's where it read none: for pages while the database is away."""
+    return next(reversed(_known.values()), Brand())
+
+
 FORGETTING.append(_known.clear)
 
 

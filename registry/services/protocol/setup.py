@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import catalogue
@@ -24,13 +25,14 @@ from registry.protocol import definitions
 from registry.protocol.definitions import Fault
 from registry.services import current_protocol as current
 from registry.services.follow_up import schedule
-from registry.services.protocol import branding, publishing
+from registry.services.protocol import branding, publishing, wording
 from registry.services.protocol.publishing import InvalidDefinition
 from sites.models import Membership, Site
 from sites.tenancy.access import BLINDABLE, Access, Can
 
 TEXTS = ("short_name", "number", "jrct", "umin", "contact", "imprint", "colour", "accent")
 ARM_FORMS = ("baseline", "surgery")
+OLDEST = 100  # years that a study may ask for at least
 LISTS = ("arms", "inclusion", "exclusion", "consent", "ethics")
 # Core instruments without which the registry knows nothing of a patient.
 ALWAYS = frozenset(
@@ -76,6 +78,7 @@ def steps(protocol: Any = None) -> list[Step]:
         ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
         ("matrix", _("What is asked when"), "study_matrix", "matrix" in protocol or "off" in protocol,
          _("a look at the matrix"), ""),
+        ("wording", _("Licensed wording"), "licensed_wording", not (unworded := _unworded()), unworded, ""),
         ("arms", _("Arms"), "study_about", lines("arms") >= 2 or about.get("single_arm"),
          _("two arms, or one group"), ""),
         ("eligibility", _("Eligibility"), "study_about", lines("inclusion"), _("inclusion criteria"), ""),
@@ -86,6 +89,11 @@ def steps(protocol: Any = None) -> list[Step]:
         Step(code, str(title), url, "" if done else str(missing), str(note))
         for code, title, url, done, missing, note in rows
     ]
+
+
+def _unworded() -> str:
+    """Names of the questionnaires that no patient's link asks, for want of their licensed wording."""
+    return ", ".join(one.title.in_language(get_language() or "en") for one in wording.nowhere())
 
 
 @transaction.atomic
@@ -180,8 +188,15 @@ def _faults(about: Any) -> Iterator[Fault]:
             fits = ", ".join(BLINDABLE)
             reason = Label(f"cannot be blind; one of {fits} can", f"盲検にできません（{fits}のいずれか）")
             yield Fault(0, "blind", str(role)[:80], reason)
+    yield from _number_faults(about)
+
+
+def _number_faults(about: Any) -> Iterator[Fault]:
     if about.get("target") and not str(about["target"]).isdecimal():
         yield Fault(0, "target", str(about["target"]), Label("must be a whole number", "整数を入力してください"))
+    if (age := about.get("minimum_age")) not in (None, "") and not (str(age).isdecimal() and int(age) <= OLDEST):
+        reason = Label(f"must be a whole number of years up to {OLDEST}", f"{OLDEST}以下の整数（歳）としてください")
+        yield Fault(0, "minimum_age", str(age)[:80], reason)
 
 
 def _ethics_faults(approvals: Any) -> Iterator[Fault]:

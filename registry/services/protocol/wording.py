@@ -247,6 +247,23 @@ def lacking(instruments: Any, language: str) -> list[Questionnaire]:
     return [one for one in questionnaires().values() if any(instrument.code in asked for instrument in one.instruments)]
 
 
+def nowhere() -> list[Questionnaire]:
+    """The questionnaires that the protocol asks and whose wording is loaded in no language: no link asks them."""
+    current = catalogue.current()
+    asked = {one.code for one in current.of_assessment if current.asks(one.code)} & needed()
+    held = {code for (code, _language), (document, _mark) in _in_languages().items() if _fits(code, document)}
+    return [
+        one
+        for one in questionnaires().values()
+        if one.code not in held and any(instrument.code in asked for instrument in one.instruments)
+    ]
+
+
+def _fits(code: str, document: Mapping[str, Any]) -> bool:
+    questionnaire = questionnaires().get(code)
+    return questionnaire is not None and fits(questionnaire, document)
+
+
 def worded(instrument: Instrument, language: str) -> Instrument:
     """The instrument with its licensed wording in a language in place of our labels; as it is where none is loaded."""
     document = loaded(language).get(instrument.code)

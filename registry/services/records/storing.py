@@ -82,12 +82,13 @@ def set_values(row: Any, answers: Any) -> list:
     return changed
 
 
-def store_update(row: Any, changed: Any, reason: Any, asked: Any = None) -> Any:
+def store_update(row: Any, changed: Any, reason: Any, asked: Any = None, beside: Any = ()) -> Any:
     """Write the changed columns; the trigger raises the version, the audit trail keeps the reason.
 
-    asked  as of `fast_rows.update`
+    asked   as of `fast_rows.update`
+    beside  columns that are written as they are: where every correction names the same, PostgreSQL plans one statement
     """
-    if changed and not update(row, tuple(sorted(changed)), reason, asked):
+    if changed and not update(row, tuple(sorted({*changed, *beside})), reason, asked):
         raise Conflict(None)
     return row
 

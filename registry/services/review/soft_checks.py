@@ -144,14 +144,14 @@ def _of_what_is_on(on: Any) -> Any:
     return tuple(check for check in checks.SOFT_CHECKS if off.isdisjoint(expanded(check.items)))
 
 
-def _kind(names: Any) -> QueryForm:
-    names, current = set(names), catalogue.current()
+@lru_cache(maxsize=512)
+def _kind(names: frozenset[str], current: Any) -> QueryForm:
     for form in ("assessment", *reversed(PATIENT_FORMS)):
         if names & {item.name for item in catalogue.items(current.own.get(form, ()))}:
             return QueryForm(form)
     if form_of_repeat(names):
         return QueryForm.OWN_RECORD
-    return _built_in_kind(frozenset(names))
+    return _built_in_kind(names)
 
 
 def form_of_repeat(names: Any) -> str:
@@ -161,7 +161,6 @@ def form_of_repeat(names: Any) -> str:
     return next(of, "")
 
 
-@cache
 def _built_in_kind(names: Any) -> Any:
     if names & _EVENT:
         return QueryForm.ADVERSE_EVENT
@@ -174,7 +173,7 @@ def _built_in_kind(names: Any) -> Any:
 
 def kind_of(check: Any) -> QueryForm:
     """The kind of form that a check is about: the one that has the most specific of its items."""
-    return _kind(check.items)
+    return _kind(frozenset(check.items), catalogue.current())
 
 
 def items_of(form_kind: Any, own: str | None = None) -> frozenset[str]:

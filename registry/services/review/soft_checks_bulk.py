@@ -53,7 +53,7 @@ def _fingerprint() -> str:
     return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def sweep(patients: Any = None) -> Any:
     """Bring the queries of rules in line with every form in scope; returns how many were raised, raised again, closed.
 

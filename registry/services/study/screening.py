@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max
+from django.db.models import Max
 
 from registry.instruments.base import Choice, Label
 from registry.instruments.core import screening as declared
@@ -210,13 +210,22 @@ class Screened:
                 into[reason] = into.get(reason, 0) + n
 
 
-def by_site() -> dict[int, Screened]:
-    """Site id to its Screened, of the sites in scope that keep a log; the registry counts whoever is enrolled."""
-    rows = ScreeningEntry.objects.order_by().exclude(screen_outcome=declared.IN_ERROR)
+def by_site(table: str = ScreeningEntry._meta.db_table) -> dict[int, Screened]:
+    """Site id to its Screened, of the sites in scope that keep a log; the registry counts whoever is enrolled.
+
+    table  that of a snapshot (`Source.screening`), where it is not the registry's own; "" for none
+    """
     counted: dict[int, Screened] = {}
-    for site_id, outcome, reason, n in rows.values_list("site_id", "screen_outcome", "screen_reason").annotate(
-        Count("pk")
-    ):
+    if not table:
+        return counted
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT site_id, screen_outcome, screen_reason, count(*) FROM {table} WHERE screen_outcome <> %s "
+            "GROUP BY 1, 2, 3",
+            [declared.IN_ERROR],
+        )
+        rows = cursor.fetchall()
+    for site_id, outcome, reason, n in rows:
         of_site = counted.setdefault(site_id, Screened())
         if outcome == declared.ENROLLED:
             of_site.left.setdefault(outcome, {})

@@ -14,11 +14,20 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from registry.analysis.design import errors as design_errors
-from registry.analysis.design.cohorts import ASSESSED, BASELINE_CHARACTERISTICS, MEASURED, OF_PATIENT, STEPS, Step
+from registry.analysis.design.cohorts import (
+    ASSESSED,
+    BASELINE_CHARACTERISTICS,
+    KINDS_OF_STEPS,
+    MEASURED,
+    OF_PATIENT,
+    STEPS,
+    Step,
+)
+from registry.analysis.design.variables import sources
 from registry.analysis.presentation.words import UNITS
 from registry.instruments import catalogue, levels, variables
 from registry.instruments.base import Label
-from registry.instruments.timepoints import SCHEDULE
+from registry.instruments.timepoints import SCHEDULE, planned
 from registry.services.records import extras
 from sites.models import Site
 
@@ -40,19 +49,36 @@ def _name(variable, timepoint):
     return variable if timepoint in (None, BASELINE) else f"{variable}@{timepoint}"
 
 
-def _visits_asked(data):
+def _own(instrument, record):
+    """What a cohort may ask of an own instrument of the study: each Source as a variable."""
+    titled = Label("{instrument}: {item}", "{instrument}：{item}")
+    several = record == sources.VISIT and len(instrument.items) > 1
+    for part in instrument.parts:
+        for source in sources.of_part(part, instrument, record):
+            yield variables.Variable(
+                name=source.name,
+                label=titled.format(instrument=instrument.title, item=source.label) if several else source.label,
+                kind=KINDS_OF_STEPS[source.kind],
+                unit=source.unit,
+                decimals=source.decimals,
+                categories=source.categories,
+            )
+
+
+def _later():
+    """The visits after the one before surgery."""
+    return [visit for visit in planned() if visit.code != BASELINE]
+
+
+def _visits_asked(data, assessed):
     """The answers at later visits that an address asks, or asks to be asked: {(variable, code of the timepoint): None},
     in their order."""
     visits = {}
     for name in (*data, *data.getlist("ask")):
         variable, at, end = name.partition("@")
         timepoint = re.sub(f"_({'|'.join(LIMITS)})$", "", end)
-        if (
-            at
-            and variable in {variable.name for variable in ASSESSED}
-            and timepoint in {visit.code for visit in SCHEDULE[1:]}
-        ):
-            visits[variables.get(variable), timepoint] = None
+        if at and variable in assessed and timepoint in {visit.code for visit in _later()}:
+            visits[assessed[variable], timepoint] = None
     return visits
 
 
@@ -74,8 +100,16 @@ class CohortForm(forms.Form):
 
     def __init__(self, data):
         super().__init__(data)
+        current = catalogue.current()
+        self.own = {
+            instrument.code: tuple(_own(instrument, record))
+            for record, some in ((sources.PATIENT, current.of_patient), (sources.VISIT, current.of_assessment))
+            for instrument in some
+            if instrument.own
+        }
         self.instruments = list(self._instruments())
-        self.later = _visits_asked(data)
+        self.own_assessed = self._of_own(current.of_assessment)
+        self.later = _visits_asked(data, {variable.name: variable for variable in (*ASSESSED, *self.own_assessed)})
         self.sections = [
             (_("Lesion"), [self._rule(RULES[0]), *self._vertebrae(), *self._levels(), self._codes("segment_group")]),
             (_("Operation"), [self._rule(RULES[1]), self._codes("procedure"), *self._dates()]),
@@ -114,17 +148,26 @@ class CohortForm(forms.Form):
         asked = {instrument.code for instrument in extras.asked()}
         spoken = "|".join((*self.data, *self.data.getlist("known"), *self.data.getlist("ask")))
         for instrument in (*catalogue.current().of_patient, *catalogue.current().of_assessment):
-            parts = [part.name for part in instrument.parts if part.name in FURTHER]
+            parts = [re.escape(variable.name) for variable in self._variables(instrument)]
             if parts and (instrument.code in asked or re.search(rf"(^|\|)({'|'.join(parts)})(_|@|\||$)", spoken)):
                 yield instrument
+
+    def _variables(self, instrument):
+        """What only cohorts ask of an instrument, or all of one of the study's own."""
+        further = [FURTHER[part.name] for part in instrument.parts if part.name in FURTHER]
+        return [*further, *self.own.get(instrument.code, ())]
+
+    def _of_own(self, instruments):
+        """The variables of those own instruments that the page asks."""
+        asked = {instrument.code for instrument in self.instruments}
+        return [one for some in instruments if some.code in asked for one in self.own.get(some.code, ())]
 
     def _of_instrument(self, instrument):
         """The title of its section, and the names of its fields."""
         title = _in_words(instrument.title)
         if instrument in catalogue.current().of_assessment:
             title = _("{instrument}, before surgery").format(instrument=title)
-        parts = [FURTHER[part.name] for part in instrument.parts if part.name in FURTHER]
-        return title, [name for part in parts for name in self._questions(part)]
+        return title, [name for part in self._variables(instrument) for name in self._questions(part)]
 
     # Questions; each gives the name of its field
 
@@ -154,14 +197,14 @@ class CohortForm(forms.Form):
         if variable.kind == "continuous":
             yield from self._limits(variable, timepoint)
         elif variable.kind == "date":
-            yield from self._dated(variable)
+            yield from self._dated(variable, timepoint)
         else:
             yield self._categories(variable, timepoint)
 
     def _categories(self, variable, timepoint=BASELINE):
         """Codes to tick; a grade or a number of points stands before its words."""
         label = _in_words(variable.label)
-        graded = variable in (*variables.GRADES, *variables.DOMAINS) or variable.name in FURTHER
+        graded = variable in (*variables.GRADES, *variables.DOMAINS) or self._is_further(variable)
         label_of = self._graded if graded else lambda choice: _in_words(choice.label)
         if variable in variables.GRADES and timepoint == BASELINE:  # below the question that joins several of them
             label = _("{variable}: single grades").format(variable=label)
@@ -169,6 +212,9 @@ class CohortForm(forms.Form):
             label = f"EQ-5D-5L · {label}"
         choices = [(str(category.code), label_of(category)) for category in variable.categories]
         return self._several(_name(variable.name, timepoint), self._at(label, timepoint), choices)
+
+    def _is_further(self, variable):
+        return variable.name in FURTHER or any(variable in some for some in self.own.values())
 
     @staticmethod
     def _graded(choice):
@@ -180,7 +226,7 @@ class CohortForm(forms.Form):
     def _at(label, timepoint):
         if timepoint == BASELINE:
             return label
-        when = next(visit for visit in SCHEDULE if visit.code == timepoint)
+        when = next(visit for visit in planned() if visit.code == timepoint)
         return _("{variable} ({visit})").format(variable=label, visit=_in_words(when.label))
 
     def _whole(self, name, label, least=0):
@@ -199,9 +245,10 @@ class CohortForm(forms.Form):
         for name, label in (("operated_from", _("Operated from")), ("operated_until", _("Operated until"))):
             yield self._date(name, label)
 
-    def _dated(self, variable):
+    def _dated(self, variable, timepoint=BASELINE):
+        about = self._at(_in_words(variable.label), timepoint)
         for end, label in (("from", _("{variable}, from")), ("until", _("{variable}, until"))):
-            yield self._date(f"{variable.name}_{end}", label.format(variable=_in_words(variable.label)))
+            yield self._date(f"{_name(variable.name, timepoint)}_{end}", label.format(variable=about))
 
     def _date(self, name, label):
         widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -212,7 +259,7 @@ class CohortForm(forms.Form):
         named = Label("{name} ({unit})", "{name}（{unit}）") if variable.unit else Label("{name}", "{name}")
         label = _in_words(named).format(name=_in_words(variable.label), unit=unit.in_language(get_language() or "en"))
         label = self._at(label, timepoint)
-        fine = variable is variables.HSUV or variable.name in FURTHER
+        fine = variable is variables.HSUV or self._is_further(variable)
         for end, title in (("min", _("{variable}, at least")), ("max", _("{variable}, at most"))):
             widget = forms.NumberInput(attrs={"step": f"{10**-variable.decimals:g}" if fine else 1})
             field = forms.FloatField(label=title.format(variable=label), required=False, widget=widget)
@@ -228,7 +275,8 @@ class CohortForm(forms.Form):
     def _assessed(self, offered):
         """Those of the variables that this registry asks at its visits."""
         further = {part.name for instrument in self.instruments for part in instrument.parts}
-        return [variable for variable in offered if variable.name not in FURTHER or variable.name in further]
+        built_in = [variable for variable in offered if variable.name not in FURTHER or variable.name in further]
+        return [*built_in, *self.own_assessed]
 
     def _ask(self):
         """Which answer at a later visit to ask about: the page then has that question."""
@@ -238,24 +286,21 @@ class CohortForm(forms.Form):
                 _in_words(when.label),
                 [(f"{variable.name}@{when.code}", _in_words(variable.label)) for variable in offered],
             )
-            for when in SCHEDULE[1:]
+            for when in _later()
         ]
         label = _("Ask about an answer at a later visit")
         return self._add("ask", forms.ChoiceField(label=label, choices=[("", "–"), *choices], required=False))
 
     def _grid(self):
         known = self._assessed(MEASURED)
-        choices = [(f"{variable.name}@{when.code}", "") for variable in known for when in SCHEDULE]
+        choices = [(f"{variable.name}@{when.code}", "") for variable in known for when in planned()]
         self._several("known", _("Known answers"), choices)
         chosen = set(self["known"].value() or ())
-        rows = [
-            (
-                _in_words(variable.label),
-                [(f"{variable.name}@{when.code}", f"{variable.name}@{when.code}" in chosen, when) for when in SCHEDULE],
-            )
-            for variable in known
-        ]
-        return Section(_("Completeness"), [self["known"]], [([_in_words(when.label) for when in SCHEDULE]), rows])
+        rows = []
+        for variable in known:
+            names = [(f"{variable.name}@{when.code}", when) for when in planned()]
+            rows.append((_in_words(variable.label), [(name, name in chosen, when) for name, when in names]))
+        return Section(_("Completeness"), [self["known"]], [([_in_words(when.label) for when in planned()]), rows])
 
     # Steps
 
@@ -274,8 +319,8 @@ class CohortForm(forms.Form):
     def _steps(self, given):
         yield from self._plain_steps(given)
         asked = [
-            *((variable, None) for variable in OF_PATIENT),
-            *((variable, BASELINE) for variable in AT_BASELINE),
+            *((variable, None) for variable in (*OF_PATIENT, *self._of_own(catalogue.current().of_patient))),
+            *((variable, BASELINE) for variable in (*AT_BASELINE, *self.own_assessed)),
             *self.later,
         ]
         for variable, timepoint in asked:

@@ -32,15 +32,21 @@ PAGE = 100
 @require_safe
 @for_comparing
 def cohort_list(request):
-    rows = [
-        (saved, _labels(saved_cohorts.cohort_of(saved))) for saved in _saved() if not saved_cohorts.is_hidden(saved)
-    ]
+    rows = [(saved, _steps_of(saved)) for saved in _saved()]
     declared = [(cohort, _labels(cohort), address_of(cohort.steps)) for cohort in cohorts.COHORTS.values()]
     return render(request, "cohorts/list.html", {"rows": rows, "declared": declared})
 
 
 def _saved():
     return SavedCohort.objects.select_related("created_by").order_by("name", "-version")
+
+
+def _steps_of(saved):
+    """What a saved cohort asks, or why it can no longer be read: a study may cease to collect what it names."""
+    try:
+        return _labels(saved_cohorts.cohort_of(saved))
+    except design_errors.Refused as error:
+        return [design_errors.told(error, get_language() or "en")]
 
 
 def _labels(cohort):
@@ -89,11 +95,13 @@ def _save(request, steps, save):
 def cohort(request, cohort_id):
     """One version of a saved cohort, with its flow today."""
     saved = get_object_or_404(SavedCohort.objects.select_related("created_by"), pk=cohort_id)
-    if saved_cohorts.is_hidden(saved):
-        raise Http404
-    read = saved_cohorts.cohort_of(saved)
     versions = SavedCohort.objects.filter(name=saved.name).order_by("-version")
-    context = {"saved": saved, "versions": versions, "labels": _labels(read)}
+    context = {"saved": saved, "versions": versions}
+    try:
+        read = saved_cohorts.cohort_of(saved)
+    except design_errors.Refused as error:
+        context["unreadable"] = design_errors.told(error, get_language() or "en")
+        return render(request, "cohorts/cohort.html", context)
     return render(request, "cohorts/cohort.html", context | _preview(request, read, address_of(read.steps)))
 
 

@@ -19,7 +19,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.analysis.design import cohorts
+from registry.analysis.design import cohorts, plans
+from registry.analysis.design import errors as design_errors
 from registry.analysis.documents import bundle, files, rendered_cache
 from registry.analysis.presentation import narrative
 from registry.analysis.presentation import tables as presentation
@@ -65,6 +66,9 @@ def new(request):
     earlier = ComparisonRun.objects.filter(Q(pk=_uuid(request.GET.get("from")))).first()
     if request.method != "POST" and earlier and is_of_sections(earlier.plan):
         return redirect(f"{reverse('comparison_plan_new')}?run={earlier.pk}")
+    if earlier and (gone := _unreadable(earlier)):
+        messages.error(request, gone)
+        earlier = None
     form = ComparisonForm(
         request.POST or None,
         earlier=earlier,
@@ -76,6 +80,15 @@ def new(request):
         started = start_comparison(access=request.access, plan=form.plan, cohort=form.cohort, frozen=frozen)
         return redirect("comparison_run", started.pk)
     return render(request, "comparison/new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _unreadable(run):
+    """Why a run's request can no longer be made: the study has ceased to collect what it names. "" where it can."""
+    try:
+        plans.from_json(run.plan), cohorts.from_json(run.cohort)
+    except ValueError as error:
+        return design_errors.told(error, get_language() or "en")
+    return ""
 
 
 def _uuid(text):

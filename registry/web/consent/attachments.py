@@ -14,9 +14,12 @@ from registry.services.follow_up import schedule
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.identity import UnreadableIdentity
 from registry.services.records.storing import Conflict, ReasonRequired
+from registry.services.review.forms import own_records_of
+from registry.services.review.soft_checks import form_of_record
 from registry.web.shared import wording
 from registry.web.shared.lookup import assessments_of, identifying_patient_of
 from registry.web.shared.patient_head import facts
+from registry.web.shared.record_words import own_label
 from sites import audit
 from sites.tenancy.access import Can
 
@@ -28,7 +31,8 @@ def _places(patient):
     labels = schedule.labels()
     places |= {f"assessment:{code}": wording.words(labels[code]) for code in assessments_of(patient) if code in labels}
     events = AdverseEvent.objects.filter(site_id=patient.site_id, patient=patient)
-    return places | {f"adverse_event:{event.pk}": _event(event) for event in events}
+    places |= {f"adverse_event:{event.pk}": _event(event) for event in events}
+    return places | {f"own_record:{row.pk}": own_label(form_of_record(row)) for row in own_records_of(patient)}
 
 
 def _event(event):

@@ -1,14 +1,18 @@
 """Pages for taking data out: choices with a preview, exports under way and done, and the registry's own files."""
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from registry.analysis.design import cohorts
 from registry.exports import choices as asked
-from registry.exports import jobs, tables
+from registry.exports import jobs, presets, tables
+from registry.exports.choices import InvalidChoices
 from registry.exports.folder import download_name, zip_blocks
 from registry.exports.http_range import resumable
 from registry.exports.package import preview
@@ -40,17 +44,91 @@ def export_page(request):
     """The choices, and what would be exported with them: rows, columns, first rows. htmx asks for the preview alone."""
     _only_with(request.access, Can.EXPORT)
     chosen = "format" in request.GET
-    form = ExportForm(request.access, request.GET if chosen else None, snapshot=request.GET.get("snapshot", ""))
-    choices = (form.choice if form.is_valid() else None) if chosen else form.usual
-    context = {"form": form} | (_previewed(request.access, choices) if choices else {})
+    preset = None if chosen else _preset(request)
+    form = ExportForm(
+        request.access,
+        request.GET if chosen else None,
+        snapshot=request.GET.get("snapshot", ""),
+        preset=preset,
+    )
+    choices, faults = _chosen(form, chosen)
+    context = {"form": form, "preset": preset, "preset_faults": faults, "preset_name": preset.name if preset else ""}
+    context |= _previewed(request.access, choices) if choices else {}
     if request.headers.get("HX-Request"):
         return render(request, "exports/export_preview.html", context | {"alone": True})
-    context |= {
+    if form.is_bound and form.errors:
+        return _not_valid(request, form)
+    return render(request, "exports/export.html", context | _beside(request.access))
+
+
+def _beside(access):
+    """What the page has beside the choices and their preview."""
+    return {
         "files": file_formats.FILES,
-        "may_identify": bool(_identified_sites(request.access)),
-        "exports": jobs.of(request.access)[:RECENT],
+        "may_identify": bool(_identified_sites(access)),
+        "exports": jobs.of(access)[:RECENT],
+        "presets": [(kept, presets.may_remove(access, kept)) for kept in presets.of(access)],
     }
-    return render(request, "exports/export.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+def _not_valid(request, form):
+    context = {"form": form, "preset_name": request.POST.get("name", "")} | _beside(request.access)
+    return render(request, "exports/export.html", context, status=422)
+
+
+def _preset(request):
+    """The preset that the address names, where the person may use it."""
+    return presets.of(request.access).filter(pk=_number(request.GET.get("preset"))).first()
+
+
+def _number(text):
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else None
+
+
+def _chosen(form, is_sent):
+    """(Choices or None, what a preset has that cannot be chosen now) of the page's form."""
+    if is_sent:
+        return (form.choice if form.is_valid() else None), []
+    lacking = [form.fields[name].label for name in form.left_out]
+    try:
+        return form.usual, lacking
+    except InvalidChoices as error:  # a visit or an instrument that there was when the preset was kept
+        return None, [*lacking, words(error.reason)]
+
+
+@require_POST
+def preset_keep(request):
+    """Keep the choices of the page under a name."""
+    _only_with(request.access, Can.EXPORT)
+    form = ExportForm(request.access, request.POST)
+    if not form.is_valid():
+        return _not_valid(request, form)
+    try:
+        preset = presets.keep(
+            access=request.access,
+            name=request.POST.get("name", ""),
+            asked=form.words,
+            shared=request.POST.get("shared") == "on",
+        )
+    except presets.NameTaken:
+        form.add_error(None, _("Somebody else shares choices of this name. Choose another name."))
+    except ValueError:
+        form.add_error(None, _("Choices are kept under a name of at most 80 characters."))
+    else:
+        messages.success(request, _("“%(name)s” is kept.") % {"name": preset.name})
+        return redirect(f"{reverse('export')}?preset={preset.pk}")
+    return _not_valid(request, form)
+
+
+@require_POST
+def preset_remove(request):
+    """Remove kept choices."""
+    _only_with(request.access, Can.EXPORT)
+    name = presets.remove(access=request.access, preset_id=_number(request.POST.get("remove")))
+    if name is None:
+        raise Http404
+    messages.success(request, _("“%(name)s” was removed.") % {"name": name})
+    return redirect("export")
 
 
 def _previewed(access, choices):
@@ -77,8 +155,7 @@ def export_start(request):
         _only_with(request.access, Can.EXPORT)
         form = ExportForm(request.access, request.POST)
         if not form.is_valid():
-            context = {"form": form, "files": file_formats.FILES, "exports": jobs.of(request.access)[:RECENT]}
-            return render(request, "exports/export.html", context, status=422)
+            return _not_valid(request, form)
         export = jobs.request(access=request.access, choices=form.choice)
         if not jobs.is_small(export):
             send_export(export)

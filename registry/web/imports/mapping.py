@@ -5,13 +5,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from registry.imports import jobs
+from registry.imports import jobs, reach
 from registry.imports.files import cells, mapping, notations, questions
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
 from registry.instruments.base import MISSING_LABELS
 from registry.models import ImportMapping
-from registry.services.entry.patients import MINIMUM_AGE
+from registry.services.current_protocol import minimum_age
 from registry.web.imports.views import open_one_of
 from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
@@ -160,7 +160,7 @@ def values(request, import_id):
         "asked": asked,
         "known": known,
         "separators": list(SEPARATORS.items()),
-        "rule": notations.TWO_DIGITS.format(n=MINIMUM_AGE),
+        "rule": notations.TWO_DIGITS.format(n=minimum_age()),
         "reasons": list(MISSING_LABELS.items()),
         "errors": errors,
         "name": request.POST.get("save_as", job.mapping_name),
@@ -238,6 +238,8 @@ def _take_dates(post, known, target):
 def _save(request, job, known, name):
     """Keep the mapping under a name; an error where the name is somebody else's mapping and is not to be replaced."""
     existing = ImportMapping.objects.filter(name=name).first()
+    if existing and not _may_change(request, existing):
+        return {"save_as": _("This mapping is somebody else's. Choose another name.")}
     if existing and name != job.mapping_name and request.POST.get("replace") != "on":
         return {"save_as": _("There is a mapping of this name. Choose another name, or tick that it is replaced.")}
     if existing:
@@ -249,18 +251,26 @@ def _save(request, job, known, name):
     return {}
 
 
+def _may_change(request, saved):
+    """Whether somebody may replace or remove a mapping, which everybody may use: its maker, or who imports for all."""
+    return saved.created_by_id == request.user.pk or reach.is_central(request.access)
+
+
 @require_http_methods(["GET", "POST"])
 @for_importing
 def mapping_list(request):
     """The mappings that are kept; one may be removed, which the audit trail remembers."""
     if request.method == "POST":
         removed = ImportMapping.objects.filter(pk=_number(request.POST.get("remove"))).first()
-        if removed:
+        if removed and _may_change(request, removed):
             removed.delete()
             messages.success(request, _("“%(name)s” was removed.") % {"name": removed.name})
         return redirect("import_mappings")
     mappings = ImportMapping.objects.select_related("created_by")
-    rows = [(mapping, sum(bool(target) for target in mapping.mapping["columns"].values())) for mapping in mappings]
+    rows = [
+        (saved, sum(bool(target) for target in saved.mapping["columns"].values()), _may_change(request, saved))
+        for saved in mappings
+    ]
     return render(request, "imports/import_mappings.html", {"rows": rows})
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry.imports import findings, jobs
+from registry.imports import findings, jobs, reach
 from registry.imports.checking import listing
 from registry.imports.checking.staging import without_value
 from registry.imports.files import sources, uploads
@@ -47,7 +47,7 @@ KINDS = {
 
 def one_of(request, import_id):
     """The import; an undecided one only for the person who uploaded it."""
-    job = get_object_or_404(Import.objects.select_related("requested_by", "undoes"), pk=import_id)
+    job = get_object_or_404(reach.visible(request.access).select_related("requested_by", "undoes"), pk=import_id)
     decided = job.status in (Status.DONE, Status.DISCARDED) or job.undoes_id
     if not decided and job.requested_by_id != request.user.pk:
         raise Http404
@@ -83,7 +83,7 @@ def import_page(request):
         status__in=[Status.DONE, Status.DISCARDED]
     )
     context = {
-        "files": file_formats.FILES,
+        "files": file_formats.files(),
         "error": error,
         "largest": uploads.LARGEST // 1_000_000,
         "most": uploads.MOST_FILES,
@@ -410,7 +410,7 @@ def import_discard(request, import_id):
 @for_importing
 def import_history(request):
     """Every import that was stored, undone or is under way: who, when, how many, and whether it can be undone."""
-    shown = Import.objects.exclude(status=Status.DISCARDED).select_related("requested_by", "undoes")
+    shown = reach.visible(request.access).exclude(status=Status.DISCARDED).select_related("requested_by", "undoes")
     shown = shown.prefetch_related(Prefetch("undone_by"))
     page = Paginator(shown.order_by("-requested_at", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = []

@@ -241,8 +241,9 @@ def _answers(stored):
     if stored is None:
         return Answers(is_blank=False)
     row = stored.row
-    names = [item.name for item in catalogue.current().all_items if item.name in vars(row)]
-    return Answers({name: getattr(row, name) for name in names}, dict(row.missing), is_blank=False)
+    known = vars(getattr(row, "patient", row)) | vars(row)  # conditions and calculations name the patient's answers
+    values = {item.name: known[item.name] for item in catalogue.current().all_items if item.name in known}
+    return Answers(values, dict(row.missing), is_blank=False)
 
 
 def _state(stored):

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.text import capfirst, format_lazy
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -21,6 +21,7 @@ from registry.instruments.keys import LOCAL_NUMBERS
 from registry.instruments.patient_forms import FINISHED_FORMS, PATIENT_FORMS
 from registry.models import AdverseEvent, Assessment, Patient, QueryForm, ScreeningEntry, State
 from registry.services.attachments import files as attachments
+from registry.services.current_protocol import minimum_age
 from registry.services.entry import entered_in_error, known_patients, merging, own_records, patients, transfers
 from registry.services.follow_up import ends as follow_up
 from registry.services.follow_up import schedule, visits
@@ -175,13 +176,16 @@ def _heading(name, order, parameters):
     }
 
 
-AGED = gettext_lazy("The patient is {years} years of age or older.")
-CRITERIA = (
-    ("eligible_age", format_lazy(AGED, years=patients.MINIMUM_AGE)),
-    ("eligible_surgery", gettext_lazy("Surgery for a spinal metastasis is scheduled.")),
-    ("eligible_consent", gettext_lazy("The patient has given written informed consent.")),
-    ("eligible_no_dementia", gettext_lazy("The patient does not have dementia (exclusion criterion).")),
-)
+def _criteria():
+    """(name, text) of what everybody confirms before enrolling, whatever else the protocol asks."""
+    return (
+        ("eligible_age", _("The patient is {years} years of age or older.").format(years=minimum_age())),
+        ("eligible_surgery", _("Surgery for a spinal metastasis is scheduled.")),
+        ("eligible_consent", _("The patient has given written informed consent.")),
+        ("eligible_no_dementia", _("The patient does not have dementia (exclusion criterion).")),
+    )
+
+
 CRITERION_OPEN = gettext_lazy("Confirm this, or do not enrol the patient.")
 
 
@@ -223,7 +227,7 @@ def enrol(request):
                     "checked": name in post,
                     "error": CRITERION_OPEN if errors and name not in post else "",
                 }
-                for name, text in CRITERIA
+                for name, text in _criteria()
             ],
             "questions": [questions.question(item, values, {}, texts) for item in catalogue.ENROLMENT.items],
             "summary": _enrol_summary(errors, texts, post),
@@ -265,7 +269,7 @@ def _item(name):
 def _enrol_summary(errors, texts, post):
     if not errors:
         return []
-    lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in CRITERIA if name not in post]
+    lines = [(name, f"{text} {CRITERION_OPEN}") for name, text in _criteria() if name not in post]
     if "site" in errors:
         lines.append(("site", errors["site"]))
     if "screening" in errors:
@@ -287,7 +291,7 @@ def _screened(request):
 def _try_to_enrol(request, sites, line):
     """(Patient, {}) or (None, errors). The same submission twice enrols one patient."""
     post = request.POST
-    open_criteria = [name for name, _text in CRITERIA if name not in post]
+    open_criteria = [name for name, _text in _criteria() if name not in post]
     site = sites[0] if len(sites) == 1 else next((one for one in sites if str(one.pk) == post.get("site")), None)
     raw = {item.name: post.get(item.name, "").strip() for item in catalogue.ENROLMENT.items}
     sent = {

@@ -13,8 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.analysis.presentation.screening import steps_in_language
 from registry.instruments.core import screening as declared
-from registry.models import Patient, ScreeningEntry
+from registry.models import ScreeningEntry
 from registry.services.files.file_formats import guarded
+from registry.services.follow_up import schedule
+from registry.services.operations import site_counts
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, ReasonRequired
 from registry.services.study import screening
@@ -57,6 +59,7 @@ def log(request):
     chosen = codes(filters)
     rows = _narrowed(sites, chosen).select_related("site")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    enrolled = site_counts.counts("enrolled", [site.pk for site in sites], schedule.plans(), timezone.localdate())
     enters, labels = set(request.access.sites_for(Can.ENTER)), _criteria()
     return render(
         request,
@@ -64,7 +67,8 @@ def log(request):
         {
             "page": page,
             "lines": [_line(row, labels, row.site_id in enters) for row in page],
-            "steps": _steps([site.pk for site in sites if chosen.get("site") in (None, site.code)]),
+            "steps": _steps([site.pk for site in sites if chosen.get("site") in (None, site.code)], enrolled),
+            "counted_at": enrolled.at,
             "several": len(sites) > 1,
             "filters": filters,
             "chips": chips(filters, chosen),
@@ -75,9 +79,9 @@ def log(request):
     )
 
 
-def _steps(site_ids):
-    enrolled = Patient.objects.filter(site_id__in=site_ids).count()
-    return steps_in_language(screening.of_sites(site_ids).steps(enrolled), get_language() or "en")
+def _steps(site_ids, enrolled):
+    n = sum(enrolled.by_site[site_id][0] for site_id in site_ids if site_id in enrolled.by_site)
+    return steps_in_language(screening.of_sites(site_ids).steps(n), get_language() or "en")
 
 
 def _criteria():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
@@ -38,15 +39,16 @@ class Entry:
 NAVIGATION = (
     Entry("home", _("My day"), icon="home"),
     Entry("patients", _("Patients"), (Can.READ,), icon="patients"),
-    Entry("screening", _("Screening log"), (Can.READ,), icon="enrolment"),
+    Entry("screening", _("Screening log"), (Can.READ,), icon="screening"),
     Entry("queries", _("Queries"), (Can.ENTER, Can.QUERY), icon="query", count=waiting),
-    Entry("suspected_pairs", _("One patient?"), (Can.RECONCILE,), icon="patients", count=open_pairs),
+    Entry("suspected_pairs", _("One patient?"), (Can.RECONCILE,), icon="pair", count=open_pairs),
     Entry("to_sign", _("Ready to sign"), (Can.SIGN,), icon="state-locked"),
     Entry("to_verify", _("Verification"), (Can.VERIFY,), icon="verify"),
-    Entry("quality", _("Quality"), (Can.READ,), icon="enrolment"),
-    Entry("scorecard", _("Scorecard"), (Can.ENTER,), icon="enrolment"),
+    Entry("quality", _("Quality"), (Can.READ,), icon="quality"),
+    Entry("scorecard", _("Scorecard"), (Can.ENTER,), icon="scorecard"),
     Entry("safety", _("Safety"), (Can.READ,), icon="state-query"),
     Entry("grid", _("Grid of forms"), (Can.READ,), icon="grid"),
+    Entry("blank_paper", _("Paper forms"), (Can.ENTER,), icon="grid"),
     Entry("comparison", _("Comparison"), (Can.COMPARE,), icon="comparison"),
     Entry("cohorts", _("Cohorts"), (Can.COMPARE,), icon="cohorts"),
     Entry("export", _("Export"), (Can.EXPORT,), icon="export"),
@@ -54,16 +56,17 @@ NAVIGATION = (
     Entry("import", _("Import"), (Can.IMPORT,), icon="import"),
     Entry("enrolment", _("Enrolment"), (Can.READ, Can.ADMINISTER), icon="enrolment"),
     Entry("schedule", _("Schedule"), (Can.READ, Can.ADMINISTER), icon="schedule"),
-    Entry("study", _("Study"), (Can.ADMINISTER,), icon="verify"),
-    Entry("extra_instruments", _("Instruments"), (Can.ADMINISTER,), icon="verify"),
-    Entry("sites", _("Sites"), (Can.ADMINISTER,), icon="people"),
+    Entry("study", _("Study"), (Can.ADMINISTER,), icon="study"),
+    Entry("extra_instruments", _("Instruments"), (Can.ADMINISTER,), icon="instruments"),
+    Entry("sites", _("Sites"), (Can.ADMINISTER,), icon="site"),
     Entry("people", _("People"), (Can.ADMINISTER,), icon="people"),
-    Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="people"),
+    Entry("delegation", _("Delegation log"), (Can.VERIFY, Can.SIGN, Can.ADMINISTER), icon="delegation"),
     Entry("audit", _("Audit trail"), (Can.READ, Can.ADMINISTER), icon="audit"),
     Entry("system", _("System"), (Can.ADMINISTER,), icon="admin"),
 )
 
 
+@cache
 def address(url_name):
     """The address of a page, or None where the installation has none of that name."""
     try:

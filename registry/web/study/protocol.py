@@ -124,7 +124,7 @@ def _lists():
 
 
 def _about_in(post):
-    about = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target")}
+    about = {name: post.get(name, "").strip() for name in (*setup.TEXTS, "target", "minimum_age")}
     about["name"] = documents.label_in(post, "name")
     about["single_arm"] = "single_arm" in post
     lists = {name: documents.choices_in(post.get(name, "")) for name in setup.LISTS}

@@ -23,15 +23,24 @@ ROWS = [
     "age_at_surgery", "operative_time_min", "primary_tumour", "procedure", "sex",
     {"variable": "pain_vas_mm", "visits": ["preop", "1m"]}, {"variable": "frankel", "visit": "1m"},
     {"variable": "blood_loss_ml", "test": "signed_rank_uncorrected"},
-    {"variable": "walks", "visit": "1m"}, {"variable": "hsuv", "visit": "1m", "test": "none"},
+    {"variable": "walks", "visit": "1m"}, {"variable": "ecog_high", "visit": "1m", "effect": "odds_ratio"},
+    {"variable": "hsuv", "visit": "1m", "test": "none"},
 ]  # fmt: skip
 VARIABLES = [
     {"name": "walks", "label": {"en": "Walks", "ja": "歩行可能"}, "of": {"item": "frankel"},
      "categories": [{"code": "yes", "holds": ["D", "E"]}, {"code": "no", "holds": ["A", "B", "C"]}]},
+    {"name": "ecog_high", "label": {"en": "ECOG above 2", "ja": "ECOG 3以上"}, "of": {"item": "ecog_ps"},
+     "categories": [{"code": "yes", "holds": [3, 4]}, {"code": "no", "holds": [0, 1, 2]}]},
 ]  # fmt: skip
 MATCHED = {
     "code": "pairs", "title": {"en": "Matched patients", "ja": "マッチした患者"}, "matched": "ps", "adjust": "holm",
-    "sensitivity": ["complete_cases"], "rows": ROWS,
+    "sensitivity": ["complete_cases", "worst_rank"], "rows": ROWS,
+}  # fmt: skip
+WEIGHTED = {
+    "code": "weights", "title": {"en": "Weighted patients", "ja": "重み付けした患者"}, "matched": "ps",
+    "sensitivity": ["complete_cases"],
+    "rows": [*ROWS[:7], {"variable": "walks", "visit": "1m", "effect": "odds_ratio"},
+             {"variable": "ecog_high", "visit": "1m", "effect": "risk_ratio"}],
 }  # fmt: skip
 WITHIN = {"code": "within", "kind": "within", "matched": "ps", "rows": [{"variable": "pain_vas_mm", "visit": "1m"}]}
 
@@ -103,6 +112,57 @@ def test_the_table_and_the_words_say_whose_pairs_they_are(read):
     assert "matched patients are not independent" in narrative.methods(result)
 
 
+def test_weighted_groups_are_compared_by_robust_tests(read):
+    data, result = read(plan_of(WEIGHTED, method="weighting", estimand="ate"))
+    made = reading.read_of(data).patients.matched.made(data.plan.entries("propensity")[0])
+    (entry,) = result["comparisons"]
+    row, (code, other) = row_of(result, "pain_vas_mm", "1m"), data.groups
+    values, weights = data.column("pain_vas_mm", "1m").values, made.weights
+    for name in (code, other):
+        chosen = np.zeros(values.size, bool)
+        chosen[data.groups[name]] = True
+        chosen &= (weights > 0) & ~np.isnan(values)
+        told = row["groups"][name]
+        assert told["n"] == chosen.sum() and told["mean"] == pytest.approx(
+            np.average(values[chosen], weights=weights[chosen]), rel=1e-12
+        )
+    (effect,) = row["effects"].values()
+    assert effect["estimate"] == pytest.approx(row["groups"][code]["mean"] - row["groups"][other]["mean"], rel=1e-9)
+    assert row["p"] == pytest.approx(2 * stats.norm.sf(abs(row["statistic"])), rel=1e-9)
+    walks = row_of(result, "walks", "1m")
+    assert sum(walks["groups"][code]["weighted"].values()) == pytest.approx(1)
+    assert (walks["test"], row_of(result, "frankel", "1m")["test"]) == ("weighted_difference", "weighted_wald")
+    assert [size["effective"] < size["n"] for size in entry["sizes"]] == [True, True]
+    for language, part in (("en", "effective sample sizes"), ("ja", "有効サンプルサイズ")):
+        (table,) = (one for one in tables.tables(result, language) if one.code == "comparisons_weights")
+        assert part in "\n".join(table.notes)
+        details = {
+            label: value for one in table.rows for cell in one.cells for label, value in getattr(cell, "details", ())
+        }
+        assert "vcovHC" in str(details) or "crossprod" in str(details)
+    assert "robust (sandwich)" in narrative.methods(result)
+
+
+def test_weights_that_cannot_be_had_leave_tables_that_say_why(read):
+    _, result = read(plan_of(WEIGHTED, method="weighting", covariates=["sex"], exact=[]))
+    (entry,) = result["comparisons"]
+    assert "separates" in entry["reason"] and [size["n"] for size in entry["sizes"]] == [0, 0]
+    row = row_of(result, "age_at_surgery")
+    assert (row["p"], row["reason"]) == (None, "not estimable because a group has no observations")
+    assert tables.tables(result, "en") and tables.tables(result, "ja")
+
+
+def test_the_dead_rank_worst_in_pairs_by_the_sign_of_each(read):
+    _, result = read(plan_of(MATCHED))
+    told = row_of(result, "pain_vas_mm", "1m")["worst_rank"]
+    assert told["test"] == "sign_of_pairs" and told["wins"] + told["losses"] + told["ties"] <= min(told["n"])
+    assert told["p"] == pytest.approx(stats.binomtest(told["wins"], told["wins"] + told["losses"]).pvalue, rel=1e-9)
+    (table,) = (one for one in tables.tables(result, "en") if one.code == "comparisons_pairs")
+    assert any(f"better in {told['wins']}, worse in {told['losses']}" in line.label for line in table.rows)
+    _, several = read(plan_of(MATCHED, ratio=2))
+    assert "one control" in row_of(several, "pain_vas_mm", "1m")["worst_rank"]["reason"]
+
+
 def test_several_controls_have_no_table_of_pairs_and_nobody_no_test(read):
     _, several = read(plan_of(MATCHED, ratio=2))
     row = row_of(several, "walks", "1m")
@@ -125,8 +185,10 @@ def test_several_controls_have_no_table_of_pairs_and_nobody_no_test(read):
         ({"matched": "other"}, {}, "ps"),
         ({}, {"method": "weighting"}, "independent pairs"),
         ({}, {"replace": True}, "independent pairs"),
+        ({"kind": "within", "rows": WITHIN["rows"], "sensitivity": []}, {"method": "weighting"}, "independent pairs"),
+        ({"sensitivity": []}, {"method": "weighting"}, "weighted_difference"),
         ({"rows": [{"variable": "age_at_surgery", "test": "welch_t"}]}, {}, "paired_t"),
-        ({"sensitivity": ["worst_rank"]}, {}, "complete_cases"),
+        ({"sensitivity": ["best_rank"]}, {}, "worst_rank"),
         ({"matched": 1}, {}, "such as ps"),
         ({}, {"treated": "nobody"}, "female"),
     ],
@@ -144,6 +206,8 @@ def test_r_computes_matched_comparisons_again(north, tmp_path):
         plan_of(MATCHED, WITHIN),
         plan_of(MATCHED, ratio=2, treated="male", control="female"),
         plan_of(MATCHED, caliper=1e-12),
+        plan_of(WEIGHTED, method="weighting", estimand="overlap"),
+        plan_of(WEIGHTED, replace=True, treated="male", control="female"),
     ]
     for place, data in enumerate(made):
         unpacked(tmp_path / str(place), content_of(data))

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from registry import __version__
-from tests.docker.exercise import compose, engine
+from tests.docker.exercise import compose, engine, faults
 from tests.docker.exercise.engine import ALONE, STORE, Containers, Failed, Impossible, podman, until
 from tests.docker.exercise.visitor import DOMAIN, Visitor
 
@@ -35,11 +35,12 @@ ASSESSMENT = {"assessment_date": "2026-01-11", "frankel": "C", "ecog_ps": 2, "pa
 def main(arguments):
     parser = argparse.ArgumentParser(prog="bin/test-image", description=__doc__.splitlines()[0])
     parser.add_argument("--base", help="the image to build on; else the Dockerfile's, or a Debian root made here")
+    parser.add_argument("--faults", action="store_true", help="instead kill, fill up and double parts under load")
     options = parser.parse_args(arguments)
     try:
         if ALONE in os.environ:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-            exercise()
+            exercise(options.faults)
             return 0
         STORE.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine.prepare_cgroups()
@@ -126,10 +127,12 @@ def variables():
     )
 
 
-def exercise():
+def exercise(with_faults):
     services = compose.services(variables())
     ours = services["web"]["image"]
     images = {service["image"]: IMAGE if service["image"] == ours else STAND_IN for service in services.values()}
+    if with_faults:
+        faults.small_disk(services)
     with Containers(services, images) as containers:
         try:
             check_labels()
@@ -138,14 +141,25 @@ def exercise():
             with step("synthetic registry loaded, outcomes computed"):
                 containers.inside("web", "python", "manage.py", "load_demo")
                 containers.inside("web", "python", "manage.py", "demo_ready", "--wait", "120")
-            used(containers)
-            patients = backed_up_and_restored(containers)
-            upgraded(containers)
-            print(f"The image of {__version__} works; {patients} patients came back from the backup.")
+            (faulty if with_faults else whole)(containers)
         except Failed:
             for name in services:
                 print(f"--- {name}\n{containers.log(name)[-3000:]}", file=sys.stderr)
             raise
+
+
+def whole(containers):
+    used(containers)
+    patients = backed_up_and_restored(containers)
+    upgraded(containers)
+    print(f"The image of {__version__} works; {patients} patients came back from the backup.")
+
+
+def faulty(containers):
+    with step("the check-up from the command line"):
+        faults.well(containers)
+    faults.tried(containers, password_inside(containers))
+    print("After all of it the check-up finds nothing wrong.")
 
 
 def check_labels():
@@ -181,8 +195,12 @@ def healthy(containers, name):
 
 
 def signed_in(containers, who):
-    output = containers.inside("web", "python", "manage.py", "shell", "-v", "0", "-c", PASSWORD).stdout
-    return Visitor(f"{who}@demo.example", output.strip())
+    return Visitor(f"{who}@demo.example", password_inside(containers))
+
+
+def password_inside(containers):
+    """The password of the demonstration's people."""
+    return containers.inside("web", "python", "manage.py", "shell", "-v", "0", "-c", PASSWORD).stdout.strip()
 
 
 PASSWORD = "from registry.management.demonstration import password; print(password())"

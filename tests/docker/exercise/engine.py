@@ -93,10 +93,19 @@ class Containers:
         podman("rm", "--force", "--time", "5", *sorted(self.running), check=False) if self.running else None
         podman("volume", "rm", "--force", *sorted(self.volumes), check=False) if self.volumes else None
 
-    def start(self, name, command=None):
-        """Start a service as compose.yaml has it, without waiting for anything."""
-        self.running.add(PREFIX + name)
-        podman("run", "--detach", "--name", PREFIX + name, *self.options(name), *(command or self.command(name)))
+    def start(self, name, environment=None, called=None):
+        """Start a service as compose.yaml has it, without waiting for anything; once more under another name."""
+        container = PREFIX + (called or name)
+        self.running.add(container)
+        podman("run", "--detach", "--name", container, *self.options(name, environment), *self.command(name))
+
+    def kill(self, name):
+        """As by a power cut: no signal that could be heard."""
+        podman("kill", "--signal", "KILL", PREFIX + name)
+
+    def resume(self, name):
+        """Start a container that ended, as it was; nothing where it runs."""
+        podman("start", PREFIX + name)
 
     def once(self, name, *command, environment=None, both=False):
         """Run a command in a fresh container of a service to its end; returns what it printed, `both` with its log."""
@@ -140,7 +149,7 @@ class Containers:
 
     def _volume(self, volume):
         source, target, *mode = volume.split(":")
-        if source.startswith("."):
+        if source.startswith(("/", ".")):
             source = str((Path("docker") / source).resolve())
             Path(source).mkdir(exist_ok=True) if source.endswith("certificates") else None
         else:

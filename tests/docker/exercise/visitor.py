@@ -3,6 +3,7 @@
 import json
 import re
 import ssl
+from contextlib import closing
 from http.client import HTTPSConnection
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
@@ -40,8 +41,7 @@ class Visitor:
 
     def post(self, path, fields, status=302):
         """Send a form."""
-        fields = fields | {"csrfmiddlewaretoken": self.token}
-        return self._ask("POST", path, status, urlencode(fields), "application/x-www-form-urlencoded")
+        return self._ask("POST", path, status, *self.form(fields))
 
     def send(self, path, body, status):
         """Send JSON; returns the answer's."""
@@ -54,21 +54,30 @@ class Visitor:
     def token(self):
         return next((value for name, value in self.cookies.items() if "csrftoken" in name), "")
 
-    def _ask(self, method, path, status, body=None, kind=""):
+    def form(self, fields):
+        """(body, its type) of a form."""
+        return urlencode(fields | {"csrfmiddlewaretoken": self.token}), "application/x-www-form-urlencoded"
+
+    def exchange(self, method, path, body=None, kind=""):
+        """The answer, whatever it is: `status`, `headers` and `content`. Raises OSError where there is none."""
         connection = _ToThisMachine(DOMAIN, 443, timeout=300, context=ssl._create_unverified_context())  # noqa: S323
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers["X-Forwarded-For"] = "198.51.100.7"  # as a proxy of the hospital's says
         headers |= {"Referer": f"https://{DOMAIN}{path}", "X-CSRFToken": self.token, "Content-Type": kind}
-        try:
+        with closing(connection):
             connection.request(method, path, body, headers)
-        except OSError as error:
-            raise Failed(f"{method} {path}: {error}") from error
-        answer = connection.getresponse()
-        content = answer.read()
+            answer = connection.getresponse()
+            answer.content = answer.read()
         for line in answer.headers.get_all("Set-Cookie", ()):
             self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
-        connection.close()
+        return answer
+
+    def _ask(self, method, path, status, body=None, kind=""):
+        try:
+            answer = self.exchange(method, path, body, kind)
+        except OSError as error:
+            raise Failed(f"{method} {path}: {error}") from error
         if answer.status != status:
-            words = re.sub(rb"<[^>]+>|\s+", b" ", content)[:600].decode(errors="replace")
+            words = re.sub(rb"<[^>]+>|\s+", b" ", answer.content)[:600].decode(errors="replace")
             raise Failed(f"{method} {path}: {answer.status} instead of {status}: {words}")
-        return content
+        return answer.content

@@ -1,17 +1,60 @@
-"""How many patients have a value of everything that was collected: what a plan can be made of, seen at once."""
+"""How many patients have a value of everything that was collected: what a plan can be made of, seen at once.
 
+In a registry of ordinary size it is counted whenever a page asks; in a large one the worker counts it (`keep`).
+"""
+
+import hashlib
+
+from django.core.cache import cache
 from django.db import connection, transaction
+from django.utils import timezone
 
 from registry.analysis.design.variables import sources
 from registry.instruments import catalogue
+from registry.services import watermarks
+from registry.services.operations.site_counts import KEPT, is_large
+from sites.tenancy.scope import current
 
 # Of the product's own variables, the item or derived value whose being known makes theirs.
 _MADE_OF = {"hsuv": "eq5d_state", "frankel_abc": "frankel", "ecog_ps_over_2": "ecog_ps", "died": "vital_status"}
 _OF_ALL = ("ssi_or_wound", "neurological")
 
 
+READ = ("registry_patient", "registry_assessment")
+
+
 def counts():
-    """(name, visit) to how many patients in scope have a value; the visit is "" for what is of the patient."""
+    """((name, visit) to how many patients in scope have a value, when that was counted or None for now); the visit is
+    "" for what is of the patient."""
+    if not is_large():
+        return _counted(), None
+    return cache.get(_key()) or _store()
+
+
+def keep():
+    """Count for everybody in scope what a large registry does not count on its pages, unless nothing changed since."""
+    if is_large():
+        with watermarks.since_last("known values", _asked(), READ) as changed:
+            if changed or cache.get(_key()) is None:
+                _store()
+
+
+def _key():
+    return f"known_values:{_asked()}"
+
+
+def _asked():
+    """A hash of the sites in scope, and of what is asked there."""
+    return hashlib.sha256(f"{sorted(current().read)} {sorted(sources.offered())}".encode()).hexdigest()
+
+
+def _store():
+    kept = _counted(), timezone.now()
+    cache.set(_key(), kept, KEPT)
+    return kept
+
+
+def _counted():
     offered = sources.offered()
     of_patient = {name: _column(name) for name, source in offered.items() if not source.at_visit}
     of_visit = {name: _column(name) for name, source in offered.items() if source.at_visit}

@@ -6,11 +6,13 @@ A row has its variable's label, unit and categories with it, so that a result is
 import numpy as np
 
 from registry.analysis.data.columns import NO_NUMBER
+from registry.analysis.design import methods
 from registry.analysis.design.variables.columns import DEATH, DIED_BEFORE, WHY
 from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, DATE, ORDINAL
 from registry.analysis.sections.comparing import comparison_tests as tests
-from registry.analysis.sections.comparing import matched
+from registry.analysis.sections.comparing import matched, weighted
 from registry.analysis.sections.comparing.matched import MatchedData
+from registry.analysis.sections.comparing.weighted import WeightedData
 from registry.stats.adjust import adjust
 from registry.stats.arrays import NotEstimable, rounded, tabulate
 from registry.stats.describe import describe
@@ -31,7 +33,7 @@ MEASURES |= {"min": "minimum", "max": "maximum"}
 def compute(data, entry):
     """The result of one Comparison."""
     if entry.matched:
-        data = MatchedData.of(data, entry.matched)
+        data = weighted.narrowed(data, entry.matched)
     rows = [_between(data, entry, row) if entry.kind == "between" else _within(data, entry, row) for row in entry.rows]
     if entry.kind == "between":
         _adjust(rows, entry)
@@ -52,7 +54,7 @@ def compute(data, entry):
 def _of_sets(data, entry):
     """What is said of the matched cohort: whose section, how many of each group in how many sets, or why nobody."""
     told = {"matched": entry.matched, "matched_title": {"en": data.section.title.en, "ja": data.section.title.ja}}
-    told["sets_are"] = "pairs" if data.section.ratio == 1 else "sets"
+    told["sets_are"] = "sets" if data.section.ratio != 1 and data.sets_are == "pairs" else data.sets_are
     return told | {"sizes": data.sizes()} | ({"reason": data.made.reason} if data.made.reason else {})
 
 
@@ -109,12 +111,8 @@ def _proportion(events, n, interval, confidence):
 def _between(data, entry, row):
     columns = data.column(row.variable, row.visit)
     members = list(data.groups.values())
-    result = about(row) | {
-        "groups": {
-            code: described(columns, chosen, entry.interval, entry.confidence) for code, chosen in data.groups.items()
-        }
-    }
-    kind = tests.MATCHED if entry.matched else "between"
+    result = about(row) | {"groups": {code: _told(data, entry, columns, one) for code, one in data.groups.items()}}
+    kind = data.kind if entry.matched else "between"
     test = tests.test_of(kind, row.variable.kind, row.test, len(members))
     if defines_the_groups(data.plan, row.variable):
         return result | {"test": "", "p": None, "reason": OWN_ROW, "effects": {}}
@@ -132,25 +130,58 @@ def _between(data, entry, row):
     return result
 
 
+def _told(data, entry, columns, chosen):
+    """What is said of a group; of a weighted one its weighted means and shares, beside its patients."""
+    if not isinstance(data, WeightedData):
+        return described(columns, chosen, entry.interval, entry.confidence)
+    known = columns.known[chosen]
+    of_all = {"missing": int((~known).sum()), "why": columns.reasons(chosen)}
+    return _brief(data, columns, chosen) | of_all
+
+
+def _tested_in(data, test, columns):
+    """P and its statistic of the sets of a matched cohort, or of weighted groups; or why there is none."""
+    try:
+        answer = (weighted if isinstance(data, WeightedData) else matched).run_test(data, test, columns)
+    except NotEstimable as why:
+        return {"p": None, "reason": NOT_ESTIMABLE.format(why)}
+    return {"p": answer.p} | methods.statistic_of(test.code, answer)
+
+
+def _estimated_in(data, measure, columns, confidence):
+    """estimate, low and high of an effect there; None where it does not exist, or has no end."""
+    try:
+        of = weighted if isinstance(data, WeightedData) else matched
+        answer = of.estimate(data, measure, columns, confidence)
+    except NotEstimable as why:
+        return {"estimate": None, "low": None, "high": None, "effect_reason": NOT_ESTIMABLE.format(why)}
+    ends = {name: getattr(answer, name) for name in ("estimate", "low", "high")}
+    return {name: value if np.isfinite(value) else None for name, value in ends.items()}
+
+
 def _p_of(data, columns, test):
-    """P of the row, by the sets of a matched cohort where it is one."""
+    """P of the row, by the sets or weights of a cohort that has them."""
     if isinstance(data, MatchedData):
-        return matched.tested(data, test, columns)
+        return _tested_in(data, test, columns)
     members = list(data.groups.values())
     return _tested(test, columns, members) | _expected(test, columns, members)
 
 
 def _effects_of_sets(data, entry, row, columns, test):
-    """The effect in the matched sets with its interval, and how many sets are complete."""
+    """The effect in the matched sets, or weighted groups, with its interval, and how many sets are complete."""
     (name,) = data.pairs
     complete, confidence = data.complete(columns), _wide(data, entry)
-    sets = int(np.unique(data.made.sets[complete]).size)
-    effect = {"n": [int(complete[places].sum()) for places in data.groups.values()], "sets": sets}
-    if measure := tests.effect_of(tests.MATCHED, row.variable.kind, row.effect, test):
-        effect |= {"measure": measure, "confidence": confidence} | matched.effect(data, measure, columns, confidence)
-    effect |= _standardised(row, columns, tuple(data.groups.values()))
+    effect = {"n": [int(complete[places].sum()) for places in data.groups.values()]}
+    if not isinstance(data, WeightedData):
+        effect["sets"] = int(np.unique(data.made.sets[complete]).size)
+    if measure := tests.effect_of(data.kind, row.variable.kind, row.effect, test):
+        effect |= {"measure": measure, "confidence": confidence} | _estimated_in(data, measure, columns, confidence)
+    if isinstance(data, WeightedData):
+        effect["smd"] = weighted.smd(data, columns)
+    else:
+        effect |= _standardised(row, columns, tuple(data.groups.values()))
     if test:
-        answer = matched.tested(data, test, columns)
+        answer = _tested_in(data, test, columns)
         effect |= {"test": test.code, "p_raw": answer.pop("p")} | answer
     return {name: effect}
 
@@ -186,7 +217,7 @@ def _tested(test, columns, members):
         answer = test.run(_taken(test, columns, members))
     except NotEstimable as why:
         return {"p": None, "reason": NOT_ESTIMABLE.format(why)}
-    return {"p": answer.p} | _sampled(answer)
+    return {"p": answer.p} | methods.statistic_of(test.code, answer) | _sampled(answer)
 
 
 def _taken(test, columns, members):
@@ -304,17 +335,22 @@ def _baselines(data, row, columns):
     compared, everybody = {}, {}
     known = data.complete(columns) if isinstance(data, MatchedData) else columns.known
     for code, chosen in data.groups.items():
-        everybody[code] = _brief(before, np.arange(data.frame.n)[chosen])
-        compared[code] = _brief(before, np.arange(data.frame.n)[chosen][known[chosen]])
+        everybody[code] = _brief(data, before, np.arange(data.frame.n)[chosen])
+        compared[code] = _brief(data, before, np.arange(data.frame.n)[chosen][known[chosen]])
     return {"baseline_of_compared": compared, "baseline_of_all": everybody}
 
 
-def _brief(columns, places):
+def _brief(data, columns, places):
+    """n of some patients and their distribution, weighted where they have weights."""
     group = {"n": int(columns.known[places].sum())}
     if columns.variable.is_categorical:
         counts = columns.counts(places)
         codes = [str(choice.code) for choice in columns.variable.categories]
-        return group | {"counts": {code: int(count) for code, count in zip(codes, counts, strict=True)}}
+        group["counts"] = {code: int(count) for code, count in zip(codes, counts, strict=True)}
+    if isinstance(data, WeightedData):
+        return group | weighted.distribution(data, columns, places)
+    if columns.variable.is_categorical:
+        return group
     return group | _distribution(tabulate(columns.values[places]))
 
 
@@ -336,10 +372,22 @@ def _worst_rank(data, entry, row, columns, test):
     chosen = tests.TESTS["between"][ORDINAL]["mann_whitney" if len(members) == 2 else "kruskal_wallis"]
     result = {"test": chosen.code, "n": [int((~np.isnan(ranked[group])).sum()) for group in members]}
     result["died"] = [int(died[group].sum()) for group in members]
+    if entry.matched:
+        return result | {"test": "sign_of_pairs"} | _signs(data, ranked)
     try:
-        return result | {"p": chosen.run([tabulate(ranked[group]) for group in members]).p}
+        answer = chosen.run([tabulate(ranked[group]) for group in members])
+        return result | {"p": answer.p} | methods.statistic_of(chosen.code, answer)
     except NotEstimable as why:
         return result | {"p": None, "reason": NOT_ESTIMABLE.format(why)}
+
+
+def _signs(data, ranked):
+    """In how many pairs the patient of the first group, or that of the second, fared better, with its exact test."""
+    try:
+        answer = data.signs(ranked)
+    except NotEstimable as why:
+        return {"p": None, "reason": NOT_ESTIMABLE.format(why)}
+    return {name: getattr(answer, name) for name in ("wins", "losses", "ties", "p")}
 
 
 def _complete_cases(data, entry, row, columns, test):
@@ -351,7 +399,7 @@ def _complete_cases(data, entry, row, columns, test):
     members = list(data.groups.values())
     if entry.matched:
         whole = data.complete(narrowed)
-    answer = matched.tested(data, test, narrowed) if entry.matched else _tested(test, narrowed, members)
+    answer = _tested_in(data, test, narrowed) if entry.matched else _tested(test, narrowed, members)
     return {"test": test.code, "n": [int(whole[group].sum()) for group in members]} | answer
 
 
@@ -378,9 +426,9 @@ def _before_after(data, entry, row, before, after, chosen):
         "n": int(pairs.size),
         "missing": int(places.size - pairs.size),
         "why": after.reasons(chosen),
-        "baseline_of_compared": _brief(before, pairs),
-        "baseline_of_all": _brief(before, places),
-        "followup": _brief(after, pairs),
+        "baseline_of_compared": _brief(data, before, pairs),
+        "baseline_of_all": _brief(data, before, places),
+        "followup": _brief(data, after, pairs),
     }
     test = tests.test_of("within", row.variable.kind, row.test, 2)
     if test is None:
@@ -389,7 +437,8 @@ def _before_after(data, entry, row, before, after, chosen):
     result["test"] = test.code
     try:
         taken = _paired(before, after, pairs) if test.code in tests.OF_PAIRED_TABLES else changes
-        result["p"] = test.run(taken).p
+        answer = test.run(taken)
+        result |= {"p": answer.p} | methods.statistic_of(test.code, answer)
     except NotEstimable as why:
         result |= {"p": None, "reason": NOT_ESTIMABLE.format(why)}
     effect = tests.effect_of("within", row.variable.kind, row.effect, test)

@@ -2,6 +2,7 @@
 
 from registry.analysis.design.methods import ADJUSTMENTS
 from registry.analysis.design.variables.columns import WHY_LABELS
+from registry.analysis.presentation import tested_p
 from registry.analysis.presentation.numbers import ABSENT, count_percent, mean_sd, number, p_phrase, p_value
 from registry.analysis.presentation.tables import Row, Table
 from registry.analysis.presentation.words import LABEL_UNIT, UNITS, why_not
@@ -22,6 +23,10 @@ BEFORE, AFTER, CHANGE = Label("Before", "前"), Label("After", "後"), Label("Ch
 BASELINE_OF_COMPARED = Label("Before surgery, of those compared", "術前値（比較対象例）")
 BASELINE_OF_ALL = Label("Before surgery, of all", "術前値（全例）")
 WORST_RANK = Label("P with the dead ranked worst", "死亡例を最低順位とした場合のP値")
+SIGNS = Label(
+    " (sign test of the pairs: the first group fares better in {wins}, worse in {losses})",
+    "（対の符号検定：第1群が良い{wins}対、悪い{losses}対）",
+)
 COMPLETE = Label("P of complete cases", "完全例のみのP値")
 OWN_ROW = Label("defines the groups: no test", "群の定義に用いた変数のため検定なし")
 EXPLORATORY = Label("exploratory", "探索的")
@@ -38,6 +43,12 @@ OF_SETS = Label(
     "Matched patients of “{title}” alone ({sets}). Differences and P are of the sets in which everybody's value is "
     "known.",
     "「{title}」でマッチした患者のみ（{sets}）。差とP値は全員の値がある組による。",
+)
+OF_WEIGHTS = Label(
+    "Patients weighted by “{title}” (effective sample sizes: {effective}). Means, SDs and shares are weighted, n are "
+    "patients; P and intervals rest on robust (sandwich, HC0) errors that take the weights as given.",
+    "「{title}」で重み付けした患者（有効サンプルサイズ：{effective}）。平均・標準偏差・割合は加重値、nは患者数。"
+    "P値と信頼区間は重みを所与としたロバスト（サンドイッチ、HC0）標準誤差による。",
 )
 OF_SEVERAL = Label("Of several controls in a set, their mean counts.", "1組に複数の対照がある場合はその平均を用いた。")
 NOBODY_MATCHED = Label("Nobody was matched: {why}.", "マッチした患者なし：{why}。")
@@ -68,6 +79,12 @@ def _narrowed(entry, words):
     if not entry.get("matched"):
         return words
     return words.of_groups({row["group"]: row["n"] for row in entry["sizes"]})
+
+
+def _effective(entry, words):
+    """“Hybrid 41.3, en bloc 50.2”: how many equal patients the weighted ones of each group are worth."""
+    listed = words(Label(", ", "、"))
+    return listed.join(f"{words.groups[row['group']]} {number(row['effective'], 1)}" for row in entry["sizes"])
 
 
 def _sets(n, entry, words):
@@ -109,8 +126,8 @@ def _between(entry, words, title):
             words(SMD),
         ]
         spans.append((name, 3))
-    sets = entry["sizes"][0]["sets"] if entry.get("matched") else 0
-    lines = [line for row in entry["rows"] for line in _lines(row, words, pairs, sets)]
+    sets = entry["sizes"][0].get("sets", 0) if entry.get("matched") else 0
+    lines = [line for row in entry["rows"] for line in _lines(entry, row, words, pairs, sets)]
     notes = tuple(_notes(entry, words, NOTE))
     return Table(f"comparisons_{entry['code']}", title, tuple(header), tuple(lines), tuple(spans), notes)
 
@@ -126,9 +143,9 @@ def _share(entry, pairs):
     return f"{100 * (confidences[0] if confidences else entry['confidence']):.3g}"
 
 
-def _lines(row, words, pairs, sets):
+def _lines(entry, row, words, pairs, sets):
     groups = [row["groups"][code] for code in words.groups]
-    ends = _ends(row, words, pairs)
+    ends = _ends(entry, row, words, pairs)
     blank = ("",) * len(ends)
     name = row_name(row, words)
     if row["kind"] == "date":
@@ -140,17 +157,25 @@ def _lines(row, words, pairs, sets):
         first = row["categories"][0]
         text = words(Label(first["en"], first["ja"]))
         label = name if first["code"] == "yes" else f"{name}: {text}"
-        yield Row(label, (*(count_percent(group["counts"][first["code"]], group["n"]) for group in groups), *ends))
+        yield Row(label, (*(_share_of(group, first["code"]) for group in groups), *ends))
     else:
         yield Row(name, (*("" for _ in groups), *ends))
         for choice in _held(row, groups):
-            cells = (count_percent(group["counts"][choice["code"]], group["n"]) for group in groups)
+            cells = (_share_of(group, choice["code"]) for group in groups)
             yield Row(choice_name(choice, row, words), (*cells, *blank), indent=True)
     yield Row(words(KNOWN), (*(f"{group['n']} ({group['missing']})" for group in groups), *blank), indent=True)
     complete = [effect["sets"] for effect in row["effects"].values() if "sets" in effect]
     if complete and complete[0] < sets:
         yield Row(words(COMPLETE_SETS), (*(str(complete[0]) for _ in groups), *blank), indent=True)
     yield from _further(row, words, groups, blank)
+
+
+def _share_of(group, code):
+    """“17 (55%)”, or “52%” of a weighted group: its counts do not add up to what its shares say."""
+    if "weighted" not in group:
+        return count_percent(group["counts"][code], group["n"])
+    share = group["weighted"][code]
+    return ABSENT if share is None else f"{100 * share:.0f}%"
 
 
 def _held(row, groups):
@@ -169,7 +194,8 @@ def _further(row, words, groups, blank):
     for part, label in (("worst_rank", WORST_RANK), ("complete_cases", COMPLETE)):
         if part in row and row[part]["p"] is not None:
             counted = row[part].get("n", [""] * len(groups))
-            text = f"{words(label)}: {p_value(row[part]['p'])}"
+            signs = words(SIGNS, wins=row[part]["wins"], losses=row[part]["losses"]) if "wins" in row[part] else ""
+            text = f"{words(label)}{signs}: {p_value(row[part]['p'])}"
             yield Row(text, (*(f"n = {n}" if n != "" else "" for n in counted), *blank), indent=True)
 
 
@@ -182,26 +208,54 @@ def _brief(row, group, words):
     if row["categories"]:
         first = row["categories"][0]
         if len(row["categories"]) == 2:
-            return count_percent(group["counts"][first["code"]], group["n"])
+            return _share_of(group, first["code"])
+        if "weighted" in group:
+            return " / ".join(_share_of(group, choice["code"]) for choice in row["categories"])
         return " / ".join(str(group["counts"][choice["code"]]) for choice in row["categories"])
     return f"{mean_sd(group, row['decimals'])} (n = {group['n']})"
 
 
-def _ends(row, words, pairs):
-    ends = [_p(row)] if len(words.groups) > 2 else []
+def _ends(entry, row, words, pairs):
+    ends = [_p(row, words)] if len(words.groups) > 2 else []
     for name in pairs:
         effect = row["effects"].get(name, {})
-        ends += [_effect(effect, row, words), _p_of_pair(effect, row), number(effect.get("smd"), 2)]
+        ends += [_effect(effect, row, words), _p_of_pair(entry, row, name, words), number(effect.get("smd"), 2)]
     return tuple(ends)
 
 
-def _p(row):
-    return p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
+def _p(row, words):
+    """P of all groups, which opens its test and the n of each."""
+    text = p_value(row["p"]) + ("*" if "monte_carlo" in row else "") + ("†" if row.get("small_expected") else "")
+    known = words(Label(", ", "、")).join(f"{name} {row['groups'][code]['n']}" for code, name in words.groups.items())
+    return _opened(text, row, words, [(words(tested_p.KNOWN), known)])
 
 
-def _p_of_pair(effect, row):
+def _p_of_pair(entry, row, name, words):
+    """P of two groups, which opens its test, n and effect."""
+    effect = row["effects"].get(name, {})
+    if effect.get("p") is None:
+        return ABSENT
     mark = ("*" if "monte_carlo" in effect else "") + ("†" if row.get("small_expected") else "")
-    return p_value(effect["p"]) + mark if effect.get("p") is not None else ABSENT
+    two = words.codes_of_pair(name)
+    known = words(Label(", ", "、")).join(f"{words.groups[code]} {n}" for code, n in zip(two, effect["n"], strict=True))
+    if "sets" in effect:
+        known += f" ({_sets(effect['sets'], entry, words)})"
+    details = [(words(tested_p.KNOWN), known), *_effect_told(effect, _effect(effect, row, words), words)]
+    sides = ("second", "first") if "sets" in effect else ("before", "after")
+    return _opened(p_value(effect["p"]) + mark, effect, words, details, entry["adjust"], sides)
+
+
+def _effect_told(piece, text, words):
+    """(label, value) of an effect with its interval, of a pair or a group; nothing where there is none."""
+    if not piece.get("measure") or text == ABSENT:
+        return []
+    return [(words(tests.EFFECT_LABELS[piece["measure"]]), text)]
+
+
+def _opened(text, answer, words, details, adjust="none", sides=("before", "after")):
+    if answer.get("test") not in tests.ALL_TESTS:
+        return text
+    return tested_p.opened(text, words, tests.ALL_TESTS[answer["test"]].label, answer, details, adjust, sides)
 
 
 def _effect(effect, row, words):
@@ -246,7 +300,8 @@ def _paired_lines(row, words):
     for group in groups:
         change = interval(group, words, row["decimals"]) if group.get("measure") else _changed(group)
         before, after = (_value(row, group[part]) for part in ("baseline_of_compared", "followup"))
-        cells += [before, after, change, p_value(group["p"])]
+        details = [(words(tested_p.KNOWN), words(tested_p.PAIRS, n=group["n"])), *_effect_told(group, change, words)]
+        cells += [before, after, change, _opened(p_value(group["p"]), group, words, details)]
     yield Row(name, tuple(cells))
     parts = [group[part] for group in groups for part in ("baseline_of_compared", "followup")]
     for choice in _held(row, parts) if len(row["categories"]) > 2 else ():
@@ -291,7 +346,9 @@ def _notes(entry, words, note):
         ]
     )
     yield words(note, tests=text or ABSENT)
-    if entry.get("matched"):
+    if entry.get("sets_are") == "weights":
+        yield words(OF_WEIGHTS, title=words(_label(entry["matched_title"])), effective=_effective(entry, words))
+    elif entry.get("matched"):
         yield words(
             OF_SETS, title=words(_label(entry["matched_title"])), sets=_sets(entry["sizes"][0]["sets"], entry, words)
         )
@@ -335,6 +392,11 @@ MATCHED_METHOD = Label(
     "are not independent.",
     "{title}：「{matched}」でマッチした{sets}のみを対象とし、マッチした患者は独立でないため対応のある検定を用いた。",
 )
+WEIGHTED_METHOD = Label(
+    "{title}: the two groups were compared as weighted by “{matched}”, with robust (sandwich) standard errors that "
+    "take the weights as given.",
+    "{title}：「{matched}」により重み付けした2群を、重みを所与としたロバスト（サンドイッチ）標準誤差により比較した。",
+)
 MATCHED_ALONE = Label(
     "{title}: only the patients of the {sets} of “{matched}” were analysed.",
     "{title}：「{matched}」でマッチした{sets}の患者のみを解析した。",
@@ -356,7 +418,9 @@ def methods(entry, words):
     effects = listed.join(words(tests.EFFECT_LABELS[code]) for code in dict.fromkeys(_measures(entry))) or ABSENT
     share = _share(entry, 0)
     title = words(_label(entry["title"]))
-    if entry.get("matched"):
+    if entry.get("sets_are") == "weights":
+        yield words(WEIGHTED_METHOD, title=title, matched=words(_label(entry["matched_title"])))
+    elif entry.get("matched"):
         matched, sets = words(_label(entry["matched_title"])), _sets(entry["sizes"][0]["sets"], entry, words)
         yield words(MATCHED_METHOD if between else MATCHED_ALONE, title=title, matched=matched, sets=sets)
     yield words(BETWEEN_METHOD if between else WITHIN_METHOD, title=title, tests=text, effects=effects, share=share)

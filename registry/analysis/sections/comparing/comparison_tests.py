@@ -6,6 +6,8 @@ from registry.analysis.design.variables.sources import BINARY, CONTINUOUS, NOMIN
 from registry.instruments.base import Label
 from registry.stats import categorical, rank
 from registry.stats.effects import proportions, shift
+from registry.stats.matching.weighted_groups import weighted_wald
+from registry.stats.matching.weights import weighted_difference
 from registry.stats.ordered import symmetry, trend
 
 JONCKHEERE = Test("jonckheere", Label("Jonckheere–Terpstra test", "Jonckheere-Terpstra検定"), trend.jonckheere)
@@ -55,6 +57,17 @@ _PAIRED = {
     NOMINAL: {"bowker": BOWKER, "marginal_homogeneity": HOMOGENEITY},
 }
 MATCHED = "matched"  # between the groups of a matched cohort: tests of its pairs
+WEIGHTED = "weighted"  # between two weighted groups: robust tests, which `comparing.weighted` runs
+WEIGHTED_MEANS = Test(
+    "weighted_difference",
+    Label("z test of weighted means or shares with robust errors", "ロバスト標準誤差による加重平均・加重割合のz検定"),
+    weighted_difference,
+)
+WEIGHTED_SHARES = Test(
+    "weighted_wald",
+    Label("Wald test of weighted shares with robust errors", "ロバスト分散による加重割合のWald検定"),
+    weighted_wald,
+)
 # kind of comparison -> kind of variable -> its tests; the first of two groups, then of more, is what it has by itself.
 TESTS = {
     "between": {
@@ -65,6 +78,12 @@ TESTS = {
     },
     "within": _PAIRED,
     MATCHED: _PAIRED,
+    WEIGHTED: {
+        CONTINUOUS: {WEIGHTED_MEANS.code: WEIGHTED_MEANS},
+        ORDINAL: {WEIGHTED_SHARES.code: WEIGHTED_SHARES},
+        BINARY: {WEIGHTED_MEANS.code: WEIGHTED_MEANS},
+        NOMINAL: {WEIGHTED_SHARES.code: WEIGHTED_SHARES},
+    },
 }
 OF_TABLES = frozenset({*_TABLES, "cochran_armitage"})
 OF_PAIRED_TABLES = frozenset({"mcnemar", "mcnemar_exact", "bowker", "marginal_homogeneity"})
@@ -86,6 +105,12 @@ _DEFAULT = {
         ORDINAL: ("signed_rank_exact",) * 2,
         BINARY: ("mcnemar_exact",) * 2,
         NOMINAL: ("bowker",) * 2,
+    },
+    WEIGHTED: {
+        CONTINUOUS: ("weighted_difference",) * 2,
+        ORDINAL: ("weighted_wald",) * 2,
+        BINARY: ("weighted_difference",) * 2,
+        NOMINAL: ("weighted_wald",) * 2,
     },
 }
 _PAIRWISE = {
@@ -148,8 +173,9 @@ _EFFECTS = {
     MATCHED: {
         CONTINUOUS: ("mean_difference", "hodges_lehmann"),
         ORDINAL: ("hodges_lehmann",),
-        BINARY: ("risk_difference",),
+        BINARY: ("risk_difference", "odds_ratio"),
     },
+    WEIGHTED: {CONTINUOUS: ("mean_difference",), BINARY: ("risk_difference", "risk_ratio", "odds_ratio")},
 }
 _OF_RANKS = frozenset({*_RANKS, *_CHANGES, "jonckheere"} - {"paired_t"})
 

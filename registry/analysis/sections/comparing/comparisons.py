@@ -21,8 +21,8 @@ from registry.analysis.design.sections import Section
 from registry.analysis.design.variables import sources
 from registry.analysis.design.variables.columns import needed
 from registry.analysis.design.variables.declared import Variable, label_of
-from registry.analysis.sections import reading
-from registry.analysis.sections.comparing import compared, compared_tables, comparison_tests, matched
+from registry.analysis.sections import propensity, reading
+from registry.analysis.sections.comparing import compared, compared_tables, comparison_tests, matched, weighted
 from registry.instruments.base import Label
 
 BETWEEN, WITHIN = "between", "within"
@@ -89,13 +89,13 @@ def read(entry, names):
         )
     kind = one_of("kind", entry.get("kind", BETWEEN), (BETWEEN, WITHIN))
     of_sets = matched.declared(entry.get("matched", ""))
-    offers = comparison_tests.MATCHED if of_sets and kind == BETWEEN else kind
+    offers = (comparison_tests.MATCHED, comparison_tests.WEIGHTED) if of_sets and kind == BETWEEN else (kind,)
     rows = tuple(row for given in entry["rows"] for row in _rows(given, kind, offers, names))
     if not rows:
         raise refusal("name at least one row", "行を1つ以上指定してください")
     sensitivity = tuple(entry.get("sensitivity") or ())
     for name in sensitivity:
-        one_of("sensitivity", name, SENSITIVITY[:1] if of_sets else SENSITIVITY)
+        one_of("sensitivity", name, SENSITIVITY)
     confidence = entry.get("confidence", 0.95)
     if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
         raise refusal("confidence: from 0.5 to below 1, such as 0.95", "confidence：0.5以上1未満（例：0.95）")
@@ -133,8 +133,8 @@ def _rows(given, kind, offers, names):
             "「{name}」は来院時の項目です。preopなどの時点を指定してください",
             name=variable.name,
         )
-    tests = comparison_tests.offered(offers, variable.kind)
-    effects = comparison_tests.effects_offered(offers, variable.kind)
+    tests = [code for one in offers for code in comparison_tests.offered(one, variable.kind)]
+    effects = [code for one in offers for code in comparison_tests.effects_offered(one, variable.kind)]
     test = given.get("test", "")
     effect = given.get("effect", "")
     for place, value, choices in (("test", test, tests), ("effect", effect, effects)):
@@ -165,13 +165,28 @@ def columns_needed(entry, plan):
     for variable, visit in uses(entry, plan):
         yield from needed(variable, visit, plan.names)
     if entry.matched:
-        yield from reading.needed(matched.section_of(entry.matched, plan), plan)
+        yield from reading.needed(reading.propensity_of(entry.matched, plan), plan)
 
 
 def check(entry, plan):
-    """Refused where `matched` is no section of the plan that makes independent pairs."""
-    if entry.matched:
-        matched.section_of(entry.matched, plan)
+    """Refused where `matched` is no section of the plan, or the entry asks of weights what only pairs have."""
+    if not entry.matched:
+        return
+    is_weighted = propensity.is_weighted(reading.propensity_of(entry.matched, plan))
+    if is_weighted and (entry.kind == WITHIN or "worst_rank" in entry.sensitivity):
+        raise refusal(
+            "matched: “{code}” gives weights, so its patients have no independent pairs: they are compared between "
+            "groups, and of sensitivity there is complete_cases",
+            "matched：「{code}」は重み付けのため独立した対がありません。群間比較のみで、感度分析はcomplete_casesが使えます",
+            code=entry.matched,
+        )
+    kind = comparison_tests.WEIGHTED if is_weighted else comparison_tests.MATCHED
+    for row in entry.rows if entry.kind == BETWEEN else ():
+        offered = comparison_tests.offered(kind, row.variable.kind)
+        effects = comparison_tests.effects_offered(kind, row.variable.kind)
+        for place, value, choices in (("test", row.test, offered), ("effect", row.effect, effects)):
+            if value:
+                one_of(f"{row.variable.name}: {place}", value, (*choices, "none"))
 
 
 SECTION = Section(
@@ -180,7 +195,7 @@ SECTION = Section(
     read=read,
     needed=columns_needed,
     uses=uses,
-    further=matched.columns,
+    further=weighted.columns,
     check=check,
     compute=compared.compute,
     tables=compared_tables.tables,

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from registry.analysis.design.errors import listed, refusal
+from registry.analysis.design.errors import refusal
 from registry.analysis.design.variables.sources import BINARY
 from registry.analysis.sections import propensity, reading
 from registry.analysis.sections.comparing import comparison_tests as tests
 from registry.stats.arrays import NotEstimable
 from registry.stats.effects.shift import pseudomedian
-from registry.stats.matching.paired import pair_differences, pair_risk_difference, pair_table
+from registry.stats.matching.paired import (
+    pair_differences,
+    pair_odds_ratio,
+    pair_risk_difference,
+    pair_signs,
+    pair_table,
+)
 from registry.stats.ttest import paired_t
 
 
@@ -28,23 +34,6 @@ def declared(code):
     return code
 
 
-def section_of(code, plan):
-    """The propensity section of a comparison's `matched`. Refused where it makes no pairs that can be tested."""
-    section = reading.propensity_of(code, plan)
-    if section.method != "matching" or section.replace:
-        fits = [
-            entry.code for entry in plan.entries(propensity.KIND) if entry.method == "matching" and not entry.replace
-        ]
-        raise refusal(
-            "matched: “{code}” weights its patients or uses controls again, so it has no independent pairs; of the "
-            "plan's sections {fits} would fit",
-            "matched：「{code}」は重み付け、または対照を繰り返し使うマッチングのため、独立した対がありません。使えるもの：{fits}",
-            code=code,
-            fits=listed(fits) or "–",
-        )
-    return section
-
-
 @dataclass(frozen=True, eq=False)
 class MatchedData:
     """A `running.runner.Data` narrowed to the two groups of a propensity section and to their matched patients.
@@ -54,13 +43,16 @@ class MatchedData:
     made    `propensity.Made`: sets, and why there are none
     """
 
+    kind = tests.MATCHED
+    sets_are = "pairs"
+
     data: Any
     section: propensity.Propensity
     made: propensity.Made
 
     @classmethod
     def of(cls, data, code):
-        section = section_of(code, data.plan)
+        section = reading.propensity_of(code, data.plan)
         return cls(data, section, reading.read_of(data).patients.matched.made(section))
 
     @property
@@ -106,6 +98,13 @@ class MatchedData:
         table = pair_table(columns.codes[self.made.inside], len(columns.variable.categories), matched)
         return table if self.sign > 0 else table.T
 
+    def signs(self, ranked):
+        """SignTest of values of which only the order tells: wins are the first group's. NotEstimable."""
+        matched = self._matched
+        if matched.ratio != 1:
+            raise NotEstimable("one_control")
+        return pair_signs(self.sign * ranked[self.made.inside], matched)
+
     @property
     def _matched(self):
         if self.made.matched is None:
@@ -126,34 +125,16 @@ class MatchedData:
         return [{"group": code, "n": int(places.size), "sets": self.sets} for code, places in self.groups.items()]
 
 
-def columns(data, entry):
-    """Who is in which matched set, for data.csv of the bundle."""
-    if entry.matched:
-        sets = MatchedData.of(data, entry.matched).made.sets
-        yield f"plan.set.{entry.matched}", np.where(sets >= 0, sets, np.nan)
+def run_test(data, test, columns):
+    """The answer of a paired Test of the sets' values. NotEstimable."""
+    return test.run(data.table(columns) if test.code in tests.OF_PAIRED_TABLES else data.differences(columns))
 
 
-def tested(data, test, columns):
-    """{p, and `reason` where there is none} of the sets' values by a paired Test."""
-    try:
-        taken = data.table(columns) if test.code in tests.OF_PAIRED_TABLES else data.differences(columns)
-        return {"p": test.run(taken).p}
-    except NotEstimable as why:
-        return {"p": None, "reason": f"not estimable because {why}"}
-
-
-def effect(data, measure, columns, confidence):
-    """estimate, low and high of an effect in the sets; None where the data do not determine it."""
-    try:
-        answer = _effect(data, measure, columns, confidence)
-    except NotEstimable as why:
-        return {"estimate": None, "low": None, "high": None, "effect_reason": f"not estimable because {why}"}
-    return {name: getattr(answer, name) for name in ("estimate", "low", "high")}
-
-
-def _effect(data, measure, columns, confidence):
+def estimate(data, measure, columns, confidence):
+    """The effect in the sets with estimate, low and high. NotEstimable."""
     if columns.variable.kind == BINARY:
-        return pair_risk_difference(data.table(columns), confidence)
+        of_pairs = pair_odds_ratio if measure == "odds_ratio" else pair_risk_difference
+        return of_pairs(data.table(columns), confidence)
     if measure == "mean_difference":
         return paired_t(data.differences(columns), confidence)
     return pseudomedian(data.differences(columns), confidence)

@@ -18,7 +18,7 @@ from registry.instruments import timepoints
 from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
 from registry.models import SavedCohort
-from registry.web.comparison.planning import recoding
+from registry.web.comparison.planning import recoding, repeated
 
 MOST_GROUPS = 12
 SHOWN_GROUPS = 3  # at first; a button shows another
@@ -67,8 +67,8 @@ def _label(both):
 
 
 def compiled(given):
-    """The JSON of the plan that these choices make. `given` has lists under `cells`, `events`, `sensitivity`,
-    `covariates` and `levels_N`, texts otherwise. ValueError where a text is no number."""
+    """The JSON of the plan that these choices make. `given` has lists under `cells`, `events`, `repeats`,
+    `sensitivity`, `covariates` and `levels_N`, texts otherwise. ValueError where a text is no number."""
     own = [variable for number in numbers_of(given, "item") if (variable := recoding.variable_of(given, number))]
     offered = sources.offered() | recoding.kinds(own)
     cells = [_cell(text) for text in given.get("cells", ())]
@@ -80,7 +80,8 @@ def compiled(given):
     comparisons = list(_comparisons(given, cells, offered))
     if comparisons:
         plan["comparisons"] = comparisons
-    if declared := [*own, *(_event(kind, given.get("within_days")) for kind in given.get("events", ()))]:
+    events = [_event(kind, given.get("within_days")) for kind in given.get("events", ())]
+    if declared := [*own, *events, *map(repeated.variable_of, given.get("repeats", ()))]:
         plan["variables"] = declared
     if given.get("survival"):
         plan["endpoints"] = [SURVIVAL | {"event": [{"kind": "death"}], "times": _numbers(given.get("times") or "12")}]
@@ -113,6 +114,8 @@ def _comparisons(given, cells, offered):
     if given.get("events"):
         rows = [_test_of(given, "binary") | {"variable": _event_name(kind)} for kind in given["events"]]
         yield EVENTS | {"rows": rows}
+    if given.get("repeats"):
+        yield repeated.SECTION | {"rows": [{"variable": repeated.variable_of(one)["name"]} for one in given["repeats"]]}
     if given.get("within") and after:
         rows = [{"variable": name, "visit": visit} for name, visit in after if offered[name].kind != sources.DATE]
         yield CHANGES | {"kind": "within", "rows": rows}
@@ -221,6 +224,9 @@ def _guessed(plan):
         "grouping": plan["grouping"],
         "cells": [f"{row['variable']}@{row['visit']}" if row.get("visit") else row["variable"] for row in rows],
         "events": [row["variable"].removeprefix("ae_") for row in entries.get("events", {}).get("rows", ())],
+        "repeats": [
+            repeated.choice_of(variable) for variable in plan.get("variables", ()) if "repeat" in variable["of"]
+        ],
         "sensitivity": entries.get("outcomes", {}).get("sensitivity", []),
         "adjust": entries.get("outcomes", {}).get("adjust", "none"),
         "family": entries.get("outcomes", {}).get("family", "row"),
@@ -232,7 +238,7 @@ def _guessed(plan):
         given["cells"] = [*dict.fromkeys((*given["cells"], *after))]
     days = {variable["of"].get("last_day") for variable in plan.get("variables", ())} - {None}
     given["within_days"] = str(days.pop()) if days else ""
-    own = [variable for variable in plan.get("variables", ()) if "item" in variable["of"]]
+    own = [variable for variable in plan.get("variables", ()) if recoding.is_recoded(variable)]
     given |= recoding.choices_of(own)
     offered = sources.offered() | recoding.kinds(own)
     for row in rows:

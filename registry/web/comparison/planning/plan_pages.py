@@ -28,7 +28,7 @@ from registry.services.files import snapshots
 from registry.tasks import start_comparison
 from registry.web.comparison.forms import _cohort as cohort_chosen
 from registry.web.comparison.forms import _cohorts as cohorts_offered
-from registry.web.comparison.planning import plan_builder, recoding
+from registry.web.comparison.planning import plan_builder, recoding, repeated
 from registry.web.shared.gates import for_comparing
 from sites.tenancy.scope import everything
 
@@ -73,7 +73,7 @@ def plan_new(request):
 def _given(request):
     """(choices of the page, the plan as JSON where it is edited so)."""
     if request.method == "POST":
-        several = {"cells", "events", "sensitivity", "covariates"}
+        several = {"cells", "events", "repeats", "sensitivity", "covariates"}
         names = request.POST.keys()
         given = {
             name: request.POST.getlist(name) if name in several or name.startswith("levels_") else request.POST[name]
@@ -168,7 +168,7 @@ def _group_sizes(plan, cohort, request):
 
 def _offered(given, as_json):
     offered = sources.offered()
-    with_counts = known.counts()
+    with_counts, counted_at = known.counts()
     ticked = set(given.get("cells", ()))
     groups = _shown(given, "name", plan_builder.SHOWN_GROUPS, plan_builder.MOST_GROUPS)
     return {
@@ -179,6 +179,7 @@ def _offered(given, as_json):
         "groupings": _groupings(given),
         "groups": [_group(given, number, offered) for number in range(1, groups + 1)],
         "shown_groups": groups,
+        "counted_at": counted_at,
         "more_groups": groups < plan_builder.MOST_GROUPS,
         "recodings": (recodings := _recodings(given, offered)),
         "shown_recodings": len(recodings),
@@ -187,6 +188,7 @@ def _offered(given, as_json):
         "instruments": [*_own(given, with_counts, ticked), *_instruments(offered, with_counts, ticked)],
         "events": _ticked([(plan_builder.ANY, _("any complication")), *_labelled(plan_builder.kinds_of_events())],
                           given.get("events", ())),
+        "repeats": repeated.offered(given.get("repeats", ())),
         "covariates": _covariates(offered, given.get("covariates", ())),
         "tests": [_tests(kind, given) for kind in ("continuous", "ordinal", "binary", "nominal")],
         "adjustments": _ticked(_labelled(ADJUSTMENTS.items()), [given.get("adjust", "none")]),

@@ -81,10 +81,15 @@ def _seen(one):
     return SimpleNamespace(kind=cut if count else source.kind, at_visit=source.at_visit, source=source)
 
 
+def is_recoded(one):
+    """Whether a variable of a plan's JSON is made of one item, not of several records."""
+    return "item" in one["of"] and "repeat" not in one["of"]
+
+
 def shape(one):
     """A variable of a plan's JSON as this page writes it: without what is as by default."""
     told = {"name": one["name"], "of": one["of"]}
-    if "item" in one["of"]:
+    if is_recoded(one):
         told["label"] = one["label"]
         if one.get("categories"):
             told["categories"] = one["categories"]

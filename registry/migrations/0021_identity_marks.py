@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0018_suspected_pairs"),
+        ("registry", "0020_export_presets"),
         ("study_sites", "0007_entry_in_steps"),
     ]
 
