@@ -272,7 +272,7 @@ def _left_behind(kept: Patient, merged: Patient) -> Label | None:
 def _end(patient: Patient) -> dict[str, Any] | None:
     """The answers of how a patient's follow-up ended, or None."""
     end = FollowUpEnd.objects.filter(pk=patient.pk).first()
-    return end and {item.name: getattr(end, item.name) for item in END_ITEMS}
+    return {item.name: getattr(end, item.name) for item in END_ITEMS} if end else None
 
 
 def _locked(number: str) -> Any:

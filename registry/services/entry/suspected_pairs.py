@@ -29,7 +29,7 @@ def look(new: Collection[str] | None = None, within: Collection[str] = ()) -> in
     """
     identity.fill_marks()
     with connection.cursor() as cursor:
-        cursor.execute(_PAIRS, {"new": new and list(new), "within": list(within), "most": MOST})
+        cursor.execute(_PAIRS, {"new": None if new is None else list(new), "within": list(within), "most": MOST})
         rows = cursor.fetchall()
     pairs = [
         SuspectedPair(first=first, first_site_id=first_site, second=second, second_site_id=second_site)
