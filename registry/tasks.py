@@ -310,6 +310,12 @@ def count_scorecards():
         scorecards.count()
 
 
+def start_scorecards():
+    """Have the scorecards counted now, where they never were; once a minute, however often a page asks."""
+    if cache.add("scorecards-asked-for", True, 60):
+        count_scorecards.delay()
+
+
 @app.task
 def send_scorecards():
     """Tell the sites' own people once a month that the scorecard is there. Nothing without mail."""

@@ -30,6 +30,12 @@ from registry.models.clinical import ADVERSE_EVENT_ITEMS
 from registry.models.columns import stored_items
 
 STAMPS = ("version", "updated_at", "updated_by_id")
+IDENTIFIERS = ("birth_date", "hospital_number", "initials")
+MARKS = ("birth_mark", "number_mark", "initials_mark", "marked_with")
+
+
+def _of(row, columns):
+    return ", ".join(f"{row}.{column}" for column in columns)
 
 
 def _with_extras(form, *items):
@@ -127,6 +133,15 @@ RECORDS = [
         "keep_birth_date",
         having="OLD.birth_date IS DISTINCT FROM NEW.birth_date",
     ),
+    # Whatever changes an identifier without its mark (an import that is taken back) leaves none that is wrong.
+    trigger(
+        "registry_identity",
+        "forget_marks",
+        "BEFORE UPDATE",
+        "forget_marks",
+        having=f"({_of('OLD', IDENTIFIERS)}) IS DISTINCT FROM ({_of('NEW', IDENTIFIERS)}) "
+        f"AND ({_of('OLD', MARKS)}) IS NOT DISTINCT FROM ({_of('NEW', MARKS)})",
+    ),
     trigger(
         "registry_assessment",
         "forget_outcomes",
@@ -138,7 +153,7 @@ RECORDS = [
     *audited("registry_patient", key="patient_id", without=STAMPS),
     *audited("registry_assessment", without=STAMPS),
     *audited("registry_adverseevent", without=STAMPS),
-    *audited("registry_identity", key="patient_id", without=("*key",)),
+    *audited("registry_identity", key="patient_id", without=("*key", *MARKS)),
     *audited("registry_followupend", key="patient_id", without=STAMPS),
 ]
 

@@ -23,6 +23,7 @@ from registry.imports.checking import (
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
+from registry.services.entry import suspected_pairs
 from registry.services.files import file_formats
 from sites import audit
 from sites.tenancy.scope import entered, everything
@@ -179,6 +180,7 @@ class _Work:
             comparing.find_forbidden_changes(cursor, file, report.errors)
         if file == file_formats.PATIENTS:
             comparing.find_alike(cursor, stage.alike, report.alike)
+            comparing.find_enrolled_already(cursor, self.identifies, report.alike)
             if self.partial:
                 merged.find_broken(cursor, stage.absent, report.errors, self.identifies)
         if file == file_formats.ADVERSE_EVENTS:
@@ -192,6 +194,7 @@ class _Work:
         report = self.report
         for file in self.files:
             self._compare(cursor, file, staged[file.name])
+        report.seen += str(report.alike.total)  # who was enrolled since is asked about
         report.seen = hashlib.sha256(report.seen.encode()).hexdigest()
         if self.seen is not None and self.seen != report.seen:
             report.errors.add(Finding("", None, "", "", CHANGED_SINCE))
@@ -203,6 +206,8 @@ class _Work:
                 statements.store_new(cursor, file)
             if report.counts[file.name].changed:
                 statements.store_changes(cursor, file)
+        if report.counts.get(file_formats.PATIENTS.name, Counts()).new:
+            suspected_pairs.look(*comparing.new_patients(cursor, self.identifies))
         self.tell(0.9, "plausibility")
         for file in self.files:
             plausibility.find_warnings(cursor, file, report.warnings)

@@ -576,8 +576,8 @@ def _in_rows(alike, origins):
     """Findings on people who may be the same, the other's line as the row of what was uploaded."""
     for finding in alike.listed:
         _, row_of, _ = origins[file_formats.PATIENTS.name]
-        line = int(re.search(r"row (\d+)", finding.reason.en)[1])
-        yield replace(finding, reason=comparing.ALIKE.format(n=row_of(line)))
+        line = re.match(r"may be the same person as row (\d+)", finding.reason.en)
+        yield replace(finding, reason=comparing.ALIKE.format(n=row_of(int(line[1])))) if line else finding
 
 
 def _recognised(tables, folder, faults, origins):

@@ -224,10 +224,20 @@ class Identity(models.Model):
     birth_date = models.BinaryField(null=True)
     hospital_number = models.BinaryField(null=True)
     initials = models.BinaryField(null=True)
+    # Blind index (`services.records.identity_marks`); `marked_with` is the id of the key, None where it lacks.
+    birth_mark = models.BinaryField(null=True)
+    number_mark = models.BinaryField(null=True)
+    initials_mark = models.BinaryField(null=True)
+    marked_with = models.BinaryField(null=True)
 
     class Meta:
         verbose_name = _("identity")
         verbose_name_plural = _("identities")
+        indexes = [
+            models.Index(fields=["birth_mark"], name="identity_by_birth"),
+            models.Index(fields=["number_mark"], name="identity_by_number"),
+            models.Index(fields=["marked_with"], name="identity_by_marking"),
+        ]
 
 
 class Timepoint(models.Model):

@@ -1,12 +1,14 @@
 """Comparisons between centres: funnel limits, a proportion against a target, variances, and the rate of enrolment."""
 
-from math import exp, lgamma, log
+from functools import lru_cache
+from math import lgamma, log, log1p, sqrt
 
 import numpy as np
 
 from registry.stats.tails import f_upper
 
 
+@lru_cache(maxsize=8192)
 def binomial_limits(n: int, p: float, tail: float) -> tuple[int, int]:
     """Exact control limits of a count out of `n` where `p` holds: R's qbinom(c(tail, 1 - tail), n, p).
 
@@ -18,14 +20,17 @@ def binomial_limits(n: int, p: float, tail: float) -> tuple[int, int]:
         raise ValueError("n must be >= 0, p in [0, 1] and tail in (0, 0.5)")
     if p in (0, 1):
         return int(n * p), int(n * p)
-    cumulative, low = 0.0, None
-    for k in range(n + 1):
-        cumulative += exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log(1 - p))
-        if low is None and cumulative >= tail * (1 - 1e-9):
-            low = k
-        if cumulative >= (1 - tail) * (1 - 1e-12):
-            return (low if low is not None else k), k
-    return (low if low is not None else n), n
+    mean, spread = n * p, sqrt(n * p * (1 - p))
+    least, most = (
+        max(0, int(mean - 10 * spread) - 1),
+        min(n, int(mean + 10 * spread) + 20),
+    )  # beyond lies next to nothing
+    start = lgamma(n + 1) - lgamma(least + 1) - lgamma(n - least + 1) + least * log(p) + (n - least) * log1p(-p)
+    counts = np.arange(least + 1, most + 1)
+    steps = np.log((n - counts + 1) / counts) + log(p) - log1p(-p)
+    cumulative = np.cumsum(np.exp(start + np.concatenate(([0.0], np.cumsum(steps)))))
+    low, high = np.searchsorted(cumulative, (tail * (1 - 1e-9), (1 - tail) * (1 - 1e-12)))
+    return min(n, least + int(low)), min(n, least + int(high))
 
 
 def proportion_test(k: int, n: int, p: float) -> float:

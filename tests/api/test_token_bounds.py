@@ -62,7 +62,7 @@ def test_a_token_never_gains_what_was_granted_later(north, south, enrolled, alic
     Membership.objects.create(user=alice, role=Role.DATA_MANAGER, site=None)
     Membership.objects.create(user=alice, role=Role.INVESTIGATOR, site=south)
     assert [asking.get(f"patients/{patient_id}").status_code for patient_id in (mine, other)] == [200, 404]
-    assert set(asking.get("me").json()["may"]) == {"read", "enter", "identify", "export"}
+    assert set(asking.get("me").json()["may"]) == {"read", "enter", "identify", "export", "import"}
     assert [Program(issued(alice)).get(f"patients/{patient_id}").status_code for patient_id in (mine, other)] == [
         200,
         200,

@@ -148,7 +148,10 @@ def set_up(page):
     submit(page, ".form-buttons .btn-primary")
     assert page.is_checked("[name='off@barthel']")
     page.goto("/study/")
-    assert "missing" not in page.inner_text("main")
+    # No link asks EQ-5D-5L before its licensed wording is there; nothing else is open.
+    assert [line.split("\n")[0] for line in page.locator(".step:not(.step-done)").all_inner_texts()] == [
+        "Licensed wording"
+    ]
     shot(page, "guide-done")
     page.goto("/study/protocol/")
     fits(page)

@@ -108,13 +108,13 @@ def test_a_transaction_that_is_sent_again_enrols_nobody_twice(ask, stored, clien
     [
         (bundle("collection", entry(PATIENT)), "Bundle.type"),
         (bundle("batch"), "Bundle.entry"),
-        (bundle("batch", {"resource": PATIENT}), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "DELETE", "Patient/N01-0001")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "GET", "../v1/patients")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "GET", "metadata")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "POST", "Patient")), "Bundle.entry[0].resource"),
-        (bundle("batch", entry(PATIENT, ifModifiedSince="2026")), "Bundle.entry[0].ifModifiedSince"),
-        (bundle("batch", entry(PATIENT) | {"link": []}), "Bundle.entry[0].link"),
+        (bundle("transaction", {"resource": PATIENT}), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "DELETE", "Patient/N01-0001")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "GET", "../v1/patients")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "GET", "metadata")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "POST", "Patient")), "Bundle.entry[0].resource"),
+        (bundle("transaction", entry(PATIENT, ifModifiedSince="2026")), "Bundle.entry[0].ifModifiedSince"),
+        (bundle("transaction", entry(PATIENT) | {"link": []}), "Bundle.entry[0].link"),
     ],
 )
 def test_a_bundle_that_is_not_understood_is_refused(ask, stored, sent, path):  # noqa: F811

@@ -72,6 +72,50 @@ def new_patient(ask):
     return found["id"]
 
 
+def test_a_response_that_was_entered_in_error_takes_its_form_out(ask, stored, as_system):
+    barthel, eq5d = (f"QuestionnaireResponse/preop.{code}.N01-0001" for code in ("barthel", "eq5d5l"))
+    _status, found, headers = ask("alice", "get", eq5d)
+    total = "Observation/barthel-total.preop.N01-0001"
+    assert any(name.startswith("value") for name in ask("alice", "get", total)[1])
+    match = {"If-Match": headers["ETag"]}
+    wrong = {**found, "status": "entered-in-error", "item": []}
+    because = {"url": names.REASON, "valueString": "of another patient"}
+    assert ask("alice", "put", eq5d, wrong)[0] == 428
+    status, refused, _headers = ask("alice", "put", eq5d, wrong, **match)
+    assert status == 422 and "barthel" in refused["issue"][0]["details"]["text"]
+    wrong["extension"] = [*found["extension"], {"url": names.WHOLE_FORM, "valueBoolean": True}]
+    assert ask("alice", "put", eq5d, wrong, **match)[0] == 422  # without a reason
+    wrong["extension"].append(because)
+    assert ask("alice", "put", eq5d, wrong, **{"If-Match": 'W/"99"'})[0] == 412
+    assert ask("alice", "put", eq5d, wrong | {"id": "1m.eq5d5l.N01-0001"}, **match)[0] == 422
+    assert ask("mona", "put", eq5d, wrong, **match)[0] == 403
+    assert ask("charlie", "put", eq5d, wrong, **match)[0] == 404
+    assert QuestionnaireResponse.model_validate(found).status == "completed"
+    status, marked, _headers = ask("alice", "put", eq5d, wrong, **match)
+    assert (status, marked["status"], "item" in marked) == (200, "entered-in-error", False)
+    QuestionnaireResponse.model_validate(marked)
+    for address in (eq5d, barthel, total):
+        status, resource, _headers = ask("alice", "get", address)
+        assert (status, resource["status"]) == (200, "entered-in-error"), address
+        assert not [name for name in resource if name == "item" or name.startswith("value")]
+    assert ask("alice", "put", eq5d, wrong, **match)[1] == marked  # sent again
+    for address in ("QuestionnaireResponse?patient=N01-0001", "Patient/N01-0001/$everything"):
+        assert not [one for one in resources(ask("alice", "get", address)[1]) if one["id"].startswith("preop.")]
+    assert ask("charlie", "get", eq5d)[0] == 404
+    with as_system():
+        event = AuditEvent.objects.filter(table_name="registry_assessment", action="update").latest("pk")
+        assert event.reason == "of another patient"
+
+
+def test_a_patients_own_form_is_not_marked_alone(ask, stored):
+    address = "QuestionnaireResponse/patient.sins.N01-0001"
+    _status, found, headers = ask("alice", "get", address)
+    reason = [{"url": names.REASON, "valueString": "wrong"}]
+    wrong = {**found, "status": "entered-in-error", "extension": reason}
+    status, refused, _headers = ask("alice", "put", address, wrong, **{"If-Match": headers["ETag"]})
+    assert (status, refused["issue"][0]["code"]) == (422, "not-supported")
+
+
 def issues(found):
     assert found["resourceType"] == "OperationOutcome"
     return [(one.get("expression", [""])[0], one["details"]["text"]) for one in found["issue"]]

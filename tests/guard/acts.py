@@ -34,7 +34,6 @@ from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import digests
 from registry.services.protocol import publishing, setup, whole, wording
-from registry.services.quality import scorecards
 from registry.services.review import queries, signing
 from registry.services.study import consents
 from sites.models import Invitation, Site
@@ -123,11 +122,6 @@ def finished(world, place):
         row = patient.assessments.get(timepoint_id="preop")
         answers = {name: value for name, value in ASSESSMENT.items() if name != "version"}
         save_assessment(raw=answers, complete=True, timepoint="preop", version=row.version, **asked)
-
-
-def scored():
-    with everything():
-        scorecards.count()
 
 
 def answered(world, place):
@@ -503,7 +497,6 @@ ACTS = {
         },
         before=lambda world, place: finished(world, "own"),
     ),
-    "scorecard_pdf": Act(on="", done=200, before=lambda world, place: scored()),
     "enrolment_plan": Act({"first": "2026-01-01", "last": "2028-01-01", "note": "planned"}),
     "safety_csv": Act(on="", done=200),
     "safety_people": Act(lambda values, who, world: {"person": world.people["monitor"].pk, "note": "named"}),

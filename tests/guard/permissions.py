@@ -496,7 +496,7 @@ RULES = {
         bodies=({"all": ""}, {"column": "frankel"}),
     ),
     "scorecard": page(ENTRY, refused=404),
-    "scorecard_pdf": Rule(ENTRY, ENTRY, opened=405, acted=(200, 404), refused=404),
+    "scorecard_pdf": page(ENTRY, opened=302, refused=404),  # nothing is counted
     "quality": page(READERS),
     "quality_rows": page(READERS, opened=404),
     "enrolment_plan": Rule(ADMIN, ADMIN, acted=(422,)),

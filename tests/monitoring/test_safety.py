@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from registry import tasks
 from registry.models import AdverseEvent, SafetyNotice
-from registry.services.entry import patients
+from registry.services.entry import entered_in_error, patients
 from registry.services.monitoring import safety
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.records.cleaning import InvalidAnswers
@@ -128,6 +128,30 @@ def test_nobody_is_told_of_another_sites_event_or_of_what_was_there_before(recor
     record(kind="pneumonia")
     tasks.tell_of_serious_events()
     assert stored(SafetyNotice) == []
+
+
+def test_who_is_named_later_is_told_of_what_comes_then(record, name, mona, bob, mails):
+    name(mona)
+    record()
+    tasks.tell_of_serious_events()
+    name(mona, bob)
+    tasks.tell_of_serious_events()
+    assert [mail.to for mail in mails] == [[mona.email]]
+    record(onset_date="2026-01-20")
+    tasks.tell_of_serious_events()
+    assert sorted(mail.to[0] for mail in mails[1:]) == sorted([mona.email, bob.email])
+
+
+def test_what_was_entered_in_error_meanwhile_is_mailed_to_nobody(record, name, mona, mails, alice, settings, as_person):
+    name(mona)
+    settings.MAIL = False
+    event = record()
+    tasks.tell_of_serious_events()  # the notice is there, and its mail waits
+    with as_person(alice) as access:
+        entered_in_error.mark(access=access, row=event, version=None, reason="another patient's")
+    settings.MAIL = True
+    tasks.tell_of_serious_events()
+    assert mails == []
 
 
 def test_a_mail_that_fails_is_tried_again_and_shown(record, name, mona, mails, monkeypatch, stored, browse, as_system):

@@ -2,11 +2,13 @@
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.urls import reverse
 
 from registry.models import ProtocolVersion
 from registry.services.monitoring import sampling
 from registry.services.monitoring.verified_share import shares
+from registry.services.protocol import publishing
 from registry.services.protocol.publishing import InvalidDefinition
 from registry.services.review import verification
 from registry.services.review.soft_checks import Form
@@ -69,8 +71,6 @@ def test_the_risk_of_a_site_sets_the_share(finished, declare, left, north):
 
 
 def test_what_is_drawn_is_the_same_in_python_and_in_the_database(db):
-    from django.db import connection
-
     forms = [(f"N01-{n:04}", form) for n in range(200) for form in ("preop", "1m")]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,6 +90,21 @@ def test_a_plan_is_dated_has_its_author_and_keeps_its_draw(declare, ada, mona, a
         assert (plan.critical, plan.declared_by, plan.since > first.created_at) == (("frankel",), "Ada", True)
         assert plan.seed == first.document["monitoring"]["seed"]
         assert ProtocolVersion.objects.count() == 2
+
+
+def test_what_somebody_else_declared_meanwhile_stays(ada, as_person):
+    with as_person(ada) as access:
+        sampling.plan()  # what this request knows of the protocol
+        ProtocolVersion.objects.create(
+            document={"enrolment": {"first": "2026-01-01", "last": "2028-01-01"}}, note="mine"
+        )
+        sampling.declare(access=access, critical=CRITICAL, shares=SHARES, risks={}, note="first plan")
+        assert set(ProtocolVersion.objects.order_by("-pk")[0].document) == {"enrolment", "monitoring"}
+        with connection.cursor() as cursor:  # and who comes now waits until this is stored
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [publishing.LOCK]
+            )
+            assert cursor.fetchone()[0] == 1
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ def test_who_is_too_small_gets_no_verdict_and_few_others_are_no_points(counted, 
         counted, shares={"in_window": {north.pk: Share(3, 9), 1000: Share(50, 250), 1001: Share(50, 250)}}
     )
     (measure,) = scorecards.measures(few, north.pk)
-    assert (measure.others, measure.beyond) == ([], None)
+    assert (measure.others, measure.beyond, measure.target) == ([], None, None)
+    few.shares["in_window"][north.pk] = Share(30, 60)  # with its own number, the network's would tell the other two's
+    (measure,) = scorecards.measures(few, north.pk)
+    assert (measure.others, measure.beyond, measure.target) == ([], None, None)
+    assert "Network" not in str(scorecard._line(measure)["verdict"])
 
 
 def test_expected_is_the_sum_of_the_models_probabilities():
@@ -62,10 +66,12 @@ def test_expected_is_the_sum_of_the_models_probabilities():
 
 
 def test_the_worker_counts_what_the_page_shows(db, finished, alice, browse):
+    caches["durable"].delete(scorecards.KEY)
+    client = browse(alice)
+    assert client.get(reverse("scorecard_pdf")).url == reverse("scorecard")
+    assert client.get(reverse("scorecard")).context["counted"] is None  # and a worker is asked
     tasks.count_scorecards()
-    measures = {
-        line["measure"].code: line["measure"] for line in browse(alice).get(reverse("scorecard")).context["lines"]
-    }
+    measures = {line["measure"].code: line["measure"] for line in client.get(reverse("scorecard")).context["lines"]}
     assert set(measures) == {"in_window", "forms_whole", "event_30", "death_90"}
     assert measures["forms_whole"].own == Share(1, 1)
     caches["durable"].delete(scorecards.KEY)
@@ -81,7 +87,7 @@ def test_the_page_names_no_other_site_and_says_what_was_adjusted_for(counted, al
 
 
 def test_the_pdf_is_made_and_on_record(counted, alice, browse, as_system):
-    answer = browse(alice).post(reverse("scorecard_pdf"))
+    answer = browse(alice).get(reverse("scorecard_pdf"))
     assert answer.content.startswith(b"%PDF")
     with as_system():
         assert AuditEvent.objects.filter(action="scorecard_downloaded").count() == 1
@@ -89,7 +95,8 @@ def test_the_pdf_is_made_and_on_record(counted, alice, browse, as_system):
 
 @pytest.mark.parametrize("who", ["mona", "dana", "bob", "ada"])
 def test_it_is_for_the_sites_own_people(request, who, counted, browse):
-    assert browse(request.getfixturevalue(who)).get(reverse("scorecard")).status_code == 404
+    client = browse(request.getfixturevalue(who))
+    assert [client.get(reverse(name)).status_code for name in ("scorecard", "scorecard_pdf")] == [404, 404]
 
 
 def test_the_mail_of_the_month_has_the_link_and_comes_once(counted, alice, mona):
@@ -97,7 +104,9 @@ def test_the_mail_of_the_month_has_the_link_and_comes_once(counted, alice, mona)
     caches["durable"].delete(f"scorecard-mail-{today:%Y-%m}-{alice.pk}")
     ((subject, body, to),) = scorecard_letters.letters(today)
     assert (subject, to) == ("Metaspine: this month's scorecard of your site", alice.email)
-    assert reverse("scorecard") in body
+    assert f"{reverse('scorecard')}?site=N01" in body
+    assert f"{reverse('scorecard_pdf')}?site=N01" in body
+    assert "S01" not in body
     assert list(scorecard_letters.letters(today)) == []
 
 

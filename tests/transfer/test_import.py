@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from registry.models import AdverseEvent, Assessment, Patient
+from registry.imports.reach import scope_of
+from registry.models import AdverseEvent, Assessment, Import, Patient
 from registry.services.entry import patient_links
 from registry.services.files import file_formats
 from registry.services.records import identity
@@ -48,7 +49,7 @@ def test_good_files_are_stored_whole(good, bring_in):
 
 
 def test_the_trail_tells_of_an_import_and_of_each_row(good, bring_in, dana):
-    bring_in(good, user_id=dana.pk, reason="legacy data")
+    bring_in(good, within=scope_of(Import(requested_by=dana)), reason="legacy data")
     with everything():
         events = AuditEvent.objects.filter(user_id=dana.pk, reason="legacy data")
         assert events.filter(table_name="registry_patient", action="insert").count() == 3

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from registry.imports import import_files, jobs
 from registry.imports.files import mapping, notations
 from registry.instruments.base import InvalidValue
-from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient
+from registry.models import AdverseEvent, Assessment, Import, ImportMapping, ImportPart, Patient, SuspectedPair
 from registry.services.entry.assessments import save_assessment
 from registry.services.operations import field_keys
 from registry.services.records import identity
@@ -394,6 +394,34 @@ def test_who_may_see_them_compares_and_replaces_what_identifies(browser, good, b
     store(browser, address, update="on")
     with as_system():
         assert identity.read(Patient.objects.get(pk="N01-0001"))["birth_date"] == dt.date(1950, 4, 2)
+
+
+def test_who_is_enrolled_at_the_site_already_is_asked_about(browser, good, bring_in, dana, north, as_system):
+    bring_in(good)
+    write_csv(good / "patients.csv", [PATIENT | {"patient_id": "N01-0009", "consent_date": "2024-01-09"}])
+    pair = {"first": "N01-0001", "second": "N01-0009"}
+
+    def asked(address):
+        follow(browser, address)
+        told = browser.get(address).context["report"]["warnings"].shown
+        return [(one.row, one.value) for one in told if "may be N01-0001, who is enrolled" in one.reason.en]
+
+    # Who may not see the site's identifiers learns nothing by the file: the record is a question once it is stored.
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    assert asked(address) == []
+    with as_system():
+        assert not SuspectedPair.objects.filter(**pair).exists()
+    Membership.objects.create(user=dana, role=Role.COORDINATOR, site=north, starts_on=dt.date(2018, 1, 1))
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    assert asked(address) == [(2, "N01-0009")]
+    assert store(browser, address, alike="").status_code == 422
+    Membership.objects.filter(user=dana, site=north).delete()
+    address = send(browser, patients__csv=(good / "patients.csv").read_bytes())
+    asked(address)
+    store(browser, address, alike="")
+    follow(browser, address)
+    with as_system():
+        assert SuspectedPair.objects.filter(**pair).exists()
 
 
 def test_a_date_of_birth_that_is_not_stored_comes_in(browser, good, bring_in, as_system):

@@ -104,9 +104,7 @@ def test_a_project_of_redcap_is_whole(project):
     ]  # fmt: skip
     own = {"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "redcap_data_access_group"}
     columns = {name.split("___")[0] for name in data[0]} - own
-    assert columns - known.keys() == {f"{form}_complete" for form in {field["Form Name"] for field in fields}} - {
-        "enrolment_complete"
-    }
+    assert columns - known.keys() == {f"{form}_complete" for form in {field["Form Name"] for field in fields}}
     assert fields[0]["Variable / Field Name"] == "patient_id"
     total = known["barthel_total"]
     assert (total["Field Type"], "barthel_total" in data[0]) == ("calc", False)

@@ -79,7 +79,7 @@ def package(registry, tmp_path, as_system):
 
 
 def table(path):
-    with path.open(newline="", encoding="utf-8") as stream:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         return list(csv.DictReader(stream))
 
 

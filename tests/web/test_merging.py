@@ -15,10 +15,11 @@ from registry.models import (
     PatientLink,
     Query,
     QueryMessage,
+    SuspectedPair,
     Transfer,
     Utility,
 )
-from registry.services.entry import entered_in_error, merging, patient_links, patients, transfers
+from registry.services.entry import entered_in_error, merging, patient_links, patients, suspected_pairs, transfers
 from registry.services.entry.assessments import save_assessment
 from registry.services.follow_up import ends
 from registry.services.operations import erasure
@@ -42,10 +43,9 @@ def visit(access, patient, timepoint="preop", **changes):
     return save_assessment(access=access, patient=patient, timepoint=timepoint, raw=raw, today=TODAY)
 
 
-def event(access, patient, day="2026-01-20"):
-    return patients.save_adverse_event(
-        access=access, patient=patient, raw={"kind": "hematoma", "onset_date": day}, today=TODAY
-    )
+def event(access, patient, day="2026-01-20", **more):
+    raw = {"kind": "hematoma", "onset_date": day} | more
+    return patients.save_adverse_event(access=access, patient=patient, raw=raw, today=TODAY)
 
 
 def merged(access, kept, other, **choices):
@@ -385,6 +385,49 @@ def test_what_only_the_merged_record_says_of_the_consent_is_not_lost(two, as_per
     with as_person(dana) as access:
         merged(access, ours, theirs, preop="kept")
         assert consents.is_withdrawn(refreshed(ours), "contact")
+
+
+def test_of_one_event_told_otherwise_in_both_somebody_chooses(two, browse, as_person, dana, alice):
+    ours, theirs = two
+    with as_person(alice) as access:
+        event(access, ours, detail="drained by Dr Q.N.", ae_outcome="recovered")
+    page = browse(dana).get(f"/patients/{ours.pk}/merge/?with={theirs.pk}")
+    (line,) = (line for line in page.context["parts"] if line["part"].code.startswith("event-"))
+    assert ("for the site alone", "for the site alone") in [tuple(cells) for _label, *cells in line["rows"]]
+    assert "Dr Q.N." not in page.content.decode()
+    code = line["part"].code
+    with as_person(dana) as access:
+        with pytest.raises(InvalidAnswers) as refused, transaction.atomic():
+            merged(access, ours, theirs, preop="kept")
+        assert list(refused.value.errors) == [code]
+        done = merged(access, ours, theirs, preop="kept", **{code: "merged"})
+        assert AdverseEvent.objects.get(patient=ours).ae_outcome is None
+        merging.take_back(access=access, done=done, reason="two brothers")
+        assert AdverseEvent.objects.get(patient=ours).ae_outcome == "recovered"
+
+
+def test_another_end_of_follow_up_is_not_lost(two, as_person, dana, alice, charlie):
+    ours, theirs = two
+    for user, patient, use in ((alice, ours, "keep"), (charlie, theirs, "stop")):
+        with as_person(user) as access:
+            end = {"end_kind": "withdrawn", "end_date": "2026-03-01", "end_reason": "burden", "end_data_use": use}
+            ends.end_follow_up(access=access, patient=patient, raw=end, today=TODAY)
+    with as_person(dana) as access, pytest.raises(InvalidAnswers) as refused, transaction.atomic():
+        merged(access, ours, theirs, preop="kept")
+    assert "an end of follow-up that is another" in refused.value.errors[""][0].en
+
+
+def test_a_question_about_two_records_follows_who_moves(two, as_person, as_system, dana, charlie, north, south):
+    ours, theirs = two
+    with as_system():
+        SuspectedPair.objects.create(first=ours.pk, first_site=north, second=theirs.pk, second_site=south)
+    with as_person(dana) as access:
+        transfers.transfer(access=access, patient=theirs, to=north, version=None, reason=WHY)
+        pair = SuspectedPair.objects.get()
+        assert (pair.first_site, pair.second_site) == (north, north)
+        suspected_pairs.decide(access=access, pair=pair, state="two", reason=WHY)
+    with as_person(charlie):  # the site that was left learns nothing of what is decided now
+        assert not AuditEvent.objects.filter(action="pair_decided").exists()
 
 
 def test_consents_and_withdrawals_move_with_a_patient(two, as_person, dana, charlie, north):

@@ -14,6 +14,7 @@ MISSING = URN + "missing-reason"
 REASON = URN + "reason-for-change"
 CONSENT = URN + "consent-date"
 ANOTHER_PERSON = URN + "another-person"
+WHOLE_FORM = URN + "whole-form"
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"

@@ -12,7 +12,7 @@ from registry.analysis.running.versions import product_version
 from registry.api.shared.idempotency import repeatable
 from registry.fhir.mapping import capability, names, observations, patients, questionnaires, responses
 from registry.fhir.mapping.faults import Fault, InvalidResource
-from registry.fhir.server import answers, searching
+from registry.fhir.server import answers, entered_in_error, searching
 from registry.fhir.server.bundles import searchset
 from registry.fhir.server.resource import Refused, Resource, shown
 from registry.instruments import catalogue, spelling
@@ -317,8 +317,11 @@ class OneObservation(OfPatients):
             code, patient_id, timepoint = observations.parts_of(observation_id)
         except ValueError:
             raise Http404 from None
-        row = _assessments(self.patient(patient_id)).filter(timepoint_id=timepoint).first()
+        rows = _assessments(self.patient(patient_id)).filter(timepoint_id=timepoint)
+        row = rows.first() or entered_in_error.marked(rows)
         written = observations.written(row, self.base) if row else ()
+        if row and row.in_error is not None:
+            written = map(entered_in_error.without_content, written)
         resource = next((resource for resource in written if resource["id"].startswith(f"{code}.")), None)
         if resource is None:
             raise Http404
@@ -349,36 +352,52 @@ def _assessments(patient):
 
 
 class OneQuestionnaireResponse(OfPatients):
-    def found(self, response_id):
-        """(row, instrument) that an id names; Http404."""
+    def named(self, response_id):
+        """(rows, instrument, patient) that an id names; Http404."""
         try:
             instrument, patient_id, timepoint, event = names.parts_of(response_id)
         except ValueError:
             raise Http404 from None
         patient = self.patient(patient_id)
         if timepoint is not None:
-            row = Assessment.objects.filter(patient=patient, timepoint_id=timepoint).first()
+            rows = Assessment.objects.filter(patient=patient, timepoint_id=timepoint)
         elif event is not None and instrument in catalogue.current().repeats:
-            row = OwnRecord.objects.filter(patient=patient, form=instrument.code, pk=event).first()
+            rows = OwnRecord.objects.filter(patient=patient, form=instrument.code, pk=event)
         elif event is not None:
-            row = AdverseEvent.objects.filter(patient=patient, pk=event).first()
+            rows = AdverseEvent.objects.filter(patient=patient, pk=event)
         else:
-            row = patient
-        if row is None or not answers.has_answers(row, instrument):
-            raise Http404
-        return row, instrument, patient
+            rows = Patient.objects.filter(pk=patient.pk)
+        return rows, instrument, patient
 
     def get(self, request, response_id):
-        row, instrument, _patient = self.found(response_id)
-        return shown(answers.shown_of(row, instrument, self.base))
+        rows, instrument, _patient = self.named(response_id)
+        row = rows.first()
+        if row is not None and answers.has_answers(row, instrument):
+            return shown(answers.shown_of(row, instrument, self.base))
+        row = entered_in_error.marked(rows)
+        if row is None or not answers.has_answers(row, instrument):
+            raise Http404
+        return shown(entered_in_error.without_content(answers.shown_of(row, instrument, self.base)))
 
     def put(self, request, response_id):
-        """Correct the answers to one instrument; If-Match says which version was read."""
-        row, instrument, patient = self.found(response_id)
+        """Correct the answers to one instrument, or say that they were entered in error; If-Match: what was read."""
+        rows, instrument, patient = self.named(response_id)
+        row = rows.first()
+        if row is None and entered_in_error.says(self.sent):
+            return self.get(request, response_id)  # sent again
+        if row is None or not answers.has_answers(row, instrument):
+            raise Http404
         self.access.require(Can.ENTER, patient.site_id)
         version = re.fullmatch(r'(?:W/)?"(\d{1,9})"', request.headers.get("If-Match", ""))
         if not version:
             raise Refused(428, NO_MATCH, "required")
+        if entered_in_error.says(self.sent):
+            if self.sent.get("id") != response_id:
+                raise InvalidResource([Fault("QuestionnaireResponse.id", "value", OTHER_ID)])
+            version = int(version[1])
+            return shown(
+                entered_in_error.mark(self.access, row, instrument, self.sent, version=version, base=self.base)
+            )
         response = responses.read(self.sent, timezone.get_default_timezone())
         same = (response.instrument, response.patient_id) == (instrument, patient.pk)
         if response.id != response_id or not same or response.timepoint != getattr(row, "timepoint_id", None):

@@ -131,6 +131,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- Identifiers that changed without their marks: the marks are made anew later, and meanwhile there are none.
+CREATE FUNCTION forget_marks() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    NEW.birth_mark := NULL;
+    NEW.number_mark := NULL;
+    NEW.initials_mark := NULL;
+    NEW.marked_with := NULL;
+    RETURN NEW;
+END $$;
+
 -- Who last stored the row, and its version.
 CREATE FUNCTION stamp_row() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

@@ -13,6 +13,7 @@ from registry.protocol import sql
 from registry.protocol.expressions import items_in
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
+from registry.services.records import identity
 from registry.services.records.cleaning import NOT_ASKED, REQUIRED
 from registry.services.records.extras import asked_among
 from registry.services.records.identity import opened
@@ -218,6 +219,50 @@ def find_alike(cursor, alike, findings):
         if any(known.get(number, ("", False))[1] for number in (line, first)):
             patient = known.get(line, ("", False))[0] or ""
             findings.add(Finding(file.filename, line, "patient_id", patient, ALIKE.format(n=first)))
+
+
+ENROLLED_ALREADY = Label(
+    "may be {v}, who is enrolled at this site: the same sex and day of birth",
+    "この施設に登録済みの{v}と同一人物の可能性があります（性別・生年月日が同じ）",
+)
+
+
+def find_enrolled_already(cursor, identifies, findings):
+    """New patients of a file who may be enrolled at their site: by the blind index, which the system's scope fills.
+
+    identifies  ids of the sites whose identifiers may be told of; None for all
+    """
+    file = file_formats.PATIENTS
+    identity.fill_marks()
+    cursor.execute(
+        f"""
+        SELECT s.line, s.patient_id, p.patient_id
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line)
+        JOIN study_sites_site AS place ON place.code = s.site_code
+        JOIN registry_identity AS i ON i.site_id = place.id AND i.birth_mark = s.birth_mark
+        JOIN registry_patient AS p ON p.patient_id = i.patient_id AND p.sex = s.sex AND p.in_error IS NULL
+        WHERE c.is_new AND (%(all)s OR place.id = ANY (%(sites)s))
+        ORDER BY s.line, p.patient_id
+        """,
+        {"all": identifies is None, "sites": list(identifies or ())},
+    )
+    for line, patient, known in cursor.fetchall():
+        findings.add(Finding(file.filename, line, "patient_id", patient, ENROLLED_ALREADY.format(v=known)))
+
+
+def new_patients(cursor, identifies):
+    """(numbers of the new patients of a file, those of sites whose people could be asked nothing)."""
+    file = file_formats.PATIENTS
+    cursor.execute(
+        f"""
+        SELECT s.patient_id, NOT (%(all)s OR place.id = ANY (%(sites)s))
+        FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line)
+        JOIN study_sites_site AS place ON place.code = s.site_code WHERE c.is_new
+        """,
+        {"all": identifies is None, "sites": list(identifies or ())},
+    )
+    rows = cursor.fetchall()
+    return [number for number, _ in rows], [number for number, unasked in rows if unasked]
 
 
 def touched(file):

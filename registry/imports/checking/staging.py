@@ -20,6 +20,7 @@ from registry.services.current_protocol import minimum_age
 from registry.services.files import file_formats
 from registry.services.records.cleaning import BOTH, broken
 from registry.services.records.identity import opened, sealed
+from registry.services.records.identity_marks import marks
 
 REMEMBERED = 100_000  # different texts of a column; beyond that each is cleaned anew
 BLOCK = 1 << 16
@@ -36,6 +37,7 @@ OLDER = Label(
 HIDDEN = "…"
 FULL_WIDTH = Label("is in full-width characters and was read as {v}", "全角文字です。{v}として読み取りました")
 UNDER_AGE = "under_minimum_age"
+PATIENT_COLUMNS = ("site_code", "age_at_surgery", "key", "birth_date", "birth_mark", "warned")  # beside the items
 
 
 def shape_of(model, constraint):
@@ -128,6 +130,7 @@ def create_stage(cursor, file):
             "t.age_at_surgery",
             "''::bytea AS key",
             "''::bytea AS birth_date",
+            "''::bytea AS birth_mark",
             "NULL::text[] AS warned",
         ]
     cursor.execute(f"DROP TABLE IF EXISTS {stage(file)}")
@@ -314,7 +317,7 @@ class _Reader:
         self.cleaned = []
         self.reported = ()
         self.is_complete = True
-        self.extra_columns = ["site_code", "age_at_surgery", "key", "birth_date", "warned"] if self._of_patients else []
+        self.extra_columns = PATIENT_COLUMNS if self._of_patients else ()
 
     @property
     def _of_patients(self):
@@ -450,7 +453,7 @@ class _Reader:
         return json.dumps(given)
 
     def _of_patient(self, line, values):
-        """The fields of a patient beside its items: `extra_columns`."""
+        """The fields of a patient beside its items: PATIENT_COLUMNS."""
         patient_id, born, operated = values["patient_id"], values["birth_date"], values["surgery_date"]
         if patient_id and not PATIENT_ID_SHAPE.fullmatch(patient_id):
             self._fault(line, "patient_id", patient_id[:80], PATIENT_ID)
@@ -465,16 +468,17 @@ class _Reader:
             if (first := self.people.setdefault((born, values["sex"], day), line)) != line:
                 self.alike.append((line, first))
         if born is None:
-            age, columns, warned = None, {"key": None, "birth_date": None}, []
+            age, columns, warned = None, {"key": None, "birth_date": None, "birth_mark": None}, []
         else:
             age = age_on(operated, born) if operated and operated > born else None
-            columns = sealed(patient_id or "", {"birth_date": born})
+            columns = sealed(patient_id or "", {"birth_date": born}) | marks({"birth_date": born})
             warned = [name for name, applies in _warnings_on_birth(values, self.minimum_age) if applies]
         return [
             copy_text(values["site_code"]),
             copy_text(age),
             copy_text(columns["key"]),
             copy_text(columns["birth_date"]),
+            copy_text(columns["birth_mark"]),
             f"{{{','.join(warned)}}}",
         ]
 

@@ -7,7 +7,7 @@ from registry.models import Patient, State
 from registry.services.files import file_formats
 from registry.services.files.file_formats import column_of
 from registry.services.follow_up.schedule import ensure_timepoint
-from registry.services.records.identity import opened, write
+from registry.services.records.identity import newest_key_id, opened, write
 
 # What the trigger `record_stamped` gives a row that has anything else: it is not called 200 000 times then.
 STAMPS = {
@@ -52,11 +52,12 @@ def store_new(cursor, file):
     if file == file_formats.PATIENTS:
         cursor.execute(
             f"""
-            INSERT INTO registry_identity (patient_id, site_id, key, birth_date)
-            SELECT s.patient_id, p.site_id, s.key, s.birth_date
+            INSERT INTO registry_identity (patient_id, site_id, key, birth_date, birth_mark, marked_with)
+            SELECT s.patient_id, p.site_id, s.key, s.birth_date, s.birth_mark, %s
             FROM {stage(file)} AS s JOIN {touched(file)} AS c USING (line) JOIN registry_patient AS p USING (patient_id)
             WHERE c.is_new AND s.birth_date IS NOT NULL
-            """
+            """,
+            [newest_key_id()],
         )
     if file == file_formats.FOLLOW_UP_ENDS:
         _ask_no_more(cursor, _TOUCHED_ENDS)

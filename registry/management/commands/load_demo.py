@@ -105,6 +105,7 @@ class Command(BaseCommand):
 
     def start_computing(self, study=""):
         transaction.on_commit(tasks.start_all_outcomes, robust=True)  # without a broker, the hourly tasks do it
+        transaction.on_commit(tasks.start_scorecards, robust=True)
         wanted = ComparisonRun.objects.exclude(status__in=[ComparisonRun.Status.FAILED, ComparisonRun.Status.CANCELLED])
         if not wanted.exists():
             access = access_of(User.objects.get(email=demonstration.STATISTICIAN))

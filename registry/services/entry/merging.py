@@ -55,6 +55,7 @@ from sites.tenancy.scope import current, everything
 
 KEPT, MERGED = "kept", "merged"
 END = "follow_up_end"
+EVENT = "event-"
 MODELS: dict[str, Any] = {str(kind): model for kind, model in entered_in_error.MODELS.items()} | {END: FollowUpEnd}
 EMPTY, SAME, ONLY_KEPT, ONLY_MERGED, DIFFER = "empty", "same", "only_kept", "only_merged", "differ"
 # Columns of a row that are its own, and never those of a copy.
@@ -77,6 +78,7 @@ PARTICIPATION = (
     (ConsentWithdrawal, "withdrawn_part", Label("withdrawals of parts of the consent", "同意の一部撤回")),
     (Attachment, "", Label("attached files", "添付ファイル")),
 )
+ANOTHER_END = Label("an end of follow-up that is another than here", "異なる内容の追跡終了")
 CHOOSE = Label("Both have it: choose which one stays.", "両方にあります。残すほうを選んでください。")
 MISFIT = Label(
     "What would stay does not fit together: the database refused it ({name}). Choose otherwise, or correct one of them "
@@ -93,9 +95,9 @@ ENTERED_SINCE = Label(
 class Part:
     """A form of which either record, or both, have something.
 
-    code         a code of PATIENT_FORMS, or of a timepoint
+    code         a code of PATIENT_FORMS, or of a timepoint, or `event-` and the merged AdverseEvent's number
     state        SAME, ONLY_KEPT, ONLY_MERGED or DIFFER
-    differences  [(name of column, Patient or Assessment kept, the same merged)], for DIFFER
+    differences  [(name of column, row kept, the same merged)], for DIFFER
     """
 
     code: str
@@ -122,27 +124,37 @@ class Comparison:
 def compare(kept: Patient, merged: Patient) -> Comparison:
     """The `Comparison` of two records, under a scope that reaches both."""
     theirs, ours = _visits(merged), _visits(kept)
+    events, known = _events(merged), {_key(event): event for event in _events(kept)}
+    records, ours_too = _records(merged), list(map(_contents, _records(kept)))
     parts = [_part(form, kept, merged, names_of(form)) for form in PATIENT_FORMS]
     parts += [_visit(code, ours.get(code), theirs.get(code)) for code in dict.fromkeys((*ours, *theirs))]
-    events, known = _events(merged), {_key(event) for event in _events(kept)}
-    same = sum(_key(event) in known for event in events)
-    rows = [kept, merged, *ours.values(), *theirs.values(), *events]
+    both = [(event, known[_key(event)]) for event in events if _key(event) in known]
+    parts += [part for event, same in both if (part := _event(event, same)).state == DIFFER]
+    ends = FollowUpEnd.objects.filter(pk__in=[kept.pk, merged.pk])
+    rows = [kept, merged, *ours.values(), *theirs.values(), *events, *known.values(), *records, *ends]
     return Comparison(
         tuple(part for part in parts if part.state != EMPTY),
-        events=len(events) - same,
-        same_events=same,
-        own_records=_of(OwnRecord, merged).count(),
+        events=len(events) - len(both),
+        same_events=len(both),
+        own_records=sum(_contents(record) not in ours_too for record in records),
         signed=entered_in_error.hangs_on(merged).signed,
         versions={f"{row._meta.model_name}-{row.pk}": {"version": row.version} for row in rows},
     )
 
 
+def _event(event: AdverseEvent, same: AdverseEvent) -> Part:
+    """The merged record's event beside the kept one's of that kind and day."""
+    return _part(f"{EVENT}{event.pk}", same, event, names_of(EVENT))
+
+
 def names_of(form: Any) -> tuple[str, ...]:
-    """Columns of the row that hold the answers of one of a patient's forms, or of an assessment."""
+    """Columns of the row that hold the answers of one of a patient's forms, of an assessment, or of an EVENT."""
     model: Any
     first: tuple[str, ...]
     if form in PATIENT_FORMS:
         model, first, core, extras = Patient, (), PATIENT_FORMS[form].instruments, form
+    elif form == EVENT:
+        model, first, core, extras = AdverseEvent, (), catalogue.ADVERSE_EVENTS, "adverse_event"
     else:
         model, first, core, extras = Assessment, (ASSESSMENT_DATE.name,), catalogue.ASSESSMENT, "assessment"
     stored = {column.name for column in model._meta.concrete_fields}
@@ -166,7 +178,7 @@ def _visit(code: Any, kept: Any, merged: Any) -> Part:
 
 def _answer(row: Any, name: str) -> Any:
     value = getattr(row, name)
-    return row.missing.get(name) if value is None else value
+    return getattr(row, "missing", {}).get(name) if value is None else value
 
 
 def _of(model: Any, patient: Patient) -> Any:
@@ -181,8 +193,21 @@ def _events(patient: Patient) -> list[Any]:
     return list(_of(AdverseEvent, patient).order_by("onset_date", "pk"))
 
 
+def _records(patient: Patient) -> list[Any]:
+    return list(_of(OwnRecord, patient).order_by("pk"))
+
+
 def _key(event: Any) -> tuple:
     return event.kind, event.onset_date
+
+
+def _contents(row: Any) -> dict[str, Any]:
+    """What a copy of a row has of it."""
+    return {
+        column.name: getattr(row, column.name)
+        for column in row._meta.concrete_fields
+        if column.name not in OF_ROW and not isinstance(column, GeneratedField)
+    }
 
 
 @transaction.atomic
@@ -235,10 +260,19 @@ def _left_behind(kept: Patient, merged: Patient) -> Label | None:
         theirs = _of(model, merged).filter(**held)
         if (theirs.exclude(**{f"{column}__in": list(known)}) if column else theirs).exists():
             kinds.append(label)
+    ends = [_end(patient) for patient in (kept, merged)]
+    if None not in ends and ends[0] != ends[1]:
+        kinds.append(ANOTHER_END)
     if not kinds:
         return None
     what = Label(", ".join(kind.en for kind in kinds), "、".join(kind.ja for kind in kinds))
     return ONLY_THERE.format(merged=merged.pk, kept=kept.pk, what=what)
+
+
+def _end(patient: Patient) -> dict[str, Any] | None:
+    """The answers of how a patient's follow-up ended, or None."""
+    end = FollowUpEnd.objects.filter(pk=patient.pk).first()
+    return {item.name: getattr(end, item.name) for item in END_ITEMS} if end else None
 
 
 def _locked(number: str) -> Any:
@@ -262,8 +296,8 @@ def _carried_out(kept: Any, merged: Any, comparison: Comparison, taken: set[str]
     sources = {
         "visits": _visits(merged),
         "events": _events(merged),
-        "own": list(_of(OwnRecord, merged).order_by("pk")),
-        "end": FollowUpEnd.objects.filter(pk=merged.pk).first(),
+        "own": _records(merged),
+        "end": _end(merged),
     }
     # The mark first: it refuses what is signed, and two records that count never have the same answers twice.
     entry = entered_in_error.marked(row=merged, version=None, reason=reason, merged_into=kept.pk)
@@ -335,20 +369,20 @@ def _copies(kept: Any, sources: Any, taken: set[str], reason: str) -> Iterator[d
         if code in taken:
             replaced = code in ours and entered_in_error.marked(row=ours[code], version=None, reason=reason)
             yield _copy(kept, visit, replaced.pk if replaced else None)
-    known = {_key(event) for event in _events(kept)}
-    for row in (*(event for event in sources["events"] if _key(event) not in known), *sources["own"]):
-        yield _copy(kept, row, None)
+    known = {_key(event): event for event in _events(kept)}
+    for event in sources["events"]:
+        same = known.get(_key(event))
+        if same is None:
+            yield _copy(kept, event, None)
+        elif f"{EVENT}{event.pk}" in taken:
+            yield _copy(kept, event, entered_in_error.marked(row=same, version=None, reason=reason).pk)
+    ours_too = list(map(_contents, _records(kept)))
+    yield from (_copy(kept, record, None) for record in sources["own"] if _contents(record) not in ours_too)
 
 
 def _copy(kept: Any, row: Any, replaced: Any) -> dict[str, Any]:
     model = type(row)
-    columns = [
-        column.name
-        for column in model._meta.concrete_fields
-        if column.name not in OF_ROW and not isinstance(column, GeneratedField)
-    ]
-    values = {name: getattr(row, name) for name in columns}
-    copy = model.objects.create(patient_id=kept.pk, site_id=kept.site_id, state=_state(row.state), **values)
+    copy = model.objects.create(patient_id=kept.pk, site_id=kept.site_id, state=_state(row.state), **_contents(row))
     copy.refresh_from_db()
     return {
         "form": str(entered_in_error.KINDS[model]),
@@ -362,8 +396,7 @@ def _take_end(kept: Any, end: Any) -> Iterator[dict[str, Any]]:
     """A withdrawal or loss that was recorded there holds here, unless one is recorded here already."""
     if end is None or FollowUpEnd.objects.filter(pk=kept.pk).exists():
         return
-    answers = {item.name: getattr(end, item.name) for item in END_ITEMS}
-    row = FollowUpEnd.objects.create(patient_id=kept.pk, site_id=kept.site_id, **answers)
+    row = FollowUpEnd.objects.create(patient_id=kept.pk, site_id=kept.site_id, **end)
     row.refresh_from_db()
     yield {"form": END, "record": kept.pk, "version": row.version, "replaced": None}
 
@@ -380,7 +413,10 @@ def take_back(*, access: Access, done: Merge, reason: Any) -> Merge:
     Raises PermissionDenied, ReasonRequired, Conflict where it was taken back already, and InvalidAnswers where
     something was entered since.
     """
-    require(access, Can.RECONCILE, done.site_id)
+    with everything(in_error=True):
+        merged_site = Patient.objects.values_list("site_id", flat=True).get(pk=done.merged)
+    for site_id in (done.site_id, merged_site):
+        require(access, Can.RECONCILE, site_id)
     reason = " ".join(reason.split())[:LONGEST_REASON]
     if not reason:
         raise ReasonRequired

@@ -1,72 +1,61 @@
-"""Records of two sites that may be one patient: found by what both sites know, and told to the data manager alone.
+"""Records that may be one patient, of two sites or of an import that could ask nobody: told to the data manager alone.
 
-Identifiers are encrypted one by one, and nothing tells which are equal. So a worker opens them once a day, in the
-system's own scope (some 30 µs a patient), compares keyed hashes of them, and keeps nothing but pairs of numbers.
+The blind index (`identity_marks`) tells which identifiers are equal, and not what they are: in the system's own scope,
+each night and after an import, one statement joins it with itself, and pairs of numbers are all that is kept.
 """
 
-import hashlib
-import hmac
-from collections import defaultdict
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Collection
 from typing import Any
 
-from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from registry.models import Identity, Patient, SuspectedPair
+from registry.models import Patient, SuspectedPair
 from registry.models.moves import LONGEST_REASON
-from registry.services.entry.known_patients import folded
 from registry.services.records import identity
 from registry.services.records.storing import Conflict, ReasonRequired, require
 from sites import audit
 from sites.tenancy.access import Access, Can
 
 State = SuspectedPair.State
-MOST = 20  # records that share one person's marks: more are a day typed for want of a better one, not one patient
+MOST = 20  # records alike in everything that is compared: more are a day typed for want of a better one
 
 
-def look() -> int:
-    """Open a question for each new pair; returns how many are new. Call it in the system's scope."""
+def look(new: Collection[str] | None = None, within: Collection[str] = ()) -> int:
+    """Open a question for each new pair; returns how many are new. Call it in the system's scope.
+
+    new     numbers of patients of whom every pair has one; None for all
+    within  numbers of patients who are compared with their own site's too: nobody there could be asked
+    """
+    identity.fill_marks()
+    with connection.cursor() as cursor:
+        cursor.execute(_PAIRS, {"new": None if new is None else list(new), "within": list(within), "most": MOST})
+        rows = cursor.fetchall()
     pairs = [
-        SuspectedPair(first=one.pk, second=other.pk, first_site_id=one.site_id, second_site_id=other.site_id)
-        for one, other in _pairs()
+        SuspectedPair(first=first, first_site_id=first_site, second=second, second_site_id=second_site)
+        for first, first_site, second, second_site in rows
     ]
     known = SuspectedPair.objects.count()
     SuspectedPair.objects.bulk_create(pairs, ignore_conflicts=True)
     return SuspectedPair.objects.count() - known
 
 
-def _pairs() -> Iterator[tuple[Any, Any]]:
-    """Pairs of Patients of two sites with the same marks, the smaller number first."""
-    alike: dict[bytes, list[tuple[Any, str]]] = defaultdict(list)
-    rows = Identity.objects.filter(birth_date__isnull=False, patient__in_error=None).select_related("patient")
-    for row in rows.iterator():
-        try:
-            values = identity.opened(row.pk, row.key, {"birth_date": row.birth_date, "initials": row.initials})
-        except identity.UnreadableIdentity:
-            continue
-        patient = row.patient
-        alike[_hashed(values["birth_date"].isoformat(), patient.sex)].append((patient, folded(values["initials"])))
-    for group in alike.values():
-        if len(group) <= MOST:
-            for (one, ours), (other, theirs) in combinations(sorted(group, key=lambda entry: entry[0].pk), 2):
-                if one.site_id != other.site_id and _may_be_one(one, ours, other, theirs):
-                    yield one, other
-
-
-def _hashed(*marks: Any) -> bytes:
-    """Marks as a keyed hash: what is compared in memory is no identifier either."""
-    text = "\x1f".join(str(mark) for mark in marks)
-    return hmac.new(settings.FIELD_KEYS[0].encode(), text.encode(), hashlib.sha256).digest()
-
-
-def _may_be_one(one: Patient, ours: str, other: Patient, theirs: str) -> bool:
-    """Of two born on the same day, of the same sex: by initials, or by the tumour where one lacks them."""
-    if ours and theirs:
-        return ours == theirs
-    return one.primary_tumour is not None and one.primary_tumour == other.primary_tumour
+# Born on the same day, of the same sex: by initials, or by the tumour where one lacks them.
+_PAIRS = """
+WITH marked AS (
+    SELECT i.patient_id, i.site_id, i.birth_mark, i.initials_mark, p.sex, p.primary_tumour,
+           count(*) OVER (PARTITION BY i.birth_mark, p.sex, i.initials_mark, p.primary_tumour) AS alike
+    FROM registry_identity AS i JOIN registry_patient AS p USING (patient_id)
+    WHERE i.birth_mark IS NOT NULL AND p.in_error IS NULL
+)
+SELECT a.patient_id, a.site_id, b.patient_id, b.site_id
+FROM marked AS a JOIN marked AS b ON b.birth_mark = a.birth_mark AND b.patient_id > a.patient_id
+WHERE a.sex IS NOT DISTINCT FROM b.sex AND a.alike <= %(most)s AND b.alike <= %(most)s
+  AND (a.site_id <> b.site_id OR a.patient_id = ANY (%(within)s) OR b.patient_id = ANY (%(within)s))
+  AND (%(new)s::text[] IS NULL OR a.patient_id = ANY (%(new)s) OR b.patient_id = ANY (%(new)s))
+  AND CASE WHEN a.initials_mark IS NULL OR b.initials_mark IS NULL THEN a.primary_tumour = b.primary_tumour
+      ELSE a.initials_mark = b.initials_mark END
+"""
 
 
 def open_pairs(access: Access) -> Any:
@@ -92,7 +81,7 @@ def decide(*, access: Access, pair: SuspectedPair, state: Any, reason: Any) -> S
     pair.state, pair.reason = state, reason
     pair.decided_by_id, pair.decided_at = access.user_id, timezone.now()
     pair.save()
+    table = Patient._meta.db_table
     for number, site_id in ((pair.first, pair.first_site_id), (pair.second, pair.second_site_id)):
-        table = Patient._meta.db_table
         audit.record("pair_decided", site_id=site_id, table=table, row_id=number, detail={"decision": state})
     return pair

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from registry.instruments.base import Label
-from registry.models import Erasure, FollowUpEnd, Patient, Transfer
+from registry.models import Erasure, FollowUpEnd, Patient, SuspectedPair, Transfer
 from registry.models.moves import LONGEST_REASON
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import ReasonRequired, locked_for_update, require
@@ -55,6 +55,9 @@ def transfer(*, access: Access, patient: Patient, to: Site, version: Any, reason
         with connection.cursor() as cursor:
             cursor.execute("SELECT move_patient(%s, %s)", [patient.pk, to.pk])
             number = cursor.fetchone()[0]
+        # A question about two records is asked of where they are.
+        SuspectedPair.objects.filter(first=patient.pk).update(first_site=to)
+        SuspectedPair.objects.filter(second=patient.pk).update(second_site=to)
         audit.record_for_sites(
             "patient_transferred",
             [row.site_id, to.pk],

@@ -4,15 +4,15 @@ Who is told stands in the protocol (`safety`), with date, author and reason. `te
 form, the API and an import lead to the same notices; it is called every minute. The mail names the site and nobody.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core import mail
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -39,10 +39,14 @@ OFTEN = 3  # failed tries from which on administrators are alerted
 
 @dataclass(frozen=True)
 class Told:
-    """Who is told of serious events, and since when: nobody is told of what was recorded before."""
+    """Who is told of serious events, and since when: nobody is told of what was recorded before they were named."""
 
     people: tuple[int, ...] = ()
     since: datetime | None = None
+    later: Mapping[int, datetime] = field(default_factory=dict)  # of those who were named after the first
+
+    def since_for(self, person: int) -> datetime | None:
+        return self.later.get(person, self.since)
 
 
 def told() -> Told:
@@ -51,7 +55,8 @@ def told() -> Told:
     declared = document.get(PART)
     if not declared:
         return Told()
-    return Told(tuple(declared["people"]), datetime.fromisoformat(declared["since"]))
+    later = {int(key): datetime.fromisoformat(at) for key, at in declared.get("later", {}).items()}
+    return Told(tuple(declared["people"]), datetime.fromisoformat(declared["since"]), later)
 
 
 def candidates() -> list[User]:
@@ -73,10 +78,16 @@ def declare(*, access: Access, people: Iterable[int], note: str) -> ProtocolVers
     ]
     if faults:
         raise publishing.InvalidDefinition(faults)
-    document = current_protocol.document_of(current_protocol.version())
+    document = publishing.newest_document()
     before = document.get(PART) or {}
-    since = before.get("since") if before.get("people") else None
-    declared = {"people": wanted, "since": since or timezone.now().isoformat()}
+    named, now = before.get("people") or [], timezone.now().isoformat()
+    later = {str(key): before.get("later", {}).get(str(key)) for key in wanted if key in named}
+    later |= {str(key): now for key in wanted if named and key not in named}
+    declared = {
+        "people": wanted,
+        "since": before["since"] if named else now,
+        "later": {key: at for key, at in later.items() if at},
+    }
     return publishing.store(access, document | {PART: declared}, note)
 
 
@@ -97,26 +108,29 @@ def tell(now: datetime) -> int:
 def _make(declared: Told) -> None:
     if not declared.people:
         return
-    people = [(person, access_of(person)) for person in User.objects.filter(pk__in=declared.people, is_active=True)]
-    events = AdverseEvent.objects.filter(ae_seriousness__in=SERIOUS, updated_at__gte=declared.since)
-    known = set(
-        SafetyNotice.objects.filter(event__in=events).order_by().values_list("event_id", "person_id", "seriousness")
-    )
-    SafetyNotice.objects.bulk_create(
-        (
-            SafetyNotice(
-                site_id=event.site_id,
-                patient_id=event.patient_id,
-                event_id=event.pk,
-                person=person,
-                seriousness=event.ae_seriousness,
-            )
-            for event in events
-            for person, access in people
-            if access.may(Can.READ, event.site_id) and (event.pk, person.pk, event.ae_seriousness) not in known
-        ),
-        ignore_conflicts=True,
-    )
+    for person in User.objects.filter(pk__in=declared.people, is_active=True):
+        told_already = SafetyNotice.objects.filter(
+            event=OuterRef("pk"), person=person, seriousness=OuterRef("ae_seriousness")
+        )
+        events = AdverseEvent.objects.filter(
+            ~Exists(told_already),
+            ae_seriousness__in=SERIOUS,
+            updated_at__gte=declared.since_for(person.pk),
+            site_id__in=access_of(person).sites_for(Can.READ),
+        )
+        SafetyNotice.objects.bulk_create(
+            (
+                SafetyNotice(
+                    site_id=event.site_id,
+                    patient_id=event.patient_id,
+                    event_id=event.pk,
+                    person=person,
+                    seriousness=event.ae_seriousness,
+                )
+                for event in events
+            ),
+            ignore_conflicts=True,
+        )
 
 
 def _waiting(now: datetime) -> QuerySet:
@@ -125,14 +139,14 @@ def _waiting(now: datetime) -> QuerySet:
     for tries in range(1, GIVES_UP):
         due |= Q(tries=tries, tried_at__lte=now - timedelta(minutes=min(2 ** (tries - 1), 30)))
     due |= Q(tries__gte=GIVES_UP, tried_at__lte=now - timedelta(hours=1))
-    return SafetyNotice.objects.filter(due, sent_at=None, acknowledged_at=None)
+    return SafetyNotice.objects.filter(due, sent_at=None, acknowledged_at=None, event__in_error=None)
 
 
 def _try(pk: int, now: datetime) -> bool:
     """Send one mail; whether it failed and has failed before so often that administrators must know."""
     with everything(reason="safety notices"), transaction.atomic():
         notice = SafetyNotice.objects.select_for_update(skip_locked=True).filter(pk=pk, sent_at=None).first()
-        if notice is None or not notice.person.is_active:
+        if notice is None or not _still_reads(notice):
             return False
         try:
             letter(notice).send()
@@ -143,6 +157,10 @@ def _try(pk: int, now: datetime) -> bool:
         notice.tries, notice.tried_at = min(notice.tries + 1, 30_000), now
         notice.save(update_fields=["fault", "sent_at", "tries", "tried_at"])
         return notice.sent_at is None and notice.tries >= OFTEN
+
+
+def _still_reads(notice: SafetyNotice) -> bool:
+    return notice.person.is_active and access_of(notice.person).may(Can.READ, notice.site_id)
 
 
 def letter(notice: SafetyNotice) -> mail.EmailMessage:

@@ -149,7 +149,7 @@ def declare(*, access: Access, critical: Iterable[str], shares: Mapping, risks: 
     ]
     if faults:
         raise publishing.InvalidDefinition(faults)
-    document = current_protocol.document_of(current_protocol.version())
+    document = publishing.newest_document()
     before = document.get(PART) or {}
     declared = {
         "critical": [name for kind in KINDS for name in candidates(kind) if name in set(critical)],

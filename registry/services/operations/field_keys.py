@@ -59,6 +59,8 @@ def rotate() -> Rotation:
     InvalidToken where a key that is needed is no longer configured.
     """
     done = Rotation(_rotate(Identity), _rotate(Import), _rotate_factors())
+    with transaction.atomic():
+        identity.fill_marks()
     if done.total:
         with transaction.atomic():
             audit.record("keys_rotated", detail=vars(done))

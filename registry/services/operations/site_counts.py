@@ -20,8 +20,9 @@ from django.utils import timezone
 from registry.models import Assessment, Patient, State
 from registry.services import watermarks
 from registry.services.follow_up import schedule, visits
+from registry.services.monitoring import sampling
 from registry.services.quality import entry_delay, measured_numbers, missing_items, query_rates, visit_states
-from registry.services.review import form_states
+from registry.services.review import form_states, to_sign
 from sites.database.replica import on_replica
 from sites.models import Site
 
@@ -53,6 +54,15 @@ def _drafts(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, Any]:
     return dict(rows.values_list("site_id").annotate(Count("pk")))
 
 
+def _to_sign(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, int]:
+    return {site_id: to_sign.unsigned([site_id], limit=1).can_be_signed for site_id in site_ids}
+
+
+def _to_verify(site_ids: Iterable[int], plans: Any, today: Any) -> dict[Any, int]:
+    left = sampling.forms_left(sampling.plan(), Site.objects.filter(pk__in=site_ids))
+    return {site_id: asked for site_id, (asked, _left) in left.items()}
+
+
 # What is counted, each by a function of (site ids, plans, day) that gives {site id: what was counted}.
 KINDS: dict[str, Callable[..., dict]] = {
     "enrolled": _enrolled,  # [patients, of them operated, of them died]
@@ -65,6 +75,8 @@ KINDS: dict[str, Callable[..., dict]] = {
     "missing_items": missing_items.by_site,  # {kind of form: (finished forms, {item: {reason: forms}})}
     "query_rates": query_rates.by_site,  # Rates
     "measured_numbers": measured_numbers.by_site,  # {item: Moments}
+    "to_sign": _to_sign,  # patients who can be signed now
+    "to_verify": _to_verify,  # forms that the sampling plan still asks about
     "entry_delay": entry_delay.by_site,  # (forms, median of days, 90th percentile)
 }
 

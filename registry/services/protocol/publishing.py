@@ -192,6 +192,16 @@ def _count(item: Item, record: Any, condition: Any) -> Any:
         return cursor.fetchone()[0]
 
 
+def newest_document() -> dict[str, Any]:
+    """The newest protocol's document, for whoever stores the next version of it in this transaction.
+
+    Whoever else does so waits until then: of two at once the second goes on from what the first stored.
+    """
+    _lock()
+    current.forget()
+    return current.document_of(current.version())
+
+
 @transaction.atomic
 def publish(*, access: Access, code: str, note: Any) -> ProtocolVersion:
     """Publish the draft of an instrument; returns the new ProtocolVersion.
@@ -256,9 +266,7 @@ def _add_columns(instrument: Instrument, record: Any) -> None:
 def retire(*, access: Access, code: str, note: Any, back: bool = False) -> ProtocolVersion:
     """Ask an instrument no more, or again (`back`); its answers stay. Returns the new ProtocolVersion."""
     _require(access)
-    _lock()
-    current.forget()
-    protocol = current.document_of(current.version())
+    protocol = newest_document()
     entries = protocol.get("instruments") or []
     if code not in {entry["document"]["code"] for entry in entries}:
         raise KeyError(code)
@@ -267,7 +275,7 @@ def retire(*, access: Access, code: str, note: Any, back: bool = False) -> Proto
 
 
 def store(access: Access, document: Any, note: Any) -> ProtocolVersion:
-    """Store a protocol's document as its next version; for whoever has checked it. Returns the ProtocolVersion."""
+    """Store a protocol's document as its next version; for whoever has checked it, of `newest_document`."""
     protocol = current.build(document)
     row = ProtocolVersion.objects.create(
         document=document, asked=needed(protocol), note=note, created_by_id=_user_id(access)

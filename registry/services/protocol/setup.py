@@ -106,7 +106,7 @@ def save_about(*, access: Access, about: Any, note: Any) -> Any:
     faults = list(_shape(about)) or list(_faults(about))
     if faults:
         raise InvalidDefinition(faults)
-    protocol = document() | {"study": about}
+    protocol = publishing.newest_document() | {"study": about}
     row = publishing.store(access, protocol, note)
     for made in (_arms(about), _eligibility(about)):
         if made and _differs(made):
@@ -354,4 +354,4 @@ def save_matrix(*, access: Access, off: Any, states: Any, note: Any) -> Any:
             off = [*off, code]
     own = {own_instrument.code for own_instrument in catalogue.current().own_instruments}
     off = sorted(set(off) - ALWAYS - own)
-    return publishing.store(access, document() | {"off": off, "matrix": matrix}, note)
+    return publishing.store(access, publishing.newest_document() | {"off": off, "matrix": matrix}, note)

@@ -56,7 +56,7 @@ def declare(*, access: Access, first: str, last: str, note: str) -> ProtocolVers
         )
     if faults:
         raise publishing.InvalidDefinition(faults)
-    document = current_protocol.document_of(current_protocol.version())
+    document = publishing.newest_document()
     declared = {"first": days[0].isoformat(), "last": days[1].isoformat()}
     return publishing.store(access, document | {PART: declared}, note)
 

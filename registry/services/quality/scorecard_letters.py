@@ -1,4 +1,7 @@
-"""The monthly mail about a site's scorecard: that it is there, and the link. Its numbers stand behind the sign-in."""
+"""The monthly mail about a site's scorecard: that it is there, and links to the page and the PDF of each own site.
+
+A mail passes through other hands, so the PDF is no attachment: its numbers stand behind the sign-in.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +10,13 @@ from django.conf import settings
 from django.core.cache import caches
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from registry.services.quality import scorecards
-from sites.models import Membership, User
-from sites.tenancy.access import Role
+from sites.models import Membership, Site, User
+from sites.tenancy.access import Can, Role, access_of
 
 MONTH = 40 * 24 * 3600  # seconds for which is remembered who was written to
 
@@ -33,7 +37,15 @@ def letters(today: Any) -> Iterator[tuple[str, str, str]]:
         with override(person.language):
             body = render_to_string(
                 "quality/scorecard_mail.txt",
-                {"address": settings.ADDRESS + reverse("scorecard"), "synthetic": settings.SYNTHETIC},
+                {"sites": _addresses(person), "synthetic": settings.SYNTHETIC},
             )
             subject = _("Metaspine: this month's scorecard of your site")
         yield subject, body.strip() + "\n", person.email
+
+
+def _addresses(person: User) -> list[tuple[Site, str, str]]:
+    """(site, address of its page, of its PDF) of the sites where somebody enters data."""
+    sites = Site.objects.filter(pk__in=access_of(person).sites_for(Can.ENTER)).order_by("code")
+    pages = [settings.ADDRESS + reverse(name) + "?" for name in ("scorecard", "scorecard_pdf")]
+    made = [(site, urlencode({"site": site.code})) for site in sites]
+    return [(site, pages[0] + query, pages[1] + query) for site, query in made]

@@ -95,20 +95,22 @@ class Measure:
 
     own       the site's Share, None without a patient
     others    (n, k) of the other sites that are large enough, none where there are few of them, by size
-    target    the share of the network
-    beyond    "" within the limits of 95 %, "95" or "99.8" beyond these; None where the site is too small to say
+    target    the share of the network; None where the others are so few that it would tell theirs
+    beyond    "" within the limits of 95 %, "95" or "99.8" beyond these; None where there is no saying
     """
 
     code: str
     own: Share | None
     others: list[tuple[int, int]]
-    target: float
+    target: float | None
     beyond: str | None
     adjusted: Adjusted | None = None
     not_adjusted: str = ""
 
     def limits(self, n: int) -> dict[str, tuple[int, int]]:
         """Level → (low, high) of the counts out of `n` that are within."""
+        if self.target is None:
+            return {}
         return {level: binomial_limits(n, self.target, tail) for level, tail in TAILS.items()}
 
 
@@ -213,8 +215,8 @@ def _measure(counted: Network, code: str, by_site: dict[int, Share], site_id: in
     own = by_site.get(site_id)
     others = sorted((share.n, share.k) for key, share in by_site.items() if key != site_id and share.n >= FEWEST)
     n, k = sum(share.n for share in by_site.values()), sum(share.k for share in by_site.values())
-    target = k / n if n else 0.0
-    shown = others if len(others) >= FEWEST_SITES else []
+    target = k / n if len(others) >= FEWEST_SITES else None
+    shown = others if target is not None else []
     return Measure(
         code,
         own,
@@ -226,8 +228,8 @@ def _measure(counted: Network, code: str, by_site: dict[int, Share], site_id: in
     )
 
 
-def _beyond(own: Share | None, target: float) -> str | None:
-    if own is None or own.n < FEWEST:
+def _beyond(own: Share | None, target: float | None) -> str | None:
+    if own is None or own.n < FEWEST or target is None:
         return None
     out = ""
     for level, tail in TAILS.items():

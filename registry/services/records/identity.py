@@ -14,16 +14,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Q
 
 from registry.instruments.base import InvalidValue, Label
 from registry.instruments.keys import LOCAL_NUMBERS
 from registry.models import Erasure, Identity, Patient
 from registry.services.records.cleaning import InvalidAnswers
+from registry.services.records.identity_marks import COLUMNS, marks
 
 FIELDS = ("birth_date", "hospital_number", "initials")
 ERASED = Label(
     "was destroyed at the patient's wish and is not stored again", "本人の意思により削除済みのため、再登録できません"
 )
+MARKS = tuple(COLUMNS.values())
+BATCH = 500  # rows marked by one statement
 _NONCE = 12
 KEY_ID = 4  # bytes before a wrapped key that say which of the deployment's encrypted it
 
@@ -177,13 +181,55 @@ def write(patient: Patient, **values: Any) -> None:
     if row is None:
         if Erasure.objects.filter(patient_id=patient.pk).exists():
             raise InvalidAnswers({"birth_date": [ERASED]})
-        Identity.objects.create(patient=patient, site_id=patient.site_id, **sealed(patient.pk, values))
+        columns = sealed(patient.pk, values) | _marked(values)
+        Identity.objects.create(patient=patient, site_id=patient.site_id, **columns)
         return
-    known = opened(patient.pk, row.key, {field: getattr(row, field) for field in values})
+    known = opened(patient.pk, row.key, {field: getattr(row, field) for field in FIELDS})
     changed = {field: value for field, value in values.items() if (value or None) != known[field]}
     if changed:
         columns = sealed(patient.pk, changed, key=_unwrap(row.key, patient.pk))
         del columns["key"]  # the same key: leave its ciphertext alone
+        columns |= _marked(known | changed)
         for field, ciphertext in columns.items():
             setattr(row, field, ciphertext)
         row.save(update_fields=list(columns))
+
+
+def _marked(values: Any) -> dict[str, Any]:
+    return marks(values) | {"marked_with": newest_key_id()}
+
+
+def marks_of(row: Identity) -> dict[str, Any]:
+    """Marks of a row by column: those that stand in it, or what they would be. UnreadableIdentity as above."""
+    if row.marked_with is not None and bytes(row.marked_with) == newest_key_id():
+        return {column: value and bytes(value) for column, value in ((name, getattr(row, name)) for name in MARKS)}
+    return marks(opened(row.pk, row.key, {field: getattr(row, field) for field in FIELDS}))
+
+
+def unmarked() -> Q:
+    """The condition of rows whose marks are not there, or of a former key."""
+    return Q(marked_with=None) | ~Q(marked_with=newest_key_id())
+
+
+def fill_marks() -> int:
+    """Mark what is not marked with the newest key yet; returns how many rows. Call it in the system's scope."""
+    done = 0
+    rows = Identity.objects.filter(unmarked()).order_by("pk")
+    last = ""
+    while batch := list(rows.filter(pk__gt=last).select_for_update()[:BATCH]):
+        last = batch[-1].pk
+        readable = [row for row in batch if _mark(row)]
+        Identity.objects.bulk_update(readable, [*MARKS, "marked_with"])
+        done += len(readable)
+    return done
+
+
+def _mark(row: Identity) -> bool:
+    """Put the marks into a row; False for one that cannot be read."""
+    try:
+        columns = marks_of(row) | {"marked_with": newest_key_id()}
+    except UnreadableIdentity:
+        return False
+    for name, value in columns.items():
+        setattr(row, name, value)
+    return True

@@ -145,7 +145,7 @@ def _asked_to_merge(request, kept):
         "typed": typed,
         "merged": merged,
         "comparison": comparison,
-        "parts": [_line(part, sent.get(f"choice-{part.code}"), errors) for part in comparison.parts] if merged else [],
+        "parts": _lines(request.access, comparison, sent, errors) if merged else [],
         "seen": seen.note("merge", f"{kept.pk} {merged.pk}", comparison.versions) if merged else "",
         "reason": sent.get("reason", ""),
         "longest": LONGEST_REASON,
@@ -187,34 +187,44 @@ def _merge(request, kept, merged, comparison):
     )
 
 
-def _line(part, chosen, errors):
+def _lines(access, comparison, sent, errors):
+    return [_line(access, part, sent.get(f"choice-{part.code}"), errors) for part in comparison.parts]
+
+
+def _line(access, part, chosen, errors):
     """A part of the comparison as the page shows it."""
     return {
         "part": part,
-        "label": _label(part.code),
+        "label": _label(part),
         "chosen": chosen,
         "errors": errors.get(part.code, []),
         "rows": [
             (
                 record_words.item_label(name) if name != ITEM else wording.words(ASSESSMENT_DATE.label),
-                _shown(kept, name),
-                _shown(merged, name),
+                _shown(access, kept, name),
+                _shown(access, merged, name),
             )
             for name, kept, merged in part.differences
         ],
     }
 
 
-def _label(code):
-    if code in PATIENT_FORMS:
-        return str(QueryForm(code).label)
-    return record_words.visit_labels().get(code, code)
+def _label(part):
+    if part.code in PATIENT_FORMS:
+        return str(QueryForm(part.code).label)
+    if part.code.startswith(merging.EVENT):
+        _name, event, _same = part.differences[0]
+        return f"{wording.shown(catalogue.item('kind'), event.kind)}, {wording.day(event.onset_date)}"
+    return record_words.visit_labels().get(part.code, part.code)
 
 
-def _shown(row, name):
+def _shown(access, row, name):
     if name == ITEM:
         return wording.day(getattr(row, name))
-    return wording.stored(catalogue.item(name), row)
+    item = catalogue.item(name)
+    if item.identifying and not access.may(Can.IDENTIFY, row.site_id):
+        return _("for the site alone")
+    return wording.stored(item, row)
 
 
 @require_http_methods(["GET", "POST"])

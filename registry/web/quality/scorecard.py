@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from registry.exports import pdf
 from registry.exports.folder import download_name
 from registry.instruments import variables
 from registry.services.quality import scorecards
+from registry.tasks import start_scorecards
 from registry.web.shared import wording
 from sites import audit
 from sites.models import Site
@@ -58,6 +59,8 @@ def scorecard(request):
     """Each measure of the own site: its share, the funnel, and outcomes as observed against expected."""
     site, sites = own_site(request)
     counted = scorecards.network()
+    if counted is None:
+        start_scorecards()
     measures = scorecards.measures(counted, site.pk) if counted else []
     return render(
         request,
@@ -85,7 +88,7 @@ def _line(measure):
         "title": words()[measure.code],
         "shown": shown,
         "percent": measure.own and measure.own.n and round(measure.own.percent),
-        "network": round(100 * measure.target),
+        "network": None if measure.target is None else round(100 * measure.target),
         "verdict": _verdict(measure),
         "funnel": funnel(measure) if measure.others else None,
         "is_outcome": measure.code in scorecards.OUTCOMES,
@@ -95,6 +98,8 @@ def _line(measure):
 
 
 def _verdict(measure):
+    if measure.target is None:
+        return _("Too few other sites to compare with.")
     if measure.beyond is None:
         return _("Too few to say.")
     if not measure.beyond:
@@ -134,13 +139,13 @@ def funnel(measure):
     )
 
 
-@require_POST
+@require_safe
 def scorecard_pdf(request):
-    """The same as PDF; that it was made is on record."""
+    """The same as PDF; that it was made is on record. The monthly mail leads here, past the sign-in."""
     site, _sites = own_site(request)
     counted = scorecards.network()
     if counted is None:
-        raise Http404
+        return redirect("scorecard")
     lines = [_line(measure) for measure in scorecards.measures(counted, site.pk)]
     title = _("Scorecard of %(site)s") % {"site": f"{site.code} {wording.site_name(site)}"}
     content = pdf.document(title, _foot(counted), _blocks(lines), get_language())
@@ -172,9 +177,9 @@ def _of_measure(line):
     measure = line["measure"]
     if line["shown"]:
         yield pdf.Paragraph(
-            _("Your site: %(k)s of %(n)s (%(percent)s %%). Network: %(network)s %%.")
-            % {"k": measure.own.k, "n": measure.own.n, "percent": line["percent"], "network": line["network"]}
-            + f" {line['verdict']}"
+            _("Your site: %(k)s of %(n)s (%(percent)s %%).")
+            % {"k": measure.own.k, "n": measure.own.n, "percent": line["percent"]}
+            + f" {_network(line)}{line['verdict']}"
         )
     else:
         yield pdf.Paragraph(_("Your site has too few patients for a number."))
@@ -195,6 +200,10 @@ def _of_measure(line):
         )
     if line["funnel"]:
         yield pdf.Funnel(line["funnel"], WIDTH, HEIGHT, _axis(line["funnel"]))
+
+
+def _network(line):
+    return "" if line["network"] is None else _("Network: %(network)s %%.") % {"network": line["network"]} + " "
 
 
 def _axis(drawn):

@@ -1,14 +1,17 @@
-"""What central roles find on their start page: what waits, and the last runs, snapshots, imports and exports."""
+"""What waits for somebody on the start page, and for central roles the last runs, snapshots, imports and exports."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.models import ComparisonRun, Export, Import, Query, QueryState, Snapshot
+from registry.services.follow_up import schedule
 from registry.services.monitoring import safety
+from registry.services.operations import site_counts
 from sites.tenancy.access import Can
 
 SHOWN = 5  # lines of each panel
@@ -36,9 +39,12 @@ class Panel:
 
 
 def of(access):
-    """{"waits": [(words, address)], "panels": [Panel]} for what somebody may do in every site; None for others."""
-    if not access.is_central:
-        return None
+    """{"waits": [(words, address)], "panels": [Panel]}, the panels for what somebody may do in every site."""
+    panels = _panels(access) if access.is_central else []
+    return {"waits": _waits(access, panels), "panels": panels}
+
+
+def _panels(access):
     panels = []
     if access.may(Can.COMPARE):
         panels.append(Panel("runs", _("Comparisons"), reverse("comparison"), _runs()))
@@ -48,11 +54,12 @@ def of(access):
         panels.append(Panel("imports", _("Imports"), reverse("import_history"), _imports()))
     if access.may(Can.EXPORT):
         panels.append(Panel("exports", _("My exports"), reverse("export"), _exports(access.user_id)))
-    return {"waits": _waits(access, panels), "panels": panels}
+    return panels
 
 
 def _waits(access, panels):
-    waits = []
+    """(words, address) of each kind of thing that waits for this person."""
+    waits = [*_to_sign(access), *_to_verify(access)]
     if noted := len(safety.to_acknowledge(access)):
         told = ngettext("%(n)s serious event to take note of", "%(n)s serious events to take note of", noted)
         waits.append((told % {"n": noted}, reverse("safety")))
@@ -64,6 +71,27 @@ def _waits(access, panels):
     for panel in panels:
         waits += [(f"{panel.title}: {line.words} · {line.state}", line.url) for line in panel.lines if _waiting(line)]
     return waits
+
+
+def _to_sign(access):
+    if ready := _counted("to_sign", access.sites_for(Can.SIGN)):
+        told = ngettext("%(n)s patient ready to sign", "%(n)s patients ready to sign", ready)
+        yield told % {"n": ready}, reverse("to_sign")
+
+
+def _to_verify(access):
+    """What the sampling plan still asks of a monitor; `Next form` leads through it."""
+    if asked := _counted("to_verify", access.sites_for(Can.VERIFY)):
+        told = ngettext("%(n)s form to verify", "%(n)s forms to verify", asked)
+        yield told % {"n": asked}, reverse("verify_next")
+
+
+def _counted(kind, sites):
+    """The sum over some sites of a kind that is kept in a large registry."""
+    if not sites:
+        return 0
+    found = site_counts.counts(kind, sites, schedule.plans(), timezone.localdate()).by_site
+    return sum(found.get(site_id, 0) for site_id in sites)
 
 
 def _waiting(line):
