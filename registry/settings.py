@@ -513,6 +513,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "The registry's own rules by another way in: the same services, permissions and audit trail.",
     "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/", "description": "this registry"}],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": True,
     "COMPONENT_SPLIT_REQUEST": False,

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from registry.admin import value_sets
+from registry.api.schema.root import Root
 from registry.fhir.server.bundles import Transactions
 
 admin.autodiscover()  # the screens of administration, which only pages need
@@ -12,6 +13,7 @@ handler500 = "registry.health.errors.server_error"
 
 urlpatterns = [
     # First what is asked for most: each address before it is tried. A prefix of its own is one try for all others.
+    path("api/v1", Root.as_view(), name="api_base"),  # as the OpenAPI document writes it
     path("api/v1/", include("registry.api.urls")),
     path("api/fhir/R4", Transactions.as_view(), name="fhir_base"),  # engines leave the last slash out
     path("api/fhir/R4/", include("registry.fhir.server.urls")),

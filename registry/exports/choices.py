@@ -85,6 +85,15 @@ FORMATS = (
         both=True,
         slow=True,
     ),
+    Format(
+        "redcap",
+        Label("REDCap project (data, dictionary, events)", "REDCapプロジェクト（データ・辞書・イベント）"),
+        "csv",
+        "redcap.project",
+        shaped=False,
+        both=True,
+        slow=True,
+    ),
 )
 SHAPES = (
     Choice("long", Label("Long: a row for each patient and timepoint", "ロング形式：患者と時期ごとに1行")),
@@ -184,6 +193,14 @@ class Choices:
             raise InvalidChoices("content", Label("choose at least one kind of columns", "列の種類を選んでください"))
         if "hsuv" in self.content and not self.value_sets:
             raise InvalidChoices("value_sets", Label("choose a value set", "換算表を選んでください"))
+        if self.shape != SHAPES[0].code and not self.kind.shaped:
+            raise InvalidChoices(
+                "shape",
+                Label(
+                    "{format} has a shape of its own: a form for each patient and visit. Leave the choice at long",
+                    "{format}には独自の形式（患者・時期ごとのフォーム）があります。ロング形式のままにしてください",
+                ).format(format=self.kind.label),
+            )
         if self.missing == "tagged" and not self.kind.tagged:
             raise InvalidChoices(
                 "missing",

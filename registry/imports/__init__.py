@@ -207,7 +207,9 @@ class _Work:
             if report.counts[file.name].changed:
                 statements.store_changes(cursor, file)
         if report.counts.get(file_formats.PATIENTS.name, Counts()).new:
-            suspected_pairs.look(*comparing.new_patients(cursor, self.identifies))
+            numbers, unasked = comparing.new_patients(cursor, self.identifies)
+            with everything(reason="look_for_pairs"):  # of all sites, whoever imports
+                suspected_pairs.look(numbers, unasked)
         self.tell(0.9, "plausibility")
         for file in self.files:
             plausibility.find_warnings(cursor, file, report.warnings)

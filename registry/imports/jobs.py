@@ -144,7 +144,7 @@ def _inspected(job, number, folder, is_workbook):
         raise reading.Unreadable(GONE)
     if not is_workbook:
         return sources.inspect_text(path)
-    sheets = isolated.read_workbook(path, folder)
+    sheets = sources.read_sheets(path, folder)
     inspection = sources.inspect_sheets(sheets)
     for place, _ in inspection.filled:
         _keep_packed(job, f"sheet:{number}:{place}", folder / f"sheet-{place}.csv")

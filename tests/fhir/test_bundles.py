@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 import pytest
+from django.test.utils import override_script_prefix
 from django.utils.timezone import localtime
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.observation import Observation
@@ -70,11 +71,15 @@ def test_each_entry_of_a_batch_stands_for_itself(ask, stored, as_system):  # noq
         entry(frankel("S01-0001", "6m")),  # another site's
         entry(None, "GET", "Patient/N01-0001"),
         entry(frankel("N01-0001", "preop"), "PUT", "QuestionnaireResponse/preop.frankel.N01-0001"),
+        entry(None, "DELETE", "Patient/N01-0001"),  # which is not understood
+        entry(about(ONE, "12m")),  # a reference that only a transaction resolves
     )
-    status, found, _ = ask("alice", "post", "", sent)
+    with override_script_prefix("/registry/"):  # as a proxy mounts it
+        status, found, _ = ask("alice", "post", "", sent)
     assert (status, found["type"]) == (200, "batch-response")
     Bundle.model_validate(found)
-    assert [one["response"]["status"][:3] for one in found["entry"]] == ["201", "404", "200", "428"]
+    assert [one["response"]["status"][:3] for one in found["entry"]] == ["201", "404", "200", "428", "422", "422"]
+    assert "request.method" in found["entry"][4]["response"]["outcome"]["issue"][0]["details"]["text"]
     assert found["entry"][1]["response"]["outcome"]["resourceType"] == "OperationOutcome"
     assert found["entry"][2]["resource"]["id"] == "N01-0001"
     with as_system():
@@ -103,13 +108,13 @@ def test_a_transaction_that_is_sent_again_enrols_nobody_twice(ask, stored, clien
     [
         (bundle("collection", entry(PATIENT)), "Bundle.type"),
         (bundle("batch"), "Bundle.entry"),
-        (bundle("batch", {"resource": PATIENT}), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "DELETE", "Patient/N01-0001")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "GET", "../v1/patients")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "GET", "metadata")), "Bundle.entry[0].request"),
-        (bundle("batch", entry(None, "POST", "Patient")), "Bundle.entry[0].resource"),
-        (bundle("batch", entry(PATIENT, ifModifiedSince="2026")), "Bundle.entry[0].ifModifiedSince"),
-        (bundle("batch", entry(PATIENT) | {"link": []}), "Bundle.entry[0].link"),
+        (bundle("transaction", {"resource": PATIENT}), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "DELETE", "Patient/N01-0001")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "GET", "../v1/patients")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "GET", "metadata")), "Bundle.entry[0].request"),
+        (bundle("transaction", entry(None, "POST", "Patient")), "Bundle.entry[0].resource"),
+        (bundle("transaction", entry(PATIENT, ifModifiedSince="2026")), "Bundle.entry[0].ifModifiedSince"),
+        (bundle("transaction", entry(PATIENT) | {"link": []}), "Bundle.entry[0].link"),
     ],
 )
 def test_a_bundle_that_is_not_understood_is_refused(ask, stored, sent, path):  # noqa: F811

@@ -582,6 +582,7 @@ RULES = {
     "token_revoke": Rule(SIGNED_IN, SIGNED_IN, opened=405, acted=(404,)),  # somebody else's, or none
     # The API
     **_of_the_api(),
+    "api_base": _of_the_api()["api:root"],
     "api:docs": page(SIGNED_IN),
     "api:nothing": Rule(EVERYBODY, EVERYBODY, opened=404, acted=(404,), public=True, arguments={"rest": "nowhere"}),
     # FHIR

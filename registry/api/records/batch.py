@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from registry.api.records.reference import TEXT
 from registry.api.shared import request_body
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.inner_requests import carried_out
+from registry.api.shared.inner_requests import carried_out, within
 from registry.api.shared.item_fields import Declared, represent, serializer
 from registry.api.shared.problems import Problem
 from registry.api.shared.resource import Resource
@@ -124,7 +124,7 @@ def _fault(part):
     path = part.get("path")
     if not isinstance(path, str) or not re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", path):
         return _("path must be an address behind /api/v1/")
-    if resolve(reverse("api:root") + path).url_name not in ALLOWED[part["method"]]:
+    if resolve(within(reverse("api:root") + path)).url_name not in ALLOWED[part["method"]]:
         return _("this address takes no such request in a batch")
     return ""
 

@@ -29,7 +29,7 @@ def docs(request):
 def _groups(schema):
     """(tag, its operations), in the order in which `registry.api.urls` has them."""
     order = [reverse("api:root") + str(pattern.pattern).replace("<", "{").replace(">", "}") for pattern in patterns()]
-    order = [re.sub(r"{\w+:", "{", address) for address in order]
+    order = [re.sub(r"{\w+:", "{", address).rstrip("/") for address in order]
     groups = {}
     for path, methods in sorted(schema["paths"].items(), key=lambda pair: order.index(pair[0])):
         for method, operation in methods.items():

@@ -1,5 +1,7 @@
 """How drf-spectacular names the operations, and what every one of them may answer."""
 
+import http
+
 from drf_spectacular.openapi import AutoSchema
 
 from registry.api.schema.examples import BODIES, REQUIRED
@@ -100,6 +102,8 @@ class Described(AutoSchema):
         outdated = ("412",) if self.view.may_match else ()
         for status in (*ALWAYS, *OF_METHOD[self.method], *unchanged, *outdated):
             operation["responses"].setdefault(status, _problem(status))
+        for status, answer in operation["responses"].items():
+            answer["description"] = answer.get("description") or http.HTTPStatus(int(status)).phrase
         return operation
 
 
@@ -114,6 +118,7 @@ def _problem(status):
 
 def complete(result, generator, request, public):
     """What the serializers do not know: the problem documents, which fields a body cannot do without, and examples."""
+    result["paths"] = {path.rstrip("/"): operations for path, operations in result["paths"].items()}  # the root's
     schemas = result["components"].setdefault("schemas", {})
     schemas["Problem"] = PROBLEM
     for name, required in REQUIRED.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import transaction
-from django.urls import resolve
+from django.urls import get_script_prefix, resolve
 
 # What the parts take over from the request that carries them.
 FROM_OUTSIDE = (
@@ -40,6 +40,7 @@ def carried_out(outer, method, address, body=None, *, headers=None, content_type
     headers  name to text, of the part alone
     """
     path, _, query = address.partition("?")
+    path = within(path)
     content = b"" if body is None else json.dumps(body).encode()
     environ = {name: outer.META[name] for name in FROM_OUTSIDE if name in outer.META} | {
         "REQUEST_METHOD": method,
@@ -63,6 +64,11 @@ def carried_out(outer, method, address, body=None, *, headers=None, content_type
             transaction.set_rollback(True)
     sent = response.headers
     return Answer(response.status_code, _body(response), sent.get("Location", ""), sent.get("ETag", ""))
+
+
+def within(path):
+    """An address as `reverse` gives it without the prefix under which the product is mounted, as `resolve` takes it."""
+    return "/" + path.removeprefix(get_script_prefix())
 
 
 def _body(response):

@@ -21,6 +21,7 @@ from registry.services.review.queries import WrongState
 MEDIA_TYPE = "application/problem+json"
 FHIR = "application/fhir+json"  # the FHIR server says what is wrong in its own way
 PREFIX = "/api/"
+FHIR_PREFIX = "/api/fhir/"
 
 
 class Problem(Exception):
@@ -45,6 +46,13 @@ def document(status, detail="", *, errors=None, headers=None):
         content["errors"] = {name: [_said(label) for label in labels] for name, labels in errors.items()}
     body = json.dumps(content, ensure_ascii=False)
     return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers=headers or {})
+
+
+def outcome(status, detail="", *, headers=None):
+    """The response with FHIR's own document of an error, where none of its views has said what is wrong."""
+    issue = {"severity": "error", "code": "processing", "details": {"text": str(detail or HTTPStatus(status).phrase)}}
+    content = json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}, ensure_ascii=False)
+    return HttpResponse(content, status=status, content_type=FHIR, headers=headers or {})
 
 
 def _said(reason):
@@ -92,21 +100,24 @@ def _headers(error):
 
 
 class ProblemMiddleware:
-    """Makes a problem document of every error under the API that is none yet, and refuses bodies that are too large."""
+    """Makes a problem document of every error under the API that is none yet (an OperationOutcome under FHIR), and
+    refuses bodies that are too large.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        if not request.path.startswith(PREFIX):
+        if not request.path_info.startswith(PREFIX):
             return self.get_response(request)
+        said = outcome if request.path_info.startswith(FHIR_PREFIX) else document
         if _length(request) > LARGEST_BODY:
-            return document(413, _("A request has at most %(n)s bytes.") % {"n": LARGEST_BODY})
+            return said(413, _("A request has at most %(n)s bytes.") % {"n": LARGEST_BODY})
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
         headers = {name: response[name] for name in KEPT if name in response}
-        answer = document(response.status_code, headers=headers)
+        answer = said(response.status_code, headers=headers)
         answer.cookies = response.cookies
         return answer
 

@@ -28,9 +28,11 @@ ABSENT_CODES = {
     "too_ill": "not-performed",
     "dead": "not-performed",
 }
-# Codes of LOINC that mcode's profiles of the same scores use (LOINC is free to use: https://loinc.org/license).
+# LOINC's codes of what is certainly the same (LOINC is free to use: https://loinc.org/license): mCODE's profiles of the
+# two performance statuses name theirs; Barthel's total is that of 0 to 100. For EQ-5D-5L, Frankel, SINS and Tokuhashi
+# none could be shown to be the same, and SNOMED CT needs a licence of the country.
 LOINC = "http://loinc.org"
-LOINC_CODES = {"ecog_ps": "89247-1", "kps": "89243-0"}
+LOINC_CODES = {"ecog_ps": "89247-1", "kps": "89243-0", "barthel_total": "96761-2"}
 REASON_OF = {code: reason for reason, code in reversed(ABSENT_CODES.items())}
 
 # The first part of a response's id where it belongs to no timepoint.

@@ -118,6 +118,8 @@ def type_of(derived):
 
 def _derived(derived):
     item_shown = {"linkId": derived.name, **_translated("text", derived.label), "readOnly": True}
+    if derived.name in names.LOINC_CODES:
+        item_shown["code"] = names.codings(derived.name, derived.label.en)
     if isinstance(derived, Bands):
         options = [{"valueCoding": _coding(derived.name, choice.code, choice.label)} for choice in derived.choices]
         return item_shown | {"type": "choice", "answerOption": options}

@@ -5,11 +5,12 @@ from http import HTTPStatus
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import get_language
 from rest_framework.response import Response
 
 from registry.api.shared.idempotency import repeatable
-from registry.api.shared.inner_requests import carried_out
-from registry.fhir.mapping.faults import Fault, InvalidResource
+from registry.api.shared.inner_requests import Answer, carried_out
+from registry.fhir.mapping.faults import Fault, InvalidResource, outcome
 from registry.fhir.server.resource import MEDIA_TYPE, Refused, Resource
 from registry.instruments.base import Label
 from sites.people.tokens import TokenScope
@@ -66,13 +67,23 @@ class Transactions(Resource):
         answers, given = {}, {}
         with transaction.atomic():
             for place in order:
-                answers[place] = self._carried_out(entries[place], place, given if whole else {})
+                answers[place] = self._answer(entries[place], place, given if whole else {}, whole)
                 if whole and answers[place].is_refused:
                     transaction.set_rollback(True)
                     return Response(_located(answers[place].body, place), status=answers[place].status)
                 _remember(given, entries[place], answers[place])
         shown = [_entry(answers[place]) for place in range(len(entries))]
         return Response({"resourceType": "Bundle", "type": f"{kind}-response", "entry": shown})
+
+    def _answer(self, entry, place, given, whole):
+        """What an entry is answered; an entry of a batch that is not understood is refused by itself."""
+        if whole:
+            return self._carried_out(entry, place, given)
+        faults = list(_faults(entry, f"Bundle.entry[{place}]"))
+        try:
+            return _refused(422, faults) if faults else self._carried_out(entry, place, given)
+        except Refused as error:
+            return _refused(error.status, error.faults)
 
     def _carried_out(self, entry, place, given):
         asked = entry["request"]
@@ -89,8 +100,14 @@ class Transactions(Resource):
         )
 
 
+def _refused(status, faults):
+    return Answer(status, outcome(faults, get_language()), "", "")
+
+
 def _read(resource):
-    """(transaction or batch, entries) of a Bundle; InvalidResource names every entry that is not understood."""
+    """(transaction or batch, entries) of a Bundle; InvalidResource names every entry of a transaction that is not
+    understood.
+    """
     kind = resource.get("type")
     if resource.get("resourceType") != "Bundle" or kind not in ("transaction", "batch"):
         raise InvalidResource([Fault("Bundle.type", "structure", NO_BUNDLE)])
@@ -98,7 +115,7 @@ def _read(resource):
     if not isinstance(entries, list) or not 1 <= len(entries) <= MOST:
         raise InvalidResource([Fault("Bundle.entry", "structure", NO_ENTRIES)])
     faults = [fault for place, entry in enumerate(entries) for fault in _faults(entry, f"Bundle.entry[{place}]")]
-    if faults:
+    if faults and kind == "transaction":
         raise InvalidResource(faults)
     return kind, entries
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
-from registry.imports.files import notations, reading
+from registry.imports.files import notations, reading, redcap
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label
@@ -25,7 +25,9 @@ REPEATED = Label(
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
 NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
-REPEAT_INSTRUMENT = "redcap_repeat_instrument"
+NOT_MATCHED = Label(
+    "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
+)
 
 
 @dataclass
@@ -75,12 +77,25 @@ class _Conversion:
             if target := self.mapping.columns.get(name, ""):
                 plan.append((place, name, mapped.base_of(target), mapped.visit_of_target(target)))
         by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
-        self.instance = by_name.get(mapped.plain(mapped.REPEAT))
-        self.instrument = by_name.get(mapped.plain(REPEAT_INSTRUMENT))
+        self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
+        self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
+        self._tell_of_left(header)
         with reading.table(self.table.path) as rows:
             next(rows, None)
             self._write(rows, plan, folder, converted)
         return converted
+
+    def _tell_of_left(self, header):
+        """Tell of the columns with values that are not imported, and why."""
+        known = {*redcap.INSTANCE, *redcap.INSTRUMENT} if self.instance is not None else set()
+        for column in header:
+            if self.mapping.columns.get(column) or mapped.plain(column) in known:
+                continue
+            counts = self.table.layout.counts.get(column, {})
+            filled = sum(rows for cell, rows in counts.items() if typed.plain(cell).strip())
+            if filled:
+                why = redcap.own_column(column, header) or NOT_MATCHED.format(n=filled)
+                self.warnings.add(Finding(self.table.name, None, column, "", why))
 
     def _write(self, rows, plan, folder, converted):
         streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
@@ -92,7 +107,7 @@ class _Conversion:
             for line, cells in rows:
                 row = self.table.row_of(line)
                 values, visits = self._values(row, cells, plan)
-                if self.nameless or self._is_passed_over(row, cells, values):
+                if self.nameless or self._is_passed_over(row, cells, values, visits):
                     continue
                 for file in self.files:
                     for said in self._rows_of(file, values, visits):
@@ -132,13 +147,18 @@ class _Conversion:
             self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
         )
 
-    def _is_passed_over(self, row, cells, values):
-        """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own."""
+    def _is_passed_over(self, row, cells, values, visits):
+        """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of
+        events alone is one event, whatever its number.
+        """
         instance = typed.plain(cells[self.instance]).strip() if self.instance is not None else ""
         form = typed.plain(cells[self.instrument]).strip() if self.instrument is not None else ""
         if not instance or (instance == "1" and not form):  # the first of a repeated event is the event
             return False
-        if any(file.form and self._speaks_of(file, values) for file in self.files):  # a record of a repeating form
+        # A record of a repeating form is one, and an event is one, whatever its number.
+        if any(file.form and self._speaks_of(file, values) for file in self.files):
+            return False
+        if not visits and self._tells_events_alone(values):
             return False
         if self.mapping.repeats == mapped.UNSCHEDULED:
             patient = values.get(mapped.PATIENT, "")
@@ -150,6 +170,10 @@ class _Conversion:
         report = self.warnings if passed else self.errors
         report.add(Finding(self.table.name, row, "", instance, REPEAT_PASSED if passed else REPEATED))
         return True
+
+    def _tells_events_alone(self, values):
+        speaks = {file.name for file in self.files if self._speaks_of(file, values)}
+        return speaks == {file_formats.ADVERSE_EVENTS.name}
 
     def _fault(self, row, column, value, reason):
         self.errors.add(Finding(self.table.name, row, column, value[:80], reason))
@@ -180,7 +204,7 @@ class _Conversion:
                 into[target] = understood.text
         for (visit, name), codes in ticked.items():
             declared = [str(choice.code) for choice in mapped.catalogue_item(name).choices]
-            into = visits[visit] if visit else values
+            into = visits.setdefault(visit, {}) if visit else values
             into[name] = ";".join(code for code in declared if code in codes)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 
-from registry.imports.files import notations
+from registry.imports.files import notations, redcap
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
@@ -26,7 +26,6 @@ TIMEPOINT = "timepoint"
 RECORD = file_formats.RECORD
 REASON = "!"  # before a reason code where a value stands for a missing one
 AT = "@"  # before the visit of a target
-REPEAT = "redcap_repeat_instance"  # the column by which REDCap numbers the rows of a repeated form
 SEVERAL = ("levels", "codes")  # kinds with several codes, each of which may have a tick box of its own
 UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
 LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
@@ -46,11 +45,12 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
-    "redcapeventname": TIMEPOINT,
-    "eventname": TIMEPOINT,
+    "subjectkey": PATIENT,  # of ODM, as the two below
+    "siteref": SITE,
+    "studyeventoid": TIMEPOINT,
+    **dict.fromkeys(redcap.EVENT, TIMEPOINT),
     "visit": TIMEPOINT,
-    "redcapdataaccessgroup": SITE,
-    "dag": SITE,
+    **dict.fromkeys(redcap.GROUP, SITE),
     "hospital": SITE,
     "gender": "sex",
     "dob": "birth_date",
@@ -192,7 +192,7 @@ def targets():
                 lines += [
                     (
                         f"{item.name}:{choice.code}",
-                        Label("{item}: {choice}", "{item}：{choice}").format(item=item.label, choice=choice.code),
+                        Label("{item}: {choice}", "{item}：{choice}").format(item=item.label, choice=choice.label),
                     )
                     for choice in item.choices
                 ]
@@ -339,12 +339,19 @@ def suggested(header):
 
 
 def _tick_box(column):
-    """`lesion_levels___c7`, as REDCap names a tick box, as a target."""
-    name, sign, code = column.partition("___")
-    if not sign:
+    """`lesion_levels___c7` or `Lesion levels (choice=C7)`, as REDCap names a tick box, as a target."""
+    name, choice = redcap.tick_of(column)
+    if not name:
         return None
-    item, known = _names().get(plain(name), name), known_targets()
-    return next((target for target in (f"{item}:{code}", f"{item}:{code.upper()}") if target in known), None)
+    of = _names().get(plain(name), name)
+    try:
+        item = catalogue_item(of)
+    except KeyError:
+        return None
+    for known in item.choices if item.kind in SEVERAL else ():
+        if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
+            return f"{of}:{known.code}"
+    return None
 
 
 def faults(mapping):
@@ -409,14 +416,9 @@ def _sites():
 
 def suggested_code(target, value):
     """The code whose name or label a value is; "" where none is for certain."""
-    wanted, options = plain(value), choices_of(target)
-    for code, label in options:
-        if wanted and wanted in (plain(code), plain(label.en), plain(label.ja)):
-            return code
-    after_number = plain(re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", str(value)))
-    for code, label in options:
-        if after_number and after_number in (plain(label.en), plain(label.ja)):
-            return code
+    wanted, options = plain(redcap.event_of(value) if target == TIMEPOINT else value), choices_of(target)
+    if code := _of_label(wanted, options) or _of_numbered(str(value), options):
+        return code
     written = TICKED if ":" in target else WRITTEN.get(target, {})
     if wanted in written or str(value).strip() in written:
         return written.get(wanted) or written[str(value).strip()]
@@ -427,6 +429,20 @@ def suggested_code(target, value):
             if wanted and wanted in (plain(reason), plain(label.en), plain(label.ja)):
                 return REASON + reason
     return _suggested_timepoint(wanted, dict(options)) if target == TIMEPOINT else ""
+
+
+def _of_label(wanted, options):
+    return next((code for code, label in options if wanted and wanted in map(plain, (code, label.en, label.ja))), "")
+
+
+def _of_numbered(value, options):
+    """The code of `1: male`, as people number labels, and of `M = Male`, as code lists of ODM come."""
+    given, sign, decoded = value.partition(" = ")
+    wanted = plain(decoded or re.sub(r"^\s*\d+\s*[,.:=)\-]\s*", "", value))
+    for code, label in options:
+        if wanted and wanted in (plain(label.en), plain(label.ja)):
+            return code
+    return given if sign and given in dict(options) else ""
 
 
 def _as_number(target, value, codes):
@@ -442,7 +458,8 @@ def _as_number(target, value, codes):
 
 
 def _suggested_timepoint(text, codes):
-    text = re.sub(r"arm\d+$", "", text)
+    if text in (spellings := visit_spellings()):
+        return spellings[text]
     if re.search(r"baseline|preop|presurg|before|術前", text):
         return "preop"
     for pattern, times in (

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from registry.imports.files import cells as typed
-from registry.imports.files import notations
+from registry.imports.files import notations, redcap
 from registry.imports.files.mapping import (
     LEFT_OUT,
     PATIENT,
     REASON,
-    REPEAT,
     SITE,
     base_of,
     catalogue_item,
@@ -22,6 +21,7 @@ from registry.imports.files.mapping import (
 from registry.imports.files.notations import DATE_FORMATS
 from registry.instruments.base import MISSING_REASONS, InvalidValue
 from registry.services.current_protocol import minimum_age
+from registry.services.files import file_formats
 
 MOST_VALUES = 60  # different values of a column that a page lists
 # Numbers and dates that systems write where there is no value.
@@ -82,9 +82,9 @@ def questions(mapping, counts):
     """The Questions about a file with these values: column → {cell: rows}."""
     asked, by_target = Questions(), {}
     for column, values in counts.items():  # in the order of the file
-        if plain(column) == plain(REPEAT):
-            # Rows of repeating forms are records of theirs; of other forms it must be said.
-            others = any(not file.form for file in mapping.files())
+        if plain(column) in redcap.INSTANCE:
+            # Rows of events and of repeating forms are records of theirs; of other forms it must be said.
+            others = any(not file.form and file != file_formats.ADVERSE_EVENTS for file in mapping.files())
             asked.repeats = others and any(typed.plain(cell).strip() for cell in values)
         if target := base_of(mapping.columns.get(column, "")):
             names, merged = by_target.setdefault(target, ([], {}))

@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 
 from registry.imports.files import cells as typed
-from registry.imports.files import mapping, reading, shaping
+from registry.imports.files import isolated, mapping, odm, reading, shaping
 from registry.imports.files.reading import Unreadable
 from registry.imports.files.workbook import Sheet, column_letters
 from registry.imports.report import Finding
@@ -141,14 +141,26 @@ class Inspection:
 
 
 def kind_of(head):
-    """The kind of a file by its first bytes: "workbook" or "text". Raises Unreadable for what is no table at all."""
-    if head.startswith(SHEET_SIGNATURE):
+    """The kind of a file by its first bytes: "workbook" (a file of sheets: Excel's, or ODM) or "text". Raises
+    Unreadable for what is no table at all.
+    """
+    if head.startswith(SHEET_SIGNATURE) or odm.is_xml(head):
         return "workbook"
     if head.startswith(OLD_SHEET):
         raise Unreadable(OLD_FORMAT)
     if head.startswith((b"%PDF", b"\x1f\x8b")):
         raise Unreadable(reading.BINARY)
     return "text"
+
+
+def read_sheets(path, folder):
+    """The `Sheet`s of the workbook or ODM file at `path`, their rows as `sheet-<n>.csv` in `folder`. Raises
+    Unreadable.
+    """
+    with path.open("rb") as stream:
+        if odm.is_xml(stream.read(8)):
+            return [odm.read(path, folder, mapping.knower())]
+    return isolated.read_workbook(path, folder)
 
 
 def inspect_sheets(sheets):
@@ -297,11 +309,16 @@ def told_of(table, findings, warnings):
         for row, column, value, why in getattr(layout, place):
             added.add(Finding(table.name, row, column, value, why))
     findings.total += layout.more_faults
-    if table.sheet is None:
-        return
+    if table.sheet is not None:
+        _told_of_sheet(table, findings, warnings)
+
+
+def _told_of_sheet(table, findings, warnings):
+    for en, ja in table.sheet.told:
+        warnings.add(Finding(table.name, None, "", "", Label(en, ja)))
     for place in table.sheet.merged:
         rows = [int(match) for match in re.findall(r"\d+", place)]
-        if rows and rows[-1] > max(layout.header):
+        if rows and rows[-1] > max(table.layout.header):
             findings.add(Finding(table.name, rows[0], "", place, MERGED))
     if more := table.sheet.merged_count - len(table.sheet.merged):
         findings.add(Finding(table.name, None, "", "", MORE_MERGED.format(n=more)), more)

@@ -81,6 +81,7 @@ class Sheet:
     hidden_rows_count: int = 0
     hidden_columns: list = field(default_factory=list)  # numbers, the first is 1, that hold a value
     filtered: bool = False
+    told: list = field(default_factory=list)  # [English, Japanese] of what else was passed over
 
 
 def marked(kind, text, shown=""):

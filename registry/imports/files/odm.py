@@ -1,0 +1,283 @@
+"""CDISC ODM-XML (1.3.x) snapshot to a table: a row for each event of a subject, a column for each item that has data.
+
+Columns are called as the registry calls the item (by its name, OID, SAS name, question or description), else by its
+question, else by its name. Reasons for nulls stand in a column `<name>_missing`. Read as it streams; a document type,
+hence any entity of the file's own, is refused. What is no data of a form (comments, audit records, signatures) is told.
+"""
+
+import csv
+from pathlib import Path
+from xml.parsers import expat
+
+from registry.imports.files import reading
+from registry.imports.files.workbook import MARK, SHOWN, Sheet
+from registry.instruments.base import Label
+
+SUBJECT, PLACE, EVENT, REPEAT = "SubjectKey", "SiteRef", "StudyEventOID", "StudyEventRepeatKey"
+MISSING = "_missing"
+REFERENCE = "ReferenceData"
+OURS = "Metaspine"
+NO_VISIT = ("patient", "adverse_event", "follow_up_end")  # events of our own files
+DEEPEST = 60  # of elements within elements
+MOST_ITEMS = 12_000_000
+PASSED = {  # elements that are told: what each is
+    "Comment": Label("comments", "コメント"),
+    "AuditRecord": Label("audit records", "監査記録"),
+    "Signature": Label("signatures", "署名"),
+    REFERENCE: Label("values that are of no subject", "被験者に属さない値"),
+}
+
+NO_XML = Label("cannot be read as XML: {v}", "XMLとして読み取れません：{v}")
+NO_ODM = Label(
+    "is XML, and no ODM file. Files of CDISC ODM 1.3, workbooks and CSV can be imported.",
+    "XMLですが、ODMファイルではありません。CDISC ODM 1.3、Excelブック、CSVを取り込めます。",
+)
+DOCTYPE = Label("declares a document type, which no ODM file needs.", "ODMに不要な文書型宣言があります。")
+NO_SNAPSHOT = Label(
+    "says what changed (FileType, or TransactionType “{v}”), not how things are. Export a snapshot.",
+    "変更（FileTypeまたはTransactionType「{v}」）のファイルです。スナップショットを出力してください。",
+)
+LACKING = Label("lacks the attribute {v} of ODM.", "ODMの属性{v}がありません。")
+NOTHING = Label("holds no data of subjects.", "被験者のデータがありません。")
+STRANGE = Label(
+    "contains the character U+FDD0 or U+FDD1, which no text holds.", "文字として使えない文字が含まれています。"
+)
+NOT_READ = Label("{n} {what} of the ODM file are not imported", "ODMファイルの{what}{n}件は取り込みません")
+
+
+def is_xml(head):
+    """Whether a file's first bytes are those of XML."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or head[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<")
+
+
+def read(path, folder, knows):
+    """The `Sheet` of the ODM file at `path`, its rows as `sheet-0.csv` in `folder`. Raises reading.Unreadable.
+
+    knows  whether a name is a column's that the registry knows
+    """
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = reader.text, _refuse_doctype
+    reader.line = lambda: parser.CurrentLineNumber
+    try:
+        with path.open("rb") as stream:
+            parser.ParseFile(stream)
+    except expat.ExpatError as error:
+        raise reading.Unreadable(NO_XML.format(v=expat.errors.messages[error.code]), error.lineno) from None
+    except KeyError as error:
+        raise reading.Unreadable(LACKING.format(v=error.args[0]), parser.CurrentLineNumber) from None
+    return reader.write(folder / "sheet-0.csv", knows)
+
+
+def _refuse_doctype(*_):
+    raise reading.Unreadable(DOCTYPE)
+
+
+class _Reader:
+    def __init__(self):
+        self.depth, self.ours, self.texts = 0, False, None
+        self.items, self.units, self.lists, self.places = {}, {}, {}, {}  # by OID
+        self.events = {}
+        self.rows, self.columns, self.passed = [], {}, {}
+        self.item = self.list = self.coded = self.unit = None
+        self.said = 0
+
+    # Elements
+
+    def start(self, tag, attributes):
+        tag = tag.rpartition(" ")[2]
+        self.depth += 1
+        if self.depth == 1 and tag != "ODM":
+            raise reading.Unreadable(NO_ODM)
+        if self.depth > DEEPEST:
+            raise reading.Unreadable(NO_ODM)
+        if (kind := attributes.get("TransactionType", "Insert")) not in ("Insert", "Context"):
+            raise reading.Unreadable(NO_SNAPSHOT.format(v=kind), self.line())
+        if tag in PASSED:
+            self.passed[tag] = self.passed.get(tag, 0) + 1
+        begin = getattr(self, f"_start_{tag.lower()}", None)
+        if begin is not None:
+            begin(attributes)
+        elif tag.startswith("ItemData"):
+            self._start_data(tag, attributes)
+
+    def end(self, tag):
+        tag = tag.rpartition(" ")[2]
+        self.depth -= 1
+        finish = getattr(self, f"_end_{tag.lower()}", None)
+        if finish is not None:
+            finish()
+        elif tag.startswith("ItemData"):
+            self._end_data()
+
+    def text(self, characters):
+        if self.texts is not None:
+            self.texts.append(characters)
+
+    def _start_odm(self, attributes):
+        self.ours = attributes.get("SourceSystem") == OURS
+        if attributes.get("FileType") == "Transactional":
+            raise reading.Unreadable(NO_SNAPSHOT.format(v="Transactional"))
+
+    # What the data mean
+
+    def _start_itemdef(self, attributes):
+        self.item = {"names": [attributes.get("Name", ""), attributes["OID"], attributes["OID"].rpartition(".")[2]]}
+        self.item |= {"names": [*self.item["names"], attributes.get("SASFieldName", "")], "question": ""}
+        self.items[attributes["OID"]] = self.item
+
+    def _end_itemdef(self):
+        self.item = None
+
+    def _start_studyeventdef(self, attributes):
+        self.events[attributes["OID"]] = attributes.get("Name") or attributes["OID"]
+
+    def _start_location(self, attributes):
+        self.places[attributes["OID"]] = attributes.get("Name") or attributes["OID"]
+
+    def _start_measurementunit(self, attributes):
+        self.unit = attributes["OID"]
+        self.units[self.unit] = attributes.get("Name", "")
+
+    def _end_measurementunit(self):
+        self.unit = None
+
+    def _start_codelistref(self, attributes):
+        if self.item is not None:
+            self.item["list"] = attributes["CodeListOID"]
+
+    def _start_measurementunitref(self, attributes):
+        if self.data is not None:
+            self.data["unit"] = attributes["MeasurementUnitOID"]
+        elif self.item is not None:
+            self.item.setdefault("units", []).append(attributes["MeasurementUnitOID"])
+
+    def _start_codelist(self, attributes):
+        self.list = self.lists.setdefault(attributes["OID"], {})
+
+    def _start_codelistitem(self, attributes):
+        self.coded = attributes["CodedValue"]
+        self.list[self.coded] = ""
+
+    def _end_codelistitem(self):
+        self.coded = None
+
+    def _start_translatedtext(self, attributes):
+        self.texts = []
+
+    def _end_translatedtext(self):
+        text, self.texts = " ".join("".join(self.texts or ()).split()), None
+        if self.coded is not None:
+            self.list[self.coded] = self.list[self.coded] or text
+        elif self.item is not None:
+            self.item["names"].append(text)
+            self.item["question"] = self.item["question"] or text
+
+    # The data
+
+    data = row = subject = None
+    place = event = repeat = ""
+
+    def _start_subjectdata(self, attributes):
+        self.subject, self.place = attributes["SubjectKey"], ""
+
+    def _end_subjectdata(self):
+        self.subject = self.row = None
+
+    def _start_siteref(self, attributes):
+        oid = attributes["LocationOID"]
+        self.place = self.places.get(oid, oid)
+
+    def _start_studyeventdata(self, attributes):
+        oid = attributes["StudyEventOID"]
+        self.event = self.events.get(oid, oid)
+        if self.ours:  # by its code where it is a visit, else by none: its items say what it is
+            code = oid.removeprefix("SE.")
+            self.event = "" if code in NO_VISIT or code.startswith("own_") else code
+        self.repeat = attributes.get(REPEAT, "")
+        self.row = None
+
+    def _end_studyeventdata(self):
+        self.row = None
+
+    def _start_data(self, tag, attributes):
+        if self.subject is None:
+            self.passed[REFERENCE] = self.passed.get(REFERENCE, 0) + 1
+            return
+        self.said += 1
+        if self.said > MOST_ITEMS:
+            raise reading.Unreadable(Label("has too many values.", "値が多すぎます。"))
+        self.data = {"oid": attributes["ItemOID"], "value": attributes.get("Value"), "unit": "", "reason": ""}
+        self.data["null"] = attributes.get("IsNull") == "Yes"
+        if tag != "ItemData":  # ItemDataInteger and its like hold the value as their text
+            self.texts = []
+
+    def _start_flagvalue(self, attributes):
+        self.texts = []
+
+    def _end_flagvalue(self):
+        if self.data is not None:
+            self.data["reason"] = "".join(self.texts or ()).strip()
+        self.texts = None
+
+    def _end_data(self):
+        data, self.data = self.data, None
+        if data is None:
+            return
+        if data["value"] is None and self.texts is not None:
+            data["value"] = "".join(self.texts)
+        self.texts = None
+        if data["null"]:
+            if data["reason"]:
+                self._put(data["oid"] + MISSING, data["reason"])
+            return
+        self._put(data["oid"], self._shown(data))
+
+    def _put(self, column, text):
+        if MARK in text or SHOWN in text:
+            raise reading.Unreadable(STRANGE, self.line())
+        # A column that has its value already begins a row: the next of a repeating form or group.
+        if self.row is None or column in self.row:
+            self.row = {SUBJECT: self.subject, PLACE: self.place, EVENT: self.event, REPEAT: self.repeat}
+            self.rows.append((max(self.line(), 2), self.row))
+        self.columns[column] = None
+        self.row[column] = text
+
+    def _shown(self, data):
+        value, item = data["value"] or "", self.items.get(data["oid"], {})
+        if self.ours:
+            return value
+        decoded = self.lists.get(item.get("list"), {}).get(value, "")
+        if decoded and decoded != value:
+            return f"{value} = {decoded}"
+        units = [data["unit"]] if data["unit"] else item.get("units", ())
+        return f"{value} {self.units.get(units[0], units[0])}" if len(units) == 1 and value else value
+
+    # The table
+
+    def write(self, path, knows):
+        if not self.rows:
+            raise reading.Unreadable(NOTHING)
+        columns = {name: name for name in (SUBJECT, PLACE, EVENT, REPEAT)}
+        columns = {name: name for name in columns if any(row[name] for _, row in self.rows)}
+        columns |= {column: self._called(column, knows) for column in self.columns}
+        sheet = Sheet("ODM")
+        with Path(path).open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow([1, *columns.values()])
+            for line, row in self.rows:
+                writer.writerow([line, *(row.get(column, "") for column in columns)])
+                sheet.cells += len(row)
+        sheet.rows = len(self.rows) + 1
+        for tag, count in self.passed.items():
+            told = NOT_READ.format(n=count, what=PASSED[tag])
+            sheet.told.append([told.en, told.ja])
+        return sheet
+
+    def _called(self, column, knows):
+        oid = column.removesuffix(MISSING) if column not in self.items else column
+        item = self.items.get(oid, {"names": [oid], "question": ""})
+        known = next((name for name in item["names"] if name and knows(name)), "")
+        return (known or item["question"] or item["names"][0] or oid) + (MISSING if oid != column else "")

@@ -1,0 +1,147 @@
+"""A project of REDCap in, raw and as labels, and out in REDCap's own shape; the files have the shape of its exports."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from django.core.management import call_command
+
+from registry.exports.choices import Choices, InvalidChoices
+from registry.models import AdverseEvent, Patient
+from registry.protocol import redcap
+from tests.transfer.conftest import ASSESSMENT, EVENT, write_csv
+from tests.transfer.test_cases import matched
+from tests.transfer.test_import_flow import columns_of, counts, errors, follow, send, store, values_of, warnings
+
+RAW = """\
+record_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,redcap_data_access_group,\
+redcap_survey_identifier,sex,birth_date,consent_date,primary_tumour,lesion_levels___c7,lesion_levels___t1,\
+baseline_complete,assessment_date,frankel,ecog_ps,visit_timestamp,visit_complete,kind,onset_date,event_complete,shoe
+N01-1,baseline_arm_1,,,n01,a@example.org,male,1950-04-03,2024-01-08,lung,1,1,\
+2,2024-01-09,C,3,2024-01-09 10:00:00,2,,,,41
+N01-1,1_month_arm_1,,,n01,,,,,,,,,2024-02-09,D,2,[not completed],0,,,,
+N01-1,baseline_arm_1,adverse_event,1,n01,,,,,,,,,,,,,,hematoma,2024-01-12,2,
+N01-1,baseline_arm_1,adverse_event,2,n01,,,,,,,,,,,,,,wound_problem,2024-01-10,2,
+"""
+LABELS = """\
+Record ID,Event Name,Repeat Instrument,Repeat Instance,Data Access Group,\
+Survey Identifier,Sex,Date of birth,Date of consent,Primary tumour,\
+Levels of the lesion (choice=C7),Levels of the lesion (choice=T1),\
+Complete?,Date of assessment,Frankel grade,ECOG performance status,Survey Timestamp,Complete?,\
+Kind,Date of onset,Complete?,Shoe size
+N01-1,Baseline (Arm 1: Drug A),,,North,a@example.org,Male,1950-04-03,2024-01-08,Lung,Checked,Checked,\
+Complete,2024-01-09,C,3,2024-01-09 10:00:00,Complete,,,,41
+N01-1,1 month (Arm 1: Drug A),,,North,,,,,,,,,2024-02-09,D,2,[not completed],Incomplete,,,,
+N01-1,Baseline (Arm 1: Drug A),Adverse event,1,North,,,,,,,,,,,,,,Postoperative hematoma,2024-01-12,Complete,
+N01-1,Baseline (Arm 1: Drug A),Adverse event,2,North,,,,,,,,,,,,,,Wound problem without infection,2024-01-10,Complete,
+"""
+
+
+@pytest.fixture
+def browser(client, dana):
+    client.force_login(dana)
+    return client
+
+
+@pytest.mark.parametrize("export", [RAW, LABELS])
+def test_a_project_comes_in_raw_and_as_labels(browser, north, as_system, export):
+    address = send(browser, redcap__csv=export.encode())
+    said = {"repeats": "pass_over", "code-site_code-0": "N01"}
+    page = matched(browser, address, **said)
+    assert errors(page) == []
+    assert {name: count["new"] for name, count in counts(address).items()} == {
+        "patients": 1, "assessments": 2, "adverse_events": 2,
+    }  # fmt: skip
+    told = " ".join(f"{column}: {reason}" for _, column, _, reason in warnings(page))
+    assert told.count("how far a form of REDCap is") == 3 and told.count("who answered a survey") == 2
+    assert ": stands for nothing here and is not imported (1 values)" in told
+    assert "passed over" not in told  # an event is a row of its own, whatever its number
+    store(browser, address)
+    with as_system():
+        patient = Patient.objects.get(pk="N01-1")
+        assert (patient.site.code, patient.lesion_levels) == ("N01", ("C7", "T1"))
+        visits = patient.assessments.order_by("assessment_date").values_list("timepoint", "frankel", "ecog_ps")
+        assert list(visits) == [("preop", "C", 3), ("1m", "D", 2)]
+        assert AdverseEvent.objects.filter(patient=patient).count() == 2
+
+
+@pytest.fixture
+def project(good, bring_in, tmp_path, as_system):
+    """The unpacked files of a project: N01-0001 before surgery and after a month, with two events."""
+    after = {"timepoint": "1m", "assessment_date": "2024-02-09", "frankel": "", "frankel_missing": "too_ill"}
+    columns = [*ASSESSMENT, "frankel_missing"]
+    write_csv(good / "assessments.csv", [ASSESSMENT, ASSESSMENT | after | {"barthel_bathing": ""}], columns)
+    write_csv(good / "adverse_events.csv", [EVENT, EVENT | {"kind": "wound_problem"}])
+    assert bring_in(good).stored
+    call_command("export_data", tmp_path / "out.zip", format="redcap", stdout=io.StringIO())
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        names = [name for name in archive.namelist() if name.startswith("data/")]
+        return {name.removeprefix("data/"): archive.read(name).decode() for name in names}
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_project_of_redcap_is_whole(project):
+    data, fields = rows(project["data.csv"]), rows(project["dictionary.csv"])
+    first = {name: cell for name, cell in data[0].items() if cell}
+    assert (data[0]["patient_id"], first["redcap_event_name"], first["redcap_data_access_group"]) == (
+        "N01-0001", "patient_arm_1", "n01",
+    )  # fmt: skip
+    known = {field["Variable / Field Name"]: field for field in fields}
+    form = known["lesion_levels"]["Form Name"]
+    assert (first["lesion_levels___c7"], first["lesion_levels___c6"], first[f"{form}_complete"]) == ("1", "0", "2")
+    visits = [row for row in data if row["frankel_complete"]]
+    assert [(row["redcap_event_name"], row["frankel"], row["frankel_complete"]) for row in visits] == [
+        ("before_surgery_arm_1", "C", "2"), ("1_month_arm_1", "too_ill", "2"),
+    ]  # fmt: skip
+    assert visits[1]["barthel_complete"] == "0"  # an answer lacks and nobody says why
+    repeated = [row for row in data if row["redcap_repeat_instance"]]
+    assert [(row["redcap_repeat_instrument"], row["redcap_repeat_instance"], row["kind"]) for row in repeated] == [
+        ("adverse_event", "1", "hematoma"), ("adverse_event", "2", "wound_problem"),
+    ]  # fmt: skip
+    own = {"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "redcap_data_access_group"}
+    columns = {name.split("___")[0] for name in data[0]} - own
+    assert columns - known.keys() == {f"{form}_complete" for form in {field["Form Name"] for field in fields}}
+    assert fields[0]["Variable / Field Name"] == "patient_id"
+    total = known["barthel_total"]
+    assert (total["Field Type"], "barthel_total" in data[0]) == ("calc", False)
+    assert total["Choices, Calculations, OR Slider Labels"].startswith("if(isblankormissingcode([barthel_")
+    events = {row["unique_event_name"] for row in rows(project["events.csv"])}
+    assert {row["redcap_event_name"] for row in data} <= events
+    placed = {(row["unique_event_name"], row["form"]) for row in rows(project["event_instruments.csv"])}
+    assert {("patient_arm_1", "adverse_event"), ("1_month_arm_1", "eq5d5l")} <= placed
+    assert {event for event, _ in placed} <= events and {form for _, form in placed} <= {
+        field["Form Name"] for field in fields
+    }
+    assert [row["form_name"] for row in rows(project["repeating_instruments.csv"])] == ["adverse_event"]
+    assert "too_ill" in project["HOW_TO_IMPORT.txt"]
+    assert [
+        fault for fault in redcap.read(project["dictionary.csv"].encode()).faults if "already" not in fault.reason.en
+    ] == []
+
+
+def test_a_project_that_left_comes_back_unchanged(project, browser):
+    address = send(browser, data__csv=project["data.csv"].encode())
+    page = follow(browser, address)
+    browser.post(f"{address}columns/", columns_of(page))
+    page = follow(browser, address)
+    said = values_of(page) | {"repeats": "pass_over"}
+    # The patient's own event is no visit, which somebody has to say; everything else is suggested.
+    silent = [name for name, answer in said.items() if not answer]
+    assert len(silent) == 1 and silent[0].startswith("code-timepoint-")
+    assert browser.post(f"{address}values/", said | {silent[0]: "~"}).status_code == 302
+    page = follow(browser, address)
+    assert errors(page) == []
+    assert {name: (count["new"], count["changed"]) for name, count in counts(address).items()} == {
+        "patients": (0, 0), "assessments": (0, 0), "adverse_events": (0, 0), "follow_up_ends": (0, 0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["odm", "redcap"])
+def test_a_format_with_a_shape_of_its_own_refuses_another(format):
+    with pytest.raises(InvalidChoices, match="a shape of its own") as refused:
+        Choices(format=format, shape="wide")
+    assert refused.value.field == "shape"
