@@ -62,7 +62,7 @@ class PageMethods:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
-        if request.method not in self.METHODS and not request.path.startswith(self.API):
+        if request.method not in self.METHODS and not request.path_info.startswith(self.API):
             return HttpResponseNotAllowed(self.METHODS, b"", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
 

@@ -198,7 +198,7 @@ class Choices:
                 "shape",
                 Label(
                     "{format} has a shape of its own: a form for each patient and visit. Leave the choice at long",
-                    "{format}には独自の形式（患者・時期ごとのフォーム）があります。ロング形式のままにしてください",
+                    "{format}には独自の形式（患者・時期ごとの調査票）があります。ロング形式のままにしてください",
                 ).format(format=self.kind.label),
             )
         if self.missing == "tagged" and not self.kind.tagged:

@@ -215,7 +215,7 @@ def identify(request: Any) -> None:
     """
     request.token, request.token_fault = None, ""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not request.path.startswith(ADDRESSES):
+    if scheme.lower() != "bearer" or not request.path_info.startswith(ADDRESSES):
         return
     try:
         request.token = signed_in(text.strip())

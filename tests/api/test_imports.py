@@ -55,6 +55,11 @@ def test_files_are_sent_looked_at_and_stored(dana_program, as_system):
     assert dana_program.post(decide, {"decision": "store", "seen": shown["seen"], "reason": "again"}).status_code == 409
 
 
+def test_a_file_above_the_size_of_other_requests_is_taken(dana_program):
+    answer = send(dana_program, PATIENTS + b"\n" * 1_100_000)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+
+
 def test_a_kept_mapping_reads_a_file_of_its_own(dana_program, mapping, as_system):
     assert (
         send(dana_program, OWN, "ward.csv").json()["waits_for"]

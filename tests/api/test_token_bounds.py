@@ -171,3 +171,12 @@ def test_an_owner_without_a_role_any_more_gets_nothing(north):
     asking = Program(issued(former))
     Membership.objects.filter(user=former).update(ends_on=timezone.localdate() - dt.timedelta(days=1))
     assert asking.get("patients").status_code == 403
+
+
+def test_a_token_holds_where_a_proxy_mounts_the_registry_below_a_prefix(enrolled, alice):
+    asking, mounted = Program(issued(alice)), {"SCRIPT_NAME": "/registry"}
+    sent = mounted | {"headers": asking.headers}
+    assert asking.client.get("/api/v1/me", **sent).status_code == 200
+    address = f"/api/v1/assessments/{enrolled(alice).pk}/preop"
+    refused = asking.client.patch(address, b"{}", content_type="application/json", **sent)
+    assert refused.status_code == 404  # there is none yet: the method itself is the API's

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
+from registry.imports.files import uploads
 from registry.instruments.base import Label
 from registry.services.records.storing import Conflict, Locked
 from registry.services.review.queries import WrongState
@@ -111,8 +112,9 @@ class ProblemMiddleware:
         if not request.path_info.startswith(PREFIX):
             return self.get_response(request)
         said = outcome if request.path_info.startswith(FHIR_PREFIX) else document
-        if _length(request) > LARGEST_BODY:
-            return said(413, _("A request has at most %(n)s bytes.") % {"n": LARGEST_BODY})
+        largest = LARGEST_FILES if request.path_info == IMPORTS else LARGEST_BODY
+        if _length(request) > largest:
+            return said(413, _("A request has at most %(n)s bytes.") % {"n": largest})
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith((MEDIA_TYPE, FHIR)):
             return response
@@ -123,6 +125,7 @@ class ProblemMiddleware:
 
 
 LARGEST_BODY = 1_000_000
+IMPORTS, LARGEST_FILES = "/api/v1/imports", uploads.MOST_FILES * uploads.LARGEST  # each file has a limit of its own
 KEPT = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 
 
