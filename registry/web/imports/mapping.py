@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from registry.imports import jobs, reach
+from registry.imports import jobs
 from registry.imports.files import cells, mapping, notations, questions
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
@@ -15,6 +15,7 @@ from registry.services.current_protocol import minimum_age
 from registry.web.imports.views import open_one_of
 from registry.web.shared.gates import for_importing
 from registry.web.shared.wording import words
+from sites.tenancy.access import Can
 
 EXAMPLES = 3
 LEAVE_EMPTY = "~"  # on the page; a mapping says LEFT_OUT
@@ -253,7 +254,7 @@ def _save(request, job, known, name):
 
 def _may_change(request, saved):
     """Whether somebody may replace or remove a mapping, which everybody may use: its maker, or who imports for all."""
-    return saved.created_by_id == request.user.pk or reach.is_central(request.access)
+    return saved.created_by_id == request.user.pk or request.access.may_everywhere(Can.IMPORT)
 
 
 @require_http_methods(["GET", "POST"])
