@@ -14,6 +14,7 @@ from registry.models import ImportMapping
 from registry.services.current_protocol import minimum_age
 from registry.web.imports.views import open_one_of
 from registry.web.shared.gates import for_importing
+from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
 from sites.tenancy.access import Can
 
@@ -262,7 +263,7 @@ def _may_change(request, saved):
 def mapping_list(request):
     """The mappings that are kept; one may be removed, which the audit trail remembers."""
     if request.method == "POST":
-        removed = ImportMapping.objects.filter(pk=_number(request.POST.get("remove"))).first()
+        removed = ImportMapping.objects.filter(pk=number_in(request.POST.get("remove"))).first()
         if removed and _may_change(request, removed):
             removed.delete()
             messages.success(request, _("“%(name)s” was removed.") % {"name": removed.name})
@@ -273,7 +274,3 @@ def mapping_list(request):
         for saved in mappings
     ]
     return render(request, "imports/import_mappings.html", {"rows": rows})
-
-
-def _number(text):
-    return int(text) if (text or "").isdigit() and len(text) < 18 else None
