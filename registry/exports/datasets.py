@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from registry.exports import scores
 from registry.exports.choices import SENTINELS, TAGS
 from registry.exports.tables import ORDER
-from registry.instruments import catalogue, levels, value_sets, variables
+from registry.instruments import catalogue, levels, patient_forms, value_sets, variables
 from registry.instruments.base import Choice, Instrument, Label
 from registry.instruments.core import consent
 from registry.instruments.core.eq5d5l import DIMENSIONS
@@ -28,15 +28,10 @@ BASELINE = outcomes.BASELINE
 
 NO_YES = (Choice(0, Label("no", "なし")), Choice(1, Label("yes", "あり")))
 
-STATES = (
-    Choice("draft", Label("draft", "入力中")),
-    Choice("complete", Label("complete", "完了")),
-    Choice("verified", Label("verified", "確認済み")),
-    Choice("locked", Label("signed", "署名済み")),
-)
+STATES = tuple(Choice(code, label) for code, label in patient_forms.STATES.items())
 PATIENT_STATES = {
-    "baseline_state": Label("Baseline", "登録時"),
-    "surgery_state": Label("Surgery", "手術"),
+    patient_forms.STATE_COLUMNS["baseline"]: Label("Baseline", "ベースライン"),
+    patient_forms.STATE_COLUMNS["surgery"]: Label("Surgery", "手術"),
 }
 ASSESSMENT_STATE = {"state": Label("Assessment", "評価")}
 
@@ -197,7 +192,7 @@ class _Maker:
             instrument=instrument,
         )  # fmt: skip
         return Dataset(
-            f"own_{instrument.code}",
+            file_formats.OWN + instrument.code,
             Label("{instrument}: a row each", "{instrument}：1件1行").format(instrument=instrument.title),
             (key, number, *filter(None, self._extras((instrument,), "t", file_formats.ASSESSMENTS))),
             f"(SELECT * FROM {self.source.own_records} WHERE form = '{instrument.code}') AS t "
@@ -383,7 +378,7 @@ class _Maker:
             kind=kind,
             sql=_value(item, alias),
             of=item.name,
-            choices=() if item.kind in ("levels", "codes") else item.choices,
+            choices=() if item.takes_several else item.choices,
             unit=item.unit,
             minimum=item.minimum,
             maximum=item.maximum,

@@ -26,12 +26,12 @@ from registry.guards.triggers import audited, record, trigger
 from registry.instruments import catalogue
 from registry.instruments.keys import ASSESSMENT_DATE
 from registry.instruments.patient_forms import FINISHED_FORMS, STATE_COLUMNS
-from registry.models.clinical import ADVERSE_EVENT_ITEMS
+from registry.models.clinical import ADVERSE_EVENT_ITEMS, Identity
 from registry.models.columns import stored_items
 
 STAMPS = ("version", "updated_at", "updated_by_id")
-IDENTIFIERS = ("birth_date", "hospital_number", "initials")
-MARKS = ("birth_mark", "number_mark", "initials_mark", "marked_with")
+IDENTIFIERS = tuple(Identity.MARKS)
+MARKS = (*Identity.MARKS.values(), "marked_with")
 
 
 def _of(row, columns):

@@ -572,11 +572,14 @@ def _without_consequences(errors, faults, origins):
     errors.listed[:] = consequences
 
 
+ALIKE_ROW = re.compile(re.escape(comparing.ALIKE.en).replace(r"\{n\}", r"(\d+)"))
+
+
 def _in_rows(alike, origins):
     """Findings on people who may be the same, the other's line as the row of what was uploaded."""
     for finding in alike.listed:
         _, row_of, _ = origins[file_formats.PATIENTS.name]
-        line = re.match(r"may be the same person as row (\d+)", finding.reason.en)
+        line = ALIKE_ROW.fullmatch(finding.reason.en)
         yield replace(finding, reason=comparing.ALIKE.format(n=row_of(int(line[1])))) if line else finding
 
 

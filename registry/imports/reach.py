@@ -12,18 +12,13 @@ ANYWHERE = None
 
 
 def sites_of(access):
-    """Ids of the sites that this person's imports reach; ANYWHERE for a central role."""
-    return ANYWHERE if is_central(access) else list(access.sites_for(Can.IMPORT))
-
-
-def is_central(access):
-    """Whether somebody imports for every site, and looks after the imports and mappings of all."""
-    return any(grant.site_id is None for grant in access.grants) and access.may(Can.IMPORT)
+    """Ids of the sites that this person's imports reach; ANYWHERE for who imports for every site."""
+    return ANYWHERE if access.may_everywhere(Can.IMPORT) else list(access.sites_for(Can.IMPORT))
 
 
 def visible(access):
-    """Imports that somebody may know of: all for a central role, else those of no other than the own sites."""
-    if is_central(access):
+    """Imports that somebody may know of: all for who imports for every site, else those of no other than the own."""
+    if access.may_everywhere(Can.IMPORT):
         return Import.objects.all()
     return Import.objects.filter(sites__contained_by=list(access.sites_for(Can.IMPORT)))
 
@@ -43,6 +38,7 @@ def scope_of(job):
         write=sites,
         identify=sites,
         blind=access.is_blind,
+        hidden=access.hidden_names,
         user_id=access.user_id,
         request_id=current().request_id,
     )

@@ -129,6 +129,11 @@ class Item:
         return tuple(choice.code for choice in self.choices)
 
     @property
+    def takes_several(self) -> bool:
+        """Whether an answer is several codes: a tick box for each choice."""
+        return self.kind in ("levels", "codes")
+
+    @property
     def form_choices(self) -> tuple[Choice, ...]:
         """The choices that a form offers."""
         return tuple(choice for choice in self.choices if choice.code not in self.hidden_codes)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from registry.instruments.base import Instrument, Item
+from registry.instruments.base import Instrument, Item, Label
 from registry.instruments.core.patient import DISEASE, ENROLMENT, FOLLOW_UP, SURGERY
 from registry.instruments.core.sins import SINS
 from registry.instruments.core.tokuhashi import TOKUHASHI
@@ -49,4 +49,11 @@ FOLLOW_UP_FORM = PatientForm("follow_up", (FOLLOW_UP,), is_finished=False)
 # In the order of the study, by code.
 PATIENT_FORMS = {form.code: form for form in (BASELINE, SURGERY_FORM, FOLLOW_UP_FORM)}
 FINISHED_FORMS = {code: form for code, form in PATIENT_FORMS.items() if form.is_finished}
+# What the state of a stored form is called on paper and in files.
+STATES = {
+    "draft": Label("draft", "下書き"),
+    "complete": Label("complete", "完了"),
+    "verified": Label("verified", "照合済み"),
+    "locked": Label("signed", "署名済み"),
+}
 STATE_COLUMNS = {code: form.state_column for code, form in PATIENT_FORMS.items() if form.state_column}

@@ -224,7 +224,9 @@ class Identity(models.Model):
     birth_date = models.BinaryField(null=True)
     hospital_number = models.BinaryField(null=True)
     initials = models.BinaryField(null=True)
-    # Blind index (`services.records.identity_marks`); `marked_with` is the id of the key, None where it lacks.
+    # Blind index (`services.records.identity_marks`), a mark beside each identifier; `marked_with` is the id of the
+    # key, None where it lacks.
+    MARKS = {"birth_date": "birth_mark", "hospital_number": "number_mark", "initials": "initials_mark"}
     birth_mark = models.BinaryField(null=True)
     number_mark = models.BinaryField(null=True)
     initials_mark = models.BinaryField(null=True)

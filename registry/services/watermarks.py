@@ -77,9 +77,8 @@ def since_last(
     # A savepoint would give what is written the id of a transaction of its own, which is younger.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('watermark'), hashtext(%s))", [name])
-        counters = (
-            _counters(cursor, tables) if often else None
-        )  # before what is looked at: what is written in between counts as later
+        # Before what is looked at: what is written in between counts as later.
+        counters = _counters(cursor, tables) if often else None
         cursor.execute(_NOW)
         now, cluster, began = cursor.fetchone()
         mark = Watermark.objects.filter(pk=name, fingerprint=fingerprint, cluster=cluster, xid__lte=now).first()

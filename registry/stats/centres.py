@@ -21,10 +21,8 @@ def binomial_limits(n: int, p: float, tail: float) -> tuple[int, int]:
     if p in (0, 1):
         return int(n * p), int(n * p)
     mean, spread = n * p, sqrt(n * p * (1 - p))
-    least, most = (
-        max(0, int(mean - 10 * spread) - 1),
-        min(n, int(mean + 10 * spread) + 20),
-    )  # beyond lies next to nothing
+    # Beyond these lies next to nothing.
+    least, most = max(0, int(mean - 10 * spread) - 1), min(n, int(mean + 10 * spread) + 20)
     start = lgamma(n + 1) - lgamma(least + 1) - lgamma(n - least + 1) + least * log(p) + (n - least) * log1p(-p)
     counts = np.arange(least + 1, most + 1)
     steps = np.log((n - counts + 1) / counts) + log(p) - log1p(-p)

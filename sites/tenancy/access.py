@@ -129,6 +129,10 @@ class Access:
         if not self.may(ability, site_id):
             raise PermissionDenied(f"needs the permission “{ability}”")
 
+    def may_everywhere(self, ability: Any) -> bool:
+        """Whether a role for every site lets the person do this; a role for every site beside another does not."""
+        return any(grant.site_id is None and ability in self._abilities(grant) for grant in self.grants)
+
     @property
     def of_owner(self) -> Any:
         """What a token's owner may do at the sites that the token reaches; the same access where there is no token."""

@@ -13,6 +13,8 @@ ODD = {
     "long": "x" * 3000,
     "not of this plane": "𝔛‮",
     "a huge number": "9" * 40,
+    "a number longer than Python reads": "9" * 5000,
+    "a digit that is no number": "²",
     "a lone surrogate": "%ed%a0%80",
 }
 # Page to the parameters that it reads.
@@ -22,12 +24,19 @@ FILTERS = {
     "/audit/": ("row", "before", "open", "person", "table", "action", "first", "last", "site"),
     "/comparison/": ("page",),
     "/comparison/new/": ("from",),
+    "/comparison/plans/new/": ("from",),
+    "/export/": ("preset",),
+    "/safety/": ("page",),
+    "/queries/": ("page",),
 }
 POSTS = {
     "/patients/new/": ("birth_date", "hospital_number", "initials", "site", "submission"),
     "/patients/N01-0001/baseline/": ("primary_tumour", "version", "reason", "sins_pain_missing"),
     "/patients/N01-0001/assessments/preop/": ("assessment_date", "ecog_ps", "frankel", "version"),
     "/patients/N01-0001/adverse-events/new/": ("kind", "onset_date"),
+    "/patients/N01-0001/end/": ("version",),
+    "/import/mappings/": ("remove",),
+    "/export/remove/": ("remove",),
     "/login/": ("username", "password", "next"),
     "/language/": ("language", "next"),
 }

@@ -90,6 +90,17 @@ def test_nobody_of_another_site_learns_of_it(browser, client, charlie, dana):
     assert client.get(f"{address}undo/").status_code == 200
 
 
+def test_a_role_for_every_site_that_does_not_import_opens_none_of_others(browser, client, alice, dana):
+    client.force_login(dana)
+    address = send(client, patients__csv=text([PATIENT, SOUTH]).encode())
+    assert store(client, address, follow=True).status_code == 302
+    Membership.objects.create(user=alice, role=Role.STATISTICIAN, site=None)
+    client.force_login(alice)
+    assert client.get(address).status_code == 404
+    assert address not in client.get("/import/history/").content.decode()
+    assert "imports" not in {panel.code for panel in client.get("/").context["central"]["panels"]}
+
+
 def test_what_is_stored_is_what_one_may_import_then(browser, alice, as_system):
     address = send(browser, patients__csv=text([OWN]).encode())
     follow(browser, address)

@@ -30,7 +30,7 @@ def choices_in_words(choices):
 def item_schema(item, *, nullable=True):
     """The JSON schema (OpenAPI 3.1) of an item's value."""
     schema = {"title": item.label.en, "description": _description(item)}
-    if item.kind in ("levels", "codes"):
+    if item.takes_several:
         member = {"type": "string", "enum": list(item.codes)}
         return schema | {"type": _types("array", nullable), "items": member, "uniqueItems": True}
     if item.choices:
@@ -57,7 +57,7 @@ def _description(item):
     parts = [
         item.label.en + (f", in {item.unit}" if item.unit else ""),
         item.hint.en.rstrip(".") if item.hint else "",
-        choices_in_words(item.choices) if item.choices and item.kind not in ("levels", "codes") else "",
+        choices_in_words(item.choices) if item.choices and not item.takes_several else "",
         "A direct identifier" if item.identifying else "",
     ]
     return ". ".join(filter(None, parts)) + "."

@@ -7,8 +7,6 @@ from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Digits, Total
 from registry.protocol.expressions import renamed
 
-SEVERAL = ("levels", "codes")  # kinds of items that are tick boxes
-
 HEADER = (
     "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",
     "Choices, Calculations, OR Slider Labels", "Field Note", "Text Validation Type OR Show Slider Number",
@@ -48,7 +46,7 @@ def line_of(item, form, language, elsewhere=None):
     }[item.kind]
     choices = ""
     if item.choices:
-        kind = "checkbox" if item.kind in SEVERAL else "radio"
+        kind = "checkbox" if item.takes_several else "radio"
         validation = ""
         choices = " | ".join(f"{choice.code}, {choice.label.in_language(language)}" for choice in item.choices)
     if item.low_anchor:

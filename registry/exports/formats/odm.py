@@ -18,13 +18,12 @@ from registry.instruments.base import MISSING_LABELS, Choice, Label
 from registry.instruments.core import follow_up_end
 from registry.instruments.keys import TIMEPOINT
 from registry.instruments.timepoints import unscheduled_number
-from registry.services.files.file_formats import FOLLOW_UP_ENDS
+from registry.services.files.file_formats import FOLLOW_UP_ENDS, OWN
 
 STUDY, VERSION = "ST.METASPINE", "MDV.1"
 PATIENT_EVENT, ADVERSE_EVENT, FOLLOW_UP_END = "SE.patient", "SE.adverse_event", "SE.follow_up_end"
 VISIT = "visit"  # the form that holds when an assessment took place, which belongs to no instrument
 KEYS = ("patient_id", "site_code", "timepoint", "record")  # these name a row: they are not items
-REPEATING = "own_"  # how tables of repeating forms begin
 MISSING_LIST = "CL.missing"
 ENDS = FOLLOW_UP_ENDS.name  # not there in the oldest snapshots
 DATA_TYPES = {"integer": "integer", "number": "float", "code": "text", "date": "date", "text": "text"}
@@ -139,7 +138,7 @@ def _event_oids(tables):
 
 def _repeating(tables):
     """Names of the tables of repeating forms of the study's own."""
-    return [name for name in tables if name.startswith(REPEATING)]
+    return [name for name in tables if name.startswith(OWN)]
 
 
 def _protocol(tables):

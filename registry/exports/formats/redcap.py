@@ -16,13 +16,13 @@ from django.db import connection
 from registry.exports.formats import dictionary
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_LABELS, Label
-from registry.instruments.keys import TIMEPOINT
-from registry.services.files.file_formats import ADVERSE_EVENTS
+from registry.instruments.keys import PATIENT_ID, SITE_CODE, TIMEPOINT
+from registry.services.files.file_formats import ADVERSE_EVENTS, OWN, RECORD
 
-KEYS = ("patient_id", "site_code", "timepoint", "record")  # these name a row: REDCap has columns of its own for them
-RECORD, ENROLMENT, VISIT = "patient_id", "enrolment", "visit"
-OWN = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "redcap_data_access_group")
-REPEATING = "own_"
+# These name a row: REDCap has columns of its own for them.
+KEYS = (PATIENT_ID.name, SITE_CODE.name, TIMEPOINT.name, RECORD)
+ENROLMENT, VISIT = "enrolment", "visit"
+ROW = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance", "redcap_data_access_group")
 LONGEST_EVENT = 18  # characters of an event's name in its unique name
 COMPLETE, INCOMPLETE = "2", "0"
 EVERY = 2_000  # rows between two signs of progress
@@ -86,7 +86,7 @@ class _Table:
                 self.calculated.append((output, form))
                 continue
             item = _item_of(output)
-            codes = item.codes if item and item.kind in dictionary.SEVERAL else ()
+            codes = item.codes if item and item.takes_several else ()
             place, why = self.places[output.name], reasons.get(output.name)
             self.fields.append(_Field(output, form, place, why, codes))
         self.choices = next((output.variable.choices for output in written if output.name == TIMEPOINT.name), ())
@@ -105,7 +105,7 @@ class _Table:
 
     @property
     def repeats(self):
-        return self.name == ADVERSE_EVENTS.name or self.name.startswith(REPEATING)
+        return self.name == ADVERSE_EVENTS.name or self.name.startswith(OWN)
 
 
 def _item_of(output):
@@ -179,7 +179,7 @@ def _unique(name, taken):
 
 
 def _dictionary(tables, events, language):
-    record = catalogue.item(RECORD)
+    record = catalogue.item(PATIENT_ID.name)
     yield dictionary.HEADER
     yield dictionary.line_of(record, ENROLMENT, language, {})
     of_patient = {
@@ -209,7 +209,7 @@ class _Data:
 
     def __init__(self, stream, tables, events, tick):
         self.stream, self.tables, self.events, self.tick = stream, tables, events, tick
-        self.header = [RECORD, *OWN]
+        self.header = [PATIENT_ID.name, *ROW]
         self.place_of, self.status_of = {}, {}
         for table in tables:
             for form in table.forms:
@@ -246,9 +246,9 @@ class _Data:
 
     def _row(self, table, row, numbers):
         cells = [""] * len(self.header)
-        patient = row[table.places[RECORD]]
-        if "site_code" in table.places:
-            self.sites[patient] = row[table.places["site_code"]].lower()
+        patient = row[table.places[PATIENT_ID.name]]
+        if SITE_CODE.name in table.places:
+            self.sites[patient] = row[table.places[SITE_CODE.name]].lower()
         event = self.events.unique[row[table.places[TIMEPOINT.name]] if TIMEPOINT.name in table.places else None]
         cells[:2] = patient, event
         cells[4] = self.sites.get(patient, "")

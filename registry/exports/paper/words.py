@@ -3,6 +3,7 @@
 from datetime import date, time
 from typing import Any
 
+from registry.instruments import patient_forms
 from registry.instruments.base import Label
 
 PATIENT = Label("Patient", "患者番号")
@@ -14,13 +15,7 @@ BLANK = Label(
 )
 FILLED = Label("As stored on {day}. Not for entry.", "{day}時点の登録内容。記入用ではありません")
 STATE = Label("State", "状態")
-STATES = {
-    "empty": Label("not begun", "未入力"),
-    "draft": Label("draft", "下書き"),
-    "complete": Label("complete", "完了"),
-    "verified": Label("verified", "照合済み"),
-    "locked": Label("signed", "署名済み"),
-}
+STATES = {"empty": Label("not begun", "未入力"), **patient_forms.STATES}
 NO_ANSWER = Label("No answer:", "回答なし：")
 ONLY_IF = Label("Only if {condition}", "{condition} の場合のみ")
 SEVERAL = Label("Tick all that apply.", "当てはまるものすべてに印をつけてください。")

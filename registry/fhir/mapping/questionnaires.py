@@ -66,7 +66,7 @@ def _item(item, instrument):
             extensions.append({"url": UNIT, "valueCoding": {"system": UCUM, "code": item.unit, "display": item.unit}})
     elif item.kind == "text":
         item_shown["maxLength"] = item.max_length
-    if item.kind in SEVERAL:
+    if item.takes_several:
         item_shown["repeats"] = True
     return {"linkId": item_shown.pop("linkId"), **({"extension": extensions} if extensions else {}), **item_shown}
 
@@ -76,7 +76,6 @@ TYPES = {
     "choice": "choice", "integer": "integer", "decimal": "decimal", "date": "date", "partial_date": "date",
     "time": "time", "text": "string",
 }  # fmt: skip
-SEVERAL = ("levels", "codes")  # kinds of items that take several answers
 
 
 def kind_of(item):

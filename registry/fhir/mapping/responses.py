@@ -5,7 +5,7 @@ from datetime import date, datetime, time, tzinfo
 
 from registry.fhir.mapping import names
 from registry.fhir.mapping.faults import Fault, InvalidResource, path_of
-from registry.fhir.mapping.questionnaires import SEVERAL, TYPES, canonical, kind_of, type_of
+from registry.fhir.mapping.questionnaires import TYPES, canonical, kind_of, type_of
 from registry.instruments import catalogue
 from registry.instruments.base import MISSING_REASONS, Bands, Label
 from registry.protocol import evaluate
@@ -262,7 +262,7 @@ def _read_item(item, sent, path, response, faults):
             faults.append(Fault(path, "code-invalid", UNKNOWN_REASON))
         else:
             response.missing[item.name] = reason
-    if len(answers) > 1 and item.kind not in SEVERAL:
+    if len(answers) > 1 and not item.takes_several:
         faults.append(Fault(path, "structure", ONE_ANSWER))
         return
     values = []
@@ -273,7 +273,7 @@ def _read_item(item, sent, path, response, faults):
             return
         values.append(value)
     if values:
-        response.raw[item.name] = values if item.kind in SEVERAL else values[0]
+        response.raw[item.name] = values if item.takes_several else values[0]
 
 
 def _value(item, answer):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from registry.health import shared_folder
@@ -102,8 +101,7 @@ def shared_files(looking):
 
 def licensed_wording(looking):
     """Questionnaires that patients' links leave out, for want of their owner's text."""
-    lacking = [one.title.in_language(get_language() or "en") for one in wording.nowhere()]
-    if not lacking:
+    if not (lacking := wording.nowhere()):
         return Finding(OK, _("What the protocol asks of patients has its wording, in one language at least."))
     words = _("Patients' links do not ask %(names)s: an administrator loads the text (Study, Licensed wording).")
     return Finding(WARNING, words % {"names": ", ".join(lacking)})

@@ -52,7 +52,7 @@ DIFFERS = Label("differs from what is stored", "登録済みの値と異なり�
 NOTHING = "∅"
 
 
-def _first(cursor, sql, parameters=None):
+def first_rows(cursor, sql, parameters=None):
     """(rows, total) of a query whose first column is `count(*) OVER ()`: at most LISTED rows, without that column."""
     cursor.execute(f"{sql} LIMIT {LISTED}", parameters)
     rows = cursor.fetchall()
@@ -68,7 +68,7 @@ def find_twice(cursor, file, errors):
     keys = ", ".join(column_of(name) for name in file.key)
     known = " AND ".join(f"{column_of(name)} IS NOT NULL" for name in file.key)
     named = ", ".join(f"s.{column_of(name)}" for name in file.key)
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), s.line, first.line, concat_ws(', ', {named})
@@ -87,7 +87,7 @@ def find_twice(cursor, file, errors):
 
 def find_without_patient(cursor, file, errors):
     """Rows of a patient who is neither stored nor in patients.csv."""
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), s.line, s.patient_id FROM {stage(file)} AS s
@@ -124,7 +124,7 @@ def create_sites(cursor, errors):
 def find_wrong_sites(cursor, errors):
     """Patients of a site that does not exist, and patients who are enrolled at another one."""
     file = file_formats.PATIENTS
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), line, site_code FROM {stage(file)} AS s
@@ -133,7 +133,7 @@ def find_wrong_sites(cursor, errors):
         """,
     )
     errors.extend([_named(file, "site_code", line, value, NO_SITE) for line, value in rows], total)
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), s.line, s.site_code, site.code FROM {stage(file)} AS s
@@ -156,7 +156,7 @@ NOT_ENROLLING = Label(
 def find_not_enrolling(cursor, errors):
     """Patients, new or with another day of consent, whose site was not yet activated on that day, or closed before."""
     file = file_formats.PATIENTS
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), s.line, s.consent_date, site.activated_on, site.closed_on
@@ -185,7 +185,7 @@ IN_ERROR = Label(
 def find_in_error(cursor, errors):
     """Patients whose number is that of somebody entered in error: the number stays theirs."""
     file = file_formats.PATIENTS
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), s.line, s.patient_id FROM {stage(file)} AS s
@@ -359,7 +359,7 @@ def list_differences(cursor, file, differences):
     """What changes in rows that are stored: `differences.total` counts the rows, its list names the cells."""
     names = _values(file)
     columns = [f"{alias}.{column_of(name)}" for name in names for alias in ("s", "t")]
-    rows, total = _first(
+    rows, total = first_rows(
         cursor,
         f"""
         SELECT count(*) OVER (), c.line, c.birth_differs, c.missing::text, {file.missing_of("t")}::text,
@@ -479,7 +479,7 @@ def find_not_asked(cursor, file, errors):
         tree = catalogue.current().conditions.get(item.name, {}).get("show_if")
         if tree is None:
             continue
-        rows, total = _first(
+        rows, total = first_rows(
             cursor,
             f"""
             SELECT count(*) OVER (), c.line, s.{column_of(item.name)}::text
@@ -500,7 +500,7 @@ def find_forbidden_changes(cursor, file, errors):
         )
         if any(item.name == "birth_date" for item in items):
             changes += " OR c.birth_differs"
-        rows, total = _first(
+        rows, total = first_rows(
             cursor,
             f"""
             SELECT count(*) OVER (), c.line, s.patient_id, t.{state} = '{State.LOCKED}' AS locked

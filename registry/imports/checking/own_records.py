@@ -1,7 +1,8 @@
 """Records of repeating forms in a file: which stored one a row is, by its number or, without one, by its answers."""
 
+from registry.imports.checking.comparing import first_rows
 from registry.imports.checking.staging import stage
-from registry.imports.report import LISTED, Finding
+from registry.imports.report import Finding
 from registry.instruments.base import Label
 from registry.services.files.file_formats import RECORD, column_of
 
@@ -21,19 +22,19 @@ AGAIN = Label(
 
 def find_unknown(cursor, file, errors):
     """Add to `errors` the rows whose number is none of the patient's records of this form."""
-    cursor.execute(
+    rows, total = first_rows(
+        cursor,
         f"""
         SELECT count(*) OVER (), s.line, s.id::text FROM {stage(file)} AS s
         WHERE s.id IS NOT NULL AND NOT EXISTS (
             SELECT FROM {file.table} AS t WHERE t.id = s.id AND t.patient_id = s.patient_id AND t.form = %s
         )
-        ORDER BY s.line LIMIT {LISTED}
+        ORDER BY s.line
         """,
         [file.form],
     )
-    rows = cursor.fetchall()
-    findings = [Finding(file.filename, line, RECORD, number, UNKNOWN.format(v=number)) for _, line, number in rows]
-    errors.extend(findings, rows[0][0] if rows else 0)
+    findings = [Finding(file.filename, line, RECORD, number, UNKNOWN.format(v=number)) for line, number in rows]
+    errors.extend(findings, total)
 
 
 def recognise(cursor, file, staged, identifies, warnings):

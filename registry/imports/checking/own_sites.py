@@ -4,8 +4,9 @@ A number that begins with the code of the own site is the site's to know about. 
 new patients have another, whether or not somebody has it.
 """
 
+from registry.imports.checking.comparing import first_rows
 from registry.imports.checking.staging import stage
-from registry.imports.report import LISTED, Finding
+from registry.imports.report import Finding
 from registry.instruments.base import Label
 from registry.models import Erasure, Patient, Transfer
 from registry.services.files import file_formats
@@ -34,20 +35,15 @@ def find_foreign(cursor, sites, errors):
     """
     if set(Site.objects.values_list("pk", flat=True)) <= set(sites):
         return
-    codes = dict(Site.objects.filter(pk__in=sites).order_by("code").values_list("code", "pk"))
-    _find_sites(cursor, list(codes), errors)
+    codes = list(Site.objects.filter(pk__in=sites).order_by("code").values_list("code", flat=True))
+    _find_sites(cursor, codes, errors)
     _find_numbers(cursor, errors)
     _find_taken(cursor, errors)
 
 
 def _rows(cursor, condition, *values):
-    cursor.execute(
-        f"SELECT count(*) OVER (), s.line, s.patient_id, s.site_code FROM {stage(FILE)} AS s WHERE {condition} "
-        f"ORDER BY s.line LIMIT {LISTED}",
-        values,
-    )
-    rows = cursor.fetchall()
-    return [row[1:] for row in rows], rows[0][0] if rows else 0
+    columns = "count(*) OVER (), s.line, s.patient_id, s.site_code"
+    return first_rows(cursor, f"SELECT {columns} FROM {stage(FILE)} AS s WHERE {condition} ORDER BY s.line", values)
 
 
 def _find_sites(cursor, codes, errors):

@@ -8,11 +8,11 @@ once for all visits. Nothing is guessed: a suggestion stands on the page until s
 """
 
 import re
-import unicodedata
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 
 from registry.imports.files import notations, redcap
+from registry.imports.files.redcap import plain
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
 from registry.services.files import file_formats
@@ -26,7 +26,6 @@ TIMEPOINT = "timepoint"
 RECORD = file_formats.RECORD
 REASON = "!"  # before a reason code where a value stands for a missing one
 AT = "@"  # before the visit of a target
-SEVERAL = ("levels", "codes")  # kinds with several codes, each of which may have a tick box of its own
 UNSCHEDULED, PASS_OVER = "unscheduled", "pass_over"  # what becomes of them
 LEFT_OUT = ""  # a value that is no value; of a timepoint: the row is no assessment
 
@@ -188,7 +187,7 @@ def targets():
         lines = []
         for item in instrument.items:
             lines.append((item.name, item.label))
-            if item.kind in SEVERAL:
+            if item.takes_several:
                 lines += [
                     (
                         f"{item.name}:{choice.code}",
@@ -216,11 +215,6 @@ def targets():
 
 def known_targets():
     return {target for _, lines in targets() for target, _ in lines}
-
-
-def plain(text):
-    """A name or label without what people write differently: case, width, spaces and signs."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(text))).casefold()
 
 
 # What a column is called beside a visit: “date 1M”, where alone it may be any date.
@@ -348,7 +342,7 @@ def _tick_box(column):
         item = catalogue_item(of)
     except KeyError:
         return None
-    for known in item.choices if item.kind in SEVERAL else ():
+    for known in item.choices if item.takes_several else ():
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{of}:{known.code}"
     return None
@@ -406,7 +400,7 @@ def choices_of(target):
     if name == TIMEPOINT:
         return [(visit.code, visit.label) for visit in timepoints.planned()]
     item = catalogue_item(name)
-    return [] if item.kind in SEVERAL else [(str(choice.code), choice.label) for choice in item.choices]
+    return [] if item.takes_several else [(str(choice.code), choice.label) for choice in item.choices]
 
 
 def _sites():

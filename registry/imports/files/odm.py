@@ -12,9 +12,9 @@ from xml.parsers import expat
 from registry.imports.files import reading
 from registry.imports.files.workbook import MARK, SHOWN, Sheet
 from registry.instruments.base import Label
+from registry.services.files.file_formats import MISSING_SUFFIX, OWN
 
 SUBJECT, PLACE, EVENT, REPEAT = "SubjectKey", "SiteRef", "StudyEventOID", "StudyEventRepeatKey"
-MISSING = "_missing"
 REFERENCE = "ReferenceData"
 OURS = "Metaspine"
 NO_VISIT = ("patient", "adverse_event", "follow_up_end")  # events of our own files
@@ -89,9 +89,7 @@ class _Reader:
     def start(self, tag, attributes):
         tag = tag.rpartition(" ")[2]
         self.depth += 1
-        if self.depth == 1 and tag != "ODM":
-            raise reading.Unreadable(NO_ODM)
-        if self.depth > DEEPEST:
+        if (self.depth == 1 and tag != "ODM") or self.depth > DEEPEST:
             raise reading.Unreadable(NO_ODM)
         if (kind := attributes.get("TransactionType", "Insert")) not in ("Insert", "Context"):
             raise reading.Unreadable(NO_SNAPSHOT.format(v=kind), self.line())
@@ -124,9 +122,9 @@ class _Reader:
     # What the data mean
 
     def _start_itemdef(self, attributes):
-        self.item = {"names": [attributes.get("Name", ""), attributes["OID"], attributes["OID"].rpartition(".")[2]]}
-        self.item |= {"names": [*self.item["names"], attributes.get("SASFieldName", "")], "question": ""}
-        self.items[attributes["OID"]] = self.item
+        oid = attributes["OID"]
+        names = [attributes.get("Name", ""), oid, oid.rpartition(".")[2], attributes.get("SASFieldName", "")]
+        self.item = self.items[oid] = {"names": names, "question": ""}
 
     def _end_itemdef(self):
         self.item = None
@@ -181,7 +179,7 @@ class _Reader:
     place = event = repeat = ""
 
     def _start_subjectdata(self, attributes):
-        self.subject, self.place = attributes["SubjectKey"], ""
+        self.subject, self.place = attributes[SUBJECT], ""
 
     def _end_subjectdata(self):
         self.subject = self.row = None
@@ -191,11 +189,11 @@ class _Reader:
         self.place = self.places.get(oid, oid)
 
     def _start_studyeventdata(self, attributes):
-        oid = attributes["StudyEventOID"]
+        oid = attributes[EVENT]
         self.event = self.events.get(oid, oid)
         if self.ours:  # by its code where it is a visit, else by none: its items say what it is
             code = oid.removeprefix("SE.")
-            self.event = "" if code in NO_VISIT or code.startswith("own_") else code
+            self.event = "" if code in NO_VISIT or code.startswith(OWN) else code
         self.repeat = attributes.get(REPEAT, "")
         self.row = None
 
@@ -231,7 +229,7 @@ class _Reader:
         self.texts = None
         if data["null"]:
             if data["reason"]:
-                self._put(data["oid"] + MISSING, data["reason"])
+                self._put(data["oid"] + MISSING_SUFFIX, data["reason"])
             return
         self._put(data["oid"], self._shown(data))
 
@@ -277,7 +275,7 @@ class _Reader:
         return sheet
 
     def _called(self, column, knows):
-        oid = column.removesuffix(MISSING) if column not in self.items else column
+        oid = column.removesuffix(MISSING_SUFFIX) if column not in self.items else column
         item = self.items.get(oid, {"names": [oid], "question": ""})
         known = next((name for name in item["names"] if name and knows(name)), "")
-        return (known or item["question"] or item["names"][0] or oid) + (MISSING if oid != column else "")
+        return (known or item["question"] or item["names"][0] or oid) + (MISSING_SUFFIX if oid != column else "")

@@ -5,6 +5,7 @@ Names are compared without case, width, spaces and signs.
 """
 
 import re
+import unicodedata
 
 from registry.instruments.base import Label
 
@@ -27,7 +28,8 @@ _AGAIN = re.compile(r" \(\d+\)$")  # a name that stands more than once is counte
 
 
 def plain(text):
-    return re.sub(r"[\W_]+", "", text).casefold()
+    """A name or label without what people write differently: case, width, spaces and signs."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(text))).casefold()
 
 
 def tick_of(column):

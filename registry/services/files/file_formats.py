@@ -20,6 +20,7 @@ MISSING_SUFFIX = "_missing"
 MISSING_CHOICES = tuple(Choice(code, label) for code, label in MISSING_LABELS.items())
 
 # Columns of a file that are stored under another name, or elsewhere altogether.
+OWN = "own_"  # before the code of a repeating form, in the name of its file
 RECORD = "record"  # the number that tells a record of a repeating form from the patient's others
 STORED_AS = {"timepoint": "timepoint_id", RECORD: "id"}
 NOT_IN_TABLE = ("site_code", "birth_date")
@@ -189,7 +190,7 @@ def repeat(instrument: Instrument) -> File:
     """The file of a repeating form: a row a record, known by its number; a row without one is a new record."""
     items = tuple(replace(item, required=False) for item in instrument.items)
     return File(
-        name=f"own_{instrument.code}",
+        name=OWN + instrument.code,
         model=OwnRecord,
         items=(catalogue.item("patient_id"), RECORD_ITEM, *items),
         key=("patient_id", RECORD),

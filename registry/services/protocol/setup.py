@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.instruments import catalogue
@@ -62,6 +61,7 @@ def steps(protocol: Any = None) -> list[Step]:
     about = protocol.get("study") or {}
     name = about.get("name") or {}
     sites, people = Site.objects.count(), Membership.objects.count()
+    unworded = ", ".join(wording.nowhere())
     asked = [instrument for instrument in protocol.get("instruments") or [] if not instrument.get("retired")]
 
     def lines(key: Any) -> int:
@@ -78,7 +78,7 @@ def steps(protocol: Any = None) -> list[Step]:
         ("instruments", _("Own instruments"), "own_instruments", True, "", len(asked)),
         ("matrix", _("What is asked when"), "study_matrix", "matrix" in protocol or "off" in protocol,
          _("a look at the matrix"), ""),
-        ("wording", _("Licensed wording"), "licensed_wording", not (unworded := _unworded()), unworded, ""),
+        ("wording", _("Licensed wording"), "licensed_wording", not unworded, unworded, ""),
         ("arms", _("Arms"), "study_about", lines("arms") >= 2 or about.get("single_arm"),
          _("two arms, or one group"), ""),
         ("eligibility", _("Eligibility"), "study_about", lines("inclusion"), _("inclusion criteria"), ""),
@@ -89,11 +89,6 @@ def steps(protocol: Any = None) -> list[Step]:
         Step(code, str(title), url, "" if done else str(missing), str(note))
         for code, title, url, done, missing, note in rows
     ]
-
-
-def _unworded() -> str:
-    """Names of the questionnaires that no patient's link asks, for want of their licensed wording."""
-    return ", ".join(one.title.in_language(get_language() or "en") for one in wording.nowhere())
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import get_language
 
 from registry.instruments import catalogue
 from registry.instruments.base import Choice, Instrument, Item, Label
@@ -247,13 +248,13 @@ def lacking(instruments: Any, language: str) -> list[Questionnaire]:
     return [one for one in questionnaires().values() if any(instrument.code in asked for instrument in one.instruments)]
 
 
-def nowhere() -> list[Questionnaire]:
-    """The questionnaires that the protocol asks and whose wording is loaded in no language: no link asks them."""
+def nowhere() -> list[str]:
+    """Titles of the questionnaires that the protocol asks and no link does: their wording is loaded in no language."""
     current = catalogue.current()
     asked = {one.code for one in current.of_assessment if current.asks(one.code)} & needed()
     held = {code for (code, _language), (document, _mark) in _in_languages().items() if _fits(code, document)}
     return [
-        one
+        one.title.in_language(get_language() or "en")
         for one in questionnaires().values()
         if one.code not in held and any(instrument.code in asked for instrument in one.instruments)
     ]

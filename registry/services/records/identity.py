@@ -22,7 +22,7 @@ from registry.models import Erasure, Identity, Patient
 from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.identity_marks import COLUMNS, marks
 
-FIELDS = ("birth_date", "hospital_number", "initials")
+FIELDS = tuple(COLUMNS)
 ERASED = Label(
     "was destroyed at the patient's wish and is not stored again", "本人の意思により削除済みのため、再登録できません"
 )
@@ -212,7 +212,7 @@ def unmarked() -> Q:
 
 
 def fill_marks() -> int:
-    """Mark what is not marked with the newest key yet; returns how many rows. Call it in the system's scope."""
+    """Mark what is not marked with the newest key yet; returns how many rows, of those in scope."""
     done = 0
     rows = Identity.objects.filter(unmarked()).order_by("pk")
     last = ""

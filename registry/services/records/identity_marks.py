@@ -14,7 +14,9 @@ from typing import Any
 
 from django.conf import settings
 
-COLUMNS = {"birth_date": "birth_mark", "hospital_number": "number_mark", "initials": "initials_mark"}
+from registry.models import Identity
+
+COLUMNS = Identity.MARKS
 _SIZE = 16  # bytes: no two identifiers of any registry meet by chance
 
 

@@ -15,6 +15,7 @@ from registry.models import Change, Heartbeat, Patient, Postponed, Utility, Wate
 from registry.services.entry.transfers import sites_with_trail
 from registry.web.audit import history, subjects
 from registry.web.audit.history import ROW_ACTIONS, records_of
+from registry.web.shared.lookup import number_in
 from sites.audit import sealing
 from sites.models import AuditEvent, Site, User
 from sites.tenancy.access import Can
@@ -40,8 +41,8 @@ class Filters:
     @classmethod
     def of(cls, sent):
         return cls(
-            site=_number(sent.get("site")),
-            person=_number(sent.get("person")),
+            site=number_in(sent.get("site")),
+            person=number_in(sent.get("person")),
             row=sent.get("row", "").strip()[:64],
             table=sent.get("table", "") if sent.get("table", "") in tables() else "",
             action=sent.get("action", "") if sent.get("action", "") in _KNOWN else "",
@@ -52,10 +53,6 @@ class Filters:
     def as_address(self):
         """The filters that are set, by name, as text."""
         return {name: str(value) for name, value in vars(self).items() if value not in (None, "")}
-
-
-def _number(text):
-    return int(text) if text and text.isdecimal() and len(text) < 18 else None
 
 
 def _day(text):

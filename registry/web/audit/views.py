@@ -23,7 +23,7 @@ from registry.web.audit.filters import (
 )
 from registry.web.audit.history import ROW_ACTIONS, act_in_words, lines_of, unseen_columns
 from registry.web.audit.subjects import NOBODY, subjects_of
-from registry.web.shared.lookup import names_of
+from registry.web.shared.lookup import names_of, number_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.resources import guarded
@@ -51,10 +51,10 @@ def audit_page(request):
     fields are shown, however many they are."""
     _require_any(request.access, Can.READ, Can.ADMINISTER)
     filters = Filters.of(request.GET)
-    before = request.GET.get("before", "")
+    before = number_in(request.GET.get("before"))
     events = trail(request.access, filters)
-    if before.isdecimal() and len(before) < 18:
-        events = events.filter(pk__lt=int(before))
+    if before is not None:
+        events = events.filter(pk__lt=before)
     rows = list(events.order_by("-pk")[: PAGE + 1])
     more, rows = len(rows) > PAGE, rows[:PAGE]
     sites = sites_of(request.access)

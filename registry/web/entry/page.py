@@ -12,9 +12,7 @@ from registry.web.entry import drafts
 from registry.web.review import on_form
 from registry.web.shared import questions as forms
 from registry.web.shared import wording
-from registry.web.shared.lookup import (
-    names_of,
-)
+from registry.web.shared.lookup import names_of
 from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 

@@ -24,6 +24,7 @@ from registry.models import Export
 from registry.services.files import file_formats
 from registry.tasks import send_export
 from registry.web.exports.forms import ExportForm
+from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
 from sites import audit
 from sites.tenancy.access import Can
@@ -78,11 +79,7 @@ def _not_valid(request, form):
 
 def _preset(request):
     """The preset that the address names, where the person may use it."""
-    return presets.of(request.access).filter(pk=_number(request.GET.get("preset"))).first()
-
-
-def _number(text):
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else None
+    return presets.of(request.access).filter(pk=number_in(request.GET.get("preset"))).first()
 
 
 def _chosen(form, is_sent):
@@ -124,7 +121,7 @@ def preset_keep(request):
 def preset_remove(request):
     """Remove kept choices."""
     _only_with(request.access, Can.EXPORT)
-    name = presets.remove(access=request.access, preset_id=_number(request.POST.get("remove")))
+    name = presets.remove(access=request.access, preset_id=number_in(request.POST.get("remove")))
     if name is None:
         raise Http404
     messages.success(request, _("“%(name)s” was removed.") % {"name": name})

@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from registry.imports import jobs, reach
+from registry.imports import jobs
 from registry.imports.files import cells, mapping, notations, questions
 from registry.imports.files.mapping import Mapping
 from registry.imports.files.notations import DATE_FORMATS, SEPARATORS
@@ -14,7 +14,9 @@ from registry.models import ImportMapping
 from registry.services.current_protocol import minimum_age
 from registry.web.imports.views import open_one_of
 from registry.web.shared.gates import for_importing
+from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import words
+from sites.tenancy.access import Can
 
 EXAMPLES = 3
 LEAVE_EMPTY = "~"  # on the page; a mapping says LEFT_OUT
@@ -253,7 +255,7 @@ def _save(request, job, known, name):
 
 def _may_change(request, saved):
     """Whether somebody may replace or remove a mapping, which everybody may use: its maker, or who imports for all."""
-    return saved.created_by_id == request.user.pk or reach.is_central(request.access)
+    return saved.created_by_id == request.user.pk or request.access.may_everywhere(Can.IMPORT)
 
 
 @require_http_methods(["GET", "POST"])
@@ -261,7 +263,7 @@ def _may_change(request, saved):
 def mapping_list(request):
     """The mappings that are kept; one may be removed, which the audit trail remembers."""
     if request.method == "POST":
-        removed = ImportMapping.objects.filter(pk=_number(request.POST.get("remove"))).first()
+        removed = ImportMapping.objects.filter(pk=number_in(request.POST.get("remove"))).first()
         if removed and _may_change(request, removed):
             removed.delete()
             messages.success(request, _("“%(name)s” was removed.") % {"name": removed.name})
@@ -272,7 +274,3 @@ def mapping_list(request):
         for saved in mappings
     ]
     return render(request, "imports/import_mappings.html", {"rows": rows})
-
-
-def _number(text):
-    return int(text) if (text or "").isdigit() and len(text) < 18 else None

@@ -21,6 +21,7 @@ from registry.services.monitoring import safety
 from registry.services.monitoring.safety import Wanted
 from registry.services.protocol import publishing
 from registry.web.shared import wording
+from registry.web.shared.lookup import page_in
 from registry.web.shared.transfers import csv_answer
 from sites import audit
 from sites.confirming import confirmed
@@ -45,8 +46,7 @@ def safety_listing(request):
     rows = safety.listing(request.access, wanted)
     count = rows.count()
     last = max(1, -(-count // PAGE))
-    page = request.GET.get("page", "")
-    number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 7 else 1
+    number = page_in(request.GET.get("page"), last)
     sites = list(Site.objects.filter(pk__in=request.access.sites_for(Can.READ)).order_by("code"))
     return render(
         request,

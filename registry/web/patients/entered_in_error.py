@@ -16,7 +16,7 @@ from registry.services.records.cleaning import InvalidAnswers
 from registry.services.records.storing import Conflict, Locked, ReasonRequired
 from registry.tasks import start_patient_outcomes
 from registry.web.shared import questions, wording
-from registry.web.shared.lookup import patient_of
+from registry.web.shared.lookup import number_in, patient_of
 from registry.web.shared.patient_head import facts
 from sites.tenancy.access import Can
 from sites.tenancy.scope import with_errors
@@ -63,8 +63,8 @@ def _row(patient, record):
     if record == "patient":
         return patient
     kind, _dash, number = record.partition("-")
-    if kind in NUMBERED and number.isdecimal() and len(number) < 18:
-        return get_object_or_404(NUMBERED[kind], site_id=patient.site_id, patient_id=patient.pk, pk=int(number))
+    if kind in NUMBERED and (number := number_in(number)) is not None:
+        return get_object_or_404(NUMBERED[kind], site_id=patient.site_id, patient_id=patient.pk, pk=number)
     return get_object_or_404(Assessment, site_id=patient.site_id, patient_id=patient.pk, timepoint_id=record)
 
 

@@ -51,7 +51,7 @@ def follow_up_end(request, patient_id):
 def _store(request, patient):
     """(errors by field, whether somebody else was first)."""
     post = request.POST
-    version = int(post["version"]) if post.get("version", "").isdecimal() else None
+    version = questions.version_in(post)
     resumes = "resume" in post
     try:
         if resumes:

@@ -38,7 +38,14 @@ from registry.web.patients.entered_in_error import titles_of as record_titles
 from registry.web.reading import timeline
 from registry.web.shared import identified, questions, tags, wording
 from registry.web.shared.filters import Filter, chips, codes
-from registry.web.shared.lookup import assessments_of, form_state, identifying_patient_of, names_of, patient_of
+from registry.web.shared.lookup import (
+    assessments_of,
+    form_state,
+    identifying_patient_of,
+    names_of,
+    number_in,
+    patient_of,
+)
 from registry.web.shared.patient_head import facts
 from sites import audit
 from sites.models import Site
@@ -281,11 +288,11 @@ def _enrol_summary(errors, texts, post):
 
 def _screened(request):
     """The line of the screening log that somebody is enrolled from, None for none."""
-    number = request.POST.get("screening") or request.GET.get("screening", "")
-    if not (number.isdecimal() and len(number) < 18):
+    number = number_in(request.POST.get("screening") or request.GET.get("screening"))
+    if number is None:
         return None
     own = ScreeningEntry.objects.filter(site_id__in=request.access.sites_for(Can.ENTER)).select_related("site")
-    return own.filter(pk=int(number)).first()
+    return own.filter(pk=number).first()
 
 
 def _try_to_enrol(request, sites, line):

@@ -28,7 +28,7 @@ from registry.services.seen import Unseen
 from registry.web.review.query_filters import Filters, choices, found, sites_of
 from registry.web.review.query_words import lines
 from registry.web.shared import seen_words, wording
-from registry.web.shared.lookup import patient_of
+from registry.web.shared.lookup import page_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from registry.web.shared.transfers import csv_answer
@@ -76,7 +76,7 @@ def query_list(request):
     rows = found(request.access, filters)
     count = rows.order_by()[: COUNTED + 1].count()
     last = max(1, -(-min(count, COUNTED) // PAGE))
-    number = _number(request.GET.get("page", ""), last)
+    number = page_in(request.GET.get("page"), last)
     shown = lines(rows.select_related(*BESIDE).order_by("raised_at", "pk")[(number - 1) * PAGE : number * PAGE])
     now, parameters = timezone.now(), filters.as_address()
     for line in shown:
@@ -101,10 +101,6 @@ def query_list(request):
             "last_row": (number - 1) * PAGE + len(shown),
         },
     )
-
-
-def _number(text, last):
-    return min(max(int(text), 1), last) if text.isdecimal() and len(text) < 9 else 1
 
 
 def query_of(request, query_id):

@@ -17,7 +17,7 @@ from registry.web.account.forms import SignInForm
 from registry.web.reading import sheet
 from registry.web.review.query_words import lines
 from registry.web.shared import identified, seen_words, wording
-from registry.web.shared.lookup import patient_of
+from registry.web.shared.lookup import number_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, visit_labels
 from sites import audit
@@ -47,8 +47,7 @@ def ready_to_sign(request):
     sites = request.access.sites_for(Can.SIGN)
     if not sites:
         raise Http404
-    page = request.GET.get("page", "1")
-    number = max(1, int(page)) if page.isdecimal() and len(page) < 6 else 1
+    number = number_in(request.GET.get("page"), 5) or 1
     whole = "all" in request.GET
     found = to_sign.unsigned(sites, limit=PAGE, offset=(number - 1) * PAGE, whole=whole)
     labels = visit_labels()

@@ -23,7 +23,7 @@ from registry.services.review.soft_checks import Form
 from registry.services.seen import Unseen
 from registry.web.review.signing import known_form
 from registry.web.shared import seen_words, wording
-from registry.web.shared.lookup import names_of, patient_of
+from registry.web.shared.lookup import names_of, page_in, patient_of
 from registry.web.shared.patient_head import facts
 from registry.web.shared.record_words import form_label, form_url, item_label, visit_labels
 from sites.models import Site
@@ -48,8 +48,7 @@ def to_verify(request):
         )
         count = cursor.fetchone()[0]
         last = max(1, -(-min(count, COUNTED) // PAGE))
-        page = request.GET.get("page", "")
-        number = min(max(int(page), 1), last) if page.isdecimal() and len(page) < 9 else 1
+        number = page_in(request.GET.get("page"), last)
         cursor.execute(
             f"SELECT * FROM ({forms_left}) AS f ORDER BY patient_id, place, form LIMIT {PAGE} "
             f"OFFSET {(number - 1) * PAGE}",

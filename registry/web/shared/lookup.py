@@ -11,6 +11,16 @@ from sites.models import User
 from sites.tenancy.access import Can
 
 
+def number_in(text, digits=17):
+    """The whole number that an address or a field says; None for anything else, and for one too long for any id."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
+def page_in(text, last):
+    """The number of a list's page that an address says, from 1 to `last`."""
+    return min(max(number_in(text, 8) or 1, 1), last)
+
+
 def patient_of(request, patient_id):
     """The patient in the address; Http404 for one that the person may not see."""
     try:

@@ -23,6 +23,7 @@ from registry.instruments.value_sets import ValueSet
 from registry.protocol.definitions import Calculated
 from registry.protocol.expressions import items_in
 from registry.web.shared import spine
+from registry.web.shared.lookup import number_in
 from registry.web.shared.wording import calculated, says_code, shown, utility, words
 
 MOST_ROWS = 10  # more choices than this are a list to pick from
@@ -360,7 +361,7 @@ def submitted(post, instruments, leading=(), without=()):
         for item in instrument.items:
             if item.name in without:
                 continue
-            several = item.kind in ("levels", "codes")
+            several = item.takes_several
             value = post.getlist(item.name) if several else post.get(item.name, "").strip()
             reason = post.get(f"{item.name}_missing", "")
             raw[item.name] = value
@@ -371,8 +372,7 @@ def submitted(post, instruments, leading=(), without=()):
 
 def version_in(post, name="version"):
     """The version of a record that a page sent; None where it sent none, or what can be none."""
-    text = post.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 11 else None
+    return number_in(post.get(name), 10)
 
 
 def _conditions(instruments, known, conditions=None):

@@ -50,7 +50,7 @@ def _panels(access):
         panels.append(Panel("runs", _("Comparisons"), reverse("comparison"), _runs()))
     if access.may(Can.FREEZE):
         panels.append(Panel("snapshots", _("Snapshots"), reverse("snapshots"), _snapshots()))
-    if access.may(Can.IMPORT):
+    if access.may_everywhere(Can.IMPORT):
         panels.append(Panel("imports", _("Imports"), reverse("import_history"), _imports()))
     if access.may(Can.EXPORT):
         panels.append(Panel("exports", _("My exports"), reverse("export"), _exports(access.user_id)))

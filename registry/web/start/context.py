@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -66,9 +66,14 @@ NAVIGATION = (
 )
 
 
-@cache
 def address(url_name):
     """The address of a page, or None where the installation has none of that name."""
+    return _address(url_name, get_script_prefix())
+
+
+@cache
+def _address(url_name, prefix):
+    """`address` below a prefix, looked up once."""
     try:
         return reverse(url_name)
     except NoReverseMatch:

@@ -19,6 +19,7 @@ from registry.instruments.base import Label
 from registry.instruments.core import adverse_events
 from registry.models import SavedCohort
 from registry.web.comparison.planning import recoding, repeated
+from registry.web.shared.lookup import number_in
 
 MOST_GROUPS = 12
 SHOWN_GROUPS = 3  # at first; a button shows another
@@ -170,7 +171,7 @@ def _group(given, number):
 
 
 def _steps_of(chosen):
-    saved = SavedCohort.objects.filter(pk=chosen).first() if chosen.isdecimal() else None
+    saved = SavedCohort.objects.filter(pk=number_in(chosen)).first()
     return saved_cohorts.cohort_of(saved).steps if saved else cohorts.get(chosen).steps
 
 

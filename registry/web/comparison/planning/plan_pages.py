@@ -30,6 +30,7 @@ from registry.web.comparison.forms import _cohort as cohort_chosen
 from registry.web.comparison.forms import _cohorts as cohorts_offered
 from registry.web.comparison.planning import plan_builder, recoding, repeated
 from registry.web.shared.gates import for_comparing
+from registry.web.shared.lookup import number_in
 from sites.tenancy.scope import everything
 
 MOST_COUNTED = 50_000  # patients of whom the page counts the groups at once; more are counted by the run
@@ -80,8 +81,8 @@ def _given(request):
             for name in names
         }
         return given, request.POST.get("json", "") if request.POST.get("use_json") else ""
-    if request.GET.get("from", "").isdecimal():
-        saved = get_object_or_404(SavedPlan, pk=request.GET["from"])
+    if (number := number_in(request.GET.get("from"))) is not None:
+        saved = get_object_or_404(SavedPlan, pk=number)
         return _again(saved.plan, saved.cohort, {"name": saved.name, "note": saved.note})
     if run := ComparisonRun.objects.filter(pk=_uuid(request.GET.get("run"))).first():
         return _again(run.plan, run.cohort, {"name": run.plan["name"], "note": run.plan.get("note", "")})
