@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.files import cells as typed
@@ -157,9 +158,9 @@ class _Conversion:
                 for beside, answers in groups.items()
                 if beside[0] == repeats.NTH and any(repeats.form_of(name) == form for name in answers)
             }
-            for number in sorted(filled):
-                if number - 1 in columns and number - 1 not in filled:
-                    why = repeats.LEFT_EMPTY.format(v=number - 1, n=number, form=form.title)
+            for before, number in pairwise(sorted(columns)):
+                if number in filled and before not in filled:
+                    why = repeats.LEFT_EMPTY.format(v=before, n=number, form=form.title)
                     self.warnings.add(Finding(self.table.name, row, columns[number], "", why))
 
     def _put(self, file, row, values, converted, beside):

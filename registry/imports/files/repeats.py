@@ -74,7 +74,7 @@ def _read(before, after, spellings, words):
     for text in (before + after, "".join(bare), bare[0] + after, before + bare[1]):
         if text in spellings:
             return spellings[text]
-    for item, group in ((bare[1], before), (before, after), (bare[0], after)):
+    for item, group in ((after, before), (bare[1], before), (before, after), (bare[0], after)):
         if item and group and _tells(group, words) and (target := spellings.get(item) or _partly(item, spellings)):
             return target
     return ""
