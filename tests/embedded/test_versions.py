@@ -1,4 +1,4 @@
-"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them, and moved from them."""
+"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them, and moved to ours."""
 
 import os
 import subprocess
@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
 from django.db import connections, transaction
 
 from registry.embedded import PROJECT
