@@ -1,4 +1,4 @@
-"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them, and moved to ours."""
+"""The registry on older versions of PostgreSQL than the embedded one, where a package brings them, and moved here."""
 
 import os
 import subprocess
