@@ -333,7 +333,7 @@ class _Maker:
                 age = variables.get("age_at_surgery")
                 yield Variable(
                     name=age.name, label=age.label, kind="integer", sql="t.age_at_surgery", of=age.name,
-                    unit=age.unit, minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
+                    unit="years", minimum=0, maximum=130, instrument=catalogue.instrument_of("birth_date"),
                 )  # fmt: skip
             elif not item.identifying and (variable := self._item(item, "t", file_formats.PATIENTS)):
                 yield variable
