@@ -26,7 +26,7 @@ def by_site(site_ids: Iterable[int], plans: Any = None, today: Any = None) -> di
     """
     counted: dict[int, dict[str, tuple[int, dict]]] = defaultdict(dict)
     for kind, (table, finished) in ROWS.items():
-        wanted = {"sites": list(site_ids), "names": list(candidates(kind))}
+        wanted: dict[str, Any] = {"sites": list(site_ids), "names": list(candidates(kind))}
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT site_id, count(*) FROM {table} WHERE site_id = ANY (%(sites)s) AND {finished} "
