@@ -14,7 +14,7 @@ from django.db import connection
 
 from registry.instruments import catalogue
 from registry.instruments.patient_forms import PATIENT_FORMS
-from registry.models import own
+from registry.models.study import own
 from registry.protocol import definitions
 from registry.protocol.expressions import items_in
 from sites.database.per_request_cache import once_a_request
