@@ -190,15 +190,8 @@ def field_rows():
 
 
 def test_a_project_comes_in_with_forms_of_its_own_and_goes_out_again(
-    browser,
-    good,
-    bring_in,
-    publish,
-    ada,
-    as_person,
-    as_system,
-    tmp_path,  # noqa: F811
-):
+    browser, good, bring_in, publish, ada, as_person, as_system, tmp_path  # noqa: F811
+):  # fmt: skip
     """Dictionary, data and back: what its fields hold stays the same, what is left out is told by name."""
     assert bring_in(good).stored
     with as_person(ada):
