@@ -29,6 +29,10 @@ NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
+CALCULATED = Label(
+    "is calculated by the registry and not imported ({n} values)",
+    "レジストリで計算する項目のため取り込みません（値{n}件）",
+)
 
 
 @dataclass
@@ -111,7 +115,10 @@ class _Conversion:
             counts = self.table.layout.counts.get(column, {})
             filled = sum(rows for cell, rows in counts.items() if typed.plain(cell).strip())
             if filled:
-                why = redcap.own_column(column, header) or NOT_MATCHED.format(n=filled)
+                is_calculated = any(file.passes_over(column) for file in file_formats.files())
+                why = redcap.own_column(column, header) or (CALCULATED if is_calculated else NOT_MATCHED).format(
+                    n=filled
+                )
                 self.warnings.add(Finding(self.table.name, None, column, "", why))
 
     def _write(self, rows, plan, folder, converted):

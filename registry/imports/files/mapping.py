@@ -16,6 +16,7 @@ from registry.imports.files.redcap import plain
 from registry.imports.files.repeats import NTH
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.protocol.redcap import tick_column
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
@@ -45,6 +46,7 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
+    "participantid": PATIENT,
     "subjectkey": PATIENT,  # of ODM, as the two below
     "siteref": SITE,
     "studyeventoid": TIMEPOINT,
@@ -332,6 +334,9 @@ def suggested(header):
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
             suggestions[column] = names[near[0]]
             taken.add(suggestions[column])
+    first = next(iter(header), "")
+    if PATIENT not in taken and first and first not in suggestions and redcap.is_export(header):
+        suggestions[first] = PATIENT  # REDCap writes the record's ID first, whatever it is called
     return suggestions
 
 
@@ -354,7 +359,11 @@ def _tick_box(column):
         item = catalogue_item(of)
     except KeyError:
         return None
-    for known in item.choices if item.takes_several else ():
+    choices = item.choices if item.takes_several else ()
+    for known in choices:
+        if column.strip().lower() == tick_column(name, known.code):
+            return f"{of}:{known.code}"
+    for known in choices:
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{of}:{known.code}"
     return None
