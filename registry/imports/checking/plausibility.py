@@ -78,7 +78,7 @@ def _unlikely(cursor, file):
 
 
 def _alike(check):
-    """SQL that is true of the rows that answer as some lines do: with missing answers too, where the check takes them."""
+    """SQL that is true of rows that answer as some lines do: with missing answers too, where the check takes them."""
     columns = ", ".join(check.items)
     if not check.some:
         return f"({columns}) IN (SELECT {columns} FROM looked_at WHERE line = ANY (%s))"
