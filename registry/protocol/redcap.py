@@ -39,6 +39,8 @@ COLUMNS = {
     "annotation": ("Field Annotation", "field_annotation"),
 }
 NEEDED = ("name", "form", "type", "label")
+# Validations of text that say that an answer names a person or leads to one.
+OF_PERSONS = re.compile(r"email|phone.*|ssn|v?mrn.*|(zip|post|postal)code.*|.*_?zip")
 # What a document says, to the column of the file that says it.
 COLUMN_OF = {
     "name": "name", "kind": "type", "label": "label", "choices": "choices", "formula": "choices", "minimum": "minimum",
@@ -58,6 +60,11 @@ def _decoded(content: Any) -> Any:
         except UnicodeDecodeError:
             continue
     return content.decode("latin-1")
+
+
+def tick_column(name: str, code: Any) -> str:
+    """What REDCap calls the column of a tick box: a sign in a code is “_”, `drugs____3` the box of -3."""
+    return f"{name}___{re.sub(r'[^a-z0-9_]', '_', str(code).lower())}"
 
 
 def plain(text: str) -> str:
@@ -97,7 +104,10 @@ class _Reader:
         delimiter = max(",;\t", key=first.count)
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            numbered = [(lines.line_num, cells) for cells in lines]
+            numbered, line = [], 1  # a label may have several lines: its row is the first
+            for cells in lines:
+                numbered.append((line, cells))
+                line = lines.line_num + 1
         except csv.Error as error:
             self.header = {}
             self._fault(lines.line_num, "", str(error), "cannot be read as CSV: {v}", "CSVとして読み取れません：{v}")
@@ -203,6 +213,12 @@ class _Reader:
             self._note(
                 row, "identifier", name, LOST, "names a person: own instruments hold no direct identifiers",
                 "個人を特定する項目のため取り込みません",
+            )  # fmt: skip
+            return True
+        if OF_PERSONS.fullmatch(cells["validation"].lower()):
+            self._note(
+                row, "validation", name, LOST, "“{v}” names a person: own instruments hold no direct identifiers",
+                "「{v}」は個人を特定しうる項目のため取り込みません", v=cells["validation"],
             )  # fmt: skip
             return True
         if cells["type"] in ("file", "sql"):

@@ -66,7 +66,7 @@ def test_what_cannot_be_carried_is_noted_with_its_place():
         dictionary(
             {"name": "phone_no", "validation": "phone", "identifier": "y"},
             {"name": "scan", "type": "file"},
-            {"name": "a_very_long_name_of_a_field_here", "validation": "email"},
+            {"name": "a_very_long_name_of_a_field_here", "validation": "datetime_ymd"},
             {"name": "Select", "branching": "[baseline_arm_1][margin] = 1"},
             {"name": "x", "annotation": "@HIDDEN", "branching": "[phone_no] <> ''"},
             {"name": "bmi", "type": "calc", "choices": "[weight_of_scan] * [scan]"},

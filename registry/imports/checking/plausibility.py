@@ -86,8 +86,9 @@ def _look_at(cursor, file, names):
 def _unlikely_births(cursor):
     """What was seen of the birth dates while they were in the clear."""
     cursor.execute(
-        f"SELECT name, count(*), (array_agg(line))[:{LISTED}] FROM {stage(file_formats.PATIENTS)} AS s "
-        f"JOIN {touched(file_formats.PATIENTS)} AS c USING (line), unnest(s.warned) AS name GROUP BY name ORDER BY name"
+        f"SELECT of_birth.warning, count(*), (array_agg(c.line))[:{LISTED}] FROM {stage(file_formats.PATIENTS)} AS s "
+        f"JOIN {touched(file_formats.PATIENTS)} AS c USING (line), "
+        "unnest(s.warned) AS of_birth (warning) GROUP BY 1 ORDER BY 1"
     )
     for name, count, lines in cursor.fetchall():
         if name == UNDER_AGE:
