@@ -2,8 +2,10 @@
 
 import csv
 from dataclasses import dataclass, field
+from itertools import islice
 
 from registry.imports.checking.staging import HIDDEN
+from registry.imports.checking.unpivoting import BLOCK, NAMING, Unpivot, groups
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap
@@ -24,7 +26,6 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
-NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
@@ -57,6 +58,7 @@ def convert(table, mapping, folder, errors, warnings):
 class _Conversion:
     def __init__(self, table, mapping, errors, warnings):
         self.table, self.mapping, self.errors, self.warnings = table, mapping, errors, warnings
+        self.is_both = mapping.is_both
         self.files = mapping.files()
         self.given = {file.name: mapping.given(file) for file in self.files}
         self.collected = {file.name: {} for file in self.files if file.key == (mapped.PATIENT,)}  # see `_collect`
@@ -76,6 +78,7 @@ class _Conversion:
         for place, name in enumerate(header):
             if target := self.mapping.columns.get(name, ""):
                 plan.append((place, name, mapped.base_of(target), mapped.visit_of_target(target)))
+        self.visits = list(dict.fromkeys(visit for *_, visit in plan if visit))
         by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
         self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
         self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
@@ -101,37 +104,80 @@ class _Conversion:
         streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
         try:
             self.writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
-            self.lines = dict.fromkeys(self.writers, 1)
-            for name, writer in self.writers.items():
-                self.lines[name] += _written(writer, self.given[name])
-            for line, cells in rows:
-                row = self.table.row_of(line)
-                values, visits = self._values(row, cells, plan)
-                if self.nameless or self._is_passed_over(row, cells, values, visits):
-                    continue
-                for file in self.files:
-                    for said in self._rows_of(file, values, visits):
-                        self._put(file, row, said, converted)
+            self.lines, self.waiting = dict.fromkeys(self.writers, 1), {name: [] for name in self.writers}
+            for name in self.writers:
+                self._await(name, self.given[name])
+            unpivot = self._unpivot(plan)
+            while block := list(islice(rows, BLOCK)):
+                self._convert_block(block, plan, unpivot, converted)
+                self._flush()
             for file in self.files:
                 for row, values in self.collected.get(file.name, {}).values():
                     self._add(file, row, values, converted)
+            self._flush()
         finally:
             for stream in streams.values():
                 stream.close()
+
+    def _unpivot(self, plan):
+        """The way for whole columns; None for rows of REDCap that may be repeated ones, and where a column stands for
+        what all rows have.
+        """
+        alone = {target for _, _, target, visit in plan if not visit}
+        if self.instance is not None or alone.intersection(self.mapping.fixed):
+            return None
+        of_visits = groups(self.files, self.visits, is_both=self.is_both)
+        return Unpivot(plan, of_visits, self.given, self.mapping, self._understood_before, self.noted)
+
+    def _convert_block(self, block, plan, unpivot, converted):
+        odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())
+        for number, (line, cells) in enumerate(block):
+            row = self.table.row_of(line)
+            if number in odd:
+                self._convert_row(row, cells, plan, converted)
+                continue
+            for group, speaks, rows in made:
+                if speaks[number]:
+                    self._put_plain(group.file, row, rows[number], converted)
+
+    def _put_plain(self, file, row, texts, converted):
+        if file.name in self.collected:
+            self._collect(file, row, dict(zip(self.given[file.name], texts, strict=True)))
+        else:
+            converted.rows[file.name][self.lines[file.name]] = row
+            self.lines[file.name] += 1
+            self.waiting[file.name].append(texts)
+
+    def _convert_row(self, row, cells, plan, converted):
+        values, visits = self._values(row, cells, plan)
+        if self.nameless or self._is_passed_over(row, cells, values, visits):
+            return
+        for file in self.files:
+            for said in self._rows_of(file, values, visits):
+                self._put(file, row, said, converted)
+
+    def _await(self, name, cells):
+        self.waiting[name].append(cells)
+        self.lines[name] += 1 + sum(cell.count("\n") for cell in cells)
+
+    def _flush(self):
+        for name, waiting in self.waiting.items():
+            self.writers[name].writerows(waiting)
+            waiting.clear()
 
     def _rows_of(self, file, values, visits):
         """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside
         another.
         """
         if file != file_formats.ASSESSMENTS or not visits:
-            if file != file_formats.ASSESSMENTS or self.mapping.is_both:
+            if file != file_formats.ASSESSMENTS or self.is_both:
                 yield values
             return
-        if self.mapping.is_both:
+        if self.is_both:
             yield values
         base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
-        for visit, answers in visits.items():
-            yield {**base, **answers, mapped.TIMEPOINT: visit}
+        for visit in (visit for visit in self.visits if visit in visits):
+            yield {**base, **visits[visit], mapped.TIMEPOINT: visit}
 
     def _put(self, file, row, values, converted):
         if not self._speaks_of(file, values):
@@ -143,9 +189,7 @@ class _Conversion:
 
     def _add(self, file, row, values, converted):
         converted.rows[file.name][self.lines[file.name]] = row
-        self.lines[file.name] += _written(
-            self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
-        )
+        self._await(file.name, [values.get(name, "") for name in self.given[file.name]])
 
     def _is_passed_over(self, row, cells, values, visits):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of
@@ -301,9 +345,3 @@ class _Conversion:
 def _noted(read):
     text, note = read
     return text, None, note or None
-
-
-def _written(writer, cells):
-    """Write a record; returns how many lines it takes."""
-    writer.writerow(cells)
-    return 1 + sum(cell.count("\n") for cell in cells)
