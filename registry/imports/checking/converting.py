@@ -2,10 +2,9 @@
 
 import csv
 from dataclasses import dataclass, field
-from itertools import islice
 
 from registry.imports.checking.staging import HIDDEN
-from registry.imports.checking.unpivoting import BLOCK, NAMING, Unpivot, groups
+from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap
@@ -108,7 +107,7 @@ class _Conversion:
             for name in self.writers:
                 self._await(name, self.given[name])
             unpivot = self._unpivot(plan)
-            while block := list(islice(rows, BLOCK)):
+            for block in reading.blocks(rows):
                 self._convert_block(block, plan, unpivot, converted)
                 self._flush()
             for file in self.files:

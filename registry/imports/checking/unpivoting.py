@@ -1,7 +1,7 @@
 """Unpivot of a wide table, block by block: whole columns are looked up at once instead of cell by cell.
 
-Only what is plainly understood goes this way. A row with a cell that must be told of (a fault, another notation), that is
-a reason or a tick, or that takes several lines, is left to `converting`, whose words about it stay the only ones.
+Only what is plainly understood goes this way. A row with a cell that must be told of (a fault, another notation), that
+is a reason or a tick, or that takes several lines, is left to `converting`, whose words about it stay the only ones.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from registry.imports.files import mapping as mapped
 from registry.services.files import file_formats
 
-BLOCK = 1_000  # rows
 REMEMBERED = 100_000  # different cells of a target; beyond that each is understood anew
 ODD = object()  # a cell whose row is left to `converting`
 NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
