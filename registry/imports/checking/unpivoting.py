@@ -41,25 +41,25 @@ class _Texts(dict):
 
 @dataclass(frozen=True)
 class Group:
-    """The rows that a table makes of one file; of assessments, those of one visit ("" where a row names it itself)."""
+    """The rows that a table makes of one file; of assessments those of one visit (`beside` as `mapping.beside_of`)."""
 
     file: file_formats.File
-    visit: str
+    beside: str
 
 
-def groups(files, visits, *, is_both):
+def groups(files, besides, *, is_both):
     """The `Group`s of a table with columns of these visits, in the order in which a row speaks of them."""
     for file in files:
-        of_visits = visits if file == file_formats.ASSESSMENTS else []
+        of_visits = file == file_formats.ASSESSMENTS
         if not of_visits or is_both:
             yield Group(file, "")
-        yield from (Group(file, visit) for visit in of_visits)
+        yield from (Group(file, beside) for beside in besides if of_visits and beside[0] == mapped.AT)
 
 
 class Unpivot:
     """Blocks of a table's rows as rows of the registry's files.
 
-    plan        (place, column, target, visit) of the columns that are imported
+    plan        (place, column, target, beside) of the columns that are imported
     given       name of a file to the columns of it that the mapping fills
     understand  what a cell says (`converting`), called with target and cell
     told        (target, cell) of what was told already
@@ -68,13 +68,13 @@ class Unpivot:
     def __init__(self, plan, groups, given, mapping, understand, told):
         self.groups, self.given, self.mapping = list(groups), given, mapping
         texts = {target: _Texts(target, understand, told) for _, _, target, _ in plan}
-        self.looked_up = [(place, target, visit, texts[target].__getitem__) for place, _, target, visit in plan]
+        self.looked_up = [(place, target, beside, texts[target].__getitem__) for place, _, target, beside in plan]
 
     def block(self, cells):
         """(numbers of the rows that are odd, for each Group whether a row speaks and the rows) of the cells of rows."""
         columns, odd, texts = [*zip(*cells, strict=True)], set(), {}
-        for place, target, visit, text_of in self.looked_up:
-            column = texts[target, visit] = [*map(text_of, columns[place])]
+        for place, target, beside, text_of in self.looked_up:
+            column = texts[target, beside] = [*map(text_of, columns[place])]
             if ODD in column:
                 odd.update(number for number, text in enumerate(column) if text is ODD)
         prefix, patients = self.mapping.prefix, texts.get((mapped.PATIENT, ""))
@@ -86,11 +86,10 @@ class Unpivot:
         fixed = self.mapping.fixed
 
         def column(name):
-            if group.visit and name == mapped.TIMEPOINT:
-                return [group.visit] * size
-            visit = "" if name == mapped.PATIENT else group.visit
-            known = texts.get((name, visit))
-            return [fixed.get(name, "") if not visit else ""] * size if known is None else known
+            if group.beside and name == mapped.TIMEPOINT:
+                return [group.beside[1:]] * size
+            beside = "" if name == mapped.PATIENT else group.beside
+            return texts.get((name, beside)) or ["" if beside else fixed.get(name, "")] * size
 
         columns = {name: column(name) for name in self.given[group.file.name]}
         answers = [texts for name, texts in columns.items() if name not in NAMING]

@@ -102,6 +102,8 @@ def _spelled(item, text, separators):
     whole = item.kind == "integer"
     if re.fullmatch(rf"{_DIGITS}+", text):
         return text.lstrip("+") if text.startswith("+") else text
+    if not whole and (match := re.fullmatch(r"([+-]?)\.(\d+)", text)):  # .5, as REDCap and SAS leave it
+        return f"{match[1].lstrip('+')}0.{match[2]}"
     if whole and text.upper() in ROMAN and (item.choices or (item.maximum is not None and item.maximum <= 10)):
         return str(ROMAN[text.upper()])
     readings = {}
