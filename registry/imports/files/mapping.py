@@ -10,12 +10,14 @@ once for all of them. Nothing is guessed: a suggestion stands on the page until 
 import re
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import cache
 
 from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
 from registry.imports.files.repeats import NTH
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.protocol.redcap import tick_column
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
@@ -45,6 +47,7 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
+    "participantid": PATIENT,
     "subjectkey": PATIENT,  # of ODM, as the two below
     "siteref": SITE,
     "studyeventoid": TIMEPOINT,
@@ -274,7 +277,8 @@ def visit_reader():
 
 def _splitter(names):
     """A function that splits a column's name into a target and its visit, (None, "") for others."""
-    spellings = sorted(visit_spellings().items(), key=lambda spelling: -len(spelling[0]))
+    visits = visit_spellings()
+    lengths = sorted({len(spelling) for spelling in visits}, reverse=True)
 
     def split(column):
         text = plain(column)
@@ -283,11 +287,11 @@ def _splitter(names):
             reason = f"{target}{file_formats.MISSING_SUFFIX}"
             if target and names.get(plain(reason)) == reason:
                 return reason, code
-        for spelling, code in spellings:
-            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
-                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+        for length in (length for length in lengths if length < len(text)):
+            for rest, spelling in ((text[:-length], text[-length:]), (text[length:], text[:length])):
+                target = (names.get(rest) or BESIDE_VISIT.get(rest)) if spelling in visits else None
                 if target and is_of_visit(target):
-                    return target, code
+                    return target, visits[spelling]
         return None, ""
 
     return split
@@ -297,7 +301,10 @@ def knower():
     """A function that says whether a column's name is one that the registry knows, of a visit or not."""
     names = _names()
     split, nth = _splitter(names), repeats.splitter()
-    return lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0] or nth(column)[0])
+    # The first rows of a wide file have thousands of cells and few different ones.
+    return cache(
+        lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0] or nth(column)[0])
+    )
 
 
 def _names():
@@ -332,6 +339,9 @@ def suggested(header):
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
             suggestions[column] = names[near[0]]
             taken.add(suggestions[column])
+    first = next(iter(header), "")
+    if PATIENT not in taken and first and first not in suggestions and redcap.is_export(header):
+        suggestions[first] = PATIENT  # REDCap writes the record's ID first, whatever it is called
     return suggestions
 
 
@@ -354,7 +364,11 @@ def _tick_box(column):
         item = catalogue_item(of)
     except KeyError:
         return None
-    for known in item.choices if item.takes_several else ():
+    choices = item.choices if item.takes_several else ()
+    for known in choices:
+        if column.strip().lower() == tick_column(name, known.code):
+            return f"{of}:{known.code}"
+    for known in choices:
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{of}:{known.code}"
     return None

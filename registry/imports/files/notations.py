@@ -21,6 +21,8 @@ _WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
 
 def tidy(text):
     """A text without what nobody sees, in half width, with plain hyphens and waves, and single blanks."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     text = unicodedata.normalize("NFKC", text.translate(INVISIBLE).translate(_HYPHENS).translate(_WAVES))
     return re.sub(r"\s+", " ", text.translate(_HYPHENS).translate(_WAVES)).strip()
 
@@ -100,6 +102,8 @@ def _spelled(item, text, separators):
     whole = item.kind == "integer"
     if re.fullmatch(rf"{_DIGITS}+", text):
         return text.lstrip("+") if text.startswith("+") else text
+    if not whole and (match := re.fullmatch(r"([+-]?)\.(\d+)", text)):  # .5, as REDCap and SAS leave it
+        return f"{match[1].lstrip('+')}0.{match[2]}"
     if whole and text.upper() in ROMAN and (item.choices or (item.maximum is not None and item.maximum <= 10)):
         return str(ROMAN[text.upper()])
     readings = {}
