@@ -211,7 +211,8 @@ def build(document: Any, number: int = 0) -> Any:
     declared = document.get("instruments") or []
     of: dict[str, list] = {}
     for entry in declared:
-        reading = definitions.read(entry["document"], version=str(entry["version"]), known=known_to(entry, declared))
+        known = known_to(entry, declared)
+        reading = definitions.read(entry["document"], version=str(entry["version"]), known=known, stored=True)
         if reading.faults:
             raise ValueError(f"{entry['document'].get('code')}: {reading.faults[0]}")
         of.setdefault(entry["document"]["record"], []).append(reading.instrument)
