@@ -5,7 +5,9 @@ Everything is derived from the instruments' catalogue; reading and writing the f
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -209,7 +211,19 @@ def files() -> tuple[File, ...]:
 
 def accepted() -> tuple[File, ...]:
     """The files with everything that an import takes."""
-    return tuple(file.with_extras(catalogue.current().extra_names) for file in files())
+    return _accepted(catalogue.current())[0]
+
+
+def judges() -> Mapping[str, Item]:
+    """Column of an accepted file, one with reasons too → the item that judges its values."""
+    return _accepted(catalogue.current())[1]
+
+
+@lru_cache(maxsize=4)
+def _accepted(known: Any) -> tuple[tuple[File, ...], dict[str, Item]]:
+    """What `accepted` and `judges` give while the catalogue is `known`: asked for each column of a wide file."""
+    whole = tuple(file.with_extras(known.extra_names) for file in files())
+    return whole, {item.name: item for file in reversed(whole) for item in (*file.reasons, *file.items)}
 
 
 def calculated() -> frozenset[str]:
