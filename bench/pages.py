@@ -97,18 +97,22 @@ def measure(assessments, only):
 
 
 def catch_up():
-    """What the worker keeps, as it would have by now: counts by site, flow and list of everybody enrolled."""
+    """What the worker keeps, as it would have by now: counts by site, flow, list and export of everybody enrolled."""
     from registry import tasks
     from registry.analysis.design import cohort_flows
     from registry.analysis.design.cohort_lists import Behind
     from registry.analysis.design.cohorts import ALL, Cohort
+    from registry.exports.choices import Choices
+    from registry.exports.preview import PreviewOf
+    from sites.models import Site
     from sites.tenancy.scope import everything
 
     tasks.keep_counts()
     tasks.count_scorecards()
     everybody = Cohort("new", "0", ALL.label, ())
     with everything():
-        for question in (cohort_flows.FlowOf(everybody), Behind(everybody)):
+        every_site = tuple(Site.objects.order_by("pk").values_list("pk", flat=True))
+        for question in (cohort_flows.FlowOf(everybody), Behind(everybody), PreviewOf(Choices(), every_site)):
             cohort_flows.keep(question, 0)
 
 

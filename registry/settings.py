@@ -290,6 +290,7 @@ CELERY_TASK_ROUTES = {
             "count_cohort",
             "count_scorecards",
             "list_cohort",
+            "preview_export",
         ),
         FIGURES: ("prepare_comparison_files",),
     }.items()

@@ -62,6 +62,7 @@ def import_files(
     seen=None,
     tell=lambda share, stage: None,
     look=lambda cursor, file: None,
+    places=None,
 ):
     """Import the registry's files (`file_formats.files`) of `folder` (a Path), as many as there are.
 
@@ -75,6 +76,7 @@ def import_files(
     seen          `Report.seen` of the dry run that somebody looked at: refused if what would change is not the same
     tell          called with the share done (0 to 1) and the name of the stage that begins
     look          called with each file before its rows are stored: `touched(file)` is filled
+    places        name of a repeating form's file → line → which of the patient's records a row without a number is
     Returns a Report. Unless `report.stored`, nothing was written. The caller has checked that the
     person may import.
     """
@@ -91,7 +93,7 @@ def import_files(
             work = _Work(folder, files, report, reason, dry_run, create_sites, today or timezone.localdate())
             work.within = within
             work.partial, work.seen, work.tell, work.look = partial, seen, tell, look
-            work.identifies = identifies
+            work.identifies, work.places = identifies, places or {}
             work.run()
             if dry_run or not report.acceptable:
                 transaction.set_rollback(True)
@@ -143,7 +145,8 @@ class _Work:
             path = self.folder / file.filename
             stage = staging.read_into_stage(cursor, file, path, self.report.errors, self.today, partial=self.partial)
             if file.form:
-                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings)
+                places = self.places.get(file.name, {})
+                own_records.recognise(cursor, file, stage, self.identifies, self.report.warnings, places)
             if stage.absent:
                 staging.keep_stored(cursor, file, stage.absent)
             self.report.warnings.extend(list(stage.rewritten), len(stage.rewritten))

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_noop
 from registry.imports import import_files, reach
 from registry.imports.checking import comparing, converting, listing
 from registry.imports.files import isolated, reading, shaping, sources, uploads
-from registry.imports.files.mapping import Mapping, item_name
+from registry.imports.files.mapping import Mapping, beside_of, item_name
 from registry.imports.files.sources import Inspection, Table, Way
 from registry.imports.files.workbook import Sheet
 from registry.imports.report import Finding, Findings, Report
@@ -520,13 +520,13 @@ def _counts(report):
 def _run(job, pages, **options):
     """(report, origins) of one run over the import's files; `pages` is filled with the difference view.
 
-    origins  name of a registry's file → (name of the upload, row_of, column_of)
+    origins  name of a registry's file → (name of the upload, row_of a line, column_of a name and line)
     """
     with tables_of(job) as (tables, faults, warnings):
         folder = Path(tempfile.mkdtemp(dir=tables[0].path.parent)) if tables else None
-        origins = {}
+        origins, places = {}, {}
         if job.mapping is not None:
-            _converted(job, tables, folder, faults, warnings, origins)
+            places = _converted(job, tables, folder, faults, warnings, origins)
         else:
             _recognised(tables, folder, faults, origins)
         if folder is None or not origins:
@@ -546,6 +546,7 @@ def _run(job, pages, **options):
             identifies=access_of(job.requested_by).sites_for(Can.IDENTIFY),
             tell=_teller(job),
             look=look,
+            places=places,
             **options,
         )
         _without_consequences(report.errors, faults, origins)
@@ -596,25 +597,30 @@ def _recognised(tables, folder, faults, origins):
             faults.add(Finding(table.name, None, "", "", SAME_FILE.format(v=origins[file.name][0])))
         else:
             table.path.rename(folder / file.filename)
-            origins[file.name] = (table.name, table.row_of, lambda name: name)
+            origins[file.name] = (table.name, table.row_of, lambda name, line: name)
 
 
 def _converted(job, tables, folder, faults, warnings, origins):
+    """Put what the mapping makes of the table into `folder`; returns `Converted.places`."""
     mapping = mapping_of(job)
-    columns = {item_name(target): column for column, target in mapping.columns.items() if target}
+    columns = {(item_name(target), beside_of(target)): column for column, target in mapping.columns.items() if target}
     for table in tables[:1]:
         try:
             converted = converting.convert(table, mapping, folder, faults, warnings)
         except reading.Unreadable as fault:
             faults.add(Finding(table.name, fault.row, "", "", fault.reason))
-            return
+            return {}
         for file in converted.files:
-            rows = converted.rows[file.name]
+            rows, beside = converted.rows[file.name], converted.beside[file.name]
             origins[file.name] = (
                 table.name,
                 lambda line, rows=rows: rows.get(line, line),
-                lambda name: columns.get(item_name(name), name),
+                lambda name, line, beside=beside: columns.get(
+                    (item_name(name), beside.get(line, "")), columns.get((item_name(name), ""), name)
+                ),
             )
+        return converted.places()
+    return {}
 
 
 def _kept_findings(findings, origins):
@@ -622,9 +628,10 @@ def _kept_findings(findings, origins):
     shown = []
     for finding in findings.listed:
         name, row_of, column_of = origins.get(
-            finding.file.removesuffix(".csv"), (finding.file, lambda row: row, lambda c: c)
+            finding.file.removesuffix(".csv"), (finding.file, lambda row: row, lambda name, line: name)
         )
-        columns = ", ".join(column_of(column) for column in finding.column.split(", ")) if finding.column else ""
+        names = finding.column.split(", ") if finding.column else []
+        columns = ", ".join(column_of(name, finding.row) for name in names)
         row = row_of(finding.row) if finding.row else finding.row
         shown.append([name, row, columns, finding.value, finding.reason.en, finding.reason.ja])
     return {"total": findings.total, "shown": shown}

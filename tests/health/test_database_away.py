@@ -1,13 +1,19 @@
 """With the database away: 503 with Retry-After, and a page that gives back what was typed. Health says so."""
 
+import base64
+import hashlib
 import html
 import re
+from dataclasses import asdict
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
+from registry.health import errors
+from registry.services.protocol import branding
 from sites.logs.request_lines import RequestFilter
 from sites.tenancy.scope import everything
 
@@ -51,6 +57,36 @@ def test_a_page_may_be_loaded_again_and_a_password_is_never_given_back(away):
     assert page.status_code == 503 and b"Try again" in page.content and b"<textarea" not in page.content
     answer = away.post("/login/", {"username": "a@example.org", "password": "correct horse"})
     assert answer.status_code == 503 and b"correct horse" not in answer.content
+
+
+def test_pages_of_errors_have_the_colours_of_the_study_without_the_database(away, monkeypatch):
+    """The policy allows the one style sheet of the page, by its hash; another process knows it by the cache."""
+    brand = branding.Brand(short_name="HT-TES", contact="centre@example.org", bar="#5a1e3c", accent="#0b6b3a")
+    away.cookies.load(SESSION)
+    sources = [
+        ({1: brand}, None),
+        ({}, asdict(brand)),
+        ({}, asdict(brand) | {"bar": "red;} body {"}),
+        ({}, {"other": 1}),
+    ]
+    for number, (known, kept) in enumerate(sources):
+        monkeypatch.setattr(branding, "_known", known)
+        cache.set(branding.REMEMBERED, kept)
+        response = away.get("/patients/")
+        page, policy = response.content.decode(), response["Content-Security-Policy"]
+        style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+        if number > 1:
+            assert style is None and "sha256" not in policy and "Metaspine" in page
+            continue
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        assert "--bar: #5a1e3c" in style[1] and f"'sha256-{digest}'" in policy and "HT-TES" in page
+    monkeypatch.setattr(branding, "_known", {1: brand})
+    try:
+        raise ValueError
+    except ValueError:
+        response = errors.server_error(RequestFactory().get("/"))
+    assert b"--accent: #0b6b3a" in response.content and "sha256" in response._csp_update["style-src"]
+    cache.delete(branding.REMEMBERED)
 
 
 def test_a_line_names_the_view_and_why_and_neither_address_nor_traceback(away, caplog):

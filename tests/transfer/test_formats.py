@@ -14,7 +14,7 @@ import sys
 import zipfile
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import odmlib
 import openpyxl
@@ -31,7 +31,7 @@ from registry.exports import choices as asked
 from registry.exports import codebook
 from registry.exports.choices import Choices, InvalidChoices
 from registry.exports.datasets import LONGEST_NAME, datasets, outputs, short_name
-from registry.exports.formats import files
+from registry.exports.formats import files, odm
 from registry.exports.formats.text import write_csv as write_csv_rows
 from registry.exports.selecting import ExportFailed, check_accounts, selected, shift_of
 from registry.instruments import catalogue, extras, scores, value_sets
@@ -342,6 +342,14 @@ def test_odm_is_valid_and_holds_every_answer(package):
     assert references <= {*found("//o:ItemDef/@OID")}
     lists = {*found("//o:CodeListRef/@CodeListOID"), *found("//o:FlagValue/@CodeListOID")}
     assert lists <= {*found("//o:CodeList/@OID")}
+
+
+def test_odm_holds_what_xml_would_read_as_its_own():
+    (units,) = odm._units(['"<5>" & ½'])
+    assert etree.fromstring(etree.tostring(units)).find("MeasurementUnit").get("OID") == 'MU."<5>" & ½'
+    group = etree.Element("ItemGroupData")
+    odm._add_item(group, SimpleNamespace(name="note"), "a\x0bb\n<c>\U0001f9b4", None)
+    assert etree.fromstring(etree.tostring(group))[0].get("Value") == "a\ufffdb\n<c>\U0001f9b4"
 
 
 @pytest.mark.r

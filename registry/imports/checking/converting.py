@@ -2,11 +2,12 @@
 
 import csv
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
-from registry.imports.files import notations, reading, redcap
+from registry.imports.files import notations, reading, redcap, repeats
 from registry.imports.files.questions import adult_of
 from registry.imports.report import Finding
 from registry.instruments.base import InvalidValue, Label
@@ -42,14 +43,30 @@ NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
+CALCULATED = Label(
+    "is calculated by the registry and not imported ({n} values)",
+    "レジストリで計算する項目のため取り込みません（値{n}件）",
+)
 
 
 @dataclass
 class Converted:
-    """`rows`: by name of a registry's file, the line of it → the row of the source."""
+    """By name of a registry's file, the line of it → what it came of.
+
+    rows    the row of the source
+    beside  what tells its columns from others of that row (`mapping.beside_of`): of which visit, or record, they are
+    """
 
     files: list = field(default_factory=list)
     rows: dict = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)
+
+    def places(self):
+        """By name of a repeating form's file, the line → which of its patient's records it is, where that is said."""
+        return {
+            name: {line: int(said[1:]) for line, said in lines.items() if said.startswith(repeats.NTH)}
+            for name, lines in self.beside.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,8 @@ class _Conversion:
         self.unscheduled = {}  # patient → how many unscheduled visits were made
 
     def run(self, folder):
-        converted = Converted(files=self.files, rows={file.name: {} for file in self.files})
+        names = [file.name for file in self.files]
+        converted = Converted(self.files, {name: {} for name in names}, {name: {} for name in names})
         header = self.table.layout.names
         lacking = sorted(column for column, target in self.mapping.columns.items() if target and column not in header)
         if lacking:
@@ -91,11 +109,15 @@ class _Conversion:
         plan = []
         for place, name in enumerate(header):
             if target := self.mapping.columns.get(name, ""):
-                plan.append((place, name, mapped.base_of(target), mapped.visit_of_target(target)))
+                plan.append((place, name, mapped.base_of(target), mapped.beside_of(target)))
         by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
         self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
         self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
         self._tell_of_left(header)
+        self._refuse_other_units()
+        for column, why in repeats.skipped({column: self.mapping.columns.get(column, "") for column in header}):
+            self.warnings.add(Finding(self.table.name, max(self.table.layout.header), column, "", why))
+        self.numbers = _numbers(plan)
         with reading.table(self.table.path) as rows:
             next(rows, None)
             self._write(rows, plan, folder, converted)
@@ -110,9 +132,14 @@ class _Conversion:
             counts = self.table.layout.counts.get(column, {})
             filled = sum(rows for cell, rows in counts.items() if typed.plain(cell).strip())
             if filled:
-                why = redcap.own_column(column, header) or NOT_MATCHED.format(n=filled)
+                is_calculated = any(file.passes_over(column) for file in file_formats.files())
+                why = redcap.own_column(column, header) or (CALCULATED if is_calculated else NOT_MATCHED).format(
+                    n=filled
+                )
                 self.warnings.add(Finding(self.table.name, None, column, "", why))
 
+    def _refuse_other_units(self):
+        """Refuse columns whose name says another unit than is asked for, as a mapping kept earlier may have them."""
         for column, target in self.mapping.columns.items():
             if target and (unit := mapped.unit_beside(column, target)):
                 self.errors.add(Finding(self.table.name, None, column, "", OTHER_UNIT_NAMED.format(u=unit)))
@@ -126,13 +153,14 @@ class _Conversion:
                 self.lines[name] += _written(writer, self.given[name])
             for line, cells in rows:
                 row = self.table.row_of(line)
-                values, visits = self._values(row, cells, plan)
-                if self.nameless or self._is_passed_over(row, cells, values, visits):
+                values, groups = self._values(row, cells, plan)
+                if self.nameless or self._is_passed_over(row, cells, values, groups):
                     continue
+                self._tell_of_empty(row, groups)
                 told = [
-                    self._put(file, row, said, converted)
+                    self._put(file, row, said, converted, beside)
                     for file in self.files
-                    for said in self._rows_of(file, values, visits)
+                    for beside, said in self._rows_of(file, values, groups)
                 ]
                 if not any(told):
                     (self.left_out if self._is_left_out(values) else self.silent).append(row)
@@ -145,27 +173,41 @@ class _Conversion:
             for stream in streams.values():
                 stream.close()
 
-    def _rows_of(self, file, values, visits):
-        """The rows that one row of the source makes of a file: of assessments one for each visit that stands beside
-        another.
+    def _rows_of(self, file, values, groups):
+        """(what tells it from the others, row) of those that one row of the source makes of a file: of assessments one
+        for each visit that stands beside another, of a repeating form one for each record that does.
         """
-        if file != file_formats.ASSESSMENTS or not visits:
-            if file != file_formats.ASSESSMENTS or self.mapping.is_both:
-                yield values
-            return
-        if self.mapping.is_both:
-            yield values
+        if file != file_formats.ASSESSMENTS or self.mapping.is_both:
+            yield "", values
+        sign = repeats.NTH if file.form else mapped.AT if file == file_formats.ASSESSMENTS else None
         base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
-        for visit, answers in visits.items():
-            yield {**base, **answers, mapped.TIMEPOINT: visit}
+        for beside, answers in groups.items():
+            if beside[0] == sign:
+                visit = {mapped.TIMEPOINT: beside[1:]} if sign == mapped.AT else {}
+                yield beside, base | answers | visit
 
-    def _put(self, file, row, values, converted):
+    def _tell_of_empty(self, row, groups):
+        """Tell of a record that is empty before one that is not, in a row with the records side by side."""
+        for form, columns in self.numbers.items():
+            filled = {
+                int(beside[1:])
+                for beside, answers in groups.items()
+                if beside[0] == repeats.NTH and any(repeats.form_of(name) == form for name in answers)
+            }
+            for before, number in pairwise(sorted(columns)):
+                if number in filled and before not in filled:
+                    why = repeats.LEFT_EMPTY.format(v=before, n=number, form=form.title)
+                    self.warnings.add(Finding(self.table.name, row, columns[number], "", why))
+
+    def _put(self, file, row, values, converted, beside):
         """Whether a row said something for a file, which is kept or written."""
         if not self._speaks_of(file, values):
             return False
         if file.name in self.collected:
             self._collect(file, row, values)
         else:
+            if beside:
+                converted.beside[file.name][self.lines[file.name]] = beside
             self._add(file, row, values, converted)
         return True
 
@@ -180,7 +222,7 @@ class _Conversion:
             self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
         )
 
-    def _is_passed_over(self, row, cells, values, visits):
+    def _is_passed_over(self, row, cells, values, groups):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of
         events alone is one event, whatever its number.
         """
@@ -191,7 +233,7 @@ class _Conversion:
         # A record of a repeating form is one, and an event is one, whatever its number.
         if any(file.form and self._speaks_of(file, values) for file in self.files):
             return False
-        if not visits and self._tells_events_alone(values):
+        if not groups and self._tells_events_alone(values):
             return False
         if self.mapping.repeats == mapped.UNSCHEDULED:
             patient = values.get(mapped.PATIENT, "")
@@ -212,12 +254,12 @@ class _Conversion:
         self.errors.add(Finding(self.table.name, row, column, value[:80], reason))
 
     def _values(self, row, cells, plan):
-        """(texts by registry column, the same of each visit that stands beside another); what was not understood is
-        told and left out.
+        """(texts by registry column, the same of each visit or record that stands beside another); what was not
+        understood is told and left out.
         """
-        values, visits, ticked = dict(self.mapping.fixed), {}, {}
+        values, groups, ticked = dict(self.mapping.fixed), {}, {}
         self.nameless = False  # whether whose row it is was not understood: nothing more is said of it
-        for place, column, target, visit in plan:
+        for place, column, target, beside in plan:
             cell = cells[place]
             if not cell or cell.isspace():
                 continue
@@ -227,21 +269,21 @@ class _Conversion:
             if understood.fault is not None:
                 self.nameless = self.nameless or target in NAMING
                 continue
-            into = visits.setdefault(visit, {}) if visit else values
+            into = groups.setdefault(beside, {}) if beside else values
             if ":" in target:
                 name, code = target.split(":")
-                ticked.setdefault((visit, name), set()).update({code} if understood.text == "1" else ())
+                ticked.setdefault((beside, name), set()).update({code} if understood.text == "1" else ())
             elif understood.text.startswith(mapped.REASON):
                 into[target + file_formats.MISSING_SUFFIX] = understood.text[len(mapped.REASON) :]
             else:
                 into[target] = understood.text
-        for (visit, name), codes in ticked.items():
+        for (beside, name), codes in ticked.items():
             declared = [str(choice.code) for choice in mapped.catalogue_item(name).choices]
-            into = visits.setdefault(visit, {}) if visit else values
+            into = groups.setdefault(beside, {}) if beside else values
             into[name] = ";".join(code for code in declared if code in codes)
         if values.get(mapped.PATIENT):
             values[mapped.PATIENT] = self.mapping.prefix + values[mapped.PATIENT]
-        return values, visits
+        return values, groups
 
     def _understood_before(self, target, cell):
         """What a cell says; the same text under the same column is read once."""
@@ -337,6 +379,15 @@ class _Conversion:
                 item = mapped.catalogue_item(name)
                 self._fault(row, name, HIDDEN if item.identifying else text, CONTRADICTS.format(n=first))
             known.setdefault(name, text)
+
+
+def _numbers(plan):
+    """Repeating form → number of a record → the first of its columns, of those that stand side by side."""
+    columns = {}
+    for _place, column, target, beside in plan:
+        if beside.startswith(repeats.NTH):
+            columns.setdefault(repeats.form_of(target), {}).setdefault(int(beside[1:]), column)
+    return columns
 
 
 def _noted(read):

@@ -2,19 +2,21 @@
 is wrong with it, and what must still be said.
 
 A target is an item's name (`sex`), an item's reason (`frankel_missing`) or one code of several (`lesion_levels:C7`,
-for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), while what values
-stand for is said
-once for all visits. Nothing is guessed: a suggestion stands on the page until somebody agrees.
+for a tick box of its own); in a file with the visits side by side it is of one visit (`eq_vas@1m`), in one with the
+records of a repeating form side by side of one record (`rtc_dose_gy#2`), while what values stand for is said
+once for all of them. Nothing is guessed: a suggestion stands on the page until somebody agrees.
 """
 
 import re
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 
-from registry.imports.files import notations, redcap
+from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
+from registry.imports.files.repeats import NTH
 from registry.instruments import catalogue, timepoints
 from registry.instruments.base import MISSING_LABELS, InvalidValue, Label
+from registry.protocol.redcap import tick_column
 from registry.services.files import file_formats
 from registry.services.records import extras
 from sites.models import Site
@@ -48,6 +50,7 @@ CALLED = {
     "recordid": PATIENT,
     "studyid": PATIENT,
     "subjectid": PATIENT,
+    "participantid": PATIENT,
     "subjectkey": PATIENT,  # of ODM, as the two below
     "siteref": SITE,
     "studyeventoid": TIMEPOINT,
@@ -217,12 +220,13 @@ class Mapping:
 
 
 def base_of(target):
-    """A target without its visit."""
-    return target.partition(AT)[0]
+    """A target without its visit, or the number of its record."""
+    return target.partition(AT)[0].partition(NTH)[0]
 
 
-def visit_of_target(target):
-    return target.partition(AT)[2]
+def beside_of(target):
+    """What tells a column from those of the same item beside it: `@1m` or `#2`; "" for one that stands alone."""
+    return target[len(base_of(target)) :]
 
 
 def item_name(target):
@@ -361,13 +365,12 @@ def _finder(names):
     """A function that gives a column's target by its name, where need be without the unit in brackets behind it; ""
     for one that is not known, or that says another unit than is asked for.
     """
-    split = _splitter(names)
+    split, nth = _splitter(names), repeats.splitter()
 
     def find(column):
         target = _tick_box(column) or ""
-        for name in dict.fromkeys((column, notations.name_and_unit(column)[0])) if not target else ():
-            base, visit = split(name) if plain(name) not in names else (None, "")
-            if target := names.get(plain(name)) or (f"{base}{AT}{visit}" if base else ""):
+        for name in dict.fromkeys((column, notations.name_and_unit(column)[0])):
+            if target := target or names.get(plain(name)) or _beside(name, split, nth) or "":
                 break
         return "" if target and unit_beside(column, target) else target
 
@@ -403,21 +406,37 @@ def suggested(header):
         if target and target not in taken:
             suggestions[column] = target
             taken.add(target)
-    is_wide = any(AT in target for target in suggestions.values())
-    if is_wide and TIMEPOINT not in taken:  # of which visit a name without one is, nobody knows
+    suggestions = repeats.begun_at_first(suggestions)
+    signs = {beside_of(target)[:1] for target in suggestions.values()}
+    if AT in signs and TIMEPOINT not in taken:  # of which visit a name without one is, nobody knows
         suggestions = {
             column: target for column, target in suggestions.items() if AT in target or not is_of_visit(target)
         }
     for column in header:
         near = get_close_matches(plain(column), names, n=1, cutoff=0.9) if column not in suggestions else []
-        if near and is_wide and is_of_visit(names[near[0]]):  # nearly a name, and of which visit, nobody knows
+        # Nearly a name, and of which visit or record, nobody knows.
+        if near and (
+            (AT in signs and is_of_visit(names[near[0]])) or (NTH in signs and repeats.form_of(names[near[0]]))
+        ):
             continue
         if near and unit_beside(column, names[near[0]]):
             continue
         if near and names[near[0]] not in taken and len(plain(column)) > 5:
             suggestions[column] = names[near[0]]
             taken.add(suggestions[column])
+    first = next(iter(header), "")
+    if PATIENT not in taken and first and first not in suggestions and redcap.is_export(header):
+        suggestions[first] = PATIENT  # REDCap writes the record's ID first, whatever it is called
     return suggestions
+
+
+def _beside(column, split, nth):
+    """The target of a column that stands beside others of its item, for other visits or other records."""
+    base, visit = split(column)
+    if base:
+        return f"{base}{AT}{visit}"
+    base, number = nth(column)
+    return f"{base}{NTH}{number}" if base else None
 
 
 def _tick_box(column):
@@ -430,7 +449,11 @@ def _tick_box(column):
         item = catalogue_item(of)
     except KeyError:
         return None
-    for known in item.choices if item.takes_several else ():
+    choices = item.choices if item.takes_several else ()
+    for known in choices:
+        if column.strip().lower() == tick_column(name, known.code):
+            return f"{of}:{known.code}"
+    for known in choices:
         if plain(choice) in map(plain, (str(known.code), known.label.en, known.label.ja)):
             return f"{of}:{known.code}"
     return None
@@ -441,7 +464,7 @@ def faults(mapping):
     reasons, known = {}, known_targets()
     by_target = {}
     for column, target in mapping.columns.items():
-        if target and (base_of(target) not in known or not _visit_is_right(target)):
+        if target and (base_of(target) not in known or not _beside_is_right(target)):
             reasons[column] = Label("stands for nothing known", "対応先が不明です")
         elif target in by_target:
             reasons[column] = SAME_TARGET.format(v=by_target[target])
@@ -461,8 +484,11 @@ def faults(mapping):
     return reasons
 
 
-def _visit_is_right(target):
-    visit = visit_of_target(target)
+def _beside_is_right(target):
+    """Whether there is such a visit, or may be such a record."""
+    if beside_of(target).startswith(NTH):
+        return bool(repeats.number_of(target))
+    visit = beside_of(target)[1:]
     return AT not in target or (is_of_visit(target) and visit in dict(choices_of(TIMEPOINT)))
 
 

@@ -54,7 +54,7 @@ UNITS = {
 }
 # Units that no item is asked in, and what else stands in brackets behind a column's name.
 _OTHER_UNITS = frozenset(
-    [
+    (
         "cm",
         "m",
         "l",
@@ -80,11 +80,11 @@ _OTHER_UNITS = frozenset(
         "week",
         "weeks",
         "週",
-    ]
+    )
 )
 _ALL_UNITS = _OTHER_UNITS.union(*UNITS.values())
 _NO_UNITS = frozenset(
-    [
+    (
         "点",
         "points",
         "point",
@@ -112,8 +112,9 @@ _NO_UNITS = frozenset(
         "例",
         "数",
         "-",
-    ]
-).union([""])
+        "",
+    )
+)
 # A tail without brackets: of `_m` and `_y` nobody knows whether they are a visit.
 _UNIT_IN_NAME = re.compile(
     r"(.*[^\s_(\[【])\s*(?:[(\[【]\s*([^()\[\]【】]{1,20}?)\s*[)\]】]|[_ ](cm|d?l|cl|ml|cc|h|hrs?|min|sec|c?gy|k?g))",
@@ -184,6 +185,8 @@ def _spelled(item, text, separators):
     whole = item.kind == "integer"
     if re.fullmatch(rf"{_DIGITS}+", text):
         return text.lstrip("+") if text.startswith("+") else text
+    if not whole and (match := re.fullmatch(r"([+-]?)\.(\d+)", text)):  # .5, as REDCap and SAS leave it
+        return f"{match[1].lstrip('+')}0.{match[2]}"
     if whole and text.upper() in ROMAN and (item.choices or (item.maximum is not None and item.maximum <= 10)):
         return str(ROMAN[text.upper()])
     readings = {}

@@ -1,9 +1,8 @@
 """A sheet or text as people keep it to one table: which row names the columns, and what is no data.
 
 Wholly blank rows and columns are none; a title above the names is passed over; a header that is repeated further down
-too; two
-rows may name a column together (`術前` above `EQ VAS`). A value in a column without a name is an error: nothing is
-left out without a word.
+too; two rows may name a column together (`術前` above `EQ VAS`, `照射1` above `線量`). A value in a column without a
+name is an error: nothing is left out without a word.
 """
 
 import csv
@@ -136,6 +135,8 @@ def _named_rows(head, knows, visit_of):
     for upper in range(min(2, len(head) - 1) if scores[best] < 2 else 0):  # the items above, or none known at all
         if any(_names_visits(head[place][1], visits[place]) for place in (upper, upper + 1)):
             return (head[upper][0], head[upper + 1][0]), False
+    if (pair := _numbered_pair(head, knows, visits, scores[best])) is not None:
+        return (head[pair][0], head[pair + 1][0]), True
     if scores[best] >= 2:
         number = head[best][0]
         if best and visits[best - 1] >= 1 and head[best - 1][0] == number - 1 and _sparse(head, best - 1, best):
@@ -150,6 +151,21 @@ def _named_rows(head, knows, visit_of):
 def _names_visits(cells, visits):
     """Whether a row names visits: at least two, which are no answers among others."""
     return visits >= 2 and visits * 2 >= sum(bool(name_of(cell)) for cell in cells)
+
+
+def _numbered_pair(head, knows, visits, best):
+    """Place of the upper of two rows that name more known columns together than any row alone, as groups without a
+    visit do (`照射1` above `線量`); None where there are none.
+    """
+    for upper in range(len(head) - 1):
+        if visits[upper] or visits[upper + 1] or head[upper][0] + 1 != head[upper + 1][0]:
+            continue
+        if not any(name[-1:].isdigit() or name[:1].isdigit() for name in map(name_of, head[upper][1])):
+            continue
+        names = {*filter(None, joined_names([head[upper][1], head[upper + 1][1]]))}
+        if sum(map(bool, map(knows, names))) > max(best, 1):
+            return upper
+    return None
 
 
 def _sparse(head, upper, lower):
