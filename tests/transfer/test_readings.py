@@ -216,9 +216,9 @@ def test_rows_that_say_nothing_are_told(browser, s01):  # noqa: F811
     page = browser.get(f"{address}values/")
     browser.post(f"{address}values/", values_of(page) | {"code-timepoint-1": "~"})
     told = {row: reason for row, *_, reason in warnings(follow(browser, address))}
-    assert "2 rows have no value in the matched columns" in told[3]
+    assert "2 rows in all" in told[3]
     assert "3, 4" in told[3]
-    assert "1 rows are left out" in told[5]
+    assert "is left out" in told[5]
 
 
 def test_a_column_in_another_unit_cannot_be_matched(browser, s01):  # noqa: F811

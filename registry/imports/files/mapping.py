@@ -10,6 +10,7 @@ once for all of them. Nothing is guessed: a suggestion stands on the page until 
 import re
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 
 from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
@@ -337,7 +338,8 @@ def visit_reader():
 
 def _splitter(names):
     """A function that splits a column's name into a target and its visit, (None, "") for others."""
-    spellings = sorted(visit_spellings().items(), key=lambda spelling: -len(spelling[0]))
+    visits = visit_spellings()
+    lengths = sorted({len(spelling) for spelling in visits}, reverse=True)
 
     def split(column):
         text = plain(column)
@@ -346,11 +348,11 @@ def _splitter(names):
             reason = f"{target}{file_formats.MISSING_SUFFIX}"
             if target and names.get(plain(reason)) == reason:
                 return reason, code
-        for spelling, code in spellings:
-            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
-                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+        for length in (length for length in lengths if length < len(text)):
+            for rest, spelling in ((text[:-length], text[-length:]), (text[length:], text[:length])):
+                target = (names.get(rest) or BESIDE_VISIT.get(rest)) if spelling in visits else None
                 if target and is_of_visit(target):
-                    return target, code
+                    return target, visits[spelling]
         return None, ""
 
     return split
@@ -374,7 +376,8 @@ def _finder(names):
                 break
         return "" if target and unit_beside(column, target) else target
 
-    return find
+    # The first rows of a wide file have thousands of cells and few different ones.
+    return lru_cache(maxsize=50_000)(find)
 
 
 def unit_beside(column, target):

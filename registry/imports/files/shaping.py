@@ -8,6 +8,7 @@ name is an error: nothing is left out without a word.
 import csv
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -20,6 +21,7 @@ from registry.instruments.base import Label
 HEAD = 15  # rows that are looked at for the names
 MOST_COLUMNS = 2_000
 REMEMBERED = 5_000  # different values of a column for the pages; the check sees all
+BLOCK = 1_000  # rows that are counted and written at once
 
 NO_NAME = Label(
     "Column {v} has values and no name: name it in the header, or empty it.",
@@ -248,7 +250,7 @@ class _Writer:
         self.last = max(self.kept, default=0)
         self.known = [knows(name) for name in names]
         self.patient = self.known.index(typed.PATIENT) if typed.PATIENT in self.known else None
-        self.counts = [{} for _ in self.kept]
+        self.counts = [Counter() for _ in self.kept]
         self.counted = list(range(len(self.kept)))
 
     def write(self, rows, target):
@@ -256,20 +258,27 @@ class _Writer:
         with target.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(layout.names)
-            line = 2
+            line, block = 2, []
             for number, cells in rows:
-                if number <= last or not _filled(cells):
-                    continue
-                cells = self._row(number, cells)
-                if cells is None:
+                if number <= last or not _filled(cells) or (cells := self._row(number, cells)) is None:
                     continue
                 if not layout.offsets or layout.row_of(line) != number:
                     layout.offsets.append([line, number])
-                writer.writerow(cells)
-                line += 1 + sum(cell.count("\n") for cell in cells if "\n" in cell)
-                layout.rows += 1
-                self._count(cells)
+                line += 1 + "".join(cells).count("\n")
+                block.append(cells)
+                if len(block) == BLOCK:
+                    self._put(writer, block)
+                    block = []
+            self._put(writer, block)
         self._finish()
+
+    def _put(self, writer, block):
+        writer.writerows(block)
+        self.layout.rows += len(block)
+        columns = list(zip(*block, strict=True))
+        for place in self.counted if block else ():
+            self.counts[place].update(columns[place])
+        self.counted = [place for place in self.counted if len(self.counts[place]) <= REMEMBERED]
 
     def _row(self, number, cells):
         """The cells of the named columns; None for what is no row of the table."""
@@ -309,8 +318,13 @@ class _Writer:
 
     def _names_anew(self, number, cells):
         """Whether a row holds names of columns alone: these again, however spelt, or others, which is a fault."""
-        filled = [(place, self.knows(name_of(cell))) for place, cell in enumerate(cells) if cell and not cell.isspace()]
-        if len(filled) < 2 or not all(target for _, target in filled):
+        filled = []
+        for place, cell in enumerate(cells):
+            if cell and not cell.isspace():
+                if not (target := self.knows(name_of(cell))):  # as of nearly every row the first
+                    return False
+                filled.append((place, target))
+        if len(filled) < 2:
             return False
         if all(place < len(self.known) and target == self.known[place] for place, target in filled):
             self.layout.notes.append([number, "", "", HEADER_AGAIN])
@@ -329,14 +343,6 @@ class _Writer:
         # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
         self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
         return None
-
-    def _count(self, cells):
-        for place in self.counted:
-            seen, cell = self.counts[place], cells[place]
-            seen[cell] = seen.get(cell, 0) + 1
-        if self.layout.rows % 1000 == 0:
-            full = {place for place in self.counted if len(self.counts[place]) > REMEMBERED}
-            self.counted = [place for place in self.counted if place not in full]
 
     def _finish(self):
         layout = self.layout
