@@ -14,15 +14,16 @@ def first_row(sql: str, parameters: Any) -> Any:
 
     Where the kept connection broke since the last request, it is asked once more on a new one.
     """
-    if connection.connection is None or connection.in_atomic_block or connection.health_check_done:
+    kept: Any = connection  # the stubs do not know what Django notes of its health
+    if kept.connection is None or kept.in_atomic_block or kept.health_check_done:
         return _row(sql, parameters)
-    connection.health_check_done = True  # by this statement
+    kept.health_check_done = True  # by this statement
     try:
         return _row(sql, parameters)
     except (OperationalError, InterfaceError):
-        if connection.is_usable():  # it holds: the statement was refused, as one that takes too long is
+        if kept.is_usable():  # it holds: the statement was refused, as one that takes too long is
             raise
-        connection.close()
+        kept.close()
         return _row(sql, parameters)
 
 
