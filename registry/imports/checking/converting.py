@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from registry.imports.checking.staging import HIDDEN
+from registry.imports.checking.unpivoting import NAMING, Unpivot, groups
 from registry.imports.files import cells as typed
 from registry.imports.files import mapping as mapped
 from registry.imports.files import notations, reading, redcap, repeats
@@ -25,7 +26,6 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
-NAMING = (mapped.PATIENT, mapped.TIMEPOINT, mapped.SITE, mapped.RECORD)
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
@@ -74,6 +74,7 @@ def convert(table, mapping, folder, errors, warnings):
 class _Conversion:
     def __init__(self, table, mapping, errors, warnings):
         self.table, self.mapping, self.errors, self.warnings = table, mapping, errors, warnings
+        self.is_both = mapping.is_both
         self.files = mapping.files()
         self.given = {file.name: mapping.given(file) for file in self.files}
         self.collected = {file.name: {} for file in self.files if file.key == (mapped.PATIENT,)}  # see `_collect`
@@ -94,6 +95,7 @@ class _Conversion:
         for place, name in enumerate(header):
             if target := self.mapping.columns.get(name, ""):
                 plan.append((place, name, mapped.base_of(target), mapped.beside_of(target)))
+        self.besides = list(dict.fromkeys(beside for *_, beside in plan if beside))
         by_name = {mapped.plain(name): place for place, name in reversed([*enumerate(header)])}
         self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
         self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
@@ -125,37 +127,83 @@ class _Conversion:
         streams = {file.name: (folder / file.filename).open("w", newline="") for file in self.files}
         try:
             self.writers = {file.name: csv.writer(streams[file.name], lineterminator="\n") for file in self.files}
-            self.lines = dict.fromkeys(self.writers, 1)
-            for name, writer in self.writers.items():
-                self.lines[name] += _written(writer, self.given[name])
-            for line, cells in rows:
-                row = self.table.row_of(line)
-                values, groups = self._values(row, cells, plan)
-                if self.nameless or self._is_passed_over(row, cells, values, groups):
-                    continue
-                self._tell_of_empty(row, groups)
-                for file in self.files:
-                    for beside, said in self._rows_of(file, values, groups):
-                        self._put(file, row, said, converted, beside)
+            self.lines, self.waiting = dict.fromkeys(self.writers, 1), {name: [] for name in self.writers}
+            for name in self.writers:
+                self._await(name, self.given[name])
+            unpivot = self._unpivot(plan)
+            for block in reading.blocks(rows):
+                self._convert_block(block, plan, unpivot, converted)
+                self._flush()
             for file in self.files:
                 for row, values in self.collected.get(file.name, {}).values():
                     self._add(file, row, values, converted)
+            self._flush()
         finally:
             for stream in streams.values():
                 stream.close()
+
+    def _unpivot(self, plan):
+        """The way for whole columns; None for rows of REDCap that may be repeated ones, for records side by side, and
+        where a column stands for what all rows have.
+        """
+        alone = {target for _, _, target, beside in plan if not beside}
+        if self.instance is not None or self.numbers or alone.intersection(self.mapping.fixed):
+            return None
+        of_visits = groups(self.files, self.besides, is_both=self.is_both)
+        return Unpivot(plan, of_visits, self.given, self.mapping, self._understood_before, self.noted)
+
+    def _convert_block(self, block, plan, unpivot, converted):
+        odd, made = unpivot.block([cells for _, cells in block]) if unpivot else (range(len(block)), ())
+        for number, (line, cells) in enumerate(block):
+            row = self.table.row_of(line)
+            if number in odd:
+                self._convert_row(row, cells, plan, converted)
+                continue
+            for group, speaks, rows in made:
+                if speaks[number]:
+                    self._put_plain(group, row, rows[number], converted)
+
+    def _put_plain(self, group, row, texts, converted):
+        name = group.file.name
+        if name in self.collected:
+            self._collect(group.file, row, dict(zip(self.given[name], texts, strict=True)))
+            return
+        if group.beside:
+            converted.beside[name][self.lines[name]] = group.beside
+        converted.rows[name][self.lines[name]] = row
+        self.lines[name] += 1
+        self.waiting[name].append(texts)
+
+    def _convert_row(self, row, cells, plan, converted):
+        values, groups = self._values(row, cells, plan)
+        if self.nameless or self._is_passed_over(row, cells, values, groups):
+            return
+        self._tell_of_empty(row, groups)
+        for file in self.files:
+            for beside, said in self._rows_of(file, values, groups):
+                self._put(file, row, said, converted, beside)
+
+    def _await(self, name, cells):
+        self.waiting[name].append(cells)
+        self.lines[name] += 1 + sum(cell.count("\n") for cell in cells)
+
+    def _flush(self):
+        for name, waiting in self.waiting.items():
+            self.writers[name].writerows(waiting)
+            waiting.clear()
 
     def _rows_of(self, file, values, groups):
         """(what tells it from the others, row) of those that one row of the source makes of a file: of assessments one
         for each visit that stands beside another, of a repeating form one for each record that does.
         """
-        if file != file_formats.ASSESSMENTS or self.mapping.is_both:
+        if file != file_formats.ASSESSMENTS or self.is_both:
             yield "", values
         sign = repeats.NTH if file.form else mapped.AT if file == file_formats.ASSESSMENTS else None
         base = {name: values[name] for name in (mapped.PATIENT,) if name in values}
-        for beside, answers in groups.items():
-            if beside[0] == sign:
+        for beside in self.besides:
+            if beside[0] == sign and beside in groups:
                 visit = {mapped.TIMEPOINT: beside[1:]} if sign == mapped.AT else {}
-                yield beside, base | answers | visit
+                yield beside, base | groups[beside] | visit
 
     def _tell_of_empty(self, row, groups):
         """Tell of a record that is empty before one that is not, in a row with the records side by side."""
@@ -182,9 +230,7 @@ class _Conversion:
 
     def _add(self, file, row, values, converted):
         converted.rows[file.name][self.lines[file.name]] = row
-        self.lines[file.name] += _written(
-            self.writers[file.name], [values.get(name, "") for name in self.given[file.name]]
-        )
+        self._await(file.name, [values.get(name, "") for name in self.given[file.name]])
 
     def _is_passed_over(self, row, cells, values, groups):
         """Whether a row is a repeated one of REDCap that is not imported; one that is gets a visit of its own. A row of
@@ -349,9 +395,3 @@ def _numbers(plan):
 def _noted(read):
     text, note = read
     return text, None, note or None
-
-
-def _written(writer, cells):
-    """Write a record; returns how many lines it takes."""
-    writer.writerow(cells)
-    return 1 + sum(cell.count("\n") for cell in cells)

@@ -10,6 +10,7 @@ once for all of them. Nothing is guessed: a suggestion stands on the page until 
 import re
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import cache
 
 from registry.imports.files import notations, redcap, repeats
 from registry.imports.files.redcap import plain
@@ -276,7 +277,8 @@ def visit_reader():
 
 def _splitter(names):
     """A function that splits a column's name into a target and its visit, (None, "") for others."""
-    spellings = sorted(visit_spellings().items(), key=lambda spelling: -len(spelling[0]))
+    visits = visit_spellings()
+    lengths = sorted({len(spelling) for spelling in visits}, reverse=True)
 
     def split(column):
         text = plain(column)
@@ -285,11 +287,11 @@ def _splitter(names):
             reason = f"{target}{file_formats.MISSING_SUFFIX}"
             if target and names.get(plain(reason)) == reason:
                 return reason, code
-        for spelling, code in spellings:
-            for rest in (text.removesuffix(spelling), text.removeprefix(spelling)):
-                target = names.get(rest) or BESIDE_VISIT.get(rest) if rest != text else None
+        for length in (length for length in lengths if length < len(text)):
+            for rest, spelling in ((text[:-length], text[-length:]), (text[length:], text[:length])):
+                target = (names.get(rest) or BESIDE_VISIT.get(rest)) if spelling in visits else None
                 if target and is_of_visit(target):
-                    return target, code
+                    return target, visits[spelling]
         return None, ""
 
     return split
@@ -299,7 +301,10 @@ def knower():
     """A function that says whether a column's name is one that the registry knows, of a visit or not."""
     names = _names()
     split, nth = _splitter(names), repeats.splitter()
-    return lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0] or nth(column)[0])
+    # The first rows of a wide file have thousands of cells and few different ones.
+    return cache(
+        lambda column: bool(names.get(plain(column)) or _tick_box(column) or split(column)[0] or nth(column)[0])
+    )
 
 
 def _names():

@@ -21,6 +21,8 @@ _WAVES = dict.fromkeys(map(ord, "〜～∼˜⁓"), "~")
 
 def tidy(text):
     """A text without what nobody sees, in half width, with plain hyphens and waves, and single blanks."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     text = unicodedata.normalize("NFKC", text.translate(INVISIBLE).translate(_HYPHENS).translate(_WAVES))
     return re.sub(r"\s+", " ", text.translate(_HYPHENS).translate(_WAVES)).strip()
 

@@ -8,6 +8,7 @@ name is an error: nothing is left out without a word.
 import csv
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 
 from registry.imports.files import cells as typed
@@ -19,6 +20,7 @@ from registry.instruments.base import Label
 HEAD = 15  # rows that are looked at for the names
 MOST_COLUMNS = 2_000
 REMEMBERED = 5_000  # different values of a column for the pages; the check sees all
+BLOCK = 1_000  # rows that are counted and written at once
 INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F], None)
 
 NO_NAME = Label(
@@ -90,6 +92,10 @@ class Layout:
 def name_of(cell):
     """A column's name as it is compared: in one line, without what nobody sees."""
     return re.sub(r"\s+", " ", typed.shown(cell).translate(INVISIBLE)).strip()
+
+
+def _is_named(cell, name):
+    return name_of(cell) == name
 
 
 def find_header(head, knows, visit_of):
@@ -200,7 +206,7 @@ class _Writer:
             layout.names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
         layout.repeated = [name for name, count in seen.items() if count > 1]
         self.named = set(self.kept)
-        self.counts = [{} for _ in self.kept]
+        self.counts = [Counter() for _ in self.kept]
         self.counted = list(range(len(self.kept)))
 
     def write(self, rows, target):
@@ -208,28 +214,32 @@ class _Writer:
         with target.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(layout.names)
-            line = 2
+            line, block = 2, []
             for number, cells in rows:
-                if number <= last or not _filled(cells):
-                    continue
-                cells = self._row(number, cells)
-                if cells is None:
+                if number <= last or not _filled(cells) or (cells := self._row(number, cells)) is None:
                     continue
                 if not layout.offsets or layout.row_of(line) != number:
                     layout.offsets.append([line, number])
-                writer.writerow(cells)
-                line += 1 + sum(cell.count("\n") for cell in cells if "\n" in cell)
-                layout.rows += 1
-                self._count(cells)
+                line += 1 + "".join(cells).count("\n")
+                block.append(cells)
+                if len(block) == BLOCK:
+                    self._put(writer, block)
+                    block = []
+            self._put(writer, block)
         self._finish()
+
+    def _put(self, writer, block):
+        writer.writerows(block)
+        self.layout.rows += len(block)
+        columns = list(zip(*block, strict=True))
+        for place in self.counted if block else ():
+            self.counts[place].update(columns[place])
+        self.counted = [place for place in self.counted if len(self.counts[place]) <= REMEMBERED]
 
     def _row(self, number, cells):
         """The cells of the named columns; None for what is no row of the table."""
-        layout = self.layout
-        if self.raw[-1][: len(cells)] == cells or (
-            len(cells) > 1 and [name_of(cell) for cell in cells] == layout.names
-        ):
-            layout.notes.append([number, "", "", HEADER_AGAIN])
+        if self._repeats_header(cells):
+            self.layout.notes.append([number, "", "", HEADER_AGAIN])
             return None
         if len(cells) != self.width:
             cells = self._fitted(number, cells)
@@ -239,8 +249,15 @@ class _Writer:
             return cells
         for place, cell in enumerate(cells):
             if cell and place not in self.named and cell.strip():
-                layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
+                self.layout.fault(number, "", cell, NO_NAME.format(v=column_letters(place + 1)))
         return [cells[place] for place in self.kept]
+
+    def _repeats_header(self, cells):
+        if self.raw[-1][: len(cells)] == cells:
+            return True
+        names = self.layout.names
+        # The first name that differs settles it.
+        return len(cells) == len(names) > 1 and all(map(_is_named, cells, names))
 
     def _fitted(self, number, cells):
         if self.ragged:
@@ -251,14 +268,6 @@ class _Writer:
         # An empty cell more at the end may be one that slipped in further left: such a row is not guessed at.
         self.layout.fault(number, "", "", reading.CELLS.format(n=len(cells), m=self.width))
         return None
-
-    def _count(self, cells):
-        for place in self.counted:
-            seen, cell = self.counts[place], cells[place]
-            seen[cell] = seen.get(cell, 0) + 1
-        if self.layout.rows % 1000 == 0:
-            full = {place for place in self.counted if len(self.counts[place]) > REMEMBERED}
-            self.counted = [place for place in self.counted if place not in full]
 
     def _finish(self):
         layout = self.layout
