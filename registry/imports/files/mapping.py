@@ -52,6 +52,7 @@ CALLED = {
     "studyid": PATIENT,
     "subjectid": PATIENT,
     "participantid": PATIENT,
+    "studysubjectid": PATIENT,  # of OpenClinica, whose SubjectKey nobody ever saw
     "subjectkey": PATIENT,  # of ODM, as the two below
     "siteref": SITE,
     "studyeventoid": TIMEPOINT,
