@@ -20,6 +20,7 @@ from registry.imports.checking import (
     plausibility,
     staging,
 )
+from registry.imports.files import reading
 from registry.imports.report import Counts, Finding, Report
 from registry.imports.storing import audit_window, statements
 from registry.instruments.base import Label
@@ -48,6 +49,7 @@ NOT_COMPARED = Label(
 REASON = "import of {files}"
 
 
+@reading.nothing_collected()
 def import_files(
     folder,
     *,

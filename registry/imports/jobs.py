@@ -99,6 +99,7 @@ def has_workbook(job):
     return any(choice.get("workbook") for choice in job.choices)
 
 
+@reading.nothing_collected()
 def read_files(job):
     """Read what can be read by now: files that nobody looked into, and tables whose way is known since. What is in
     them is kept sealed.
@@ -517,6 +518,7 @@ def _counts(report):
     return counts | {"alike": report.alike.total}
 
 
+@reading.nothing_collected()
 def _run(job, pages, **options):
     """(report, origins) of one run over the import's files; `pages` is filled with the difference view.
 

@@ -128,7 +128,16 @@ def difference_row(pair, second, first):
     if second is None or first is None:
         raise NotEstimable("empty_group")
     told = restricted_mean_difference(second, first)
-    return Restricted(pair, told.horizon, told.estimate, told.standard_error, told.low, told.high, told.p)
+    return Restricted(
+        pair,
+        told.horizon,
+        told.estimate,
+        told.standard_error,
+        told.low,
+        told.high,
+        told.p,
+        told.estimate / told.standard_error,
+    )
 
 
 def at_ticks(code, curve, ticks):

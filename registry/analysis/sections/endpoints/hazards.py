@@ -86,6 +86,7 @@ def hazard(model, term, place, fit, statistic, df, p):
         statistic,
         df,
         p,
+        fit.z[place],
     )
 
 

@@ -52,6 +52,7 @@ class Restricted:
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    statistic: float | None = None
     reason: str = ""
 
 
@@ -86,6 +87,7 @@ class Hazard:
     ph_statistic: float | None = None
     ph_df: int | None = None
     ph_p: float | None = None
+    statistic: float | None = None
     reason: str = ""
 
 
@@ -120,6 +122,9 @@ class Subgroup:
     high: float | None = None
     p: float | None = None
     p_interaction: float | None = None
+    statistic: float | None = None
+    statistic_interaction: float | None = None
+    df_interaction: int | None = None
     reason: str = ""
 
 

@@ -26,7 +26,7 @@ def of_subgroups(endpoint, patients, found, column, place):
     pair = f"{patients.codes[0]}_vs_{patients.codes[place]}"
     both = np.isin(patients.group, (0, place)) & np.isfinite(found.months)
     treated = (patients.group == place).astype(float)
-    interaction = attempted(lambda: interaction_p(patients, found, column, treated, both), lambda why: None)
+    crossed = attempted(lambda: interaction(patients, found, column, treated, both), lambda why: {})
     rows = []
     for number, (code, _) in enumerate(column.categories):
         inside = both & (column.codes == number)
@@ -37,10 +37,10 @@ def of_subgroups(endpoint, patients, found, column, place):
         def done(inside=inside, code=code, n=n, events=events):
             fit = plain_cox(patients, found, treated[:, None], inside)
             told = (part[0] for part in (fit.hazard_ratio, fit.low, fit.high, fit.p))
-            return Subgroup(column.name, str(code), pair, n, events, *told, interaction)
+            return Subgroup(column.name, str(code), pair, n, events, *told, statistic=fit.z[0], **crossed)
 
         def not_done(why, code=code, n=n, events=events):
-            return Subgroup(column.name, str(code), pair, n, events, p_interaction=interaction, reason=why)
+            return Subgroup(column.name, str(code), pair, n, events, reason=why, **crossed)
 
         rows.append(attempted(done, not_done))
     return rows
@@ -52,8 +52,8 @@ def plain_cox(patients, found, columns, inside):
     return cox(found.months[inside], found.event[inside], columns[inside], cluster=sets, weights=weights)
 
 
-def interaction_p(patients, found, column, treated, both):
-    """P of the likelihood ratio of models with and without the interaction. R: anova(fit, fit_with_interaction)"""
+def interaction(patients, found, column, treated, both):
+    """The likelihood ratio of models with and without the interaction. R: anova(fit, fit_with_interaction)"""
     ready = covariates([column], both)
     if not ready.terms:
         raise NotEstimable("constant_covariate")
@@ -63,4 +63,5 @@ def interaction_p(patients, found, column, treated, both):
     months, event = found.months[inside], found.event[inside]
     without, with_it = cox(months, event, plain[inside]), cox(months, event, crossed[inside])
     df = ready.columns.shape[1]
-    return chi_square_upper(max(0.0, 2 * (with_it.log_likelihood - without.log_likelihood)), df)
+    ratio = max(0.0, 2 * (with_it.log_likelihood - without.log_likelihood))
+    return {"p_interaction": chi_square_upper(ratio, df), "statistic_interaction": ratio, "df_interaction": df}

@@ -59,8 +59,8 @@ def slopes(variables, terms, y, ready):
 
 
 def linear_row(term, fit, place):
-    told = (part[place + 1] for part in (fit.coefficient, fit.low, fit.high, fit.p))
-    return Coefficient(term.variable, term.level, term.reference, term.visit, *told)
+    told = (part[place + 1] for part in (fit.coefficient, fit.low, fit.high, fit.p, fit.statistic))
+    return Coefficient(term.variable, term.level, term.reference, term.visit, *told, df=fit.df_residual)
 
 
 def adjusted_means(patients, means, levels, ready, visit):

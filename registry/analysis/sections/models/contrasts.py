@@ -61,6 +61,6 @@ def pair_rows(patients, fit, levels, adjust, visit, within=None, place=None):
         if told is None:
             rows.append(Contrast(pair, visit, reason=EMPTY))
             continue
-        parts = (told.estimate, told.standard_error, told.df, told.low, told.high, told.p_raw, told.p)
+        parts = (told.estimate, told.standard_error, told.df, told.low, told.high, told.p_raw, told.p, told.statistic)
         rows.append(Contrast(pair, visit, *parts))
     return rows

@@ -55,7 +55,7 @@ def logistic_model(section, patients):
         return {"fits": [Fit(missing=missing, reason=failed(error, ready.terms))], "coefficients": gone(ready) + rows}
     rows = []
     for place, term in enumerate(ready.terms):
-        told = (part[place + 1] for part in (fit.odds_ratio, fit.low, fit.high, fit.p))
+        told = (part[place + 1] for part in (fit.odds_ratio, fit.low, fit.high, fit.p, fit.z))
         rows.append(Coefficient(term.variable, term.level, term.reference, term.visit, *told))
     whole = Fit(
         fit.n,

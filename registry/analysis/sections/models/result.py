@@ -35,6 +35,8 @@ class Coefficient:
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    statistic: float | None = None
+    df: float | None = None
     reason: str = ""
 
 
@@ -65,6 +67,7 @@ class Contrast:
     high: float | None = None
     p_raw: float | None = None
     p: float | None = None
+    statistic: float | None = None
     reason: str = ""
 
 

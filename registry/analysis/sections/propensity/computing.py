@@ -77,7 +77,7 @@ def scores(done):
             rows.append(Score(*at, reason=done.reason))
             continue
         model = done.model.model
-        told = (part[place + 1] for part in (model.odds_ratio, model.low, model.high, model.p))
+        told = (part[place + 1] for part in (model.odds_ratio, model.low, model.high, model.p, model.z))
         rows.append(Score(*at, *told))
     return rows
 

@@ -63,7 +63,8 @@ def of_differences(column, test, values, matched):
 
     def done():
         found = DIFFERENCES[test](changes)
-        return Outcome(column.name, column.visit, test, **told, **effect, statistic=found.statistic, p=found.p)
+        of_test = {"statistic": found.statistic, "df": getattr(found, "df", None), "p": found.p}
+        return Outcome(column.name, column.visit, test, **told, **effect, **of_test)
 
     return attempted(done, lambda why: Outcome(column.name, column.visit, test, **told, reason=why))
 
@@ -106,7 +107,7 @@ def of_table(column, test, codes, matched):
 
     def done():
         found = mcnemar_by_size(table) if test == "mcnemar" else bowker(table)
-        return Outcome(*at, **told, statistic=found.statistic, p=found.p)
+        return Outcome(*at, **told, statistic=found.statistic, df=getattr(found, "df", None), p=found.p)
 
     return attempted(done, lambda why: Outcome(*at, **told, reason=why)), counted(column, codes, matched)
 

@@ -29,6 +29,7 @@ class Score:
     low: float | None = None
     high: float | None = None
     p: float | None = None
+    statistic: float | None = None
     reason: str = ""
 
 
@@ -90,6 +91,7 @@ class Outcome:
     low: float | None = None
     high: float | None = None
     statistic: float | None = None
+    df: float | None = None
     p: float | None = None
     reason: str = ""
 
