@@ -25,6 +25,20 @@ REPEATED = Label(
 )
 REPEAT_PASSED = Label("is a repeated row of REDCap and was passed over", "REDCapの繰り返し行のため読み飛ばしました")
 REPEAT_AS = Label("is a repeated row of REDCap: unscheduled visit {v}", "REDCapの繰り返し行を予定外の受診{v}としました")
+OTHER_UNIT_NAMED = Label(
+    "says {u} in its name, which is not what is asked for: convert the values, and rename the column",
+    "列名の単位（{u}）が、求められる単位と異なります。値を換算し、列名を直してください",
+)
+SAY_NOTHING = Label(
+    "has no value in the matched columns, and is not imported; so are {n} rows in all: {rows}",
+    "対応する列に値のない行は取り込みません（{n}行：{rows}）",
+)
+LEFT_OUT_ROWS = Label(
+    "is left out, since its timepoint was said to be no assessment; so are {n} rows in all: {rows}",
+    "評価ではないとした時期の行は取り込みません（{n}行：{rows}）",
+)
+NAMED_ROWS = 20  # of those that say nothing
+DAYS_TO_1904 = 1462
 NOT_MATCHED = Label(
     "stands for nothing here and is not imported ({n} values)", "対応先がなく、取り込みません（値{n}件）"
 )
@@ -89,6 +103,8 @@ class _Conversion:
         self.noted = set()
         self.options = {}  # target → its codes
         self.items = {}  # target → its item, None for a site or a tick
+        self.from_1904 = table.sheet is not None and table.sheet.from_1904
+        self.silent, self.left_out = [], []  # rows that bring nothing, and those that somebody left out
         self.unscheduled = {}  # patient → how many unscheduled visits were made
 
     def run(self):
@@ -108,6 +124,7 @@ class _Conversion:
         self.instance = next((by_name[name] for name in redcap.INSTANCE if name in by_name), None)
         self.instrument = next((by_name[name] for name in redcap.INSTRUMENT if name in by_name), None)
         self._tell_of_left(header)
+        self._refuse_other_units()
         for column, why in repeats.skipped({column: self.mapping.columns.get(column, "") for column in header}):
             self.warnings.add(Finding(self.table.name, max(self.table.layout.header), column, "", why))
         self.numbers = _numbers(plan)
@@ -131,10 +148,18 @@ class _Conversion:
                 )
                 self.warnings.add(Finding(self.table.name, None, column, "", why))
 
+    def _refuse_other_units(self):
+        """Refuse columns whose name says another unit than is asked for, as a mapping kept earlier may have them."""
+        for column, target in self.mapping.columns.items():
+            if target and (unit := mapped.unit_beside(column, target)):
+                self.errors.add(Finding(self.table.name, None, column, "", OTHER_UNIT_NAMED.format(u=unit)))
+
     def _convert(self, rows, plan, converted):
         unpivot = self._unpivot(plan)
         for block in reading.blocks(rows):
             self._convert_block(block, plan, unpivot, converted)
+        for label, numbers in ((SAY_NOTHING, self.silent), (LEFT_OUT_ROWS, self.left_out)):
+            self._tell_of_rows(label, numbers)
         for file in self.files:
             for row, values in self.collected.get(file.name, {}).values():
                 self._add(file, row, values, converted)
@@ -156,6 +181,8 @@ class _Conversion:
             if number in odd:
                 self._convert_row(row, cells, plan, converted)
                 continue
+            if not any(speaks[number] for _, speaks, _ in made):
+                self.silent.append(row)
             for group, speaks, rows in made:
                 if speaks[number]:
                     self._put_plain(group, row, rows[number], converted)
@@ -172,9 +199,13 @@ class _Conversion:
         if self.nameless or self._is_passed_over(row, cells, values, groups):
             return
         self._tell_of_empty(row, groups)
-        for file in self.files:
-            for beside, said in self._rows_of(file, values, groups):
-                self._put(file, row, said, converted, beside)
+        told = [
+            self._put(file, row, said, converted, beside)
+            for file in self.files
+            for beside, said in self._rows_of(file, values, groups)
+        ]
+        if not any(told):
+            (self.left_out if self._is_left_out(values) else self.silent).append(row)
 
     def _rows_of(self, file, values, groups):
         """(what tells it from the others, row) of those that one row of the source makes of a file: of assessments one
@@ -203,12 +234,19 @@ class _Conversion:
                     self.warnings.add(Finding(self.table.name, row, columns[number], "", why))
 
     def _put(self, file, row, values, converted, beside):
+        """Whether a row said something for a file, which is kept or written."""
         if not self._speaks_of(file, values):
-            return
+            return False
         if file.name in self.collected:
             self._collect(file, row, values)
         else:
             self._add(file, row, values, converted, beside)
+        return True
+
+    def _tell_of_rows(self, label, numbers):
+        if numbers:
+            rows = ", ".join(map(str, numbers[:NAMED_ROWS])) + (", …" if len(numbers) > NAMED_ROWS else "")
+            self.warnings.add(Finding(self.table.name, numbers[0], "", "", label.format(n=len(numbers), rows=rows)))
 
     def _add(self, file, row, values, converted, beside=""):
         converted.add(file.name, [values.get(name, "") for name in self.given[file.name]], row, beside)
@@ -307,11 +345,20 @@ class _Conversion:
             coded = target == mapped.SITE or ":" in target
             self.items[target] = None if coded else mapped.catalogue_item(target)
         item = self.items[target]
+        kind = typed.parts(cell)[0].lower()
         try:
+            if kind == "p":
+                text = typed.text_for(item, cell)
             if options := self.options[target]:
                 return self._code(options, item, text)
             text = typed.text_for(item, cell, numbers=self.mapping.numbers).strip()
-            return self._of_item(target, item, text, typed.parts(cell)[0].lower())
+            if self.from_1904 and kind == "n" and item.kind == "date" and text.isdigit():
+                text = str(int(text) + DAYS_TO_1904)
+            understood = self._of_item(target, item, text, kind)
+            if item.kind in ("integer", "decimal") and typed.shows_another(cell):
+                note = notations.SHOWN_OTHERWISE.format(v=understood.text)
+                return _Understood(understood.text, note=note)
+            return understood
         except InvalidValue as error:
             return _Understood(fault=error.reason)
 
@@ -339,13 +386,12 @@ class _Conversion:
 
     def _speaks_of(self, file, values):
         """Whether a row has something to say for a file, beside whose it is."""
-        if (
-            file == file_formats.ASSESSMENTS
-            and mapped.TIMEPOINT in values
-            and values[mapped.TIMEPOINT] == mapped.LEFT_OUT
-        ):
+        if file == file_formats.ASSESSMENTS and self._is_left_out(values):
             return False
         return any(values.get(name) for name in self.given[file.name] if name not in NAMING)
+
+    def _is_left_out(self, values):
+        return values.get(mapped.TIMEPOINT, "said") == mapped.LEFT_OUT
 
     def _collect(self, file, row, values):
         """Add a row's values to its patient: a REDCap export spreads one patient over a row for each event.

@@ -35,7 +35,10 @@ NOT_UTF_8 = Label(
     "is not written in UTF-8 (Shift-JIS or another encoding?). Save it as “CSV UTF-8”.",
     "文字コードがUTF-8ではありません（Shift-JISなど）。「CSV UTF-8」形式で保存してください。",
 )
-NUL = Label("contains a NUL character.", "NUL文字が含まれています。")
+NUL = Label(
+    "contains a NUL character, which no text holds. Remove it, or save the file anew as “CSV UTF-8”.",
+    "文字ではないNUL文字が含まれています。取り除くか、「CSV UTF-8」形式で保存し直してください。",
+)
 TOO_LONG = Label("has a line of more than {n} characters.", "1行が{n}文字を超えています。").format(n=LONGEST_LINE)
 QUOTES = Label(
     "has a quotation mark that is not closed or not doubled.", "引用符が閉じられていないか、二重になっていません。"
