@@ -1,7 +1,7 @@
 """Unpivot of a wide table, block by block: whole columns are looked up at once instead of cell by cell.
 
 Only what is plainly understood goes this way. A row with a cell that must be told of (a fault, another notation), that
-is a reason or a tick, or that takes several lines, is left to `converting`, whose words about it stay the only ones.
+is a reason or a tick is left to `converting`, whose words about it stay the only ones.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class _Texts(dict):
             return ODD
         text = understood.text
         names_nothing = not text and self.target in NAMING
-        return ODD if names_nothing or text.startswith(mapped.REASON) or "\n" in text else text
+        return ODD if names_nothing or text.startswith(mapped.REASON) else text
 
 
 @dataclass(frozen=True)
