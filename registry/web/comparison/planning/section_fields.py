@@ -309,7 +309,7 @@ ENDPOINTS = Kind(
         Field("times", _("Rates at these months"), NUMBERS, default=TIMES),
         Field("horizon", _("Restricted mean up to month"), NUMBER),
         Field("tests", _("Tests beside the log-rank test"), SEVERAL, (
-            ("trend", _("for trend over the groups' order")), ("stratified", _("stratified")))),
+            ("trend", _("for trend")), ("stratified", _("stratified")))),
         Field("strata", _("Strata"), SEVERAL, "covariates"),
         Field("covariates", _("Covariates of a Cox model (ties by Efron)"), SEVERAL, "covariates"),
         Field("subgroups", _("Told again within each of"), SEVERAL, "covariates"),
@@ -329,8 +329,8 @@ KINDS = (ENDPOINTS, MODELS, QUALITY, TRANSITIONS)
 
 # How patients are matched or weighted: one entry, whose fields have no number.
 PROPENSITY = (
-    Field("ps_method", _("Matched or weighted"), CHOICE, (("matching", _("Matching")), ("weighting", _("Weighting"))), "matching",
-          key="method"),
+    Field("ps_method", _("Matched or weighted"), CHOICE, (
+        ("matching", _("Matching")), ("weighting", _("Weighting"))), "matching", key="method"),
     Field("ps_estimand", _("Weights for"), CHOICE, (
         ("ate", _("all patients (ATE, inverse probability)")), ("att", _("those treated (ATT)")),
         ("atc", _("the controls (ATC)")), ("overlap", _("those who could have had either (overlap)"))),
