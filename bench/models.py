@@ -49,9 +49,7 @@ def main():
         print(f"          numbers differ by at most {apart:.1e} (relative)")
         if name == "repeated":
             more = mine[1][-1] - theirs[1][-1]
-            print(
-                f"          restricted log-likelihood here less that of gls: {more:+.1e} (the greater is nearer the top)"
-            )
+            print(f"          restricted log-likelihood here less that of gls: {more:+.1e} (greater is nearer)")
         slow |= ratio < LIMITS[name]
     return 1 if slow else 0
 

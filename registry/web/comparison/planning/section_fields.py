@@ -93,7 +93,7 @@ WRITTEN = {
     CODES: ", ".join,
     TICK: lambda value: "1" if value else "",
 }
-EMPTY = {SEVERAL: []}
+EMPTY: dict[str, list] = {SEVERAL: []}
 
 
 @dataclass(frozen=True)
@@ -175,14 +175,20 @@ def _to_matched(entry):
     return entry
 
 
-def _named(en, ja, variable):
+def _named(what, variable):
     """A title such as “Responders: Pain (VAS)”."""
     try:
         label = sources.get(variable).label
     except ValueError:  # one of the plan's own, or one that the plan refuses
         label = Label(variable, variable)
-    return Label("{what}: {variable}", "{what}：{variable}").format(what=Label(en, ja), variable=label)
+    return Label("{what}: {variable}", "{what}：{variable}").format(what=Label(*what), variable=label)
 
+
+_OF_MODELS: dict[str, tuple[str, str]] = {
+    "ancova": ("Analysis of covariance", "共分散分析"),
+    "logistic": ("Logistic regression", "ロジスティック回帰"),
+    "repeated": ("Repeated measures", "反復測定"),
+}
 
 MODELS = Kind(
     "models",
@@ -207,14 +213,15 @@ MODELS = Kind(
               (*NO_ADJUST, ("tukey", Label("Tukey's correction", "Tukey補正"))), "none", ("ancova", "repeated")),
         MATCHED,
     ),
-    lambda values: _named(*_OF_MODELS[values["model"]], values.get("outcome", "")),
+    lambda values: _named(_OF_MODELS[values["model"]], values.get("outcome", "")),
     _of_matched,
     _to_matched,
 )  # fmt: skip
-_OF_MODELS = {
-    "ancova": ("Analysis of covariance", "共分散分析"),
-    "logistic": ("Logistic regression", "ロジスティック回帰"),
-    "repeated": ("Repeated measures", "反復測定"),
+
+_OF_QUALITY: dict[str, tuple[str, str]] = {
+    "qaly": ("QALYs", "QALY"),
+    "course": ("Course", "経過"),
+    "responders": ("Responders", "レスポンダー"),
 }
 
 QUALITY = Kind(
@@ -236,15 +243,10 @@ QUALITY = Kind(
         Field("dead", _("Value of the dead"), NUMBER, default=0, of=("course",)),
         MATCHED,
     ),
-    lambda values: _named(*_OF_QUALITY[values["measure"]], values.get("variable", "")),
+    lambda values: _named(_OF_QUALITY[values["measure"]], values.get("variable", "")),
     _of_matched,
     _to_matched,
 )  # fmt: skip
-_OF_QUALITY = {
-    "qaly": ("QALYs", "QALY"),
-    "course": ("Course", "経過"),
-    "responders": ("Responders", "レスポンダー"),
-}
 
 TRANSITIONS = Kind(
     "transitions",
@@ -257,7 +259,7 @@ TRANSITIONS = Kind(
         Field("after", _("After, at"), CHOICE, "visits"),
         MATCHED,
     ),
-    lambda values: _named("Transitions", "推移", values["variable"]),
+    lambda values: _named(("Transitions", "推移"), values["variable"]),
     _of_matched,
     _to_matched,
 )  # fmt: skip
@@ -285,6 +287,13 @@ def _from_event(entry):
         raise KeyError("competing")
     return _to_matched(entry) | {"event": event.pop("kind"), "competing": bool(competing)} | event
 
+
+_OF_EVENTS: dict[str, tuple[str, str]] = {
+    "death": ("Survival", "生存"),
+    "adverse_event": ("Time to a complication", "合併症までの期間"),
+    "date": ("Time to the event", "イベントまでの期間"),
+    "reached": ("Time to the limit of a score", "スコアの基準到達までの期間"),
+}
 
 ENDPOINTS = Kind(
     "endpoints",
@@ -319,12 +328,6 @@ ENDPOINTS = Kind(
     _to_event,
     _from_event,
 )  # fmt: skip
-_OF_EVENTS = {
-    "death": ("Survival", "生存"),
-    "adverse_event": ("Time to a complication", "合併症までの期間"),
-    "date": ("Time to the event", "イベントまでの期間"),
-    "reached": ("Time to the limit of a score", "スコアの基準到達までの期間"),
-}
 KINDS = (ENDPOINTS, MODELS, QUALITY, TRANSITIONS)
 
 # How patients are matched or weighted: one entry, whose fields have no number.
