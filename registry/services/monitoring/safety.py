@@ -238,7 +238,7 @@ def with_notices(events: Iterable[AdverseEvent]) -> list[AdverseEvent]:
         "failing": Count("pk", Q(sent_at=None) & ~Q(fault="")),
     }
     of_events = SafetyNotice.objects.filter(event_id__in=[event.pk for event in events]).order_by().values("event_id")
-    by_event = {counted["event_id"]: counted for counted in of_events.annotate(**counts)}
+    by_event: dict[Any, Any] = {counted["event_id"]: counted for counted in of_events.annotate(**counts)}
     for event in events:
         for name in counts:
             setattr(event, name, by_event.get(event.pk, {}).get(name, 0))
