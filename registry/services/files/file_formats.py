@@ -5,6 +5,7 @@ Everything is derived from the instruments' catalogue; reading and writing the f
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -216,6 +217,16 @@ def accepted() -> tuple[File, ...]:
 @lru_cache(maxsize=4)  # asked for each column of a file
 def _accepted(known: catalogue.Catalogue) -> tuple[File, ...]:
     return tuple(file.with_extras(known.extra_names) for file in files())
+
+
+def judges() -> Mapping[str, Item]:
+    """Column of an accepted file, one with reasons too → the item that judges its values."""
+    return _judges(catalogue.current())
+
+
+@lru_cache(maxsize=4)  # asked for each column of a file
+def _judges(known: catalogue.Catalogue) -> dict[str, Item]:
+    return {item.name: item for file in reversed(_accepted(known)) for item in (*file.reasons, *file.items)}
 
 
 def calculated() -> frozenset[str]:
