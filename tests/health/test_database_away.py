@@ -5,17 +5,25 @@ import hashlib
 import html
 import re
 from dataclasses import asdict
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
 from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from registry.health import errors
 from registry.services.protocol import branding
+from sites.database.first_read import first_row
 from sites.logs.request_lines import RequestFilter
+from sites.models import Site
+from sites.people import tokens
+from sites.tenancy.access import Role, access_of
 from sites.tenancy.scope import everything
+from tests.conftest import person
 
 NOWHERE = {"HOST": "127.0.0.1", "PORT": "1", "USER": "nobody", "PASSWORD": "", "NAME": "none"}
 
@@ -119,6 +127,36 @@ def test_a_session_that_dies_as_a_transaction_begins_is_told_in_djangos_words(co
         with pytest.raises(OperationalError), transaction.atomic():
             pass
         connection.close()
+
+
+def test_a_request_begins_on_a_new_connection_where_the_kept_one_broke(committed, client):
+    """Its first statement, of session or token, is what shows it: nothing else asks the connection before."""
+    alice = person("Alice", Role.COORDINATOR, Site.objects.create(code="N01", name="North Hospital"))
+    client.force_login(alice)
+    text = tokens.issue(
+        access=access_of(alice), user=alice, name="t", scopes=["read"], expires_at=timezone.now() + timedelta(days=1)
+    ).text
+    by_token = {"headers": {"Authorization": f"Bearer {text}"}}
+    for address, more in (("/", {}), ("/api/v1/me", by_token)):
+        assert client.get(address, **more).status_code == 200
+        connection.health_check_enabled, connection.health_check_done = True, False  # as between two requests
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address, **more).status_code == 200
+        assert not any(query["sql"] == "SELECT 1" for query in asked)
+        kept = connection.connection
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [kept.info.backend_pid])
+        other.close()
+        connection.health_check_enabled, connection.health_check_done = True, False
+        assert client.get(address, **more).status_code == 200
+        assert connection.connection is not kept
+    with pytest.raises(OperationalError, match="statement timeout"):  # refused, and not asked twice
+        connection.health_check_done = False
+        first_row("SELECT set_config('statement_timeout', '50', false), pg_sleep(0.01)", ())
+        connection.health_check_done = False
+        first_row("SELECT pg_sleep(5)", ())
+    connection.close()
 
 
 def test_health_tells_a_database_that_is_away_and_one_that_is_there(away, request):

@@ -45,7 +45,7 @@ def sweep_changed() -> Any:
 
     The first time, and where checks, schedule or version of the product are others, over every form.
     """
-    with watermarks.since_last("soft checks", _fingerprint(), READ) as changed:
+    with watermarks.since_last("soft checks", _fingerprint(), READ, often=True) as changed:
         return sweep(changed.patients) if changed else NOTHING
 
 

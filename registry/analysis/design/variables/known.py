@@ -34,7 +34,7 @@ def counts():
 def keep():
     """Count for everybody in scope what a large registry does not count on its pages, unless nothing changed since."""
     if is_large():
-        with watermarks.since_last("known values", _asked(), READ) as changed:
+        with watermarks.since_last("known values", _asked(), READ, often=True) as changed:
             kept = cache.get(_key())
             if changed or kept is None:
                 _store()
