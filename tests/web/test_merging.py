@@ -99,7 +99,9 @@ def test_a_patient_moves_with_everything(two, as_person, dana, alice, charlie, n
         assert str(identity.read(moved)["birth_date"]) == "1955-04-03"
 
 
-def test_the_delay_of_what_moved_is_counted_where_the_patient_is_now(two, as_person, dana, alice, charlie, north, south):
+def test_the_delay_of_what_moved_is_counted_where_the_patient_is_now(
+    two, as_person, dana, alice, charlie, north, south
+):
     ours, patient = two
 
     def delays(user):

@@ -14,7 +14,8 @@ FIRST_STORED = """
 FROM (
     SELECT a.id, a.site_id, a.patient_id, a.timepoint_id, a.assessment_date, e.at
     FROM registry_assessment AS a JOIN study_sites_auditevent AS e
-      ON e.site_id = a.site_id AND e.table_name = 'registry_assessment' AND e.row_id = a.id::text AND e.action = 'insert'
+      ON e.site_id = a.site_id AND e.table_name = 'registry_assessment' AND e.row_id = a.id::text
+     AND e.action = 'insert'
     WHERE a.site_id = ANY (%(sites)s) AND e.site_id = ANY (%(sites)s)
     UNION ALL
     SELECT a.id, a.site_id, a.patient_id, a.timepoint_id, a.assessment_date, moved.at
